@@ -1,0 +1,32 @@
+/**
+ * What wrangler.toml binds to the Worker. Variables (all strings, all optional) are described in settings.ts.
+ * @module
+ */
+import type { KnowledgeIndex } from './knowledge/stores/knowledge-index.ts'
+import type { Conversation } from './conversation/conversation.ts'
+import type { JobMessage } from './jobs/message.ts'
+
+export interface Env {
+  /** Interactions, outcomes, retrieval log, jobs, exports. */
+  readonly DB: D1Database
+  /** One object per project and collection: the embedded knowledge store. */
+  readonly KNOWLEDGE: DurableObjectNamespace<KnowledgeIndex>
+  /** One object per project and conversation id. */
+  readonly CONVERSATIONS: DurableObjectNamespace<Conversation>
+  readonly JOBS: Queue<JobMessage>
+  /** Fine-tuning datasets, immutable. */
+  readonly DATASETS: R2Bucket
+  /** Static files: the API documentation page. */
+  readonly ASSETS: Fetcher
+
+  readonly HYBRID_API_KEY?: string
+  readonly LOCAL_CONFIDENCE_THRESHOLD?: string
+  readonly HIGH_VALUE_THRESHOLD?: string
+  readonly RELEVANCE_THRESHOLD?: string
+  readonly DEFAULT_TOKEN_BUDGET?: string
+  readonly FINETUNE_DATA_PATH?: string
+  readonly LLAMA_CPP_BASE_URL?: string
+  readonly LLAMA_CPP_API_KEY?: string
+  readonly SQL_ROUTE_ENABLED?: string
+  readonly LOG_LEVEL?: string
+}

@@ -1,0 +1,94 @@
+/**
+ * The one error type of the coordinator and its codes. Each surface maps it once: REST to problem+json, MCP to `isError`.
+ * @module
+ */
+
+/** Every way in which a request can fail, with its HTTP status. */
+export const ERROR_STATUS = {
+  invalid_input: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  not_found: 404,
+  method_not_allowed: 405,
+  conflict: 409,
+  payload_too_large: 413,
+  unsupported_media_type: 415,
+  rate_limited: 429,
+  internal: 500,
+  engine_unavailable: 503,
+} as const
+
+export type ErrorCode = keyof typeof ERROR_STATUS
+
+export interface ErrorDetails {
+  /** Path of the offending input field, e.g. `items[3].fields.title`. */
+  readonly field?: string
+  /** The limit that was exceeded, with its unit in the message. */
+  readonly limit?: number
+  /** What to do about it. */
+  readonly hint?: string
+  /** Seconds after which the same call may succeed. */
+  readonly retryAfter?: number
+}
+
+/** What a caller may be told: no SQL, no stack, no secret ever stands in `message` or `hint`. */
+export class CoordinatorError extends Error {
+  readonly code: ErrorCode
+  readonly status: number
+  readonly field: string | undefined
+  readonly limit: number | undefined
+  readonly hint: string | undefined
+  readonly retryAfter: number | undefined
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message)
+    this.name = 'CoordinatorError'
+    this.code = code
+    this.status = ERROR_STATUS[code]
+    this.field = details.field
+    this.limit = details.limit
+    this.hint = details.hint
+    this.retryAfter = details.retryAfter
+  }
+
+  /** The body of an error answer, the same on every surface. */
+  toJSON(): ErrorBody {
+    return {
+      code: this.code,
+      message: this.message,
+      ...(this.field !== undefined && { field: this.field }),
+      ...(this.limit !== undefined && { limit: this.limit }),
+      ...(this.hint !== undefined && { hint: this.hint }),
+      ...(this.retryAfter !== undefined && { retry_after: this.retryAfter }),
+    }
+  }
+}
+
+export interface ErrorBody {
+  code: ErrorCode
+  message: string
+  field?: string
+  limit?: number
+  hint?: string
+  retry_after?: number
+}
+
+/** Shorthand for the commonest error: input that breaks a rule. */
+export function invalidInput(field: string, message: string, details: Omit<ErrorDetails, 'field'> = {}): CoordinatorError {
+  return new CoordinatorError('invalid_input', message, { ...details, field })
+}
+
+/** Something was asked for by an id that does not exist (or that the caller may not see: the answer is the same). */
+export function notFound(what: string, field: string, hint?: string): CoordinatorError {
+  return new CoordinatorError('not_found', `No ${what} with this ${field}.`, { field, hint })
+}
+
+/** Any thrown value as a CoordinatorError; what is not one becomes `internal` and keeps its cause for the log only. */
+export function toCoordinatorError(thrown: unknown): CoordinatorError {
+  if (thrown instanceof CoordinatorError) return thrown
+  const error = new CoordinatorError('internal', 'The coordinator could not complete this request.', {
+    hint: 'Try again; if it happens again, look up the request id in the Worker log.',
+  })
+  error.cause = thrown
+  return error
+}

@@ -1,0 +1,21 @@
+/**
+ * Identifiers: UUIDv7 for what happens (sorts by time), UUIDv5 for what is (the same thing has the same id).
+ * @module
+ */
+import { v5, v7 } from 'uuid'
+
+/** Namespace of this project's UUIDv5 ids. */
+const NAMESPACE = '6f3c1b52-4a0e-5d1f-9a5c-1f0c6a4e2b77'
+
+/** A new time-ordered id (RFC 9562, version 7). */
+export function newId(): string {
+  return v7()
+}
+
+/**
+ * The id of a knowledge item: UUIDv5 of project, collection and natural key, so that storing it twice changes nothing
+ * (RFC 9562, version 5).
+ */
+export function itemId(project: string, collection: string, key: string): string {
+  return v5(JSON.stringify([project, collection, key]), NAMESPACE)
+}

@@ -1,0 +1,155 @@
+/**
+ * The collections: what an item of each kind consists of, and which of its fields are searched.
+ * @module
+ */
+import * as z from 'zod'
+import { itemText, line } from './text-fields.ts'
+
+const strings = (max = 50) => z.array(line(2000)).max(max)
+const rate = z.number().min(0).max(1)
+const count = z.number().int().min(0)
+
+const codebaseContext = z.strictObject({
+  file_path: line(1000).describe('Path within the code base.'),
+  code_snippet: itemText.describe('The code or prose itself.'),
+  language: line(60).optional(),
+  framework: line(100).optional(),
+  purpose: line(1000).optional().describe('What it is for, in a sentence.'),
+  symbols: strings(200).optional().describe('Names that the snippet defines.'),
+  start_line: count.optional(),
+  end_line: count.optional(),
+  source: line(200).optional().describe('The repository that it was ingested from.'),
+})
+
+const skillsPatterns = z.strictObject({
+  skill_name: line(300),
+  description: itemText,
+  usage_pattern: itemText.optional(),
+  success_examples: strings().optional(),
+  failure_examples: strings().optional(),
+  prerequisites: strings().optional(),
+  related_skills: strings().optional(),
+  value_score: rate.optional(),
+})
+
+const errorSolutions = z.strictObject({
+  error_message: itemText,
+  error_type: line(200).optional(),
+  context: itemText.optional(),
+  solution: itemText,
+  solution_verified: z.boolean().optional(),
+  success_count: count.optional(),
+  failure_count: count.optional(),
+  confidence_score: rate.optional(),
+})
+
+const interactionHistory = z.strictObject({
+  query: itemText,
+  response: itemText,
+  agent_type: z.enum(['local', 'remote']),
+  model_used: line(200),
+  context_provided: strings(200).optional().describe('Context ids that were shown.'),
+  outcome: z.enum(['success', 'partial', 'failure']).optional(),
+  user_feedback: z.number().int().min(-1).max(1).optional(),
+  tokens_used: count.optional(),
+  latency_ms: z.number().min(0).optional(),
+  value_score: rate.optional(),
+})
+
+const bestPractices = z.strictObject({
+  category: line(200).optional(),
+  title: line(500),
+  description: itemText,
+  examples: strings().optional(),
+  anti_patterns: strings().optional(),
+  references: strings().optional(),
+  endorsement_count: count.optional(),
+})
+
+const learningFeedback = z.strictObject({
+  query: itemText,
+  original_response: itemText.optional(),
+  correction: itemText,
+  rating: z.number().min(-1).max(1).optional(),
+  tags: strings().optional(),
+  interaction_id: line(100).optional(),
+})
+
+/** How one collection is stored and shown. */
+export interface Collection {
+  readonly description: string
+  readonly schema: z.ZodObject
+  /** Fields whose words say what the item is about; a match there weighs more. */
+  readonly titleFields: readonly string[]
+  /** Fields with the item's substance; passages are taken from them, in this order. */
+  readonly bodyFields: readonly string[]
+  /** Heading above these items in an augmented prompt. */
+  readonly heading: string
+}
+
+const collection = (schema: z.ZodObject, rest: Omit<Collection, 'schema'>): Collection => ({ schema, ...rest })
+
+/** The six collections. Order is the order of headings in an augmented prompt. */
+export const COLLECTIONS = {
+  'codebase-context': collection(codebaseContext, {
+    description: "Pieces of the team's code and documents.",
+    titleFields: ['file_path', 'symbols', 'purpose'],
+    bodyFields: ['code_snippet'],
+    heading: 'Relevant code',
+  }),
+  'skills-patterns': collection(skillsPatterns, {
+    description: 'Approaches that worked, in reusable form.',
+    titleFields: ['skill_name'],
+    bodyFields: ['description', 'usage_pattern', 'prerequisites', 'success_examples', 'failure_examples', 'related_skills'],
+    heading: 'Skills and patterns',
+  }),
+  'error-solutions': collection(errorSolutions, {
+    description: 'Errors and what solved them.',
+    titleFields: ['error_message', 'error_type'],
+    bodyFields: ['solution', 'context'],
+    heading: 'Error solutions',
+  }),
+  'best-practices': collection(bestPractices, {
+    description: "The team's rules and recommendations.",
+    titleFields: ['title', 'category'],
+    bodyFields: ['description', 'examples', 'anti_patterns', 'references'],
+    heading: 'Best practices',
+  }),
+  'learning-feedback': collection(learningFeedback, {
+    description: 'Corrections that people gave to earlier answers.',
+    titleFields: ['query'],
+    bodyFields: ['correction'],
+    heading: 'Corrections to earlier answers',
+  }),
+  'interaction-history': collection(interactionHistory, {
+    description: 'What was asked and answered before.',
+    titleFields: ['query'],
+    bodyFields: ['response'],
+    heading: 'Earlier interactions',
+  }),
+} as const satisfies Record<string, Collection>
+
+export type CollectionName = keyof typeof COLLECTIONS
+
+export const COLLECTION_NAMES = Object.keys(COLLECTIONS) as [CollectionName, ...CollectionName[]]
+
+/** What is searched when a caller names no collection: knowledge and corrections, not the raw history. */
+export const KNOWLEDGE_COLLECTIONS: readonly CollectionName[] = COLLECTION_NAMES.filter(
+  (name) => name !== 'interaction-history',
+)
+
+/** How context is named in every answer: the collection is part of the name, so that no one has to search for it. */
+export type ContextId = `${CollectionName}/${string}`
+
+/** Joins collection and item id to a context id. */
+export function contextId(name: CollectionName, id: string): ContextId {
+  return `${name}/${id}`
+}
+
+/** Splits a context id; null when it does not name a collection. */
+export function parseContextId(text: string): { collection: CollectionName; id: string } | null {
+  const slash = text.indexOf('/')
+  const name = text.slice(0, slash)
+  if (slash < 1 || !Object.hasOwn(COLLECTIONS, name)) return null
+  return { collection: name as CollectionName, id: text.slice(slash + 1) }
+}

@@ -1,0 +1,40 @@
+/**
+ * Input and output fields that several operations share.
+ * @module
+ */
+import * as z from 'zod'
+import { COLLECTION_NAMES, parseContextId } from '../knowledge/collections.ts'
+import { line } from '../knowledge/text-fields.ts'
+
+export const project = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'must be 1 to 64 letters, digits, dots, dashes or underscores')
+  .default('default')
+  .describe('Scope of knowledge, interactions and conversations.')
+
+export const collectionName = z.enum(COLLECTION_NAMES)
+export const collections = z.array(collectionName).min(1).max(COLLECTION_NAMES.length).describe('Collections to search.')
+
+export const contextIdField = z
+  .string()
+  .max(200)
+  .refine((text) => parseContextId(text) !== null, 'must be a context id: collection/id')
+  .describe('Context id, collection/id, as every search returns it.')
+
+export const uuid = z.uuid('must be a UUID')
+export const agentType = z.enum(['local', 'remote'])
+export const outcome = z.enum(['success', 'partial', 'failure'])
+export const userFeedback = z.int().min(-1).max(1)
+export const limit = (fallback: number, max = 100) => z.int().min(1).max(max).default(fallback)
+export const scoreThreshold = z
+  .number()
+  .min(0)
+  .max(1)
+  .describe('Least calibrated probability of relevance, 0 to 1. Means the same for every engine.')
+export const tags = z.array(line(100)).max(50)
+export const idempotencyKey = line(200).describe('Repeating a call with the same key changes nothing and returns the first result.')
+export const cursor = z.string().max(500).describe('From next_cursor of the page before.')
+export const timestamp = z.number().describe('Milliseconds since 1970.')
+
+/** Parts of the answer that could not be had, e.g. `vectors`. Empty: nothing was left out. */
+export const degraded = z.array(z.string())

@@ -1,0 +1,100 @@
+/**
+ * The one way in which a surface runs an operation: scope, project, validation, errors.
+ * @module
+ */
+import type * as z from 'zod'
+import { CoordinatorError, invalidInput } from '../errors.ts'
+import type { Caller, Operation, Scope, Services } from './operation.ts'
+
+/** Whether a caller holds a scope; `admin` holds all. */
+export function holds(caller: Caller, scope: Scope): boolean {
+  return caller.scopes.includes('admin') || caller.scopes.includes(scope)
+}
+
+/**
+ * Validates raw input against the operation's schema.
+ * @throws CoordinatorError `invalid_input` naming the first offending field, its limit and the fix
+ */
+export function parseInput<I extends z.ZodObject>(schema: I, raw: unknown): z.output<I> {
+  const result = schema.safeParse(raw ?? {})
+  if (result.success) return result.data
+  const issue = result.error.issues[0]
+  if (!issue) throw invalidInput('input', 'The input is not valid.')
+  throw fromIssue(issue)
+}
+
+/** Turns zod's finding into the error that callers see. */
+export function fromIssue(issue: z.core.$ZodIssue, prefix = ''): CoordinatorError {
+  const field = fieldName(prefix, issue.path)
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return invalidInput(fieldName(prefix, [...issue.path, issue.keys[0] ?? '']), `Unknown field: ${issue.keys.map((key) => quote(key)).join(', ')}.`, {
+        hint: 'Remove it or correct its name; the schema of this operation lists what it takes.',
+      })
+    case 'too_big':
+      return invalidInput(field, `${field} is over its limit: ${sizeOf(issue.origin, `at most ${issue.maximum}`)}.`, {
+        limit: Number(issue.maximum),
+        hint: `Send ${sizeOf(issue.origin, `${issue.maximum} or fewer`)}.`,
+      })
+    case 'too_small':
+      return invalidInput(field, `${field} is under its limit: ${sizeOf(issue.origin, `at least ${issue.minimum}`)}.`, {
+        limit: Number(issue.minimum),
+        hint: issue.origin === 'string' ? `${field} must not be empty.` : `Send ${issue.minimum} or more.`,
+      })
+    case 'invalid_type':
+      return issue.message.includes('received undefined')
+        ? invalidInput(field, `${field} is missing.`, { hint: `Send ${field} as ${article(issue.expected)}.` })
+        : invalidInput(field, `${field} must be ${article(issue.expected)}.`, { hint: `Send ${field} as ${article(issue.expected)}.` })
+    case 'invalid_value':
+      return invalidInput(field, `${field} must be one of: ${issue.values.map(String).join(', ')}.`, {
+        hint: `Use one of: ${issue.values.map(String).join(', ')}.`,
+      })
+    default:
+      return invalidInput(field, `${field} ${issue.message}.`.replace(/\.\.$/, '.'))
+  }
+}
+
+/**
+ * Runs an operation for a caller.
+ * @throws CoordinatorError; anything else thrown is a fault that the surface maps to `internal`
+ */
+export async function invoke(operation: Operation, services: Services, raw: unknown, caller: Caller): Promise<object> {
+  if (!holds(caller, operation.scope)) {
+    throw new CoordinatorError('forbidden', `This key lacks the scope "${operation.scope}".`, {
+      hint: `Use a key with the scope "${operation.scope}".`,
+    })
+  }
+  const input = parseInput(operation.input, raw)
+  assertProject(input, caller)
+  return operation.run(services, input, caller)
+}
+
+/** A key bound to a project can't reach another one. */
+function assertProject(input: Record<string, unknown>, caller: Caller): void {
+  if (caller.project === null || input.project === undefined || input.project === caller.project) return
+  throw new CoordinatorError('forbidden', 'This key is bound to another project.', {
+    field: 'project',
+    hint: 'Leave project out or use a key for that project.',
+  })
+}
+
+function fieldName(prefix: string, path: readonly PropertyKey[]): string {
+  let name = prefix
+  for (const part of path) name += typeof part === 'number' ? `[${part}]` : `${name ? '.' : ''}${String(part)}`
+  return name || 'input'
+}
+
+function sizeOf(origin: string, amount: string): string {
+  if (origin === 'string') return `${amount} characters`
+  if (origin === 'array') return `${amount} items`
+  return amount
+}
+
+function article(expected: string): string {
+  const name = expected === 'int' ? 'integer' : expected
+  return `${/^[aeio]/.test(name) ? 'an' : 'a'} ${name}`
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)
+}

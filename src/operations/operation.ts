@@ -1,0 +1,87 @@
+/**
+ * What an operation is: one value that every surface (MCP, REST, OpenAPI, documentation) is made from.
+ * @module
+ */
+import type * as z from 'zod'
+import type { ConversationClient } from '../conversation/client.ts'
+import type { Database } from '../database/database.ts'
+import type { Embedder } from '../inference/embedder.ts'
+import type { ChatModel } from '../inference/chat-model.ts'
+import type { KnowledgeStore } from '../knowledge/stores/store.ts'
+import type { Settings } from '../settings.ts'
+
+/** What a key may do. `admin` includes all others. */
+export type Scope = 'read' | 'write' | 'learn' | 'admin'
+
+/** Who is calling; made by the surface from the key that was presented. */
+export interface Caller {
+  /** Stable id of the key, `open` for the loopback without a key. */
+  readonly id: string
+  readonly scopes: readonly Scope[]
+  /** The only project that the caller may use; null: any. */
+  readonly project: string | null
+}
+
+/** Everything an operation may reach, built once per invocation. */
+export interface Services {
+  readonly settings: Settings
+  readonly database: Database
+  readonly knowledge: KnowledgeStore
+  readonly embedder: Embedder
+  /** The local model; null when none is configured. */
+  readonly localModel: ChatModel | null
+  readonly conversations: ConversationClient
+  readonly datasets: R2Bucket
+  /** Tells the queue that job rows were written; the rows in the database stay the truth. */
+  announceJobs(ids: readonly string[]): Promise<void>
+  /** Milliseconds since 1970. */
+  now(): number
+  /** Uniform in [0, 1). */
+  random(): number
+}
+
+/** MCP's hints to a client about what a call does (Model Context Protocol 2026-07-28, ToolAnnotations). */
+export interface Annotations {
+  readonly readOnlyHint: boolean
+  readonly destructiveHint?: boolean
+  readonly idempotentHint?: boolean
+  readonly openWorldHint?: boolean
+}
+
+/** Reads only. */
+export const READS: Annotations = { readOnlyHint: true, openWorldHint: false }
+/** Adds; calling twice may add twice. */
+export const ADDS: Annotations = { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false }
+/** Sets; calling twice is like calling once. */
+export const SETS: Annotations = { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false }
+/** Removes for good. */
+export const REMOVES: Annotations = { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false }
+
+/** One REST route of an operation. */
+export interface HttpRoute {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  /** Path with parameters in braces, `/session/{session_id}`; parameters are input fields. */
+  readonly path: string
+  /** Other names under which this route takes input fields: `{ prompt: 'query' }`. */
+  readonly rename?: Readonly<Record<string, string>>
+}
+
+export interface Operation<I extends z.ZodObject = z.ZodObject, O extends z.ZodObject = z.ZodObject> {
+  /** Tool name, snake_case. */
+  readonly name: string
+  readonly title: string
+  /** What it does and when to use it, for a model that chooses tools. */
+  readonly description: string
+  readonly scope: Scope
+  readonly annotations: Annotations
+  /** REST routes, the first one canonical. */
+  readonly http: readonly [HttpRoute, ...HttpRoute[]]
+  readonly input: I
+  readonly output: O
+  run(services: Services, input: z.output<I>, caller: Caller): Promise<z.input<O>>
+}
+
+/** Declares an operation, with its types inferred from its schemas. */
+export function operation<I extends z.ZodObject, O extends z.ZodObject>(value: Operation<I, O>): Operation<I, O> {
+  return value
+}

@@ -1,0 +1,65 @@
+/**
+ * Every variable of the coordinator: its type, default, unit and meaning. Parsed once per isolate; a bad value names itself.
+ * @module
+ */
+import * as z from 'zod'
+import { CoordinatorError } from './errors.ts'
+
+const probability = z.coerce.number().min(0).max(1)
+const flag = z.enum(['true', 'false']).transform((value) => value === 'true')
+
+const schema = z.object({
+  HYBRID_API_KEY: z.string().min(16).optional().describe('Admin key. Without it only loopback requests are served.'),
+  LOCAL_CONFIDENCE_THRESHOLD: probability
+    .default(0.7)
+    .describe('Probability of success from which the local model answers, 0 to 1.'),
+  HIGH_VALUE_THRESHOLD: probability
+    .default(0.7)
+    .describe('Value score from which an interaction is worth learning from, 0 to 1.'),
+  RELEVANCE_THRESHOLD: probability
+    .default(0.5)
+    .describe('Probability of relevance under which augment_query adds nothing, 0 to 1.'),
+  DEFAULT_TOKEN_BUDGET: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(100_000)
+    .default(2000)
+    .describe('Tokens of context that augment_query adds at most when the caller names no budget.'),
+  FINETUNE_DATA_PATH: z
+    .string()
+    .regex(/^[\w./-]*$/)
+    .default('datasets')
+    .describe('Prefix of the R2 keys of exported datasets.'),
+  LLAMA_CPP_BASE_URL: z.url().optional().describe('Base URL of a llama.cpp server, e.g. https://llama.example.com.'),
+  LLAMA_CPP_API_KEY: z.string().optional().describe('The key given to llama-server --api-key.'),
+  SQL_ROUTE_ENABLED: flag.default(true).describe('Whether route_query may run read-only SQL over the documented views.'),
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least severe log line that is written.'),
+})
+
+export type Settings = z.output<typeof schema>
+
+/** The JSON Schema of all variables, for documentation. */
+export const settingsSchema = schema
+
+const parsed = new WeakMap<object, Settings>()
+
+/**
+ * Reads the settings from the Worker's environment.
+ * @throws CoordinatorError `internal` naming the variable whose value is unusable (never the value: it may be a secret)
+ */
+export function readSettings(env: object): Settings {
+  const known = parsed.get(env)
+  if (known) return known
+  const result = schema.safeParse(env)
+  if (!result.success) {
+    const issue = result.error.issues[0]
+    const name = issue?.path.join('.') ?? 'unknown'
+    throw new CoordinatorError('internal', `The variable ${name} is set to a value that can't be used: ${issue?.message}.`, {
+      field: name,
+      hint: `Correct ${name} in wrangler.toml, .dev.vars or with \`wrangler secret put ${name}\`.`,
+    })
+  }
+  parsed.set(env, result.data)
+  return result.data
+}

@@ -1,0 +1,34 @@
+/**
+ * Splits text into lower-cased words, the unit that the embedder and the query analysis share.
+ * @module
+ */
+
+/** A run of letters, marks and digits; an apostrophe inside a word does not end it. */
+const RUN = /[\p{L}\p{M}\p{N}]+(?:['’][\p{L}\p{M}]+)*/gu
+
+/** Where an identifier changes case or kind: `getUser|Name`, `HTTP|Server`, `utf|8`. */
+const BOUNDARY = /(?<=\p{Ll})(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})|(?<=\p{L})(?=\p{N})|(?<=\p{N})(?=\p{L})/gu
+
+/**
+ * Normalises text for matching: Unicode NFKC, then accents and other combining marks of Latin, Greek and Cyrillic removed.
+ * Marks of other scripts carry vowels and stay.
+ */
+export function foldText(text: string): string {
+  return text
+    .normalize('NFKD')
+    .replace(/(?<=[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}])\p{M}+/gu, '')
+    .normalize('NFC')
+}
+
+/**
+ * The lower-cased words of a text in order, identifiers split at camelCase, PascalCase, snake_case, kebab-case, dots,
+ * slashes and letter-digit borders, so that `getUserName`, `get_user_name` and "get user name" give the same three words.
+ * @example words('parseHTTPResponse2') // ['parse', 'http', 'response', '2']
+ */
+export function words(text: string): string[] {
+  const found: string[] = []
+  for (const [run] of foldText(text).matchAll(RUN)) {
+    for (const part of run.split(BOUNDARY)) found.push(part.toLowerCase())
+  }
+  return found
+}
