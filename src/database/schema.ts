@@ -1,0 +1,207 @@
+/**
+ * Every table of D1. Times are milliseconds since 1970; JSON columns hold exactly the type named beside them.
+ * @module
+ */
+import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import type { ValueParts } from '../learning/value-score.ts'
+
+export type AgentType = 'local' | 'remote'
+export type Outcome = 'success' | 'partial' | 'failure'
+export type JobStatus = 'pending' | 'running' | 'done' | 'dead'
+
+/** One question and its answer, with what came of it. */
+export const interactions = sqliteTable(
+  'interactions',
+  {
+    id: text('id').primaryKey(),
+    project: text('project').notNull(),
+    query: text('query').notNull(),
+    response: text('response').notNull(),
+    agentType: text('agent_type').$type<AgentType>().notNull(),
+    modelUsed: text('model_used').notNull(),
+    tokensUsed: integer('tokens_used').notNull(),
+    latencyMs: real('latency_ms').notNull(),
+    tags: text('tags', { mode: 'json' }).$type<string[]>().notNull(),
+    variant: text('variant'),
+    conversationId: text('conversation_id'),
+    outcome: text('outcome').$type<Outcome>(),
+    userFeedback: integer('user_feedback'),
+    /** Grows with every change of outcome or feedback; a score computed for an older revision is not written. */
+    revision: integer('revision').notNull().default(0),
+    /** The event that made this revision. */
+    lastEvent: text('last_event'),
+    valueScore: real('value_score'),
+    valueParts: text('value_parts', { mode: 'json' }).$type<ValueParts>(),
+    /** Version of the formula, e.g. `value-1`. */
+    valueVersion: text('value_version'),
+    idempotencyKey: text('idempotency_key'),
+    createdAt: integer('created_at').notNull(),
+    updatedAt: integer('updated_at').notNull(),
+  },
+  (t) => [
+    uniqueIndex('interactions_idempotency').on(t.project, t.idempotencyKey),
+    index('interactions_project_id').on(t.project, t.id),
+    index('interactions_outcome').on(t.project, t.outcome, t.id),
+    index('interactions_variant').on(t.project, t.variant, t.id),
+  ],
+)
+
+/** Which context an interaction was given. `credited` is the outcome that the item's counters already hold. */
+export const interactionContexts = sqliteTable(
+  'interaction_contexts',
+  {
+    interactionId: text('interaction_id').notNull(),
+    collection: text('collection').notNull(),
+    itemId: text('item_id').notNull(),
+    position: integer('position').notNull(),
+    credited: text('credited').$type<Outcome>(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.interactionId, t.collection, t.itemId] }),
+    index('interaction_contexts_item').on(t.collection, t.itemId),
+  ],
+)
+
+/** Every change of outcome or feedback, in order: the history behind `interactions.outcome`. */
+export const outcomeEvents = sqliteTable(
+  'outcome_events',
+  {
+    id: text('id').primaryKey(),
+    interactionId: text('interaction_id').notNull(),
+    project: text('project').notNull(),
+    outcome: text('outcome').$type<Outcome>(),
+    userFeedback: integer('user_feedback'),
+    caller: text('caller').notNull(),
+    createdAt: integer('created_at').notNull(),
+  },
+  (t) => [index('outcome_events_interaction').on(t.interactionId, t.id)],
+)
+
+/** How often an item was shown and what came of it. Changed by increments only. */
+export const contextCredit = sqliteTable(
+  'context_credit',
+  {
+    project: text('project').notNull(),
+    collection: text('collection').notNull(),
+    itemId: text('item_id').notNull(),
+    successes: integer('successes').notNull().default(0),
+    partials: integer('partials').notNull().default(0),
+    failures: integer('failures').notNull().default(0),
+    /** Grows with every change; the knowledge store ignores an older one. */
+    version: integer('version').notNull().default(0),
+    updatedAt: integer('updated_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.project, t.collection, t.itemId] })],
+)
+
+/** Corrections given by people or agents; also stored in the collection learning-feedback. */
+export const corrections = sqliteTable(
+  'corrections',
+  {
+    id: text('id').primaryKey(),
+    project: text('project').notNull(),
+    interactionId: text('interaction_id'),
+    query: text('query').notNull(),
+    originalResponse: text('original_response'),
+    correction: text('correction').notNull(),
+    rating: real('rating'),
+    tags: text('tags', { mode: 'json' }).$type<string[]>().notNull(),
+    model: text('model'),
+    variant: text('variant'),
+    idempotencyKey: text('idempotency_key'),
+    createdAt: integer('created_at').notNull(),
+  },
+  (t) => [
+    uniqueIndex('corrections_idempotency').on(t.project, t.idempotencyKey),
+    index('corrections_project_id').on(t.project, t.id),
+    index('corrections_interaction').on(t.interactionId),
+  ],
+)
+
+/** What augmentation showed, with which probability: the log that credit and the token ledger are computed from. */
+export const retrievals = sqliteTable(
+  'retrievals',
+  {
+    id: text('id').primaryKey(),
+    project: text('project').notNull(),
+    operation: text('operation').notNull(),
+    query: text('query').notNull(),
+    conversationId: text('conversation_id'),
+    shown: text('shown', { mode: 'json' }).$type<ShownItem[]>().notNull(),
+    tokenBudget: integer('token_budget').notNull(),
+    tokensAdded: integer('tokens_added').notNull(),
+    /** Tokens of the same items sent whole. */
+    tokensWhole: integer('tokens_whole').notNull(),
+    latencyMs: real('latency_ms').notNull(),
+    createdAt: integer('created_at').notNull(),
+  },
+  (t) => [index('retrievals_project_id').on(t.project, t.id)],
+)
+
+/** One item of `retrievals.shown`. */
+export interface ShownItem {
+  context_id: string
+  rank: number
+  probability: number
+  tokens: number
+}
+
+/** Which search and which model were chosen, and why. */
+export const routingDecisions = sqliteTable(
+  'routing_decisions',
+  {
+    id: text('id').primaryKey(),
+    project: text('project').notNull(),
+    query: text('query').notNull(),
+    route: text('route').notNull(),
+    backend: text('backend').notNull(),
+    /** Cause, signals and scores, as in the answer. */
+    record: text('record', { mode: 'json' }).$type<Record<string, unknown>>().notNull(),
+    latencyMs: real('latency_ms').notNull(),
+    createdAt: integer('created_at').notNull(),
+  },
+  (t) => [index('routing_decisions_project_id').on(t.project, t.id)],
+)
+
+/** The outbox: background work, written in the same batch as the fact that causes it. The queue only carries ids. */
+export const jobs = sqliteTable(
+  'jobs',
+  {
+    id: text('id').primaryKey(),
+    project: text('project').notNull(),
+    kind: text('kind').notNull(),
+    /** What the job is about, e.g. an interaction id. */
+    subject: text('subject').notNull(),
+    /** Together with kind and subject unique: the same cause makes one job. */
+    revision: integer('revision').notNull().default(0),
+    status: text('status').$type<JobStatus>().notNull().default('pending'),
+    attempts: integer('attempts').notNull().default(0),
+    /** Not before this time. */
+    runAfter: integer('run_after').notNull(),
+    lastError: text('last_error'),
+    createdAt: integer('created_at').notNull(),
+    updatedAt: integer('updated_at').notNull(),
+  },
+  (t) => [
+    uniqueIndex('jobs_cause').on(t.kind, t.subject, t.revision),
+    index('jobs_due').on(t.status, t.runAfter),
+    index('jobs_project_status').on(t.project, t.status),
+  ],
+)
+
+/** Datasets in R2. */
+export const exports = sqliteTable(
+  'exports',
+  {
+    id: text('id').primaryKey(),
+    project: text('project').notNull(),
+    format: text('format').notNull(),
+    filters: text('filters', { mode: 'json' }).$type<Record<string, unknown>>().notNull(),
+    key: text('key').notNull(),
+    rows: integer('rows').notNull(),
+    bytes: integer('bytes').notNull(),
+    sha256: text('sha256').notNull(),
+    createdAt: integer('created_at').notNull(),
+  },
+  (t) => [index('exports_project_id').on(t.project, t.id)],
+)

@@ -1,0 +1,170 @@
+/**
+ * What every knowledge store does: the embedded index and Qdrant share this interface and its contract tests.
+ * @module
+ */
+import type { EmbeddingSpace } from '../../inference/embedder.ts'
+import type { CollectionName } from '../collections.ts'
+
+/** One collection of one project: the unit of storage. */
+export interface CollectionScope {
+  readonly project: string
+  readonly collection: CollectionName
+}
+
+/** A stretch of an item's body that can be shown alone. */
+export interface Passage {
+  /** Offsets into the body, in UTF-16 units; passages lie side by side and cover the body. */
+  readonly start: number
+  readonly end: number
+  readonly tokens: number
+}
+
+/** An item ready to be stored: validated, with everything that depends on its text computed. */
+export interface PreparedItem {
+  readonly id: string
+  /** Natural key, unique within the collection (within the document, when there is one). */
+  readonly key: string
+  readonly fields: Readonly<Record<string, unknown>>
+  /** Words that say what it is about. */
+  readonly title: string
+  /** Its substance, what passages are cut from. */
+  readonly body: string
+  /** SHA-256 of the fields, hex; the same hash means nothing to do. */
+  readonly hash: string
+  readonly passages: readonly Passage[]
+  /** Unit length, or null when the embedder knows none of its words. */
+  readonly vector: Float32Array | null
+}
+
+/** An item as it is stored. */
+export interface StoredItem {
+  readonly id: string
+  readonly collection: CollectionName
+  readonly key: string
+  readonly fields: Record<string, unknown>
+  readonly title: string
+  readonly body: string
+  readonly passages: Passage[]
+  /** The repository or feed it came from, and its path there; null for single items. */
+  readonly source: string | null
+  readonly path: string | null
+  readonly createdAt: number
+  readonly updatedAt: number
+  readonly credit: Credit
+}
+
+/** What came of showing an item, from tracked interactions with a known outcome. */
+export interface Credit {
+  readonly successes: number
+  readonly partials: number
+  readonly failures: number
+}
+
+export type WriteStatus = 'indexed' | 'updated' | 'unchanged'
+
+/** A source file whose items are replaced as a whole. */
+export interface PreparedDocument {
+  readonly path: string
+  /** The client's hash of the file. */
+  readonly hash: string
+  readonly items: readonly PreparedItem[]
+}
+
+export interface DocumentResult {
+  readonly path: string
+  readonly status: 'indexed' | 'unchanged'
+  readonly added: number
+  readonly updated: number
+  readonly unchanged: number
+  readonly removed: number
+}
+
+export interface DocumentEntry {
+  readonly path: string
+  readonly hash: string
+  readonly items: number
+}
+
+export interface Page<T> {
+  readonly entries: T[]
+  readonly nextCursor: string | null
+}
+
+/** A condition on one field: equal to the value, or to any of an array's values (for array fields: contains). */
+export type FieldFilter = Readonly<Record<string, string | number | boolean | readonly (string | number | boolean)[]>>
+
+export interface SearchRequest {
+  readonly text: string
+  /** Unit vector of the query in the store's space; null: no semantic list. */
+  readonly vector: Float32Array | null
+  readonly keyword: boolean
+  /** Candidates per list. */
+  readonly depth: number
+  readonly filter?: FieldFilter
+}
+
+/** One candidate with the evidence that fusion works on. */
+export interface Candidate {
+  readonly item: StoredItem
+  /** BM25, greater is better; null: not in the keyword list. */
+  readonly keywordScore: number | null
+  /** Cosine, −1 to 1; null: the item or the query has no vector. */
+  readonly cosine: number | null
+}
+
+export interface SearchResponse {
+  readonly candidates: Candidate[]
+  /** Number of items in the collection. */
+  readonly items: number
+  /** Number of items that pass the filter and hold each searched term, in the order of the query's terms. */
+  readonly documentFrequencies: readonly number[]
+  /** What could not be searched, e.g. `vectors`. */
+  readonly degraded: string[]
+}
+
+export interface StoreStatistics {
+  readonly items: number
+  readonly documents: number
+  readonly withVector: number
+  /** Space of the stored vectors; null while there are none. */
+  readonly space: EmbeddingSpace | null
+}
+
+export interface CreditUpdate extends Credit {
+  readonly id: string
+  /** Only a greater version than the stored one is taken. */
+  readonly version: number
+}
+
+export interface KnowledgeStore {
+  readonly name: string
+  /** Stores items by id. An item with the same hash is left alone. Visible to the very next search. */
+  upsert(scope: CollectionScope, items: readonly PreparedItem[], space: EmbeddingSpace): Promise<WriteStatus[]>
+  get(scope: CollectionScope, ids: readonly string[]): Promise<(StoredItem | null)[]>
+  /** Items in order of id. */
+  list(scope: CollectionScope, options: { cursor?: string; limit: number; filter?: FieldFilter }): Promise<Page<StoredItem>>
+  /** Number of items that existed and are gone. */
+  delete(scope: CollectionScope, ids: readonly string[]): Promise<number>
+  /** Replaces each document's items in one step: afterwards it holds exactly these. */
+  replaceDocuments(
+    scope: CollectionScope,
+    source: string,
+    documents: readonly PreparedDocument[],
+    space: EmbeddingSpace,
+  ): Promise<DocumentResult[]>
+  /** Hash and item count of each document, in order of path. */
+  listDocuments(
+    scope: CollectionScope,
+    source: string,
+    options: { cursor?: string; limit: number },
+  ): Promise<Page<DocumentEntry>>
+  deleteDocuments(
+    scope: CollectionScope,
+    source: string,
+    paths: readonly string[],
+  ): Promise<{ documents: number; items: number }>
+  search(scope: CollectionScope, request: SearchRequest): Promise<SearchResponse>
+  statistics(scope: CollectionScope): Promise<StoreStatistics>
+  /** Absolute counters from the database; repeating or reordering updates changes nothing. */
+  setCredit(scope: CollectionScope, updates: readonly CreditUpdate[]): Promise<void>
+}

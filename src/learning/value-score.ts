@@ -1,0 +1,81 @@
+/**
+ * The value of an interaction as training material and as a source of patterns. Pure functions.
+ * @module
+ */
+
+/** Version of this formula; stored with every score. */
+export const VALUE_VERSION = 'value-1'
+
+/** Weight of each part in the total; they sum to 1. */
+export const VALUE_WEIGHTS = { outcome: 0.4, feedback: 0.2, reusability: 0.2, complexity: 0.1, novelty: 0.1 } as const
+
+/** Each part already multiplied by its weight, so that they sum to the score. */
+export interface ValueParts {
+  outcome: number
+  feedback: number
+  reusability: number
+  complexity: number
+  novelty: number
+}
+
+export interface ValueFacts {
+  readonly query: string
+  readonly response: string
+  readonly outcome: 'success' | 'partial' | 'failure'
+  /** −1, 0 or 1; null: nobody said. */
+  readonly userFeedback: number | null
+  /** Similarity (0 to 1) of each earlier query of the project that resembles this one. */
+  readonly similarities: readonly number[]
+}
+
+/** From this similarity on, an earlier query counts as the same need recurring. */
+export const RECURRENCE_SIMILARITY = 0.5
+
+const OUTCOME_SHARE = { success: 1, partial: 0.5, failure: 0 } as const
+const REUSABLE_PHRASE =
+  /\b(how (do|can|to|should)|configur\w*|set(ting)? ?up|install\w*|deploy\w*|migrat\w*|best (way|practice)|example of|fix(ing)?|debug\w*|implement\w*|test(ing)?)\b/i
+const STEP = /^\s*(?:\d{1,3}[.)]|[-*•])\s+\S/gm
+const CODE_FENCE = /^\s*```/gm
+
+/** Saturates: 0 at 0, 1/2 at `half`, towards 1. */
+function saturate(amount: number, half: number): number {
+  return amount / (amount + half)
+}
+
+/**
+ * How likely the same answer is needed again, 0 to 1: half from how many earlier queries were alike (saturating, 1/2 at two),
+ * half from phrases of recurring tasks.
+ */
+export function reusability(query: string, similarities: readonly number[]): number {
+  const recurrences = similarities.filter((similarity) => similarity >= RECURRENCE_SIMILARITY).length
+  return 0.5 * saturate(recurrences, 2) + 0.5 * (REUSABLE_PHRASE.test(query.slice(0, 2000)) ? 1 : 0)
+}
+
+/** How much work the answer holds, 0 to 1: steps, code blocks and length, each saturating. */
+export function complexity(response: string): number {
+  const steps = response.match(STEP)?.length ?? 0
+  const blocks = Math.floor((response.match(CODE_FENCE)?.length ?? 0) / 2)
+  return (saturate(steps, 3) + saturate(blocks, 1) + saturate(response.length, 1500)) / 3
+}
+
+/** 1 when no earlier query resembles this one, 0 when one is the same. */
+export function novelty(similarities: readonly number[]): number {
+  return 1 - Math.min(1, Math.max(0, ...similarities))
+}
+
+/** The parts of the value score, each within 0 and its weight; their sum is the score, 0 to 1. */
+export function valueParts(facts: ValueFacts): ValueParts {
+  const feedback = ((facts.userFeedback ?? 0) + 1) / 2
+  return {
+    outcome: VALUE_WEIGHTS.outcome * OUTCOME_SHARE[facts.outcome],
+    feedback: VALUE_WEIGHTS.feedback * feedback,
+    reusability: VALUE_WEIGHTS.reusability * reusability(facts.query, facts.similarities),
+    complexity: VALUE_WEIGHTS.complexity * complexity(facts.response),
+    novelty: VALUE_WEIGHTS.novelty * novelty(facts.similarities),
+  }
+}
+
+/** The value score, 0 to 1. */
+export function valueScore(parts: ValueParts): number {
+  return Math.min(1, parts.outcome + parts.feedback + parts.reusability + parts.complexity + parts.novelty)
+}
