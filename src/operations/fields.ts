@@ -38,3 +38,19 @@ export const timestamp = z.number().describe('Milliseconds since 1970.')
 
 /** Parts of the answer that could not be had, e.g. `vectors`. Empty: nothing was left out. */
 export const degraded = z.array(z.string())
+
+const scalar = z.union([z.string(), z.number(), z.boolean()])
+
+/** Field conditions as a caller writes them. */
+export const filter = z
+  .record(z.string(), z.union([scalar, z.array(scalar).min(1).max(100)]))
+  .describe('Field conditions: {"language": "rust"} or any of {"language": ["rust", "go"]}. Texts up to 200 characters.')
+
+export const sourceName = line(200).describe('Names the repository or feed that the documents belong to.')
+export const conversationId = line(200).describe(
+  'Any id of yours for the conversation: context sent in an earlier turn is not sent again.',
+)
+export const tokenBudget = z.int().min(0).max(100_000).describe('Tokens of context at most.')
+
+/** Items that one call stores at most. */
+export const MAX_BATCH = 400

@@ -95,11 +95,16 @@ export type FieldFilter = Readonly<Record<string, string | number | boolean | re
 
 export interface SearchRequest {
   readonly text: string
-  /** Unit vector of the query in the store's space; null: no semantic list. */
+  /** Unit vector of the query; null: no semantic list. */
   readonly vector: Float32Array | null
+  /** The space of that vector; a store that holds vectors of another one leaves the semantic list out and says so. */
+  readonly space: EmbeddingSpace
+  /** Whether to make a keyword list. */
   readonly keyword: boolean
   /** Candidates per list. */
   readonly depth: number
+  /** How many of the best candidates are returned. */
+  readonly limit: number
   readonly filter?: FieldFilter
 }
 
@@ -116,8 +121,8 @@ export interface SearchResponse {
   readonly candidates: Candidate[]
   /** Number of items in the collection. */
   readonly items: number
-  /** Number of items that pass the filter and hold each searched term, in the order of the query's terms. */
-  readonly documentFrequencies: readonly number[]
+  /** Number of items that hold each term of the query, by term: what its inverse document frequency is made of. */
+  readonly documentFrequencies: Readonly<Record<string, number>>
   /** What could not be searched, e.g. `vectors`. */
   readonly degraded: string[]
 }

@@ -1,0 +1,92 @@
+/**
+ * Cuts the body of an item into passages: the smallest stretches that still read well alone.
+ * @module
+ */
+import type { TokenCounter } from '../text/tokens.ts'
+import type { Passage } from './stores/store.ts'
+
+/** Shorter pieces are joined with their neighbour, in characters. */
+const SHORTEST = 40
+/** Longest run of code lines in one passage. */
+const MOST_LINES = 12
+/** No passage is longer than this, in characters. */
+const LONGEST = 1600
+
+const sentences = new Intl.Segmenter('und', { granularity: 'sentence' })
+
+/**
+ * Passages lie side by side and cover the body: sentences in prose, runs of up to 12 lines between blank lines in code.
+ * @param countTokens counts one passage's tokens
+ */
+export function splitPassages(body: string, countTokens: TokenCounter): Passage[] {
+  const cuts = [0]
+  let blockStart = 0
+  for (const blank of body.matchAll(/\n[^\S\n]*\n\s*/g)) {
+    const end = blank.index + blank[0].length
+    cutBlock(body, blockStart, end, cuts)
+    blockStart = end
+  }
+  cutBlock(body, blockStart, body.length, cuts)
+  return joinShort(body, cuts).map(([start, end]) => ({ start, end, tokens: countTokens(body.slice(start, end)) }))
+}
+
+/** Adds the end of each piece of body[start, end) to the cuts. */
+function cutBlock(body: string, start: number, end: number, cuts: number[]): void {
+  if (end <= start) return
+  const block = body.slice(start, end)
+  if (looksLikeProse(block)) {
+    for (const { index, segment } of sentences.segment(block)) cutLong(body, start + index, start + index + segment.length, cuts)
+    return
+  }
+  let lines = 0
+  let from = start
+  for (let at = start; at < end; at++) {
+    if (body[at] !== '\n') continue
+    lines++
+    if (lines < MOST_LINES) continue
+    cutLong(body, from, at + 1, cuts)
+    from = at + 1
+    lines = 0
+  }
+  if (from < end) cutLong(body, from, end, cuts)
+}
+
+/** Cuts what is too long at the last white space before the limit, never inside a surrogate pair. */
+function cutLong(body: string, start: number, end: number, cuts: number[]): void {
+  let from = start
+  while (end - from > LONGEST) {
+    let at = from + LONGEST
+    const space = Math.max(body.lastIndexOf(' ', at), body.lastIndexOf('\n', at))
+    if (space > from + LONGEST / 2) at = space + 1
+    else if (isLowSurrogate(body.charCodeAt(at))) at--
+    cuts.push(at)
+    from = at
+  }
+  cuts.push(end)
+}
+
+/** Joins pieces that are too short to stand alone with the one after them (the last with the one before). */
+function joinShort(body: string, cuts: readonly number[]): [number, number][] {
+  const joined: [number, number][] = []
+  let from = 0
+  for (const cut of cuts) {
+    if (cut === from) continue
+    if (body.slice(from, cut).trim().length < SHORTEST && cut < body.length) continue
+    const last = joined.at(-1)
+    if (last && body.slice(from, cut).trim().length < SHORTEST && cut - last[0] <= LONGEST) last[1] = cut
+    else joined.push([from, cut])
+    from = cut
+  }
+  return joined
+}
+
+/** Few brackets, semicolons and operators for its length: sentences rather than code. */
+function looksLikeProse(block: string): boolean {
+  if (/^\s*(```|[#>|]|[-*+] |\d+[.)] )/.test(block)) return false
+  const symbols = block.match(/[{}()[\];=<>$|\\`_]/g)?.length ?? 0
+  return symbols / block.length < 0.02 && /\p{L}\p{M}*[\p{L}\p{M}',-]*\s+\p{L}|[。！？؟।]|\p{Script=Han}/u.test(block)
+}
+
+function isLowSurrogate(code: number): boolean {
+  return code >= 0xdc00 && code <= 0xdfff
+}

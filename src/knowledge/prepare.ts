@@ -1,0 +1,106 @@
+/**
+ * From the fields that a caller sends to an item that a store can take.
+ * @module
+ */
+import { CoordinatorError } from '../errors.ts'
+import { itemId } from '../ids.ts'
+import type { Embedder } from '../inference/embedder.ts'
+import { tokenCounter } from '../text/tokens.ts'
+import { COLLECTIONS, type CollectionName } from './collections.ts'
+import { splitPassages } from './passages.ts'
+import type { PreparedItem } from './stores/store.ts'
+
+/** An item to be stored: its natural key and its validated fields. */
+export interface ItemInput {
+  readonly key: string
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Prepares items of one collection for storage; their vectors are computed in one call.
+ * @param items fields that the collection's schema has accepted
+ * @param documentPath path of the document they belong to; part of their identity together with the source
+ */
+export async function prepareItems(
+  project: string,
+  collection: CollectionName,
+  items: readonly ItemInput[],
+  embedder: Embedder,
+  document?: { readonly source: string; readonly path: string },
+): Promise<PreparedItem[]> {
+  const countTokens = await tokenCounter()
+  const texts = items.map(({ fields }) => indexedText(collection, fields))
+  const embeddings = await embedder.embed(
+    texts.map(({ title, body }) => `${title}\n${body}`),
+    'document',
+  )
+  return Promise.all(
+    items.map(async ({ key, fields }, i) => {
+      const { title, body } = texts[i] ?? { title: '', body: '' }
+      const fullKey = document ? JSON.stringify([document.source, document.path, key]) : key
+      return {
+        id: itemId(project, collection, fullKey),
+        key,
+        fields,
+        title,
+        body,
+        hash: await sha256(stableJson(fields)),
+        passages: splitPassages(body, countTokens),
+        vector: checkedVector(embeddings[i]?.vector ?? null, embedder.space.dimensions),
+      }
+    }),
+  )
+}
+
+/** Prepares a single item; see prepareItems. */
+export async function prepareItem(
+  project: string,
+  collection: CollectionName,
+  fields: Readonly<Record<string, unknown>>,
+  key: string,
+  embedder: Embedder,
+): Promise<PreparedItem> {
+  const [item] = await prepareItems(project, collection, [{ key, fields }], embedder)
+  if (!item) throw new CoordinatorError('internal', 'The item could not be prepared.')
+  return item
+}
+
+/** The two texts of an item that are searched: what it is about, and its substance. */
+export function indexedText(
+  collection: CollectionName,
+  fields: Readonly<Record<string, unknown>>,
+): { title: string; body: string } {
+  const { titleFields, bodyFields } = COLLECTIONS[collection]
+  return { title: joinFields(fields, titleFields, '\n'), body: joinFields(fields, bodyFields, '\n\n') }
+}
+
+/** SHA-256 of a text's UTF-8 bytes, hex. */
+export async function sha256(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/** JSON with the keys of the top level sorted: the same fields give the same text. */
+export function stableJson(fields: Readonly<Record<string, unknown>>): string {
+  return JSON.stringify(Object.fromEntries(Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1))))
+}
+
+
+function joinFields(fields: Readonly<Record<string, unknown>>, names: readonly string[], separator: string): string {
+  const parts: string[] = []
+  for (const name of names) {
+    const value = fields[name]
+    if (typeof value === 'string') parts.push(value)
+    else if (Array.isArray(value) && value.length > 0) parts.push(value.join('\n'))
+  }
+  return parts.join(separator)
+}
+
+/** A vector of the wrong size, with NaN or without length is never stored: the item stays searchable by keyword. */
+function checkedVector(vector: Float32Array | null, dimensions: number): Float32Array | null {
+  if (!vector || vector.length !== dimensions) return null
+  let norm = 0
+  for (const value of vector) norm += value * value
+  return Number.isFinite(norm) && norm > 0 ? vector : null
+}
+

@@ -1,0 +1,98 @@
+/**
+ * The knowledge store that needs nothing: one Durable Object per project and collection.
+ * @module
+ */
+import type { EmbeddingSpace } from '../../inference/embedder.ts'
+import type { KnowledgeIndex } from './knowledge-index.ts'
+import type {
+  CollectionScope,
+  CreditUpdate,
+  DocumentEntry,
+  DocumentResult,
+  FieldFilter,
+  KnowledgeStore,
+  Page,
+  PreparedDocument,
+  PreparedItem,
+  SearchRequest,
+  SearchResponse,
+  StoredItem,
+  StoreStatistics,
+  WriteStatus,
+} from './store.ts'
+
+/** The object's methods as plain promises; workerd's own stub type can't express items of unknown fields. */
+type Remote = {
+  [M in 'upsert' | 'get' | 'list' | 'delete' | 'replaceDocuments' | 'listDocuments' | 'deleteDocuments' | 'search' | 'statistics' | 'setCredit']: (
+    ...parameters: Parameters<KnowledgeIndex[M]>
+  ) => Promise<ReturnType<KnowledgeIndex[M]>>
+}
+
+export class EmbeddedStore implements KnowledgeStore {
+  readonly name = 'embedded'
+  readonly #objects: DurableObjectNamespace<KnowledgeIndex>
+
+  constructor(objects: DurableObjectNamespace<KnowledgeIndex>) {
+    this.#objects = objects
+  }
+
+  upsert(scope: CollectionScope, items: readonly PreparedItem[], space: EmbeddingSpace): Promise<WriteStatus[]> {
+    return this.#index(scope).upsert(scope.collection, items, space)
+  }
+
+  get(scope: CollectionScope, ids: readonly string[]): Promise<(StoredItem | null)[]> {
+    return this.#index(scope).get(scope.collection, ids)
+  }
+
+  list(
+    scope: CollectionScope,
+    options: { cursor?: string; limit: number; filter?: FieldFilter },
+  ): Promise<Page<StoredItem>> {
+    return this.#index(scope).list(scope.collection, options)
+  }
+
+  delete(scope: CollectionScope, ids: readonly string[]): Promise<number> {
+    return this.#index(scope).delete(ids)
+  }
+
+  replaceDocuments(
+    scope: CollectionScope,
+    source: string,
+    documents: readonly PreparedDocument[],
+    space: EmbeddingSpace,
+  ): Promise<DocumentResult[]> {
+    return this.#index(scope).replaceDocuments(scope.collection, source, documents, space)
+  }
+
+  listDocuments(
+    scope: CollectionScope,
+    source: string,
+    options: { cursor?: string; limit: number },
+  ): Promise<Page<DocumentEntry>> {
+    return this.#index(scope).listDocuments(source, options)
+  }
+
+  deleteDocuments(
+    scope: CollectionScope,
+    source: string,
+    paths: readonly string[],
+  ): Promise<{ documents: number; items: number }> {
+    return this.#index(scope).deleteDocuments(source, paths)
+  }
+
+  search(scope: CollectionScope, request: SearchRequest): Promise<SearchResponse> {
+    return this.#index(scope).search(scope.collection, request)
+  }
+
+  statistics(scope: CollectionScope): Promise<StoreStatistics> {
+    return this.#index(scope).statistics()
+  }
+
+  setCredit(scope: CollectionScope, updates: readonly CreditUpdate[]): Promise<void> {
+    return this.#index(scope).setCredit(updates)
+  }
+
+  #index({ project, collection }: CollectionScope): Remote {
+    return this.#objects.getByName(JSON.stringify([project, collection])) as unknown as Remote
+  }
+}

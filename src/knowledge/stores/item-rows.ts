@@ -1,0 +1,111 @@
+/**
+ * The tables of one collection inside its Durable Object, and the rows as items.
+ * @module
+ */
+import { type CollectionName, COLLECTIONS } from '../collections.ts'
+import { indexedText } from '../prepare.ts'
+import type { FieldFilter, Passage, PreparedItem, StoredItem } from './store.ts'
+
+/** Longer texts can't be filtered by; they are searched. */
+const LONGEST_FACET = 200
+
+/** One statement each; run in order, each may run again. */
+export const TABLES = [
+  `CREATE TABLE IF NOT EXISTS items (
+    row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, key TEXT NOT NULL, source TEXT, path TEXT,
+    fields TEXT NOT NULL, hash TEXT NOT NULL, passages TEXT NOT NULL,
+    successes INTEGER NOT NULL DEFAULT 0, partials INTEGER NOT NULL DEFAULT 0, failures INTEGER NOT NULL DEFAULT 0,
+    credit_version INTEGER NOT NULL DEFAULT 0, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL)`,
+  'CREATE INDEX IF NOT EXISTS items_document ON items (source, path) WHERE source IS NOT NULL',
+  `CREATE TABLE IF NOT EXISTS facets (field TEXT NOT NULL, value TEXT NOT NULL, row INTEGER NOT NULL,
+    PRIMARY KEY (field, value, row)) WITHOUT ROWID`,
+  'CREATE INDEX IF NOT EXISTS facets_row ON facets (row)',
+  'CREATE TABLE IF NOT EXISTS vectors (row INTEGER PRIMARY KEY, scale REAL NOT NULL, codes BLOB NOT NULL)',
+  `CREATE TABLE IF NOT EXISTS documents (source TEXT NOT NULL, path TEXT NOT NULL, hash TEXT NOT NULL,
+    items INTEGER NOT NULL, PRIMARY KEY (source, path)) WITHOUT ROWID`,
+  'CREATE TABLE IF NOT EXISTS properties (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID',
+] as const
+
+/** A row of `items`. */
+export type ItemRow = {
+  row: number
+  id: string
+  key: string
+  source: string | null
+  path: string | null
+  fields: string
+  hash: string
+  passages: string
+  successes: number
+  partials: number
+  failures: number
+  created_at: number
+  updated_at: number
+}
+
+export const ITEM_COLUMNS =
+  'row, id, key, source, path, fields, hash, passages, successes, partials, failures, created_at, updated_at'
+
+/** Reads a row as the item that it holds. */
+export function toStoredItem(collection: CollectionName, row: ItemRow): StoredItem {
+  const fields = JSON.parse(row.fields) as Record<string, unknown>
+  return {
+    id: row.id,
+    collection,
+    key: row.key,
+    fields,
+    ...indexedText(collection, fields),
+    passages: decodePassages(row.passages),
+    source: row.source,
+    path: row.path,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    credit: { successes: row.successes, partials: row.partials, failures: row.failures },
+  }
+}
+
+/** Passages as a flat JSON array: length and tokens of each, since they lie side by side. */
+export function encodePassages(passages: readonly Passage[]): string {
+  return JSON.stringify(passages.flatMap(({ start, end, tokens }) => [end - start, tokens]))
+}
+
+function decodePassages(text: string): Passage[] {
+  const numbers = JSON.parse(text) as number[]
+  const passages: Passage[] = []
+  let start = 0
+  for (let i = 0; i + 1 < numbers.length; i += 2) {
+    const end = start + (numbers[i] ?? 0)
+    passages.push({ start, end, tokens: numbers[i + 1] ?? 0 })
+    start = end
+  }
+  return passages
+}
+
+/** The values that an item can be filtered by: short texts, numbers, booleans, and elements of arrays of them. */
+export function facetsOf(collection: CollectionName, item: Pick<PreparedItem, 'fields'>): [field: string, value: string][] {
+  const facets: [string, string][] = []
+  for (const field of Object.keys(COLLECTIONS[collection].schema.shape)) {
+    const value = item.fields[field]
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one === undefined || one === null || typeof one === 'object') continue
+      const text = String(one)
+      if (text.length <= LONGEST_FACET) facets.push([field, text])
+    }
+  }
+  return facets
+}
+
+/**
+ * A filter as SQL conditions over a column that holds a row number.
+ * @returns conditions that begin with AND, and their parameters; empty without a filter
+ */
+export function filterConditions(filter: FieldFilter | undefined, column: string): { sql: string; parameters: string[] } {
+  let sql = ''
+  const parameters: string[] = []
+  for (const [field, value] of Object.entries(filter ?? {})) {
+    const values = (Array.isArray(value) ? value : [value]).map(String)
+    sql += ` AND ${column} IN (SELECT row FROM facets WHERE field = ? AND value IN (SELECT value FROM json_each(?)))`
+    parameters.push(field, JSON.stringify(values))
+  }
+  return { sql, parameters }
+}

@@ -1,0 +1,393 @@
+/**
+ * The Durable Object behind the embedded store: one collection of one project in SQLite, with FTS5 for words and an
+ * in-memory table for vectors.
+ * @module
+ */
+import { DurableObject } from 'cloudflare:workers'
+import type { EmbeddingSpace } from '../../inference/embedder.ts'
+import type { CollectionName } from '../collections.ts'
+import {
+  encodePassages,
+  facetsOf,
+  filterConditions,
+  ITEM_COLUMNS,
+  type ItemRow,
+  TABLES,
+  toStoredItem,
+} from './item-rows.ts'
+import { KeywordIndex } from './keyword-index.ts'
+import type {
+  Candidate,
+  CreditUpdate,
+  DocumentEntry,
+  DocumentResult,
+  FieldFilter,
+  Page,
+  PreparedDocument,
+  PreparedItem,
+  SearchRequest,
+  SearchResponse,
+  StoredItem,
+  StoreStatistics,
+  WriteStatus,
+} from './store.ts'
+import { quantize, VectorTable } from './vectors/vector-table.ts'
+
+/** Weight of the cosine beside the relative keyword score when candidates are chosen for fusion. */
+const PRESELECTION_COSINE = 0.6
+
+interface Origin {
+  readonly source: string
+  readonly path: string
+}
+
+export class KnowledgeIndex extends DurableObject {
+  readonly #sql: SqlStorage
+  readonly #keywords: KeywordIndex
+  /** Both follow the tables; null: to be read from them. */
+  #vectors: VectorTable | null = null
+  #items: number | null = null
+
+  constructor(state: DurableObjectState, env: object) {
+    super(state, env)
+    this.#sql = state.storage.sql
+    for (const statement of TABLES) this.#sql.exec(statement)
+    this.#keywords = new KeywordIndex(this.#sql)
+  }
+
+  upsert(collection: CollectionName, items: readonly PreparedItem[], space: EmbeddingSpace): WriteStatus[] {
+    return this.#transaction(() => {
+      const ours = this.#adoptSpace(space)
+      return items.map((item) => this.#write(collection, item, null, ours))
+    })
+  }
+
+  get(collection: CollectionName, ids: readonly string[]): (StoredItem | null)[] {
+    const found = new Map<string, StoredItem>()
+    const rows = this.#sql.exec<ItemRow>(
+      `SELECT ${ITEM_COLUMNS} FROM items WHERE id IN (SELECT value FROM json_each(?))`,
+      JSON.stringify(ids),
+    )
+    for (const row of rows) found.set(row.id, toStoredItem(collection, row))
+    return ids.map((id) => found.get(id) ?? null)
+  }
+
+  list(
+    collection: CollectionName,
+    options: { cursor?: string; limit: number; filter?: FieldFilter },
+  ): Page<StoredItem> {
+    const { sql, parameters } = filterConditions(options.filter, 'row')
+    const rows = this.#sql
+      .exec<ItemRow>(
+        `SELECT ${ITEM_COLUMNS} FROM items WHERE id > ?${sql} ORDER BY id LIMIT ?`,
+        options.cursor ?? '',
+        ...parameters,
+        options.limit + 1,
+      )
+      .toArray()
+    const entries = rows.slice(0, options.limit).map((row) => toStoredItem(collection, row))
+    return { entries, nextCursor: rows.length > options.limit ? (entries.at(-1)?.id ?? null) : null }
+  }
+
+  delete(ids: readonly string[]): number {
+    return this.#transaction(() => {
+      let deleted = 0
+      const list = JSON.stringify(ids)
+      const rows = this.#sql
+        .exec<{ row: number; source: string | null; path: string | null }>(
+          'SELECT row, source, path FROM items WHERE id IN (SELECT value FROM json_each(?))',
+          list,
+        )
+        .toArray()
+      for (const { row, source, path } of rows) {
+        this.#remove(row)
+        deleted++
+        // The document no longer holds what its hash says: the next ingestion has to write it again.
+        if (source !== null && path !== null) {
+          this.#sql.exec(
+            "UPDATE documents SET items = items - 1, hash = '' WHERE source = ? AND path = ?",
+            source,
+            path,
+          )
+        }
+      }
+      return deleted
+    })
+  }
+
+  replaceDocuments(
+    collection: CollectionName,
+    source: string,
+    documents: readonly PreparedDocument[],
+    space: EmbeddingSpace,
+  ): DocumentResult[] {
+    return documents.map((document) =>
+      this.#transaction(() => this.#replaceDocument(collection, source, document, this.#adoptSpace(space))),
+    )
+  }
+
+  listDocuments(source: string, options: { cursor?: string; limit: number }): Page<DocumentEntry> {
+    const rows = this.#sql
+      .exec<{ path: string; hash: string; items: number }>(
+        'SELECT path, hash, items FROM documents WHERE source = ? AND path > ? ORDER BY path LIMIT ?',
+        source,
+        options.cursor ?? '',
+        options.limit + 1,
+      )
+      .toArray()
+    const entries = rows.slice(0, options.limit)
+    return { entries, nextCursor: rows.length > options.limit ? (entries.at(-1)?.path ?? null) : null }
+  }
+
+  deleteDocuments(source: string, paths: readonly string[]): { documents: number; items: number } {
+    return this.#transaction(() => {
+      let documents = 0
+      let items = 0
+      for (const path of paths) {
+        for (const row of this.#documentRows(source, path)) {
+          this.#remove(row.row)
+          items++
+        }
+        documents += this.#sql.exec(
+          'DELETE FROM documents WHERE source = ? AND path = ? RETURNING 1',
+          source,
+          path,
+        ).toArray().length
+      }
+      return { documents, items }
+    })
+  }
+
+  search(collection: CollectionName, request: SearchRequest): SearchResponse {
+    const degraded: string[] = []
+    const evidence = new Map<number, { keyword: number | null; cosine: number | null }>()
+    const found = request.keyword
+      ? this.#keywords.search(request.text, request.depth, filterConditions(request.filter, 'items_terms.rowid'))
+      : { matches: [], documentFrequencies: {} }
+    for (const { row, score } of found.matches) evidence.set(row, { keyword: score, cosine: null })
+
+    const vectors = request.vector ? this.#vectorsIn(request.space) : null
+    if (vectors === 'other space') degraded.push('vectors')
+    else if (request.vector && vectors) {
+      const keywordRows = [...evidence.keys()]
+      vectors.cosines(request.vector, keywordRows).forEach((cosine, i) => {
+        const known = evidence.get(keywordRows[i] ?? -1)
+        if (known) known.cosine = cosine
+      })
+      for (const { row, cosine } of vectors.nearest(request.vector, request.depth, this.#allowed(request.filter))) {
+        if (!evidence.has(row)) evidence.set(row, { keyword: null, cosine })
+      }
+    }
+    const best = found.matches[0]?.score ?? 1
+    const chosen = [...evidence]
+      .map(([row, { keyword, cosine }]) => ({
+        row,
+        keyword,
+        cosine,
+        sum: (keyword ?? 0) / best + PRESELECTION_COSINE * (cosine ?? 0),
+      }))
+      .sort((a, b) => b.sum - a.sum || a.row - b.row)
+      .slice(0, request.limit)
+    return {
+      candidates: this.#candidates(collection, chosen),
+      items: this.#itemCount(),
+      documentFrequencies: found.documentFrequencies,
+      degraded,
+    }
+  }
+
+  statistics(): StoreStatistics {
+    return {
+      items: this.#itemCount(),
+      documents: this.#count('documents'),
+      withVector: this.#count('vectors'),
+      space: this.#space(),
+    }
+  }
+
+  setCredit(updates: readonly CreditUpdate[]): void {
+    for (const { id, version, successes, partials, failures } of updates) {
+      this.#sql.exec(
+        `UPDATE items SET successes = ?, partials = ?, failures = ?, credit_version = ?
+         WHERE id = ? AND credit_version < ?`,
+        successes,
+        partials,
+        failures,
+        version,
+        id,
+        version,
+      )
+    }
+  }
+
+  /** All or nothing; what is held in memory is read anew after a rollback. */
+  #transaction<T>(work: () => T): T {
+    try {
+      return this.ctx.storage.transactionSync(work)
+    } catch (error) {
+      this.#vectors = null
+      this.#items = null
+      throw error
+    }
+  }
+
+  #candidates(
+    collection: CollectionName,
+    chosen: readonly { row: number; keyword: number | null; cosine: number | null }[],
+  ): Candidate[] {
+    const items = new Map<number, StoredItem>()
+    const rows = this.#sql.exec<ItemRow>(
+      `SELECT ${ITEM_COLUMNS} FROM items WHERE row IN (SELECT value FROM json_each(?))`,
+      JSON.stringify(chosen.map(({ row }) => row)),
+    )
+    for (const row of rows) items.set(row.row, toStoredItem(collection, row))
+    return chosen.flatMap(({ row, keyword, cosine }) => {
+      const item = items.get(row)
+      return item ? [{ item, keywordScore: keyword, cosine }] : []
+    })
+  }
+
+  #replaceDocument(
+    collection: CollectionName,
+    source: string,
+    document: PreparedDocument,
+    ours: boolean,
+  ): DocumentResult {
+    const { path, hash, items } = document
+    const before = this.#documentRows(source, path)
+    const keep = new Set(items.map(({ id }) => id))
+    let removed = 0
+    for (const { id, row } of before) {
+      if (keep.has(id)) continue
+      this.#remove(row)
+      removed++
+    }
+    const counts = { indexed: 0, updated: 0, unchanged: 0 }
+    for (const item of items) counts[this.#write(collection, item, { source, path }, ours)]++
+    this.#sql.exec(
+      `INSERT INTO documents (source, path, hash, items) VALUES (?, ?, ?, ?)
+       ON CONFLICT (source, path) DO UPDATE SET hash = excluded.hash, items = excluded.items`,
+      source,
+      path,
+      hash,
+      items.length,
+    )
+    const changed = counts.indexed + counts.updated + removed > 0
+    return {
+      path,
+      status: changed || before.length === 0 ? 'indexed' : 'unchanged',
+      added: counts.indexed,
+      updated: counts.updated,
+      unchanged: counts.unchanged,
+      removed,
+    }
+  }
+
+  /** Writes one item and everything that is searched of it. `ours`: its vector belongs to this index's space. */
+  #write(collection: CollectionName, item: PreparedItem, origin: Origin | null, ours: boolean): WriteStatus {
+    const [known] = this.#sql
+      .exec<{ row: number; hash: string; vector: number | null }>(
+        'SELECT items.row, hash, vectors.row AS vector FROM items LEFT JOIN vectors USING (row) WHERE id = ?',
+        item.id,
+      )
+      .toArray()
+    const vector = ours ? item.vector : null
+    if (known?.hash === item.hash && (known.vector !== null || vector === null)) return 'unchanged'
+    const now = Date.now()
+    if (known) this.#unindex(known.row)
+    const { row } = this.#sql
+      .exec<{ row: number }>(
+        `INSERT INTO items (id, key, source, path, fields, hash, passages, created_at, updated_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET fields = excluded.fields, hash = excluded.hash,
+           passages = excluded.passages, updated_at = excluded.updated_at
+         RETURNING row`,
+        item.id,
+        item.key,
+        origin?.source ?? null,
+        origin?.path ?? null,
+        JSON.stringify(item.fields),
+        item.hash,
+        encodePassages(item.passages),
+        now,
+        now,
+      )
+      .one()
+    this.#keywords.add(row, item.title, item.body)
+    this.#sql.exec(
+      "INSERT OR IGNORE INTO facets (field, value, row) SELECT value ->> 0, value ->> 1, ? FROM json_each(?)",
+      row,
+      JSON.stringify(facetsOf(collection, item)),
+    )
+    if (vector) {
+      const quantized = quantize(vector)
+      this.#sql.exec('INSERT INTO vectors (row, scale, codes) VALUES (?, ?, ?)', row, quantized.scale, quantized.codes.buffer)
+      this.#vectors?.set(row, quantized)
+    }
+    if (!known && this.#items !== null) this.#items++
+    return known ? 'updated' : 'indexed'
+  }
+
+  #remove(row: number): void {
+    this.#unindex(row)
+    this.#sql.exec('DELETE FROM items WHERE row = ?', row)
+    if (this.#items !== null) this.#items--
+  }
+
+  #unindex(row: number): void {
+    this.#keywords.remove(row)
+    this.#sql.exec('DELETE FROM facets WHERE row = ?', row)
+    this.#sql.exec('DELETE FROM vectors WHERE row = ?', row)
+    this.#vectors?.delete(row)
+  }
+
+  #documentRows(source: string, path: string): { id: string; row: number }[] {
+    return this.#sql
+      .exec<{ id: string; row: number }>('SELECT id, row FROM items WHERE source = ? AND path = ?', source, path)
+      .toArray()
+  }
+
+  #allowed(filter: FieldFilter | undefined): Set<number> | undefined {
+    if (!filter || Object.keys(filter).length === 0) return undefined
+    const { sql, parameters } = filterConditions(filter, 'row')
+    const rows = this.#sql.exec<{ row: number }>(`SELECT row FROM items WHERE 1${sql}`, ...parameters)
+    return new Set([...rows].map(({ row }) => row))
+  }
+
+  #count(table: 'items' | 'documents' | 'vectors'): number {
+    return this.#sql.exec<{ n: number }>(`SELECT count(*) AS n FROM ${table}`).one().n
+  }
+
+  #itemCount(): number {
+    this.#items ??= this.#count('items')
+    return this.#items
+  }
+
+  #space(): EmbeddingSpace | null {
+    const [row] = this.#sql.exec<{ value: string }>("SELECT value FROM properties WHERE name = 'space'").toArray()
+    return row ? (JSON.parse(row.value) as EmbeddingSpace) : null
+  }
+
+  /** The first space that writes here is the collection's; whether this one is it. */
+  #adoptSpace(space: EmbeddingSpace): boolean {
+    const known = this.#space()
+    if (known) return known.name === space.name && known.dimensions === space.dimensions
+    this.#sql.exec("INSERT INTO properties (name, value) VALUES ('space', ?)", JSON.stringify(space))
+    return true
+  }
+
+  #vectorsIn(space: EmbeddingSpace): VectorTable | 'other space' | null {
+    const known = this.#space()
+    if (!known) return null
+    if (known.name !== space.name || known.dimensions !== space.dimensions) return 'other space'
+    if (!this.#vectors) {
+      this.#vectors = new VectorTable(known.dimensions)
+      for (const { row, scale, codes } of this.#sql.exec<{ row: number; scale: number; codes: ArrayBuffer }>(
+        'SELECT row, scale, codes FROM vectors ORDER BY row',
+      )) {
+        this.#vectors.set(row, { scale, codes: new Int8Array(codes) })
+      }
+    }
+    return this.#vectors
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * All vectors of one collection in memory, as int8, searched by brute force with WebAssembly SIMD.
+ * @module
+ */
+import kernelModule from './dot-product.wasm'
+
+interface Kernel {
+  readonly memory: WebAssembly.Memory
+  dotProducts(query: number, vectors: number, count: number, dimensions: number, results: number): void
+}
+
+/** An int8 vector and the factor that turns it back: `value ≈ code × scale`. */
+export interface QuantizedVector {
+  readonly codes: Int8Array
+  readonly scale: number
+}
+
+const PAGE = 65_536
+
+/**
+ * Symmetric int8 quantisation: the largest magnitude becomes ±127. The codes are padded with zeros to a multiple of 16.
+ * @param vector finite values, not all zero
+ */
+export function quantize(vector: Float32Array): QuantizedVector {
+  let peak = 0
+  for (const value of vector) peak = Math.max(peak, Math.abs(value))
+  const codes = new Int8Array(Math.ceil(vector.length / 16) * 16)
+  if (peak === 0) return { codes, scale: 0 }
+  for (let i = 0; i < vector.length; i++) codes[i] = Math.round(((vector[i] ?? 0) / peak) * 127)
+  return { codes, scale: peak / 127 }
+}
+
+/**
+ * A growing table of quantised vectors, addressed by the item's row number. Slots of removed rows are filled by the last
+ * vector, so that the scan stays dense.
+ */
+export class VectorTable {
+  readonly #width: number
+  readonly #kernel: Kernel
+  #rows: number[] = []
+  #scales = new Float32Array(256)
+  readonly #slots = new Map<number, number>()
+
+  /** @param dimensions of the vectors that will be added */
+  constructor(dimensions: number) {
+    this.#width = Math.ceil(dimensions / 16) * 16
+    this.#kernel = new WebAssembly.Instance(kernelModule).exports as unknown as Kernel
+  }
+
+  get size(): number {
+    return this.#rows.length
+  }
+
+  /** Bytes of memory held by the vectors and their results. */
+  get bytes(): number {
+    return this.#kernel.memory.buffer.byteLength + this.#scales.byteLength
+  }
+
+  /** Adds or replaces the vector of a row. */
+  set(row: number, vector: QuantizedVector): void {
+    let slot = this.#slots.get(row)
+    if (slot === undefined) {
+      slot = this.#rows.length
+      this.#reserve(slot + 1)
+      this.#rows.push(row)
+      this.#slots.set(row, slot)
+    }
+    new Int8Array(this.#kernel.memory.buffer, this.#offset(slot), this.#width).set(vector.codes.subarray(0, this.#width))
+    this.#scales[slot] = vector.scale
+  }
+
+  /** Removes the vector of a row; nothing happens when there is none. */
+  delete(row: number): void {
+    const slot = this.#slots.get(row)
+    if (slot === undefined) return
+    const last = this.#rows.length - 1
+    const lastRow = this.#rows[last] ?? row
+    if (slot !== last) {
+      new Uint8Array(this.#kernel.memory.buffer).copyWithin(
+        this.#offset(slot),
+        this.#offset(last),
+        this.#offset(last) + this.#width,
+      )
+      this.#scales[slot] = this.#scales[last] ?? 0
+      this.#rows[slot] = lastRow
+      this.#slots.set(lastRow, slot)
+    }
+    this.#rows.pop()
+    this.#slots.delete(row)
+  }
+
+  /**
+   * The rows most alike to a query.
+   * @param query unit vector
+   * @param limit how many rows at most
+   * @param allowed only these rows; undefined: all
+   * @returns rows by falling cosine
+   */
+  nearest(query: Float32Array, limit: number, allowed?: ReadonlySet<number>): { row: number; cosine: number }[] {
+    const scores = this.#scores(query)
+    const best: { row: number; cosine: number }[] = []
+    let floor = Number.NEGATIVE_INFINITY
+    for (let slot = 0; slot < scores.codes.length; slot++) {
+      const cosine = (scores.codes[slot] ?? 0) * (this.#scales[slot] ?? 0) * scores.scale
+      if (cosine <= floor) continue
+      const row = this.#rows[slot] ?? -1
+      if (allowed && !allowed.has(row)) continue
+      insert(best, { row, cosine }, limit)
+      if (best.length === limit) floor = best[limit - 1]?.cosine ?? floor
+    }
+    return best
+  }
+
+  /** Cosine of a query with each given row, in order; null for a row without a vector. */
+  cosines(query: Float32Array, rows: readonly number[]): (number | null)[] {
+    const { codes, scale } = quantize(query)
+    const bytes = new Int8Array(this.#kernel.memory.buffer)
+    return rows.map((row) => {
+      const slot = this.#slots.get(row)
+      if (slot === undefined) return null
+      const offset = this.#offset(slot)
+      let sum = 0
+      for (let i = 0; i < this.#width; i++) sum += (codes[i] ?? 0) * (bytes[offset + i] ?? 0)
+      return sum * scale * (this.#scales[slot] ?? 0)
+    })
+  }
+
+  /** Memory: the query (int16), the vectors, then the results (int32). */
+  #scores(query: Float32Array): { codes: Int32Array; scale: number } {
+    const { codes, scale } = quantize(query)
+    const count = this.#rows.length
+    const results = this.#offset(count)
+    this.#grow(results + 4 * count)
+    new Int16Array(this.#kernel.memory.buffer, 0, this.#width).set(codes.subarray(0, this.#width))
+    this.#kernel.dotProducts(0, this.#offset(0), count, this.#width, results)
+    return { codes: new Int32Array(this.#kernel.memory.buffer, results, count), scale }
+  }
+
+  #offset(slot: number): number {
+    return 2 * this.#width + slot * this.#width
+  }
+
+  #reserve(slots: number): void {
+    this.#grow(this.#offset(slots) + 4 * slots)
+    if (slots <= this.#scales.length) return
+    const scales = new Float32Array(Math.max(slots, this.#scales.length * 2))
+    scales.set(this.#scales)
+    this.#scales = scales
+  }
+
+  #grow(bytes: number): void {
+    const memory = this.#kernel.memory
+    const missing = bytes - memory.buffer.byteLength
+    if (missing > 0) memory.grow(Math.ceil(Math.max(missing, memory.buffer.byteLength / 4) / PAGE))
+  }
+}
+
+/** Inserts into a list kept by falling cosine, at most `limit` long. */
+function insert(best: { row: number; cosine: number }[], entry: { row: number; cosine: number }, limit: number): void {
+  let at = best.length
+  while (at > 0 && (best[at - 1]?.cosine ?? 0) < entry.cosine) at--
+  best.splice(at, 0, entry)
+  if (best.length > limit) best.pop()
+}

@@ -1,0 +1,36 @@
+import * as z from 'zod'
+import { operation, READS } from './operation.ts'
+
+export const checkHealth = operation({
+  name: 'check_health',
+  title: 'Check health',
+  description: 'Whether the coordinator runs and its database answers, and which engines are in use. Calls no model.',
+  scope: 'read',
+  annotations: READS,
+  http: [{ method: 'GET', path: '/health' }],
+  input: z.strictObject({}),
+  output: z.object({
+    status: z.enum(['ok', 'degraded']),
+    dependencies: z.object({
+      database: z.enum(['ok', 'down']),
+      knowledge_store: z.string().describe('Which store is in use.'),
+      embedder: z.string().describe('Name of the embedding space.'),
+      local_model: z.string().nullable().describe('Null: none is configured.'),
+    }),
+  }),
+  async run(services) {
+    const database = await services.database.run('SELECT 1').then(
+      () => 'ok' as const,
+      () => 'down' as const,
+    )
+    return {
+      status: database === 'ok' ? ('ok' as const) : ('degraded' as const),
+      dependencies: {
+        database,
+        knowledge_store: services.knowledge.name,
+        embedder: services.embedder.space.name,
+        local_model: services.localModel?.name ?? null,
+      },
+    }
+  },
+})

@@ -1,0 +1,90 @@
+/**
+ * How a knowledge item looks in every answer, and how a caller's item is checked before it is stored.
+ * @module
+ */
+import * as z from 'zod'
+import { type CoordinatorError, invalidInput } from '../errors.ts'
+import { COLLECTIONS, type CollectionName, contextId } from '../knowledge/collections.ts'
+import { type ItemInput, sha256, stableJson } from '../knowledge/prepare.ts'
+import type { FieldFilter, StoredItem } from '../knowledge/stores/store.ts'
+import { line } from '../knowledge/text-fields.ts'
+import { collectionName, timestamp } from './fields.ts'
+import { fromIssue } from './invoke.ts'
+
+export const itemView = z.object({
+  context_id: z.string(),
+  id: z.string(),
+  collection: collectionName,
+  key: z.string(),
+  fields: z.record(z.string(), z.unknown()),
+  source: z.string().nullable(),
+  path: z.string().nullable(),
+  access_count: z.int().describe('Tracked interactions with a known outcome that were shown this item.'),
+  success_rate: z.number().nullable().describe('Share of those that succeeded, a partial success counting half; null: none yet.'),
+  created_at: timestamp,
+  updated_at: timestamp,
+})
+
+export type ItemView = z.output<typeof itemView>
+
+/** A stored item as callers see it. */
+export function viewItem(item: StoredItem): ItemView {
+  const { successes, partials, failures } = item.credit
+  const shown = successes + partials + failures
+  return {
+    context_id: contextId(item.collection, item.id),
+    id: item.id,
+    collection: item.collection,
+    key: item.key,
+    fields: item.fields,
+    source: item.source,
+    path: item.path,
+    access_count: shown,
+    success_rate: shown === 0 ? null : (successes + partials / 2) / shown,
+    created_at: item.createdAt,
+    updated_at: item.updatedAt,
+  }
+}
+
+export const errorView = z.object({
+  code: z.string(),
+  message: z.string(),
+  field: z.string().optional(),
+  limit: z.number().optional(),
+  hint: z.string().optional(),
+})
+
+/**
+ * Checks one item of a batch.
+ * @param at where it stands in the input, e.g. `items[3]`, for the error's field
+ * @returns the item, or the error that names what is wrong with it
+ */
+export async function checkItem(
+  collection: CollectionName,
+  raw: unknown,
+  at: string,
+): Promise<ItemInput | CoordinatorError> {
+  const schema = z.strictObject({ key: line(1000).optional(), fields: COLLECTIONS[collection].schema })
+  const result = schema.safeParse(raw)
+  if (!result.success) {
+    const [issue] = result.error.issues
+    return issue ? fromIssue(issue, at) : invalidInput(at, `${at} is not valid.`)
+  }
+  const { key, fields } = result.data
+  return { key: key ?? (await sha256(stableJson(fields))), fields }
+}
+
+/**
+ * Checks that a filter names fields of the collections that are searched.
+ * @throws CoordinatorError `invalid_input` naming the unknown field
+ */
+export function checkFilter(filter: FieldFilter | undefined, collections: readonly CollectionName[]): void {
+  for (const field of Object.keys(filter ?? {})) {
+    const known = collections.some((name) => Object.hasOwn(COLLECTIONS[name].schema.shape, field))
+    if (known) continue
+    const fields = [...new Set(collections.flatMap((name) => Object.keys(COLLECTIONS[name].schema.shape)))]
+    throw invalidInput(`filter.${field}`, `No searched collection has a field ${JSON.stringify(field.slice(0, 60))}.`, {
+      hint: `Filter by one of: ${fields.join(', ')}.`,
+    })
+  }
+}

@@ -1,0 +1,38 @@
+import * as z from 'zod'
+import { CoordinatorError, notFound } from '../errors.ts'
+import { prepareItems } from '../knowledge/prepare.ts'
+import { collectionName, project, uuid } from './fields.ts'
+import { checkItem, itemView, viewItem } from './knowledge-views.ts'
+import { operation, SETS } from './operation.ts'
+
+export const updateKnowledge = operation({
+  name: 'update_knowledge',
+  title: 'Update a knowledge item',
+  description: 'Changes the given fields of one item and leaves the others; a field set to null is removed.',
+  scope: 'write',
+  annotations: SETS,
+  http: [{ method: 'PATCH', path: '/knowledge/items/{collection}/{id}' }],
+  input: z.strictObject({
+    project,
+    collection: collectionName,
+    id: uuid,
+    fields: z.record(z.string(), z.unknown()).describe('Fields to change.'),
+  }),
+  output: z.object({ status: z.enum(['updated', 'unchanged']), item: itemView }),
+  async run(services, input) {
+    const [stored] = await services.knowledge.get(input, [input.id])
+    if (!stored) throw notFound('knowledge item', 'id')
+    const merged = Object.fromEntries(
+      Object.entries({ ...stored.fields, ...input.fields }).filter(([, value]) => value !== null),
+    )
+    const checked = await checkItem(input.collection, { key: stored.key, fields: merged }, '')
+    if (checked instanceof CoordinatorError) throw checked
+    const document =
+      stored.source !== null && stored.path !== null ? { source: stored.source, path: stored.path } : undefined
+    const prepared = await prepareItems(input.project, input.collection, [checked], services.embedder, document)
+    const [status] = await services.knowledge.upsert(input, prepared, services.embedder.space)
+    const [item] = await services.knowledge.get(input, [input.id])
+    if (!item) throw notFound('knowledge item', 'id')
+    return { status: status === 'unchanged' ? ('unchanged' as const) : ('updated' as const), item: viewItem(item) }
+  },
+})

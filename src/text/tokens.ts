@@ -1,0 +1,137 @@
+/**
+ * Cuts a text into words and compounds (identifiers, paths, flags, versions), in every script.
+ * @module
+ */
+
+import { stem } from './stem.ts'
+import { foldText } from './words.ts'
+
+/** What a text is searchable by. Both lists are lower case, in order, with repeats. */
+export interface Tokens {
+  /** Stemmed words, parts of identifiers, bigrams of scripts that write no spaces. */
+  readonly words: string[]
+  /** Identifiers, paths, flags, symbols and versions as typed: `c++`, `--no-cache`, `src/app.ts:42`, `getusername`. */
+  readonly compounds: string[]
+}
+
+/** Longer chunks (encoded data, minified code) give words but no compounds. */
+const LONGEST_COMPOUND = 120
+/** Longer words are cut: nobody types them, and no vocabulary needs them. */
+const LONGEST_WORD = 64
+/** Length of the overlapping pieces of Thai, Lao, Khmer and Burmese, which write neither spaces nor one word a character. */
+const UNSPACED_PIECE = 3
+
+const ASCII = /^[\x00-\x7f]*$/
+const PLAIN_WORD = /^[A-Za-z][a-z]*$/
+/** Brackets, quotes, commas and operators end a chunk; an apostrophe between letters does not. */
+const CHUNK = /[^\s()[\]{}<>"'`“”‘’«»„,;|=&!?*^\p{Cc}、。，；：！？「」『』（）【】]+(?:['’]\p{L}+)*/gu
+const RUN = /[\p{L}\p{M}\p{N}]+/gu
+const PICTOGRAPH = /\p{Extended_Pictographic}/gu
+const OPERATOR = /(?<!\S)[!-/:-@[-`{-~]{2,4}(?!\S)/g
+const CASE_BORDER = /(?<=\p{Ll})(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u
+const DIGIT_BORDER = /(?<=\p{L})(?=\p{N})|(?<=\p{N})(?=\p{L})/u
+const IDEOGRAPHS = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}ー々〆]+/u
+const UNSPACED = /[\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]+/u
+const BY_SCRIPT = new RegExp(`(${IDEOGRAPHS.source})|(${UNSPACED.source})`, 'gu')
+
+/**
+ * Tokenises a text for the index, or for a query.
+ * @param purpose a query leaves out the single ideographs that a longer run of them is also indexed by
+ */
+export function tokenise(text: string, purpose: 'document' | 'query'): Tokens {
+  const tokens: Tokens = { words: [], compounds: [] }
+  const folded = ASCII.test(text) ? text : foldText(text.toWellFormed())
+  for (const [operator] of folded.matchAll(OPERATOR)) tokens.compounds.push(operator.toLowerCase())
+  for (const [chunk] of folded.matchAll(CHUNK)) addChunk(chunk, purpose, tokens)
+  return tokens
+}
+
+function addChunk(raw: string, purpose: 'document' | 'query', tokens: Tokens): void {
+  if (PLAIN_WORD.test(raw)) {
+    addWord(raw, purpose, tokens.words)
+    return
+  }
+  const chunk = trimPunctuation(withoutApostrophes(raw))
+  let plain = true
+  for (const [run] of chunk.matchAll(RUN)) {
+    if (run.length !== chunk.length) plain = false
+    if (!addRun(run, purpose, tokens)) plain = false
+  }
+  if (!ASCII.test(chunk)) for (const [pictograph] of chunk.matchAll(PICTOGRAPH)) tokens.words.push(pictograph)
+  if (!plain && chunk.length > 1 && chunk.length <= LONGEST_COMPOUND)
+    addCompounds(chunk.toLowerCase(), tokens.compounds)
+}
+
+/** Adds the words of a run of letters and digits; false when it was made of several. */
+function addRun(run: string, purpose: 'document' | 'query', tokens: Tokens): boolean {
+  if (run.length > LONGEST_WORD || PLAIN_WORD.test(run)) {
+    addWord(run, purpose, tokens.words)
+    return true
+  }
+  const parts = run.split(CASE_BORDER)
+  for (const part of parts) {
+    addWord(part, purpose, tokens.words)
+    const pieces = part.split(DIGIT_BORDER)
+    if (pieces.length > 1) for (const piece of pieces) addWord(piece, purpose, tokens.words)
+  }
+  if (parts.length > 1) tokens.compounds.push(run.toLowerCase())
+  return parts.length === 1
+}
+
+function addWord(word: string, purpose: 'document' | 'query', words: string[]): void {
+  const lower = word.toLowerCase()
+  if (ASCII.test(lower)) {
+    words.push(stem(lower.slice(0, LONGEST_WORD)))
+    return
+  }
+  let end = 0
+  for (const match of lower.matchAll(BY_SCRIPT)) {
+    if (match.index > end) words.push(lower.slice(end, Math.min(match.index, end + LONGEST_WORD)).toWellFormed())
+    end = match.index + match[0].length
+    if (match[1]) addIdeographs([...match[1]], purpose, words)
+    else addPieces([...match[0]], words)
+  }
+  if (end < lower.length) words.push(lower.slice(end, end + LONGEST_WORD).toWellFormed())
+}
+
+/** Overlapping bigrams; single characters too, so that a query of one character finds them. */
+function addIdeographs(characters: string[], purpose: 'document' | 'query', words: string[]): void {
+  if (purpose === 'document' || characters.length === 1) for (const character of characters) words.push(character)
+  for (let i = 1; i < characters.length; i++) words.push(`${characters[i - 1]}${characters[i]}`)
+}
+
+function addPieces(characters: string[], words: string[]): void {
+  if (characters.length <= UNSPACED_PIECE) words.push(characters.join(''))
+  for (let i = UNSPACED_PIECE; i <= characters.length && characters.length > UNSPACED_PIECE; i++) {
+    words.push(characters.slice(i - UNSPACED_PIECE, i).join(''))
+  }
+}
+
+/** The compound as typed, without its line number, and the segments of a path or qualified name that are compounds. */
+function addCompounds(chunk: string, compounds: string[]): void {
+  const found = new Set([chunk, chunk.replace(/(?::\d+)+$/, '')])
+  for (const segment of chunk.split(/[/\\:@#]+/)) {
+    if (!/[._-]/.test(segment)) continue
+    found.add(segment)
+    for (const name of segment.split('.')) if (/[_-]/.test(name)) found.add(name)
+  }
+  for (const name of chunk.split(/[^\p{L}\p{M}\p{N}_]+/u)) if (name.includes('_')) found.add(name.replaceAll('_', ''))
+  for (const compound of found) if (compound.length > 1 && /[\p{L}\p{N}]/u.test(compound)) compounds.push(compound)
+}
+
+function withoutApostrophes(chunk: string): string {
+  return /['’]/.test(chunk) ? chunk.replace(/['’]s?$/, '').replace(/['’]/g, '') : chunk
+}
+
+const LEADING = new Set([':', '~', '.', '/', '\\', '-', '+', '%'])
+const TRAILING = new Set(['.', ':', '/', '\\', '-', '~', '@', '$', '%', '…'])
+
+/** Sentence punctuation off both ends; a symbol right before a letter or digit stays (`.env`, `--force`, `/etc`). */
+function trimPunctuation(chunk: string): string {
+  let end = chunk.length
+  while (end > 0 && TRAILING.has(chunk.charAt(end - 1))) end--
+  let start = 0
+  while (start < end && LEADING.has(chunk.charAt(start))) start++
+  if (start < end && /[\p{L}\p{N}_]/u.test(chunk.charAt(start))) start = Math.max(0, start - 3)
+  return chunk.slice(start, end)
+}
