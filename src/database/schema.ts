@@ -72,9 +72,13 @@ export const outcomeEvents = sqliteTable(
     outcome: text('outcome').$type<Outcome>(),
     userFeedback: integer('user_feedback'),
     caller: text('caller').notNull(),
+    idempotencyKey: text('idempotency_key'),
     createdAt: integer('created_at').notNull(),
   },
-  (t) => [index('outcome_events_interaction').on(t.interactionId, t.id)],
+  (t) => [
+    index('outcome_events_interaction').on(t.interactionId, t.id),
+    uniqueIndex('outcome_events_idempotency').on(t.interactionId, t.idempotencyKey),
+  ],
 )
 
 /** How often an item was shown and what came of it. Changed by increments only. */
@@ -201,7 +205,9 @@ export const exports = sqliteTable(
     rows: integer('rows').notNull(),
     bytes: integer('bytes').notNull(),
     sha256: text('sha256').notNull(),
+    /** Interactions that were not taken, by reason. */
+    skipped: text('skipped', { mode: 'json' }).$type<Record<string, number>>().notNull().default({}),
     createdAt: integer('created_at').notNull(),
   },
-  (t) => [index('exports_project_id').on(t.project, t.id)],
+  (t) => [index('exports_project_id').on(t.project, t.id), uniqueIndex('exports_key').on(t.key)],
 )

@@ -1,0 +1,131 @@
+/**
+ * Interactions and the context they were given.
+ * @module
+ */
+import { and, asc, desc, eq, gte, lt, type SQL, sql } from 'drizzle-orm'
+import { newId } from '../../ids.ts'
+import type { CollectionName } from '../../knowledge/collections.ts'
+import { atomically } from '../batch.ts'
+import type { Database } from '../database.ts'
+import { type AgentType, interactionContexts, interactions, type Outcome } from '../schema.ts'
+
+export type Interaction = typeof interactions.$inferSelect
+
+/** An item of context, in the order in which it was shown. */
+export interface ContextReference {
+  readonly collection: CollectionName
+  readonly id: string
+}
+
+export interface NewInteraction {
+  readonly project: string
+  readonly query: string
+  readonly response: string
+  readonly agentType: AgentType
+  readonly modelUsed: string
+  readonly tokensUsed: number
+  readonly latencyMs: number
+  readonly tags: readonly string[]
+  readonly variant: string | null
+  readonly conversationId: string | null
+  readonly idempotencyKey: string | null
+  readonly contexts: readonly ContextReference[]
+}
+
+/** Result of a write that may turn out to be a repetition. */
+export interface Inserted {
+  readonly id: string
+  /** False: the idempotency key was known and nothing was written. */
+  readonly created: boolean
+  /** The job that the write caused; null when nothing was written. */
+  readonly jobId: string | null
+}
+
+/**
+ * Stores an interaction, its contexts and the job that indexes it, all or nothing. The unique index on the idempotency key
+ * decides between concurrent repetitions: one writes, all get its id.
+ */
+export async function insertInteraction(database: Database, entry: NewInteraction, now: number): Promise<Inserted> {
+  const id = newId()
+  const jobId = newId()
+  const contexts = JSON.stringify(entry.contexts.map(({ collection, id: item }) => [collection, item]))
+  const exists = sql`EXISTS (SELECT 1 FROM interactions WHERE id = ${id})`
+  const results = await atomically(database, [
+    sql`INSERT INTO interactions (id, project, query, response, agent_type, model_used, tokens_used, latency_ms, tags, variant,
+          conversation_id, idempotency_key, revision, created_at, updated_at)
+        VALUES (${id}, ${entry.project}, ${entry.query}, ${entry.response}, ${entry.agentType}, ${entry.modelUsed},
+          ${entry.tokensUsed}, ${entry.latencyMs}, ${JSON.stringify(entry.tags)}, ${entry.variant}, ${entry.conversationId},
+          ${entry.idempotencyKey}, 0, ${now}, ${now})
+        ON CONFLICT (project, idempotency_key) DO NOTHING`,
+    sql`INSERT INTO interaction_contexts (interaction_id, collection, item_id, position)
+        SELECT ${id}, value ->> 0, value ->> 1, key FROM json_each(${contexts}) WHERE ${exists}
+        ON CONFLICT DO NOTHING`,
+    sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
+        SELECT ${jobId}, ${entry.project}, 'index_interaction', ${id}, 0, 'pending', 0, ${now}, ${now}, ${now} WHERE ${exists}`,
+    sql`SELECT id FROM interactions
+        WHERE id = ${id} OR (project = ${entry.project} AND idempotency_key = ${entry.idempotencyKey})`,
+  ])
+  const stored = String(results[3]?.rows[0]?.id)
+  const created = stored === id
+  return { id: stored, created, jobId: created ? jobId : null }
+}
+
+/** One interaction; null when there is none, or when it belongs to another project than the only one allowed. */
+export async function findInteraction(
+  database: Database,
+  id: string,
+  onlyProject: string | null,
+): Promise<Interaction | null> {
+  const [row] = await database
+    .select()
+    .from(interactions)
+    .where(and(eq(interactions.id, id), onlyProject === null ? undefined : eq(interactions.project, onlyProject)))
+    .limit(1)
+  return row ?? null
+}
+
+/** The contexts of one interaction in the order shown, with the outcome that each item was credited with. */
+export function contextsOf(database: Database, interactionId: string) {
+  return database
+    .select()
+    .from(interactionContexts)
+    .where(eq(interactionContexts.interactionId, interactionId))
+    .orderBy(asc(interactionContexts.position))
+}
+
+/** Which interactions are meant; every condition is optional. Times are milliseconds since 1970, `until` exclusive. */
+export interface InteractionFilter {
+  readonly project: string
+  readonly outcome?: Outcome | undefined
+  readonly agentType?: AgentType | undefined
+  readonly variant?: string | undefined
+  readonly tags?: readonly string[] | undefined
+  readonly since?: number | undefined
+  readonly until?: number | undefined
+}
+
+/** The filter as a condition. */
+export function interactionCondition(filter: InteractionFilter): SQL {
+  const all = and(
+    eq(interactions.project, filter.project),
+    filter.outcome === undefined ? undefined : eq(interactions.outcome, filter.outcome),
+    filter.agentType === undefined ? undefined : eq(interactions.agentType, filter.agentType),
+    filter.variant === undefined ? undefined : eq(interactions.variant, filter.variant),
+    filter.since === undefined ? undefined : gte(interactions.createdAt, filter.since),
+    filter.until === undefined ? undefined : lt(interactions.createdAt, filter.until),
+    ...(filter.tags ?? []).map(
+      (tag) => sql`EXISTS (SELECT 1 FROM json_each(${interactions.tags}) WHERE json_each.value = ${tag})`,
+    ),
+  )
+  return all ?? sql`1`
+}
+
+/** Newest first, after the given id; one row more than `limit` tells whether there is a next page. */
+export function listInteractions(database: Database, filter: InteractionFilter, after: string | null, limit: number) {
+  return database
+    .select()
+    .from(interactions)
+    .where(and(interactionCondition(filter), after === null ? undefined : lt(interactions.id, after)))
+    .orderBy(desc(interactions.id))
+    .limit(limit + 1)
+}

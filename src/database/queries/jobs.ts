@@ -1,0 +1,106 @@
+/**
+ * The outbox of background work. A row is `pending` until claimed, `running` under a lease (`run_after` is its end), then `done`,
+ * `pending` again, or `dead` after its last attempt.
+ * @module
+ */
+import { and, asc, count, desc, eq, lt, sql } from 'drizzle-orm'
+import { execute } from '../batch.ts'
+import type { Database } from '../database.ts'
+import { type JobStatus, jobs } from '../schema.ts'
+
+export type Job = typeof jobs.$inferSelect
+
+/**
+ * Takes a job that is due, for the length of a lease. Of several takers one gets it.
+ * @returns null when it is done, dead, not due yet, or in another taker's hands
+ */
+export async function claimJob(database: Database, id: string, leaseMs: number, now: number): Promise<Job | null> {
+  const [job] = await database
+    .update(jobs)
+    .set({ status: 'running', attempts: sql`${jobs.attempts} + 1`, runAfter: now + leaseMs, updatedAt: now })
+    .where(and(eq(jobs.id, id), sql`${jobs.status} IN ('pending', 'running')`, sql`${jobs.runAfter} <= ${now}`))
+    .returning()
+  return job ?? null
+}
+
+/** How an attempt ended. */
+export interface JobEnd {
+  readonly status: 'done' | 'pending' | 'dead'
+  readonly runAfter: number
+  /** Code of the error, never its content; null: none. */
+  readonly error: string | null
+  /** Gives the attempt back: the job was not ready, nothing failed. */
+  readonly returnAttempt?: boolean
+}
+
+/** Ends the attempt that `job` stands for; false when its lease had passed and another attempt has taken over. */
+export async function endAttempt(database: Database, job: Job, end: JobEnd, now: number): Promise<boolean> {
+  const result = await execute(
+    database,
+    sql`UPDATE jobs SET status = ${end.status}, run_after = ${end.runAfter}, last_error = ${end.error}, updated_at = ${now},
+          attempts = attempts - ${end.returnAttempt ? 1 : 0}
+        WHERE id = ${job.id} AND status = 'running' AND attempts = ${job.attempts} AND run_after = ${job.runAfter}`,
+  )
+  return result.changes > 0
+}
+
+/** Ids of jobs that are due, the longest waiting first: pending ones, and running ones whose lease has passed. */
+export async function dueJobs(
+  database: Database,
+  options: { readonly before: number; readonly limit: number; readonly project?: string },
+): Promise<string[]> {
+  const project = options.project ?? null
+  const { rows } = await execute(
+    database,
+    sql`SELECT id FROM jobs WHERE status IN ('pending', 'running') AND run_after <= ${options.before}
+          AND (${project} IS NULL OR project = ${project})
+        ORDER BY run_after, id LIMIT ${options.limit}`,
+  )
+  return rows.map((row) => String(row.id))
+}
+
+/** Whether an earlier interaction of the project is still to be indexed. */
+export async function earlierIndexPending(
+  database: Database,
+  project: string,
+  interactionId: string,
+): Promise<boolean> {
+  const { rows } = await execute(
+    database,
+    sql`SELECT 1 FROM jobs WHERE project = ${project} AND status IN ('pending', 'running')
+          AND kind = 'index_interaction' AND subject < ${interactionId} LIMIT 1`,
+  )
+  return rows.length > 0
+}
+
+/** Number of jobs by kind and status. */
+export function countJobs(database: Database, project: string) {
+  return database
+    .select({ kind: jobs.kind, status: jobs.status, count: count() })
+    .from(jobs)
+    .where(eq(jobs.project, project))
+    .groupBy(jobs.kind, jobs.status)
+    .orderBy(asc(jobs.kind), asc(jobs.status))
+}
+
+/** Jobs of a project, newest first, after the given id; one more than `limit` tells whether there is a next page. */
+export function listJobs(
+  database: Database,
+  filter: { readonly project: string; readonly status?: JobStatus | undefined; readonly kind?: string | undefined },
+  after: string | null,
+  limit: number,
+) {
+  return database
+    .select()
+    .from(jobs)
+    .where(
+      and(
+        eq(jobs.project, filter.project),
+        filter.status === undefined ? undefined : eq(jobs.status, filter.status),
+        filter.kind === undefined ? undefined : eq(jobs.kind, filter.kind),
+        after === null ? undefined : lt(jobs.id, after),
+      ),
+    )
+    .orderBy(desc(jobs.id))
+    .limit(limit + 1)
+}

@@ -1,0 +1,96 @@
+/**
+ * Outcomes and ratings: the change, its history and the job it causes are one transaction.
+ * @module
+ */
+import { asc, eq, sql } from 'drizzle-orm'
+import { newId } from '../../ids.ts'
+import { atomically } from '../batch.ts'
+import type { Database } from '../database.ts'
+import { type JobStatus, type Outcome, outcomeEvents } from '../schema.ts'
+
+export interface OutcomeChange {
+  readonly interactionId: string
+  /** Left out: the outcome stays. */
+  readonly outcome?: Outcome
+  /** −1, 0 or 1. Left out: an earlier rating stays. */
+  readonly userFeedback?: number
+  /** Key of the caller who said so. */
+  readonly caller: string
+  /** The only project that the caller may change; null: any. */
+  readonly onlyProject: string | null
+  readonly idempotencyKey: string | null
+}
+
+export interface RecordedOutcome {
+  /** False: it was so already and nothing was written. */
+  readonly changed: boolean
+  readonly project: string
+  readonly outcome: Outcome | null
+  readonly userFeedback: number | null
+  readonly revision: number
+  readonly valueScore: number | null
+  /** JSON as stored. */
+  readonly valueParts: string | null
+  /** The job that scores this revision; null when there never was one. */
+  readonly jobId: string | null
+  readonly jobStatus: JobStatus | null
+}
+
+/**
+ * Changes outcome and rating of an interaction. What it was already changes nothing; concurrent changes are applied one after
+ * the other and each leaves its row in the history.
+ * @returns null when there is no such interaction; then nothing was written
+ */
+export async function recordOutcome(
+  database: Database,
+  change: OutcomeChange,
+  now: number,
+): Promise<RecordedOutcome | null> {
+  const event = newId()
+  const jobId = newId()
+  const outcome = change.outcome ?? null
+  const feedback = change.userFeedback ?? null
+  const id = change.interactionId
+  const mine = sql`FROM interactions WHERE id = ${id} AND last_event = ${event}`
+  const results = await atomically(database, [
+    sql`UPDATE interactions SET outcome = coalesce(${outcome}, outcome), user_feedback = coalesce(${feedback}, user_feedback),
+          revision = revision + 1, last_event = ${event}, value_score = NULL, value_parts = NULL, value_version = NULL,
+          updated_at = ${now}
+        WHERE id = ${id} AND (${change.onlyProject} IS NULL OR project = ${change.onlyProject})
+          AND ((${outcome} IS NOT NULL AND outcome IS NOT ${outcome})
+            OR (${feedback} IS NOT NULL AND user_feedback IS NOT ${feedback}))
+          AND NOT EXISTS (SELECT 1 FROM outcome_events
+            WHERE interaction_id = ${id} AND idempotency_key = ${change.idempotencyKey})`,
+    sql`INSERT INTO outcome_events (id, interaction_id, project, outcome, user_feedback, caller, idempotency_key, created_at)
+        SELECT ${event}, id, project, outcome, user_feedback, ${change.caller}, ${change.idempotencyKey}, ${now} ${mine}`,
+    sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
+        SELECT ${jobId}, project, 'score_interaction', id, revision, 'pending', 0, ${now}, ${now}, ${now} ${mine}`,
+    sql`SELECT i.project, i.outcome, i.user_feedback, i.revision, i.value_score, i.value_parts, i.last_event,
+          j.id AS job_id, j.status AS job_status
+        FROM interactions i
+        LEFT JOIN jobs j ON j.kind = 'score_interaction' AND j.subject = i.id AND j.revision = i.revision
+        WHERE i.id = ${id} AND (${change.onlyProject} IS NULL OR i.project = ${change.onlyProject})`,
+  ])
+  const row = results[3]?.rows[0]
+  if (!row) return null
+  return {
+    changed: row.last_event === event,
+    project: String(row.project),
+    outcome: row.outcome as Outcome | null,
+    userFeedback: row.user_feedback as number | null,
+    revision: Number(row.revision),
+    valueScore: row.value_score as number | null,
+    valueParts: row.value_parts as string | null,
+    jobId: row.job_id as string | null,
+    jobStatus: row.job_status as JobStatus | null,
+  }
+}
+
+/** Every change of one interaction's outcome and rating, oldest first. */
+export function outcomeHistory(database: Database, interactionId: string) {
+  return database
+    .select()
+    .from(outcomeEvents)
+    .where(eq(outcomeEvents.interactionId, interactionId))
+    .orderBy(asc(outcomeEvents.id))
+}

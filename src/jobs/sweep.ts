@@ -1,0 +1,31 @@
+/**
+ * The outbox sweep, run by cron: rows whose message was lost, whose backoff is over, or whose runner died.
+ * @module
+ */
+import { dueJobs } from '../database/queries/jobs.ts'
+import { runJob } from '../learning/run-job.ts'
+import type { Services } from '../operations/operation.ts'
+
+/** A row that has been due for less is left to its message. */
+export const SWEEP_AGE_MS = 30_000
+/** Rows that one sweep announces at most. */
+const ANNOUNCED = 500
+/** Rows that one sweep runs itself when the queue doesn't take them. */
+const RUN_DIRECTLY = 20
+
+/**
+ * Announces overdue rows to the queue again, or runs a few of them here when the queue is down.
+ * @returns how many rows were overdue (at most 500) and what was done about them
+ */
+export async function sweep(services: Services): Promise<{ announced: number; ran: number }> {
+  const ids = await dueJobs(services.database, { before: services.now() - SWEEP_AGE_MS, limit: ANNOUNCED })
+  if (ids.length === 0) return { announced: 0, ran: 0 }
+  try {
+    await services.announceJobs(ids)
+    return { announced: ids.length, ran: 0 }
+  } catch {
+    let ran = 0
+    for (const id of ids.slice(0, RUN_DIRECTLY)) if (await runJob(services, id)) ran++
+    return { announced: 0, ran }
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * The collection learning-feedback: corrections, findable by like queries at once.
+ * @module
+ */
+import { type Correction, findCorrection } from '../database/queries/corrections.ts'
+import { itemId } from '../ids.ts'
+import type { CollectionName } from '../knowledge/collections.ts'
+import { prepareItem } from '../knowledge/prepare.ts'
+import type { Services } from '../operations/operation.ts'
+import { clipped } from './history.ts'
+
+export const FEEDBACK: CollectionName = 'learning-feedback'
+
+/** Id of a correction's item in learning-feedback. */
+export function correctionItemId(project: string, id: string): string {
+  return itemId(project, FEEDBACK, id)
+}
+
+/** A correction as an item of learning-feedback. */
+export function correctionFields(row: Correction): Record<string, unknown> {
+  return {
+    query: clipped(row.query),
+    ...(row.originalResponse !== null && { original_response: clipped(row.originalResponse) }),
+    correction: clipped(row.correction),
+    ...(row.rating !== null && { rating: row.rating }),
+    ...(row.tags.length > 0 && { tags: row.tags }),
+    ...(row.interactionId !== null && { interaction_id: row.interactionId }),
+  }
+}
+
+/** Stores a correction in learning-feedback; a correction never changes, so repeating it changes nothing. */
+export async function indexCorrection(services: Services, id: string): Promise<void> {
+  const row = await findCorrection(services.database, id)
+  if (!row) return
+  const item = await prepareItem(row.project, FEEDBACK, correctionFields(row), id, services.embedder)
+  await services.knowledge.upsert({ project: row.project, collection: FEEDBACK }, [item], services.embedder.space)
+}

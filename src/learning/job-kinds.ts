@@ -1,0 +1,35 @@
+/**
+ * The kinds of background work. Each is one idempotent function: it may run twice, late, out of order, or stop anywhere.
+ * @module
+ */
+import type { Services } from '../operations/operation.ts'
+import { indexInteraction } from './history.ts'
+import { indexCorrection } from './index-correction.ts'
+import { scoreInteraction } from './score-interaction.ts'
+
+/** What a job tells its runner; `not_ready` means later, and that nothing failed. */
+export type JobResult = 'done' | 'not_ready'
+
+/** Does the work on one subject at one revision. */
+export type JobFunction = (services: Services, subject: string, revision: number) => Promise<JobResult>
+
+export const JOB_KINDS = {
+  index_interaction: async (services, subject) => {
+    await indexInteraction(services, subject)
+    return 'done'
+  },
+  index_correction: async (services, subject) => {
+    await indexCorrection(services, subject)
+    return 'done'
+  },
+  score_interaction: scoreInteraction,
+} as const satisfies Record<string, JobFunction>
+
+export type JobKind = keyof typeof JOB_KINDS
+
+export const JOB_KIND_NAMES = Object.keys(JOB_KINDS) as [JobKind, ...JobKind[]]
+
+/** The function of a kind; null for a kind that this version doesn't know. */
+export function jobFunction(kind: string): JobFunction | null {
+  return Object.hasOwn(JOB_KINDS, kind) ? JOB_KINDS[kind as JobKind] : null
+}

@@ -1,0 +1,94 @@
+/**
+ * Runs one job row from claim to end: lease, attempts, backoff, death. The row in the database is the only truth.
+ * @module
+ */
+import { claimJob, dueJobs, endAttempt } from '../database/queries/jobs.ts'
+import { CoordinatorError } from '../errors.ts'
+import type { Services } from '../operations/operation.ts'
+import { jobFunction } from './job-kinds.ts'
+
+/** A run that takes longer counts as lost and another may begin. Jobs are idempotent, so this costs time, not truth. */
+export const LEASE_MS = 120_000
+/** After this many failed attempts a job is dead until someone retries it. */
+export const MAX_ATTEMPTS = 6
+/** Wait of a job that isn't ready yet. */
+export const NOT_READY_MS = 2_000
+const FIRST_BACKOFF_MS = 5_000
+const LAST_BACKOFF_MS = 900_000
+
+export interface JobRun {
+  readonly kind: string
+  /** `waiting`: not ready, comes again; `failed`: comes again after a backoff; `dead`: out of attempts. */
+  readonly status: 'done' | 'waiting' | 'failed' | 'dead'
+  /** Error code when it failed. */
+  readonly error: string | null
+  /** Not before this time again, for `waiting` and `failed`; milliseconds since 1970. */
+  readonly runAfter: number
+}
+
+/**
+ * Wait before the next attempt: exponential from 5 s, at most 15 min, with full jitter over its upper half so that jobs that
+ * failed together don't come back together.
+ * @param attempts failed attempts so far, from 1
+ * @param random uniform in [0, 1)
+ */
+export function backoffMs(attempts: number, random: number): number {
+  const ceiling = Math.min(LAST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (attempts - 1))
+  return Math.round(ceiling * (0.5 + random / 2))
+}
+
+/**
+ * Runs a job if it is due and free.
+ * @returns null when there was nothing to do: done, dead, not due, or in other hands
+ */
+export async function runJob(services: Services, id: string): Promise<JobRun | null> {
+  const { database } = services
+  const job = await claimJob(database, id, LEASE_MS, services.now())
+  if (!job) return null
+  // A runner that died took an attempt with it; a job that kills every runner must not be tried for ever.
+  if (job.attempts > MAX_ATTEMPTS) {
+    await endAttempt(database, job, { status: 'dead', runAfter: job.runAfter, error: 'lost' }, services.now())
+    return { kind: job.kind, status: 'dead', error: 'lost', runAfter: job.runAfter }
+  }
+  try {
+    const work = jobFunction(job.kind)
+    if (!work) throw new CoordinatorError('not_found', 'No such kind of job.')
+    const result = await work(services, job.subject, job.revision)
+    const now = services.now()
+    if (result === 'not_ready') {
+      const end = { status: 'pending', runAfter: now + NOT_READY_MS, error: null, returnAttempt: true } as const
+      await endAttempt(database, job, end, now)
+      return { kind: job.kind, status: 'waiting', error: null, runAfter: end.runAfter }
+    }
+    await endAttempt(database, job, { status: 'done', runAfter: now, error: null }, now)
+    return { kind: job.kind, status: 'done', error: null, runAfter: now }
+  } catch (thrown) {
+    const error = thrown instanceof CoordinatorError ? thrown.code : 'internal'
+    const now = services.now()
+    const dead = job.attempts >= MAX_ATTEMPTS
+    const runAfter = dead ? now : now + backoffMs(job.attempts, services.random())
+    await endAttempt(database, job, { status: dead ? 'dead' : 'pending', runAfter, error }, now)
+    return { kind: job.kind, status: dead ? 'dead' : 'failed', error, runAfter }
+  }
+}
+
+/** What a forced run did, by kind. */
+export interface RunSummary {
+  readonly ran: number
+  readonly kinds: Map<string, { done: number; waiting: number; failed: number; dead: number }>
+}
+
+/** Runs up to `limit` due jobs of a project here and now, the longest waiting first. */
+export async function runDueJobs(services: Services, project: string, limit: number): Promise<RunSummary> {
+  const kinds: RunSummary['kinds'] = new Map()
+  let ran = 0
+  for (const id of await dueJobs(services.database, { before: services.now(), limit, project })) {
+    const run = await runJob(services, id)
+    if (!run) continue
+    ran++
+    const counts = kinds.get(run.kind) ?? { done: 0, waiting: 0, failed: 0, dead: 0 }
+    kinds.set(run.kind, counts)
+    counts[run.status]++
+  }
+  return { ran, kinds }
+}

@@ -1,0 +1,49 @@
+import * as z from 'zod'
+import { listInteractions as list } from '../database/queries/interactions.ts'
+import { line } from '../knowledge/text-fields.ts'
+import { interactionOutput, presentInteraction } from '../learning/interaction-output.ts'
+import { agentType, cursor, limit, outcome, project, tags, timestamp, uuid } from './fields.ts'
+import { operation, READS } from './operation.ts'
+
+/** Interactions of a project, newest first. */
+export const listInteractions = operation({
+  name: 'list_interactions',
+  title: 'List interactions',
+  description: 'List tracked interactions, newest first, filtered by outcome, agent, variant, tags and time.',
+  scope: 'read',
+  annotations: READS,
+  http: [{ method: 'GET', path: '/interactions' }],
+  input: z.strictObject({
+    project,
+    outcome: outcome.optional(),
+    agent_type: agentType.optional(),
+    variant: line(100).optional(),
+    tags: tags.optional().describe('Only interactions that carry all of these.'),
+    since: timestamp.optional(),
+    until: timestamp.optional().describe('Exclusive; milliseconds since 1970.'),
+    limit: limit(20),
+    cursor: cursor.pipe(uuid).optional().describe('From next_cursor of the page before.'),
+  }),
+  output: z.object({ interactions: z.array(interactionOutput), next_cursor: z.string().nullable() }),
+  async run({ database }, input) {
+    const rows = await list(
+      database,
+      {
+        project: input.project,
+        outcome: input.outcome,
+        agentType: input.agent_type,
+        variant: input.variant,
+        tags: input.tags,
+        since: input.since,
+        until: input.until,
+      },
+      input.cursor ?? null,
+      input.limit,
+    )
+    const page = rows.slice(0, input.limit)
+    return {
+      interactions: page.map(presentInteraction),
+      next_cursor: rows.length > input.limit ? (page.at(-1)?.id ?? null) : null,
+    }
+  },
+})
