@@ -66,7 +66,7 @@ function checksum(bytes: Uint8Array): number {
 }
 
 function readVocabulary(bytes: Uint8Array, count: number): Map<string, number> {
-  const decoder = new TextDecoder('utf-8', { fatal: true })
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   const rows = new Map<string, number>()
   const buffer = new Uint8Array(512)
   let at = 0
