@@ -1,0 +1,111 @@
+/**
+ * The part of the coordinator's REST contract that ingestion uses, as sent and received.
+ * @module
+ */
+import type { HttpClient } from '../shared/http.ts'
+
+/** A value of a field. */
+export type FieldValue = string | number | boolean | null | FieldValue[] | { [name: string]: FieldValue }
+
+/** An item of knowledge and its natural key. */
+export interface KnowledgeItem {
+  key?: string
+  fields: Record<string, FieldValue>
+}
+
+/** A file's items, replaced together. */
+export interface KnowledgeDocument {
+  path: string
+  hash: string
+  items: KnowledgeItem[]
+}
+
+/** An error attached to one document or item. */
+export interface PartError {
+  code?: string
+  message?: string
+  detail?: string
+  title?: string
+  field?: string
+  hint?: string
+}
+
+/** What became of one document. */
+export interface DocumentResult {
+  path: string
+  status: 'indexed' | 'unchanged' | 'rejected'
+  added?: number
+  updated?: number
+  unchanged?: number
+  removed?: number
+  error?: PartError | string
+}
+
+/** What became of one item. */
+export interface ItemResult {
+  index: number
+  id?: string
+  status: 'indexed' | 'updated' | 'unchanged' | 'rejected'
+  error?: PartError | string
+}
+
+/** Where documents are stored. */
+export interface Place {
+  project: string
+  collection: string
+  source: string
+}
+
+/** One readable line for an error of a part. */
+export function describeError(error: PartError | string | undefined): string {
+  if (error === undefined) return 'rejected without a reason'
+  if (typeof error === 'string') return error
+  const text = error.detail ?? error.message ?? error.title ?? error.code ?? 'rejected without a reason'
+  return error.field && !text.includes(error.field) ? `${error.field}: ${text}` : text
+}
+
+/** The hash of every document stored at a place, by path, over all pages. */
+export async function listDocuments(http: HttpClient, place: Place): Promise<Map<string, string>> {
+  const hashes = new Map<string, string>()
+  let cursor: string | null = null
+  do {
+    const query = new URLSearchParams({ ...place, limit: '1000' })
+    if (cursor !== null) query.set('cursor', cursor)
+    const page: { documents: { path: string; hash: string }[]; next_cursor: string | null } = await http.get(
+      `/knowledge/documents?${query}`,
+    )
+    for (const document of page.documents) hashes.set(document.path, document.hash)
+    cursor = page.next_cursor ?? null
+  } while (cursor !== null)
+  return hashes
+}
+
+/** Replaces the items of documents; each is stored or rejected as a whole. */
+export async function putDocuments(
+  http: HttpClient,
+  place: Place,
+  documents: KnowledgeDocument[],
+): Promise<DocumentResult[]> {
+  const answer: { results: DocumentResult[] } = await http.post('/knowledge/documents', { ...place, documents })
+  return answer.results
+}
+
+/** Removes documents with their items, at most 1,000 a call. */
+export async function deleteDocuments(
+  http: HttpClient,
+  place: Place,
+  paths: string[],
+): Promise<{ documents: number; items: number }> {
+  return http.post('/knowledge/documents/delete', { ...place, paths })
+}
+
+/** Stores single items, at most 400 a call. */
+export async function putItems(
+  http: HttpClient,
+  project: string,
+  collection: string,
+  items: KnowledgeItem[],
+): Promise<ItemResult[]> {
+  const answer: { results: ItemResult[] } = await http.post('/knowledge/items', { project, collection, items })
+  return answer.results
+}

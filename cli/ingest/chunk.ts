@@ -1,0 +1,166 @@
+/**
+ * Cuts one file into chunks along its structure.
+ *
+ * Chunks partition the file: their ranges, in order, are the file. A chunk shown alone carries a context line that names
+ * what encloses it. Keys come from names, so that an edit of one function leaves the keys of the others alone.
+ * @module
+ */
+import { purposeOf } from './doc-comment.ts'
+import { withTree } from './grammars.ts'
+import type { Language } from './languages.ts'
+import { markdownUnits } from './markdown-units.ts'
+import { DEFAULT_SIZES, type Group, pack, type Scope, type Sizes } from './pack.ts'
+import { syntaxUnits } from './syntax-units.ts'
+import { textUnits } from './text-units.ts'
+import { fnv1a, type Kind, oneLine, type Unit } from './units.ts'
+
+/** Part of every document's hash: a change of the way files are cut makes all of them be sent again. */
+export const CHUNKER_VERSION = 'chunker-1'
+
+/** A piece of a file. */
+export interface Chunk {
+  /** Unique within the file; derived from names, never from positions. */
+  key: string
+  /** Range in the file in UTF-16 code units, end exclusive. */
+  start: number
+  end: number
+  /** Lines of the text, from 1, inclusive; blank lines around it are not counted. */
+  startLine: number
+  endLine: number
+  kind: Kind
+  /** Names defined in it, qualified by what encloses them: `Client.get`. */
+  symbols: string[]
+  /** What encloses it and is not part of it: signatures, or the heading path. Empty at the top level. */
+  context: string
+  /** The text of the range without blank lines around it. */
+  text: string
+  /** First paragraph of its documentation comment, or its heading path. */
+  purpose?: string
+}
+
+const QUALIFYING: ReadonlySet<Kind> = new Set(['class', 'interface', 'impl', 'module', 'enum'])
+const CALLABLE: ReadonlySet<Kind> = new Set(['function', 'method'])
+const MAX_SYMBOLS = 50
+
+function symbolsOf(group: Group): string[] {
+  const symbols = new Set<string>()
+  const outer = group.scopes.filter((scope) => QUALIFYING.has(scope.kind)).flatMap((scope) => scope.names.slice(0, 1))
+  const callable = group.scopes.findLast((scope) => CALLABLE.has(scope.kind))
+  const qualify = (path: readonly string[], name: string): void => {
+    symbols.add([...path, name].join('.'))
+  }
+  for (const name of callable?.names ?? []) qualify(outer, name)
+  for (const unit of group.units) {
+    if (callable && (unit.kind === 'variable' || unit.kind === 'statement')) continue
+    const isHead = unit.label === 'head'
+    for (const name of unit.names) {
+      if (isHead && outer.at(-1) === name) symbols.add(outer.join('.'))
+      else qualify(callable && isHead ? outer : callable ? [...outer, ...callable.names.slice(0, 1)] : outer, name)
+    }
+    const own = unit.names[0]
+    if (own && !isHead) for (const member of unit.members?.() ?? []) qualify([...outer, own], member)
+  }
+  if (callable) for (const name of callable.names) symbols.delete([...outer, name, name].join('.'))
+  return [...symbols].slice(0, MAX_SYMBOLS)
+}
+
+function contextOf(scopes: readonly Scope[], language: Language): string {
+  const lines = scopes.flatMap((scope) => scope.signature ?? [])
+  if (language.strategy === 'markdown') return oneLine(lines.join(' > '), 300)
+  const shown = lines.length > 4 ? [...lines.slice(0, 2), ...lines.slice(-2)] : lines
+  return shown.join('\n')
+}
+
+function keyOf(group: Group): string {
+  const unit = group.units.find((candidate) => candidate.names.length > 0) ?? group.units[0]
+  const path = [...group.scopes.map((scope) => scope.label), unit?.label ?? ''].join('/')
+  return path.length <= 160 ? path : `${path.slice(0, 150)}~${fnv1a(path).toString(16)}`
+}
+
+function kindOf(group: Group): Kind {
+  const named = group.units.filter((unit) => unit.names.length > 0)
+  const candidates = named.length > 0 ? named : group.units.filter((unit) => unit.kind !== 'comment')
+  const largest = (candidates.length > 0 ? candidates : group.units).reduce((a, b) =>
+    b.end - b.start > a.end - a.start ? b : a,
+  )
+  return largest.kind
+}
+
+function purposeOfGroup(group: Group, language: Language): string | undefined {
+  if (language.strategy === 'markdown') {
+    const first = group.units.find((unit) => unit.signature)
+    const path = [...group.scopes, ...(first ? [first] : [])].flatMap((scope) => scope.signature ?? [])
+    return path.length > 0 ? oneLine(path.join(' > '), 300) : undefined
+  }
+  for (const unit of group.units) {
+    const purpose = purposeOf(unit.doc)
+    if (purpose) return purpose
+  }
+  const callable = group.scopes.findLast((scope) => CALLABLE.has(scope.kind))
+  return purposeOf(callable?.doc)
+}
+
+async function groupsOf(text: string, language: Language, sizes: Sizes): Promise<Group[]> {
+  const plain = (): Group[] =>
+    pack(text, textUnits(text, 0, text.length, { size: sizes.target, symbols: !language.prose }), sizes)
+  try {
+    if (language.strategy === 'markdown') return pack(text, markdownUnits(text), sizes)
+    if (language.strategy === 'syntax' && language.grammar) {
+      const { grammar } = language
+      const groups = await withTree(grammar, text, (tree) => {
+        const packed = pack(text, syntaxUnits(tree.rootNode, text, grammar), sizes)
+        // Names of members are read from the tree, so they are taken while it is alive.
+        for (const group of packed) for (const unit of group.units) keepMembers(unit)
+        return packed
+      })
+      if (groups && groups.length > 0) return groups
+    }
+  } catch (error) {
+    // Nesting too deep for the stack, or a grammar that gave up: the file is cut as plain text.
+    if (!(error instanceof Error && (error.name === 'RangeError' || error.name === 'RuntimeError'))) throw error
+  }
+  return plain()
+}
+
+function keepMembers(unit: Unit): void {
+  const members = unit.members?.()
+  if (members) unit.members = () => members
+}
+
+/**
+ * Cuts a file into chunks.
+ * @param text - the file, line ends normalised to `\n`
+ * @param language - from `languageOf`
+ * @param sizes - sizes in characters
+ * @returns chunks in file order whose ranges partition `text`; none for a text of white space
+ */
+export async function chunkText(text: string, language: Language, sizes: Sizes = DEFAULT_SIZES): Promise<Chunk[]> {
+  if (text.trim() === '') return []
+  const groups = await groupsOf(text, language, sizes)
+  const seen = new Map<string, number>()
+  let line = 1
+  let counted = 0
+  return groups.map((group) => {
+    const start = group.units[0]?.start ?? 0
+    const end = group.units.at(-1)?.end ?? start
+    const slice = text.slice(start, end)
+    const body = slice.replace(/^(?:[ \t]*\n)+/, '').trimEnd()
+    const from = start + (slice.length - slice.replace(/^(?:[ \t]*\n)+/, '').length)
+    for (; counted < from; counted++) if (text.charCodeAt(counted) === 10) line++
+    const base = keyOf(group)
+    const ordinal = (seen.get(base) ?? 0) + 1
+    seen.set(base, ordinal)
+    return {
+      key: ordinal === 1 ? base : `${base}#${ordinal}`,
+      start,
+      end,
+      startLine: line,
+      endLine: line + (body.match(/\n/g)?.length ?? 0),
+      kind: kindOf(group),
+      symbols: symbolsOf(group),
+      context: contextOf(group.scopes, language),
+      text: body,
+      purpose: purposeOfGroup(group, language),
+    }
+  })
+}

@@ -1,0 +1,107 @@
+/**
+ * Units of a Markdown file: sections nested by heading level, and inside a section its blocks.
+ * @module
+ */
+import type { Nodes, RootContent } from 'mdast'
+import { fromMarkdown } from 'mdast-util-from-markdown'
+import { labelOf, lineStart, oneLine, type Unit } from './units.ts'
+
+interface Heading {
+  start: number
+  depth: number
+  title: string
+}
+
+/** The text of a node without its marks. */
+function plainText(node: Nodes): string {
+  if ('value' in node && node.type !== 'html') return node.value
+  return 'children' in node ? node.children.map(plainText).join('') : ''
+}
+
+/** Length of a YAML or TOML front matter block at the start of a file, 0 when there is none. */
+function frontMatter(text: string): number {
+  const match = /^(---|\+\+\+)[ \t]*\n[\s\S]*?\n\1[ \t]*(?:\n|$)/.exec(text)
+  return match && match[0].length < 20_000 ? match[0].length : 0
+}
+
+/** Units for the blocks between two headings, partitioning `[start, end)`. */
+function blockUnits(text: string, blocks: readonly RootContent[], shift: number, start: number, end: number): Unit[] {
+  const units: Unit[] = []
+  for (const block of blocks) {
+    const from = lineStart(text, (block.position?.start.offset ?? 0) + shift)
+    const before = units.at(-1)
+    if (from < start || from >= end || (before && from <= before.start)) continue
+    const unit: Unit = {
+      start: before ? from : start,
+      end,
+      kind: 'section',
+      names: [],
+      label: labelOf(text, from, end),
+      rank: 3,
+    }
+    if (block.type === 'list') {
+      unit.expand = () => blockUnits(text, block.children as unknown as RootContent[], shift, unit.start, unit.end)
+    }
+    if (before) before.end = unit.start
+    units.push(unit)
+  }
+  return units
+}
+
+/** The sections in `headings`, each with everything under it, as units that partition `[start, end)`. */
+function sectionUnits(
+  text: string,
+  headings: readonly Heading[],
+  start: number,
+  end: number,
+  blocks: readonly RootContent[],
+  shift: number,
+): Unit[] {
+  const units: Unit[] = []
+  const firstHeading = headings[0]
+  if (!firstHeading || text.slice(start, firstHeading.start).trim() !== '') {
+    const stop = firstHeading?.start ?? end
+    const unit: Unit = { start, end: stop, kind: 'section', names: [], label: 'intro', rank: 0 }
+    unit.expand = () => blockUnits(text, blocks, shift, start, stop)
+    units.push(unit)
+  }
+  for (let i = 0; i < headings.length; ) {
+    const heading = headings[i]
+    if (!heading) break
+    let next = i + 1
+    while (next < headings.length && (headings[next]?.depth ?? 0) > heading.depth) next++
+    const inner = headings.slice(i + 1, next)
+    const unit: Unit = {
+      start: units.length === 0 ? start : heading.start,
+      end: headings[next]?.start ?? end,
+      kind: 'section',
+      names: [],
+      label: oneLine(heading.title, 80) || 'untitled',
+      signature: oneLine(heading.title, 120),
+      rank: heading.depth - 6,
+    }
+    unit.expand = () =>
+      inner.length > 0
+        ? sectionUnits(text, inner, unit.start, unit.end, blocks, shift)
+        : blockUnits(text, blocks, shift, unit.start, unit.end)
+    units.push(unit)
+    i = next
+  }
+  return units
+}
+
+/**
+ * The units of a Markdown file (CommonMark; front matter is set apart), partitioning the whole text.
+ * @param text - the file with `\n` line ends
+ */
+export function markdownUnits(text: string): Unit[] {
+  const shift = frontMatter(text)
+  const blocks = fromMarkdown(text.slice(shift)).children
+  const headings: Heading[] = []
+  for (const block of blocks) {
+    if (block.type !== 'heading') continue
+    const start = lineStart(text, (block.position?.start.offset ?? 0) + shift)
+    headings.push({ start, depth: block.depth, title: plainText(block) })
+  }
+  return sectionUnits(text, headings, 0, text.length, blocks, shift)
+}

@@ -1,0 +1,94 @@
+/**
+ * Options of `ingest`, parsed and checked before anything is read or sent.
+ * @module
+ */
+import { parseArguments, parseSize, parseUrl, UsageError } from '../shared/args.ts'
+
+/** What a run was asked to do. */
+export interface IngestOptions {
+  input: string
+  url: string
+  key?: string
+  project: string
+  /** As given; a folder goes to `codebase-context` when it is not. */
+  collection?: string
+  /** As given; derived from the folder when it is not. */
+  source?: string
+  include: string[]
+  exclude: string[]
+  maxFileSize: number
+  dryRun: boolean
+  replace: boolean
+  json: boolean
+}
+
+/** What `--help` prints. */
+export const HELP = `Usage: npm run ingest -- <folder | file.jsonl> [options]
+
+Reads a folder of code and prose into codebase-context, cut along its structure, or JSON Lines into any collection.
+Running it again sends only what changed and removes what was deleted.
+
+Options
+  --source NAME         name the folder's documents are stored under (default: the git remote's owner/name, the package
+                        name, or the folder's name)
+  --project NAME        project (default: default)
+  --collection NAME     collection; required for .jsonl (default for folders: codebase-context)
+  --include PATTERN     only files that match, in .gitignore form; may be repeated; nothing is removed then
+  --exclude PATTERN     leave out what matches, in .gitignore form; may be repeated
+  --max-file-size SIZE  leave out larger files (default: 512k)
+  --replace             let this folder take over a source that holds another folder's files
+  --dry-run             cut and compare, send nothing
+  --json                print the report as one JSON object
+  --url URL             the coordinator (default: HYBRID_URL or http://127.0.0.1:8787)
+  --key KEY             API key (default: HYBRID_API_KEY)
+  -h, --help            print this
+
+Exit codes: 0 done, 1 something was rejected or failed, 2 wrong usage, 130 interrupted.
+`
+
+const DEFAULT_URL = 'http://127.0.0.1:8787'
+
+function nonEmpty(value: string | undefined, option: string): string | undefined {
+  if (value !== undefined && value.trim() === '') throw new UsageError(`${option} must not be empty`)
+  return value
+}
+
+/**
+ * Parses the command's arguments.
+ * @returns undefined when help was asked for
+ * @throws UsageError
+ */
+export function parseOptions(argv: string[], env: NodeJS.ProcessEnv): IngestOptions | undefined {
+  const { values, positionals } = parseArguments(argv, {
+    source: { type: 'string' },
+    project: { type: 'string' },
+    collection: { type: 'string' },
+    include: { type: 'string', multiple: true },
+    exclude: { type: 'string', multiple: true },
+    'max-file-size': { type: 'string' },
+    replace: { type: 'boolean' },
+    'dry-run': { type: 'boolean' },
+    json: { type: 'boolean' },
+    url: { type: 'string' },
+    key: { type: 'string' },
+    help: { type: 'boolean', short: 'h' },
+  })
+  if (values.help) return undefined
+  const [input, ...more] = positionals
+  if (input === undefined || input === '') throw new UsageError('name a folder or a .jsonl file')
+  if (more.length > 0) throw new UsageError(`one folder or file at a time, not also "${more[0]}"`)
+  return {
+    input,
+    url: parseUrl(values.url ?? (env.HYBRID_URL || DEFAULT_URL), values.url === undefined ? 'HYBRID_URL' : '--url'),
+    key: values.key || env.HYBRID_API_KEY || undefined,
+    project: nonEmpty(values.project, '--project') ?? 'default',
+    collection: nonEmpty(values.collection, '--collection'),
+    source: nonEmpty(values.source, '--source'),
+    include: values.include ?? [],
+    exclude: values.exclude ?? [],
+    maxFileSize: parseSize(values['max-file-size'] ?? '512k', '--max-file-size'),
+    dryRun: values['dry-run'] ?? false,
+    replace: values.replace ?? false,
+    json: values.json ?? false,
+  }
+}

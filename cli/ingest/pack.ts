@@ -1,0 +1,139 @@
+/**
+ * Packs units into chunks near a target size.
+ *
+ * Neighbours are grouped by recursive cutting, not by filling from the top: a run that is too large is cut before its
+ * unit of best rank, ties broken by the hash of the unit's label (the shape of a treap over the labels: Seidel and
+ * Aragon, "Randomized Search Trees", Algorithmica 16, 1996). Which cuts are made depends on sizes only along the path of
+ * an edited unit, so an edit leaves the other chunks as they were.
+ * @module
+ */
+import { textUnits } from './text-units.ts'
+import { fnv1a, type Kind, type Unit } from './units.ts'
+
+/** Sizes in characters. */
+export interface Sizes {
+  /** Small neighbours are grouped up to this. */
+  target: number
+  /** No chunk is larger, its context line aside. */
+  maximum: number
+  /** A group smaller than this joins a neighbour. */
+  minimum: number
+}
+
+/** Sizes used for a file, unless it would come to more chunks than a request may carry. */
+export const DEFAULT_SIZES: Sizes = { target: 1200, maximum: 3000, minimum: 200 }
+
+/** A unit that encloses a group without being shown in it. */
+export type Scope = Pick<Unit, 'kind' | 'names' | 'label' | 'signature' | 'doc'>
+
+/** Neighbouring units that make one chunk, and what encloses them, outermost first. */
+export interface Group {
+  units: Unit[]
+  scopes: Scope[]
+}
+
+/** Units nested deeper than this are cut as plain text. */
+const MAX_DEPTH = 40
+
+const CONTAINERS: ReadonlySet<Kind> = new Set(['class', 'interface', 'impl', 'module', 'enum', 'section'])
+
+const sizeOf = (units: readonly Unit[]): number => (units.at(-1)?.end ?? 0) - (units[0]?.start ?? 0)
+
+/** Groups a run of units, none larger than the maximum, by cutting at the best place until each part fits. */
+function cut(run: Unit[], scopes: Scope[], sizes: Sizes, out: Group[]): void {
+  if (run.length === 0) return
+  if (run.length === 1 || sizeOf(run) <= sizes.target) {
+    out.push({ units: run, scopes })
+    return
+  }
+  let best = 1
+  let bestRank = Number.POSITIVE_INFINITY
+  for (let i = 1; i < run.length; i++) {
+    const unit = run[i]
+    if (!unit) continue
+    const priority = unit.rank * 2 ** 32 + fnv1a(unit.label)
+    if (priority < bestRank) {
+      bestRank = priority
+      best = i
+    }
+  }
+  cut(run.slice(0, best), scopes, sizes, out)
+  cut(run.slice(best), scopes, sizes, out)
+}
+
+/** Takes oversized units apart and groups the rest, in file order. */
+function divide(text: string, units: readonly Unit[], scopes: Scope[], sizes: Sizes, out: Group[], depth = 0): void {
+  let run: Unit[] = []
+  const flush = (): void => {
+    cut(run, scopes, sizes, out)
+    run = []
+  }
+  for (const unit of units) {
+    const size = unit.end - unit.start
+    const limit = CONTAINERS.has(unit.kind) ? sizes.target * 1.5 : sizes.maximum
+    if (size <= limit) {
+      run.push(unit)
+      continue
+    }
+    let parts = depth < MAX_DEPTH ? (unit.expand?.() ?? []) : []
+    if (parts.length < 2) {
+      if (size <= sizes.maximum) {
+        run.push(unit)
+        continue
+      }
+      parts = textUnits(text, unit.start, unit.end, { size: sizes.target, symbols: false })
+      const first = parts[0]
+      if (first) parts[0] = { ...first, kind: unit.kind, names: unit.names, doc: unit.doc, label: 'head' }
+    }
+    flush()
+    divide(text, parts, unit.signature || unit.names.length > 0 ? [...scopes, unit] : scopes, sizes, out, depth + 1)
+  }
+  flush()
+}
+
+function joined(a: Group, b: Group): Group {
+  let shared = 0
+  while (shared < a.scopes.length && a.scopes[shared] === b.scopes[shared]) shared++
+  return { units: [...a.units, ...b.units], scopes: a.scopes.slice(0, shared) }
+}
+
+/** Joins each group under the minimum to a neighbour: one in the same scope if possible, else the smaller one. */
+function absorb(groups: Group[], sizes: Sizes): Group[] {
+  const out: Group[] = []
+  const pending = [...groups]
+  for (let i = 0; i < pending.length; i++) {
+    const group = pending[i]
+    if (!group) continue
+    const size = sizeOf(group.units)
+    if (size >= sizes.minimum) {
+      out.push(group)
+      continue
+    }
+    const cost = (other: Group | undefined): number => {
+      if (!other || sizeOf(other.units) + size > sizes.maximum) return Number.POSITIVE_INFINITY
+      const sameScope = other.scopes.length === group.scopes.length && other.scopes.at(-1) === group.scopes.at(-1)
+      // A class line or an import list belongs with what follows it.
+      const leads = other === next && (group.units[0]?.label === 'head' || group.units.at(-1)?.kind === 'comment')
+      return sizeOf(other.units) + (sameScope || leads ? 0 : 1e6)
+    }
+    const next = pending[i + 1]
+    const previous = out.at(-1)
+    const before = cost(previous)
+    const after = cost(next)
+    if (next && after <= before && after < Number.POSITIVE_INFINITY) pending[i + 1] = joined(group, next)
+    else if (previous && before < Number.POSITIVE_INFINITY) out[out.length - 1] = joined(previous, group)
+    else out.push(group)
+  }
+  return out
+}
+
+/**
+ * Packs the units of a file into groups, one for each chunk, in file order; together they partition what the units do.
+ * @param text - the file
+ * @param units - units that partition it
+ */
+export function pack(text: string, units: readonly Unit[], sizes: Sizes): Group[] {
+  const groups: Group[] = []
+  divide(text, units, [], sizes, groups)
+  return absorb(groups, sizes)
+}

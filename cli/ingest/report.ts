@@ -1,0 +1,118 @@
+/**
+ * What an ingestion did, as counted from the coordinator's answers, and how it is told.
+ * @module
+ */
+import { count, duration, plural, style as styleFor } from '../shared/terminal.ts'
+
+/** A file or line that was not stored. */
+export interface Rejection {
+  /** A path, or `line 12`. */
+  at: string
+  reason: string
+}
+
+/** The result of one run; `--json` prints it as it is. */
+export interface Report {
+  kind: 'folder' | 'jsonl'
+  input: string
+  project: string
+  collection: string
+  source?: string
+  dry_run: boolean
+  interrupted: boolean
+  /** Set when the run stopped early: what went wrong, and what to do. */
+  failure?: { message: string; hint?: string }
+  files: {
+    found: number
+    indexed: number
+    unchanged: number
+    removed: number
+    rejected: number
+    skipped: Record<string, number>
+  }
+  /** In folders chunks, in JSON Lines items. `total` counts what was cut or read in this run. */
+  chunks: { total: number; added: number; updated: number; unchanged: number; removed: number }
+  rejected: Rejection[]
+  notes: string[]
+  seconds: number
+}
+
+/** An empty report. */
+export function createReport(
+  fields: Pick<Report, 'kind' | 'input' | 'project' | 'collection' | 'source' | 'dry_run'>,
+): Report {
+  return {
+    ...fields,
+    interrupted: false,
+    files: { found: 0, indexed: 0, unchanged: 0, removed: 0, rejected: 0, skipped: {} },
+    chunks: { total: 0, added: 0, updated: 0, unchanged: 0, removed: 0 },
+    rejected: [],
+    notes: [],
+    seconds: 0,
+  }
+}
+
+/** Reports go to standard output. */
+const style = (format: Parameters<typeof styleFor>[0], text: string): string => styleFor(format, text, process.stdout)
+
+const SHOWN_REJECTIONS = 20
+
+/** 0 when all went well, 1 when something was rejected or failed, 130 after an interruption (128 + SIGINT). */
+export function exitCode(report: Report): number {
+  if (report.failure || report.rejected.length > 0) return 1
+  return report.interrupted ? 130 : 0
+}
+
+/** The report in lines for a person. */
+export function formatReport(report: Report): string {
+  const { files, chunks } = report
+  const lines: string[] = []
+  const row = (label: string, text: string): void => {
+    lines.push(`  ${style('dim', label.padEnd(9))} ${text}`)
+  }
+  const whole = exitCode(report) === 0
+  const mark = whole
+    ? style('green', '✓')
+    : report.interrupted && !report.failure
+      ? style('yellow', '■')
+      : style('red', '✗')
+  const verb = report.dry_run ? 'Would ingest' : report.interrupted || report.failure ? 'Stopped ingesting' : 'Ingested'
+  const into = `${report.collection}${report.project === 'default' ? '' : ` of ${report.project}`}`
+  const rate =
+    report.kind === 'folder'
+      ? files.found / Math.max(report.seconds, 0.001)
+      : chunks.total / Math.max(report.seconds, 0.001)
+  lines.push(
+    `${mark} ${verb} ${style('bold', report.source ?? report.input)} into ${into} in ${duration(report.seconds)}`,
+  )
+  if (report.kind === 'folder') {
+    row(
+      'files',
+      `${count(files.found)} (${count(rate)}/s): ${count(files.indexed)} ${report.dry_run ? 'to send' : 'sent'}, ${count(files.unchanged)} unchanged, ${count(files.removed)} removed${files.rejected > 0 ? `, ${count(files.rejected)} rejected` : ''}`,
+    )
+    row(
+      'chunks',
+      `${count(chunks.total)} cut: ${count(chunks.added)} added, ${count(chunks.updated)} updated, ${count(chunks.unchanged)} unchanged, ${count(chunks.removed)} removed`,
+    )
+    const skipped = Object.entries(files.skipped).sort((a, b) => b[1] - a[1])
+    if (skipped.length > 0) row('skipped', skipped.map(([reason, number]) => `${count(number)} ${reason}`).join(', '))
+  } else {
+    row(
+      'items',
+      `${count(chunks.total)} read (${count(rate)}/s): ${count(chunks.added)} added, ${count(chunks.updated)} updated, ${count(chunks.unchanged)} unchanged`,
+    )
+  }
+  for (const note of report.notes) row('note', note)
+  if (report.rejected.length > 0) {
+    lines.push(`  ${style('red', `${plural(report.rejected.length, 'rejection')}:`)}`)
+    for (const { at, reason } of report.rejected.slice(0, SHOWN_REJECTIONS)) lines.push(`    ${at}: ${reason}`)
+    const more = report.rejected.length - SHOWN_REJECTIONS
+    if (more > 0) lines.push(`    and ${count(more)} more (all of them with --json)`)
+  }
+  if (report.failure) {
+    lines.push(`  ${style('red', report.failure.message)}`)
+    if (report.failure.hint) lines.push(`  ${report.failure.hint}`)
+  } else if (report.interrupted)
+    lines.push('  Interrupted. Run the same command again to complete it; what is stored is not sent again.')
+  return lines.join('\n')
+}

@@ -1,0 +1,190 @@
+/**
+ * Units of a syntax tree: one for each child of a node that has children on lines of their own, with the comments and
+ * decorators before it, expanded lazily and generically. Only `definitions.ts` knows the languages.
+ * @module
+ */
+import type { Node } from 'web-tree-sitter'
+import { DEFINITIONS, LEADING, namesOf, unwrap } from './definitions.ts'
+import { type Kind, labelOf, lineStart, oneLine, type Unit } from './units.ts'
+
+interface Source {
+  text: string
+  grammar: string
+}
+
+/** Definitions whose right-hand side may make them a function or class: `const f = () => …`, `exports.f = function …`. */
+const VALUE_FIELDS = ['value', 'right'] as const
+
+function kindOf(node: Node, source: Source): Kind {
+  const table = DEFINITIONS[source.grammar] ?? {}
+  const kind = table[node.type]
+  if (!kind) return LEADING.has(node.type) ? 'comment' : 'statement'
+  if (kind !== 'variable') return kind
+  const holder = node.namedChildren.find((child) => child.type === 'variable_declarator') ?? node
+  for (const field of VALUE_FIELDS) {
+    const value = holder.childForFieldName(field)
+    const valueKind = value ? table[value.type] : undefined
+    if (valueKind === 'function' || valueKind === 'class') return valueKind
+  }
+  return kind
+}
+
+/** The part of a definition before its body, or its first line, in one line. */
+function signatureOf(node: Node, definition: Node, text: string): string {
+  let owner = definition.namedChildren.find((child) => child.type === 'variable_declarator') ?? definition
+  for (const field of VALUE_FIELDS) owner = owner.childForFieldName(field) ?? owner
+  const body = definition.childForFieldName('body') ?? owner.childForFieldName('body')
+  const before = node.namedChildren.filter(
+    (child) => LEADING.has(child.type) && child.endIndex <= definition.startIndex,
+  )
+  const start = before.at(-1)?.endIndex ?? node.startIndex
+  if (body && body.startIndex > start) return oneLine(text.slice(start, body.startIndex), 200)
+  return oneLine(
+    text
+      .slice(start, start + 400)
+      .trimStart()
+      .split('\n', 1)[0] ?? '',
+    200,
+  )
+}
+
+/** The first string statement of a Python body. */
+function docstringOf(definition: Node): string | undefined {
+  const first = definition.childForFieldName('body')?.namedChild(0)
+  const string = first?.type === 'expression_statement' ? first.namedChild(0) : first
+  return string?.type === 'string' ? string.text : undefined
+}
+
+/** Whether only white space stands before an offset on its line. */
+function opensLine(text: string, offset: number): boolean {
+  return text.slice(lineStart(text, offset), offset).trim() === ''
+}
+
+/** Children that begin a line of their own: in a node's body, in the node, or in its dominant descendant. */
+function partsOf(node: Node, text: string): Node[] {
+  let current = node
+  for (;;) {
+    const body = current.childForFieldName('body')
+    const children = (body ?? current).namedChildren
+    let fresh = 0
+    let inner: Node | undefined
+    for (const child of children) {
+      if (!LEADING.has(child.type) && opensLine(text, child.startIndex)) fresh++
+      if (!inner || child.endIndex - child.startIndex > inner.endIndex - inner.startIndex) inner = child
+    }
+    if (fresh >= (body ? 1 : 2)) return children
+    if (!inner || (inner.endIndex - inner.startIndex) * 4 < current.endIndex - current.startIndex) return []
+    current = inner
+  }
+}
+
+interface Item {
+  node: Node
+  start: number
+  end: number
+  doc?: string
+}
+
+/** Attaches comments and decorators to the node they stand before, unless a blank line parts them. */
+function itemsOf(nodes: readonly Node[], text: string): Item[] {
+  const items: Item[] = []
+  let leading: Item | undefined
+  for (const node of nodes) {
+    const attached = leading && !/\n[ \t]*\r?\n/.test(text.slice(leading.end, node.startIndex)) ? leading : undefined
+    if (leading && !attached) items.push(leading)
+    const item: Item = { node, start: attached?.start ?? node.startIndex, end: node.endIndex }
+    // A Rust line comment's node reaches past its newline.
+    if (LEADING.has(node.type) && text[item.end - 1] === '\n') item.end--
+    if (attached) item.doc = text.slice(attached.start, node.startIndex)
+    // A comment after code on its line belongs to that code.
+    leading = LEADING.has(node.type) && (attached !== undefined || opensLine(text, node.startIndex)) ? item : undefined
+    if (!leading) items.push(item)
+  }
+  if (leading) items.push(leading)
+  return items
+}
+
+function unitOf(item: Item, start: number, source: Source): Unit {
+  const { text, grammar } = source
+  const { node } = item
+  const definition = unwrap(node)
+  const kind = kindOf(definition, source)
+  const names = kind === 'comment' || kind === 'import' || kind === 'statement' ? [] : namesOf(definition, grammar)
+  const label =
+    kind === 'import' ? 'imports' : definition.type === 'impl_item' ? signatureOf(node, definition, text) : names[0]
+  const unit: Unit = {
+    start,
+    end: node.endIndex,
+    kind,
+    names,
+    label: label ?? labelOf(text, node.startIndex, node.endIndex),
+    rank: names.length > 0 ? 0 : kind === 'comment' ? 1 : 2,
+    doc: kind === 'comment' ? text.slice(item.start, item.end) : item.doc,
+  }
+  if (grammar === 'python') unit.doc = docstringOf(definition) ?? (node.text.startsWith('"""') ? node.text : unit.doc)
+  if (kind === 'comment' || kind === 'import') return unit
+  unit.signature = signatureOf(node, definition, text)
+  unit.expand = expandAlong(unit, definition, source)
+  if (kind === 'class' || kind === 'interface' || kind === 'impl' || kind === 'module') {
+    unit.members = () =>
+      (definition.childForFieldName('body')?.namedChildren ?? []).flatMap((child) => {
+        const member = unwrap(child)
+        const memberKind = kindOf(member, source)
+        return memberKind === 'function' || memberKind === 'method' || memberKind === 'class'
+          ? namesOf(member, grammar)
+          : []
+      })
+  }
+  return unit
+}
+
+/** Expands a unit, over the unit's whole range, along the children of a node inside it. */
+function expandAlong(unit: Unit, node: Node, source: Source): () => Unit[] {
+  return () => {
+    const parts = childUnits(unit, partsOf(node, source.text), source)
+    return parts.length === 1 ? (parts[0]?.expand?.() ?? []) : parts
+  }
+}
+
+type Parent = Pick<Unit, 'start' | 'end' | 'kind' | 'names' | 'doc'>
+
+/** Units for `nodes` that partition the lines of `parent`; what stands before the first is the parent's head. */
+function childUnits(parent: Parent, nodes: readonly Node[], source: Source): Unit[] {
+  const { text } = source
+  const units: Unit[] = []
+  const head: Unit = { ...parent, label: 'head', rank: 0 }
+  let extent = 0
+  for (const item of itemsOf(nodes, text)) {
+    const start = lineStart(text, item.start)
+    const last = units.at(-1)
+    if (!opensLine(text, item.start)) {
+      // It shares a line with what came before: one unit, expanded along the larger of the two.
+      if (!last) units.push(head)
+      else if (last !== head) {
+        const unit = unitOf(item, start, source)
+        last.names = [...new Set([...last.names, ...unit.names])]
+        if (item.end - item.start > extent) last.expand = expandAlong(last, unwrap(item.node), source)
+      }
+      continue
+    }
+    if (!last && text.slice(parent.start, start).trim() !== '') units.push(head)
+    const unit = unitOf(item, units.length === 0 ? parent.start : start, source)
+    const before = units.at(-1)
+    if (unit.kind === 'import' && before?.kind === 'import') continue
+    if (before) before.end = unit.start
+    units.push(unit)
+    extent = item.end - item.start
+  }
+  const last = units.at(-1)
+  if (last) last.end = parent.end
+  return units
+}
+
+/**
+ * The top-level units of a parsed file, partitioning the whole text.
+ * @param root - the tree's root; units may be expanded only while the tree is alive
+ */
+export function syntaxUnits(root: Node, text: string, grammar: string): Unit[] {
+  const nodes = root.namedChildren.flatMap((node) => (node.type === 'statement_list' ? node.namedChildren : [node]))
+  return childUnits({ start: 0, end: text.length, kind: 'module', names: [] }, nodes, { text, grammar })
+}

@@ -1,0 +1,49 @@
+/**
+ * Arguments of the command line: a thin layer over `node:util` that turns every mistake into a UsageError.
+ * @module
+ */
+import { type ParseArgsConfig, parseArgs } from 'node:util'
+
+/** The command was called wrongly: exit code 2. */
+export class UsageError extends Error {
+  override name = 'UsageError'
+}
+
+type OptionTable = NonNullable<ParseArgsConfig['options']>
+
+/**
+ * Parses arguments strictly.
+ * @param argv - arguments after the command's name
+ * @throws UsageError naming the argument that is wrong
+ */
+export function parseArguments<T extends OptionTable>(argv: string[], options: T) {
+  try {
+    return parseArgs({ args: argv, options, allowPositionals: true, strict: true })
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message.split('. To specify')[0] : String(error))
+  }
+}
+
+/**
+ * Bytes from `512`, `512k`, `2M`, `1GiB` (all binary multiples).
+ * @throws UsageError when it is not a positive size
+ */
+export function parseSize(text: string, option: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*(k|m|g)?(?:i?b)?$/i.exec(text.trim())
+  const unit = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[match?.[2]?.toLowerCase() ?? ''] ?? 1
+  const bytes = Math.floor(Number(match?.[1] ?? Number.NaN) * unit)
+  if (!Number.isFinite(bytes) || bytes <= 0)
+    throw new UsageError(`${option} must be a size such as 512k or 2M, not "${text}"`)
+  return bytes
+}
+
+/**
+ * An http or https URL without a trailing slash.
+ * @throws UsageError when it is not one
+ */
+export function parseUrl(text: string, option: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (!url || !/^https?:$/.test(url.protocol))
+    throw new UsageError(`${option} must be a URL such as http://127.0.0.1:8787, not "${text}"`)
+  return text.replace(/\/+$/, '')
+}
