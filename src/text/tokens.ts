@@ -21,7 +21,7 @@ const LONGEST_WORD = 64
 /** Length of the overlapping pieces of Thai, Lao, Khmer and Burmese, which write neither spaces nor one word a character. */
 const UNSPACED_PIECE = 3
 
-const ASCII = /^[\x00-\x7f]*$/
+const ASCII = /^\p{ASCII}*$/u
 const PLAIN_WORD = /^[A-Za-z][a-z]*$/
 /** Brackets, quotes, commas and operators end a chunk; an apostrophe between letters does not. */
 const CHUNK = /[^\s()[\]{}<>"'`“”‘’«»„,;|=&!?*^\p{Cc}、。，；：！？「」『』（）【】]+(?:['’]\p{L}+)*/gu

@@ -1,0 +1,114 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { documentColumns, queryExpression, queryTerms } from '../../src/text/index-terms.ts'
+
+const anyText = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.string({ unit: 'grapheme' }),
+  fc.array(fc.integer({ min: 0, max: 0xffff })).map((units) => String.fromCharCode(...units)),
+  fc
+    .array(fc.constantFrom('"', '*', 'NEAR(', 'AND', 'OR', 'NOT', 'body:', '^', '+', '(', ')', '\0', '-', '🚀', 'שלום'))
+    .map((parts) => parts.join(' ')),
+)
+
+/** Whether a document with this body is found by this question: they share a term. */
+function finds(question: string, body: string): boolean {
+  const columns = documentColumns({ body })
+  const indexed = new Set(`${columns.title} ${columns.body} ${columns.identifiers}`.split(' '))
+  return queryTerms(question).some(({ term }) => indexed.has(term))
+}
+
+describe('queryExpression', () => {
+  it('is null or quoted terms joined by OR, for any text', () => {
+    fc.assert(
+      fc.property(anyText, (text) => {
+        const expression = queryExpression(text)
+        if (expression !== null) expect(expression).toMatch(/^"[^\s"\p{Cc}]+"(?: OR "[^\s"\p{Cc}]+")*$/u)
+      }),
+    )
+  })
+
+  it('is null when nothing can be searched for', () => {
+    for (const text of ['', ' ', '"', '*', '\0', '(', '\ud800']) expect(queryExpression(text), text).toBeNull()
+  })
+
+  it('drops function words unless there is nothing else', () => {
+    expect(queryExpression('how to be the best')).toBe('"best"')
+    expect(queryExpression('to be')).toBe('"to" OR "be"')
+  })
+
+  it('says a repeated term up to three times', () => {
+    expect(queryExpression('cache caches caching cached')).toBe('"cach" OR "cach" OR "cach"')
+  })
+
+  it('stays small for 100 kB', () => {
+    const long = Array.from({ length: 12_000 }, (_, i) => `word${i}`).join(' ')
+    expect(queryTerms(long).length).toBeLessThanOrEqual(32)
+    expect(queryTerms('-'.repeat(100_000)).length).toBe(0)
+    expect(queryTerms(`${'.'.repeat(100_000)}x`).length).toBeLessThanOrEqual(2)
+  })
+})
+
+describe('documentColumns', () => {
+  it('holds nothing that the FTS5 ascii tokenizer would split, for any text', () => {
+    fc.assert(
+      fc.property(anyText, anyText, (title, body) => {
+        for (const column of Object.values(documentColumns({ title, body, identifiers: [title] }))) {
+          for (const term of column.split(' ')) expect(term).toMatch(/^[a-z0-9\u0080-\u{10ffff}]*$/u)
+        }
+      }),
+    )
+  })
+
+  it('finds every text by itself', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme', maxLength: 60 }), (text) => {
+        if (queryExpression(text) !== null) expect(finds(text, text)).toBe(true)
+      }),
+    )
+  })
+})
+
+describe('matching', () => {
+  it.each([
+    ['getUserName', 'def get_user_name(self)'],
+    ['get user name', 'function getUserName() {}'],
+    ['get_user_name', 'class GetUserName'],
+    ['C++', 'modern C++ templates'],
+    ['C#', 'a C# class'],
+    ['--no-cache', 'docker build --no-cache .'],
+    ['E0382', 'error[E0382]: borrow of moved value'],
+    ['src/app.ts:42', 'thrown at src/app.ts:42'],
+    ['app.ts', 'see src/app.ts:42.'],
+    ['.env', 'put it in ".env".'],
+    ['@scope/pkg', "import x from '@scope/pkg'"],
+    ['=>', '(x) => y'],
+    ['running', 'it runs'],
+    ['cafe', 'Café'],
+    ['naïve', 'NAIVE'],
+    ['東京', '東京都に住む'],
+    ['京', '東京都に住む'],
+    ['데이터베이스', '데이터베이스 설정'],
+    ['ฐานข้อมูล', 'การตั้งค่าฐานข้อมูลใหม่'],
+    ['قاعدة البيانات', 'إعداد قاعدة البيانات'],
+    ['מסד נתונים', 'הגדרת מסד נתונים'],
+    ['डेटाबेस', 'नया डेटाबेस बनाएं'],
+    ['база данных', 'Новая база данных'],
+    ['βάση', 'ΒΑΣΗ δεδομένων'],
+    ['🚀', 'ship it 🚀'],
+  ])('%s finds %s', (question, body) => {
+    expect(finds(question, body)).toBe(true)
+  })
+
+  it.each([
+    ['nix', 'a unix shell'],
+    ['C++', 'plain C code'],
+    ['C#', 'C++ code'],
+    ['--no-cache', 'no such thing'],
+  ])('the compounds of %s do not match %s', (question, body) => {
+    const compounds = queryTerms(question).filter(({ kind }) => kind === 'compound')
+    const { identifiers } = documentColumns({ body })
+    for (const { term } of compounds) expect(identifiers.split(' ')).not.toContain(term)
+    if (compounds.length === 0) expect(finds(question, body)).toBe(false)
+  })
+})
