@@ -28,9 +28,13 @@ export function fromIssue(issue: z.core.$ZodIssue, prefix = ''): CoordinatorErro
   const field = fieldName(prefix, issue.path)
   switch (issue.code) {
     case 'unrecognized_keys':
-      return invalidInput(fieldName(prefix, [...issue.path, issue.keys[0] ?? '']), `Unknown field: ${issue.keys.map((key) => quote(key)).join(', ')}.`, {
-        hint: 'Remove it or correct its name; the schema of this operation lists what it takes.',
-      })
+      return invalidInput(
+        fieldName(prefix, [...issue.path, issue.keys[0] ?? '']),
+        `Unknown field: ${issue.keys.map((key) => quote(key)).join(', ')}.`,
+        {
+          hint: 'Remove it or correct its name; the schema of this operation lists what it takes.',
+        },
+      )
     case 'too_big':
       return invalidInput(field, `${field} is over its limit: ${sizeOf(issue.origin, `at most ${issue.maximum}`)}.`, {
         limit: Number(issue.maximum),
@@ -44,13 +48,21 @@ export function fromIssue(issue: z.core.$ZodIssue, prefix = ''): CoordinatorErro
     case 'invalid_type':
       return issue.message.includes('received undefined')
         ? invalidInput(field, `${field} is missing.`, { hint: `Send ${field} as ${article(issue.expected)}.` })
-        : invalidInput(field, `${field} must be ${article(issue.expected)}.`, { hint: `Send ${field} as ${article(issue.expected)}.` })
+        : invalidInput(field, `${field} must be ${article(issue.expected)}.`, {
+            hint: `Send ${field} as ${article(issue.expected)}.`,
+          })
     case 'invalid_value':
       return invalidInput(field, `${field} must be one of: ${issue.values.map(String).join(', ')}.`, {
         hint: `Use one of: ${issue.values.map(String).join(', ')}.`,
       })
+    case 'invalid_union':
+      return invalidInput(field, `${field} is of none of the kinds that are allowed here.`, {
+        hint: 'The schema of this operation lists them.',
+      })
+    case 'invalid_key':
+      return invalidInput(field, `${field} has a name that is not allowed.`)
     default:
-      return invalidInput(field, `${field} ${issue.message}.`.replace(/\.\.$/, '.'))
+      return invalidInput(field, `${field} ${decapitalised(issue.message)}.`.replace(/\.\.$/, '.'))
   }
 }
 
@@ -64,9 +76,16 @@ export async function invoke(operation: Operation, services: Services, raw: unkn
       hint: `Use a key with the scope "${operation.scope}".`,
     })
   }
-  const input = parseInput(operation.input, raw)
+  const input = parseInput(operation.input, inOwnProject(operation, raw, caller))
   assertProject(input, caller)
   return operation.run(services, input, caller)
+}
+
+/** A caller that is bound to a project and names none means its own, not the default one. */
+function inOwnProject(operation: Operation, raw: unknown, caller: Caller): unknown {
+  if (caller.project === null || !('project' in operation.input.shape)) return raw
+  if (typeof raw !== 'object' || raw === null || 'project' in raw) return raw
+  return { ...raw, project: caller.project }
 }
 
 /** A key bound to a project can't reach another one. */
@@ -81,7 +100,12 @@ function assertProject(input: Record<string, unknown>, caller: Caller): void {
 function fieldName(prefix: string, path: readonly PropertyKey[]): string {
   let name = prefix
   for (const part of path) name += typeof part === 'number' ? `[${part}]` : `${name ? '.' : ''}${String(part)}`
-  return name || 'input'
+  return name.slice(0, 200) || 'input'
+}
+
+/** zod's own messages begin with "Invalid …"; ours continue the sentence that the field's name begins. */
+function decapitalised(message: string): string {
+  return message.startsWith('Invalid ') ? `is not valid: ${message.slice('Invalid '.length)}` : message
 }
 
 function sizeOf(origin: string, amount: string): string {

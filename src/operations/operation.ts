@@ -64,6 +64,8 @@ export interface HttpRoute {
   readonly path: string
   /** Other names under which this route takes input fields: `{ prompt: 'query' }`. */
   readonly rename?: Readonly<Record<string, string>>
+  /** Media type of an answer that isn't JSON: the output's field `text` becomes the whole body. */
+  readonly as?: string
 }
 
 export interface Operation<I extends z.ZodObject = z.ZodObject, O extends z.ZodObject = z.ZodObject> {

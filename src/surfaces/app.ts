@@ -1,0 +1,121 @@
+/**
+ * The whole HTTP application: request ids, authentication, and each surface in its place.
+ * @module
+ */
+import { Hono } from 'hono'
+import { CoordinatorError } from '../errors.ts'
+import type { Operation, Services } from '../operations/operation.ts'
+import { readSettings } from '../settings.ts'
+import { authenticate, configuredKey, PUBLIC_CALLER } from './authenticate.ts'
+import { type AppContext, type AppEnv, type MakeServices, requestIdOf } from './context.ts'
+import { mountDocs } from './docs.ts'
+import { mountDownloads } from './downloads.ts'
+import { mountMcp } from './mcp.ts'
+import { problemResponse, reportError } from './problem.ts'
+import { mountRest } from './rest.ts'
+
+/** What is served without a key: the state of the service and the description of its API. */
+const PUBLIC_PATHS = /^\/(?:$|health$|openapi\.json$|docs(?:\/|$))/
+
+/**
+ * Builds the application.
+ * @param makeServices called at most once per request, when an operation first needs it
+ * @param operations the table that REST, MCP and OpenAPI are made from
+ * @example
+ * const app = createApp(makeServices, OPERATIONS)
+ * export default { fetch: app.fetch }
+ */
+export function createApp(makeServices: MakeServices, operations: readonly Operation[]): Hono<AppEnv> {
+  const app = new Hono<AppEnv>()
+  app.use(async (c, next) => {
+    c.set('requestId', requestIdOf(c.req.raw.headers))
+    c.set(
+      'services',
+      once(() => makeServices(c.env, executionContext(c))),
+    )
+    await next()
+    c.header('X-Request-ID', c.var.requestId)
+    c.header('X-Content-Type-Options', 'nosniff')
+  })
+  app.use(async (c, next) => {
+    c.set('caller', await callerOf(c))
+    await next()
+  })
+  mountDocs(app, operations)
+  mountMcp(app, operations)
+  mountDownloads(app)
+  mountRest(app, operations)
+  app.notFound((c) => problemResponse(notServed(c, app), c.var.requestId, allowHeader(c, app)))
+  app.onError((thrown, c) => {
+    const error = reportError(thrown, c.var.requestId, `${c.req.method} ${new URL(c.req.url).pathname.slice(0, 200)}`)
+    return problemResponse(
+      error,
+      c.var.requestId,
+      error.code === 'unauthorized' ? { 'WWW-Authenticate': 'Bearer' } : {},
+    )
+  })
+  return app
+}
+
+async function callerOf(c: AppContext) {
+  const key = readSettings(c.env).HYBRID_API_KEY
+  const lookups = key === undefined ? [] : [configuredKey(key)]
+  if (!PUBLIC_PATHS.test(c.req.path)) return authenticate(c.req.raw, lookups)
+  return PUBLIC_CALLER
+}
+
+function notServed(c: AppContext, app: Hono<AppEnv>): CoordinatorError {
+  const methods = methodsOf(c.req.path, app)
+  if (methods.length === 0) {
+    return new CoordinatorError('not_found', 'There is nothing at this path.', {
+      hint: 'See /docs for all routes, /openapi.json for the same to a program, /mcp for MCP clients.',
+    })
+  }
+  return new CoordinatorError('method_not_allowed', `${c.req.method} is not allowed at this path.`, {
+    hint: `Use ${methods.join(' or ')}.`,
+  })
+}
+
+function allowHeader(c: AppContext, app: Hono<AppEnv>): Record<string, string> {
+  const methods = methodsOf(c.req.path, app)
+  return methods.length === 0 ? {} : { Allow: methods.join(', ') }
+}
+
+/** Methods of the routes whose pattern matches a path. */
+function methodsOf(path: string, app: Hono<AppEnv>): string[] {
+  const methods = new Set<string>()
+  for (const route of app.routes) {
+    if (route.method !== 'ALL' && matches(route.path, path)) methods.add(route.method)
+  }
+  if (methods.has('GET')) methods.add('HEAD')
+  return [...methods].sort()
+}
+
+function matches(pattern: string, path: string): boolean {
+  const parts = pattern.split('/')
+  const given = path.split('/')
+  if (parts.at(-1) === '*')
+    return parts.slice(0, -1).every((part, at) => part === given[at]) && given.length >= parts.length
+  return (
+    parts.length === given.length &&
+    parts.every((part, at) => (part.startsWith(':') ? given[at] !== '' : part === given[at]))
+  )
+}
+
+function executionContext(c: AppContext): ExecutionContext {
+  try {
+    return c.executionCtx as ExecutionContext
+  } catch {
+    // Called without one, as tests of a single route do.
+    return {
+      waitUntil: () => undefined,
+      passThroughOnException: () => undefined,
+      props: {},
+    } as unknown as ExecutionContext
+  }
+}
+
+function once(make: () => Services): () => Services {
+  let made: Services | undefined
+  return () => (made ??= make())
+}

@@ -1,0 +1,118 @@
+/**
+ * Who is calling: a key, or the loopback while no key is configured.
+ * @module
+ */
+import { CoordinatorError } from '../errors.ts'
+import type { Caller } from '../operations/operation.ts'
+
+/** Finds the caller that a presented key belongs to; null when it knows no such key. */
+export type KeyLookup = (digest: ArrayBuffer) => Promise<Caller | null>
+
+/** The caller on the loopback of a coordinator without a key. */
+export const OPEN_CALLER: Caller = { id: 'open', scopes: ['admin'], project: null }
+
+/** The caller of what everybody may read, such as `/health`. */
+export const PUBLIC_CALLER: Caller = { id: 'public', scopes: ['read'], project: null }
+
+const ADMIN_CALLER: Caller = { id: 'admin', scopes: ['admin'], project: null }
+const LOOPBACK_NAMES: readonly string[] = ['localhost', '127.0.0.1', '[::1]']
+const LOOPBACK_ADDRESSES: readonly string[] = ['127.0.0.1', '::1', '::ffff:127.0.0.1']
+
+const digests = new Map<string, Promise<ArrayBuffer>>()
+
+/** The lookup for `HYBRID_API_KEY`: digests of equal length are compared in constant time. */
+export function configuredKey(key: string): KeyLookup {
+  return async (digest) => {
+    let expected = digests.get(key)
+    if (!expected) {
+      digests.clear()
+      expected = sha256(key)
+      digests.set(key, expected)
+    }
+    return crypto.subtle.timingSafeEqual(digest, await expected) ? ADMIN_CALLER : null
+  }
+}
+
+/**
+ * Authenticates a request by `X-API-Key` or `Authorization: Bearer`.
+ * @param lookups where keys are known; none: only loopback requests are served
+ * @throws CoordinatorError `unauthorized`, or `forbidden` for a page of another origin that reaches for an open coordinator
+ */
+export async function authenticate(request: Request, lookups: readonly KeyLookup[]): Promise<Caller> {
+  if (lookups.length === 0) return openCaller(request)
+  const key = presentedKey(request.headers)
+  if (key === null) {
+    throw new CoordinatorError('unauthorized', 'This coordinator needs an API key.', {
+      hint: 'Send it as `X-API-Key: <key>` or `Authorization: Bearer <key>`.',
+    })
+  }
+  const digest = await sha256(key)
+  for (const lookup of lookups) {
+    const caller = await lookup(digest)
+    if (caller) return caller
+  }
+  throw new CoordinatorError('unauthorized', 'This API key is not known here.', {
+    hint: 'Check the key; the admin key is what was given to `npx wrangler secret put HYBRID_API_KEY`.',
+  })
+}
+
+/** The key that a request presents; null when there is none. */
+export function presentedKey(headers: Headers): string | null {
+  const key = headers.get('x-api-key')?.trim()
+  if (key) return key
+  return /^Bearer +(\S+) *$/i.exec(headers.get('authorization') ?? '')?.[1] ?? null
+}
+
+/** Whether a request came to this machine by one of its loopback names. */
+export function isLoopback(request: Request): boolean {
+  const host = request.headers.get('host')
+  const address = request.headers.get('cf-connecting-ip')
+  return (
+    LOOPBACK_NAMES.includes(new URL(request.url).hostname) &&
+    (host === null || LOOPBACK_NAMES.includes(hostname(host))) &&
+    (address === null || LOOPBACK_ADDRESSES.includes(address))
+  )
+}
+
+/**
+ * Whether the request's `Origin`, when a browser sent one, is this coordinator's own or the loopback. Keeps pages of other
+ * sites from reaching a coordinator on the visitor's machine (DNS rebinding; MCP 2026-07-28, transports, security).
+ */
+export function isOwnOrigin(request: Request): boolean {
+  const origin = request.headers.get('origin')
+  if (origin === null || origin === '') return true
+  const url = URL.canParse(origin) ? new URL(origin) : null
+  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) return false
+  return LOOPBACK_NAMES.includes(url.hostname) || url.hostname === new URL(request.url).hostname
+}
+
+function openCaller(request: Request): Caller {
+  if (!isLoopback(request)) {
+    throw new CoordinatorError(
+      'unauthorized',
+      'This coordinator has no API key yet, so it serves its own machine only.',
+      {
+        hint: 'Set one with `npx wrangler secret put HYBRID_API_KEY`, then send it as `Authorization: Bearer <key>`.',
+      },
+    )
+  }
+  assertOwnOrigin(request)
+  return OPEN_CALLER
+}
+
+/** @throws CoordinatorError `forbidden` when a page of another site sent the request */
+export function assertOwnOrigin(request: Request): void {
+  if (isOwnOrigin(request)) return
+  throw new CoordinatorError('forbidden', 'Pages of other sites may not call this coordinator.', {
+    field: 'Origin',
+    hint: 'Call it from a program, or from a page that it serves itself.',
+  })
+}
+
+function hostname(host: string): string {
+  return URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : ''
+}
+
+function sha256(text: string): Promise<ArrayBuffer> {
+  return crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
+}

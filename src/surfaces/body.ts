@@ -1,0 +1,102 @@
+/**
+ * Request bodies: bounded while they are read, JSON only, and when they can't be read it is said where and why.
+ * @module
+ */
+import { CoordinatorError, invalidInput } from '../errors.ts'
+import { locateJsonError } from './json-error.ts'
+
+/** Largest request body, in bytes (4 MiB). */
+export const MAX_BODY_BYTES = 4 * 1024 * 1024
+
+/**
+ * Reads a JSON body.
+ * @returns the parsed value; undefined when there is no body
+ * @throws CoordinatorError `payload_too_large`, `unsupported_media_type`, or `invalid_input` with line and column
+ */
+export async function readJsonBody(request: Request, maxBytes: number = MAX_BODY_BYTES): Promise<unknown> {
+  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes)
+  const text = await readText(request, maxBytes)
+  if (text === '') return undefined
+  assertJson(request.headers)
+  try {
+    return JSON.parse(text)
+  } catch {
+    const where = locateJsonError(text)
+    throw invalidInput(
+      'body',
+      where
+        ? `The body is not valid JSON: line ${where.line}, column ${where.column}: expected ${where.expected}.`
+        : 'The body is not valid JSON.',
+      { hint: 'Send one JSON value in UTF-8.' },
+    )
+  }
+}
+
+/**
+ * The body of a request whose input is an object; no body is the empty object.
+ * @throws CoordinatorError as readJsonBody, and `invalid_input` when the body is another kind of value
+ */
+export async function readJsonObject(request: Request, maxBytes?: number): Promise<Record<string, unknown>> {
+  const value = await readJsonBody(request, maxBytes)
+  if (value === undefined) return {}
+  if (isObject(value)) return value
+  throw invalidInput('body', 'The body must be a JSON object.', {
+    hint: 'Send the fields of the input as one JSON object.',
+  })
+}
+
+/** Whether a parsed JSON value is an object, not an array or null. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+async function readText(request: Request, maxBytes: number): Promise<string> {
+  if (request.body === null) return ''
+  const reader = request.body.getReader()
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
+  let received = 0
+  let text = ''
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return text + decode(decoder)
+    received += value.byteLength
+    if (received > maxBytes) {
+      await reader.cancel().catch(() => undefined)
+      throw tooLarge(maxBytes)
+    }
+    text += decode(decoder, value)
+  }
+}
+
+function decode(decoder: TextDecoder, bytes?: Uint8Array): string {
+  try {
+    return bytes ? decoder.decode(bytes, { stream: true }) : decoder.decode()
+  } catch {
+    throw invalidInput('body', 'The body is not valid UTF-8.', { hint: 'Send the JSON in UTF-8.' })
+  }
+}
+
+function assertJson(headers: Headers): void {
+  const type = headers.get('content-type') ?? ''
+  if (!/^\s*application\/(?:json|[\w.+-]+\+json)\s*(?:;|$)/i.test(type)) {
+    throw new CoordinatorError('unsupported_media_type', 'The body must be sent as application/json.', {
+      field: 'Content-Type',
+      hint: 'Add the header `Content-Type: application/json`.',
+    })
+  }
+  const encoding = headers.get('content-encoding') ?? 'identity'
+  if (encoding.trim().toLowerCase() !== 'identity') {
+    throw new CoordinatorError('unsupported_media_type', 'Compressed request bodies are not read.', {
+      field: 'Content-Encoding',
+      hint: 'Send the JSON uncompressed.',
+    })
+  }
+}
+
+function tooLarge(maxBytes: number): CoordinatorError {
+  return new CoordinatorError('payload_too_large', `The body is over the limit of ${maxBytes} bytes.`, {
+    field: 'body',
+    limit: maxBytes,
+    hint: 'Send it in several smaller requests.',
+  })
+}

@@ -1,0 +1,97 @@
+/**
+ * Datasets as files: streamed from R2, with ranges, so that an interrupted download can go on.
+ * @module
+ */
+import { eq } from 'drizzle-orm'
+import type { Hono } from 'hono'
+import { exports } from '../database/schema.ts'
+import { CoordinatorError, invalidInput, notFound } from '../errors.ts'
+import { holds } from '../operations/invoke.ts'
+import type { AppContext, AppEnv } from './context.ts'
+import { problemResponse } from './problem.ts'
+
+/** Where a dataset is downloaded. */
+export const DOWNLOAD_PATH = '/learning/datasets/{dataset_id}/download'
+
+/** A stretch of a file, in bytes. */
+export interface ByteRange {
+  readonly offset: number
+  readonly length: number
+}
+
+/** Adds the download route. */
+export function mountDownloads(app: Hono<AppEnv>): void {
+  app.get(DOWNLOAD_PATH.replace('{dataset_id}', ':dataset_id'), download)
+}
+
+/**
+ * Reads a `Range` header (RFC 9110, section 14). One range of bytes is served; several, or another unit, are ignored, as
+ * the standard allows.
+ * @returns null for the whole file, `unsatisfiable` when the range lies beyond its end
+ */
+export function parseRange(header: string | null, size: number): ByteRange | null | 'unsatisfiable' {
+  const match = /^bytes=(\d*)-(\d*)$/.exec(header?.trim() ?? '')
+  if (!match) return null
+  const [, first = '', last = ''] = match
+  if (first === '' && last === '') return null
+  if (first === '') {
+    const length = Math.min(Number(last), size)
+    return length === 0 ? 'unsatisfiable' : { offset: size - length, length }
+  }
+  const offset = Number(first)
+  if (last !== '' && Number(last) < offset) return null
+  if (offset >= size) return 'unsatisfiable'
+  const end = last === '' ? size - 1 : Math.min(Number(last), size - 1)
+  return { offset, length: end - offset + 1 }
+}
+
+async function download(c: AppContext): Promise<Response> {
+  const { caller } = c.var
+  if (!holds(caller, 'read')) {
+    throw new CoordinatorError('forbidden', 'This key lacks the scope "read".', {
+      hint: 'Use a key with the scope "read".',
+    })
+  }
+  const services = c.var.services()
+  const id = c.req.param('dataset_id') ?? ''
+  const [dataset] = await services.database.select().from(exports).where(eq(exports.id, id)).limit(1)
+  if (!dataset || (caller.project !== null && caller.project !== dataset.project)) {
+    throw notFound('dataset', 'dataset_id', 'Make one with generate_training_data.')
+  }
+  const etag = `"${dataset.sha256}"`
+  const headers = {
+    ETag: etag,
+    'Accept-Ranges': 'bytes',
+    'Cache-Control': 'private, max-age=31536000, immutable',
+  }
+  if (c.req.header('if-none-match')?.includes(etag)) return new Response(null, { status: 304, headers })
+  const ifRange = c.req.header('if-range')
+  const range =
+    ifRange === undefined || ifRange === etag ? parseRange(c.req.header('range') ?? null, dataset.bytes) : null
+  if (range === 'unsatisfiable') {
+    return problemResponse(
+      invalidInput('Range', `The range lies beyond the end of the dataset, which has ${dataset.bytes} bytes.`, {
+        limit: dataset.bytes,
+        hint: 'Ask for bytes before the end.',
+      }),
+      c.var.requestId,
+      { 'Content-Range': `bytes */${dataset.bytes}` },
+      416,
+    )
+  }
+  const object = await services.datasets.get(dataset.key, range === null ? {} : { range })
+  if (!object)
+    throw new CoordinatorError('not_found', 'The file of this dataset is no longer stored.', { field: 'dataset_id' })
+  const length = range === null ? object.size : range.length
+  return new Response(object.body.pipeThrough(new FixedLengthStream(length)), {
+    status: range === null ? 200 : 206,
+    headers: {
+      ...headers,
+      'Content-Type': 'application/x-ndjson',
+      'Content-Disposition': `attachment; filename="${dataset.id}.jsonl"`,
+      ...(range !== null && {
+        'Content-Range': `bytes ${range.offset}-${range.offset + range.length - 1}/${dataset.bytes}`,
+      }),
+    },
+  })
+}

@@ -1,0 +1,104 @@
+/**
+ * Errors as callers see them: RFC 9457 problem details, the same object on REST and inside MCP results.
+ * @module
+ */
+import { type CoordinatorError, type ErrorCode, toCoordinatorError } from '../errors.ts'
+
+/** Problem details (RFC 9457, section 3.1) with the coordinator's own members. */
+export interface Problem {
+  /** Where the code is explained, relative to this coordinator. */
+  type: string
+  title: string
+  status: number
+  code: ErrorCode
+  detail: string
+  field?: string
+  limit?: number
+  hint?: string
+  retry_after?: number
+  request_id: string
+}
+
+const TITLES: Record<ErrorCode, string> = {
+  invalid_input: 'Invalid input',
+  unauthorized: 'Not authenticated',
+  forbidden: 'Not permitted',
+  not_found: 'Not found',
+  method_not_allowed: 'Method not allowed',
+  conflict: 'Conflict',
+  payload_too_large: 'Payload too large',
+  unsupported_media_type: 'Unsupported media type',
+  rate_limited: 'Too many requests',
+  internal: 'Internal error',
+  engine_unavailable: 'Engine unavailable',
+}
+
+/** The problem object of an error. `status` differs from the code's own only where HTTP has a finer one. */
+export function problemOf(error: CoordinatorError, requestId: string, status: number = error.status): Problem {
+  const { code, message, ...details } = error.toJSON()
+  return {
+    type: `/docs/errors#${code}`,
+    title: TITLES[code],
+    status,
+    code,
+    detail: message,
+    ...details,
+    request_id: requestId,
+  }
+}
+
+/** A problem as an HTTP answer. */
+export function problemResponse(
+  error: CoordinatorError,
+  requestId: string,
+  headers: Readonly<Record<string, string>> = {},
+  status: number = error.status,
+): Response {
+  return new Response(JSON.stringify(problemOf(error, requestId, status)), {
+    status,
+    headers: {
+      'Content-Type': 'application/problem+json',
+      'Cache-Control': 'no-store',
+      ...(error.retryAfter !== undefined && { 'Retry-After': String(Math.ceil(error.retryAfter)) }),
+      ...headers,
+    },
+  })
+}
+
+/**
+ * Maps whatever was thrown to the error that callers see. What wasn't foreseen is written to the log, with the request
+ * id that the caller is told; bound parameters of a failed query are cut off, as they hold what users wrote.
+ */
+export function reportError(thrown: unknown, requestId: string, doing: string): CoordinatorError {
+  const error = toCoordinatorError(thrown)
+  if (error.status < 500) return error
+  const fault = error.cause ?? error
+  console.error(
+    JSON.stringify({
+      level: 'error',
+      event: 'request_failed',
+      request_id: requestId,
+      doing,
+      code: error.code,
+      name: fault instanceof Error ? fault.name : typeof fault,
+      message: loggable(fault instanceof Error ? fault.message : String(fault)),
+      ...(fault instanceof Error && fault.cause instanceof Error && { cause: loggable(fault.cause.message) }),
+      ...(error.code === 'internal' && fault instanceof Error && { stack: stackFrames(fault) }),
+    }),
+  )
+  return error
+}
+
+function loggable(message: string): string {
+  const query = message.search(/\s*params:/)
+  return (query < 0 ? message : message.slice(0, query)).slice(0, 1000)
+}
+
+/** The call sites alone: the head of a stack repeats the message. */
+function stackFrames(fault: Error): string[] {
+  return (fault.stack ?? '')
+    .split('\n')
+    .filter((row) => row.trimStart().startsWith('at '))
+    .slice(0, 12)
+    .map((row) => row.trim())
+}

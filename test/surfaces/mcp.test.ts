@@ -1,0 +1,164 @@
+import { env } from 'cloudflare:workers'
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { MAX_BODY_BYTES } from '../../src/surfaces/body.ts'
+import { CLIENTS, connect, type TestClient } from './mcp-clients.ts'
+import { KEY, post, SMALL_TABLE, send, smallApp } from './small-table.ts'
+
+const fetch = async (request: Request) => smallApp.fetch(request, env)
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+describe.each(CLIENTS)('%s', (name) => {
+  let client: TestClient
+
+  beforeAll(async () => {
+    client = await connect(name, fetch)
+    return () => client.close()
+  })
+
+  test('negotiates its protocol', () => {
+    expect(client.protocol()).toBe(name === CLIENTS[2] ? '2026-07-28' : '2025-11-25')
+    expect(client.instructions()).toContain('augment_query')
+  })
+
+  test('lists every operation with schemas, title and annotations', async () => {
+    const tools = await client.listTools()
+    expect(tools.map((tool) => tool.name)).toEqual(SMALL_TABLE.map((operation) => operation.name))
+    for (const tool of tools) {
+      expect(tool.title).toBeTruthy()
+      expect(tool.inputSchema).toMatchObject({ type: 'object' })
+      expect(tool.outputSchema).toMatchObject({ type: 'object' })
+      expect(tool.annotations).toHaveProperty('readOnlyHint')
+      expect(JSON.stringify(tool)).not.toContain('$schema')
+    }
+  })
+
+  test('gets a result as structure and as text', async () => {
+    const result = await client.call('route_query', { query: 'hello' })
+    const expected = { query: 'hello', limit: 5, project: 'default', caller: 'open' }
+    expect(result.isError).toBeFalsy()
+    expect(result.structuredContent).toEqual(expected)
+    expect(JSON.parse(result.content[0]?.text ?? '')).toEqual(expected)
+  })
+
+  test('gets an augmented prompt as plain text first, once', async () => {
+    const { content, structuredContent } = await client.call('augment_query', { query: 'hello' })
+    expect(content[0]?.text).toBe('hello\n\nNo context.')
+    expect(JSON.parse(content[1]?.text ?? '')).toEqual({ context_ids: [] })
+    expect(structuredContent).toEqual({ augmented_prompt: 'hello\n\nNo context.', context_ids: [] })
+  })
+
+  test.each([
+    ['route_query', {}, 'query'],
+    ['route_query', { query: 'a', limit: 0 }, 'limit'],
+    ['route_query', { query: 'a', other: 1 }, 'other'],
+    ['update_outcome', { interaction_id: 'i', outcome: 'great' }, 'outcome'],
+  ])('gets the same error as REST from %s %j', async (tool, input, field) => {
+    const result = await client.call(tool, input)
+    expect(result.isError).toBe(true)
+    expect(result.structuredContent).toBeUndefined()
+    const path = tool === 'route_query' ? '/query' : '/update_outcome'
+    const { request_id: _, ...rest } = (await (await post(path, input)).json()) as { request_id: string }
+    expect(JSON.parse(result.content[0]?.text ?? '')).toEqual({ ...rest, request_id: expect.any(String) })
+    expect(rest).toMatchObject({ code: 'invalid_input', field })
+  })
+
+  test('is told of a fault without its cause', async () => {
+    vi.spyOn(console, 'error').mockImplementation(() => undefined)
+    const result = await client.call('fail', { how: 'database' })
+    expect(result.isError).toBe(true)
+    expect(JSON.parse(result.content[0]?.text ?? '')).toMatchObject({ code: 'internal', status: 500 })
+    expect(JSON.stringify(result)).not.toMatch(/secret|hunter2/)
+  })
+
+  test('is told which tool is unknown', async () => {
+    await expect(client.call('no_such_tool', {})).rejects.toMatchObject({
+      code: -32602,
+      message: expect.stringContaining('no_such_tool'),
+    })
+  })
+
+  test('lists resources and templates', async () => {
+    expect((await client.listResources()).map(({ uri }) => uri)).toContain('knowledge://collections')
+    expect((await client.listTemplates()).map(({ uriTemplate }) => uriTemplate)).toEqual([
+      'knowledge://{project}/{collection}',
+      'knowledge://{project}/{collection}/{id}',
+    ])
+    await expect(client.readResource('knowledge://nothing')).rejects.toMatchObject({ code: -32602 })
+  })
+
+  test('gets the prompts filled in', async () => {
+    expect(await client.prompt('answer_with_context', { query: 'hello' })).toContain('hello\n\nNo context.')
+    expect(await client.prompt('record_outcome', { interaction_id: 'i-1' })).toContain('"i-1"')
+    await expect(client.prompt('record_outcome', {})).rejects.toMatchObject({ code: -32602 })
+    await expect(client.prompt('nothing', {})).rejects.toMatchObject({ code: -32602 })
+  })
+})
+
+describe('the endpoint', () => {
+  const initialize = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
+  const accept = { Accept: 'application/json, text/event-stream' }
+
+  test('refuses pages of other sites', async () => {
+    const response = await post('/mcp', initialize, { ...accept, Origin: 'https://evil.example' })
+    expect(response.status).toBe(403)
+    expect((await post('/mcp', initialize, { ...accept, Origin: 'null' })).status).toBe(403)
+    expect((await post('/mcp', initialize, { ...accept, Origin: 'http://localhost:3000' })).status).toBe(200)
+  })
+
+  test('refuses other hosts while it is open', async () => {
+    const response = await send('http://evil.example/mcp', {
+      method: 'POST',
+      headers: { ...accept, 'Content-Type': 'application/json', Host: 'evil.example' },
+      body: JSON.stringify(initialize),
+    })
+    expect(response.status).toBe(401)
+    expect((await post('/mcp', initialize, { ...accept, Host: 'evil.example' })).status).toBe(401)
+  })
+
+  test('asks for the key when there is one', async () => {
+    const request = {
+      method: 'POST',
+      headers: { ...accept, 'Content-Type': 'application/json' },
+      body: JSON.stringify(initialize),
+    }
+    const response = await send('/mcp', request, { HYBRID_API_KEY: KEY })
+    expect(response.status).toBe(401)
+    expect(response.headers.get('www-authenticate')).toBe('Bearer')
+    const authorised = { ...request, headers: { ...request.headers, Authorization: `Bearer ${KEY}` } }
+    expect((await send('/mcp', authorised, { HYBRID_API_KEY: KEY })).status).toBe(200)
+  })
+
+  test.each([
+    ['{"jsonrpc": ', 400, -32700],
+    ['', 400, -32700],
+    [`{"x":"${'x'.repeat(MAX_BODY_BYTES)}"}`, 413, -32000],
+  ])('answers a body it can not read with a JSON-RPC error (%#)', async (body, status, code) => {
+    const response = await post('/mcp', body, accept)
+    expect(response.status).toBe(status)
+    expect(await response.json()).toMatchObject({
+      jsonrpc: '2.0',
+      id: null,
+      error: { code, data: { status, field: 'body' } },
+    })
+  })
+
+  test('answers another type of body with 415', async () => {
+    expect((await post('/mcp', '{}', { ...accept, 'Content-Type': 'text/plain' })).status).toBe(415)
+  })
+
+  test.each(['GET', 'DELETE'])('answers %s with 405, as there are no sessions', async (method) => {
+    expect((await send('/mcp', { method, headers: accept })).status).toBe(405)
+  })
+
+  test('is told of the protocol when a message makes no sense', async () => {
+    vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+    for (const body of ['[]', '7', '{}', '{"jsonrpc":"1.0","id":1,"method":"tools/list"}']) {
+      const response = await post('/mcp', body, accept)
+      expect(response.status).toBeLessThan(500)
+      expect(response.status).toBeGreaterThanOrEqual(400)
+    }
+  })
+})
