@@ -27,7 +27,7 @@ const PLAIN_WORD = /^[A-Za-z][a-z]*$/
 const CHUNK = /[^\s()[\]{}<>"'`“”‘’«»„,;|=&!?*^\p{Cc}、。，；：！？「」『』（）【】]+(?:['’]\p{L}+)*/gu
 const RUN = /[\p{L}\p{M}\p{N}]+/gu
 const PICTOGRAPH = /\p{Extended_Pictographic}/gu
-const OPERATOR = /(?<!\S)[!-/:-@[-`{-~]{2,4}(?!\S)/g
+const OPERATOR = /(?<!\S)[!#$%&*+\-./:<=>?@^|~]{2,4}(?!\S)/g
 const CASE_BORDER = /(?<=\p{Ll})(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u
 const DIGIT_BORDER = /(?<=\p{L})(?=\p{N})|(?<=\p{N})(?=\p{L})/u
 const IDEOGRAPHS = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}ー々〆]+/u
@@ -115,7 +115,9 @@ function addCompounds(chunk: string, compounds: string[]): void {
     found.add(segment)
     for (const name of segment.split('.')) if (/[_-]/.test(name)) found.add(name)
   }
-  for (const name of chunk.split(/[^\p{L}\p{M}\p{N}_]+/u)) if (name.includes('_')) found.add(name.replaceAll('_', ''))
+  for (const name of chunk.split(/[^\p{L}\p{M}\p{N}_-]+/u)) {
+    if (name.includes('_') || /\p{N}/u.test(name)) found.add(name.replace(/[_-]+/g, ''))
+  }
   for (const compound of found) if (compound.length > 1 && /[\p{L}\p{N}]/u.test(compound)) compounds.push(compound)
 }
 
@@ -123,7 +125,7 @@ function withoutApostrophes(chunk: string): string {
   return /['’]/.test(chunk) ? chunk.replace(/['’]s?$/, '').replace(/['’]/g, '') : chunk
 }
 
-const LEADING = new Set([':', '~', '.', '/', '\\', '-', '+', '%'])
+const LEADING = new Set(['~', '.', '/', '\\', '-', '+', '%'])
 const TRAILING = new Set(['.', ':', '/', '\\', '-', '~', '@', '$', '%', '…'])
 
 /** Sentence punctuation off both ends; a symbol right before a letter or digit stays (`.env`, `--force`, `/etc`). */
@@ -131,7 +133,9 @@ function trimPunctuation(chunk: string): string {
   let end = chunk.length
   while (end > 0 && TRAILING.has(chunk.charAt(end - 1))) end--
   let start = 0
+  while (start < end && chunk.charAt(start) === ':') start++
+  const first = start
   while (start < end && LEADING.has(chunk.charAt(start))) start++
-  if (start < end && /[\p{L}\p{N}_]/u.test(chunk.charAt(start))) start = Math.max(0, start - 3)
+  if (start < end && /[\p{L}\p{N}_]/u.test(chunk.charAt(start))) start = Math.max(first, start - 3)
   return chunk.slice(start, end)
 }
