@@ -9,7 +9,7 @@ import { purposeOf } from './doc-comment.ts'
 import { withTree } from './grammars.ts'
 import type { Language } from './languages.ts'
 import { markdownUnits } from './markdown-units.ts'
-import { DEFAULT_SIZES, type Group, pack, type Scope, type Sizes } from './pack.ts'
+import { DEFAULT_SIZES, type Group, type PlacedUnit, pack, type Scope, type Sizes } from './pack.ts'
 import { syntaxUnits } from './syntax-units.ts'
 import { textUnits } from './text-units.ts'
 import { fnv1a, type Kind, oneLine, type Unit } from './units.ts'
@@ -42,25 +42,31 @@ const QUALIFYING: ReadonlySet<Kind> = new Set(['class', 'interface', 'impl', 'mo
 const CALLABLE: ReadonlySet<Kind> = new Set(['function', 'method'])
 const MAX_SYMBOLS = 50
 
-function symbolsOf(group: Group): string[] {
-  const symbols = new Set<string>()
-  const outer = group.scopes.filter((scope) => QUALIFYING.has(scope.kind)).flatMap((scope) => scope.names.slice(0, 1))
-  const callable = group.scopes.findLast((scope) => CALLABLE.has(scope.kind))
-  const qualify = (path: readonly string[], name: string): void => {
+/** Adds the names a unit defines, qualified; inside a function only the function and what else is callable count. */
+function addSymbols(unit: PlacedUnit, symbols: Set<string>): void {
+  const outer = unit.scopes.filter((scope) => QUALIFYING.has(scope.kind)).flatMap((scope) => scope.names.slice(0, 1))
+  const add = (path: readonly string[], name: string): void => {
     symbols.add([...path, name].join('.'))
   }
-  for (const name of callable?.names ?? []) qualify(outer, name)
-  for (const unit of group.units) {
-    if (callable && (unit.kind === 'variable' || unit.kind === 'statement')) continue
-    const isHead = unit.label === 'head'
-    for (const name of unit.names) {
-      if (isHead && outer.at(-1) === name) symbols.add(outer.join('.'))
-      else qualify(callable && isHead ? outer : callable ? [...outer, ...callable.names.slice(0, 1)] : outer, name)
-    }
-    const own = unit.names[0]
-    if (own && !isHead) for (const member of unit.members?.() ?? []) qualify([...outer, own], member)
+  const callable = unit.scopes.findLast((scope) => CALLABLE.has(scope.kind))
+  if (callable) {
+    for (const name of callable.names) add(outer, name)
+    if (unit.label === 'head' || !(CALLABLE.has(unit.kind) || QUALIFYING.has(unit.kind))) return
+    for (const name of unit.names) add([...outer, ...callable.names.slice(0, 1)], name)
+    return
   }
-  if (callable) for (const name of callable.names) symbols.delete([...outer, name, name].join('.'))
+  if (unit.label === 'head' && outer.length > 0) {
+    symbols.add(outer.join('.'))
+    return
+  }
+  for (const name of unit.names) add(outer, name)
+  const own = unit.names[0]
+  if (own) for (const member of unit.members?.() ?? []) add([...outer, own], member)
+}
+
+function symbolsOf(group: Group): string[] {
+  const symbols = new Set<string>()
+  for (const unit of group.units) addSymbols(unit, symbols)
   return [...symbols].slice(0, MAX_SYMBOLS)
 }
 
@@ -73,7 +79,7 @@ function contextOf(scopes: readonly Scope[], language: Language): string {
 
 function keyOf(group: Group): string {
   const unit = group.units.find((candidate) => candidate.names.length > 0) ?? group.units[0]
-  const path = [...group.scopes.map((scope) => scope.label), unit?.label ?? ''].join('/')
+  const path = [...(unit?.scopes ?? []).map((scope) => scope.label), unit?.label ?? ''].join('/')
   return path.length <= 160 ? path : `${path.slice(0, 150)}~${fnv1a(path).toString(16)}`
 }
 

@@ -26,10 +26,15 @@ export const DEFAULT_SIZES: Sizes = { target: 1200, maximum: 3000, minimum: 200 
 /** A unit that encloses a group without being shown in it. */
 export type Scope = Pick<Unit, 'kind' | 'names' | 'label' | 'signature' | 'doc'>
 
-/** Neighbouring units that make one chunk, and what encloses them, outermost first. */
+/** A unit and what encloses it, outermost first. */
+export interface PlacedUnit extends Unit {
+  scopes: readonly Scope[]
+}
+
+/** Neighbouring units that make one chunk, and what encloses all of them, outermost first. */
 export interface Group {
-  units: Unit[]
-  scopes: Scope[]
+  units: PlacedUnit[]
+  scopes: readonly Scope[]
 }
 
 /** Units nested deeper than this are cut as plain text. */
@@ -40,7 +45,7 @@ const CONTAINERS: ReadonlySet<Kind> = new Set(['class', 'interface', 'impl', 'mo
 const sizeOf = (units: readonly Unit[]): number => (units.at(-1)?.end ?? 0) - (units[0]?.start ?? 0)
 
 /** Groups a run of units, none larger than the maximum, by cutting at the best place until each part fits. */
-function cut(run: Unit[], scopes: Scope[], sizes: Sizes, out: Group[]): void {
+function cut(run: PlacedUnit[], scopes: readonly Scope[], sizes: Sizes, out: Group[]): void {
   if (run.length === 0) return
   if (run.length === 1 || sizeOf(run) <= sizes.target) {
     out.push({ units: run, scopes })
@@ -63,7 +68,7 @@ function cut(run: Unit[], scopes: Scope[], sizes: Sizes, out: Group[]): void {
 
 /** Takes oversized units apart and groups the rest, in file order. */
 function divide(text: string, units: readonly Unit[], scopes: Scope[], sizes: Sizes, out: Group[], depth = 0): void {
-  let run: Unit[] = []
+  let run: PlacedUnit[] = []
   const flush = (): void => {
     cut(run, scopes, sizes, out)
     run = []
@@ -72,13 +77,13 @@ function divide(text: string, units: readonly Unit[], scopes: Scope[], sizes: Si
     const size = unit.end - unit.start
     const limit = CONTAINERS.has(unit.kind) ? sizes.target * 1.5 : sizes.maximum
     if (size <= limit) {
-      run.push(unit)
+      run.push({ ...unit, scopes })
       continue
     }
     let parts = depth < MAX_DEPTH ? (unit.expand?.() ?? []) : []
     if (parts.length < 2) {
       if (size <= sizes.maximum) {
-        run.push(unit)
+        run.push({ ...unit, scopes })
         continue
       }
       parts = textUnits(text, unit.start, unit.end, { size: sizes.target, symbols: false })

@@ -152,7 +152,8 @@ type Parent = Pick<Unit, 'start' | 'end' | 'kind' | 'names' | 'doc'>
 function childUnits(parent: Parent, nodes: readonly Node[], source: Source): Unit[] {
   const { text } = source
   const units: Unit[] = []
-  const head: Unit = { ...parent, label: 'head', rank: 0 }
+  const { kind, names, doc } = parent
+  const head: Unit = { start: parent.start, end: parent.end, kind, names, doc, label: 'head', rank: 0 }
   let extent = 0
   for (const item of itemsOf(nodes, text)) {
     const start = lineStart(text, item.start)

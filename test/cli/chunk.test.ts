@@ -1,0 +1,218 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { type Chunk, chunkText } from '../../cli/ingest/chunk.ts'
+import { languageOf } from '../../cli/ingest/languages.ts'
+import { DEFAULT_SIZES } from '../../cli/ingest/pack.ts'
+import { GUIDE, SAMPLES } from './samples.ts'
+
+const chunk = (path: string, text: string): Promise<Chunk[]> => chunkText(text, languageOf(path))
+
+function expectPartition(chunks: readonly Chunk[], text: string): void {
+  expect(chunks.map(({ start, end }) => text.slice(start, end)).join('')).toBe(text)
+  let reached = 0
+  for (const { start, end } of chunks) {
+    expect(start).toBe(reached)
+    expect(end).toBeGreaterThan(start)
+    reached = end
+  }
+  expect(new Set(chunks.map(({ key }) => key)).size).toBe(chunks.length)
+}
+
+function expectLines(chunks: readonly Chunk[], text: string): void {
+  const lines = text.split('\n')
+  for (const { startLine, endLine, text: body } of chunks) {
+    expect(
+      lines
+        .slice(startLine - 1, endLine)
+        .join('\n')
+        .trimEnd(),
+    ).toBe(body)
+  }
+}
+
+describe.each(SAMPLES)('chunks of $path', ({ path, text, symbols }) => {
+  it('cover the file exactly once, with true line numbers', async () => {
+    const chunks = await chunk(path, text)
+    expectPartition(chunks, text)
+    expectLines(chunks, text)
+  })
+
+  it('keep to the sizes', async () => {
+    const chunks = await chunk(path, text)
+    for (const { start, end } of chunks) {
+      expect(end - start).toBeLessThanOrEqual(DEFAULT_SIZES.maximum)
+      expect(end - start).toBeGreaterThanOrEqual(DEFAULT_SIZES.minimum)
+    }
+  })
+
+  it('name what they define', async () => {
+    const found = (await chunk(path, text)).flatMap((one) => one.symbols)
+    expect(found).toEqual(expect.arrayContaining(symbols))
+  })
+
+  it('keep their keys and texts when one place is edited', async () => {
+    const before = await chunk(path, text)
+    for (const [from, to] of [
+      ['value 7', 'another value, much longer than the one before it was'],
+      ['number 7', 'the seventh of a long row of numbers that grew and grew'],
+      ['token 7', 'tk'],
+    ] as const) {
+      if (!text.includes(from)) continue
+      const edited = text.replace(from, to)
+      const after = await chunk(path, edited)
+      const texts = new Map(after.map((one) => [one.key, one.text]))
+      const changed = before.filter((one) => texts.get(one.key) !== one.text)
+      expect(changed.length).toBeLessThanOrEqual(3)
+      expectPartition(after, edited)
+    }
+  })
+
+  it('keep all keys when lines are added above', async () => {
+    const before = await chunk(path, text)
+    const after = await chunk(path, `\n\n${text}`)
+    expect(after.map((one) => one.key)).toEqual(before.map((one) => one.key))
+  })
+})
+
+describe('context and purpose', () => {
+  it('a method shown alone carries its class, with its own comment as purpose', async () => {
+    const sample = SAMPLES[0]
+    const chunks = await chunk('store.ts', sample?.text ?? '')
+    const put = chunks.find((one) => one.symbols.includes('Store.put'))
+    expect(put?.context).toBe('export class Store<T> extends Base')
+    const get = chunks.filter((one) => one.symbols.includes('Store.get') && one.text.includes("'k40'"))
+    expect(get[0]?.context).toBe('export class Store<T> extends Base\nasync get(key: string): Promise<T | undefined>')
+    expect(get[0]?.purpose).toBe('Reads a value by its key.')
+  })
+
+  it('decorators and comments stay with what they describe', async () => {
+    const java = await chunk('App.java', SAMPLES[5]?.text ?? '')
+    const run = java.find((one) => one.text.includes('public void run('))
+    expect(run?.text).toContain('/** Starts the application. */\n    @Override\n    public void run(')
+    const python = await chunk('models.py', SAMPLES[2]?.text ?? '')
+    expect(python.find((one) => one.symbols.includes('User.full_name'))?.text).toContain('@property\n    def full_name')
+    expect(python.find((one) => one.text.includes('self.column_50'))?.purpose).toBe('Writes the user to the database.')
+  })
+
+  it('a licence, a directive or a divider is no purpose', async () => {
+    for (const comment of ['// Copyright 2020 Somebody', '/* eslint-disable no-console */', '// ======', '// utils']) {
+      const [only] = await chunk('a.ts', `${comment}\nexport function f(): void {}\n`)
+      expect(only?.purpose).toBeUndefined()
+    }
+  })
+})
+
+describe('Markdown', () => {
+  it('is cut along headings, with the heading path', async () => {
+    const chunks = await chunk('guide.md', GUIDE)
+    expectPartition(chunks, GUIDE)
+    expectLines(chunks, GUIDE)
+    const linux = chunks.filter((one) => one.purpose === 'Guide > Install > Linux')
+    expect(linux.length).toBeGreaterThan(1)
+    expect(linux.at(-1)?.context).toBe('Guide > Install > Linux')
+    expect(chunks.some((one) => one.purpose?.includes('not a heading'))).toBe(false)
+    expect(chunks.some((one) => one.purpose?.includes('title: Guide'))).toBe(false)
+    expect(chunks.find((one) => one.text.includes('The end.'))?.purpose).toContain('Guide > ')
+  })
+})
+
+describe('text without a grammar', () => {
+  it('is cut at blank lines, and definitions are found by keyword', async () => {
+    const text = Array.from(
+      { length: 20 },
+      (_, i) =>
+        `fun handler${i}(event: Event): Result {\n    val x = ${i}\n\n    return process(event, "a long enough literal", x)\n}\n\n`,
+    ).join('')
+    const chunks = await chunk('Handlers.kt', text)
+    expectPartition(chunks, text)
+    expect(chunks.flatMap((one) => one.symbols)).toContain('handler13')
+    expect(chunks.every((one) => one.text.startsWith('fun '))).toBe(true)
+  })
+
+  it('cuts one endless line, and not inside a surrogate pair', async () => {
+    const text = '🙂'.repeat(9_000)
+    const chunks = await chunk('a.txt', text)
+    expectPartition(chunks, text)
+    for (const one of chunks) expect(one.text.isWellFormed()).toBe(true)
+  })
+
+  it('has no chunks when it is white space', async () => {
+    expect(await chunk('a.ts', ' \n\t\n')).toEqual([])
+  })
+})
+
+describe('any text in any language', () => {
+  const extension = fc.constantFrom(
+    'ts',
+    'tsx',
+    'js',
+    'py',
+    'go',
+    'rs',
+    'java',
+    'cpp',
+    'cs',
+    'php',
+    'rb',
+    'sh',
+    'ps1',
+    'css',
+    'md',
+    'yaml',
+    'txt',
+  )
+  const piece = fc.oneof(
+    fc.constantFrom(
+      '{',
+      '}',
+      '\n',
+      '\n\n',
+      '  ',
+      'class A ',
+      'def f():',
+      'function g() {',
+      '/* ',
+      '*/',
+      '// x\n',
+      '# h\n',
+      '"""',
+      '`',
+      ';',
+      '(',
+      ')',
+      '- a\n',
+      '@d ',
+      'x = 1\n',
+      '🙂',
+      'é',
+    ),
+    fc.string({ unit: 'grapheme', maxLength: 30 }),
+  )
+  it('is covered exactly once by keys that differ', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        extension,
+        fc.array(piece, { maxLength: 400 }),
+        fc.integer({ min: 1, max: 20 }),
+        async (ending, pieces, times) => {
+          const text = pieces.join('').replace(/\r\n?/g, '\n').repeat(times)
+          const chunks = await chunk(`a.${ending}`, text)
+          if (text.trim() === '') expect(chunks).toEqual([])
+          else expectPartition(chunks, text)
+          for (const one of chunks) expect(one.end - one.start).toBeLessThanOrEqual(DEFAULT_SIZES.maximum)
+        },
+      ),
+      { numRuns: 150 },
+    )
+  })
+
+  it('is covered exactly once when a sample is cut off or torn', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...SAMPLES), fc.nat(6_000), fc.nat(400), async ({ path, text }, at, length) => {
+        const torn = (text.slice(0, at) + text.slice(at + length)).toWellFormed()
+        if (torn.trim() !== '') expectPartition(await chunk(path, torn), torn)
+      }),
+      { numRuns: 100 },
+    )
+  })
+})
