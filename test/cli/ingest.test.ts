@@ -1,0 +1,298 @@
+import { spawn } from 'node:child_process'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Report } from '../../cli/ingest/report.ts'
+import { run } from '../../cli/ingest.ts'
+import { type FakeCoordinator, startFake } from './fake-coordinator.ts'
+import { makeFolder, writeFiles } from './folders.ts'
+import { GUIDE, SAMPLES } from './samples.ts'
+
+let fake: FakeCoordinator
+beforeEach(async () => {
+  fake = await startFake()
+})
+afterEach(async () => {
+  vi.restoreAllMocks()
+  await fake.close()
+})
+
+const repository = (): Record<string, string> => ({
+  ...Object.fromEntries(SAMPLES.map(({ path, text }) => [path, text])),
+  'README.md': GUIDE,
+  'package.json': '{"name":"sample","dependencies":{"hono":"4"}}',
+})
+
+async function ingest(...argv: string[]): Promise<{ code: number; report: Report; err: string }> {
+  let out = ''
+  let err = ''
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    out += String(text)
+    return true
+  })
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    err += String(text)
+    return true
+  })
+  const code = await run([...argv, ...(argv.includes('--url') ? [] : ['--url', fake.url]), '--json'])
+  vi.restoreAllMocks()
+  return { code, report: out ? (JSON.parse(out) as Report) : ({} as Report), err }
+}
+
+const storedChunks = (): number => [...fake.documents.values()].reduce((sum, one) => sum + one.items.size, 0)
+const writes = (): string[] => fake.requests.filter((request) => request.startsWith('POST'))
+
+describe('a folder', () => {
+  it('is stored with its fields; a second run writes nothing', async () => {
+    const folder = makeFolder(repository())
+    const first = await ingest(folder)
+    expect(first.code).toBe(0)
+    expect(first.report.files).toMatchObject({ found: 8, indexed: 8, unchanged: 0, removed: 0, rejected: 0 })
+    expect(first.report.chunks.added).toBe(storedChunks())
+    expect(first.report.source).toBe('sample')
+    const item = fake.documents.get('src/store.ts')?.items.get('Store/put')
+    expect(item?.fields).toMatchObject({
+      file_path: 'src/store.ts',
+      language: 'typescript',
+      framework: 'hono',
+      purpose: 'Writes a value.',
+      symbols: expect.arrayContaining(['Store.put']),
+      start_line: expect.any(Number),
+    })
+    expect(String(item?.fields.code_snippet)).toMatch(/^export class Store<T> extends Base\n/)
+
+    fake.requests.length = 0
+    const second = await ingest(folder)
+    expect(second.report.files).toMatchObject({ indexed: 0, unchanged: 8, removed: 0 })
+    expect(second.report.chunks).toEqual({ total: 0, added: 0, updated: 0, unchanged: 0, removed: 0 })
+    expect(writes()).toEqual([])
+  })
+
+  it('an edit sends one file and updates few chunks; a deleted file leaves', async () => {
+    const folder = makeFolder(repository())
+    await ingest(folder)
+    writeFiles(folder, { 'src/store.ts': (SAMPLES[0]?.text ?? '').replace('value 7', 'another value') })
+    rmSync(join(folder, 'lib/legacy.js'))
+    const gone = fake.documents.get('lib/legacy.js')?.items.size
+    const { code, report } = await ingest(folder)
+    expect(code).toBe(0)
+    expect(report.files).toMatchObject({ indexed: 1, unchanged: 6, removed: 1 })
+    expect(report.chunks).toMatchObject({ added: 0, updated: 1, removed: gone })
+    expect(fake.documents.has('lib/legacy.js')).toBe(false)
+  })
+
+  it('removes a file that became ignored, and nothing when filtered or dry', async () => {
+    const folder = makeFolder({ ...repository(), '.git/HEAD': '' })
+    await ingest(folder)
+    writeFiles(folder, { '.gitignore': 'lib/\n' })
+    expect((await ingest(folder, '--include', '*.md')).report.files.removed).toBe(0)
+    const dry = await ingest(folder, '--dry-run')
+    expect(dry.report.files).toMatchObject({ indexed: 1, unchanged: 7, removed: 1 })
+    expect(fake.documents.has('lib/legacy.js')).toBe(true)
+    await ingest(folder)
+    expect(fake.documents.has('lib/legacy.js')).toBe(false)
+  })
+
+  it('keeps to the limits of a request, a few at a time', async () => {
+    const text = SAMPLES[0]?.text ?? ''
+    const folder = makeFolder(
+      Object.fromEntries(
+        Array.from({ length: 260 }, (_, i) => [`f${i}.ts`, i % 40 === 0 ? text : `export const v${i} = ${i}\n`]),
+      ),
+    )
+    fake.delay = 20
+    const { code, report } = await ingest(folder)
+    expect(code).toBe(0)
+    expect(report.files.indexed).toBe(260)
+    expect(fake.documents.size).toBe(260)
+    expect(fake.peak()).toBeLessThanOrEqual(3)
+  })
+
+  it('cuts a file of very many chunks into fewer, larger ones', async () => {
+    const text = Array.from(
+      { length: 450 },
+      (_, i) => `export function f${i}(): number {\n${`  work(${i})\n`.repeat(75)}}\n\n`,
+    ).join('')
+    const { code } = await ingest(makeFolder({ 'many.ts': text }))
+    expect(code).toBe(0)
+    expect(fake.documents.get('many.ts')?.items.size).toBeLessThanOrEqual(400)
+  })
+
+  it('names a rejected file and stores the others', async () => {
+    const folder = makeFolder({ ...repository(), 'bad.ts': 'const x = "REJECT ME"\n' })
+    const { code, report } = await ingest(folder)
+    expect(code).toBe(1)
+    expect(report.rejected).toEqual([{ at: 'bad.ts', reason: 'not wanted' }])
+    expect(report.files.indexed).toBe(8)
+  })
+
+  it('finds the one document that makes the coordinator refuse its request', async () => {
+    const folder = makeFolder({ ...repository(), 'bad.ts': 'const x = 1\n' })
+    fake.intercept = (_, body) =>
+      JSON.stringify(body).includes('"bad.ts"') ? { status: 413, code: 'too_large', detail: 'too large' } : undefined
+    const { code, report } = await ingest(folder)
+    expect(code).toBe(1)
+    expect(report.rejected).toEqual([{ at: 'bad.ts', reason: 'too large' }])
+    expect(fake.documents.size).toBe(8)
+  })
+
+  it('does not let another folder of the same name delete what is stored', async () => {
+    await ingest(makeFolder(repository()), '--source', 'app')
+    const other = makeFolder({ 'other.ts': 'export const a = 1\n' })
+    const refused = await ingest(other, '--source', 'app')
+    expect(refused.code).toBe(1)
+    expect(refused.report.failure?.hint).toContain('--replace')
+    expect(fake.documents.size).toBe(8)
+    const replaced = await ingest(other, '--source', 'app', '--replace')
+    expect(replaced.report.files).toMatchObject({ indexed: 1, removed: 8 })
+  })
+})
+
+describe('trouble', () => {
+  it('retries 429, 503 and broken connections', async () => {
+    const troubles = [
+      { status: 503, code: 'busy', detail: 'busy' },
+      'drop' as const,
+      { status: 429, code: 'slow', detail: 'slow' },
+    ]
+    fake.intercept = (path) => (path === '/knowledge/documents' ? troubles.shift() : undefined)
+    const { code, report } = await ingest(makeFolder(repository()))
+    expect(code).toBe(0)
+    expect(report.files.indexed).toBe(8)
+    expect(troubles).toEqual([])
+  })
+
+  it('says what to do when nothing answers, or no key is given', async () => {
+    const folder = makeFolder(repository())
+    fake.apiKey = 'k'
+    const refused = await ingest(folder)
+    expect(refused.code).toBe(1)
+    expect(refused.report.failure).toMatchObject({
+      message: expect.stringContaining('401'),
+      hint: expect.stringContaining('HYBRID_API_KEY'),
+    })
+    expect((await ingest(folder, '--key', 'k')).code).toBe(0)
+    const nobody = await ingest(folder, '--url', 'http://127.0.0.1:9')
+    expect(nobody.code).toBe(1)
+    expect(nobody.report.failure?.hint).toContain('npm run dev')
+  })
+
+  it('wrong usage exits with 2 before anything is sent', async () => {
+    for (const argv of [
+      [],
+      ['/no/such/folder'],
+      ['--nonsense', '.'],
+      ['.', '..'],
+      ['.', '--max-file-size', 'big'],
+      ['package.json'],
+    ]) {
+      expect((await ingest(...argv)).code).toBe(2)
+    }
+    expect(fake.requests).toEqual([])
+  })
+})
+
+describe('the process', () => {
+  const source = new URL('../../cli/ingest.ts', import.meta.url).href
+  const start = (folder: string) =>
+    spawn(
+      process.execPath,
+      [
+        '--input-type=module',
+        '-e',
+        `const { run } = await import(${JSON.stringify(source)}); process.exit(await run(process.argv.slice(1)))`,
+        '--',
+        folder,
+        '--url',
+        fake.url,
+        '--source',
+        's',
+      ],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    )
+  const ended = (child: ReturnType<typeof start>): Promise<number | null> =>
+    new Promise((resolve) => child.on('exit', (code) => resolve(code)))
+  const many = (): Record<string, string> =>
+    Object.fromEntries(
+      Array.from({ length: 700 }, (_, i) => [`f${i}.ts`, `/** Number ${i}. */\nexport const v${i} = ${i}\n`]),
+    )
+
+  it.each(['SIGKILL', 'SIGINT'] as const)('stopped midway by %s and run again, completes', async (signal) => {
+    const folder = makeFolder(many())
+    let stop: () => void = () => {}
+    const reached = new Promise<void>((resolve) => {
+      stop = resolve
+    })
+    fake.delay = 100
+    fake.intercept = () => {
+      if (fake.documents.size >= 100) stop()
+      return undefined
+    }
+    const child = start(folder)
+    let out = ''
+    child.stdout.on('data', (text: Buffer) => {
+      out += text.toString()
+    })
+    const exit = ended(child)
+    await reached
+    child.kill(signal)
+    const code = await exit
+    const stored = fake.documents.size
+    expect(stored).toBeGreaterThanOrEqual(100)
+    expect(stored).toBeLessThan(700)
+    if (signal === 'SIGINT') {
+      expect(code).toBe(130)
+      expect(out).toContain('Interrupted')
+    }
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    const resumed = fake.documents.size
+    const { code: again, report } = await ingest(folder, '--source', 's')
+    expect(again).toBe(0)
+    expect(report.files).toMatchObject({ unchanged: resumed, indexed: 700 - resumed, removed: 0 })
+    expect(fake.documents.size).toBe(700)
+  })
+})
+
+describe('JSON Lines', () => {
+  it('stores good lines and names bad ones by number', async () => {
+    const folder = makeFolder({
+      'practices.jsonl': [
+        '{"key":"a","title":"A","description":"first"}',
+        '',
+        '{broken',
+        '[1]',
+        '{"title":"B","description":"second"}',
+        '{"description":"no title"}',
+        '{"key":7,"title":"C"}',
+        '{"key":"d","title":"D"}',
+      ].join('\r\n'),
+    })
+    const file = join(folder, 'practices.jsonl')
+    const { code, report } = await ingest(file, '--collection', 'best-practices')
+    expect(code).toBe(1)
+    expect(report.chunks).toMatchObject({ total: 4, added: 3 })
+    expect(report.rejected.map(({ at }) => at)).toEqual(['line 3', 'line 4', 'line 6', 'line 7'])
+    expect(report.rejected[2]?.reason).toBe('title: is required')
+    expect([...fake.items.values()].map(({ fields }) => fields.title)).toEqual(['A', 'B', 'D'])
+    expect((await ingest(file, '--collection', 'best-practices')).report.chunks).toMatchObject({
+      added: 0,
+      unchanged: 3,
+    })
+  })
+
+  it('sends more than one request when there are many', async () => {
+    const lines = Array.from({ length: 1_000 }, (_, i) => JSON.stringify({ key: `k${i}`, title: `T${i}` })).join('\n')
+    const file = join(makeFolder({ 'many.jsonl': lines }), 'many.jsonl')
+    const { code, report } = await ingest(file, '--collection', 'best-practices')
+    expect(code).toBe(0)
+    expect(report.chunks.added).toBe(1_000)
+    expect(writes().length).toBe(3)
+  })
+
+  it('needs a collection', async () => {
+    const folder = makeFolder({ 'a.jsonl': '{}' })
+    const { code, err } = await ingest(join(folder, 'a.jsonl'))
+    expect(code).toBe(2)
+    expect(err).toContain('--collection')
+  })
+})

@@ -1,0 +1,184 @@
+import { realpathSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { frameworkFinder } from '../../cli/ingest/framework.ts'
+import { languageOf } from '../../cli/ingest/languages.ts'
+import { decodeText, skipByName, skipByText } from '../../cli/ingest/skip-rules.ts'
+import { remoteName, sourceName } from '../../cli/ingest/source.ts'
+import { walk } from '../../cli/ingest/walk.ts'
+import { makeFolder } from './folders.ts'
+
+const OPTIONS = { include: [], exclude: [], maxFileSize: 512 * 1024 }
+
+async function paths(folder: string, options: Partial<Parameters<typeof walk>[1]> = {}): Promise<string[]> {
+  return (await walk(realpathSync(folder), { ...OPTIONS, ...options })).files.map((file) => file.path)
+}
+
+describe('walk', () => {
+  it('respects .gitignore at every level, negation, and .git/info/exclude', async () => {
+    const folder = makeFolder({
+      '.git/config': '',
+      '.git/info/exclude': 'private/\n',
+      '.gitignore': 'dist/\n*.gen.ts\n!keep.gen.ts\n/only-root.txt\n',
+      'a.ts': 'a',
+      'b.gen.ts': 'b',
+      'keep.gen.ts': 'k',
+      'dist/out.js': 'o',
+      'only-root.txt': 'r',
+      'sub/only-root.txt': 'r',
+      'sub/.gitignore': '*.md\n!README.md\n',
+      'sub/README.md': 'r',
+      'sub/notes.md': 'n',
+      'sub/deep/notes.md': 'n',
+      'private/p.ts': 'p',
+    })
+    expect(await paths(folder)).toEqual([
+      '.gitignore',
+      'a.ts',
+      'keep.gen.ts',
+      'sub/.gitignore',
+      'sub/README.md',
+      'sub/only-root.txt',
+    ])
+    expect(await paths(join(folder, 'sub'))).toEqual(['.gitignore', 'README.md', 'only-root.txt'])
+  })
+
+  it('walks a folder that is itself ignored or vendored, because it was asked to', async () => {
+    const folder = makeFolder({
+      '.git/config': '',
+      '.gitignore': 'node_modules/\ndist/\n*.js\n',
+      'node_modules/lib/index.js': 'x',
+      'node_modules/lib/node_modules/inner/index.js': 'x',
+      'dist/out.js': 'x',
+    })
+    expect(await paths(join(folder, 'node_modules/lib'))).toEqual(['index.js'])
+    expect(await paths(join(folder, 'dist'))).toEqual(['out.js'])
+    expect(await paths(folder)).toEqual(['.gitignore'])
+  })
+
+  it('does not follow symbolic links, so a loop ends', async () => {
+    const folder = makeFolder({ 'a/x.ts': 'x' })
+    symlinkSync(folder, join(folder, 'a/loop'))
+    symlinkSync(join(folder, 'a/x.ts'), join(folder, 'y.ts'))
+    const result = await walk(realpathSync(folder), OPTIONS)
+    expect(result.files.map((file) => file.path)).toEqual(['a/x.ts'])
+    expect(result.skipped.get('symlink')).toBe(2)
+  })
+
+  it('counts what it leaves out by reason, and filters', async () => {
+    const folder = makeFolder({
+      '.env': 'SECRET=1',
+      '.env.example': 'SECRET=',
+      'package-lock.json': '{}',
+      'app.min.js': 'x',
+      'empty.ts': '',
+      'huge.ts': 'x'.repeat(2_000),
+      'src/a.ts': 'a',
+      'src/b.py': 'b',
+      'node_modules/x/i.js': 'x',
+    })
+    const result = await walk(realpathSync(folder), { ...OPTIONS, maxFileSize: 1_000 })
+    expect(result.files.map((file) => file.path)).toEqual(['.env.example', 'src/a.ts', 'src/b.py'])
+    expect(Object.fromEntries(result.skipped)).toEqual({
+      secret: 1,
+      'lock file': 1,
+      generated: 1,
+      empty: 1,
+      'too large': 1,
+      vendored: 1,
+    })
+    expect(await paths(folder, { include: ['*.py'] })).toEqual(['src/b.py'])
+    expect(await paths(folder, { exclude: ['src/'], maxFileSize: 1_000 })).toEqual(['.env.example'])
+  })
+})
+
+describe('what is never sent', () => {
+  it.each([
+    '.env',
+    '.env.local',
+    'a/.env.production',
+    '.dev.vars',
+    'server.pem',
+    'tls.key',
+    'id_rsa',
+    'x/id_ed25519',
+    '.npmrc',
+    'credentials.json',
+    'secrets.yaml',
+    'credentials',
+    '.aws/config',
+    'service-account-prod.json',
+    'prod.tfvars',
+    '.netrc',
+  ])('%s is a secret', (path) => {
+    expect(skipByName(path)).toBe('secret')
+  })
+
+  it.each(['env.ts', '.env.example', 'credentials.ts', 'secrets.py', 'keys.ts', 'id_rsa.pub', 'environment.md'])(
+    '%s is not',
+    (path) => {
+      expect(skipByName(path)).toBeUndefined()
+    },
+  )
+
+  it('a private key in a text is found; code that looks for one is not', () => {
+    const key = `-----BEGIN RSA PRIVATE KEY-----\n${'MIIEpAIBAAKCAQEA75'.repeat(8)}\n-----END RSA PRIVATE KEY-----\n`
+    expect(skipByText(`const pem = \`${key}\``, languageOf('a.ts'))).toBe('secret')
+    expect(skipByText(`KEY="${key.replaceAll('\n', '\\n')}"`, languageOf('a.sh'))).toBe('secret')
+    expect(
+      skipByText("if (text.includes('-----BEGIN PRIVATE KEY-----')) return false\n", languageOf('a.ts')),
+    ).toBeUndefined()
+  })
+
+  it('minified and generated files, by content', () => {
+    expect(skipByText(`var a=${'f(1),'.repeat(2_000)}0`, languageOf('a.js'))).toBe('generated')
+    expect(skipByText('// Code generated by protoc-gen-go. DO NOT EDIT.\npackage a\n', languageOf('a.go'))).toBe(
+      'generated',
+    )
+    expect(skipByText(`${'A long paragraph. '.repeat(600)}\n`, languageOf('a.md'))).toBeUndefined()
+    expect(skipByText("const marker = '@generated'\n", languageOf('a.ts'))).toBeUndefined()
+  })
+
+  it('binaries; other encodings are decoded', () => {
+    expect(decodeText(Buffer.from([0x89, 0x50, 0x4e, 0x47, 0, 0, 0, 13, 0, 1, 2, 3]))).toBeUndefined()
+    expect(decodeText(Buffer.from([0xef, 0xbb, 0xbf, 0x61, 0x0d, 0x0a]))).toBe('a\n')
+    expect(decodeText(Buffer.from([0xff, 0xfe, 0x61, 0, 0x62, 0]))).toBe('ab')
+    expect(decodeText(Buffer.from('A na\xefve plan: meet for a caf\xe9 au lait at noon\n', 'latin1'))).toBe(
+      'A naïve plan: meet for a café au lait at noon\n',
+    )
+    expect(decodeText(Buffer.from('日本語\n'))).toBe('日本語\n')
+  })
+})
+
+describe('framework', () => {
+  it('comes from the nearest manifest, only when one is named', () => {
+    const folder = makeFolder({
+      'package.json': '{"dependencies":{"react":"1","express":"4"}}',
+      'web/package.json': '{"dependencies":{"next":"1","react":"1"}}',
+      'api/pyproject.toml': '[project]\ndependencies = ["fastapi>=0.1", "flask-not-really"]\n',
+      'broken/package.json': '{',
+    })
+    const frameworkOf = frameworkFinder(folder)
+    expect(frameworkOf('src/a.ts', 'typescript')).toBeUndefined()
+    expect(frameworkOf('web/src/a.tsx', 'typescript')).toBe('next')
+    expect(frameworkOf('api/app/main.py', 'python')).toBe('fastapi')
+    expect(frameworkOf('broken/a.js', 'javascript')).toBeUndefined()
+    expect(frameworkOf('web/readme.md', 'markdown')).toBeUndefined()
+  })
+})
+
+describe('source name', () => {
+  it('is the remote, the package or the folder', () => {
+    expect(remoteName('git@github.com:owner/name.git')).toBe('owner/name')
+    expect(remoteName('https://user:secret@example.org/group/sub/name.git')).toBe('sub/name')
+    expect(remoteName('/srv/git/name.git')).toBe('git/name')
+    expect(remoteName('name')).toBeUndefined()
+    const cloned = makeFolder({
+      '.git/config': '[core]\n\tbare = false\n[remote "origin"]\n\turl = https://example.org/owner/name\n',
+      'sub/a.ts': 'a',
+    })
+    expect(sourceName(cloned)).toBe('owner/name')
+    expect(sourceName(join(cloned, 'sub'))).toBe('owner/name/sub')
+    expect(sourceName(makeFolder({ 'package.json': '{"name":"@scope/lib"}' }))).toBe('@scope/lib')
+  })
+})
