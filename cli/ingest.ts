@@ -52,7 +52,11 @@ async function inputOf(options: IngestOptions): Promise<{ kind: Report['kind']; 
   return { kind: 'jsonl', path }
 }
 
-async function ingest(options: IngestOptions): Promise<Report> {
+/**
+ * Ingests a folder or a file and reports what was done; failures that a person can mend stand in the report.
+ * @throws UsageError
+ */
+export async function ingest(options: IngestOptions): Promise<Report> {
   const { kind, path } = await inputOf(options)
   const source = kind === 'folder' ? (options.source ?? sourceName(path)) : undefined
   const collection = options.collection ?? FOLDER_COLLECTION

@@ -2,9 +2,10 @@
  * What wrangler.toml binds to the Worker. Variables (all strings, all optional) are described in settings.ts.
  * @module
  */
-import type { KnowledgeIndex } from './knowledge/stores/knowledge-index.ts'
+
 import type { Conversation } from './conversation/conversation.ts'
 import type { JobMessage } from './jobs/message.ts'
+import type { KnowledgeIndex } from './knowledge/stores/knowledge-index.ts'
 
 export interface Env {
   /** Interactions, outcomes, retrieval log, jobs, exports. */

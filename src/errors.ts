@@ -74,7 +74,11 @@ export interface ErrorBody {
 }
 
 /** Shorthand for the commonest error: input that breaks a rule. */
-export function invalidInput(field: string, message: string, details: Omit<ErrorDetails, 'field'> = {}): CoordinatorError {
+export function invalidInput(
+  field: string,
+  message: string,
+  details: Omit<ErrorDetails, 'field'> = {},
+): CoordinatorError {
   return new CoordinatorError('invalid_input', message, { ...details, field })
 }
 

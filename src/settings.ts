@@ -33,8 +33,13 @@ const schema = z.object({
     .describe('Prefix of the R2 keys of exported datasets.'),
   LLAMA_CPP_BASE_URL: z.url().optional().describe('Base URL of a llama.cpp server, e.g. https://llama.example.com.'),
   LLAMA_CPP_API_KEY: z.string().optional().describe('The key given to llama-server --api-key.'),
-  SQL_ROUTE_ENABLED: flag.default(true).describe('Whether route_query may run read-only SQL over the documented views.'),
-  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least severe log line that is written.'),
+  SQL_ROUTE_ENABLED: flag
+    .default(true)
+    .describe('Whether route_query may run read-only SQL over the documented views.'),
+  LOG_LEVEL: z
+    .enum(['debug', 'info', 'warn', 'error'])
+    .default('info')
+    .describe('Least severe log line that is written.'),
 })
 
 export type Settings = z.output<typeof schema>
@@ -55,10 +60,14 @@ export function readSettings(env: object): Settings {
   if (!result.success) {
     const issue = result.error.issues[0]
     const name = issue?.path.join('.') ?? 'unknown'
-    throw new CoordinatorError('internal', `The variable ${name} is set to a value that can't be used: ${issue?.message}.`, {
-      field: name,
-      hint: `Correct ${name} in wrangler.toml, .dev.vars or with \`wrangler secret put ${name}\`.`,
-    })
+    throw new CoordinatorError(
+      'internal',
+      `The variable ${name} is set to a value that can't be used: ${issue?.message}.`,
+      {
+        field: name,
+        hint: `Correct ${name} in wrangler.toml, .dev.vars or with \`wrangler secret put ${name}\`.`,
+      },
+    )
   }
   parsed.set(env, result.data)
   return result.data

@@ -10,7 +10,7 @@ const rate = z.number().min(0).max(1)
 const count = z.number().int().min(0)
 
 const codebaseContext = z.strictObject({
-  file_path: line(1000).describe('Path within the code base.'),
+  file_path: line(1000).optional().describe('Path within the code base.'),
   code_snippet: itemText.describe('The code or prose itself.'),
   language: line(60).optional(),
   framework: line(100).optional(),
@@ -58,7 +58,7 @@ const interactionHistory = z.strictObject({
 
 const bestPractices = z.strictObject({
   category: line(200).optional(),
-  title: line(500),
+  title: line(1000).optional(),
   description: itemText,
   examples: strings().optional(),
   anti_patterns: strings().optional(),
@@ -100,7 +100,14 @@ export const COLLECTIONS = {
   'skills-patterns': collection(skillsPatterns, {
     description: 'Approaches that worked, in reusable form.',
     titleFields: ['skill_name'],
-    bodyFields: ['description', 'usage_pattern', 'prerequisites', 'success_examples', 'failure_examples', 'related_skills'],
+    bodyFields: [
+      'description',
+      'usage_pattern',
+      'prerequisites',
+      'success_examples',
+      'failure_examples',
+      'related_skills',
+    ],
     heading: 'Skills and patterns',
   }),
   'error-solutions': collection(errorSolutions, {

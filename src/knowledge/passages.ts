@@ -2,7 +2,7 @@
  * Cuts the body of an item into passages: the smallest stretches that still read well alone.
  * @module
  */
-import type { TokenCounter } from '../text/tokens.ts'
+import type { TokenCounter } from '../text/token-counter.ts'
 import type { Passage } from './stores/store.ts'
 
 /** Shorter pieces are joined with their neighbour, in characters. */
@@ -35,7 +35,8 @@ function cutBlock(body: string, start: number, end: number, cuts: number[]): voi
   if (end <= start) return
   const block = body.slice(start, end)
   if (looksLikeProse(block)) {
-    for (const { index, segment } of sentences.segment(block)) cutLong(body, start + index, start + index + segment.length, cuts)
+    for (const { index, segment } of sentences.segment(block))
+      cutLong(body, start + index, start + index + segment.length, cuts)
     return
   }
   let lines = 0

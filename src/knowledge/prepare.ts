@@ -5,7 +5,7 @@
 import { CoordinatorError } from '../errors.ts'
 import { itemId } from '../ids.ts'
 import type { Embedder } from '../inference/embedder.ts'
-import { tokenCounter } from '../text/tokens.ts'
+import { tokenCounter } from '../text/token-counter.ts'
 import { COLLECTIONS, type CollectionName } from './collections.ts'
 import { splitPassages } from './passages.ts'
 import type { PreparedItem } from './stores/store.ts'
@@ -85,7 +85,6 @@ export function stableJson(fields: Readonly<Record<string, unknown>>): string {
   return JSON.stringify(Object.fromEntries(Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1))))
 }
 
-
 function joinFields(fields: Readonly<Record<string, unknown>>, names: readonly string[], separator: string): string {
   const parts: string[] = []
   for (const name of names) {
@@ -103,4 +102,3 @@ function checkedVector(vector: Float32Array | null, dimensions: number): Float32
   for (const value of vector) norm += value * value
   return Number.isFinite(norm) && norm > 0 ? vector : null
 }
-

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { queryText } from '../knowledge/text-fields.ts'
 import { augment } from '../retrieval/augment.ts'
 import { renderPrompt } from '../retrieval/prompt.ts'
-import { TOKENIZER } from '../text/tokens.ts'
+import { TOKENIZER } from '../text/token-counter.ts'
 import { agentType, collectionName, collections, conversationId, degraded, project, tokenBudget } from './fields.ts'
 import { ADDS, operation } from './operation.ts'
 

@@ -2,9 +2,9 @@
  * Chooses the passages that go into a prompt: best value per token first, within a budget, shown in reading order. Pure.
  * @module
  */
-import { type CollectionName, COLLECTIONS, contextId } from '../knowledge/collections.ts'
+import { COLLECTIONS, type CollectionName, contextId } from '../knowledge/collections.ts'
 import type { Passage, StoredItem } from '../knowledge/stores/store.ts'
-import type { TokenCounter } from '../text/tokens.ts'
+import type { TokenCounter } from '../text/token-counter.ts'
 
 /** A passage must reach this share of the best one's value. */
 const LEAST_SHARE = 0.35

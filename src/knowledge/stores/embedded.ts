@@ -23,9 +23,17 @@ import type {
 
 /** The object's methods as plain promises; workerd's own stub type can't express items of unknown fields. */
 type Remote = {
-  [M in 'upsert' | 'get' | 'list' | 'delete' | 'replaceDocuments' | 'listDocuments' | 'deleteDocuments' | 'search' | 'statistics' | 'setCredit']: (
-    ...parameters: Parameters<KnowledgeIndex[M]>
-  ) => Promise<ReturnType<KnowledgeIndex[M]>>
+  [M in
+    | 'upsert'
+    | 'get'
+    | 'list'
+    | 'delete'
+    | 'replaceDocuments'
+    | 'listDocuments'
+    | 'deleteDocuments'
+    | 'search'
+    | 'statistics'
+    | 'setCredit']: (...parameters: Parameters<KnowledgeIndex[M]>) => Promise<ReturnType<KnowledgeIndex[M]>>
 }
 
 export class EmbeddedStore implements KnowledgeStore {

@@ -2,7 +2,7 @@
  * The tables of one collection inside its Durable Object, and the rows as items.
  * @module
  */
-import { type CollectionName, COLLECTIONS } from '../collections.ts'
+import { COLLECTIONS, type CollectionName } from '../collections.ts'
 import { indexedText } from '../prepare.ts'
 import type { FieldFilter, Passage, PreparedItem, StoredItem } from './store.ts'
 
@@ -82,7 +82,10 @@ function decodePassages(text: string): Passage[] {
 }
 
 /** The values that an item can be filtered by: short texts, numbers, booleans, and elements of arrays of them. */
-export function facetsOf(collection: CollectionName, item: Pick<PreparedItem, 'fields'>): [field: string, value: string][] {
+export function facetsOf(
+  collection: CollectionName,
+  item: Pick<PreparedItem, 'fields'>,
+): [field: string, value: string][] {
   const facets: [string, string][] = []
   for (const field of Object.keys(COLLECTIONS[collection].schema.shape)) {
     const value = item.fields[field]
@@ -99,7 +102,10 @@ export function facetsOf(collection: CollectionName, item: Pick<PreparedItem, 'f
  * A filter as SQL conditions over a column that holds a row number.
  * @returns conditions that begin with AND, and their parameters; empty without a filter
  */
-export function filterConditions(filter: FieldFilter | undefined, column: string): { sql: string; parameters: string[] } {
+export function filterConditions(
+  filter: FieldFilter | undefined,
+  column: string,
+): { sql: string; parameters: string[] } {
   let sql = ''
   const parameters: string[] = []
   for (const [field, value] of Object.entries(filter ?? {})) {

@@ -36,6 +36,32 @@ import { quantize, VectorTable } from './vectors/vector-table.ts'
 /** Weight of the cosine beside the relative keyword score when candidates are chosen for fusion. */
 const PRESELECTION_COSINE = 0.6
 
+interface Evidence {
+  readonly row: number
+  readonly keyword: number | null
+  readonly cosine: number | null
+}
+
+/** The best `limit` by keyword, by cosine, and by a plain sum of both: what fusion may put into its first `limit`. */
+function preselect(
+  evidence: ReadonlyMap<number, { keyword: number | null; cosine: number | null }>,
+  limit: number,
+): Evidence[] {
+  const all = [...evidence].map(([row, { keyword, cosine }]): Evidence => ({ row, keyword, cosine }))
+  const best = Math.max(1e-9, ...all.map(({ keyword }) => keyword ?? 0))
+  const chosen = new Set<Evidence>()
+  for (const worth of [
+    ({ keyword }: Evidence) => keyword,
+    ({ cosine }: Evidence) => cosine,
+    ({ keyword, cosine }: Evidence) => (keyword ?? 0) / best + PRESELECTION_COSINE * (cosine ?? 0),
+  ]) {
+    const ranked = all.filter((entry) => worth(entry) !== null)
+    ranked.sort((a, b) => (worth(b) ?? 0) - (worth(a) ?? 0) || a.row - b.row)
+    for (const entry of ranked.slice(0, limit)) chosen.add(entry)
+  }
+  return [...chosen]
+}
+
 interface Origin {
   readonly source: string
   readonly path: string
@@ -148,11 +174,9 @@ export class KnowledgeIndex extends DurableObject {
           this.#remove(row.row)
           items++
         }
-        documents += this.#sql.exec(
-          'DELETE FROM documents WHERE source = ? AND path = ? RETURNING 1',
-          source,
-          path,
-        ).toArray().length
+        documents += this.#sql
+          .exec('DELETE FROM documents WHERE source = ? AND path = ? RETURNING 1', source, path)
+          .toArray().length
       }
       return { documents, items }
     })
@@ -162,7 +186,7 @@ export class KnowledgeIndex extends DurableObject {
     const degraded: string[] = []
     const evidence = new Map<number, { keyword: number | null; cosine: number | null }>()
     const found = request.keyword
-      ? this.#keywords.search(request.text, request.depth, filterConditions(request.filter, 'items_terms.rowid'))
+      ? this.#keywords.search(request.text, request.depth, filterConditions(request.filter, 'rowid'))
       : { matches: [], documentFrequencies: {} }
     for (const { row, score } of found.matches) evidence.set(row, { keyword: score, cosine: null })
 
@@ -178,16 +202,7 @@ export class KnowledgeIndex extends DurableObject {
         if (!evidence.has(row)) evidence.set(row, { keyword: null, cosine })
       }
     }
-    const best = found.matches[0]?.score ?? 1
-    const chosen = [...evidence]
-      .map(([row, { keyword, cosine }]) => ({
-        row,
-        keyword,
-        cosine,
-        sum: (keyword ?? 0) / best + PRESELECTION_COSINE * (cosine ?? 0),
-      }))
-      .sort((a, b) => b.sum - a.sum || a.row - b.row)
-      .slice(0, request.limit)
+    const chosen = preselect(evidence, request.limit)
     return {
       candidates: this.#candidates(collection, chosen),
       items: this.#itemCount(),
@@ -231,10 +246,7 @@ export class KnowledgeIndex extends DurableObject {
     }
   }
 
-  #candidates(
-    collection: CollectionName,
-    chosen: readonly { row: number; keyword: number | null; cosine: number | null }[],
-  ): Candidate[] {
+  #candidates(collection: CollectionName, chosen: readonly Evidence[]): Candidate[] {
     const items = new Map<number, StoredItem>()
     const rows = this.#sql.exec<ItemRow>(
       `SELECT ${ITEM_COLUMNS} FROM items WHERE row IN (SELECT value FROM json_each(?))`,
@@ -315,13 +327,18 @@ export class KnowledgeIndex extends DurableObject {
       .one()
     this.#keywords.add(row, item.title, item.body)
     this.#sql.exec(
-      "INSERT OR IGNORE INTO facets (field, value, row) SELECT value ->> 0, value ->> 1, ? FROM json_each(?)",
+      'INSERT OR IGNORE INTO facets (field, value, row) SELECT value ->> 0, value ->> 1, ? FROM json_each(?)',
       row,
       JSON.stringify(facetsOf(collection, item)),
     )
     if (vector) {
       const quantized = quantize(vector)
-      this.#sql.exec('INSERT INTO vectors (row, scale, codes) VALUES (?, ?, ?)', row, quantized.scale, quantized.codes.buffer)
+      this.#sql.exec(
+        'INSERT INTO vectors (row, scale, codes) VALUES (?, ?, ?)',
+        row,
+        quantized.scale,
+        quantized.codes.buffer,
+      )
       this.#vectors?.set(row, quantized)
     }
     if (!known && this.#items !== null) this.#items++

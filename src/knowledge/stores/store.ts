@@ -103,7 +103,7 @@ export interface SearchRequest {
   readonly keyword: boolean
   /** Candidates per list. */
   readonly depth: number
-  /** How many of the best candidates are returned. */
+  /** The best so many of each list, and of both together, are returned. */
   readonly limit: number
   readonly filter?: FieldFilter
 }
@@ -147,7 +147,10 @@ export interface KnowledgeStore {
   upsert(scope: CollectionScope, items: readonly PreparedItem[], space: EmbeddingSpace): Promise<WriteStatus[]>
   get(scope: CollectionScope, ids: readonly string[]): Promise<(StoredItem | null)[]>
   /** Items in order of id. */
-  list(scope: CollectionScope, options: { cursor?: string; limit: number; filter?: FieldFilter }): Promise<Page<StoredItem>>
+  list(
+    scope: CollectionScope,
+    options: { cursor?: string; limit: number; filter?: FieldFilter },
+  ): Promise<Page<StoredItem>>
   /** Number of items that existed and are gone. */
   delete(scope: CollectionScope, ids: readonly string[]): Promise<number>
   /** Replaces each document's items in one step: afterwards it holds exactly these. */

@@ -65,7 +65,9 @@ export class VectorTable {
       this.#rows.push(row)
       this.#slots.set(row, slot)
     }
-    new Int8Array(this.#kernel.memory.buffer, this.#offset(slot), this.#width).set(vector.codes.subarray(0, this.#width))
+    new Int8Array(this.#kernel.memory.buffer, this.#offset(slot), this.#width).set(
+      vector.codes.subarray(0, this.#width),
+    )
     this.#scales[slot] = vector.scale
   }
 

@@ -1,0 +1,48 @@
+/**
+ * The demo's agent: a real MCP client that measures every call.
+ * @module
+ */
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+
+export class DemoClient {
+  readonly #client: Client
+  calls = 0
+
+  private constructor(client: Client) {
+    this.#client = client
+  }
+
+  /** Connects to a coordinator's MCP endpoint, newest protocol first. */
+  static async connect(url: string): Promise<DemoClient> {
+    const client = new Client(
+      { name: 'hybrid-coordinator-demo', version: '1.0.0' },
+      { versionNegotiation: { mode: 'auto' } },
+    )
+    await client.connect(new StreamableHTTPClientTransport(new URL(`${url}/mcp`)))
+    return new DemoClient(client)
+  }
+
+  get protocol(): string {
+    return this.#client.getNegotiatedProtocolVersion() ?? 'unknown'
+  }
+
+  async toolNames(): Promise<string[]> {
+    return (await this.#client.listTools()).tools.map(({ name }) => name)
+  }
+
+  /**
+   * Calls a tool and returns its structured result.
+   * @throws Error when the tool answers with an error
+   */
+  async call<T>(name: string, input: Record<string, unknown>): Promise<T & { milliseconds: number }> {
+    const started = performance.now()
+    const result = await this.#client.callTool({ name, arguments: input })
+    this.calls++
+    if (result.isError) throw new Error(`${name}: ${JSON.stringify(result.content)}`)
+    return { ...(result.structuredContent as T), milliseconds: performance.now() - started }
+  }
+
+  close(): Promise<void> {
+    return this.#client.close()
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * Measures of ranked retrieval, and intervals for their differences.
+ * @module
+ */
+
+/** Relevance grades of one query's documents, by document id. */
+export type Judgements = ReadonlyMap<string, number>
+
+export interface RetrievalMetrics {
+  'ndcg@10': number
+  'recall@10': number
+  'recall@100': number
+  'mrr@10': number
+}
+
+/**
+ * Normalised discounted cumulative gain with linear gains (Järvelin & Kekäläinen 2002; as in trec_eval's ndcg_cut).
+ * @param ranked document ids, best first
+ * @returns 0 to 1; 0 when nothing is relevant
+ */
+export function ndcg(ranked: readonly string[], judgements: Judgements, depth: number): number {
+  const gain = (grades: readonly number[]) =>
+    grades.slice(0, depth).reduce((sum, grade, i) => sum + Math.max(0, grade) / Math.log2(i + 2), 0)
+  const ideal = gain([...judgements.values()].sort((a, b) => b - a))
+  return ideal === 0 ? 0 : gain(ranked.slice(0, depth).map((id) => judgements.get(id) ?? 0)) / ideal
+}
+
+/** Share of the relevant documents among the first `depth`. */
+export function recall(ranked: readonly string[], judgements: Judgements, depth: number): number {
+  const relevant = [...judgements].filter(([, grade]) => grade > 0).map(([id]) => id)
+  const found = new Set(ranked.slice(0, depth))
+  return relevant.length === 0 ? 0 : relevant.filter((id) => found.has(id)).length / relevant.length
+}
+
+/** Reciprocal of the first relevant document's rank, 0 when it is beyond `depth`. */
+export function reciprocalRank(ranked: readonly string[], judgements: Judgements, depth: number): number {
+  const at = ranked.slice(0, depth).findIndex((id) => (judgements.get(id) ?? 0) > 0)
+  return at === -1 ? 0 : 1 / (at + 1)
+}
+
+/** All measures of one query. */
+export function measure(ranked: readonly string[], judgements: Judgements): RetrievalMetrics {
+  return {
+    'ndcg@10': ndcg(ranked, judgements, 10),
+    'recall@10': recall(ranked, judgements, 10),
+    'recall@100': recall(ranked, judgements, 100),
+    'mrr@10': reciprocalRank(ranked, judgements, 10),
+  }
+}
+
+/** Arithmetic mean; 0 of nothing. */
+export function mean(values: readonly number[]): number {
+  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length
+}
+
+/**
+ * 95 % percentile bootstrap interval of a mean (Efron 1979), 2,000 resamples from a fixed seed, so that the same data gives
+ * the same interval. Give paired differences to compare two arms.
+ */
+export function bootstrap95(values: readonly number[], resamples = 2000): [low: number, high: number] {
+  if (values.length === 0) return [0, 0]
+  const random = mulberry32(20_260_728)
+  const means = Array.from({ length: resamples }, () => {
+    let sum = 0
+    for (let i = 0; i < values.length; i++) sum += values[Math.floor(random() * values.length)] ?? 0
+    return sum / values.length
+  }).sort((a, b) => a - b)
+  return [means[Math.floor(0.025 * resamples)] ?? 0, means[Math.ceil(0.975 * resamples) - 1] ?? 0]
+}
+
+/** A small seeded generator of uniform numbers in [0, 1) (Tommy Ettinger's mulberry32). */
+export function mulberry32(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}

@@ -1,0 +1,24 @@
+/**
+ * The coordinator that an evaluation measures: one that runs already, or a fresh local one.
+ * @module
+ */
+import { createHttpClient, type HttpClient } from '../shared/http.ts'
+import { startLocalWorker } from '../shared/local-worker.ts'
+
+/**
+ * Runs a measurement against a coordinator.
+ * @param url of a running one; undefined: a fresh Worker in workerd with empty databases, stopped afterwards
+ * @param variables for the fresh Worker
+ */
+export async function withCoordinator<T>(
+  options: { url?: string; key?: string; variables?: Readonly<Record<string, string>> },
+  work: (http: HttpClient, url: string) => Promise<T>,
+): Promise<T> {
+  if (options.url) return work(createHttpClient({ url: options.url, key: options.key }), options.url)
+  const worker = await startLocalWorker({ variables: options.variables })
+  try {
+    return await work(createHttpClient({ url: worker.url }), worker.url)
+  } finally {
+    await worker.stop()
+  }
+}

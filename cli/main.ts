@@ -1,0 +1,34 @@
+/**
+ * Entry of the command line: `npm run <command> -- [arguments]`.
+ * @module
+ */
+
+interface Command {
+  readonly summary: string
+  readonly load: () => Promise<{ run(argv: string[]): Promise<number> }>
+}
+
+const COMMANDS: Record<string, Command> = {
+  dev: { summary: 'run the coordinator on this machine', load: () => import('./dev.ts') },
+  demo: { summary: 'walk the whole loop on a real code base', load: () => import('./demo.ts') },
+  ingest: { summary: 'read a folder or JSON Lines into the knowledge', load: () => import('./ingest.ts') },
+  'eval:retrieval': {
+    summary: 'measure search on a data set in BEIR layout',
+    load: () => import('./eval/retrieval.ts'),
+  },
+  'bundle-size': { summary: 'print the size of the Worker', load: () => import('./bundle-size.ts') },
+}
+
+const [name = '', ...argv] = process.argv.slice(2)
+const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+if (command) {
+  const { run } = await command.load()
+  process.exitCode = await run(argv)
+} else {
+  const help = name === '' || name === 'help' || name === '--help' || name === '-h'
+  const lines = Object.entries(COMMANDS).map(([command, { summary }]) => `  npm run ${command.padEnd(16)} ${summary}`)
+  const text = `Hybrid Coordinator\n\n${lines.join('\n')}\n\nEach takes --help: npm run ingest -- --help\n`
+  if (help) process.stdout.write(text)
+  else process.stderr.write(`There is no command ${JSON.stringify(name)}.\n\n${text}`)
+  process.exitCode = help ? 0 : 2
+}

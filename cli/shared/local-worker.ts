@@ -1,0 +1,129 @@
+/**
+ * Runs the built Worker in workerd on this machine, as the demo, the evaluations and the benchmarks need it: the same bundle
+ * that is deployed, without the development server's overhead.
+ * @module
+ */
+import { execFile } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+
+const ROOT = join(import.meta.dirname, '../..')
+
+/** A running Worker. */
+export interface LocalWorker {
+  /** Base URL without a trailing slash. */
+  readonly url: string
+  /** Calls the scheduled handler with a cron expression. */
+  scheduled(cron: string): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface LocalWorkerOptions {
+  /** Where databases live; a temporary folder that `stop` removes when left out. */
+  readonly stateFolder?: string
+  /** 0: any free port. */
+  readonly port?: number
+  /** Variables as they would stand in wrangler.toml. */
+  readonly variables?: Readonly<Record<string, string>>
+}
+
+/**
+ * Bundles the Worker with wrangler, exactly as a deployment would.
+ * @returns the folder with worker.js and its data modules
+ */
+export async function buildWorker(folder: string): Promise<string> {
+  const wrangler = join(dirname(createRequire(import.meta.url).resolve('wrangler/package.json')), 'bin/wrangler.js')
+  await promisify(execFile)(process.execPath, [wrangler, 'deploy', '--dry-run', '--outdir', folder], {
+    cwd: ROOT,
+    env: { ...process.env, WRANGLER_SEND_METRICS: 'false', WRANGLER_HIDE_BANNER: 'true', WRANGLER_LOG: 'error' },
+  })
+  return folder
+}
+
+/** Builds the Worker, applies the migrations and starts it. Its own log lines of severity error go to standard error. */
+export async function startLocalWorker(options: LocalWorkerOptions = {}): Promise<LocalWorker> {
+  const { convertV4MiniflareOptions, Log, LogLevel, Miniflare } = await import('miniflare')
+  const { unstable_getMiniflareWorkerOptions: readOptions } = await import('wrangler')
+  const scratch = await mkdtemp(join(tmpdir(), 'hybrid-coordinator-'))
+  const bundle = await buildWorker(join(scratch, 'bundle'))
+  const state = options.stateFolder ?? join(scratch, 'state')
+  const { modulesRules: _, ...worker } = readOptions(join(ROOT, 'wrangler.toml')).workerOptions
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      ...worker,
+      name: 'hybrid-coordinator',
+      bindings: { ...options.variables },
+      modules: await bundledModules(bundle),
+      modulesRoot: bundle,
+      rootPath: ROOT,
+      host: '127.0.0.1',
+      port: options.port ?? 0,
+      cf: false,
+      log: new Log(LogLevel.ERROR),
+      resourcePersistencePath: state,
+      unsafeTriggerHandlers: true,
+    }),
+  )
+  const url = await miniflare.ready
+  await applyMigrations((await miniflare.getD1Database('DB')) as unknown as MigratedDatabase)
+  return {
+    url: url.origin,
+    async scheduled(cron) {
+      const fetcher = await miniflare.getWorker()
+      await fetcher.scheduled({ cron })
+    },
+    async stop() {
+      await miniflare.dispose()
+      await rm(scratch, { recursive: true, force: true })
+    },
+  }
+}
+
+interface BundledModule {
+  type: 'ESModule' | 'CompiledWasm' | 'Data'
+  path: string
+}
+
+async function bundledModules(folder: string): Promise<BundledModule[]> {
+  const modules: BundledModule[] = [{ type: 'ESModule', path: join(folder, 'worker.js') }]
+  for (const name of await readdir(folder)) {
+    if (name.endsWith('.wasm')) modules.push({ type: 'CompiledWasm', path: join(folder, name) })
+    if (name.endsWith('.bin')) modules.push({ type: 'Data', path: join(folder, name) })
+  }
+  return modules
+}
+
+/** The part of D1 that migrations need. */
+interface MigratedDatabase {
+  prepare(sql: string): MigrationStatement
+  batch(statements: MigrationStatement[]): Promise<unknown>
+}
+interface MigrationStatement {
+  all(): Promise<{ results: unknown[] }>
+  bind(...values: unknown[]): MigrationStatement
+}
+
+/** Applies what isn't applied yet, each file in one batch, and keeps wrangler's own record of it. */
+async function applyMigrations(database: MigratedDatabase): Promise<void> {
+  await database
+    .prepare(
+      `CREATE TABLE IF NOT EXISTS d1_migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE,
+       applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)`,
+    )
+    .all()
+  const { results } = await database.prepare('SELECT name FROM d1_migrations').all()
+  const applied = new Set(results.map((row) => (row as { name: string }).name))
+  const files = (await readdir(join(ROOT, 'migrations'))).filter((name) => name.endsWith('.sql')).sort()
+  for (const name of files) {
+    if (applied.has(name)) continue
+    const sql = await readFile(join(ROOT, 'migrations', name), 'utf8')
+    const statements = sql.split('--> statement-breakpoint').filter((statement) => statement.trim() !== '')
+    await database.batch([
+      ...statements.map((statement) => database.prepare(statement)),
+      database.prepare('INSERT INTO d1_migrations (name) VALUES (?)').bind(name),
+    ])
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * The table of operations: the one list that MCP, REST, OpenAPI and the documentation are made from.
+ * @module
+ */
+
+import { augmentQuery } from './augment-query.ts'
+import { checkHealth } from './check-health.ts'
+import { compareVariants } from './compare-variants.ts'
+import { deleteDataset } from './delete-dataset.ts'
+import { deleteDocuments } from './delete-documents.ts'
+import { deleteKnowledge } from './delete-knowledge.ts'
+import { deleteSession } from './delete-session.ts'
+import { generateTrainingData } from './generate-training-data.ts'
+import { getInteraction } from './get-interaction.ts'
+import { getKnowledge } from './get-knowledge.ts'
+import { getSession } from './get-session.ts'
+import { getStats } from './get-stats.ts'
+import { hybridSearch } from './hybrid-search.ts'
+import { ingestDocuments } from './ingest-documents.ts'
+import { learningFeedback } from './learning-feedback.ts'
+import { learningStats } from './learning-stats.ts'
+import { listCollections } from './list-collections.ts'
+import { listDatasets } from './list-datasets.ts'
+import { listDocuments } from './list-documents.ts'
+import { listInteractions } from './list-interactions.ts'
+import { listKnowledge } from './list-knowledge.ts'
+import { metrics } from './metrics.ts'
+import { multiTurnContext } from './multi-turn-context.ts'
+import type { Operation } from './operation.ts'
+import { processLearning } from './process-learning.ts'
+import { rateInteraction } from './rate-interaction.ts'
+import { routeQuery } from './route-query.ts'
+import { searchContext } from './search-context.ts'
+import { storeKnowledge } from './store-knowledge.ts'
+import { trackInteraction } from './track-interaction.ts'
+import { updateKnowledge } from './update-knowledge.ts'
+import { updateOutcome } from './update-outcome.ts'
+
+/** Every operation, in the order in which they are shown: the main loop first. */
+export const OPERATIONS: readonly Operation[] = [
+  augmentQuery,
+  trackInteraction,
+  updateOutcome,
+  hybridSearch,
+  routeQuery,
+  learningFeedback,
+  generateTrainingData,
+  searchContext,
+  multiTurnContext,
+  storeKnowledge,
+  getKnowledge,
+  updateKnowledge,
+  deleteKnowledge,
+  listKnowledge,
+  ingestDocuments,
+  listDocuments,
+  deleteDocuments,
+  listCollections,
+  getInteraction,
+  listInteractions,
+  rateInteraction,
+  getSession,
+  deleteSession,
+  listDatasets,
+  deleteDataset,
+  compareVariants,
+  processLearning,
+  learningStats,
+  getStats,
+  metrics,
+  checkHealth,
+] as unknown as readonly Operation[]

@@ -1,0 +1,26 @@
+/**
+ * Entry of the Worker: requests, queue batches and cron ticks. Wiring only.
+ * @module
+ */
+import type { Env } from './env.ts'
+import { consume } from './jobs/consume.ts'
+import type { JobMessage } from './jobs/message.ts'
+import { sweep } from './jobs/sweep.ts'
+import { OPERATIONS } from './operations/index.ts'
+import { buildServices } from './services.ts'
+import { createApp } from './surfaces/app.ts'
+
+export { Conversation } from './conversation/conversation.ts'
+export { KnowledgeIndex } from './knowledge/stores/knowledge-index.ts'
+
+const app = createApp(buildServices, OPERATIONS)
+
+export default {
+  fetch: app.fetch,
+  async queue(batch, env) {
+    await consume(batch, buildServices(env))
+  },
+  async scheduled(_controller, env) {
+    await sweep(buildServices(env))
+  },
+} satisfies ExportedHandler<Env, JobMessage>
