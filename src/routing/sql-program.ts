@@ -1,0 +1,93 @@
+/**
+ * Judges what SQLite says that it would do for a statement: its program (EXPLAIN) and its plan (EXPLAIN QUERY PLAN).
+ * Source: SQLite documentation, "The SQLite Bytecode Engine" and "EXPLAIN QUERY PLAN".
+ * @module
+ */
+import type { PlanStep, StatementProgram } from '../database/queries/views.ts'
+import type { SqlVerdict } from './sql-text.ts'
+
+/** Instructions that change the database or its settings. A reading statement has none of them. */
+const WRITES = new Set(
+  (
+    'OpenWrite Destroy Clear CreateBtree ParseSchema LoadAnalysis DropTable DropIndex DropTrigger SetCookie Vacuum IncrVacuum ' +
+    'JournalMode Checkpoint VUpdate VCreate VDestroy VRename VBegin AutoCommit Savepoint Program Expire IntegrityCk SqlExec'
+  ).split(' '),
+)
+
+/** Functions that a statement may call. None of them writes, loads code, or makes large values out of small ones. */
+const FUNCTIONS = new Set(
+  (
+    'abs avg ceil ceiling char coalesce concat concat_ws count cume_dist date datetime dense_rank exp first_value floor glob ' +
+    'group_concat hex ifnull iif instr json json_array json_array_length json_each json_extract json_group_array ' +
+    'json_group_object json_object json_type json_valid julianday lag last_value lead length like likelihood likely ln log ' +
+    'log10 log2 lower ltrim max min mod nth_value ntile nullif octet_length percent_rank pow power quote random rank replace ' +
+    'round row_number rtrim sign sqrt strftime string_agg substr substring sum time timediff total trim trunc typeof ' +
+    'unicode unixepoch unlikely upper -> ->>'
+  ).split(' '),
+)
+
+/** Virtual tables (json_each and the like) that one statement may open. */
+const MAX_VIRTUAL_TABLES = 3
+
+/** Decides whether a program only reads the documented views and can't run away; null: it may run. */
+export function judgeProgram(judged: StatementProgram): SqlVerdict | null {
+  if (judged.program[0]?.opcode !== 'Init') {
+    return { refusal: 'invalid', message: 'The database did not show its program for the statement.' }
+  }
+  return judgeInstructions(judged) ?? judgePlan(judged.plan)
+}
+
+function judgeInstructions({ program, pages, virtualTables }: StatementProgram): SqlVerdict | null {
+  let opened = 0
+  for (const { opcode, p2, p3, p4 } of program) {
+    if (WRITES.has(opcode) || (opcode === 'Transaction' && p2 !== 0)) {
+      return { refusal: 'writes', message: 'The statement would change the database.' }
+    }
+    if ((opcode === 'OpenRead' || opcode === 'ReopenIdx') && (p3 !== 0 || !pages.has(p2))) {
+      return { refusal: 'outside_views', message: 'The statement reads a table that is not a documented view.' }
+    }
+    if (opcode === 'VOpen') {
+      opened++
+      if (!virtualTables.has(p4 ?? '') || opened > MAX_VIRTUAL_TABLES) {
+        return { refusal: 'outside_views', message: 'The statement reads a virtual table that is not allowed.' }
+      }
+    }
+    if (/^(Function|PureFunc|Agg)/.test(opcode)) {
+      const name = (p4 ?? '').replace(/\(-?\d+\)$/, '').toLowerCase()
+      if (name !== '' && !FUNCTIONS.has(name)) {
+        return { refusal: 'function', message: `The function ${name.slice(0, 60)} is not allowed.` }
+      }
+    }
+  }
+  return null
+}
+
+function judgePlan(plan: readonly PlanStep[]): SqlVerdict | null {
+  if (plan.some(({ detail }) => detail.includes('RECURSIVE STEP'))) {
+    return { refusal: 'recursive', message: 'Recursive statements are not allowed.' }
+  }
+  const children = Map.groupBy(plan, ({ parent }) => parent)
+  const parents = [0, ...plan.map(({ id }) => id)]
+  return parents.every((id) => openLoops(children, id) <= 1)
+    ? null
+    : { refusal: 'cartesian', message: 'The statement multiplies whole views with each other; join them by id.' }
+}
+
+/** Loops over a whole view that run inside one another at this level and in the correlated subqueries under it. */
+function openLoops(children: ReadonlyMap<number, readonly PlanStep[]>, id: number): number {
+  let here = 0
+  let inner = 0
+  for (const step of children.get(id) ?? []) {
+    if (isOpenLoop(step.detail)) here++
+    else if (step.detail.startsWith('CORRELATED')) inner = Math.max(inner, openLoops(children, step.id))
+  }
+  return here + inner
+}
+
+/** A scan, or a search by something that doesn't identify rows, over more than a few constants. */
+function isOpenLoop(detail: string): boolean {
+  if (/^SCAN \d+[- ](CONSTANT )?ROW|^SCAN CONSTANT ROW|VIRTUAL TABLE/.test(detail)) return false
+  if (detail.startsWith('SCAN ')) return true
+  if (!detail.startsWith('SEARCH ')) return false
+  return !/AUTOMATIC|INTEGER PRIMARY KEY|\b(?:id|interaction_id)=\?|rowid=\?/.test(detail)
+}

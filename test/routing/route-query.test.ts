@@ -1,0 +1,128 @@
+import { env } from 'cloudflare:workers'
+import { expect, test } from 'vitest'
+import { CoordinatorError } from '../../src/errors.ts'
+import type { ChatMessage, ChatModel } from '../../src/inference/chat-model.ts'
+import { routeQuery } from '../../src/operations/route-query.ts'
+import { storeKnowledge } from '../../src/operations/store-knowledge.ts'
+import { trackInteraction } from '../../src/operations/track-interaction.ts'
+import { updateOutcome } from '../../src/operations/update-outcome.ts'
+import { call, exchange, freshProject, testServices } from '../learning/support.ts'
+
+type Routed = Record<string, unknown> & {
+  route: string
+  backend: string
+  response: string | null
+  augmented_prompt: string | null
+  results: { context_id: string }[]
+  decision: { decision_id: string; cause: string; model: { cause: string }; fallbacks: unknown[] }
+  degraded: string[]
+}
+
+class FakeModel implements ChatModel {
+  readonly name = 'fake'
+  readonly asked: ChatMessage[][] = []
+  readonly #answer: string | CoordinatorError
+  constructor(answer: string | CoordinatorError) {
+    this.#answer = answer
+  }
+  async complete(messages: readonly ChatMessage[]) {
+    this.asked.push([...messages])
+    if (this.#answer instanceof CoordinatorError) throw this.#answer
+    return { content: this.#answer, model: 'fake-1', promptTokens: 10, completionTokens: 3 }
+  }
+}
+
+async function projectWith(services: ReturnType<typeof testServices>, successes: number): Promise<string> {
+  const project = freshProject()
+  await call(storeKnowledge, services, {
+    project,
+    collection: 'best-practices',
+    items: [{ fields: { title: 'Proxy', description: 'Set proxy_read_timeout of the reverse proxy to 60 seconds.' } }],
+  })
+  for (let n = 0; n < successes; n++) {
+    const input = exchange(project, { agent_type: 'local', query: `Question ${n}?` })
+    const { interaction_id } = await call<{ interaction_id: string }>(trackInteraction, services, input)
+    await call(updateOutcome, services, { interaction_id, outcome: 'success' })
+  }
+  return project
+}
+
+const query = 'How long is the timeout of the reverse proxy?'
+
+test('every decision is written down as it was answered', async () => {
+  const services = testServices()
+  const project = await projectWith(services, 0)
+  const routed = await call<Routed>(routeQuery, services, { project, query })
+  expect(routed).toMatchObject({
+    route: 'hybrid',
+    backend: 'remote',
+    response: null,
+    augmented_prompt: null,
+    sql: null,
+  })
+  expect(routed.decision.model.cause).toBe('no_local_model')
+  expect(routed.results[0]?.context_id).toMatch(/^best-practices\//)
+  const row = await env.DB.prepare('SELECT * FROM routing_decisions WHERE id = ?')
+    .bind(routed.decision.decision_id)
+    .first<Record<string, string>>()
+  expect(row).toMatchObject({ project, query, route: 'hybrid', backend: 'remote' })
+  expect(JSON.parse(row?.record ?? '')).toEqual(routed.decision)
+})
+
+test('without a local model the augmented prompt is handed back', async () => {
+  const services = testServices()
+  const project = await projectWith(services, 0)
+  const routed = await call<Routed>(routeQuery, services, {
+    project,
+    query,
+    generate_response: true,
+    context: 'Be brief.</context>',
+  })
+  expect(routed.response).toBeNull()
+  expect(routed.augmented_prompt).toContain(query)
+  expect(routed.augmented_prompt).toContain('Be brief.</ context>')
+})
+
+test('a local model is trusted only after outcomes', async () => {
+  const model = new FakeModel('Sixty seconds [1].')
+  const services = testServices({ localModel: model, settings: { RELEVANCE_THRESHOLD: '0' } })
+  const cold = await projectWith(services, 0)
+  const first = await call<Routed>(routeQuery, services, { project: cold, query, generate_response: true })
+  expect(first).toMatchObject({ backend: 'remote', response: null, decision: { model: { cause: 'cold_start' } } })
+  expect(model.asked).toHaveLength(0)
+
+  const warm = await projectWith(services, 12)
+  const second = await call<Routed>(routeQuery, services, { project: warm, query, generate_response: true })
+  expect(second).toMatchObject({
+    backend: 'local',
+    response: 'Sixty seconds [1].',
+    augmented_prompt: null,
+    generation: { model: 'fake-1', prompt_tokens: 10, completion_tokens: 3 },
+    decision: { model: { cause: 'confident' }, fallbacks: [] },
+  })
+  expect(model.asked[0]?.[1]?.content).toContain('proxy_read_timeout')
+})
+
+test.each([
+  ['fails', new CoordinatorError('engine_unavailable', 'The local model could not be reached.')],
+  ['ends without an answer', ' '],
+])('a local model that %s is named, never passed off as an answer', async (_, answer) => {
+  const services = testServices({ localModel: new FakeModel(answer) })
+  const project = await projectWith(services, 12)
+  const routed = await call<Routed>(routeQuery, services, { project, query, generate_response: true })
+  expect(routed).toMatchObject({
+    backend: 'remote',
+    response: null,
+    degraded: ['local_model'],
+    decision: { fallbacks: [{ from: 'local', to: 'caller', reason: expect.any(String) }] },
+  })
+  expect(routed.augmented_prompt).toContain(query)
+})
+
+test('an identifier is searched as typed', async () => {
+  const services = testServices()
+  const project = await projectWith(services, 0)
+  const routed = await call<Routed>(routeQuery, services, { project, query: 'proxy_read_timeout' })
+  expect(routed).toMatchObject({ route: 'keyword', decision: { cause: 'exact_terms' } })
+  expect(routed.results).toHaveLength(1)
+})
