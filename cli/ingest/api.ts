@@ -56,12 +56,14 @@ export interface Place {
   source: string
 }
 
-/** One readable line for an error of a part. */
+/** One readable line for an error of a part, without the part's place in its request. */
 export function describeError(error: PartError | string | undefined): string {
-  if (error === undefined) return 'rejected without a reason'
-  if (typeof error === 'string') return error
-  const text = error.detail ?? error.message ?? error.title ?? error.code ?? 'rejected without a reason'
-  return error.field && !text.includes(error.field) ? `${error.field}: ${text}` : text
+  const parts = typeof error === 'string' ? { detail: error } : (error ?? {})
+  const text = parts.detail ?? parts.message ?? parts.title ?? parts.code ?? 'rejected without a reason'
+  const place = /^(?:documents\[\d+\]|items\[\d+\])\.(?:fields\.)?/
+  const field = parts.field?.replace(place, '')
+  const plain = text.replace(place, '')
+  return field && !plain.includes(field) ? `${field}: ${plain}` : plain
 }
 
 /** The hash of every document stored at a place, by path, over all pages. */

@@ -41,6 +41,7 @@ export interface Chunk {
 const QUALIFYING: ReadonlySet<Kind> = new Set(['class', 'interface', 'impl', 'module', 'enum'])
 const CALLABLE: ReadonlySet<Kind> = new Set(['function', 'method'])
 const MAX_SYMBOLS = 50
+const MAX_SYMBOL_LENGTH = 200
 
 /** Adds the names a unit defines, qualified; inside a function only the function and what else is callable count. */
 function addSymbols(unit: PlacedUnit, symbols: Set<string>): void {
@@ -67,7 +68,7 @@ function addSymbols(unit: PlacedUnit, symbols: Set<string>): void {
 function symbolsOf(group: Group): string[] {
   const symbols = new Set<string>()
   for (const unit of group.units) addSymbols(unit, symbols)
-  return [...symbols].slice(0, MAX_SYMBOLS)
+  return [...symbols].filter((symbol) => symbol.length <= MAX_SYMBOL_LENGTH).slice(0, MAX_SYMBOLS)
 }
 
 function contextOf(scopes: readonly Scope[], language: Language): string {
@@ -80,7 +81,7 @@ function contextOf(scopes: readonly Scope[], language: Language): string {
 function keyOf(group: Group): string {
   const unit = group.units.find((candidate) => candidate.names.length > 0) ?? group.units[0]
   const path = [...(unit?.scopes ?? []).map((scope) => scope.label), unit?.label ?? ''].join('/')
-  return path.length <= 160 ? path : `${path.slice(0, 150)}~${fnv1a(path).toString(16)}`
+  return path.length <= 160 ? path : `${path.slice(0, 150).toWellFormed()}~${fnv1a(path).toString(16)}`
 }
 
 function kindOf(group: Group): Kind {
@@ -164,9 +165,9 @@ export async function chunkText(text: string, language: Language, sizes: Sizes =
       endLine: line + (body.match(/\n/g)?.length ?? 0),
       kind: kindOf(group),
       symbols: symbolsOf(group),
-      context: contextOf(group.scopes, language),
+      context: contextOf(group.scopes, language).toWellFormed(),
       text: body,
-      purpose: purposeOfGroup(group, language),
+      purpose: purposeOfGroup(group, language)?.toWellFormed(),
     }
   })
 }

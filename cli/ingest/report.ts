@@ -85,7 +85,9 @@ export function formatReport(report: Report): string {
   lines.push(
     `${mark} ${verb} ${style('bold', report.source ?? report.input)} into ${into} in ${duration(report.seconds)}`,
   )
-  if (report.kind === 'folder') {
+  if (report.failure && files.found === 0 && chunks.total === 0) {
+    // It failed before anything was read: there is nothing to count.
+  } else if (report.kind === 'folder') {
     row(
       'files',
       `${count(files.found)} (${count(rate)}/s): ${count(files.indexed)} ${report.dry_run ? 'to send' : 'sent'}, ${count(files.unchanged)} unchanged, ${count(files.removed)} removed${files.rejected > 0 ? `, ${count(files.rejected)} rejected` : ''}`,
@@ -111,7 +113,8 @@ export function formatReport(report: Report): string {
   }
   if (report.failure) {
     lines.push(`  ${style('red', report.failure.message)}`)
-    if (report.failure.hint) lines.push(`  ${report.failure.hint}`)
+    if (report.failure.hint && !report.failure.message.endsWith(report.failure.hint.slice(-40)))
+      lines.push(`  ${report.failure.hint}`)
   } else if (report.interrupted)
     lines.push('  Interrupted. Run the same command again to complete it; what is stored is not sent again.')
   return lines.join('\n')

@@ -1,0 +1,145 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
+import { describeError } from '../../cli/ingest/api.ts'
+import { createSender } from '../../cli/ingest/batches.ts'
+import { parseOptions } from '../../cli/ingest/options.ts'
+import { parseSize, parseUrl, UsageError } from '../../cli/shared/args.ts'
+import { createHttpClient, HttpError, UnreachableError } from '../../cli/shared/http.ts'
+import { Progress } from '../../cli/shared/progress.ts'
+import { duration } from '../../cli/shared/terminal.ts'
+
+describe('arguments', () => {
+  it('sizes and URLs', () => {
+    expect(parseSize('512', 's')).toBe(512)
+    expect(parseSize('512k', 's')).toBe(524_288)
+    expect(parseSize('1.5 MiB', 's')).toBe(1_572_864)
+    for (const bad of ['', '0', '-1', 'k', '1x', 'Infinity']) expect(() => parseSize(bad, 's')).toThrow(UsageError)
+    expect(parseUrl('http://a.example:1/', 'u')).toBe('http://a.example:1')
+    for (const bad of ['', 'a.example', 'ftp://a.example']) expect(() => parseUrl(bad, 'u')).toThrow(UsageError)
+  })
+
+  it('options come from arguments, then the environment, then defaults', () => {
+    expect(parseOptions(['x'], {})).toMatchObject({ url: 'http://127.0.0.1:8787', key: undefined, project: 'default' })
+    const env = { HYBRID_URL: 'https://e.example/', HYBRID_API_KEY: 'k' }
+    expect(parseOptions(['x'], env)).toMatchObject({ url: 'https://e.example', key: 'k' })
+    expect(parseOptions(['x', '--url', 'http://f.example', '--key', 'l'], env)).toMatchObject({
+      url: 'http://f.example',
+      key: 'l',
+    })
+    expect(parseOptions(['-h'], {})).toBeUndefined()
+    expect(() => parseOptions(['x', '--source', ' '], {})).toThrow(UsageError)
+  })
+})
+
+describe('HTTP client', () => {
+  let close: (() => void) | undefined
+  afterEach(() => close?.())
+
+  async function serve(
+    answers: { status: number; body?: string; headers?: Record<string, string> }[],
+  ): Promise<{ url: string; hits: () => number }> {
+    let hits = 0
+    const server = createServer((_, response) => {
+      const answer = answers[Math.min(hits++, answers.length - 1)]
+      response.writeHead(answer?.status ?? 500, answer?.headers).end(answer?.body ?? '{}')
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    close = () => server.close()
+    return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, hits: () => hits }
+  }
+
+  it('retries a bounded number of times, then gives the problem', async () => {
+    const { url, hits } = await serve([{ status: 503, body: '{"code":"busy","detail":"later"}' }])
+    const failure = await createHttpClient({ url, attempts: 3, pauseMs: 1 })
+      .get('/')
+      .catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(HttpError)
+    expect(failure).toMatchObject({ status: 503, message: 'later', problem: { code: 'busy' } })
+    expect(hits()).toBe(3)
+  })
+
+  it('waits as long as Retry-After says', async () => {
+    const pauses: number[] = []
+    const { url } = await serve([
+      { status: 429, headers: { 'retry-after': '0' } },
+      { status: 200, body: '{"ok":true}' },
+    ])
+    const client = createHttpClient({ url, onRetry: (_, pause) => pauses.push(pause) })
+    expect(await client.post('/', {})).toEqual({ ok: true })
+    expect(pauses).toEqual([0])
+  })
+
+  it('does not retry what the caller did wrong', async () => {
+    const { url, hits } = await serve([{ status: 400, body: '<html>' }])
+    await expect(createHttpClient({ url }).get('/')).rejects.toMatchObject({ status: 400 })
+    expect(hits()).toBe(1)
+  })
+
+  it('does not wait for a coordinator that was never there', async () => {
+    const { url } = await serve([])
+    close?.()
+    await expect(createHttpClient({ url: url.replace(/\d+$/, '1') }).get('/')).rejects.toBeInstanceOf(UnreachableError)
+  })
+})
+
+describe('batches', () => {
+  it('stop at the first error that is not one part’s fault', async () => {
+    const sender = createSender<number>({
+      limits: { parts: 1, items: 10, bytes: 100 },
+      measure: () => ({ items: 1, bytes: 1 }),
+      send: () => Promise.reject(new HttpError(401, { detail: 'no key' })),
+      reject: () => expect.unreachable(),
+    })
+    await expect(
+      (async () => {
+        for (let i = 0; i < 50; i++) await sender.add(i)
+        await sender.flush()
+      })(),
+    ).rejects.toMatchObject({ status: 401 })
+  })
+
+  it('reject what no request can carry, and errors name the field', async () => {
+    const rejected: number[] = []
+    const sent: number[][] = []
+    const sender = createSender<number>({
+      limits: { parts: 3, items: 5, bytes: 100 },
+      measure: (n) => ({ items: n, bytes: 1 }),
+      send: async (parts) => {
+        sent.push(parts)
+      },
+      reject: (n) => rejected.push(n),
+    })
+    for (const n of [1, 9, 4, 1, 1, 1, 1]) await sender.add(n)
+    await sender.flush()
+    expect(rejected).toEqual([9])
+    expect(sent).toEqual([[1, 4], [1, 1, 1], [1]])
+    expect(describeError({ code: 'invalid_input', detail: 'items[3].fields.title is missing.' })).toBe(
+      'title is missing.',
+    )
+    expect(describeError({ field: 'documents[0].items[2].key', detail: 'Two items have this key.' })).toBe(
+      'items[2].key: Two items have this key.',
+    )
+    expect(describeError(undefined)).toContain('without a reason')
+  })
+})
+
+describe('progress', () => {
+  it('is a bar with rate and time left on a terminal, and a line now and then elsewhere', () => {
+    for (const isTTY of [true, false]) {
+      let now = 0
+      let out = ''
+      const stream = { isTTY, columns: 100, write: (text: string) => (out += text) }
+      const progress = new Progress({ noun: 'files', total: 100, stream, now: () => now })
+      for (let done = 1; done <= 50; done++) {
+        now += 200
+        progress.update(done, `${done * 3} chunks`)
+      }
+      progress.finish()
+      expect(out).toContain('50/100 files · 5/s · 150 chunks · 10 s left')
+      expect(out.includes('━')).toBe(isTTY)
+      if (!isTTY) expect(out.split('\n').length - 1).toBe(2)
+    }
+    expect([0.84, 42.2, 200].map(duration)).toEqual(['0.8 s', '42 s', '3 min 20 s'])
+  })
+})
