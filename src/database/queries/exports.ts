@@ -1,0 +1,147 @@
+/**
+ * Training examples in pages, and the datasets that were made of them.
+ * @module
+ */
+import { and, desc, eq, lt, type SQL, sql } from 'drizzle-orm'
+import { newId } from '../../ids.ts'
+import type { Example, ExampleKind } from '../../learning/datasets/formats.ts'
+import { atomically, execute } from '../batch.ts'
+import type { Database } from '../database.ts'
+import { exports, interactions, type Outcome } from '../schema.ts'
+import { type InteractionFilter, interactionCondition } from './interactions.ts'
+
+export type Dataset = typeof exports.$inferSelect
+
+export interface ExampleFilter extends Omit<InteractionFilter, 'outcome'> {
+  readonly kind: ExampleKind
+  /** The outcome that answers to imitate must have. */
+  readonly outcome: Outcome
+  /** Least value score; null: any, also none. */
+  readonly minValueScore: number | null
+}
+
+/** Rows read at once, and the characters of text after which a page ends early. */
+const PAGE_ROWS = 500
+const PAGE_CHARACTERS = 1_000_000
+
+const CORRECTED = sql`EXISTS (SELECT 1 FROM corrections WHERE corrections.interaction_id = interactions.id)`
+
+/** Why an interaction isn't an example of this kind; NULL when it is one. The first reason that holds counts. */
+function reason(filter: ExampleFilter): SQL {
+  const score = sql`WHEN value_score < ${filter.minValueScore} THEN 'low_value'`
+  if (filter.kind === 'verdict') {
+    return sql`CASE WHEN outcome IS NULL AND coalesce(user_feedback, 0) = 0 THEN 'no_verdict'
+      WHEN outcome IS 'partial' AND coalesce(user_feedback, 0) = 0 THEN 'no_verdict'
+      WHEN outcome IS 'success' AND user_feedback < 0 THEN 'contradictory'
+      WHEN outcome IS 'failure' AND user_feedback > 0 THEN 'contradictory' ${score} END`
+  }
+  return sql`CASE WHEN outcome IS NULL THEN 'no_outcome' WHEN outcome IS NOT ${filter.outcome} THEN 'other_outcome'
+    WHEN user_feedback < 0 THEN 'negative_feedback' WHEN ${CORRECTED} THEN 'corrected'
+    WHEN ${filter.minValueScore} IS NOT NULL AND value_score IS NULL THEN 'not_scored_yet' ${score} END`
+}
+
+/** How many interactions within project, time, agent, variant and tags aren't examples, by reason. */
+export async function countSkipped(database: Database, filter: ExampleFilter): Promise<Record<string, number>> {
+  if (filter.kind === 'pair') return {}
+  const condition = interactionCondition({ ...filter, outcome: undefined })
+  const { rows } = await execute(
+    database,
+    sql`SELECT reason, count(*) AS n FROM (SELECT ${reason(filter)} AS reason FROM interactions WHERE ${condition})
+        WHERE reason IS NOT NULL GROUP BY reason ORDER BY reason`,
+  )
+  return Object.fromEntries(rows.map((row) => [String(row.reason), Number(row.n)]))
+}
+
+/** A page of examples from interactions in order of id, after the given id. Empty: there are no more. */
+export async function interactionExamples(
+  database: Database,
+  filter: ExampleFilter,
+  after: string,
+): Promise<Example[]> {
+  if (filter.kind === 'pair') return []
+  const condition = interactionCondition({ ...filter, outcome: undefined })
+  const page = sql`SELECT id, query, response AS answer, NULL AS rejected, coalesce(user_feedback, 0) AS feedback, outcome
+    FROM interactions WHERE ${condition} AND ${interactions.id} > ${after} AND ${reason(filter)} IS NULL
+    ORDER BY id LIMIT ${PAGE_ROWS}`
+  return examples(database, page)
+}
+
+/** A page of examples from corrections in order of id, after the given id: the correction is the better answer. */
+export async function correctionExamples(database: Database, filter: ExampleFilter, after: string): Promise<Example[]> {
+  if (filter.kind === 'verdict') return []
+  const { agentType, since, until, variant } = filter
+  const page = sql`SELECT c.id, c.query, c.correction AS answer, c.original_response AS rejected, 1 AS feedback,
+      'success' AS outcome
+    FROM corrections c LEFT JOIN interactions i ON i.id = c.interaction_id
+    WHERE c.project = ${filter.project} AND c.id > ${after}
+      AND (${filter.kind} <> 'pair' OR (c.original_response IS NOT NULL AND c.original_response <> c.correction))
+      AND (${agentType ?? null} IS NULL OR i.agent_type = ${agentType ?? null})
+      AND (${variant ?? null} IS NULL OR c.variant = ${variant ?? null})
+      AND (${since ?? null} IS NULL OR c.created_at >= ${since ?? null})
+      AND (${until ?? null} IS NULL OR c.created_at < ${until ?? null})
+      AND NOT EXISTS (SELECT 1 FROM json_each(${JSON.stringify(filter.tags ?? [])}) wanted
+        WHERE wanted.value NOT IN (SELECT value FROM json_each(c.tags)))
+    ORDER BY c.id LIMIT ${PAGE_ROWS}`
+  return examples(database, page)
+}
+
+/** Runs a page, ended after so many characters that it fits in memory many times over; never less than one row. */
+async function examples(database: Database, page: SQL): Promise<Example[]> {
+  const { rows } = await execute(
+    database,
+    sql`SELECT * FROM (SELECT *, row_number() OVER (ORDER BY id) AS n,
+          sum(length(query) + length(answer) + coalesce(length(rejected), 0)) OVER (ORDER BY id) AS characters
+        FROM (${page})) WHERE n = 1 OR characters <= ${PAGE_CHARACTERS} ORDER BY id`,
+  )
+  return rows.map((row) => ({
+    id: String(row.id),
+    prompt: String(row.query),
+    answer: String(row.answer),
+    rejected: row.rejected === null ? null : String(row.rejected),
+    good: Number(row.feedback) > 0 || (Number(row.feedback) === 0 && row.outcome === 'success'),
+  }))
+}
+
+/** Notes a dataset that lies in R2. The same key is the same dataset: then the row that is there is returned. */
+export async function recordDataset(database: Database, entry: Omit<Dataset, 'id'>): Promise<Dataset> {
+  const id = newId()
+  await atomically(database, [
+    sql`INSERT INTO exports (id, project, format, filters, key, rows, bytes, sha256, skipped, created_at)
+        VALUES (${id}, ${entry.project}, ${entry.format}, ${JSON.stringify(entry.filters)}, ${entry.key}, ${entry.rows},
+          ${entry.bytes}, ${entry.sha256}, ${JSON.stringify(entry.skipped)}, ${entry.createdAt})
+        ON CONFLICT (key) DO NOTHING`,
+  ])
+  const known = await findDatasetByKey(database, entry.key)
+  return known ?? { id, ...entry }
+}
+
+/** The dataset that lies under a key of R2; null when there is none. */
+export async function findDatasetByKey(database: Database, key: string): Promise<Dataset | null> {
+  const [row] = await database.select().from(exports).where(eq(exports.key, key)).limit(1)
+  return row ?? null
+}
+
+/** One dataset; null when there is none or when it belongs to another project than the only one allowed. */
+export async function findDataset(database: Database, id: string, onlyProject: string | null): Promise<Dataset | null> {
+  const [row] = await database
+    .select()
+    .from(exports)
+    .where(and(eq(exports.id, id), onlyProject === null ? undefined : eq(exports.project, onlyProject)))
+    .limit(1)
+  return row ?? null
+}
+
+/** Newest first, after the given id; one row more than `limit` tells whether there is a next page. */
+export function listDatasets(database: Database, project: string, after: string | null, limit: number) {
+  return database
+    .select()
+    .from(exports)
+    .where(and(eq(exports.project, project), after === null ? undefined : lt(exports.id, after)))
+    .orderBy(desc(exports.id))
+    .limit(limit + 1)
+}
+
+/** Forgets a dataset whose file is gone. */
+export async function forgetDataset(database: Database, id: string): Promise<void> {
+  await database.delete(exports).where(eq(exports.id, id))
+}

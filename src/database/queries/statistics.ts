@@ -1,0 +1,201 @@
+/**
+ * Figures that are counted, never estimated: each is one aggregate over the tables.
+ * @module
+ */
+import { type SQL, sql } from 'drizzle-orm'
+import { atomically } from '../batch.ts'
+import type { Database } from '../database.ts'
+
+type Row = Readonly<Record<string, unknown>>
+
+const number = (value: unknown) => (value === null || value === undefined ? 0 : Number(value))
+const nullable = (value: unknown) => (value === null || value === undefined ? null : Number(value))
+
+/** Counts of interactions by outcome; `unknown` have none yet. */
+export interface OutcomeCounts {
+  readonly success: number
+  readonly partial: number
+  readonly failure: number
+  readonly unknown: number
+}
+
+/** What the whole coordinator did, for one project or all. */
+export interface UsageFigures {
+  readonly interactions: number
+  readonly outcomes: OutcomeCounts
+  readonly byAgent: readonly { agent: string; count: number }[]
+  readonly byModel: readonly { model: string; count: number; tokens: number; meanLatencyMs: number }[]
+  readonly scored: number
+  readonly meanValueScore: number | null
+  readonly tokensUsed: number
+  readonly withContext: OutcomeCounts
+  readonly withoutContext: OutcomeCounts
+  readonly retrievals: { readonly count: number; readonly tokensAdded: number; readonly tokensWhole: number }
+  readonly routing: readonly { route: string; backend: string; count: number }[]
+}
+
+/** Models listed at most, the most used first. */
+const MODELS = 20
+
+const within = (project: string | null): SQL => sql`(${project} IS NULL OR project = ${project})`
+const OUTCOMES = sql`sum(outcome IS 'success') AS success, sum(outcome IS 'partial') AS partial,
+  sum(outcome IS 'failure') AS failure, sum(outcome IS NULL) AS unknown`
+
+function outcomesOf(row: Row | undefined): OutcomeCounts {
+  return {
+    success: number(row?.success),
+    partial: number(row?.partial),
+    failure: number(row?.failure),
+    unknown: number(row?.unknown),
+  }
+}
+
+/** Counts interactions, retrievals and routing decisions. */
+export async function usageFigures(database: Database, project: string | null): Promise<UsageFigures> {
+  const condition = within(project)
+  const [totals, agents, models, context, retrieval, routing] = await atomically(database, [
+    sql`SELECT count(*) AS n, ${OUTCOMES}, count(value_score) AS scored, avg(value_score) AS mean, sum(tokens_used) AS tokens
+        FROM interactions WHERE ${condition}`,
+    sql`SELECT agent_type, count(*) AS n FROM interactions WHERE ${condition} GROUP BY agent_type ORDER BY agent_type`,
+    sql`SELECT model_used, count(*) AS n, sum(tokens_used) AS tokens, avg(latency_ms) AS latency
+        FROM interactions WHERE ${condition} GROUP BY model_used ORDER BY n DESC, model_used LIMIT ${MODELS}`,
+    sql`SELECT EXISTS (SELECT 1 FROM interaction_contexts c WHERE c.interaction_id = interactions.id) AS had, ${OUTCOMES}
+        FROM interactions WHERE ${condition} GROUP BY had`,
+    sql`SELECT count(*) AS n, sum(tokens_added) AS added, sum(tokens_whole) AS whole FROM retrievals WHERE ${condition}`,
+    sql`SELECT route, backend, count(*) AS n FROM routing_decisions WHERE ${condition}
+        GROUP BY route, backend ORDER BY n DESC, route, backend`,
+  ])
+  const total = totals?.rows[0]
+  return {
+    interactions: number(total?.n),
+    outcomes: outcomesOf(total),
+    byAgent: (agents?.rows ?? []).map((row) => ({ agent: String(row.agent_type), count: number(row.n) })),
+    byModel: (models?.rows ?? []).map((row) => ({
+      model: String(row.model_used),
+      count: number(row.n),
+      tokens: number(row.tokens),
+      meanLatencyMs: number(row.latency),
+    })),
+    scored: number(total?.scored),
+    meanValueScore: nullable(total?.mean),
+    tokensUsed: number(total?.tokens),
+    withContext: outcomesOf(context?.rows.find((row) => number(row.had) === 1)),
+    withoutContext: outcomesOf(context?.rows.find((row) => number(row.had) === 0)),
+    retrievals: {
+      count: number(retrieval?.rows[0]?.n),
+      tokensAdded: number(retrieval?.rows[0]?.added),
+      tokensWhole: number(retrieval?.rows[0]?.whole),
+    },
+    routing: (routing?.rows ?? []).map((row) => ({
+      route: String(row.route),
+      backend: String(row.backend),
+      count: number(row.n),
+    })),
+  }
+}
+
+/** What learning did and has left to do, for one project or all. */
+export interface LearningFigures {
+  readonly jobs: readonly { kind: string; status: string; count: number }[]
+  /** When the longest waiting job was made; milliseconds since 1970, null when none waits. */
+  readonly oldestPendingAt: number | null
+  readonly scored: number
+  readonly unscored: number
+  readonly meanValueScore: number | null
+  readonly highValue: number
+  readonly corrections: number
+  readonly credited: number
+  readonly datasets: { readonly count: number; readonly rows: number; readonly bytes: number }
+}
+
+/** Counts jobs, scores, corrections and datasets. */
+export async function learningFigures(
+  database: Database,
+  project: string | null,
+  highValueThreshold: number,
+): Promise<LearningFigures> {
+  const condition = within(project)
+  const [jobs, oldest, scores, corrections, credited, datasets] = await atomically(database, [
+    sql`SELECT kind, status, count(*) AS n FROM jobs WHERE ${condition} GROUP BY kind, status ORDER BY kind, status`,
+    sql`SELECT min(created_at) AS at FROM jobs WHERE status IN ('pending', 'running') AND ${condition}`,
+    sql`SELECT count(value_score) AS scored, sum(value_score IS NULL AND outcome IS NOT NULL) AS unscored,
+          avg(value_score) AS mean, sum(value_score >= ${highValueThreshold}) AS high FROM interactions WHERE ${condition}`,
+    sql`SELECT count(*) AS n FROM corrections WHERE ${condition}`,
+    sql`SELECT count(*) AS n FROM context_credit WHERE ${condition}`,
+    sql`SELECT count(*) AS n, sum(rows) AS rows, sum(bytes) AS bytes FROM exports WHERE ${condition}`,
+  ])
+  const score = scores?.rows[0]
+  const dataset = datasets?.rows[0]
+  return {
+    jobs: (jobs?.rows ?? []).map((row) => ({
+      kind: String(row.kind),
+      status: String(row.status),
+      count: number(row.n),
+    })),
+    oldestPendingAt: nullable(oldest?.rows[0]?.at),
+    scored: number(score?.scored),
+    unscored: number(score?.unscored),
+    meanValueScore: nullable(score?.mean),
+    highValue: number(score?.high),
+    corrections: number(corrections?.rows[0]?.n),
+    credited: number(credited?.rows[0]?.n),
+    datasets: { count: number(dataset?.n), rows: number(dataset?.rows), bytes: number(dataset?.bytes) },
+  }
+}
+
+/** An experiment arm: interactions of this variant, or that carry this tag. */
+export interface ArmSelector {
+  readonly variant: string
+  readonly tag: string
+}
+
+/** Sums over one arm; ratings lie between −1 and 1. */
+export interface ArmFigures {
+  readonly total: number
+  readonly rated: number
+  readonly ratingSum: number
+  readonly ratingSquares: number
+  readonly success: number
+  readonly partial: number
+  readonly failure: number
+}
+
+/**
+ * Sums of both arms since a time. A unit is an interaction, rated by its own rating or else by the mean of its corrections'; a
+ * correction that names no interaction is a unit of its own. Interactions in both arms belong to neither.
+ */
+export async function armFigures(
+  database: Database,
+  project: string,
+  a: ArmSelector,
+  b: ArmSelector,
+  since: number,
+): Promise<{ a: ArmFigures; b: ArmFigures; inBoth: number }> {
+  const member = (arm: ArmSelector) =>
+    sql`(variant IS ${arm.variant} OR EXISTS (SELECT 1 FROM json_each(tags) WHERE json_each.value = ${arm.tag}))`
+  const [units] = await atomically(database, [
+    sql`WITH units AS (
+          SELECT ${member(a)} AS in_a, ${member(b)} AS in_b, outcome,
+            coalesce(user_feedback, (SELECT avg(rating) FROM corrections c WHERE c.interaction_id = interactions.id)) AS rating
+          FROM interactions WHERE project = ${project} AND created_at >= ${since}
+          UNION ALL
+          SELECT ${member(a)}, ${member(b)}, NULL, rating FROM corrections
+          WHERE project = ${project} AND created_at >= ${since} AND interaction_id IS NULL AND rating IS NOT NULL)
+        SELECT in_a, in_b, count(*) AS total, count(rating) AS rated, sum(rating) AS sum, sum(rating * rating) AS squares,
+          ${OUTCOMES} FROM units WHERE in_a OR in_b GROUP BY in_a, in_b`,
+  ])
+  const figures = (inA: number, inB: number): ArmFigures => {
+    const row = units?.rows.find((found) => number(found.in_a) === inA && number(found.in_b) === inB)
+    const { success, partial, failure } = outcomesOf(row)
+    return {
+      total: number(row?.total),
+      rated: number(row?.rated),
+      ratingSum: number(row?.sum),
+      ratingSquares: number(row?.squares),
+      success,
+      partial,
+      failure,
+    }
+  }
+  return { a: figures(1, 0), b: figures(0, 1), inBoth: figures(1, 1).total }
+}

@@ -1,0 +1,58 @@
+import * as z from 'zod'
+import { learningFigures } from '../database/queries/statistics.ts'
+import { degraded, project } from './fields.ts'
+import { operation, READS } from './operation.ts'
+
+/** What learning did, and what it has left to do. */
+export const learningStats = operation({
+  name: 'learning_stats',
+  title: 'Learning statistics',
+  description:
+    'Background jobs by kind and status, age of the oldest waiting job, scored interactions with their mean value, high-value ' +
+    'interactions, patterns, corrections and datasets of a project.',
+  scope: 'read',
+  annotations: READS,
+  http: [{ method: 'GET', path: '/learning/stats' }],
+  input: z.strictObject({ project }),
+  output: z.object({
+    jobs: z.array(z.object({ kind: z.string(), status: z.string(), count: z.int() })),
+    queue_depth: z.int().describe('Jobs pending or running.'),
+    dead: z.int().describe('Jobs that ran out of attempts.'),
+    oldest_pending_ms: z.number().nullable().describe('Age of the longest waiting job.'),
+    scored: z.int(),
+    unscored: z.int().describe('Interactions with an outcome whose score is pending.'),
+    mean_value_score: z.number().nullable(),
+    high_value: z.int().describe('Interactions that reached high_value_threshold.'),
+    high_value_threshold: z.number(),
+    patterns: z.int().nullable().describe('Items in skills-patterns; null when the store does not answer.'),
+    credited_items: z.int().describe('Items of context with a known outcome.'),
+    corrections: z.int(),
+    datasets: z.object({ count: z.int(), rows: z.int(), bytes: z.int() }),
+    degraded,
+  }),
+  async run(services, input) {
+    const threshold = services.settings.HIGH_VALUE_THRESHOLD
+    const [figures, patterns] = await Promise.all([
+      learningFigures(services.database, input.project, threshold),
+      services.knowledge.statistics({ project: input.project, collection: 'skills-patterns' }).catch(() => null),
+    ])
+    const waiting = figures.jobs.filter(({ status }) => status === 'pending' || status === 'running')
+    const dead = figures.jobs.filter(({ status }) => status === 'dead')
+    return {
+      jobs: [...figures.jobs],
+      queue_depth: waiting.reduce((sum, { count }) => sum + count, 0),
+      dead: dead.reduce((sum, { count }) => sum + count, 0),
+      oldest_pending_ms: figures.oldestPendingAt === null ? null : services.now() - figures.oldestPendingAt,
+      scored: figures.scored,
+      unscored: figures.unscored,
+      mean_value_score: figures.meanValueScore,
+      high_value: figures.highValue,
+      high_value_threshold: threshold,
+      patterns: patterns?.items ?? null,
+      credited_items: figures.credited,
+      corrections: figures.corrections,
+      datasets: figures.datasets,
+      degraded: patterns ? [] : ['knowledge'],
+    }
+  },
+})

@@ -1,0 +1,92 @@
+/**
+ * A world in which everything goes wrong: messages are dropped, doubled and reordered, and the Worker dies between any two steps.
+ */
+import { openDatabase } from '../../src/database/database.ts'
+import type { Services } from '../../src/operations/operation.ts'
+import { bindings, type MemoryStore, type TestServices } from '../learning/support.ts'
+
+/** Uniform numbers in [0, 1) from a seed (mulberry32). */
+export function randomFrom(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = state
+    t = Math.imul(t ^ (t >>> 15), t | 1)
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
+  }
+}
+
+/** Thrown by every call of a Worker that has died. */
+export class Died extends Error {}
+
+/** Lets so many steps happen, dies before or after the next one, and lets nothing happen afterwards. */
+export class KillSwitch {
+  #left: number
+  readonly #after: boolean
+  dead = false
+
+  /** @param steps null: never dies; @param after whether the last step still takes effect */
+  constructor(steps: number | null, after: boolean) {
+    this.#left = steps ?? Number.POSITIVE_INFINITY
+    this.#after = after
+  }
+
+  async step<T>(work: () => Promise<T>): Promise<T> {
+    if (this.dead) throw new Died()
+    if (this.#left-- > 0) return work()
+    this.dead = true
+    if (this.#after) await work()
+    throw new Died()
+  }
+}
+
+interface Wrapped {
+  readonly inner: D1PreparedStatement
+}
+
+function wrapStatement(inner: D1PreparedStatement, kill: KillSwitch): D1PreparedStatement {
+  const wrapped = {
+    inner,
+    bind: (...values: unknown[]) => wrapStatement(inner.bind(...values), kill),
+    all: () => kill.step(() => inner.all()),
+    run: () => kill.step(() => inner.run()),
+    raw: () => kill.step(() => inner.raw()),
+    first: () => kill.step(() => inner.first()),
+  }
+  return wrapped as unknown as D1PreparedStatement
+}
+
+function wrapDatabase(kill: KillSwitch): D1Database {
+  const wrapped = {
+    prepare: (sql: string) => wrapStatement(bindings.DB.prepare(sql), kill),
+    batch: (statements: D1PreparedStatement[]) =>
+      kill.step(() => bindings.DB.batch(statements.map((statement) => (statement as unknown as Wrapped).inner))),
+  }
+  return wrapped as unknown as D1Database
+}
+
+function wrapStore(store: MemoryStore, kill: KillSwitch): MemoryStore {
+  return new Proxy(store, {
+    get(target, name) {
+      const value = Reflect.get(target, name) as unknown
+      if (typeof value !== 'function' || name === 'entries') return value
+      return (...parameters: unknown[]) =>
+        kill.step(async () => Reflect.apply(value as (...all: unknown[]) => unknown, target, parameters))
+    },
+  })
+}
+
+/** The services of one invocation that dies at its switch; everything stored is shared with the others. */
+export function mortalServices(
+  services: TestServices,
+  kill: KillSwitch,
+  announce: (ids: readonly string[]) => void,
+): Services {
+  return {
+    ...services,
+    database: openDatabase(wrapDatabase(kill)),
+    knowledge: wrapStore(services.knowledge, kill),
+    announceJobs: async (ids) => kill.step(async () => announce(ids)),
+  }
+}
