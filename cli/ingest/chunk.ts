@@ -15,7 +15,7 @@ import { textUnits } from './text-units.ts'
 import { fnv1a, type Kind, oneLine, type Unit } from './units.ts'
 
 /** Part of every document's hash: a change of the way files are cut makes all of them be sent again. */
-export const CHUNKER_VERSION = 'chunker-1'
+export const CHUNKER_VERSION = 'chunker-2'
 
 /** A piece of a file. */
 export interface Chunk {
@@ -85,6 +85,8 @@ function keyOf(group: Group): string {
 }
 
 function kindOf(group: Group): Kind {
+  const callable = group.scopes.findLast((scope) => CALLABLE.has(scope.kind))
+  if (callable) return callable.kind
   const named = group.units.filter((unit) => unit.names.length > 0)
   const candidates = named.length > 0 ? named : group.units.filter((unit) => unit.kind !== 'comment')
   const largest = (candidates.length > 0 ? candidates : group.units).reduce((a, b) =>

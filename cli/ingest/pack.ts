@@ -31,7 +31,7 @@ export interface PlacedUnit extends Unit {
   scopes: readonly Scope[]
 }
 
-/** Neighbouring units that make one chunk, and what encloses all of them, outermost first. */
+/** Neighbouring units that make one chunk, and what encloses the first, outermost first. */
 export interface Group {
   units: PlacedUnit[]
   scopes: readonly Scope[]
@@ -96,33 +96,35 @@ function divide(text: string, units: readonly Unit[], scopes: Scope[], sizes: Si
   flush()
 }
 
+/** A group's scopes are those of its first line: what follows in the text shows where it belongs by itself. */
 function joined(a: Group, b: Group): Group {
-  let shared = 0
-  while (shared < a.scopes.length && a.scopes[shared] === b.scopes[shared]) shared++
-  return { units: [...a.units, ...b.units], scopes: a.scopes.slice(0, shared) }
+  return { units: [...a.units, ...b.units], scopes: a.scopes }
 }
 
-/** Joins each group under the minimum to a neighbour: one in the same scope if possible, else the smaller one. */
-function absorb(groups: Group[], sizes: Sizes): Group[] {
+/**
+ * Joins small groups to a neighbour: one under a third of the target to a small one of the same scope, one under the
+ * minimum to whichever neighbour is best.
+ */
+function absorb(groups: readonly Group[], sizes: Sizes): Group[] {
   const out: Group[] = []
   const pending = [...groups]
   for (let i = 0; i < pending.length; i++) {
     const group = pending[i]
     if (!group) continue
     const size = sizeOf(group.units)
-    if (size >= sizes.minimum) {
-      out.push(group)
-      continue
-    }
-    const cost = (other: Group | undefined): number => {
-      if (!other || sizeOf(other.units) + size > sizes.maximum) return Number.POSITIVE_INFINITY
-      const sameScope = other.scopes.length === group.scopes.length && other.scopes.at(-1) === group.scopes.at(-1)
-      // A class line or an import list belongs with what follows it.
-      const leads = other === next && (group.units[0]?.label === 'head' || group.units.at(-1)?.kind === 'comment')
-      return sizeOf(other.units) + (sameScope || leads ? 0 : 1e6)
-    }
+    const tiny = size < sizes.minimum
     const next = pending[i + 1]
     const previous = out.at(-1)
+    const cost = (other: Group | undefined): number => {
+      if (!other || size >= sizes.target / 3) return Number.POSITIVE_INFINITY
+      const total = sizeOf(other.units) + size
+      const sameScope = other.scopes.length === group.scopes.length && other.scopes.at(-1) === group.scopes.at(-1)
+      if (sameScope && total <= sizes.target) return total
+      if (!tiny || total > sizes.maximum) return Number.POSITIVE_INFINITY
+      // A class line or an import list belongs with what follows it.
+      const leads = other === next && (group.units[0]?.label === 'head' || group.units.at(-1)?.kind === 'comment')
+      return total + (sameScope || leads ? 0 : sizes.maximum)
+    }
     const before = cost(previous)
     const after = cost(next)
     if (next && after <= before && after < Number.POSITIVE_INFINITY) pending[i + 1] = joined(group, next)
