@@ -2,6 +2,7 @@
  * Options of `ingest`, parsed and checked before anything is read or sent.
  * @module
  */
+import { resolve } from 'node:path'
 import { parseArguments, parseSize, parseUrl, UsageError } from '../shared/args.ts'
 
 /** What a run was asked to do. */
@@ -77,8 +78,10 @@ export function parseOptions(argv: string[], env: NodeJS.ProcessEnv): IngestOpti
   const [input, ...more] = positionals
   if (input === undefined || input === '') throw new UsageError('name a folder or a .jsonl file')
   if (more.length > 0) throw new UsageError(`one folder or file at a time, not also "${more[0]}"`)
+  // npm runs scripts in the package's folder; a relative path is meant from where the person typed it.
+  const base = env.npm_lifecycle_event === 'ingest' ? env.INIT_CWD : undefined
   return {
-    input,
+    input: base ? resolve(base, input) : input,
     url: parseUrl(values.url ?? (env.HYBRID_URL || DEFAULT_URL), values.url === undefined ? 'HYBRID_URL' : '--url'),
     key: values.key || env.HYBRID_API_KEY || undefined,
     project: nonEmpty(values.project, '--project') ?? 'default',

@@ -216,3 +216,31 @@ describe('any text in any language', () => {
     )
   })
 })
+
+describe('keys', () => {
+  const functionOf = (name: number, lines: number, edited = false): string =>
+    `/** Does thing ${name}. */\nexport function thing${name}(): void {\n${edited ? '  edited()\n' : ''}${`  step(${name}, 'some words')\n`.repeat(lines)}}\n\n`
+
+  it('of other chunks survive any edit of one function', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 20, maxLength: 80 }),
+        fc.nat(),
+        fc.integer({ min: 0, max: 60 }),
+        async (sizes, pick, newSize) => {
+          const target = pick % sizes.length
+          const write = (edit: boolean): string =>
+            sizes
+              .map((lines, i) => functionOf(i, edit && i === target ? newSize : lines, edit && i === target))
+              .join('')
+          const [before, after] = await Promise.all([chunk('a.ts', write(false)), chunk('a.ts', write(true))])
+          const kept = new Map(after.map((one) => [one.key, one.text]))
+          const changed = before.filter((one) => kept.get(one.key) !== one.text)
+          // The chunk of the function and, where it now fits together or no longer does, its neighbours.
+          expect(changed.length).toBeLessThanOrEqual(5)
+        },
+      ),
+      { numRuns: 60 },
+    )
+  })
+})

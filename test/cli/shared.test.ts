@@ -27,6 +27,8 @@ describe('arguments', () => {
       url: 'http://f.example',
       key: 'l',
     })
+    const npm = { npm_lifecycle_event: 'ingest', INIT_CWD: '/home/me' }
+    expect(parseOptions(['work'], npm)?.input).toBe('/home/me/work')
     expect(parseOptions(['-h'], {})).toBeUndefined()
     expect(() => parseOptions(['x', '--source', ' '], {})).toThrow(UsageError)
   })
