@@ -15,7 +15,7 @@ type TurnRow = { number: number; query: string; context_ids: string; tokens: num
 const TABLE = `CREATE TABLE IF NOT EXISTS turns (number INTEGER PRIMARY KEY AUTOINCREMENT, query TEXT NOT NULL,
   context_ids TEXT NOT NULL, tokens INTEGER NOT NULL, created_at INTEGER NOT NULL)`
 
-export class Conversation extends DurableObject {
+export class Conversation extends DurableObject<object> {
   readonly #sql: SqlStorage
 
   constructor(state: DurableObjectState, env: object) {

@@ -114,8 +114,11 @@ function sizeOf(origin: string, amount: string): string {
   return amount
 }
 
+/** The types that JSON has, for zod's own names. */
+const TYPE_NAMES: Readonly<Record<string, string>> = { int: 'integer', record: 'object' }
+
 function article(expected: string): string {
-  const name = expected === 'int' ? 'integer' : expected
+  const name = TYPE_NAMES[expected] ?? expected
   return `${/^[aeio]/.test(name) ? 'an' : 'a'} ${name}`
 }
 

@@ -66,7 +66,7 @@ async function callerOf(c: AppContext) {
 
 function notServed(c: AppContext, app: Hono<AppEnv>): CoordinatorError {
   const methods = methodsOf(c.req.path, app)
-  if (methods.length === 0) {
+  if (methods.length === 0 || methods.includes(c.req.method)) {
     return new CoordinatorError('not_found', 'There is nothing at this path.', {
       hint: 'See /docs for all routes, /openapi.json for the same to a program, /mcp for MCP clients.',
     })
@@ -78,7 +78,7 @@ function notServed(c: AppContext, app: Hono<AppEnv>): CoordinatorError {
 
 function allowHeader(c: AppContext, app: Hono<AppEnv>): Record<string, string> {
   const methods = methodsOf(c.req.path, app)
-  return methods.length === 0 ? {} : { Allow: methods.join(', ') }
+  return methods.length === 0 || methods.includes(c.req.method) ? {} : { Allow: methods.join(', ') }
 }
 
 /** Methods of the routes whose pattern matches a path. */

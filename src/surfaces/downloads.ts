@@ -2,9 +2,8 @@
  * Datasets as files: streamed from R2, with ranges, so that an interrupted download can go on.
  * @module
  */
-import { eq } from 'drizzle-orm'
 import type { Hono } from 'hono'
-import { exports } from '../database/schema.ts'
+import { findDataset } from '../database/queries/exports.ts'
 import { CoordinatorError, invalidInput, notFound } from '../errors.ts'
 import { holds } from '../operations/invoke.ts'
 import type { AppContext, AppEnv } from './context.ts'
@@ -54,10 +53,8 @@ async function download(c: AppContext): Promise<Response> {
   }
   const services = c.var.services()
   const id = c.req.param('dataset_id') ?? ''
-  const [dataset] = await services.database.select().from(exports).where(eq(exports.id, id)).limit(1)
-  if (!dataset || (caller.project !== null && caller.project !== dataset.project)) {
-    throw notFound('dataset', 'dataset_id', 'Make one with generate_training_data.')
-  }
+  const dataset = await findDataset(services.database, id, caller.project)
+  if (!dataset) throw notFound('dataset', 'dataset_id', 'List what there is with list_datasets.')
   const etag = `"${dataset.sha256}"`
   const headers = {
     ETag: etag,

@@ -62,7 +62,7 @@ function scalar(schema: JsonSchema, text: string, field: string): Coerced {
     case 'integer':
       if (/^-?\d{1,15}$/.test(text)) return { ok: true, value: Number(text) }
       // A number that is not whole, or beyond every limit, is left to the schema: it says which limit.
-      return number(text) === null ? wrong(field, 'an integer') : { ok: true, value: Number(text) }
+      return number(text) === null ? wrong(field, 'a number') : { ok: true, value: Number(text) }
     case 'number':
       return number(text) === null ? wrong(field, 'a number') : { ok: true, value: Number(text) }
     case 'boolean':
@@ -75,7 +75,7 @@ function scalar(schema: JsonSchema, text: string, field: string): Coerced {
       try {
         return { ok: true, value: JSON.parse(text) }
       } catch {
-        return wrong(field, 'a JSON object')
+        return wrong(field, 'an object')
       }
     default:
       return { ok: true, value: text }

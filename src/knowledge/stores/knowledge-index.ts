@@ -67,7 +67,7 @@ interface Origin {
   readonly path: string
 }
 
-export class KnowledgeIndex extends DurableObject {
+export class KnowledgeIndex extends DurableObject<object> {
   readonly #sql: SqlStorage
   readonly #keywords: KeywordIndex
   /** Both follow the tables; null: to be read from them. */

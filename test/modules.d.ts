@@ -1,0 +1,5 @@
+/** A file as a data URL, as Vite inlines it; how tests read data modules outside a Worker's bundle. */
+declare module '*.bin?url&inline' {
+  const url: string
+  export default url
+}

@@ -1,0 +1,102 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import { OPERATIONS } from '../../src/operations/index.ts'
+import { CLIENTS, connect, type TestClient } from './mcp-clients.ts'
+import { type Prepared, prepare, SAMPLES } from './samples.ts'
+import { callRest, fetchWorker } from './worker-client.ts'
+
+/** Each way of calling has its own project, prepared alike. */
+interface Caller {
+  readonly name: string
+  readonly prepared: Prepared
+  readonly client: TestClient | null
+}
+
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
+const TIMES = /^(?:at|since|latency_ms|.*_at|.*_ms)$/
+/** The context names its items, and an id can take more or fewer tokens than another. */
+const TOKENS = /^(?:tokens|token_count|context_added|context_saved)$/
+
+/** Takes out what has to differ between two projects: their names, ids, times, and the order that follows from ids. */
+function normalise(value: unknown, project: string, key = ''): unknown {
+  if (typeof value === 'number' && TIMES.test(key)) return 'a time'
+  if (typeof value === 'number' && TOKENS.test(key)) return value === 0 ? 'no tokens' : 'some tokens'
+  if (typeof value === 'object' && value !== null && 'value' in value && TOKENS.test(key)) {
+    return { ...value, value: normalise(value.value, project, key) }
+  }
+  if (typeof value === 'string') {
+    if (key === 'next_cursor') return 'a cursor'
+    // The figures of Prometheus are those of all projects, and time goes on between two calls.
+    if (key === 'text') return value.replace(/ \S+$/gm, ' a figure')
+    // The settings of an export name the project, and the path names their hash.
+    if (key === 'dataset_path') return 'a path'
+    return value.replaceAll(project, 'the-project').replaceAll(UUID, 'an-id')
+  }
+  if (Array.isArray(value)) {
+    const items = value.map((item) => normalise(item, project))
+    return key === 'items' ? items.sort((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b))) : items
+  }
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, normalise(field, project, name)]))
+}
+
+describe('every operation', () => {
+  const callers: Caller[] = []
+
+  beforeAll(async () => {
+    callers.push({ name: 'REST', prepared: await prepare('surface-0'), client: null })
+    for (const [at, name] of CLIENTS.entries()) {
+      const client = await connect(name, fetchWorker)
+      await client.listTools()
+      callers.push({ name, prepared: await prepare(`surface-${at + 1}`), client })
+    }
+  }, 60_000)
+
+  test('has a sample, and every sample an operation', () => {
+    expect(Object.keys(SAMPLES).sort()).toEqual(OPERATIONS.map(({ name }) => name).sort())
+  })
+
+  test.each(OPERATIONS.map((operation) => [operation.name, operation] as const))(
+    '%s answers all alike',
+    async (name, operation) => {
+      const sample = SAMPLES[name]
+      if (!sample) throw new Error(`There is no sample for ${name}.`)
+      const answers: Record<string, unknown> = {}
+      for (const { name: caller, prepared, client } of callers) {
+        const input = sample(prepared)
+        let output: Record<string, unknown>
+        if (client === null) output = await callRest(operation, input)
+        else {
+          const result = await client.call(name, input)
+          expect(result.isError, `${caller}: ${result.content[0]?.text}`).toBeFalsy()
+          output = result.structuredContent as Record<string, unknown>
+          const text = JSON.parse(result.content.at(-1)?.text ?? '')
+          expect(
+            typeof output.augmented_prompt === 'string' ? { ...text, augmented_prompt: result.content[0]?.text } : text,
+          ).toEqual(output)
+        }
+        expect(operation.output.parse(output), `${caller} answers what the schema says, and nothing else`).toEqual(
+          output,
+        )
+        answers[caller] = normalise(output, prepared.project)
+      }
+      const [first, ...others] = Object.entries(answers)
+      for (const [caller, answer] of others) expect(answer, `${caller} answers as ${first?.[0]}`).toEqual(first?.[1])
+    },
+  )
+
+  test.each(CLIENTS)('resources are read through the operations: %s', async (name) => {
+    const caller = callers.find((known) => known.name === name)
+    if (!caller?.client) throw new Error('not connected')
+    const { client, prepared } = caller
+    const read = async (uri: string) => JSON.parse((await client.readResource(uri)).text)
+    expect((await read('knowledge://collections')).collections).toHaveLength(6)
+    expect((await read(`knowledge://${prepared.project}/best-practices`)).items).toHaveLength(1)
+    expect((await read(`knowledge://${prepared.project}/best-practices/${prepared.item}`)).key).toBe('signing-keys')
+    await expect(
+      client.readResource(`knowledge://${prepared.project}/best-practices/${prepared.spare}`),
+    ).rejects.toMatchObject({
+      code: -32602,
+    })
+    await expect(client.readResource(`knowledge://${prepared.project}/no-such`)).rejects.toMatchObject({ code: -32602 })
+  })
+})

@@ -1,0 +1,163 @@
+/**
+ * One valid input for every operation, and the project that it is valid in.
+ */
+import { OPERATIONS } from '../../src/operations/index.ts'
+import { callRest } from './worker-client.ts'
+
+/** What a prepared project holds. */
+export interface Prepared {
+  readonly project: string
+  /** Ids of items in best-practices; `spare` is there to be deleted. */
+  readonly item: string
+  readonly spare: string
+  /** A scored success, and one whose outcome is not known yet. */
+  readonly scored: string
+  readonly open: string
+  readonly session: string
+  readonly spareSession: string
+  readonly dataset: string
+}
+
+const COLLECTION = 'best-practices'
+const QUERY = 'How do we rotate the signing keys of the release pipeline?'
+
+/** Prepares a project with knowledge, interactions and conversations. Two prepared projects differ in ids and times only. */
+export async function prepare(project: string): Promise<Prepared> {
+  const run = async (name: string, input: Record<string, unknown>) => {
+    const operation = OPERATIONS.find((known) => known.name === name)
+    if (!operation) throw new Error(`There is no operation ${name}.`)
+    return callRest(operation, input)
+  }
+  const stored = (await run('store_knowledge', {
+    project,
+    collection: COLLECTION,
+    items: [
+      {
+        key: 'signing-keys',
+        fields: {
+          title: 'Rotating signing keys',
+          category: 'security',
+          description: 'Rotate the signing keys of the release pipeline every ninety days with the rotate-keys job.',
+        },
+      },
+      { key: 'spare', fields: { title: 'Watering the office plants', description: 'Water the ferns on Mondays.' } },
+    ],
+  })) as { results: { id: string }[] }
+  await run('ingest_documents', { project, source: 'docs', documents: [document('guide.md')] })
+  const scored = await run('track_interaction', {
+    ...interaction(project),
+    context_ids: [`${COLLECTION}/${stored.results[0]?.id}`],
+  })
+  await run('update_outcome', { interaction_id: scored.interaction_id, outcome: 'success', user_feedback: 1 })
+  const open = await run('track_interaction', { ...interaction(project), query: 'Which colour is the bike shed?' })
+  for (let rounds = 0; rounds < 10; rounds++) if ((await run('process_learning', { project })).ran === 0) break
+  const session = await run('multi_turn_context', { project, query: QUERY })
+  const spareSession = await run('multi_turn_context', { project, query: QUERY })
+  const dataset = await run('generate_training_data', { project, format: 'kto' })
+  return {
+    project,
+    item: String(stored.results[0]?.id),
+    spare: String(stored.results[1]?.id),
+    scored: String(scored.interaction_id),
+    open: String(open.interaction_id),
+    session: String(session.session_id),
+    spareSession: String(spareSession.session_id),
+    dataset: String(dataset.dataset_id),
+  }
+}
+
+function interaction(project: string) {
+  return {
+    project,
+    query: QUERY,
+    response: 'Run the rotate-keys job:\n\n```sh\nnpx rotate-keys --all\n```\n\nThen check the audit log.',
+    agent_type: 'remote',
+    model_used: 'test-model',
+    tokens_used: 120,
+    tags: ['release'],
+  }
+}
+
+function document(path: string) {
+  return {
+    path,
+    hash: 'h1',
+    items: [
+      {
+        key: `${path}#1`,
+        fields: { file_path: path, code_snippet: 'Deploy from the main branch only.', language: 'markdown' },
+      },
+    ],
+  }
+}
+
+/** Operations change the project in the order of this list, which is the same for every client. */
+export const SAMPLES: Record<string, (prepared: Prepared) => Record<string, unknown>> = {
+  augment_query: ({ project }) => ({ project, query: QUERY, token_budget: 500 }),
+  track_interaction: ({ project, item }) => ({
+    ...interaction(project),
+    context_ids: [`${COLLECTION}/${item}`],
+    idempotency_key: 'k1',
+  }),
+  update_outcome: ({ open }) => ({ interaction_id: open, outcome: 'partial' }),
+  hybrid_search: ({ project }) => ({ project, query: QUERY, collections: [COLLECTION, 'codebase-context'], limit: 3 }),
+  learning_feedback: ({ project, scored }) => ({
+    project,
+    query: QUERY,
+    correction: 'Rotate them every thirty days.',
+    interaction_id: scored,
+    rating: -0.5,
+  }),
+  search_context: ({ project }) => ({
+    project,
+    query: QUERY,
+    collection: COLLECTION,
+    filter: { category: 'security' },
+  }),
+  multi_turn_context: ({ project, session }) => ({
+    project,
+    query: QUERY,
+    session_id: session,
+    context_level: 'detailed',
+  }),
+  store_knowledge: ({ project }) => ({
+    project,
+    collection: 'error-solutions',
+    items: [
+      { key: 'e1', fields: { error_message: 'ECONNREFUSED 127.0.0.1:5432', solution: 'Start the database.' } },
+      { key: 'e2', fields: { error_message: 'No solution is given.' } },
+    ],
+  }),
+  get_knowledge: ({ project, item }) => ({ project, collection: COLLECTION, id: item }),
+  update_knowledge: ({ project, item }) => ({
+    project,
+    collection: COLLECTION,
+    id: item,
+    fields: { category: 'release' },
+  }),
+  delete_knowledge: ({ project, spare }) => ({ project, collection: COLLECTION, id: spare }),
+  list_knowledge: ({ project }) => ({ project, collection: COLLECTION, limit: 10 }),
+  ingest_documents: ({ project }) => ({
+    project,
+    source: 'docs',
+    documents: [document('guide.md'), document('new.md')],
+  }),
+  list_documents: ({ project }) => ({ project, source: 'docs' }),
+  delete_documents: ({ project }) => ({ project, source: 'docs', paths: ['new.md', 'none.md'] }),
+  list_collections: ({ project }) => ({ project }),
+  get_interaction: ({ scored }) => ({ interaction_id: scored }),
+  list_interactions: ({ project }) => ({ project, outcome: 'success', tags: ['release'] }),
+  rate_interaction: ({ scored }) => ({ interaction_id: scored, rating: 0 }),
+  get_session: ({ project, session }) => ({ project, session_id: session }),
+  delete_session: ({ project, spareSession }) => ({ project, session_id: spareSession }),
+  process_learning: ({ project }) => ({ project, limit: 10 }),
+  check_health: () => ({}),
+  route_query: ({ project }) => ({ project, query: QUERY, limit: 3 }),
+  generate_training_data: ({ project }) => ({ project, min_value_score: 0 }),
+  list_datasets: ({ project }) => ({ project }),
+  delete_dataset: ({ dataset }) => ({ dataset_id: dataset }),
+  compare_variants: ({ project }) => ({ project, variant_a: 'short', tag_b: 'variant:long' }),
+  get_stats: ({ project }) => ({ project }),
+  learning_stats: ({ project }) => ({ project }),
+  metrics: () => ({}),
+}
