@@ -15,6 +15,9 @@ import { style } from './shared/terminal.ts'
 
 const FOLDER_COLLECTION = 'codebase-context'
 
+/** npm passes on the interrupt that the terminal has already sent: what comes this soon is the same key press. */
+const SECOND_INTERRUPT_MS = 500
+
 /** What went wrong and what to do about it; undefined for an error nobody expected. */
 function explain(error: unknown, options: IngestOptions): Report['failure'] {
   if (error instanceof UnreachableError) {
@@ -70,16 +73,16 @@ export async function ingest(options: IngestOptions): Promise<Report> {
   })
   const started = performance.now()
   const abort = new AbortController()
-  let interrupts = 0
+  let interruptedAt: number | undefined
   const onInterrupt = (): void => {
-    interrupts++
-    if (interrupts === 1)
-      process.stderr.write(
-        `\n${style('yellow', 'Finishing the requests under way; interrupt again to stop at once.')}\n`,
-      )
-    else abort.abort(new Error('interrupted'))
+    const now = performance.now()
+    if (interruptedAt === undefined) {
+      interruptedAt = now
+      const text = 'Finishing the requests under way; interrupt again to stop at once.'
+      process.stderr.write(`\n${style('yellow', text)}\n`)
+    } else if (now - interruptedAt > SECOND_INTERRUPT_MS) abort.abort(new Error('interrupted'))
   }
-  const stopped = (): boolean => interrupts > 0
+  const stopped = (): boolean => interruptedAt !== undefined
   process.on('SIGINT', onInterrupt)
   process.on('SIGTERM', onInterrupt)
   try {
