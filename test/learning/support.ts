@@ -21,7 +21,7 @@ import { readSettings, type Settings } from '../../src/settings.ts'
 import { words } from '../../src/text/words.ts'
 
 /** Bindings that these tests use. */
-export const bindings = env as unknown as { DB: D1Database; DATASETS: R2Bucket }
+export const bindings = env
 
 export const anyone: Caller = { id: 'tester', scopes: ['admin'], project: null }
 

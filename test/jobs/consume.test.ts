@@ -1,0 +1,137 @@
+import { createExecutionContext, createMessageBatch, getQueueResult } from 'cloudflare:test'
+import { describe, expect, it } from 'vitest'
+import { newId } from '../../src/ids.ts'
+import { consume } from '../../src/jobs/consume.ts'
+import type { JobMessage } from '../../src/jobs/message.ts'
+import { sweep } from '../../src/jobs/sweep.ts'
+import { LEASE_MS, MAX_ATTEMPTS, runJob } from '../../src/learning/run-job.ts'
+import { trackInteraction } from '../../src/operations/track-interaction.ts'
+import { updateOutcome } from '../../src/operations/update-outcome.ts'
+import { bindings, call, exchange, freshProject, type TestServices, testServices } from '../learning/support.ts'
+
+async function deliver(services: TestServices, ids: readonly string[]) {
+  const batch = createMessageBatch<JobMessage>(
+    'hybrid-coordinator-jobs',
+    ids.map((jobId, i) => ({ id: String(i), timestamp: new Date(0), attempts: 1, body: { jobId } })),
+  )
+  await consume(batch, services)
+  return getQueueResult(batch, createExecutionContext())
+}
+
+const job = (id: string) =>
+  bindings.DB.prepare('SELECT status, attempts, last_error, run_after FROM jobs WHERE id = ?')
+    .bind(id)
+    .first<{ status: string; attempts: number; last_error: string | null; run_after: number }>()
+
+async function tracked(services: TestServices, project = freshProject()) {
+  const { interaction_id } = await call<{ interaction_id: string }>(trackInteraction, services, exchange(project))
+  return { interaction_id, jobId: services.announced.at(-1) ?? '' }
+}
+
+describe('consume', () => {
+  it('runs each job once, oldest cause first, and acknowledges', async () => {
+    const services = testServices()
+    const { interaction_id, jobId } = await tracked(services)
+    await call(updateOutcome, services, { interaction_id, outcome: 'success' })
+    const [index, score] = services.announced
+    const result = await deliver(services, [score ?? '', index ?? '', score ?? ''])
+    expect(result.explicitAcks.sort()).toEqual(['0', '1', '2'])
+    expect(await job(jobId)).toMatchObject({ status: 'done', attempts: 1 })
+    expect(await job(score ?? '')).toMatchObject({ status: 'done', attempts: 1 })
+  })
+
+  it('acknowledges a message whose row does not exist', async () => {
+    expect((await deliver(testServices(), [newId()])).explicitAcks).toEqual(['0'])
+  })
+
+  it('sends a job that fails back with its backoff, and lets it die after its last attempt', async () => {
+    const services = testServices()
+    const { jobId } = await tracked(services)
+    services.knowledge.upsert = async () => {
+      throw new Error('secret content of the store')
+    }
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      const result = await deliver(services, [jobId])
+      const row = await job(jobId)
+      expect(row).toMatchObject({ attempts: attempt, last_error: 'internal' })
+      if (attempt < MAX_ATTEMPTS) {
+        expect(row?.status).toBe('pending')
+        expect(row?.run_after).toBeGreaterThan(services.clock.time)
+        expect(result.retryMessages).toHaveLength(1)
+        // Early repetitions of the message change nothing.
+        expect(await runJob(services, jobId)).toBeNull()
+      } else {
+        expect(row?.status).toBe('dead')
+        expect(result.explicitAcks).toEqual(['0'])
+      }
+      services.clock.advance(1_000_000)
+    }
+    expect(await runJob(services, jobId)).toBeNull()
+  })
+
+  it('waits with a score until earlier interactions are indexed, without using up attempts', async () => {
+    const services = testServices()
+    const project = freshProject()
+    const earlier = await tracked(services, project)
+    const { interaction_id } = await tracked(services, project)
+    await call(updateOutcome, services, { interaction_id, outcome: 'success' })
+    const score = services.announced.at(-1) ?? ''
+    expect((await deliver(services, [score])).retryMessages).toHaveLength(1)
+    expect(await job(score)).toMatchObject({ status: 'pending', attempts: 0, last_error: null })
+    services.clock.advance(5000)
+    await deliver(services, [earlier.jobId, score])
+    expect(await job(score)).toMatchObject({ status: 'done', attempts: 1 })
+  })
+})
+
+describe('sweep', () => {
+  it('announces rows that have waited long, and leaves fresh ones to their message', async () => {
+    const services = testServices()
+    const { jobId } = await tracked(services)
+    services.announced.length = 0
+    await sweep(services)
+    expect(services.announced).not.toContain(jobId)
+    services.clock.advance(31_000)
+    await sweep(services)
+    expect(services.announced).toContain(jobId)
+  })
+
+  it('takes over a job whose runner died when its lease is over', async () => {
+    const services = testServices()
+    const { jobId } = await tracked(services)
+    const upsert = services.knowledge.upsert.bind(services.knowledge)
+    services.knowledge.upsert = () => new Promise(() => undefined)
+    void runJob(services, jobId)
+    for (let i = 0; i < 100 && (await job(jobId))?.status !== 'running'; i++)
+      await new Promise((done) => setTimeout(done, 5))
+    services.knowledge.upsert = upsert
+    services.announced.length = 0
+    services.clock.advance(LEASE_MS)
+    await sweep(services)
+    expect(services.announced).not.toContain(jobId)
+    services.clock.advance(31_000)
+    await sweep(services)
+    expect(services.announced).toContain(jobId)
+    expect(await runJob(services, jobId)).toMatchObject({ status: 'done' })
+    expect(await job(jobId)).toMatchObject({ attempts: 2 })
+  })
+
+  it('gives up on a job that takes every runner with it', async () => {
+    const services = testServices()
+    const { jobId } = await tracked(services)
+    await bindings.DB.prepare('UPDATE jobs SET attempts = ? WHERE id = ?').bind(MAX_ATTEMPTS, jobId).run()
+    expect(await runJob(services, jobId)).toMatchObject({ status: 'dead', error: 'lost' })
+    expect(await job(jobId)).toMatchObject({ status: 'dead', last_error: 'lost' })
+  })
+
+  it('runs a few itself when the queue does not take them', async () => {
+    const services = testServices()
+    const { jobId } = await tracked(services)
+    services.clock.advance(31_000)
+    services.announceJobs = async () => {
+      throw new Error('queue down')
+    }
+    expect((await sweep(services)).ran).toBeGreaterThan(0)
+    expect(await job(jobId)).toMatchObject({ status: 'done' })
+  })
+})
