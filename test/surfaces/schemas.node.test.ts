@@ -1,0 +1,25 @@
+import { AjvJsonSchemaValidator as Ajv2026 } from '@modelcontextprotocol/client/validators/ajv'
+import { AjvJsonSchemaValidator as Ajv2025 } from '@modelcontextprotocol/sdk/validation/ajv-provider.js'
+import { describe, expect, test } from 'vitest'
+import pinned from './tools.json' with { type: 'json' }
+
+interface Tool {
+  name: string
+  inputSchema: Record<string, unknown>
+  outputSchema: Record<string, unknown>
+}
+
+const tools = pinned as unknown as Tool[]
+
+/** What clients compile schemas with when they run on Node.js; a schema that it refuses breaks their list of tools. */
+describe.each([
+  ['of SDK v1', new Ajv2025()],
+  ['of SDK v2', new Ajv2026()],
+])('the validator %s', (_, validator) => {
+  test.each(tools.map((tool) => [tool.name, tool] as const))('compiles the schemas of %s', (_, tool) => {
+    for (const schema of [tool.inputSchema, tool.outputSchema]) {
+      const validate = validator.getValidator(schema)
+      expect(validate([]).valid).toBe(false)
+    }
+  })
+})
