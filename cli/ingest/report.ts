@@ -80,7 +80,7 @@ export function formatReport(report: Report): string {
   const into = `${report.collection}${report.project === 'default' ? '' : ` of ${report.project}`}`
   const rate =
     report.kind === 'folder'
-      ? files.found / Math.max(report.seconds, 0.001)
+      ? (files.indexed + files.unchanged + files.rejected) / Math.max(report.seconds, 0.001)
       : chunks.total / Math.max(report.seconds, 0.001)
   lines.push(
     `${mark} ${verb} ${style('bold', report.source ?? report.input)} into ${into} in ${duration(report.seconds)}`,
