@@ -84,8 +84,9 @@ export async function invoke(operation: Operation, services: Services, raw: unkn
 /** A caller that is bound to a project and names none means its own, not the default one. */
 function inOwnProject(operation: Operation, raw: unknown, caller: Caller): unknown {
   if (caller.project === null || !('project' in operation.input.shape)) return raw
-  if (typeof raw !== 'object' || raw === null || 'project' in raw) return raw
-  return { ...raw, project: caller.project }
+  const input = raw ?? {}
+  if (typeof input !== 'object' || 'project' in input) return input
+  return { ...input, project: caller.project }
 }
 
 /** A key bound to a project can't reach another one. */
