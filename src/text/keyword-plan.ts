@@ -1,0 +1,122 @@
+/**
+ * How a question is asked of the full-text index at bounded cost, and how what it finds is scored exactly.
+ *
+ * FTS5 walks every posting of every term of an OR. The rarest terms, whose postings fit a budget, choose the candidates;
+ * all terms then score them from their term lists (the idea of MaxScore: Turtle and Flood, "Query evaluation: strategies
+ * and optimizations", Information Processing & Management 31(6), 1995).
+ * @module
+ */
+
+import type { QueryTerm } from './index-terms.ts'
+import { hashTerm, TermListReader } from './term-list.ts'
+
+/** BM25's saturation and length normalisation, the same as FTS5's own. */
+const K1 = 1.2
+const B = 0.75
+/** A term said more often than this in the question counts no more. */
+const MOST_REPEATS = 3
+/** Postings that a question may walk. */
+const POSTING_BUDGET = 4000
+/** Items without the term that every collection is imagined to hold besides, so that terms tell something in a small one. */
+const BACKGROUND_ITEMS = 100
+
+/** What a question is scored against. */
+export interface CollectionStatistics {
+  readonly items: number
+  /** Mean of {@link documentLength} over the items. */
+  readonly averageLength: number
+  /** Items that hold the term, by term; a missing term is in none. */
+  readonly documentFrequencies: ReadonlyMap<string, number>
+}
+
+export interface WeighedTerm {
+  readonly term: string
+  readonly hash: number
+  readonly kind: QueryTerm['kind']
+  /** Inverse document frequency, ln(1 + (N + c − n + ½) / (n + ½)). */
+  readonly idf: number
+  /** idf × how often the question says it, at most three times. */
+  readonly weight: number
+}
+
+export interface KeywordPlan {
+  /** FTS5 MATCH expression of the chosen terms; null: nothing that the index holds. */
+  readonly expression: string | null
+  readonly terms: readonly WeighedTerm[]
+  /** Sum of the terms' idf. */
+  readonly totalIdf: number
+  /** What a document that says every term without end would score. */
+  readonly attainable: number
+  readonly averageLength: number
+}
+
+/** The exact keyword evidence of one candidate. */
+export interface KeywordEvidence {
+  /** BM25, greater is better; 0: no term in common. */
+  readonly score: number
+  /** Share of the question's idf whose terms the document holds, 0 to 1. */
+  readonly coverage: number
+  /** Number of the question's terms that it holds. */
+  readonly matched: number
+  /** Length of the document in terms. */
+  readonly length: number
+}
+
+/** BM25 inverse document frequency (Robertson and Zaragoza, "The probabilistic relevance framework", 2009, section 3.1, with Lucene's +1). */
+function inverseDocumentFrequency(items: number, frequency: number): number {
+  const others = Math.max(0, items + BACKGROUND_ITEMS - frequency)
+  return Math.log(1 + (others + 0.5) / (frequency + 0.5))
+}
+
+/** Plans a question, given its terms (from `queryTerms`) and the collection's figures for them. */
+export function planKeywordSearch(terms: readonly QueryTerm[], statistics: CollectionStatistics): KeywordPlan {
+  const frequency = (term: QueryTerm) => statistics.documentFrequencies.get(term.term) ?? 0
+  const weighed = terms.map((term): WeighedTerm => {
+    const idf = inverseDocumentFrequency(statistics.items, frequency(term))
+    return {
+      term: term.term,
+      hash: hashTerm(term.term),
+      kind: term.kind,
+      idf,
+      weight: idf * Math.min(term.count, MOST_REPEATS),
+    }
+  })
+  const present = terms.filter((term) => frequency(term) > 0).sort((a, b) => frequency(a) - frequency(b))
+  let postings = 0
+  const chosen = present.filter((term, i) => {
+    postings += frequency(term)
+    return i === 0 || postings <= POSTING_BUDGET
+  })
+  return {
+    expression: chosen.length > 0 ? chosen.map(({ term }) => `"${term}"`).join(' OR ') : null,
+    terms: weighed,
+    totalIdf: weighed.reduce((sum, { idf }) => sum + idf, 0),
+    attainable: weighed.reduce((sum, { weight }) => sum + weight * (K1 + 1), 0),
+    averageLength: statistics.averageLength,
+  }
+}
+
+/**
+ * Scores one candidate by all terms of the question: BM25 (Robertson and Zaragoza 2009, section 3.4).
+ * @param list the candidate's term list
+ */
+export function keywordEvidence(plan: KeywordPlan, list: Uint8Array): KeywordEvidence {
+  const reader = new TermListReader(list)
+  const norm = K1 * (1 - B + (B * reader.length) / Math.max(1, plan.averageLength))
+  let score = 0
+  let covered = 0
+  let matched = 0
+  for (const { hash, idf, weight } of plan.terms) {
+    const frequency = reader.frequency(hash)
+    if (frequency === 0) continue
+    score += (weight * frequency * (K1 + 1)) / (frequency + norm)
+    covered += idf
+    matched++
+  }
+  return {
+    score,
+    coverage: plan.totalIdf > 0 ? Math.min(1, covered / plan.totalIdf) : 0,
+    matched,
+    length: reader.length,
+  }
+}

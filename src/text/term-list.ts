@@ -1,0 +1,84 @@
+/**
+ * A compact list of a document's distinct terms, kept beside the full-text index, from which any candidate's exact BM25 and
+ * the share of the question that it covers are computed without reading its text.
+ *
+ * Layout, little-endian: u32 length of the document in terms; n × u32 hashes, ascending; n × u8 frequencies in halves.
+ * @module
+ */
+
+import type { DocumentColumns } from './index-terms.ts'
+
+const HEADER_BYTES = 4
+const HASH_BYTES = 4
+/** Frequencies are counted in halves, so that a term of the identifiers column counts half. */
+const HALVES = 2
+const FREQUENCY_LIMIT = 255
+
+/** FNV-1a over UTF-16 code units, 32 bits (http://www.isthe.com/chongo/tech/comp/fnv/). */
+export function hashTerm(term: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < term.length; i++) {
+    hash ^= term.charCodeAt(i)
+    hash = Math.imul(hash, 0x01000193)
+  }
+  return hash >>> 0
+}
+
+/** The term list of a document, from its full-text columns. Five bytes a distinct term. */
+export function termList(columns: DocumentColumns): Uint8Array {
+  const halves = new Map<number, number>()
+  let length = 0
+  const add = (column: string, weight: number) => {
+    if (column === '') return
+    for (const term of column.split(' ')) {
+      const hash = hashTerm(term)
+      halves.set(hash, (halves.get(hash) ?? 0) + weight)
+      length++
+    }
+  }
+  add(columns.title, HALVES)
+  add(columns.body, HALVES)
+  add(columns.identifiers, 1)
+  const hashes = Uint32Array.from(halves.keys()).sort()
+  const bytes = new Uint8Array(HEADER_BYTES + hashes.length * (HASH_BYTES + 1))
+  const view = new DataView(bytes.buffer)
+  view.setUint32(0, length, true)
+  const frequencies = HEADER_BYTES + hashes.length * HASH_BYTES
+  hashes.forEach((hash, i) => {
+    view.setUint32(HEADER_BYTES + i * HASH_BYTES, hash, true)
+    bytes[frequencies + i] = Math.min(FREQUENCY_LIMIT, halves.get(hash) ?? 0)
+  })
+  return bytes
+}
+
+/** Length of a document in terms, as {@link termList} recorded it; 0 for an empty list. */
+export function documentLength(list: Uint8Array): number {
+  return list.length < HEADER_BYTES ? 0 : new DataView(list.buffer, list.byteOffset).getUint32(0, true)
+}
+
+/** A reader of one term list; found frequencies are in whole terms. */
+export class TermListReader {
+  readonly length: number
+  readonly #view: DataView
+  readonly #size: number
+
+  constructor(list: Uint8Array) {
+    this.#view = new DataView(list.buffer, list.byteOffset, list.byteLength)
+    this.#size = Math.max(0, Math.floor((list.byteLength - HEADER_BYTES) / (HASH_BYTES + 1)))
+    this.length = documentLength(list)
+  }
+
+  /** How often the document says the term with this hash; 0 when it does not. Binary search. */
+  frequency(hash: number): number {
+    let low = 0
+    let high = this.#size - 1
+    while (low <= high) {
+      const middle = (low + high) >>> 1
+      const found = this.#view.getUint32(HEADER_BYTES + middle * HASH_BYTES, true)
+      if (found === hash) return this.#view.getUint8(HEADER_BYTES + this.#size * HASH_BYTES + middle) / HALVES
+      if (found < hash) low = middle + 1
+      else high = middle - 1
+    }
+    return 0
+  }
+}
