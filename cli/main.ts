@@ -16,6 +16,7 @@ const COMMANDS: Record<string, Command> = {
     summary: 'measure search on a data set in BEIR layout',
     load: () => import('./eval/retrieval.ts'),
   },
+  'bench:search': { summary: 'measure what a search costs', load: () => import('./bench/search.ts') },
   'bundle-size': { summary: 'print the size of the Worker', load: () => import('./bundle-size.ts') },
 }
 
