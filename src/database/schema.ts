@@ -7,7 +7,8 @@ import type { ValueParts } from '../learning/value-score.ts'
 
 export type AgentType = 'local' | 'remote'
 export type Outcome = 'success' | 'partial' | 'failure'
-export type JobStatus = 'pending' | 'running' | 'done' | 'dead'
+/** `dead`: out of attempts; `discarded`: given up by someone. */
+export type JobStatus = 'pending' | 'running' | 'done' | 'dead' | 'discarded'
 
 /** One question and its answer, with what came of it. */
 export const interactions = sqliteTable(
@@ -46,7 +47,7 @@ export const interactions = sqliteTable(
   ],
 )
 
-/** Which context an interaction was given. `credited` is the outcome that the item's counters already hold. */
+/** Which context an interaction was given. */
 export const interactionContexts = sqliteTable(
   'interaction_contexts',
   {
@@ -54,7 +55,6 @@ export const interactionContexts = sqliteTable(
     collection: text('collection').notNull(),
     itemId: text('item_id').notNull(),
     position: integer('position').notNull(),
-    credited: text('credited').$type<Outcome>(),
   },
   (t) => [
     primaryKey({ columns: [t.interactionId, t.collection, t.itemId] }),
@@ -81,7 +81,34 @@ export const outcomeEvents = sqliteTable(
   ],
 )
 
-/** How often an item was shown and what came of it. Changed by increments only. */
+/** What each caller last said of an interaction: one voter, one vote. `credited` is the outcome that the counters hold already. */
+export const outcomeVotes = sqliteTable(
+  'outcome_votes',
+  {
+    interactionId: text('interaction_id').notNull(),
+    caller: text('caller').notNull(),
+    outcome: text('outcome').$type<Outcome>().notNull(),
+    credited: text('credited').$type<Outcome>(),
+  },
+  (t) => [primaryKey({ columns: [t.interactionId, t.caller] })],
+)
+
+/** One caller's votes on one item. Changed by increments only. */
+export const contextVotes = sqliteTable(
+  'context_votes',
+  {
+    project: text('project').notNull(),
+    collection: text('collection').notNull(),
+    itemId: text('item_id').notNull(),
+    caller: text('caller').notNull(),
+    successes: integer('successes').notNull().default(0),
+    partials: integer('partials').notNull().default(0),
+    failures: integer('failures').notNull().default(0),
+  },
+  (t) => [primaryKey({ columns: [t.project, t.collection, t.itemId, t.caller] })],
+)
+
+/** All callers' votes on an item, uncapped. Changed by increments only. */
 export const contextCredit = sqliteTable(
   'context_credit',
   {
@@ -210,4 +237,56 @@ export const exports = sqliteTable(
     createdAt: integer('created_at').notNull(),
   },
   (t) => [index('exports_project_id').on(t.project, t.id), uniqueIndex('exports_key').on(t.key)],
+)
+
+/** The one row of switches for background work. */
+export const learningControls = sqliteTable('learning_controls', {
+  id: integer('id').primaryKey(),
+  /** 1: nothing runs in the background until it is 0 again. */
+  paused: integer('paused', { mode: 'boolean' }).notNull(),
+  /** Calls and tokens of language models that background work may use a day (UTC). */
+  dailyCalls: integer('daily_calls').notNull(),
+  dailyTokens: integer('daily_tokens').notNull(),
+  updatedBy: text('updated_by').notNull(),
+  updatedAt: integer('updated_at').notNull(),
+})
+
+/** What background work used of language models, by day. */
+export const modelUsage = sqliteTable('model_usage', {
+  /** UTC, `2027-01-31`. */
+  day: text('day').primaryKey(),
+  calls: integer('calls').notNull(),
+  tokens: integer('tokens').notNull(),
+})
+
+/** Something learnt: its item in skills-patterns or error-solutions is made from this row and its sources. */
+export const patterns = sqliteTable(
+  'patterns',
+  {
+    /** Id of the item. */
+    id: text('id').primaryKey(),
+    project: text('project').notNull(),
+    collection: text('collection').notNull(),
+    title: text('title').notNull(),
+    approach: text('approach').notNull(),
+    /** Distinct content terms of the problem, by which near-duplicates are found. */
+    terms: text('terms', { mode: 'json' }).$type<string[]>().notNull(),
+    /** `rules`, or the name of the model. */
+    extractedBy: text('extracted_by').notNull(),
+    createdAt: integer('created_at').notNull(),
+  },
+  (t) => [index('patterns_project').on(t.project, t.collection, t.id)],
+)
+
+/** Which interactions a pattern rests on; their present outcomes are its evidence. */
+export const patternSources = sqliteTable(
+  'pattern_sources',
+  {
+    patternId: text('pattern_id').notNull(),
+    interactionId: text('interaction_id').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.patternId, t.interactionId] }),
+    index('pattern_sources_interaction').on(t.interactionId),
+  ],
 )

@@ -2,6 +2,7 @@
  * The outbox sweep, run by cron: rows whose message was lost, whose backoff is over, or whose runner died.
  * @module
  */
+import { readControls } from '../database/queries/controls.ts'
 import { dueJobs } from '../database/queries/jobs.ts'
 import { runJob } from '../learning/run-job.ts'
 import type { Services } from '../operations/operation.ts'
@@ -14,10 +15,12 @@ const ANNOUNCED = 500
 const RUN_DIRECTLY = 20
 
 /**
- * Announces overdue rows to the queue again, or runs a few of them here when the queue is down.
+ * Announces overdue rows to the queue again, or runs a few of them here when the queue is down. Does nothing while background
+ * work is paused.
  * @returns how many rows were overdue (at most 500) and what was done about them
  */
 export async function sweep(services: Services): Promise<{ announced: number; ran: number }> {
+  if ((await readControls(services.database)).paused) return { announced: 0, ran: 0 }
   const ids = await dueJobs(services.database, { before: services.now() - SWEEP_AGE_MS, limit: ANNOUNCED })
   if (ids.length === 0) return { announced: 0, ran: 0 }
   try {

@@ -25,7 +25,7 @@ export const outcomeOutput = z.object({
   value_score: z.number().nullable().describe('0 to 1; null while the job is pending or while no outcome is known.'),
   value_parts: valuePartsOutput.nullable(),
   job_id: z.string().nullable().describe('The job that computes the score; null when there is none.'),
-  job_status: z.enum(['pending', 'running', 'done', 'dead']).nullable(),
+  job_status: z.enum(['pending', 'running', 'done', 'dead', 'discarded']).nullable(),
 })
 
 /** Announces the job of a new revision and says what is known of the interaction now. */

@@ -2,9 +2,11 @@
  * Runs one job row from claim to end: lease, attempts, backoff, death. The row in the database is the only truth.
  * @module
  */
-import { claimJob, dueJobs, endAttempt } from '../database/queries/jobs.ts'
+import { readControls } from '../database/queries/controls.ts'
+import { claimJob, dueJobs, endAttempt, type Job } from '../database/queries/jobs.ts'
 import { CoordinatorError } from '../errors.ts'
 import type { Services } from '../operations/operation.ts'
+import { BudgetSpent } from './budget.ts'
 import { jobFunction } from './job-kinds.ts'
 
 /** A run that takes longer counts as lost and another may begin. Jobs are idempotent, so this costs time, not truth. */
@@ -55,14 +57,11 @@ export async function runJob(services: Services, id: string): Promise<JobRun | n
     if (!work) throw new CoordinatorError('not_found', 'No such kind of job.')
     const result = await work(services, job.subject, job.revision)
     const now = services.now()
-    if (result === 'not_ready') {
-      const end = { status: 'pending', runAfter: now + NOT_READY_MS, error: null, returnAttempt: true } as const
-      await endAttempt(database, job, end, now)
-      return { kind: job.kind, status: 'waiting', error: null, runAfter: end.runAfter }
-    }
+    if (result === 'not_ready') return await postpone(services, job, now + NOT_READY_MS)
     await endAttempt(database, job, { status: 'done', runAfter: now, error: null }, now)
     return { kind: job.kind, status: 'done', error: null, runAfter: now }
   } catch (thrown) {
+    if (thrown instanceof BudgetSpent) return await postpone(services, job, thrown.until)
     const error = thrown instanceof CoordinatorError ? thrown.code : 'internal'
     const now = services.now()
     const dead = job.attempts >= MAX_ATTEMPTS
@@ -72,15 +71,29 @@ export async function runJob(services: Services, id: string): Promise<JobRun | n
   }
 }
 
+/** Puts a job off without counting an attempt: nothing failed. */
+async function postpone(services: Services, job: Job, runAfter: number): Promise<JobRun> {
+  await endAttempt(
+    services.database,
+    job,
+    { status: 'pending', runAfter, error: null, returnAttempt: true },
+    services.now(),
+  )
+  return { kind: job.kind, status: 'waiting', error: null, runAfter }
+}
+
 /** What a forced run did, by kind. */
 export interface RunSummary {
   readonly ran: number
+  /** Background work is switched off. */
+  readonly paused: boolean
   readonly kinds: Map<string, { done: number; waiting: number; failed: number; dead: number }>
 }
 
-/** Runs up to `limit` due jobs of a project here and now, the longest waiting first. */
+/** Runs up to `limit` due jobs of a project here and now, the longest waiting first; none while background work is paused. */
 export async function runDueJobs(services: Services, project: string, limit: number): Promise<RunSummary> {
   const kinds: RunSummary['kinds'] = new Map()
+  if ((await readControls(services.database)).paused) return { ran: 0, paused: true, kinds }
   let ran = 0
   for (const id of await dueJobs(services.database, { before: services.now(), limit, project })) {
     const run = await runJob(services, id)
@@ -90,5 +103,5 @@ export async function runDueJobs(services: Services, project: string, limit: num
     kinds.set(run.kind, counts)
     counts[run.status]++
   }
-  return { ran, kinds }
+  return { ran, paused: false, kinds }
 }

@@ -2,10 +2,13 @@
  * What follows from an outcome: the value score, the credit of the context, and the refreshed entry in interaction-history.
  * @module
  */
-import { applyOutcome } from '../database/queries/credit.ts'
+import { applyOutcome, votesOnContext } from '../database/queries/credit.ts'
 import { findInteraction } from '../database/queries/interactions.ts'
 import { earlierIndexPending } from '../database/queries/jobs.ts'
+import type { CollectionName } from '../knowledge/collections.ts'
+import type { Credit } from '../knowledge/stores/store.ts'
 import type { Services } from '../operations/operation.ts'
+import { combined } from './credit.ts'
 import { earlierSimilarities, indexInteraction } from './history.ts'
 import { VALUE_VERSION, valueParts, valueScore } from './value-score.ts'
 
@@ -20,7 +23,7 @@ export async function scoreInteraction(
   id: string,
   revision: number,
 ): Promise<'done' | 'not_ready'> {
-  const { database, knowledge } = services
+  const { database } = services
   const row = await findInteraction(database, id, null)
   if (!row || row.revision !== revision) return 'done'
   if (await earlierIndexPending(database, row.project, id)) return 'not_ready'
@@ -35,10 +38,23 @@ export async function scoreInteraction(
     })
     score = { value: valueScore(parts), parts, version: VALUE_VERSION }
   }
-  const credit = await applyOutcome(database, id, revision, score, services.now())
-  for (const [collection, updates] of credit) {
-    await knowledge.setCredit({ project: row.project, collection }, updates)
-  }
+  await applyOutcome(database, id, revision, score, services.now())
+  await pushCredit(services, row.project, id)
   await indexInteraction(services, id)
   return 'done'
+}
+
+/** Hands the present credit of an interaction's context to the knowledge store; an older version than the store's is ignored. */
+async function pushCredit({ database, knowledge }: Services, project: string, id: string): Promise<void> {
+  const items = new Map<string, { collection: CollectionName; id: string; version: number; callers: Credit[] }>()
+  for (const { collection, itemId, version, ...votes } of await votesOnContext(database, id)) {
+    const item = items.get(`${collection}/${itemId}`) ?? { collection, id: itemId, version, callers: [] }
+    items.set(`${collection}/${itemId}`, item)
+    item.callers.push(votes)
+  }
+  const byCollection = Map.groupBy(items.values(), ({ collection }) => collection)
+  for (const [collection, found] of byCollection) {
+    const updates = found.map(({ id: item, version, callers }) => ({ id: item, version, ...combined(callers) }))
+    await knowledge.setCredit({ project, collection }, updates)
+  }
 }

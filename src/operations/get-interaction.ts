@@ -21,7 +21,6 @@ export const getInteraction = operation({
       z.object({
         context_id: z.string(),
         position: z.int().describe('From 0, in the order shown.'),
-        credited: z.string().nullable().describe("The outcome that the item's counters hold for this interaction."),
       }),
     ),
     history: z.array(
@@ -38,10 +37,9 @@ export const getInteraction = operation({
     const [contexts, history] = await Promise.all([contextsOf(database, row.id), outcomeHistory(database, row.id)])
     return {
       ...presentInteraction(row),
-      contexts: contexts.map(({ collection, itemId, position, credited }) => ({
+      contexts: contexts.map(({ collection, itemId, position }) => ({
         context_id: `${collection}/${itemId}`,
         position,
-        credited,
       })),
       history: history.map((event) => ({
         outcome: event.outcome,

@@ -16,6 +16,7 @@ export const processLearning = operation({
   input: z.strictObject({ project, limit: limit(50, 100).describe('Jobs to run at most.') }),
   output: z.object({
     ran: z.int(),
+    paused: z.boolean().describe('Background work is switched off; nothing ran.'),
     kinds: z.array(
       z.object({
         kind: z.string(),
@@ -28,7 +29,7 @@ export const processLearning = operation({
     ),
   }),
   async run(services, input) {
-    const { ran, kinds } = await runDueJobs(services, input.project, input.limit)
+    const { ran, paused, kinds } = await runDueJobs(services, input.project, input.limit)
     const left = new Map<string, number>()
     for (const { kind, status, count } of await countJobs(services.database, input.project)) {
       if (status === 'pending' || status === 'running') left.set(kind, (left.get(kind) ?? 0) + count)
@@ -36,6 +37,7 @@ export const processLearning = operation({
     const names = [...new Set([...kinds.keys(), ...left.keys()])].sort()
     return {
       ran,
+      paused,
       kinds: names.map((kind) => ({
         kind,
         ...(kinds.get(kind) ?? { done: 0, waiting: 0, failed: 0, dead: 0 }),

@@ -8,6 +8,7 @@ import { valueParts, valueScore } from '../../src/learning/value-score.ts'
 import { trackInteraction } from '../../src/operations/track-interaction.ts'
 import { updateOutcome } from '../../src/operations/update-outcome.ts'
 import {
+  anyone,
   bindings,
   call,
   exchange,
@@ -30,6 +31,7 @@ const QUERIES = [
   'proxy log',
 ]
 const RESPONSES = ['Use nginx.', 'First:\n1. a\n2. b\n```\ncode\n```\n', 'It depends on the cache.']
+const CALLERS = ['alice', 'bob', 'mallory']
 const OUTCOMES: readonly Outcome[] = ['success', 'partial', 'failure']
 /** Deaths of one schedule: fewer than the attempts of a job, so that no job ends dead. */
 const MOST_DEATHS = 5
@@ -41,6 +43,8 @@ interface Planned {
   id: string | null
   outcome: Outcome | null
   feedback: number | null
+  /** The last word of each caller. */
+  readonly votes: Map<string, Outcome>
 }
 
 /** One schedule: client calls, deliveries and sweeps in random order, each of which may die anywhere. */
@@ -114,6 +118,7 @@ class World {
       id: null,
       outcome: null,
       feedback: null,
+      votes: new Map(),
     }
     const input = exchange(this.project, {
       query: planned.query,
@@ -138,7 +143,9 @@ class World {
       idempotency_key: `report-${number}`,
       ...(feedback !== undefined && { user_feedback: feedback }),
     }
-    await this.insist((services) => call(updateOutcome, services, input))
+    const caller = { ...anyone, id: this.pick(CALLERS) }
+    planned.votes.set(caller.id, planned.outcome)
+    await this.insist((services) => call(updateOutcome, services, input, caller))
   }
 
   /** Up to three messages in any order, side by side. */
@@ -214,10 +221,12 @@ class World {
       expect(row?.value_score).toBeCloseTo(valueScore(parts), 12)
       for (const item of planned.items) {
         const credit = expected.get(item)
-        if (!credit) continue
-        if (planned.outcome === 'success') credit.successes++
-        else if (planned.outcome === 'partial') credit.partials++
-        else credit.failures++
+        for (const vote of planned.votes.values()) {
+          if (!credit) continue
+          if (vote === 'success') credit.successes++
+          else if (vote === 'partial') credit.partials++
+          else credit.failures++
+        }
       }
     }
     const scope = { project: this.project, collection: 'best-practices' as const }

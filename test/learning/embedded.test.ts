@@ -38,7 +38,7 @@ it('learns on the embedded store: novelty, credit, history and corrections', asy
   await call(processLearning, services, { project })
   const read = await Promise.all(
     ids.map((interaction_id) =>
-      call<{ value_parts: { novelty: number }; contexts: { credited: string }[] }>(getInteraction, services, {
+      call<{ value_parts: { novelty: number } }>(getInteraction, services, {
         interaction_id,
       }),
     ),

@@ -4,10 +4,10 @@
  */
 import { sql } from 'drizzle-orm'
 import type { CollectionName } from '../../knowledge/collections.ts'
-import type { CreditUpdate } from '../../knowledge/stores/store.ts'
 import type { ValueParts } from '../../learning/value-score.ts'
-import { atomically } from '../batch.ts'
+import { atomically, execute } from '../batch.ts'
 import type { Database } from '../database.ts'
+import type { Outcome } from '../schema.ts'
 
 export interface Score {
   readonly value: number
@@ -17,9 +17,8 @@ export interface Score {
 
 /**
  * In one transaction: writes the score if the interaction is still at `revision`, and brings the counters of its context up to
- * its present outcome. What each item was already credited with is taken back first, so running twice, late or beside
- * another run leaves the same counters.
- * @returns the present counters of each item, to be handed to the knowledge store
+ * the present votes. What each vote was already counted as is taken back first, so running twice, late or beside another
+ * run leaves the same counters.
  */
 export async function applyOutcome(
   database: Database,
@@ -27,39 +26,57 @@ export async function applyOutcome(
   revision: number,
   score: Score | null,
   now: number,
-): Promise<Map<CollectionName, CreditUpdate[]>> {
-  const results = await atomically(database, [
+): Promise<void> {
+  // One row for each uncounted vote and item: what the vote adds, less what it added before.
+  const difference = (name: Outcome) => sql`(v.outcome IS ${name}) - (v.credited IS ${name})`
+  const uncounted = sql`FROM outcome_votes v JOIN interactions i ON i.id = v.interaction_id
+    JOIN interaction_contexts c ON c.interaction_id = i.id WHERE i.id = ${interactionId} AND v.credited IS NOT v.outcome`
+  await atomically(database, [
     sql`UPDATE interactions SET value_score = ${score?.value ?? null}, value_version = ${score?.version ?? null},
           value_parts = ${score ? JSON.stringify(score.parts) : null}
         WHERE id = ${interactionId} AND revision = ${revision}`,
+    sql`INSERT INTO context_votes (project, collection, item_id, caller, successes, partials, failures)
+        SELECT i.project, c.collection, c.item_id, v.caller, ${difference('success')}, ${difference('partial')},
+          ${difference('failure')} ${uncounted}
+        ON CONFLICT (project, collection, item_id, caller) DO UPDATE SET successes = successes + excluded.successes,
+          partials = partials + excluded.partials, failures = failures + excluded.failures`,
     sql`INSERT INTO context_credit (project, collection, item_id, successes, partials, failures, version, updated_at)
-        SELECT i.project, c.collection, c.item_id, (i.outcome IS 'success') - (c.credited IS 'success'),
-          (i.outcome IS 'partial') - (c.credited IS 'partial'), (i.outcome IS 'failure') - (c.credited IS 'failure'), 1, ${now}
-        FROM interaction_contexts c JOIN interactions i ON i.id = c.interaction_id
-        WHERE i.id = ${interactionId} AND c.credited IS NOT i.outcome
+        SELECT i.project, c.collection, c.item_id, sum(${difference('success')}), sum(${difference('partial')}),
+          sum(${difference('failure')}), 1, ${now} ${uncounted} GROUP BY i.project, c.collection, c.item_id
         ON CONFLICT (project, collection, item_id) DO UPDATE SET successes = successes + excluded.successes,
           partials = partials + excluded.partials, failures = failures + excluded.failures,
           version = version + 1, updated_at = excluded.updated_at`,
-    sql`UPDATE interaction_contexts SET credited = (SELECT outcome FROM interactions WHERE id = ${interactionId})
-        WHERE interaction_id = ${interactionId}
-          AND credited IS NOT (SELECT outcome FROM interactions WHERE id = ${interactionId})`,
-    sql`SELECT k.collection, k.item_id, k.successes, k.partials, k.failures, k.version
+    sql`UPDATE outcome_votes SET credited = outcome WHERE interaction_id = ${interactionId} AND credited IS NOT outcome`,
+  ])
+}
+
+/** One caller's votes on one item. */
+export interface CallerVotes {
+  readonly collection: CollectionName
+  readonly itemId: string
+  /** Of the item's counters; grows with every change. */
+  readonly version: number
+  readonly successes: number
+  readonly partials: number
+  readonly failures: number
+}
+
+/** The votes on every item that an interaction was given, a row for each item and caller, as of one moment. */
+export async function votesOnContext(database: Database, interactionId: string): Promise<CallerVotes[]> {
+  const { rows } = await execute(
+    database,
+    sql`SELECT k.collection, k.item_id, k.version, v.successes, v.partials, v.failures
         FROM interaction_contexts c JOIN interactions i ON i.id = c.interaction_id
         JOIN context_credit k ON k.project = i.project AND k.collection = c.collection AND k.item_id = c.item_id
-        WHERE c.interaction_id = ${interactionId} ORDER BY c.position`,
-  ])
-  const byCollection = new Map<CollectionName, CreditUpdate[]>()
-  for (const row of results[3]?.rows ?? []) {
-    const collection = row.collection as CollectionName
-    const updates = byCollection.get(collection) ?? []
-    byCollection.set(collection, updates)
-    updates.push({
-      id: String(row.item_id),
-      successes: Number(row.successes),
-      partials: Number(row.partials),
-      failures: Number(row.failures),
-      version: Number(row.version),
-    })
-  }
-  return byCollection
+        JOIN context_votes v ON v.project = k.project AND v.collection = k.collection AND v.item_id = k.item_id
+        WHERE c.interaction_id = ${interactionId} ORDER BY c.position, v.caller`,
+  )
+  return rows.map((row) => ({
+    collection: row.collection as CollectionName,
+    itemId: String(row.item_id),
+    version: Number(row.version),
+    successes: Number(row.successes),
+    partials: Number(row.partials),
+    failures: Number(row.failures),
+  }))
 }

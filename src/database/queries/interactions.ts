@@ -84,7 +84,7 @@ export async function findInteraction(
   return row ?? null
 }
 
-/** The contexts of one interaction in the order shown, with the outcome that each item was credited with. */
+/** The contexts of one interaction in the order shown. */
 export function contextsOf(database: Database, interactionId: string) {
   return database
     .select()

@@ -104,3 +104,32 @@ export function listJobs(
     .orderBy(desc(jobs.id))
     .limit(limit + 1)
 }
+
+/** One job; null when there is none or when it belongs to another project than the only one allowed. */
+export async function findJob(database: Database, id: string, onlyProject: string | null): Promise<Job | null> {
+  const [row] = await database
+    .select()
+    .from(jobs)
+    .where(and(eq(jobs.id, id), onlyProject === null ? undefined : eq(jobs.project, onlyProject)))
+    .limit(1)
+  return row ?? null
+}
+
+/** Gives a job that ended without success all its attempts again, due now; false when it is in no such state. */
+export async function reviveJob(database: Database, id: string, now: number): Promise<boolean> {
+  const { changes } = await execute(
+    database,
+    sql`UPDATE jobs SET status = 'pending', attempts = 0, run_after = ${now}, updated_at = ${now}
+        WHERE id = ${id} AND status IN ('dead', 'discarded')`,
+  )
+  return changes > 0
+}
+
+/** Gives a job up that waits or is dead; false when it is in no such state. */
+export async function discardJob(database: Database, id: string, now: number): Promise<boolean> {
+  const { changes } = await execute(
+    database,
+    sql`UPDATE jobs SET status = 'discarded', updated_at = ${now} WHERE id = ${id} AND status IN ('pending', 'dead')`,
+  )
+  return changes > 0
+}

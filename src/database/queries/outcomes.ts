@@ -37,8 +37,9 @@ export interface RecordedOutcome {
 }
 
 /**
- * Changes outcome and rating of an interaction. What it was already changes nothing; concurrent changes are applied one after
- * the other and each leaves its row in the history.
+ * Changes outcome and rating of an interaction, and the caller's vote. What was so already changes nothing; concurrent changes
+ * are applied one after the other and each leaves its row in the history. The last word is the outcome; every caller's last
+ * word is a vote.
  * @returns null when there is no such interaction; then nothing was written
  */
 export async function recordOutcome(
@@ -57,12 +58,16 @@ export async function recordOutcome(
           revision = revision + 1, last_event = ${event}, value_score = NULL, value_parts = NULL, value_version = NULL,
           updated_at = ${now}
         WHERE id = ${id} AND (${change.onlyProject} IS NULL OR project = ${change.onlyProject})
-          AND ((${outcome} IS NOT NULL AND outcome IS NOT ${outcome})
+          AND ((${outcome} IS NOT NULL AND (outcome IS NOT ${outcome} OR NOT EXISTS (SELECT 1 FROM outcome_votes
+              WHERE interaction_id = ${id} AND caller = ${change.caller} AND outcome = ${outcome})))
             OR (${feedback} IS NOT NULL AND user_feedback IS NOT ${feedback}))
           AND NOT EXISTS (SELECT 1 FROM outcome_events
             WHERE interaction_id = ${id} AND idempotency_key = ${change.idempotencyKey})`,
     sql`INSERT INTO outcome_events (id, interaction_id, project, outcome, user_feedback, caller, idempotency_key, created_at)
         SELECT ${event}, id, project, outcome, user_feedback, ${change.caller}, ${change.idempotencyKey}, ${now} ${mine}`,
+    sql`INSERT INTO outcome_votes (interaction_id, caller, outcome)
+        SELECT id, ${change.caller}, ${outcome} ${mine} AND ${outcome} IS NOT NULL
+        ON CONFLICT (interaction_id, caller) DO UPDATE SET outcome = excluded.outcome`,
     sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
         SELECT ${jobId}, project, 'score_interaction', id, revision, 'pending', 0, ${now}, ${now}, ${now} ${mine}`,
     sql`SELECT i.project, i.outcome, i.user_feedback, i.revision, i.value_score, i.value_parts, i.last_event,
@@ -71,7 +76,7 @@ export async function recordOutcome(
         LEFT JOIN jobs j ON j.kind = 'score_interaction' AND j.subject = i.id AND j.revision = i.revision
         WHERE i.id = ${id} AND (${change.onlyProject} IS NULL OR i.project = ${change.onlyProject})`,
   ])
-  const row = results[3]?.rows[0]
+  const row = results[4]?.rows[0]
   if (!row) return null
   return {
     changed: row.last_event === event,

@@ -1,0 +1,139 @@
+/**
+ * What showing an item was worth: from votes to a number that ranking may use. Pure functions.
+ * @module
+ */
+import type { Credit } from '../knowledge/stores/store.ts'
+
+/**
+ * Votes of one caller on one item that count at most; more are scaled down to so many. No caller alone can move an item
+ * further than this, however often it votes.
+ */
+export const CALLER_CAP = 20
+
+/** Prior of success before anything is known: Beta(1, 1), every rate equally likely. */
+export const PRIOR = { alpha: 1, beta: 1 } as const
+
+/** Parameters of a Beta distribution. */
+export interface Beta {
+  readonly alpha: number
+  readonly beta: number
+}
+
+/** A caller's votes scaled down to the cap, their proportions kept. */
+export function capped(votes: Credit, cap = CALLER_CAP): Credit {
+  const total = votes.successes + votes.partials + votes.failures
+  const share = total > cap ? cap / total : 1
+  return { successes: votes.successes * share, partials: votes.partials * share, failures: votes.failures * share }
+}
+
+/** The credit of an item: the capped votes of all its callers. */
+export function combined(callers: readonly Credit[], cap = CALLER_CAP): Credit {
+  const sum = { successes: 0, partials: 0, failures: 0 }
+  for (const votes of callers) {
+    const counted = capped(votes, cap)
+    sum.successes += counted.successes
+    sum.partials += counted.partials
+    sum.failures += counted.failures
+  }
+  return sum
+}
+
+/** Posterior of an item's success rate (Gelman et al., Bayesian Data Analysis, 2.4). A partial success counts half to each side. */
+export function posterior(credit: Credit, prior: Beta = PRIOR): Beta {
+  return {
+    alpha: prior.alpha + Math.max(0, credit.successes) + Math.max(0, credit.partials) / 2,
+    beta: prior.beta + Math.max(0, credit.failures) + Math.max(0, credit.partials) / 2,
+  }
+}
+
+/** Mean of a Beta distribution. */
+export function betaMean({ alpha, beta }: Beta): number {
+  return alpha / (alpha + beta)
+}
+
+/**
+ * Quantile of a Beta distribution by bisection on its distribution function; absolute error under 1e-9.
+ * @param p 0 to 1
+ */
+export function betaQuantile(p: number, { alpha, beta }: Beta): number {
+  let low = 0
+  let high = 1
+  for (let i = 0; i < 31; i++) {
+    const middle = (low + high) / 2
+    if (betaCumulative(middle, { alpha, beta }) < p) low = middle
+    else high = middle
+  }
+  return (low + high) / 2
+}
+
+/** The success rate that an item reaches with 90 % posterior probability, 0 to 1: the 10 % quantile. */
+export function lowerBound(credit: Credit, prior: Beta = PRIOR): number {
+  return betaQuantile(0.1, posterior(credit, prior))
+}
+
+/** The success rate that an item stays under with 90 % posterior probability, 0 to 1. */
+export function upperBound(credit: Credit, prior: Beta = PRIOR): number {
+  return betaQuantile(0.9, posterior(credit, prior))
+}
+
+/**
+ * How far credit may move an item in a ranking, −1 to 1; 0 while nothing certain is known. Positive only when even the lower
+ * bound lies over the usual rate, negative only when even the upper bound lies under it: the mean never counts, so a few lucky
+ * or hostile votes move nothing.
+ * @param usual success rate of the project's items as a whole, 0 to 1
+ */
+export function creditShift(credit: Credit, usual: number): number {
+  const low = lowerBound(credit)
+  if (low > usual) return (low - usual) / Math.max(1 - usual, Number.EPSILON)
+  const high = upperBound(credit)
+  return high < usual ? (high - usual) / Math.max(usual, Number.EPSILON) : 0
+}
+
+/**
+ * Distribution function of Beta(α, β): the regularised incomplete beta function by Lentz's continued fraction (Press et al.,
+ * Numerical Recipes, 3rd ed., 6.4).
+ */
+export function betaCumulative(x: number, { alpha, beta }: Beta): number {
+  if (x <= 0) return 0
+  if (x >= 1) return 1
+  const front = Math.exp(
+    logGamma(alpha + beta) - logGamma(alpha) - logGamma(beta) + alpha * Math.log(x) + beta * Math.log1p(-x),
+  )
+  return x < (alpha + 1) / (alpha + beta + 2)
+    ? (front * fraction(x, alpha, beta)) / alpha
+    : 1 - (front * fraction(1 - x, beta, alpha)) / beta
+}
+
+function fraction(x: number, a: number, b: number): number {
+  const tiny = 1e-300
+  const bounded = (value: number) => (Math.abs(value) < tiny ? tiny : value)
+  let c = 1
+  let d = 1 / bounded(1 - ((a + b) * x) / (a + 1))
+  let result = d
+  for (let m = 1; m <= 300; m++) {
+    const even = (m * (b - m) * x) / ((a + 2 * m - 1) * (a + 2 * m))
+    d = 1 / bounded(1 + even * d)
+    c = bounded(1 + even / c)
+    result *= d * c
+    const odd = (-(a + m) * (a + b + m) * x) / ((a + 2 * m) * (a + 2 * m + 1))
+    d = 1 / bounded(1 + odd * d)
+    c = bounded(1 + odd / c)
+    const step = d * c
+    result *= step
+    if (Math.abs(step - 1) < 1e-14) break
+  }
+  return result
+}
+
+/** Natural logarithm of the gamma function (Lanczos 1964, g = 7, nine coefficients), for x > 0. */
+export function logGamma(x: number): number {
+  if (x < 0.5) return Math.log(Math.PI / Math.sin(Math.PI * x)) - logGamma(1 - x)
+  const coefficients = [
+    676.5203681218851, -1259.1392167224028, 771.3234287776531, -176.6150291621406, 12.507343278686905,
+    -0.13857109526572012, 9.984369578019572e-6, 1.5056327351493116e-7,
+  ]
+  const t = x + 6.5
+  let sum = 0.9999999999998099
+  for (const [i, coefficient] of coefficients.entries()) sum += coefficient / (x + i)
+  return 0.5 * Math.log(2 * Math.PI) + (x - 0.5) * Math.log(t) - t + Math.log(sum)
+}
