@@ -92,8 +92,8 @@ export async function searchKnowledge(services: SearchServices, options: SearchO
     })
   }
   for (const answer of found) for (const part of answer.degraded) degraded.add(part)
-  const termWeights = inverseDocumentFrequencies(found)
-  const all = found.flatMap(({ candidates }) => rankCandidates(candidates, termWeights))
+  const termWeights = weighTerms(found)
+  const all = found.flatMap(rankCandidates)
   const wanted = all.filter(({ probability }) => probability >= options.scoreThreshold)
   return {
     ranked: [...wanted].sort((a, b) => b.probability - a.probability || b.breakdown.fused - a.breakdown.fused),
@@ -115,16 +115,13 @@ async function embedQuery(embedder: Embedder, query: string, degraded: Set<strin
   }
 }
 
-/** BM25's inverse document frequency over all searched collections together: ln(1 + (N − n + ½) / (n + ½)). */
-function inverseDocumentFrequencies(answers: readonly SearchResponse[]): Map<string, number> {
-  const items = answers.reduce((sum, answer) => sum + answer.items, 0)
-  const frequencies = new Map<string, number>()
-  for (const { documentFrequencies } of answers) {
-    for (const [term, count] of Object.entries(documentFrequencies)) {
-      frequencies.set(term, (frequencies.get(term) ?? 0) + count)
-    }
+/** Weight of each term over all searched collections: the greatest of any, so that a term common in one still counts. */
+function weighTerms(answers: readonly SearchResponse[]): Map<string, number> {
+  const weights = new Map<string, number>()
+  for (const { terms } of answers) {
+    for (const { term, idf } of terms) weights.set(term, Math.max(weights.get(term) ?? 0, idf))
   }
-  return new Map([...frequencies].map(([term, n]) => [term, Math.log(1 + (items - n + 0.5) / (n + 0.5))]))
+  return weights
 }
 
 function byList(all: readonly RankedItem[], list: 'keyword' | 'semantic'): RankedItem[] {
@@ -133,26 +130,25 @@ function byList(all: readonly RankedItem[], list: 'keyword' | 'semantic'): Ranke
     .sort((a, b) => (b.breakdown[list]?.score ?? 0) - (a.breakdown[list]?.score ?? 0))
 }
 
-function rankCandidates(candidates: readonly Candidate[], termWeights: ReadonlyMap<string, number>): RankedItem[] {
-  const attainable = 2.2 * [...termWeights.values()].reduce((sum, weight) => sum + weight, 0)
-  const rankOf = (key: 'keywordScore' | 'cosine') =>
+function rankCandidates({ candidates, attainable }: SearchResponse): RankedItem[] {
+  const rank = (worth: (candidate: Candidate) => number | null) =>
     new Map(
       candidates
-        .filter((candidate) => candidate[key] !== null)
-        .sort((a, b) => (b[key] ?? 0) - (a[key] ?? 0))
+        .filter((candidate) => worth(candidate) !== null)
+        .sort((a, b) => (worth(b) ?? 0) - (worth(a) ?? 0))
         .map((candidate, i) => [candidate, i + 1]),
     )
-  const keywordRanks = rankOf('keywordScore')
-  const cosineRanks = rankOf('cosine')
+  const keywordRanks = rank(({ keyword }) => keyword?.score || null)
+  const cosineRanks = rank(({ cosine }) => cosine)
   return candidates.map((candidate) => {
-    const keyword = candidate.keywordScore
-    const cosine = candidate.cosine
-    const fused = (attainable > 0 ? (keyword ?? 0) / attainable : 0) + 0.5 * Math.max(0, cosine ?? 0)
+    const score = candidate.keyword?.score ?? 0
+    const { cosine } = candidate
+    const fused = (attainable > 0 ? score / attainable : 0) + 0.5 * Math.max(0, cosine ?? 0)
     return {
       item: candidate.item,
       probability: 1 / (1 + Math.exp(-(8 * fused - 3.5))),
       breakdown: {
-        keyword: keyword === null ? null : { rank: keywordRanks.get(candidate) ?? 0, score: keyword },
+        keyword: score === 0 ? null : { rank: keywordRanks.get(candidate) ?? 0, score },
         semantic: cosine === null ? null : { rank: cosineRanks.get(candidate) ?? 0, score: cosine },
         fused,
       },

@@ -5,6 +5,7 @@
  */
 import { DurableObject } from 'cloudflare:workers'
 import type { EmbeddingSpace } from '../../inference/embedder.ts'
+import type { KeywordEvidence } from '../../text/keyword-plan.ts'
 import type { CollectionName } from '../collections.ts'
 import {
   encodePassages,
@@ -38,22 +39,18 @@ const PRESELECTION_COSINE = 0.6
 
 interface Evidence {
   readonly row: number
-  readonly keyword: number | null
+  readonly keyword: KeywordEvidence | null
   readonly cosine: number | null
 }
 
 /** The best `limit` by keyword, by cosine, and by a plain sum of both: what fusion may put into its first `limit`. */
-function preselect(
-  evidence: ReadonlyMap<number, { keyword: number | null; cosine: number | null }>,
-  limit: number,
-): Evidence[] {
-  const all = [...evidence].map(([row, { keyword, cosine }]): Evidence => ({ row, keyword, cosine }))
-  const best = Math.max(1e-9, ...all.map(({ keyword }) => keyword ?? 0))
+function preselect(all: readonly Evidence[], limit: number): Evidence[] {
+  const best = Math.max(1e-9, ...all.map(({ keyword }) => keyword?.score ?? 0))
   const chosen = new Set<Evidence>()
   for (const worth of [
-    ({ keyword }: Evidence) => keyword,
+    ({ keyword }: Evidence) => keyword?.score || null,
     ({ cosine }: Evidence) => cosine,
-    ({ keyword, cosine }: Evidence) => (keyword ?? 0) / best + PRESELECTION_COSINE * (cosine ?? 0),
+    ({ keyword, cosine }: Evidence) => (keyword?.score ?? 0) / best + PRESELECTION_COSINE * (cosine ?? 0),
   ]) {
     const ranked = all.filter((entry) => worth(entry) !== null)
     ranked.sort((a, b) => (worth(b) ?? 0) - (worth(a) ?? 0) || a.row - b.row)
@@ -183,31 +180,32 @@ export class KnowledgeIndex extends DurableObject<object> {
   }
 
   search(collection: CollectionName, request: SearchRequest): SearchResponse {
-    const degraded: string[] = []
-    const evidence = new Map<number, { keyword: number | null; cosine: number | null }>()
-    const found = request.keyword
-      ? this.#keywords.search(request.text, request.depth, filterConditions(request.filter, 'rowid'))
-      : { matches: [], documentFrequencies: {} }
-    for (const { row, score } of found.matches) evidence.set(row, { keyword: score, cosine: null })
-
+    const plan = this.#keywords.plan(request.text)
+    const condition = (column: string) => filterConditions(request.filter, column)
     const vectors = request.vector ? this.#vectorsIn(request.space) : null
-    if (vectors === 'other space') degraded.push('vectors')
-    else if (request.vector && vectors) {
-      const keywordRows = [...evidence.keys()]
-      vectors.cosines(request.vector, keywordRows).forEach((cosine, i) => {
-        const known = evidence.get(keywordRows[i] ?? -1)
-        if (known) known.cosine = cosine
-      })
-      for (const { row, cosine } of vectors.nearest(request.vector, request.depth, this.#allowed(request.filter))) {
-        if (!evidence.has(row)) evidence.set(row, { keyword: null, cosine })
-      }
+    const usable = vectors === 'other space' ? null : vectors
+    const rows = new Set(request.keyword ? this.#keywords.candidates(plan, condition) : [])
+    if (request.vector && usable) {
+      const allowed = this.#allowed(request.filter)
+      for (const { row } of usable.nearest(request.vector, request.depth, allowed)) rows.add(row)
     }
-    const chosen = preselect(evidence, request.limit)
+    const all = [...rows]
+    const keyword = request.keyword ? this.#keywords.evidence(plan, all) : null
+    const cosines = request.vector && usable ? usable.cosines(request.vector, all) : []
+    const evidence = all.map(
+      (row, i): Evidence => ({
+        row,
+        keyword: keyword?.get(row) ?? null,
+        cosine: cosines[i] ?? null,
+      }),
+    )
     return {
-      candidates: this.#candidates(collection, chosen),
+      candidates: this.#candidates(collection, preselect(evidence, request.limit)),
       items: this.#itemCount(),
-      documentFrequencies: found.documentFrequencies,
-      degraded,
+      terms: plan.terms,
+      totalIdf: plan.totalIdf,
+      attainable: plan.attainable,
+      degraded: vectors === 'other space' ? ['vectors'] : [],
     }
   }
 
@@ -242,6 +240,7 @@ export class KnowledgeIndex extends DurableObject<object> {
     } catch (error) {
       this.#vectors = null
       this.#items = null
+      this.#keywords.reset()
       throw error
     }
   }
@@ -255,7 +254,7 @@ export class KnowledgeIndex extends DurableObject<object> {
     for (const row of rows) items.set(row.row, toStoredItem(collection, row))
     return chosen.flatMap(({ row, keyword, cosine }) => {
       const item = items.get(row)
-      return item ? [{ item, keywordScore: keyword, cosine }] : []
+      return item ? [{ item, keyword, cosine }] : []
     })
   }
 

@@ -3,6 +3,7 @@
  * @module
  */
 import type { EmbeddingSpace } from '../../inference/embedder.ts'
+import type { KeywordEvidence, WeighedTerm } from '../../text/keyword-plan.ts'
 import type { CollectionName } from '../collections.ts'
 
 /** One collection of one project: the unit of storage. */
@@ -111,8 +112,8 @@ export interface SearchRequest {
 /** One candidate with the evidence that fusion works on. */
 export interface Candidate {
   readonly item: StoredItem
-  /** BM25, greater is better; null: not in the keyword list. */
-  readonly keywordScore: number | null
+  /** Exact keyword evidence, also of a candidate that only its vector found; null: no keyword list was wanted. */
+  readonly keyword: KeywordEvidence | null
   /** Cosine, −1 to 1; null: the item or the query has no vector. */
   readonly cosine: number | null
 }
@@ -121,8 +122,12 @@ export interface SearchResponse {
   readonly candidates: Candidate[]
   /** Number of items in the collection. */
   readonly items: number
-  /** Number of items that hold each term of the query, by term: what its inverse document frequency is made of. */
-  readonly documentFrequencies: Readonly<Record<string, number>>
+  /** The query's terms as this collection weighs them. */
+  readonly terms: readonly WeighedTerm[]
+  /** Sum of the terms' inverse document frequencies. */
+  readonly totalIdf: number
+  /** What a document that says every term without end would score. */
+  readonly attainable: number
   /** What could not be searched, e.g. `vectors`. */
   readonly degraded: string[]
 }
