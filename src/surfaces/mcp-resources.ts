@@ -3,6 +3,7 @@
  * @module
  */
 import {
+  type CompleteResult,
   type ReadResourceResult,
   type Resource,
   ResourceNotFoundError,
@@ -55,6 +56,12 @@ export function resourcesOf(caller: Caller): Resource[] {
       mimeType: MIME_TYPE,
     })),
   ]
+}
+
+/** Completes an argument of a template or prompt; only collections are known beforehand. */
+export function complete({ name, value }: { name: string; value: string }): CompleteResult {
+  const values = name === 'collection' ? COLLECTION_NAMES.filter((collection) => collection.startsWith(value)) : []
+  return { completion: { values, total: values.length, hasMore: false } }
 }
 
 /**

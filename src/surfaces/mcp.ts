@@ -20,7 +20,7 @@ import { MAX_BODY_BYTES, readJsonBody } from './body.ts'
 import type { AppContext, AppEnv } from './context.ts'
 import { inputSchemaOf, outputSchemaOf } from './json-schema.ts'
 import { getPrompt, PROMPTS } from './mcp-prompts.ts'
-import { RESOURCE_TEMPLATES, readResource, resourcesOf } from './mcp-resources.ts'
+import { complete, RESOURCE_TEMPLATES, readResource, resourcesOf } from './mcp-resources.ts'
 import { type Problem, problemOf, reportError } from './problem.ts'
 import { SERVER_INFO } from './server-info.ts'
 
@@ -83,7 +83,7 @@ export function toolOf(operation: Operation): Tool {
 function createServer(table: ReadonlyMap<string, Operation>, call: McpCall, tools: () => Tool[]): Server {
   const server = new Server(SERVER_INFO, {
     instructions: INSTRUCTIONS,
-    capabilities: { tools: {}, resources: {}, prompts: {} },
+    capabilities: { tools: {}, resources: {}, prompts: {}, completions: {} },
     cacheHints: {
       'tools/list': LISTS,
       'prompts/list': LISTS,
@@ -111,6 +111,7 @@ function createServer(table: ReadonlyMap<string, Operation>, call: McpCall, tool
   server.setRequestHandler('resources/read', ({ params }) =>
     protocolErrors(call, 'resource', () => readResource(params.uri, call.caller, run)),
   )
+  server.setRequestHandler('completion/complete', ({ params }) => complete(params.argument))
   server.setRequestHandler('prompts/list', () => ({ prompts: PROMPTS }))
   server.setRequestHandler('prompts/get', ({ params }) =>
     protocolErrors(call, `prompt ${params.name.slice(0, 100)}`, () =>

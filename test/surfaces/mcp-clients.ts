@@ -26,6 +26,7 @@ export interface TestClient {
   readResource(uri: string): Promise<{ text: string }>
   listResources(): Promise<{ uri: string }[]>
   listTemplates(): Promise<{ uriTemplate: string }[]>
+  complete(uriTemplate: string, argument: { name: string; value: string }): Promise<string[]>
   prompt(name: string, input: Record<string, string>): Promise<string>
   instructions(): string | undefined
   protocol(): string | undefined
@@ -74,6 +75,8 @@ function wrap(name: ClientName, client: Client | Client2025, protocol: () => str
     readResource: async (uri) => (await any.readResource({ uri })).contents[0] as { text: string },
     listResources: async () => (await any.listResources()).resources,
     listTemplates: async () => (await any.listResourceTemplates()).resourceTemplates,
+    complete: async (uri, argument) =>
+      (await any.complete({ ref: { type: 'ref/resource', uri }, argument })).completion.values,
     prompt: async (prompt, input) => {
       const { messages } = await any.getPrompt({ name: prompt, arguments: input })
       const content = messages[0]?.content

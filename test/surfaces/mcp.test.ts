@@ -89,6 +89,13 @@ describe.each(CLIENTS)('%s', (name) => {
     await expect(client.readResource('knowledge://nothing')).rejects.toMatchObject({ code: -32602 })
   })
 
+  test('gets collections completed', async () => {
+    const template = 'knowledge://{project}/{collection}'
+    expect(await client.complete(template, { name: 'collection', value: 'best' })).toEqual(['best-practices'])
+    expect(await client.complete(template, { name: 'collection', value: '' })).toHaveLength(6)
+    expect(await client.complete(template, { name: 'project', value: '' })).toEqual([])
+  })
+
   test('gets the prompts filled in', async () => {
     expect(await client.prompt('answer_with_context', { query: 'hello' })).toContain('hello\n\nNo context.')
     expect(await client.prompt('record_outcome', { interaction_id: 'i-1' })).toContain('"i-1"')
