@@ -2,6 +2,7 @@
  * Whether one variant is better than another: figures, uncertainty and a verdict in words. Pure functions.
  * @module
  */
+import { alwaysValidInterval } from './sequential.ts'
 import {
   type Interval,
   minimumDetectableEffect,
@@ -38,7 +39,10 @@ export interface Comparison {
   readonly b: ArmReport
   /** b − a; null while one side has nothing to compare. */
   readonly successDifference: number | null
+  /** For one look at a size decided beforehand. */
   readonly successDifferenceInterval: Interval | null
+  /** For any number of looks; the verdict goes by it. */
+  readonly successDifferenceAlwaysValid: Interval | null
   readonly ratingDifference: number | null
   readonly ratingDifferenceInterval: Interval | null
   readonly minimumDetectableEffect: number | null
@@ -80,6 +84,7 @@ export function compareArms(armA: ArmSums, armB: ArmSums): Comparison {
     b,
     successDifference: both ? (b.successRate ?? 0) - (a.successRate ?? 0) : null,
     successDifferenceInterval: interval,
+    successDifferenceAlwaysValid: alwaysValidInterval(observations(armA), observations(armB)),
     ratingDifference: a.meanRating === null || b.meanRating === null ? null : b.meanRating - a.meanRating,
     ratingDifferenceInterval: welch(sampleA, sampleB),
     minimumDetectableEffect: minimumDetectableEffect(pooled, a.withOutcome, b.withOutcome),
@@ -89,7 +94,7 @@ export function compareArms(armA: ArmSums, armB: ArmSums): Comparison {
 }
 
 function judge(found: Omit<Comparison, 'verdict' | 'explanation'>): Pick<Comparison, 'verdict' | 'explanation'> {
-  const { a, b, successDifferenceInterval: interval, minimumDetectableEffect: effect } = found
+  const { a, b, successDifferenceAlwaysValid: interval, minimumDetectableEffect: effect } = found
   if (found.sampleRatioP < SAMPLE_RATIO_ALPHA) {
     return {
       verdict: 'sample_ratio_mismatch',
@@ -106,16 +111,31 @@ function judge(found: Omit<Comparison, 'verdict' | 'explanation'>): Pick<Compari
   }
   const range = `${percent(interval.low)} to ${percent(interval.high)} points`
   if (interval.low > 0) {
-    return { verdict: 'b_better', explanation: `b succeeds more often than a: by ${range} (95 % interval).` }
+    return {
+      verdict: 'b_better',
+      explanation: `b succeeds more often than a: by ${range} (95 % interval, valid however often you look).`,
+    }
   }
   if (interval.high < 0) {
-    return { verdict: 'a_better', explanation: `a succeeds more often than b: b differs by ${range} (95 % interval).` }
+    return {
+      verdict: 'a_better',
+      explanation: `a succeeds more often than b: b differs by ${range} (95 % interval, valid however often you look).`,
+    }
   }
   return {
     verdict: 'no_difference_shown',
     explanation:
-      `No difference is shown: b minus a lies between ${range} (95 % interval). ` +
+      `No difference is shown: b minus a lies between ${range} (95 % interval, valid however often you look). ` +
       `Differences under ${percent(effect ?? 1)} points would mostly go unseen with so many outcomes.`,
+  }
+}
+
+/** Success as a number: 1, for a partial one 0.5, for a failure 0. */
+function observations(arm: ArmSums) {
+  return {
+    n: arm.success + arm.partial + arm.failure,
+    sum: arm.success + arm.partial / 2,
+    squares: arm.success + arm.partial / 4,
   }
 }
 

@@ -43,7 +43,12 @@ export const compareVariants = operation({
     variant_b: arm,
     in_both: z.int().describe('Interactions of both variants; they are left out.'),
     success_difference: z.number().nullable().describe('b minus a.'),
-    success_difference_interval: interval.nullable().describe('95 %, Newcombe.'),
+    success_difference_interval: interval
+      .nullable()
+      .describe('95 %, Newcombe; holds for a single look at a size decided beforehand.'),
+    success_difference_always_valid: interval
+      .nullable()
+      .describe('95 %, holds however often you look; the verdict goes by it.'),
     rating_difference: z.number().nullable().describe('b minus a.'),
     rating_difference_interval: interval
       .nullable()
@@ -80,6 +85,7 @@ export const compareVariants = operation({
       in_both: figures.inBoth,
       success_difference: found.successDifference,
       success_difference_interval: found.successDifferenceInterval,
+      success_difference_always_valid: found.successDifferenceAlwaysValid,
       rating_difference: found.ratingDifference,
       rating_difference_interval: found.ratingDifferenceInterval,
       minimum_detectable_effect: found.minimumDetectableEffect,
