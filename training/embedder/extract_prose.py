@@ -225,6 +225,12 @@ def ontology_pairs(source):
                 yield "gloss", entry["label"], names
 
 
+def diagnosis_pairs(source):
+    """ICD-10-CM: a diagnosis and other names for it."""
+    for match in re.finditer(r"<desc>([^<]+)</desc>\s*<inclusionTerm>(.*?)</inclusionTerm>", source, re.S):
+        yield "gloss", html.unescape(match[1]), plain(match[2])
+
+
 def dialogue_pairs(source):
     """ChatterBot corpus: what was said, and the answer."""
     for match in re.finditer(r"^- - (.+)\n((?:  - .+\n?)+)", source, re.M):

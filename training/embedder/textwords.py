@@ -1,4 +1,4 @@
-"""The product's word splitter (src/text/words.ts) in Python; both must agree, which `check_words.sh` tests."""
+"""The product's word splitter (src/text/words.ts) in Python; both must agree, which `check_words.py` tests."""
 import unicodedata
 
 import regex

@@ -1,6 +1,6 @@
 """Trains the word table: starts from the teacher's word vectors, then learns from pairs and from the teacher's sentences.
 
-Usage: train.py PREPARED WORKDIR OUT.npy [--epochs 3] [--temperature 0.07] ...
+Usage: train.py PREPARED WORKDIR OUT.npy [--steps 1500] [--temperature 0.07] ...
 
 Loss of a batch: symmetric InfoNCE over in-batch negatives (van den Oord et al. 2018, section 2.3) between the two sides of
 pairs, plus, on another batch of single texts, the cross entropy between the teacher's and the table's softmax over
@@ -23,6 +23,18 @@ def cached(path, make):
     if not path.exists():
         numpy.save(path, make())
     return numpy.load(path)
+
+
+def word_vectors(work, vocabulary, tell):
+    """The teacher's vector of every word alone; kept in WORK/words.json and words.npy for the next run."""
+    names, numbers = work / "words.json", work / "words.npy"
+    known = dict(zip(json.loads(names.read_text()), numpy.load(numbers))) if names.exists() else {}
+    missing = [word for word in vocabulary if word not in known]
+    if missing:
+        known.update(zip(missing, Teacher(work).embed(missing, progress=tell)))
+        names.write_text(json.dumps(list(known), ensure_ascii=False))
+        numpy.save(numbers, numpy.array(list(known.values())))
+    return numpy.array([known[word] for word in vocabulary])
 
 
 def project(vectors, mean, axes):
@@ -112,43 +124,41 @@ def main():
     parser.add_argument("prepared", type=pathlib.Path)
     parser.add_argument("work", type=pathlib.Path)
     parser.add_argument("out", type=pathlib.Path)
-    parser.add_argument("--epochs", type=float, default=2)
+    parser.add_argument("--steps", type=int, default=900)
     parser.add_argument("--batch", type=int, default=1024)
-    parser.add_argument("--temperature", type=float, default=0.07)
+    parser.add_argument("--temperature", type=float, default=0.05)
     parser.add_argument("--rate", type=float, default=0.01)
-    parser.add_argument("--sentences", type=int, default=0, help="texts that the teacher embeds")
-    parser.add_argument("--distil", type=float, default=1.0, help="weight of the distillation loss")
+    parser.add_argument("--sentences", type=int, default=0, help="texts that the teacher embeds; 0 takes single words")
+    parser.add_argument("--distil", type=float, default=0.3, help="weight of the distillation loss")
     parser.add_argument("--teacher-temperature", type=float, default=0.05)
+    parser.add_argument("--blend", type=float, default=0.5, help="share of the starting point in the result")
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
     generator = numpy.random.default_rng(options.seed)
     left, right = sparse.load_npz(options.prepared / "left.npz"), sparse.load_npz(options.prepared / "right.npz")
     vocabulary = json.loads((options.prepared / "vocabulary.json").read_text())
     idf = numpy.load(options.prepared / "idf.npy")
-    teacher = None
-    if not (options.prepared / "teacher_words.npy").exists() or options.sentences:
-        teacher = Teacher(options.work)
     tell = lambda done, all_: print(f"teacher {done}/{all_}", flush=True)
-    known = cached(options.prepared / "teacher_words.npy", lambda: teacher.embed(vocabulary, progress=tell))
+    known = word_vectors(options.work, vocabulary, tell)
     mean, axes = principal_axes(known)
     rows = project(known, mean, axes) * (idf / idf.mean())[:, None]
-    table = Table(rows.astype(numpy.float32), options.rate)
+    table = Table(rows.astype(numpy.float32).copy(), options.rate)
     distilled = None
     if options.sentences:
-        texts, bags = pick_sentences(options, left, right, generator)
-        goals = cached(options.prepared / f"teacher_sentences_{options.sentences}.npy", lambda: teacher.embed(texts, progress=tell))
+        texts, bags = pick_sentences(options)
+        goals = cached(options.prepared / f"teacher_sentences_{options.sentences}.npy", lambda: Teacher(options.work).embed(texts, progress=tell))
         distilled = (bags, goals)
+    elif options.distil > 0:
+        # Single words: keeps those that pairs rarely show in step with their neighbours that pairs move.
+        distilled = (sparse.identity(len(vocabulary), dtype=numpy.float32, format="csr"), known)
     usable = numpy.flatnonzero((numpy.diff(left.indptr) >= 1) & (numpy.diff(right.indptr) >= 2))
-    per_epoch = len(usable) // options.batch
-    steps = int(per_epoch * options.epochs)
+    share = numpy.cumsum(source_weights(options.prepared)[usable].astype(numpy.float64))
+    steps = options.steps
     began = time.time()
-    order = generator.permutation(usable)
     losses = []
     for step in range(steps):
-        at = step % per_epoch
-        if at == 0:
-            order = generator.permutation(usable)
-        chosen = numpy.sort(order[at * options.batch : (at + 1) * options.batch])
+        drawn = numpy.searchsorted(share, generator.random(options.batch) * share[-1])
+        chosen = usable[numpy.unique(numpy.minimum(drawn, len(usable) - 1))]
         loss, parts = contrastive(table, left[chosen], right[chosen], options.temperature)
         other = 0.0
         if distilled:
@@ -163,17 +173,23 @@ def main():
             mean_loss = numpy.mean(losses[-100:], axis=0)
             print(f"step {step + 1}/{steps} contrastive {mean_loss[0]:.3f} distillation {mean_loss[1]:.3f} "
                   f"{time.time() - began:.0f} s", flush=True)
-    numpy.save(options.out, table.rows)
+    # Half way between where training began and where it ended: as good on the trained tasks, better on others
+    # (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", section 3).
+    numpy.save(options.out, options.blend * rows + (1 - options.blend) * table.rows)
 
 
-def pick_sentences(options, left, right, generator):
-    """Texts for the teacher, drawn evenly over sources, either side of a pair, with their bags."""
-    meta = json.loads((options.prepared / "meta.json").read_text())
-    sources = numpy.array(meta["sources"])
+def source_weights(prepared):
+    """One weight a pair: a source of n pairs is drawn in proportion to the square root of n."""
+    sources = numpy.array(json.loads((prepared / "meta.json").read_text())["sources"])
     _, number, count = numpy.unique(sources, return_inverse=True, return_counts=True)
-    weight = 1 / numpy.sqrt(count[number])
+    return 1 / numpy.sqrt(count[number])
+
+
+def pick_sentences(options):
+    """Texts for the teacher, drawn over sources like the pairs, either side of a pair, with their bags."""
+    weight = source_weights(options.prepared)
     draw = numpy.random.default_rng(11)
-    chosen = numpy.sort(draw.choice(len(sources), min(options.sentences, len(sources)), replace=False, p=weight / weight.sum()))
+    chosen = numpy.sort(draw.choice(len(weight), min(options.sentences, len(weight)), replace=False, p=weight / weight.sum()))
     side = draw.random(len(chosen)) < 0.5
     texts = []
     with (options.prepared / "texts.jsonl").open() as file:

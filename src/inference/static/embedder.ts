@@ -18,12 +18,13 @@ const SMALLEST_NORM = 1e-6
 
 /** Adds `weight` × the row's vector to `sum`, straight from the packed codes. */
 function addRow(sum: Float32Array, table: WordTable, row: number, weight: number): void {
-  const { codebooks, codes, dimensions, rows } = table
-  const width = (dimensions * rows.size) / codes.length
-  for (let dimension = 0, at = row; dimension < dimensions; dimension += width, at += rows.size) {
-    const centroid = dimension * 256 + (codes[at] ?? 0) * width
+  const { codebooks, codes, rows, starts } = table
+  for (let subspace = 0; subspace + 1 < starts.length; subspace++) {
+    const start = starts[subspace] ?? 0
+    const width = (starts[subspace + 1] ?? 0) - start
+    const centroid = start * 256 + (codes[subspace * rows.size + row] ?? 0) * width
     for (let offset = 0; offset < width; offset++) {
-      sum[dimension + offset] = (sum[dimension + offset] ?? 0) + weight * (codebooks[centroid + offset] ?? 0)
+      sum[start + offset] = (sum[start + offset] ?? 0) + weight * (codebooks[centroid + offset] ?? 0)
     }
   }
 }
@@ -54,9 +55,12 @@ function embedText(table: WordTable, text: string): Embedding {
   }
   const total = known + unknown
   const coverage = total > 0 ? known / total : 0
-  const norm = Math.hypot(...vector)
+  let squares = 0
+  for (const value of vector) squares += value * value
+  const norm = Math.sqrt(squares)
   if (!(norm > SMALLEST_NORM)) return { vector: null, coverage }
-  return { vector: vector.map((value) => value / norm), coverage }
+  for (let dimension = 0; dimension < vector.length; dimension++) vector[dimension] = (vector[dimension] ?? 0) / norm
+  return { vector, coverage }
 }
 
 /**

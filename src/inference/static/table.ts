@@ -9,23 +9,25 @@
  * | 4 | u16 | format version, 1 |
  * | 6 | u16 | dimensions |
  * | 8 | u32 | number of words |
- * | 12 | u16 | subspaces; each codes `dimensions / subspaces` consecutive dimensions in one byte |
+ * | 12 | u16 | subspaces S; each codes its share of the D dimensions in one byte: number s has those from ⌊sD/S⌋ on |
  * | 14 | u16 | reserved, 0 |
  * | 16 | u32 | length of the vocabulary section in bytes |
  * | 20 | f32, f32 | lowest natural logarithm of a row's norm, and the step of its byte |
  * | 28 | f32, f32 | lowest inverse document frequency, and the step of its byte |
  * | 36 | u32 | checksum of everything after the header |
  *
- * Sections: the scale of each subspace's codebook (f32 × subspaces); the codebooks (i8, subspaces × 256 × width);
+ * Sections: the scale of each subspace's codebook (f32 × subspaces); the codebooks (i8, subspaces × 256 × width), by
+ * product quantisation (Jégou, Douze and Schmid 2011, section II);
  * norm bytes (one a word); inverse document frequency bytes (one a word); codes (subspaces bytes a word, stored subspace
- * by subspace); the vocabulary: words in code unit order, front coded as one byte (length shared with the word before,
- * in UTF-8 bytes), one byte (length of the rest), the rest.
+ * by subspace); the vocabulary: the words in row order, in UTF-8 with a line feed between two.
  * @module
  */
 
 /** A word table as it lies in memory; the codes stay packed. */
 export interface WordTable {
   readonly dimensions: number
+  /** First dimension of each subspace, and after the last one `dimensions`. */
+  readonly starts: readonly number[]
   /** Row number of every word. */
   readonly rows: ReadonlyMap<string, number>
   /** Codebooks with their scales applied: subspace × 256 × width numbers. */
@@ -61,49 +63,28 @@ function checksum(bytes: Uint8Array): number {
   if (!padded) copy.set(bytes)
   const words = new Uint32Array(copy.buffer, copy.byteOffset, Math.ceil(bytes.byteLength / 4))
   let hash = 0x811c9dc5
-  for (const word of words) hash = Math.imul(hash ^ word, 0x01000193)
+  for (let index = 0; index < words.length; index++) hash = Math.imul(hash ^ (words[index] ?? 0), 0x01000193)
   return hash >>> 0
 }
 
 function readVocabulary(bytes: Uint8Array, count: number): Map<string, number> {
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+  let text = ''
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    throw new WordTableError('The word table cannot be read: its vocabulary is not UTF-8')
+  }
   const rows = new Map<string, number>()
-  const buffer = new Uint8Array(512)
-  let at = 0
-  let previousLength = 0
-  for (let row = 0; row < count; row++) {
-    const shared = bytes[at] ?? 0
-    const rest = bytes[at + 1] ?? 0
-    requireThat(at + 2 + rest <= bytes.length && shared <= previousLength, `its vocabulary breaks off at word ${row}`)
-    buffer.set(bytes.subarray(at + 2, at + 2 + rest), shared)
-    previousLength = shared + rest
-    rows.set(decodeWord(decoder, buffer, previousLength, row), row)
-    at += 2 + rest
-  }
-  requireThat(at === bytes.length && rows.size === count, `its vocabulary does not hold the ${count} words it names`)
+  for (const word of text.split('\n')) rows.set(word, rows.size)
+  requireThat(rows.size === count && !rows.has(''), `its vocabulary does not hold the ${count} words it names`)
   return rows
-}
-
-function decodeWord(decoder: TextDecoder, buffer: Uint8Array, length: number, row: number): string {
-  let word = ''
-  for (let index = 0; index < length; index++) {
-    const byte = buffer[index] ?? 0
-    if (byte < 128) {
-      word += String.fromCharCode(byte)
-      continue
-    }
-    try {
-      return decoder.decode(buffer.subarray(0, length))
-    } catch {
-      throw new WordTableError(`The word table cannot be read: word ${row} is not UTF-8`)
-    }
-  }
-  return word
 }
 
 /** Bytes to numbers: lowest + step × byte. */
 function dequantise(bytes: Uint8Array, lowest: number, step: number): Float32Array {
-  return Float32Array.from(bytes, (byte) => lowest + step * byte)
+  const numbers = new Float32Array(bytes.length)
+  for (let index = 0; index < bytes.length; index++) numbers[index] = lowest + step * (bytes[index] ?? 0)
+  return numbers
 }
 
 /**
@@ -121,7 +102,7 @@ export function parseWordTable(table: ArrayBuffer): WordTable {
   const count = view.getUint32(8, true)
   const subspaces = view.getUint16(12, true)
   const vocabularyBytes = view.getUint32(16, true)
-  requireThat(count > 0 && subspaces > 0 && dimensions % subspaces === 0, 'its header names impossible sizes')
+  requireThat(count > 0 && subspaces > 0 && subspaces <= dimensions, 'its header names impossible sizes')
   const codebookBytes = CENTROIDS * dimensions
   const expected = HEADER_BYTES + 4 * subspaces + codebookBytes + count * (2 + subspaces) + vocabularyBytes
   requireThat(table.byteLength === expected, `it has ${table.byteLength} bytes where its header names ${expected}`)
@@ -136,9 +117,13 @@ export function parseWordTable(table: ArrayBuffer): WordTable {
   const scales = Array.from({ length: subspaces }, (_, subspace) => view.getFloat32(at + 4 * subspace, true))
   at += 4 * subspaces
   const codebookSection = new Int8Array(section(codebookBytes).slice().buffer)
-  const perSubspace = codebookBytes / subspaces
-  const codebooks = Float32Array.from(codebookSection, (value, index) => {
-    return value * (scales[Math.floor(index / perSubspace)] ?? 0)
+  const starts = Array.from({ length: subspaces + 1 }, (_, subspace) => Math.floor((subspace * dimensions) / subspaces))
+  const codebooks = new Float32Array(codebookSection)
+  scales.forEach((scale, subspace) => {
+    const end = CENTROIDS * (starts[subspace + 1] ?? 0)
+    for (let index = CENTROIDS * (starts[subspace] ?? 0); index < end; index++) {
+      codebooks[index] = (codebooks[index] ?? 0) * scale
+    }
   })
   const norms = dequantise(section(count), view.getFloat32(20, true), view.getFloat32(24, true)).map(Math.exp)
   const idf = dequantise(section(count), view.getFloat32(28, true), view.getFloat32(32, true))
@@ -149,5 +134,5 @@ export function parseWordTable(table: ArrayBuffer): WordTable {
     codebooks.every(Number.isFinite) && norms.every(Number.isFinite) && Number.isFinite(highestIdf),
     'it holds numbers that are not finite',
   )
-  return { dimensions, rows, codebooks, codes, norms, idf, highestIdf }
+  return { dimensions, starts, rows, codebooks, codes, norms, idf, highestIdf }
 }
