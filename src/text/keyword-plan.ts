@@ -11,8 +11,8 @@ import { type QueryTerm, queryTerms } from './index-terms.ts'
 import { hashTerm, TermListReader } from './term-list.ts'
 
 /** BM25's saturation and length normalisation, the same as FTS5's own. */
-const K1 = 1.2
-const B = 0.75
+export const BM25_K1 = 1.2
+export const BM25_B = 0.75
 /** A term said more often than this in the question counts no more. */
 const MOST_REPEATS = 3
 /** Postings that a question may walk. */
@@ -103,7 +103,7 @@ export function planKeywordSearch(terms: readonly QueryTerm[], statistics: Colle
     expression: chosen.length > 0 ? chosen.map(({ term }) => `"${term}"`).join(' OR ') : null,
     terms: weighed,
     totalIdf: weighed.reduce((sum, { idf }) => sum + idf, 0),
-    attainable: weighed.reduce((sum, { weight }) => sum + weight * (K1 + 1), 0),
+    attainable: weighed.reduce((sum, { weight }) => sum + weight * (BM25_K1 + 1), 0),
     averageLength: statistics.averageLength,
   }
 }
@@ -114,14 +114,14 @@ export function planKeywordSearch(terms: readonly QueryTerm[], statistics: Colle
  */
 export function keywordEvidence(plan: KeywordPlan, list: Uint8Array): KeywordEvidence {
   const reader = new TermListReader(list)
-  const norm = K1 * (1 - B + (B * reader.length) / Math.max(1, plan.averageLength))
+  const norm = BM25_K1 * (1 - BM25_B + (BM25_B * reader.length) / Math.max(1, plan.averageLength))
   let score = 0
   let covered = 0
   let matched = 0
   for (const { hash, idf, weight } of plan.terms) {
     const frequency = reader.frequency(hash)
     if (frequency === 0) continue
-    score += (weight * frequency * (K1 + 1)) / (frequency + norm)
+    score += (weight * frequency * (BM25_K1 + 1)) / (frequency + norm)
     covered += idf
     matched++
   }

@@ -56,6 +56,21 @@ export function documentLength(list: Uint8Array): number {
   return list.length < HEADER_BYTES ? 0 : new DataView(list.buffer, list.byteOffset).getUint32(0, true)
 }
 
+/** Frequencies in a term list are multiples of this. */
+export const FREQUENCY_UNIT = 1 / HALVES
+
+/** The parts of a term list: length in terms, ascending hashes, and the frequency of each in units of FREQUENCY_UNIT. */
+export function readTermList(list: Uint8Array): { length: number; hashes: Uint32Array; frequencies: Uint8Array } {
+  const aligned = list.byteOffset % HASH_BYTES === 0 ? list : list.slice()
+  const size = Math.max(0, Math.floor((aligned.byteLength - HEADER_BYTES) / (HASH_BYTES + 1)))
+  const start = aligned.byteOffset + HEADER_BYTES
+  return {
+    length: documentLength(aligned),
+    hashes: size === 0 ? new Uint32Array(0) : new Uint32Array(aligned.buffer, start, size),
+    frequencies: size === 0 ? new Uint8Array(0) : new Uint8Array(aligned.buffer, start + size * HASH_BYTES, size),
+  }
+}
+
 /** A reader of one term list; found frequencies are in whole terms. */
 export class TermListReader {
   readonly length: number

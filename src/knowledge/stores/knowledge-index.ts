@@ -181,21 +181,17 @@ export class KnowledgeIndex extends DurableObject<object> {
 
   search(collection: CollectionName, request: SearchRequest): SearchResponse {
     const plan = this.#keywords.plan(request.text)
-    const condition = (column: string) => filterConditions(request.filter, column)
     const vectors = request.vector ? this.#vectorsIn(request.space) : null
     const usable = vectors === 'other space' ? null : vectors
-    const rows = new Set(request.keyword ? this.#keywords.candidates(plan, condition) : [])
-    if (request.vector && usable) {
-      const allowed = this.#allowed(request.filter)
-      for (const { row } of usable.nearest(request.vector, request.depth, allowed)) rows.add(row)
-    }
-    const all = [...rows]
-    const keyword = request.keyword ? this.#keywords.evidence(plan, all) : null
-    const cosines = request.vector && usable ? usable.cosines(request.vector, all) : []
-    const evidence = all.map(
+    const allowed = this.#allowed(request.filter)
+    const keyword = request.keyword ? this.#keywords.search(plan, request.depth, allowed) : null
+    const nearest = request.vector && usable ? usable.nearest(request.vector, request.depth, allowed) : []
+    const rows = [...new Set([...(keyword?.rows ?? []), ...nearest.map(({ row }) => row)])]
+    const cosines = request.vector && usable ? usable.cosines(request.vector, rows) : []
+    const evidence = rows.map(
       (row, i): Evidence => ({
         row,
-        keyword: keyword?.get(row) ?? null,
+        keyword: keyword?.evidence(row) ?? null,
         cosine: cosines[i] ?? null,
       }),
     )

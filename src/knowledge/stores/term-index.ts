@@ -1,0 +1,269 @@
+/**
+ * The words of one collection in memory: an inverted index in typed arrays, from which every item's exact BM25 is summed in
+ * one pass over the query's postings. Its source of truth is the table of term lists; it is built when first needed.
+ * @module
+ */
+import { BM25_B, BM25_K1, type KeywordEvidence, type KeywordPlan } from '../../text/keyword-plan.ts'
+import { FREQUENCY_UNIT, readTermList } from '../../text/term-list.ts'
+
+/** Postings beside the main segment are merged into it beyond this number and this share of it. */
+const MOST_RECENT = 100_000
+const RECENT_SHARE = 0.25
+
+/** A row and how often it says a term, in units of FREQUENCY_UNIT. */
+interface Posting {
+  readonly row: number
+  readonly frequency: number
+}
+
+export class TermIndex {
+  /** Distinct term hashes, ascending; the postings of hash i lie at offsets[i] … offsets[i + 1] − 1. */
+  #hashes = new Uint32Array(0)
+  #offsets = new Uint32Array(1)
+  #rows = new Uint32Array(0)
+  #frequencies = new Uint8Array(0)
+  /** What was written since: postings by term hash, and term lists of those rows. */
+  readonly #recent = new Map<number, Posting[]>()
+  #recentPostings = 0
+  /** By row: length in terms (0: no such item), and whether its postings in the main segment are out of date. */
+  #lengths = new Uint32Array(1024)
+  #stale = new Uint8Array(1024)
+  #items = 0
+  #totalLength = 0
+  /** By row, used during one search. */
+  #scores = new Float32Array(1024)
+  #covered = new Float32Array(1024)
+  #matched = new Uint8Array(1024)
+  #touched: number[] = []
+
+  /**
+   * Builds the index from all term lists.
+   * @param lists is read twice
+   */
+  static build(lists: () => Iterable<{ row: number; list: Uint8Array }>): TermIndex {
+    const index = new TermIndex()
+    const counts = new Map<number, number>()
+    let postings = 0
+    for (const { row, list } of lists()) {
+      const { length, hashes } = readTermList(list)
+      index.#setLength(row, length)
+      for (const hash of hashes) counts.set(hash, (counts.get(hash) ?? 0) + 1)
+      postings += hashes.length
+    }
+    index.#hashes = Uint32Array.from(counts.keys()).sort()
+    index.#offsets = new Uint32Array(index.#hashes.length + 1)
+    index.#rows = new Uint32Array(postings)
+    index.#frequencies = new Uint8Array(postings)
+    // From here on the map holds where the next posting of a hash goes.
+    const next = counts
+    let offset = 0
+    index.#hashes.forEach((hash, i) => {
+      const start = offset
+      offset += counts.get(hash) ?? 0
+      index.#offsets[i + 1] = offset
+      next.set(hash, start)
+    })
+    for (const { row, list } of lists()) {
+      const { hashes, frequencies } = readTermList(list)
+      hashes.forEach((hash, i) => {
+        const at = next.get(hash) ?? 0
+        index.#rows[at] = row
+        index.#frequencies[at] = frequencies[i] ?? 0
+        next.set(hash, at + 1)
+      })
+    }
+    return index
+  }
+
+  get items(): number {
+    return this.#items
+  }
+
+  /** Mean length of the items in terms; 0 without items. */
+  get averageLength(): number {
+    return this.#items === 0 ? 0 : this.#totalLength / this.#items
+  }
+
+  /** Bytes held by the typed arrays. */
+  get bytes(): number {
+    return [
+      this.#hashes,
+      this.#offsets,
+      this.#rows,
+      this.#frequencies,
+      this.#lengths,
+      this.#stale,
+      this.#scores,
+      this.#covered,
+      this.#matched,
+    ].reduce((sum, array) => sum + array.byteLength, 0)
+  }
+
+  /** Adds the item of a row that holds none. */
+  add(row: number, list: Uint8Array): void {
+    const { length, hashes, frequencies } = readTermList(list)
+    this.#setLength(row, length)
+    hashes.forEach((hash, i) => {
+      const posting = { row, frequency: frequencies[i] ?? 0 }
+      const known = this.#recent.get(hash)
+      if (known) known.push(posting)
+      else this.#recent.set(hash, [posting])
+    })
+    this.#recentPostings += hashes.length
+    if (this.#recentPostings > Math.max(MOST_RECENT, RECENT_SHARE * this.#rows.length)) this.#merge()
+  }
+
+  /** Removes the item of a row, given the term list that it was added with. */
+  remove(row: number, list: Uint8Array): void {
+    const { length, hashes } = readTermList(list)
+    let recent = 0
+    for (const hash of hashes) {
+      const postings = this.#recent.get(hash)
+      const at = postings?.findIndex((posting) => posting.row === row) ?? -1
+      if (!postings || at === -1) continue
+      postings.splice(at, 1)
+      recent++
+    }
+    this.#recentPostings -= recent
+    if (recent === 0) this.#stale[row] = 1
+    this.#lengths[row] = 0
+    this.#items--
+    this.#totalLength -= length
+  }
+
+  /** Number of items that hold a term. */
+  documentFrequency(hash: number): number {
+    const [start, end] = this.#range(hash)
+    let count = this.#recent.get(hash)?.length ?? 0
+    for (let at = start; at < end; at++) if (this.#stale[this.#rows[at] ?? 0] === 0) count++
+    return count
+  }
+
+  /**
+   * Scores every item that holds a term of the plan.
+   * @returns the rows by falling BM25, at most `limit`; `evidence` answers for these and any other row until the next search
+   */
+  search(plan: KeywordPlan, limit: number, allowed?: ReadonlySet<number>): number[] {
+    for (const row of this.#touched) {
+      this.#scores[row] = 0
+      this.#covered[row] = 0
+      this.#matched[row] = 0
+    }
+    this.#touched = []
+    const average = Math.max(1, plan.averageLength)
+    for (const { hash, idf, weight } of plan.terms) {
+      const add = (row: number, units: number) => {
+        const frequency = units * FREQUENCY_UNIT
+        const norm = BM25_K1 * (1 - BM25_B + (BM25_B * (this.#lengths[row] ?? 0)) / average)
+        if (this.#matched[row] === 0) this.#touched.push(row)
+        this.#scores[row] = (this.#scores[row] ?? 0) + (weight * frequency * (BM25_K1 + 1)) / (frequency + norm)
+        this.#covered[row] = (this.#covered[row] ?? 0) + idf
+        this.#matched[row] = (this.#matched[row] ?? 0) + 1
+      }
+      const [start, end] = this.#range(hash)
+      for (let at = start; at < end; at++) {
+        const row = this.#rows[at] ?? 0
+        if (this.#stale[row] === 0) add(row, this.#frequencies[at] ?? 0)
+      }
+      for (const { row, frequency } of this.#recent.get(hash) ?? []) add(row, frequency)
+    }
+    return this.#best(limit, allowed)
+  }
+
+  /** The evidence of the last search for a row. */
+  evidence(plan: KeywordPlan, row: number): KeywordEvidence {
+    return {
+      score: this.#scores[row] ?? 0,
+      coverage: plan.totalIdf > 0 ? Math.min(1, (this.#covered[row] ?? 0) / plan.totalIdf) : 0,
+      matched: this.#matched[row] ?? 0,
+      length: this.#lengths[row] ?? 0,
+    }
+  }
+
+  /** The touched rows with the greatest scores; equal scores in order of row. */
+  #best(limit: number, allowed?: ReadonlySet<number>): number[] {
+    const scores = this.#scores
+    const best: number[] = []
+    let floor = Number.NEGATIVE_INFINITY
+    for (const row of this.#touched) {
+      const score = scores[row] ?? 0
+      if (score < floor || (best.length === limit && score === floor && row > (best[limit - 1] ?? 0))) continue
+      if (allowed && !allowed.has(row)) continue
+      let at = best.length
+      while (at > 0) {
+        const before = best[at - 1] ?? 0
+        const other = scores[before] ?? 0
+        if (other > score || (other === score && before < row)) break
+        at--
+      }
+      best.splice(at, 0, row)
+      if (best.length > limit) best.pop()
+      if (best.length === limit) floor = scores[best[limit - 1] ?? 0] ?? floor
+    }
+    return best
+  }
+
+  /** Start and end of a term's postings in the main segment. */
+  #range(hash: number): [start: number, end: number] {
+    let low = 0
+    let high = this.#hashes.length - 1
+    while (low <= high) {
+      const middle = (low + high) >>> 1
+      const found = this.#hashes[middle] ?? 0
+      if (found === hash) return [this.#offsets[middle] ?? 0, this.#offsets[middle + 1] ?? 0]
+      if (found < hash) low = middle + 1
+      else high = middle - 1
+    }
+    return [0, 0]
+  }
+
+  /** Writes main segment and recent postings into one new main segment. */
+  #merge(): void {
+    const all = new Set<number>(this.#hashes)
+    for (const hash of this.#recent.keys()) all.add(hash)
+    const hashes = Uint32Array.from(all).sort()
+    const offsets = new Uint32Array(hashes.length + 1)
+    const rows = new Uint32Array(this.#rows.length + this.#recentPostings)
+    const frequencies = new Uint8Array(rows.length)
+    let to = 0
+    hashes.forEach((hash, i) => {
+      const [start, end] = this.#range(hash)
+      for (let at = start; at < end; at++) {
+        const row = this.#rows[at] ?? 0
+        if (this.#stale[row] === 1) continue
+        rows[to] = row
+        frequencies[to++] = this.#frequencies[at] ?? 0
+      }
+      for (const { row, frequency } of this.#recent.get(hash) ?? []) {
+        rows[to] = row
+        frequencies[to++] = frequency
+      }
+      offsets[i + 1] = to
+    })
+    this.#hashes = hashes
+    this.#offsets = offsets
+    this.#rows = rows.slice(0, to)
+    this.#frequencies = frequencies.slice(0, to)
+    this.#recent.clear()
+    this.#recentPostings = 0
+    this.#stale.fill(0)
+  }
+
+  #setLength(row: number, length: number): void {
+    if (row >= this.#lengths.length) {
+      const size = Math.max(row + 1, Math.ceil(this.#lengths.length * 1.5))
+      const grow = <T extends Uint32Array | Uint8Array | Float32Array>(from: T, to: T): T => {
+        to.set(from)
+        return to
+      }
+      this.#lengths = grow(this.#lengths, new Uint32Array(size))
+      this.#stale = grow(this.#stale, new Uint8Array(size))
+      this.#scores = grow(this.#scores, new Float32Array(size))
+      this.#covered = grow(this.#covered, new Float32Array(size))
+      this.#matched = grow(this.#matched, new Uint8Array(size))
+    }
+    this.#lengths[row] = length
+    this.#items++
+    this.#totalLength += length
+  }
+}

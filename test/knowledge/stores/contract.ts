@@ -1,0 +1,21 @@
+/**
+ * What every knowledge store does, as cases that run against any of them.
+ */
+import type { KnowledgeStore } from '../../../src/knowledge/stores/store.ts'
+import { documentCases } from './contract-documents.ts'
+import { itemCases } from './contract-items.ts'
+import { keywordCases } from './contract-keywords.ts'
+import { vectorCases } from './contract-vectors.ts'
+
+/** Promises of the interface by name; each throws when the store breaks it. */
+export type Cases = Readonly<Record<string, (store: KnowledgeStore) => Promise<void>>>
+
+export const CONTRACT: Readonly<Record<string, Cases>> = {
+  items: itemCases,
+  documents: documentCases,
+  keywords: keywordCases,
+  vectors: vectorCases,
+}
+
+/** Number of cases in the contract. */
+export const CONTRACT_SIZE = Object.values(CONTRACT).reduce((sum, cases) => sum + Object.keys(cases).length, 0)

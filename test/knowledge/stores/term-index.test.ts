@@ -1,0 +1,105 @@
+/**
+ * The inverted index answers as a scan over all term lists would, whatever was added, replaced and removed before.
+ */
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { TermIndex } from '../../../src/knowledge/stores/term-index.ts'
+import { documentColumns, queryTerms } from '../../../src/text/index-terms.ts'
+import { keywordEvidence, planKeywordSearch } from '../../../src/text/keyword-plan.ts'
+import { documentLength, hashTerm, TermListReader, termList } from '../../../src/text/term-list.ts'
+
+const body = fc
+  .array(fc.constantFrom('parse', 'cache', 'get_user', 'C++', '東京', 'error', 'retry', 'x'), { maxLength: 20 })
+  .map((words) => words.join(' '))
+const row = fc.integer({ min: 1, max: 2500 })
+/** Null removes the row. */
+const steps = fc.array(fc.tuple(row, fc.option(body, { nil: null })), { maxLength: 40 })
+
+function apply(
+  index: TermIndex,
+  lists: Map<number, Uint8Array>,
+  changes: readonly (readonly [number, string | null])[],
+) {
+  for (const [at, text] of changes) {
+    const known = lists.get(at)
+    if (known) {
+      index.remove(at, known)
+      lists.delete(at)
+    }
+    if (text === null) continue
+    const list = termList(documentColumns({ body: text }))
+    lists.set(at, list)
+    index.add(at, list)
+  }
+}
+
+function check(index: TermIndex, lists: ReadonlyMap<number, Uint8Array>, question: string) {
+  const terms = queryTerms(question)
+  const all = [...lists]
+  const documentFrequencies = new Map(
+    terms.map(({ term }) => [
+      term,
+      all.filter(([, list]) => new TermListReader(list).frequency(hashTerm(term)) > 0).length,
+    ]),
+  )
+  for (const { term } of terms) {
+    expect(index.documentFrequency(hashTerm(term))).toBe(documentFrequencies.get(term))
+  }
+  const total = all.reduce((sum, [, list]) => sum + documentLength(list), 0)
+  expect(index.items).toBe(all.length)
+  expect(index.averageLength).toBeCloseTo(all.length === 0 ? 0 : total / all.length, 9)
+  const plan = planKeywordSearch(terms, {
+    items: index.items,
+    averageLength: index.averageLength,
+    documentFrequencies,
+  })
+  const expected = all
+    .map(([at, list]) => ({ at, ...keywordEvidence(plan, list) }))
+    .filter(({ matched }) => matched > 0)
+    .sort((a, b) => b.score - a.score)
+  const found = index.search(plan, 10)
+  expect(found.length).toBe(Math.min(10, expected.length))
+  found.forEach((at, i) => {
+    const exact = keywordEvidence(plan, lists.get(at) ?? new Uint8Array(4))
+    const evidence = index.evidence(plan, at)
+    expect(evidence.score).toBeCloseTo(exact.score, 3)
+    expect(evidence.coverage).toBeCloseTo(exact.coverage, 4)
+    expect(evidence.matched).toBe(exact.matched)
+    expect(evidence.length).toBe(exact.length)
+    expect(evidence.score).toBeCloseTo(expected[i]?.score ?? -1, 3)
+  })
+  const even = new Set([...lists.keys()].filter((at) => at % 2 === 0))
+  expect(index.search(plan, 10, even).every((at) => even.has(at))).toBe(true)
+}
+
+describe('TermIndex', () => {
+  it('agrees with a scan after any changes', () => {
+    fc.assert(
+      fc.property(steps, steps, body, (before, after, question) => {
+        const lists = new Map<number, Uint8Array>()
+        apply(
+          TermIndex.build(() => []),
+          lists,
+          before,
+        )
+        const index = TermIndex.build(() => [...lists].map(([at, list]) => ({ row: at, list })))
+        check(index, lists, question)
+        apply(index, lists, after)
+        check(index, lists, question)
+      }),
+    )
+  })
+
+  it('agrees after recent postings were merged', () => {
+    const index = TermIndex.build(() => [])
+    const lists = new Map<number, Uint8Array>()
+    for (let at = 1; at <= 3000; at++) {
+      const text = Array.from({ length: 40 }, (_, i) => `term${(at * 7 + i * i) % 900}`).join(' ')
+      apply(index, lists, [[at, text]])
+      if (at % 3 === 0) apply(index, lists, [[at - 1, null]])
+      if (at % 5 === 0) apply(index, lists, [[at, `${text} again`]])
+    }
+    check(index, lists, 'term8 term99 again')
+    check(index, lists, 'term1 nowhere')
+  })
+})
