@@ -53,7 +53,9 @@ export const keywordCases: Cases = {
 
   'every item can be found, also beyond the first 60': async (store) => {
     const bench = new Bench(store)
-    const texts = Object.fromEntries(Array.from({ length: 150 }, (_, i) => [`k${i}`, `Common words and ${madeUpWord(i)}.`]))
+    const texts = Object.fromEntries(
+      Array.from({ length: 150 }, (_, i) => [`k${i}`, `Common words and ${madeUpWord(i)}.`]),
+    )
     await bench.put(texts)
     for (const i of [0, 59, 60, 61, 99, 100, 149]) expect(await bench.byKeyword(madeUpWord(i))).toEqual([`k${i}`])
     expect(await bench.byKeyword('common', { limit: 40 })).toHaveLength(40)
