@@ -17,6 +17,10 @@ const COMMANDS: Record<string, Command> = {
     load: () => import('./eval/retrieval.ts'),
   },
   'bench:search': { summary: 'measure what a search costs', load: () => import('./bench/search.ts') },
+  'eval:tokens': {
+    summary: 'measure how many tokens packed context needs for the evidence',
+    load: () => import('./eval/tokens.ts'),
+  },
   'bundle-size': { summary: 'print the size of the Worker', load: () => import('./bundle-size.ts') },
 }
 

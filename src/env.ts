@@ -25,6 +25,9 @@ export interface Env {
   readonly HIGH_VALUE_THRESHOLD?: string
   readonly RELEVANCE_THRESHOLD?: string
   readonly DEFAULT_TOKEN_BUDGET?: string
+  readonly CONTROL_GROUP_SHARE?: string
+  readonly CONVERSATION_DAYS?: string
+  readonly CONVERSATION_WINDOW_TOKENS?: string
   readonly FINETUNE_DATA_PATH?: string
   readonly LLAMA_CPP_BASE_URL?: string
   readonly LLAMA_CPP_API_KEY?: string

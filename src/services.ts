@@ -27,7 +27,7 @@ export function buildServices(env: Env): Services {
     localModel: settings.LLAMA_CPP_BASE_URL
       ? new LlamaCppChat(settings.LLAMA_CPP_BASE_URL, settings.LLAMA_CPP_API_KEY)
       : null,
-    conversations: new DurableConversations(env.CONVERSATIONS),
+    conversations: new DurableConversations(env.CONVERSATIONS, settings.CONVERSATION_DAYS * 86_400_000),
     datasets: env.DATASETS,
     async announceJobs(ids) {
       if (ids.length === 0) return

@@ -26,6 +26,22 @@ const schema = z.object({
     .max(100_000)
     .default(2000)
     .describe('Tokens of context that augment_query adds at most when the caller names no budget.'),
+  CONTROL_GROUP_SHARE: probability
+    .default(0)
+    .describe('Share of augmentations that get no context, as a control group that shows what context changes, 0 to 1.'),
+  CONVERSATION_DAYS: z.coerce
+    .number()
+    .min(0.01)
+    .max(3650)
+    .default(7)
+    .describe('Days that a conversation is kept after its last turn.'),
+  CONVERSATION_WINDOW_TOKENS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(10_000_000)
+    .default(32_000)
+    .describe('Tokens of conversation after which the model is taken to have lost what was sent, so that it is sent again.'),
   FINETUNE_DATA_PATH: z
     .string()
     .regex(/^[\w./-]*$/)

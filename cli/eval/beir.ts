@@ -78,7 +78,8 @@ export function clean(text: string): string {
   return text.replaceAll('\0', ' ').toWellFormed()
 }
 
-async function readLines<T>(path: string): Promise<T[]> {
+/** Parses JSON Lines. */
+export async function readLines<T>(path: string): Promise<T[]> {
   const lines = (await readFile(path, 'utf8')).split('\n')
   return lines.flatMap((line, i) => {
     if (line.trim() === '') return []

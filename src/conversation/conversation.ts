@@ -1,78 +1,285 @@
 /**
- * The Durable Object of one conversation: its turns and the context that was sent. Deleted by alarm when it is not used.
+ * The Durable Object of one conversation: its turns, what was shown in them, its summary. Deleted by alarm when nobody
+ * continues it. Nothing is kept in memory between calls, so eviction loses nothing.
  * @module
  */
 import { DurableObject } from 'cloudflare:workers'
-import type { ConversationState, Turn } from './client.ts'
+import type { AddedTurn, ConversationState, NewTurn, Recall, ShownContext, ShownItem, Summary, Turn } from './client.ts'
+import { extractSummary, type Utterance } from './summary.ts'
 
-/** A conversation that nobody continues for this long is deleted, in milliseconds. */
-export const CONVERSATION_LIFETIME = 7 * 24 * 60 * 60 * 1000
-/** The oldest turns beyond this number are dropped. */
+/** The oldest turns beyond this number are folded into the summary and dropped. */
 const MOST_TURNS = 500
+/** Of a query and an answer so many characters are kept. */
+const MOST_TEXT = 2000
+/** What an answer is taken to be long while none was tracked, in tokens. */
+const ASSUMED_ANSWER = 400
 
-type TurnRow = { number: number; query: string; context_ids: string; tokens: number; created_at: number }
+const TABLES = [
+  `CREATE TABLE IF NOT EXISTS turn (number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, query TEXT NOT NULL,
+    query_tokens INTEGER NOT NULL, tokens INTEGER NOT NULL, answer TEXT, answer_tokens INTEGER, created_at INTEGER NOT NULL)`,
+  `CREATE TABLE IF NOT EXISTS item (number INTEGER PRIMARY KEY AUTOINCREMENT, context_id TEXT NOT NULL,
+    version INTEGER NOT NULL, title TEXT NOT NULL, UNIQUE (context_id, version))`,
+  `CREATE TABLE IF NOT EXISTS shown (turn INTEGER NOT NULL, item INTEGER NOT NULL, position INTEGER NOT NULL,
+    stretches TEXT NOT NULL, tokens INTEGER NOT NULL, PRIMARY KEY (turn, item, position)) WITHOUT ROWID`,
+  'CREATE TABLE IF NOT EXISTS property (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID',
+] as const
 
-const TABLE = `CREATE TABLE IF NOT EXISTS turns (number INTEGER PRIMARY KEY AUTOINCREMENT, query TEXT NOT NULL,
-  context_ids TEXT NOT NULL, tokens INTEGER NOT NULL, created_at INTEGER NOT NULL)`
+type TurnRow = {
+  number: number
+  query: string
+  query_tokens: number
+  tokens: number
+  answer: string | null
+  answer_tokens: number | null
+  created_at: number
+}
 
-export class Conversation extends DurableObject<object> {
-  readonly #sql: SqlStorage
+interface Properties {
+  /** Turns that were dropped, and the summary of what they said. */
+  dropped: { turns: number; text: string }
+  /** By the local model. */
+  summary: Summary
+  created: number
+}
 
-  constructor(state: DurableObjectState, env: object) {
-    super(state, env)
-    this.#sql = state.storage.sql
-    this.#sql.exec(TABLE)
-  }
-
-  async addTurn(query: string, contextIds: readonly string[], tokens: number): Promise<{ turnNumber: number }> {
-    const now = Date.now()
-    const { number } = this.#sql
-      .exec<{ number: number }>(
-        'INSERT INTO turns (query, context_ids, tokens, created_at) VALUES (?, ?, ?, ?) RETURNING number',
-        query,
-        JSON.stringify(contextIds),
-        tokens,
+export class Conversation extends DurableObject {
+  /** Adds a turn once, however often it is sent. */
+  async addTurn(turn: NewTurn, lifetimeMs: number): Promise<AddedTurn> {
+    this.#createTables()
+    const added = this.ctx.storage.transactionSync(() => {
+      const [known] = this.#rows<{ number: number }>('SELECT number FROM turn WHERE key = ?', turn.key)
+      if (known) return { turnNumber: known.number, numbers: this.#numbersOf(known.number) }
+      const now = Date.now()
+      const [row] = this.#rows<{ number: number }>(
+        'INSERT INTO turn (key, query, query_tokens, tokens, created_at) VALUES (?, ?, ?, ?, ?) RETURNING number',
+        turn.key,
+        beginning(turn.query),
+        turn.queryTokens,
+        turn.tokens,
         now,
       )
-      .one()
-    this.#sql.exec('DELETE FROM turns WHERE number <= ?', number - MOST_TURNS)
-    await this.ctx.storage.setAlarm(now + CONVERSATION_LIFETIME)
-    return { turnNumber: number }
+      const number = row?.number ?? 0
+      if (number === 1) this.#setProperty('created', now)
+      const numbers = this.#show(number, turn.shown)
+      this.#dropOldTurns(number)
+      return { turnNumber: number, numbers }
+    })
+    await this.ctx.storage.setAlarm(Date.now() + lifetimeMs)
+    return added
   }
 
-  sentContext(): string[] {
-    const rows = this.#sql.exec<{ id: string }>(
-      'SELECT DISTINCT json_each.value AS id FROM turns, json_each(turns.context_ids)',
+  /** Adds context to the latest turn; the first one of a conversation makes a turn without a query. */
+  async addContext(tokens: number, shown: readonly ShownItem[], lifetimeMs: number): Promise<AddedTurn> {
+    this.#createTables()
+    const [latest] = this.#rows<{ number: number | null }>('SELECT max(number) AS number FROM turn')
+    if (!latest?.number) {
+      return this.addTurn({ key: 'first', query: '', queryTokens: 0, tokens, shown }, lifetimeMs)
+    }
+    const { number } = latest
+    const numbers = this.ctx.storage.transactionSync(() => {
+      this.#rows('UPDATE turn SET tokens = tokens + ? WHERE number = ?', tokens, number)
+      return this.#show(number, shown)
+    })
+    await this.ctx.storage.setAlarm(Date.now() + lifetimeMs)
+    return { turnNumber: number, numbers }
+  }
+
+  async addAnswer(query: string, response: string, tokens: number, lifetimeMs: number): Promise<boolean> {
+    if (!this.#exists()) return false
+    const answered = this.#rows(
+      `UPDATE turn SET answer = ?, answer_tokens = ? WHERE number =
+        (SELECT max(number) FROM turn WHERE query = ? AND answer IS NULL) RETURNING 1`,
+      beginning(response),
+      tokens,
+      beginning(query),
     )
-    return [...rows].map(({ id }) => id)
+    if (answered.length > 0) await this.ctx.storage.setAlarm(Date.now() + lifetimeMs)
+    return answered.length > 0
+  }
+
+  /** What was shown in turns since which fewer than `windowTokens` tokens have gone by. */
+  recall(windowTokens: number): Recall {
+    if (!this.#exists()) return { contexts: [], nextNumber: 1, turns: 0 }
+    const rows = this.#rows<{ number: number; context_id: string; version: number; stretches: string }>(
+      `WITH reach AS (SELECT number, sum(query_tokens + tokens + coalesce(answer_tokens, ?)) OVER (ORDER BY number DESC) AS since
+         FROM turn)
+       SELECT item.number, context_id, version, stretches
+       FROM shown JOIN reach ON reach.number = shown.turn JOIN item ON item.number = shown.item
+       WHERE since <= ? ORDER BY item.number, shown.turn`,
+      ASSUMED_ANSWER,
+      windowTokens,
+    )
+    const contexts = new Map<number, Recall['contexts'][number] & { stretches: { start: number; end: number }[] }>()
+    for (const { number, context_id: contextId, version, stretches } of rows) {
+      const known = contexts.get(number) ?? { contextId, version, number, stretches: [] }
+      known.stretches.push(...(JSON.parse(stretches) as { start: number; end: number }[]))
+      contexts.set(number, known)
+    }
+    const [counts] = this.#rows<{ items: number | null; turns: number }>(
+      "SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'item') AS items, (SELECT count(*) FROM turn) AS turns",
+    )
+    return { contexts: [...contexts.values()], nextNumber: (counts?.items ?? 0) + 1, turns: counts?.turns ?? 0 }
+  }
+
+  saveSummary(summary: Summary): void {
+    if (!this.#exists()) return
+    const known = this.#property('summary')
+    if (!known || known.throughTurn <= summary.throughTurn) this.#setProperty('summary', summary)
   }
 
   /** The whole conversation under the id that the caller knows it by; null when no turn was ever added. */
   async read(id: string): Promise<ConversationState | null> {
-    const turns: Turn[] = this.#sql
-      .exec<TurnRow>('SELECT number, query, context_ids, tokens, created_at FROM turns ORDER BY number')
-      .toArray()
-      .map((row) => ({
+    if (!this.#exists()) return null
+    const shown = this.#rows<{ turn: number; context_id: string; number: number; title: string; tokens: number }>(
+      `SELECT turn, context_id, item.number, title, tokens FROM shown JOIN item ON item.number = shown.item
+       ORDER BY turn, position`,
+    )
+    const contextIds = new Map<number, Set<string>>()
+    for (const { turn, context_id } of shown) {
+      contextIds.set(turn, (contextIds.get(turn) ?? new Set()).add(context_id))
+    }
+    const turns = this.#turns().map(
+      (row): Turn => ({
         number: row.number,
         query: row.query,
-        contextIds: JSON.parse(row.context_ids) as string[],
+        contextIds: [...(contextIds.get(row.number) ?? [])],
         tokens: row.tokens,
+        queryTokens: row.query_tokens,
+        answer: row.answer,
+        answerTokens: row.answer_tokens,
         createdAt: row.created_at,
-      }))
-    const [first] = turns
-    if (!first) return null
-    return { id, turns, createdAt: first.createdAt, expiresAt: (await this.ctx.storage.getAlarm()) ?? 0 }
+      }),
+    )
+    const last = turns.at(-1)
+    if (!last) return null
+    const dropped = this.#property('dropped')
+    return {
+      id,
+      turns,
+      shown: latestShowings(shown),
+      summary: this.#property('summary') ?? {
+        text: extractSummary(utterances(dropped, turns)),
+        method: 'extractive',
+        throughTurn: last.number,
+      },
+      droppedTurns: dropped?.turns ?? 0,
+      createdAt: this.#property('created') ?? last.createdAt,
+      expiresAt: (await this.ctx.storage.getAlarm()) ?? 0,
+    }
   }
 
   /** Whether there was anything to delete. */
   async clear(): Promise<boolean> {
-    const had = this.#sql.exec('DELETE FROM turns RETURNING 1').toArray().length > 0
+    const had = this.#exists()
     await this.ctx.storage.deleteAlarm()
+    await this.ctx.storage.deleteAll()
     return had
   }
 
   override async alarm(): Promise<void> {
     await this.ctx.storage.deleteAll()
-    this.#sql.exec(TABLE)
   }
+
+  /** Notes what a turn shows; an item keeps its number as long as its text is the same. */
+  #show(turn: number, shown: readonly ShownItem[]): number[] {
+    const [before] = this.#rows<{ n: number }>('SELECT count(*) AS n FROM shown WHERE turn = ?', turn)
+    return shown.map(({ contextId, version, title, stretches, tokens }, i) => {
+      const [item] = this.#rows<{ number: number }>(
+        `INSERT INTO item (context_id, version, title) VALUES (?, ?, ?)
+         ON CONFLICT (context_id, version) DO UPDATE SET title = excluded.title RETURNING number`,
+        contextId,
+        version,
+        title,
+      )
+      const number = item?.number ?? 0
+      this.#rows(
+        'INSERT INTO shown (turn, item, position, stretches, tokens) VALUES (?, ?, ?, ?, ?)',
+        turn,
+        number,
+        (before?.n ?? 0) + i,
+        JSON.stringify(stretches),
+        tokens,
+      )
+      return number
+    })
+  }
+
+  #numbersOf(turn: number): number[] {
+    return this.#rows<{ item: number }>('SELECT item FROM shown WHERE turn = ? ORDER BY position', turn).map(
+      ({ item }) => item,
+    )
+  }
+
+  #dropOldTurns(latest: number): void {
+    const old = this.#turns(latest - MOST_TURNS)
+    if (old.length === 0) return
+    const dropped = this.#property('dropped')
+    this.#setProperty('dropped', {
+      turns: (dropped?.turns ?? 0) + old.length,
+      text: extractSummary(utterances(dropped, old)),
+    })
+    this.#rows('DELETE FROM turn WHERE number <= ?', latest - MOST_TURNS)
+    this.#rows('DELETE FROM shown WHERE turn <= ?', latest - MOST_TURNS)
+    this.#rows('DELETE FROM item WHERE number NOT IN (SELECT item FROM shown)')
+  }
+
+  #turns(through = Number.MAX_SAFE_INTEGER): TurnRow[] {
+    return this.#rows<TurnRow>(
+      `SELECT number, query, query_tokens, tokens, answer, answer_tokens, created_at FROM turn WHERE number <= ?
+       ORDER BY number`,
+      through,
+    )
+  }
+
+  #property<K extends keyof Properties>(name: K): Properties[K] | null {
+    const [row] = this.#rows<{ value: string }>('SELECT value FROM property WHERE name = ?', name)
+    return row ? (JSON.parse(row.value) as Properties[K]) : null
+  }
+
+  #setProperty<K extends keyof Properties>(name: K, value: Properties[K]): void {
+    this.#rows('INSERT OR REPLACE INTO property (name, value) VALUES (?, ?)', name, JSON.stringify(value))
+  }
+
+  /** Tables are made by the first write only: asking for a conversation that isn't there leaves nothing behind. */
+  #createTables(): void {
+    for (const statement of TABLES) this.#rows(statement)
+  }
+
+  #exists(): boolean {
+    return this.#rows("SELECT 1 FROM sqlite_master WHERE name = 'turn'").length > 0
+  }
+
+  #rows<T extends Record<string, SqlStorageValue>>(sql: string, ...values: SqlStorageValue[]): T[] {
+    return this.ctx.storage.sql.exec<T>(sql, ...values).toArray()
+  }
+}
+
+function latestShowings(
+  shown: readonly { turn: number; context_id: string; number: number; title: string; tokens: number }[],
+): ShownContext[] {
+  const latest = new Map<number, ShownContext>()
+  for (const { turn, context_id: contextId, number, title, tokens } of shown) {
+    latest.set(number, { contextId, number, title, turn, tokens: (latest.get(number)?.tokens ?? 0) + tokens })
+  }
+  return [...latest.values()]
+}
+
+function utterances(
+  dropped: Properties['dropped'] | null,
+  turns: readonly { number: number; query: string; answer: string | null }[],
+): Utterance[] {
+  const first = turns[0]?.number ?? 1
+  const earlier = (dropped?.text ?? '').split('\n').flatMap((line): Utterance[] => {
+    const [, speaker, text] = /^(user|assistant): (.*)$/.exec(line) ?? []
+    return text ? [{ turn: first, speaker: speaker === 'user' ? 'user' : 'assistant', text }] : []
+  })
+  const said = turns.flatMap(({ number, query, answer }): Utterance[] => [
+    { turn: number, speaker: 'user', text: query },
+    ...(answer === null ? [] : [{ turn: number, speaker: 'assistant' as const, text: answer }]),
+  ])
+  return [...earlier, ...said]
+}
+
+function beginning(text: string): string {
+  return text.slice(0, MOST_TEXT).toWellFormed()
 }

@@ -2,26 +2,44 @@
  * Reaches conversations in their Durable Objects.
  * @module
  */
-import type { ConversationClient, ConversationState } from './client.ts'
+import type { AddedTurn, ConversationClient, ConversationState, NewTurn, Recall, ShownItem, Summary } from './client.ts'
 import type { Conversation } from './conversation.ts'
+
+/** Attempts for one write: an object that is being moved or restarted answers the next one. */
+const ATTEMPTS = 3
 
 export class DurableConversations implements ConversationClient {
   readonly #objects: DurableObjectNamespace<Conversation>
+  readonly #lifetimeMs: number
 
-  constructor(objects: DurableObjectNamespace<Conversation>) {
+  /** @param lifetimeMs how long a conversation outlives its last turn */
+  constructor(objects: DurableObjectNamespace<Conversation>, lifetimeMs: number) {
     this.#objects = objects
+    this.#lifetimeMs = lifetimeMs
   }
 
-  addTurn(
+  async recall(project: string, id: string, windowTokens: number): Promise<Recall> {
+    return this.#object(project, id).recall(windowTokens)
+  }
+
+  addTurn(project: string, id: string, turn: NewTurn): Promise<AddedTurn> {
+    return this.#retried(() => this.#object(project, id).addTurn(turn, this.#lifetimeMs))
+  }
+
+  addContext(project: string, id: string, tokens: number, shown: readonly ShownItem[]): Promise<AddedTurn> {
+    return this.#object(project, id).addContext(tokens, shown, this.#lifetimeMs)
+  }
+
+  addAnswer(
     project: string,
     id: string,
-    turn: { query: string; contextIds: readonly string[]; tokens: number },
-  ): Promise<{ turnNumber: number }> {
-    return this.#object(project, id).addTurn(turn.query, turn.contextIds, turn.tokens)
+    answer: { query: string; response: string; tokens: number },
+  ): Promise<boolean> {
+    return this.#object(project, id).addAnswer(answer.query, answer.response, answer.tokens, this.#lifetimeMs)
   }
 
-  async sentContext(project: string, id: string): Promise<string[]> {
-    return this.#object(project, id).sentContext()
+  async saveSummary(project: string, id: string, summary: Summary): Promise<void> {
+    await this.#object(project, id).saveSummary(summary)
   }
 
   async read(project: string, id: string): Promise<ConversationState | null> {
@@ -34,5 +52,17 @@ export class DurableConversations implements ConversationClient {
 
   #object(project: string, id: string): DurableObjectStub<Conversation> {
     return this.#objects.getByName(JSON.stringify([project, id]))
+  }
+
+  /** Repeats what the platform says may be repeated; only for calls that are idempotent. */
+  async #retried<T>(call: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await call()
+      } catch (error) {
+        const retryable = error instanceof Error && 'retryable' in error && error.retryable === true
+        if (!retryable || attempt >= ATTEMPTS) throw error
+      }
+    }
   }
 }

@@ -25,6 +25,8 @@ export const interactions = sqliteTable(
     tags: text('tags', { mode: 'json' }).$type<string[]>().notNull(),
     variant: text('variant'),
     conversationId: text('conversation_id'),
+    /** The augmentation that this answers. */
+    retrievalId: text('retrieval_id'),
     outcome: text('outcome').$type<Outcome>(),
     userFeedback: integer('user_feedback'),
     /** Grows with every change of outcome or feedback; a score computed for an older revision is not written. */
@@ -44,6 +46,7 @@ export const interactions = sqliteTable(
     index('interactions_project_id').on(t.project, t.id),
     index('interactions_outcome').on(t.project, t.outcome, t.id),
     index('interactions_variant').on(t.project, t.variant, t.id),
+    index('interactions_retrieval').on(t.retrievalId),
   ],
 )
 
@@ -163,6 +166,14 @@ export const retrievals = sqliteTable(
     tokensAdded: integer('tokens_added').notNull(),
     /** Tokens of the same items sent whole. */
     tokensWhole: integer('tokens_whole').notNull(),
+    /** Tokens of useful passages that were not sent again because an earlier turn carried them. */
+    tokensSpared: integer('tokens_spared').notNull().default(0),
+    /** Tokens of the five best relevant items sent whole: what plain top-k retrieval would have added. */
+    tokensTopWhole: integer('tokens_top_whole').notNull().default(0),
+    /** Whether context was found and withheld, so that its effect can be estimated. */
+    control: integer('control', { mode: 'boolean' }).notNull().default(false),
+    /** Probability with which this retrieval could have become one of the control group; 0: it couldn't. */
+    controlShare: real('control_share').notNull().default(0),
     latencyMs: real('latency_ms').notNull(),
     createdAt: integer('created_at').notNull(),
   },
@@ -232,6 +243,8 @@ export const exports = sqliteTable(
     rows: integer('rows').notNull(),
     bytes: integer('bytes').notNull(),
     sha256: text('sha256').notNull(),
+    /** What the datasheet says beyond these columns: splits, tokens, redactions, licence. */
+    sheet: text('sheet', { mode: 'json' }).$type<Record<string, unknown>>().notNull().default({}),
     /** Interactions that were not taken, by reason. */
     skipped: text('skipped', { mode: 'json' }).$type<Record<string, number>>().notNull().default({}),
     createdAt: integer('created_at').notNull(),

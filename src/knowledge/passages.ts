@@ -5,6 +5,12 @@
 import type { TokenCounter } from '../text/token-counter.ts'
 import type { Passage } from './stores/store.ts'
 
+/** A stretch of an item's body: offsets in UTF-16 units, `end` exclusive. */
+export interface Stretch {
+  readonly start: number
+  readonly end: number
+}
+
 /** Shorter pieces are joined with their neighbour, in characters. */
 const SHORTEST = 40
 /** Longest run of code lines in one passage. */

@@ -1,22 +1,18 @@
 import * as z from 'zod'
 import { queryText } from '../knowledge/text-fields.ts'
 import { augment } from '../retrieval/augment.ts'
-import { renderPrompt } from '../retrieval/prompt.ts'
 import { TOKENIZER } from '../text/token-counter.ts'
-import { agentType, collectionName, collections, conversationId, degraded, project, tokenBudget } from './fields.ts'
+import {
+  absenceReason,
+  alreadySentView,
+  contextView,
+  indexView,
+  viewAlreadySent,
+  viewContexts,
+  viewIndex,
+} from './context-views.ts'
+import { agentType, collections, conversationId, degraded, project, scoreThreshold, tokenBudget } from './fields.ts'
 import { ADDS, operation } from './operation.ts'
-
-/** Items that augmentation chooses passages from. */
-const CANDIDATES = 8
-
-export const contextView = z.object({
-  context_id: z.string(),
-  collection: collectionName,
-  title: z.string(),
-  probability: z.number().describe('Calibrated probability of relevance, 0 to 1.'),
-  tokens: z.int().describe('Tokens of what is shown of it.'),
-  tokens_whole: z.int().describe('Tokens of the whole item.'),
-})
 
 export const augmentQuery = operation({
   name: 'augment_query',
@@ -24,7 +20,8 @@ export const augmentQuery = operation({
   description:
     "Call this first: finds the few passages of the team's own knowledge (code, patterns, error solutions, best practices, " +
     'corrections) that a query needs and returns a prompt that carries them within a token budget. When nothing is relevant ' +
-    'it adds nothing and says so. Pass the context_ids to track_interaction afterwards.',
+    'it adds nothing and says so. With a conversation_id it sends only what earlier turns have not carried. Pass the ' +
+    'context_ids and the retrieval_id to track_interaction afterwards.',
   scope: 'read',
   annotations: ADDS,
   http: [{ method: 'POST', path: '/augment_query' }],
@@ -35,6 +32,13 @@ export const augmentQuery = operation({
     conversation_id: conversationId.optional(),
     token_budget: tokenBudget.optional(),
     collections: collections.optional(),
+    score_threshold: scoreThreshold.optional(),
+    detail: z
+      .enum(['full', 'index'])
+      .default('full')
+      .describe(
+        'index: one line an item (title, why, tokens, id) instead of passages; get_context_items has the text.',
+      ),
   }),
   output: z.object({
     augmented_prompt: z.string(),
@@ -42,13 +46,20 @@ export const augmentQuery = operation({
     context_ids: z.array(z.string()),
     context_count: z.int(),
     contexts: z.array(contextView),
-    already_sent: z.array(z.string()).describe('Relevant context that an earlier turn of the conversation carried.'),
+    index: z.array(indexView).describe('Filled when detail is index.'),
+    already_sent: z
+      .array(alreadySentView)
+      .describe('Relevant context that an earlier turn of the conversation carried.'),
+    absence_reason: absenceReason,
     best_probability: z.number().nullable().describe('Of the best item found, shown or not; null: nothing was found.'),
     relevance_threshold: z.number().describe('Items below this probability are not shown.'),
-    token_count: z.int().describe('Tokens of context added to the query.'),
+    token_count: z.int().describe('Tokens that the prompt has more than the query: context, headings, delimiters.'),
     token_budget: z.int(),
+    tokens_saved: z.int().describe('Tokens of useful passages that were not sent again.'),
     tokenizer: z.string(),
+    suggestions: z.array(z.string()).describe('What else was found, to ask about next.'),
     retrieval_id: z.string(),
+    turn_number: z.int().nullable().describe('Null without a conversation_id.'),
     latency_ms: z.number(),
     degraded,
   }),
@@ -60,30 +71,29 @@ export const augmentQuery = operation({
       project: input.project,
       query: input.query,
       collections: input.collections,
-      items: CANDIDATES,
       tokenBudget: budget,
+      scoreThreshold: input.score_threshold,
+      detail: input.detail,
       conversationId: input.conversation_id,
     })
     return {
-      augmented_prompt: renderPrompt(input.query, result.packed),
+      augmented_prompt: result.prompt,
       original_query: input.query,
       context_ids: result.contextIds,
       context_count: result.contextIds.length,
-      contexts: result.packed.map((entry, i) => ({
-        context_id: result.contextIds[i] ?? '',
-        collection: entry.item.collection,
-        title: entry.item.title.split('\n')[0] ?? '',
-        probability: entry.probability,
-        tokens: entry.tokens,
-        tokens_whole: entry.tokensWhole,
-      })),
-      already_sent: result.alreadySent,
+      contexts: viewContexts(result),
+      index: viewIndex(result),
+      already_sent: viewAlreadySent(result),
+      absence_reason: result.absence,
       best_probability: result.bestProbability,
-      relevance_threshold: services.settings.RELEVANCE_THRESHOLD,
+      relevance_threshold: result.threshold,
       token_count: result.tokens,
       token_budget: budget,
+      tokens_saved: result.tokensSpared,
       tokenizer: TOKENIZER,
+      suggestions: result.suggestions,
       retrieval_id: result.retrievalId,
+      turn_number: result.turnNumber,
       latency_ms: services.now() - started,
       degraded: result.degraded,
     }

@@ -3,18 +3,17 @@ import { newId } from '../ids.ts'
 import { queryText } from '../knowledge/text-fields.ts'
 import { augment } from '../retrieval/augment.ts'
 import { TOKENIZER } from '../text/token-counter.ts'
+import { absenceReason, alreadySentView, contextView, viewAlreadySent, viewContexts } from './context-views.ts'
 import { collectionName, contextIdField, conversationId, degraded, project, tokenBudget } from './fields.ts'
 import { ADDS, operation } from './operation.ts'
-
-/** Items that each level considers. */
-const LEVELS = { standard: 5, detailed: 10, comprehensive: 20 } as const
 
 export const multiTurnContext = operation({
   name: 'multi_turn_context',
   title: 'Context for a turn of a conversation',
   description:
-    'Returns the context for the next turn of a conversation: only what earlier turns have not carried. Without a ' +
-    'session_id a new session begins; pass the returned one in the next turn.',
+    'Returns the context for the next turn of a conversation: only what earlier turns have not carried, changed since, or ' +
+    'carried so long ago that the model has likely lost it. Without a session_id a new session begins; pass the returned one ' +
+    'in the next turn.',
   scope: 'read',
   annotations: ADDS,
   http: [{ method: 'POST', path: '/context/multi_turn' }],
@@ -22,20 +21,27 @@ export const multiTurnContext = operation({
     project,
     query: queryText,
     session_id: conversationId.optional(),
-    context_level: z.enum(['standard', 'detailed', 'comprehensive']).default('standard'),
+    context_level: z
+      .enum(['standard', 'detailed', 'comprehensive'])
+      .default('standard')
+      .describe('How much is looked at (10, 15 or 25 items) and how useful a passage must be to be sent.'),
     previous_context_ids: z.array(contextIdField).max(1000).default([]).describe('Context that the model still has.'),
     max_tokens: tokenBudget.default(2000),
   }),
   output: z.object({
     context: z.string(),
     context_ids: z.array(z.string()),
-    already_sent: z.array(z.string()),
-    suggestions: z.array(z.string()).describe('Titles of the relevant items, to ask about next.'),
+    contexts: z.array(contextView),
+    already_sent: z.array(alreadySentView).describe('Relevant context that the model has from earlier turns.'),
+    absence_reason: absenceReason,
+    suggestions: z.array(z.string()).describe('What else was found, to ask about next.'),
     token_count: z.int(),
+    tokens_saved: z.int().describe('Tokens of useful passages that were not sent again.'),
     tokenizer: z.string(),
     collections_searched: z.array(collectionName),
     session_id: z.string(),
-    turn_number: z.int(),
+    turn_number: z.int().nullable().describe('Null when the conversation could not be reached.'),
+    retrieval_id: z.string(),
     degraded,
   }),
   async run(services, input) {
@@ -44,7 +50,7 @@ export const multiTurnContext = operation({
       operation: 'multi_turn_context',
       project: input.project,
       query: input.query,
-      items: LEVELS[input.context_level],
+      level: input.context_level,
       tokenBudget: input.max_tokens,
       conversationId: session,
       exclude: new Set(input.previous_context_ids),
@@ -52,19 +58,18 @@ export const multiTurnContext = operation({
     return {
       context: result.context,
       context_ids: result.contextIds,
-      already_sent: result.alreadySent,
-      suggestions: suggest(result.packed.map(({ item }) => item.title.split('\n')[0] ?? '')),
+      contexts: viewContexts(result),
+      already_sent: viewAlreadySent(result),
+      absence_reason: result.absence,
+      suggestions: result.suggestions,
       token_count: result.tokens,
+      tokens_saved: result.tokensSpared,
       tokenizer: TOKENIZER,
       collections_searched: [...result.collections],
       session_id: session,
-      turn_number: result.turnNumber ?? 1,
+      turn_number: result.turnNumber,
+      retrieval_id: result.retrievalId,
       degraded: result.degraded,
     }
   },
 })
-
-/** Distinct, non-empty titles, five at most. */
-function suggest(titles: readonly string[]): string[] {
-  return [...new Set(titles.filter((title) => title !== ''))].slice(0, 5)
-}

@@ -2,20 +2,46 @@
  * From a query to the context that goes into its prompt: search, abstain or choose, pack, log.
  * @module
  */
-import type { ConversationClient } from '../conversation/client.ts'
+import type { ConversationClient, Recall, ShownItem } from '../conversation/client.ts'
 import type { Database } from '../database/database.ts'
 import { recordRetrieval } from '../database/queries/retrievals.ts'
 import { newId } from '../ids.ts'
-import { type CollectionName, type ContextId, contextId, KNOWLEDGE_COLLECTIONS } from '../knowledge/collections.ts'
-import { tokenCounter } from '../text/token-counter.ts'
-import { type PackedItem, packPassages } from './packing.ts'
-import { PREFACE_TOKENS, renderContext } from './prompt.ts'
-import { type SearchServices, searchKnowledge, termsOf } from './search.ts'
+import {
+  type CollectionName,
+  type ContextId,
+  contextId,
+  KNOWLEDGE_COLLECTIONS,
+  parseContextId,
+} from '../knowledge/collections.ts'
+import { type TokenCounter, tokenCounter } from '../text/token-counter.ts'
+import { type IndexEntry, indexContext } from './context-index.ts'
+import { DEFAULT_LEAST_SHARE, type KnownItem, type PackedItem, sourceOf, tokensOfWhole } from './packing.ts'
+import type { PackableItem } from './passage-value.ts'
+import { type ComposedContext, composeContext, joinPrompt, NO_CONTEXT, renderContext, tokensBelow } from './prompt.ts'
+import { type SearchOutcome, type SearchServices, searchKnowledge, termsOf } from './search.ts'
+
+/** Items that plain top-k retrieval would have sent whole, for the ledger. */
+const NAIVE_ITEMS = 5
+const SUGGESTIONS = 5
+
+/** How much is looked at: items considered, and the share of the best passage's value that a passage must reach. */
+export const CONTEXT_LEVELS = {
+  standard: { items: 10, leastShare: DEFAULT_LEAST_SHARE },
+  detailed: { items: 15, leastShare: 0.4 },
+  comprehensive: { items: 25, leastShare: 0.25 },
+} as const
+
+export type ContextLevel = keyof typeof CONTEXT_LEVELS
 
 export interface AugmentServices extends SearchServices {
   readonly database: Database
   readonly conversations: ConversationClient
-  readonly settings: SearchServices['settings'] & { readonly RELEVANCE_THRESHOLD: number }
+  readonly settings: SearchServices['settings'] & {
+    readonly RELEVANCE_THRESHOLD: number
+    readonly CONTROL_GROUP_SHARE: number
+    readonly CONVERSATION_WINDOW_TOKENS: number
+  }
+  random(): number
 }
 
 export interface AugmentRequest {
@@ -23,28 +49,49 @@ export interface AugmentRequest {
   readonly project: string
   readonly query: string
   readonly collections?: readonly CollectionName[]
-  /** Items considered at most. */
-  readonly items: number
+  readonly level?: ContextLevel
+  /** Tokens below the query at most, as the tokenizer counts what is written. */
   readonly tokenBudget: number
+  /** Least probability of relevance; the setting when left out. */
+  readonly scoreThreshold?: number
+  /** index: one line an item instead of passages. */
+  readonly detail?: 'index' | 'full'
   readonly conversationId?: string
   /** Context that the caller has already. */
   readonly exclude?: ReadonlySet<string>
 }
 
+/** Why there is no context. */
+export type AbsenceReason = 'nothing_relevant' | 'already_sent' | 'budget' | 'control_group'
+
 export interface Augmentation {
   readonly retrievalId: string
-  readonly packed: PackedItem[]
+  readonly packed: readonly PackedItem[]
+  /** Numbers under which the packed items are shown. */
+  readonly numbers: readonly number[]
+  /** The lines of the index; empty unless it was asked for. */
+  readonly index: readonly IndexEntry[]
+  /** Of what is shown, in the order shown. */
   readonly contextIds: ContextId[]
-  /** The rendered context; empty when nothing is relevant. */
+  /** What stands below the query; empty when there is nothing to say or no room to say it. */
   readonly context: string
+  /** The query and what stands below it. */
+  readonly prompt: string
+  /** Tokens of what stands below the query, the separator included. */
   readonly tokens: number
-  /** Tokens of the same items sent whole. */
+  /** Tokens of the shown items sent whole. */
   readonly tokensWhole: number
+  /** Tokens of useful passages that an earlier turn carried. */
+  readonly tokensSpared: number
   readonly collections: readonly CollectionName[]
-  /** Relevant items that were left out because they were sent before. */
-  readonly alreadySent: ContextId[]
+  /** Relevant items of which useful passages were sent before. */
+  readonly alreadySent: { contextId: ContextId; number: number | null; title: string }[]
+  readonly absence: AbsenceReason | null
   /** Probability of the best item found, relevant or not; null: nothing was found at all. */
   readonly bestProbability: number | null
+  readonly threshold: number
+  /** What else was found, as something to ask about next. */
+  readonly suggestions: string[]
   readonly degraded: string[]
   readonly turnNumber: number | null
 }
@@ -54,32 +101,29 @@ export async function augment(services: AugmentServices, request: AugmentRequest
   const started = services.now()
   const collections = request.collections ?? KNOWLEDGE_COLLECTIONS
   const { project, query, conversationId } = request
-  const [found, sent, countTokens] = await Promise.all([
-    searchKnowledge(services, {
-      project,
-      query,
-      collections,
-      mode: 'hybrid',
-      limit: request.items,
-      scoreThreshold: 0,
-    }),
-    conversationId ? services.conversations.sentContext(project, conversationId) : [],
+  const { items: most } = CONTEXT_LEVELS[request.level ?? 'standard']
+  const [found, recall, countTokens] = await Promise.all([
+    searchKnowledge(services, { project, query, collections, mode: 'hybrid', limit: most, scoreThreshold: 0 }),
+    conversationId ? recalled(services, project, conversationId) : { recall: NOTHING_RECALLED, degraded: [] },
     tokenCounter(),
   ])
-  const known = new Set([...sent, ...(request.exclude ?? [])])
-  const relevant = found.ranked.filter(({ probability }) => probability >= services.settings.RELEVANCE_THRESHOLD)
-  const isKnown = ({ item }: { item: PackedItem['item'] }) => known.has(contextId(item.collection, item.id))
-  const packed = packPassages({
-    items: relevant.filter((ranked) => !isKnown(ranked)).slice(0, request.items),
-    termWeights: found.termWeights,
-    termsOf,
-    budget: request.tokenBudget - PREFACE_TOKENS,
-    countTokens,
-  })
-  const contextIds = packed.map(({ item }) => contextId(item.collection, item.id))
-  const tokens = packed.reduce((sum, item) => sum + item.tokens, packed.length > 0 ? PREFACE_TOKENS : 0)
+  const threshold = request.scoreThreshold ?? services.settings.RELEVANCE_THRESHOLD
+  const relevant = found.ranked.filter(({ probability }) => probability >= threshold)
+  const chosen = choose(request, found, relevant.slice(0, most), recall.recall, countTokens)
+  const control = chosen.eligible && services.random() < services.settings.CONTROL_GROUP_SHARE
+  const shown: Shown = control ? { ...chosen, ...NOTHING_SHOWN } : chosen
+  const absence = absenceOf(shown, control, relevant.length)
+  const statement = absence === 'nothing_relevant' || absence === 'budget' ? NO_CONTEXT[absence] : ''
+  const stated = statement !== '' && tokensBelow(statement, countTokens) <= request.tokenBudget ? statement : ''
+  const contextIds = [
+    ...shown.packed.map(({ item }) => contextId(item.collection, item.id)),
+    ...shown.index.map((entry) => entry.contextId),
+  ]
   const retrievalId = newId()
-  const tokensWhole = packed.reduce((sum, item) => sum + item.tokensWhole, 0)
+  const tokens = stated === '' ? shown.tokens : tokensBelow(stated, countTokens)
+  const tokensWhole = shown.packed.reduce((sum, item) => sum + item.tokensWhole, 0)
+  const tokensSpared = control ? 0 : chosen.recalled.reduce((sum, item) => sum + item.tokensSpared, 0)
+  const degraded = [...new Set([...found.degraded, ...recall.degraded])]
   const [, turn] = await Promise.all([
     recordRetrieval(services.database, {
       id: retrievalId,
@@ -87,31 +131,180 @@ export async function augment(services: AugmentServices, request: AugmentRequest
       operation: request.operation,
       query,
       conversationId: conversationId ?? null,
-      shown: packed.map((entry, i) => ({
-        context_id: contextIds[i] ?? '',
-        rank: i + 1,
-        probability: entry.probability,
-        tokens: entry.tokens,
-      })),
+      shown: shownEntries(shown, contextIds),
       tokenBudget: request.tokenBudget,
       tokensAdded: tokens,
       tokensWhole,
+      tokensSpared,
+      tokensTopWhole: relevant.slice(0, NAIVE_ITEMS).reduce((sum, { item }) => sum + tokensOfWhole(item), 0),
+      control,
+      controlShare: chosen.eligible ? services.settings.CONTROL_GROUP_SHARE : 0,
       latencyMs: services.now() - started,
       createdAt: started,
     }),
-    conversationId ? services.conversations.addTurn(project, conversationId, { query, contextIds, tokens }) : null,
+    conversationId
+      ? services.conversations
+          .addTurn(project, conversationId, {
+            key: retrievalId,
+            query,
+            queryTokens: countTokens(query),
+            tokens,
+            shown: shown.packed.map(shownItem),
+          })
+          .catch(() => {
+            degraded.push('conversation')
+            return null
+          })
+      : null,
   ])
+  const numbers = turn?.numbers ?? shown.numbers
+  const renumbered = numbers.some((number, i) => number !== shown.numbers[i])
+  const context = renumbered ? renderContext(shown.packed, numbers, shown.named) : stated || shown.text
   return {
     retrievalId,
-    packed,
+    packed: shown.packed,
+    numbers,
+    index: shown.index,
     contextIds,
-    context: renderContext(packed),
+    context,
+    prompt: joinPrompt(query, context),
     tokens,
     tokensWhole,
+    tokensSpared,
     collections,
-    alreadySent: relevant.filter(isKnown).map(({ item }) => contextId(item.collection, item.id)),
+    alreadySent: control
+      ? []
+      : chosen.recalled.map(({ item, number }) => ({
+          contextId: contextId(item.collection, item.id),
+          number: number > 0 ? number : null,
+          title: sourceOf(item),
+        })),
+    absence,
     bestProbability: found.ranked[0]?.probability ?? null,
-    degraded: found.degraded,
+    threshold,
+    suggestions: suggest(query, found.ranked, new Set<string>(contextIds), threshold),
+    degraded,
     turnNumber: turn?.turnNumber ?? null,
   }
+}
+
+const NOTHING_RECALLED: Recall = { contexts: [], nextNumber: 1, turns: 0 }
+
+/** A conversation that can't be reached costs repetition, not the answer. */
+async function recalled(
+  services: AugmentServices,
+  project: string,
+  id: string,
+): Promise<{ recall: Recall; degraded: string[] }> {
+  try {
+    const recall = await services.conversations.recall(project, id, services.settings.CONVERSATION_WINDOW_TOKENS)
+    return { recall, degraded: [] }
+  } catch {
+    return { recall: NOTHING_RECALLED, degraded: ['conversation'] }
+  }
+}
+
+/** What is shown, whatever its form. */
+interface Shown extends ComposedContext {
+  readonly index: readonly IndexEntry[]
+  /** Whether there is anything that a control group could be denied. */
+  readonly eligible: boolean
+}
+
+const NOTHING_SHOWN = { packed: [], numbers: [], named: [], index: [], text: '', tokens: 0 }
+
+function choose(
+  request: AugmentRequest,
+  found: SearchOutcome,
+  relevant: readonly PackableItem[],
+  recall: Recall,
+  countTokens: TokenCounter,
+): Shown {
+  const { termWeights } = found
+  const known = knownItems(relevant, recall, request.exclude)
+  const packing = { items: relevant, termWeights, termsOf, budget: request.tokenBudget, countTokens }
+  if (request.detail === 'index') {
+    const fresh = relevant.filter(({ item }) => !known.has(contextId(item.collection, item.id)))
+    const { entries, ...written } = indexContext({ ...packing, query: request.query, items: fresh })
+    const none = { packed: [], numbers: [], named: [], recalled: [] }
+    return { ...none, ...written, index: entries, eligible: entries.length > 0 }
+  }
+  const { leastShare } = CONTEXT_LEVELS[request.level ?? 'standard']
+  const composed = composeContext({ ...packing, leastShare, known }, recall.nextNumber)
+  return { ...composed, index: [], eligible: composed.packed.length > 0 }
+}
+
+/** What the model has of the found items, as long as they are the same as when they were shown. */
+function knownItems(
+  items: readonly PackableItem[],
+  recall: Recall,
+  exclude: ReadonlySet<string> | undefined,
+): Map<ContextId, KnownItem> {
+  const recalled = new Map(recall.contexts.map((entry) => [`${entry.contextId} ${entry.version}`, entry]))
+  const known = new Map<ContextId, KnownItem>()
+  for (const { item } of items) {
+    const id = contextId(item.collection, item.id)
+    const before = recalled.get(`${id} ${item.updatedAt}`)
+    if (before) known.set(id, before)
+    if (exclude?.has(id))
+      known.set(id, { number: before?.number ?? 0, stretches: [{ start: 0, end: item.body.length }] })
+  }
+  return known
+}
+
+function absenceOf(shown: Shown, control: boolean, relevant: number): AbsenceReason | null {
+  if (control) return 'control_group'
+  if (shown.packed.length + shown.index.length > 0) return null
+  if (relevant === 0) return 'nothing_relevant'
+  return shown.cut ? 'budget' : 'already_sent'
+}
+
+function shownEntries(shown: Shown, contextIds: readonly ContextId[]) {
+  const entries: readonly { probability: number; tokens: number }[] =
+    shown.index.length > 0 ? shown.index.map(({ probability }) => ({ probability, tokens: 0 })) : shown.packed
+  return entries.map(({ probability, tokens }, i) => ({
+    context_id: contextIds[i] ?? '',
+    rank: i + 1,
+    probability,
+    tokens,
+  }))
+}
+
+function shownItem({ item, excerpts, tokens }: PackedItem): ShownItem {
+  return {
+    contextId: contextId(item.collection, item.id),
+    version: item.updatedAt,
+    title: sourceOf(item),
+    stretches: excerpts,
+    tokens,
+  }
+}
+
+/** Found items that are not shown but likely enough to be asked about, by what they are called. */
+function suggest(
+  query: string,
+  ranked: readonly PackableItem[],
+  shown: ReadonlySet<string>,
+  threshold: number,
+): string[] {
+  const asked = query.toLowerCase()
+  const names = new Set<string>()
+  for (const { item, probability } of ranked) {
+    if (probability < threshold / 2 || shown.has(contextId(item.collection, item.id))) continue
+    const [symbol] = Array.isArray(item.fields.symbols) ? (item.fields.symbols as unknown[]) : []
+    const name = typeof symbol === 'string' ? `${symbol} in ${sourceOf(item)}` : sourceOf(item)
+    if (!asked.includes(name.toLowerCase())) names.add(name)
+    if (names.size === SUGGESTIONS) break
+  }
+  return [...names]
+}
+
+/** Context ids by collection, for reading them from the store. */
+export function byCollection(ids: readonly string[]): Map<CollectionName, string[]> {
+  const grouped = new Map<CollectionName, string[]>()
+  for (const text of ids) {
+    const parsed = parseContextId(text)
+    if (parsed) grouped.set(parsed.collection, [...(grouped.get(parsed.collection) ?? []), parsed.id])
+  }
+  return grouped
 }

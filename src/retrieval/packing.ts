@@ -1,121 +1,195 @@
 /**
- * Chooses the passages that go into a prompt: best value per token first, within a budget, shown in reading order. Pure.
+ * Chooses the passages that go into a prompt: best value first, within a budget, each once, shown in reading order. Pure.
  * @module
  */
-import { COLLECTIONS, type CollectionName, contextId } from '../knowledge/collections.ts'
-import type { Passage, StoredItem } from '../knowledge/stores/store.ts'
+import { COLLECTIONS, type CollectionName, type ContextId, contextId } from '../knowledge/collections.ts'
+import type { Stretch } from '../knowledge/passages.ts'
+import type { StoredItem } from '../knowledge/stores/store.ts'
 import type { TokenCounter } from '../text/token-counter.ts'
+import { type PackableItem, type ValuedPassage, type ValueRequest, valuePassages } from './passage-value.ts'
 
-/** A passage must reach this share of the best one's value. */
-const LEAST_SHARE = 0.35
-/** Share of a neighbour's value that a passage inherits: what stands beside an answer often completes it. */
-const NEIGHBOUR_SHARE = 0.25
-/** Saturation of repeated terms within a passage, as k1 of BM25. */
-const TERM_SATURATION = 1.2
+export type { PackableItem } from './passage-value.ts'
+
+/** A passage must reach this share of the best one's value, unless the caller says otherwise. */
+export const DEFAULT_LEAST_SHARE = 0.5
+/** Two passages whose sets of terms overlap more than this are the same; a lower bar was measured to drop evidence. */
+const SAME_JACCARD = 0.9
+/** Smaller passages are not compared: closing brackets are alike everywhere. */
+const COMPARED_TERMS = 5
 /** A trimmed passage is only worth showing from this length on, in tokens. */
-const SHORTEST_TRIM = 16
+const SHORTEST_TRIM = 12
+/** Tokens of the delimiters around an item's excerpts, and of a gap between two of them. */
+const DELIMITERS = 10
+const GAP = 3
+/** Longest title shown above an item's excerpts, in characters. */
+const LONGEST_TITLE = 100
+/** Stands for a number that isn't given yet when tokens are reckoned; no shorter one costs more. */
+const WIDEST_NUMBER = 9999
 
-/** A relevant item, in order of relevance. */
-export interface PackableItem {
-  readonly item: StoredItem
-  /** Calibrated probability of relevance, 0 to 1. */
-  readonly probability: number
+/** What an earlier turn of the conversation showed of an item, while the item is unchanged. */
+export interface KnownItem {
+  /** The number under which the model knows it. */
+  readonly number: number
+  readonly stretches: readonly Stretch[]
 }
 
-export interface PackingRequest {
-  readonly items: readonly PackableItem[]
-  /** Information content of each query term (inverse document frequency), by the term as `termsOf` gives it. */
-  readonly termWeights: ReadonlyMap<string, number>
-  /** The index terms of a text. */
-  readonly termsOf: (text: string) => readonly string[]
-  /** Tokens of context at most, headings included. */
+export interface PackingRequest extends ValueRequest {
+  /** Tokens at most for headings and excerpts together. */
   readonly budget: number
   readonly countTokens: TokenCounter
+  /** 0 to 1; 0 takes whatever fits. */
+  readonly leastShare?: number
+  readonly known?: ReadonlyMap<ContextId, KnownItem>
 }
 
 export interface PackedItem {
   readonly item: StoredItem
   readonly probability: number
   /** Chosen stretches of the body, in order; neighbours are joined. */
-  readonly excerpts: readonly { start: number; end: number }[]
+  readonly excerpts: readonly Stretch[]
   /** Whether the whole body is shown. */
   readonly whole: boolean
+  /** The number of an earlier turn, when this adds to what was shown then. */
+  readonly knownAs: number | null
   /** Tokens of what is shown, with its heading line. */
   readonly tokens: number
   /** Tokens of the whole item. */
   readonly tokensWhole: number
 }
 
-interface Scored {
-  readonly entry: number
-  readonly index: number
-  readonly passage: Passage
-  readonly value: number
+/** An item whose useful passages the model has seen. */
+export interface RecalledItem {
+  readonly item: StoredItem
+  readonly probability: number
+  readonly number: number
+  /** Tokens of the passages that are not sent again. */
+  readonly tokensSpared: number
+}
+
+export interface Packing {
+  /** Items with at least one chosen passage, in the order given. */
+  readonly packed: PackedItem[]
+  /** Items of which useful passages were shown before, in the order given; some are in `packed` too. */
+  readonly recalled: RecalledItem[]
+  /** Whether anything useful was left out for want of room. */
+  readonly cut: boolean
 }
 
 /**
- * Packs the most useful passages of the items into the budget.
- * @returns items with at least one chosen passage, in the order given; the sum of their tokens is within the budget
+ * Packs the most useful passages of the items into the budget. Passages that reach `leastShare` of the best one's value are
+ * taken by falling value until the budget is spent; one that doesn't fit is skipped, the first of an item trimmed.
  */
-export function packPassages(request: PackingRequest): PackedItem[] {
-  const { items, budget, countTokens } = request
-  const scored = items.flatMap(({ item, probability }, entry) => scorePassages(request, item, probability, entry))
-  const best = scored.reduce((most, { value }) => Math.max(most, value), 0)
-  const wanted = scored
-    .filter(({ value }) => value >= LEAST_SHARE * best && value > 0)
-    .sort((a, b) => density(b) - density(a) || a.entry - b.entry || a.index - b.index)
-  const headings = new Map<number, number>()
-  const opened = new Set<CollectionName>()
-  const chosen = new Map<number, Map<number, Passage>>()
-  let left = budget
-  for (const { entry, index, passage } of wanted) {
-    const item = items[entry]?.item
-    if (!item) continue
-    let overhead = 2
-    if (!headings.has(entry)) {
-      const line = countTokens(sourceLine(item, 99)) + 12
-      const section = opened.has(item.collection) ? 0 : countTokens(COLLECTIONS[item.collection].heading) + 4
-      headings.set(entry, line + section)
-      overhead += line + section
-    }
-    const known = chosen.get(entry)
-    let fitted = passage
-    if (passage.tokens + overhead > left) {
-      const trimmed = known ? null : trimPassage(item.body, passage, left - overhead, countTokens)
-      if (!trimmed) {
-        if (!known) headings.delete(entry)
-        continue
-      }
-      fitted = trimmed
-    }
-    left -= fitted.tokens + overhead
-    opened.add(item.collection)
-    if (known) known.set(index, fitted)
-    else chosen.set(entry, new Map([[index, fitted]]))
+export function packPassages(request: PackingRequest): Packing {
+  const { items, known } = request
+  const valued = valuePassages(request)
+  const best = valued.reduce((most, { value }) => Math.max(most, value), 0)
+  const least = (request.leastShare ?? DEFAULT_LEAST_SHARE) * best
+  const useful = valued
+    .filter(({ value }) => value >= least && value > 0)
+    .sort((a, b) => b.value - a.value || a.entry - b.entry || a.index - b.index)
+  const spared = new Map<number, number>()
+  const shown: ValuedPassage[] = []
+  const fresh = useful.filter((passage) => {
+    const item = items[passage.entry]?.item
+    if (!item) return false
+    const before = known?.get(contextId(item.collection, item.id))
+    if (!before?.stretches.some(({ start, end }) => start <= passage.start && passage.end <= end)) return true
+    spared.set(passage.entry, (spared.get(passage.entry) ?? 0) + passage.tokens)
+    shown.push(passage)
+    return false
+  })
+  const { chosen, cut } = fill(request, fresh, shown)
+  const entries = items.map((source, entry) => ({ source, entry, before: known?.get(idOf(source.item)) ?? null }))
+  return {
+    packed: entries.flatMap(({ source, entry, before }) => {
+      const own = chosen.get(entry)
+      return own ? [packedItem(source, own, before?.number ?? null)] : []
+    }),
+    recalled: entries.flatMap(({ source: { item, probability }, entry, before }) => {
+      const tokensSpared = spared.get(entry)
+      return before && tokensSpared !== undefined ? [{ item, probability, number: before.number, tokensSpared }] : []
+    }),
+    cut,
   }
-  return [...chosen.entries()]
-    .sort(([a], [b]) => a - b)
-    .flatMap(([entry, passages]) => {
-      const source = items[entry]
-      return source ? [packed(source, passages, headings.get(entry) ?? 0)] : []
-    })
 }
 
-/** The line above an item's excerpts: where it comes from, so that an answer can cite it. */
-export function sourceLine(item: StoredItem, number: number): string {
-  const { fields } = item
-  const start = fields.start_line
-  const where =
-    typeof fields.file_path === 'string'
-      ? `${fields.file_path}${typeof start === 'number' ? `:${start}` : ''}`
-      : (item.title.split('\n')[0] ?? item.key).slice(0, 120)
-  return `[${number}] ${where} (${contextId(item.collection, item.id)})`
+interface Choice {
+  /** Tokens of heading line and delimiters. */
+  readonly heading: number
+  readonly passages: { start: number; end: number; tokens: number }[]
 }
 
-function packed(source: PackableItem, passages: ReadonlyMap<number, Passage>, heading: number): PackedItem {
-  const ordered = [...passages.values()].sort((a, b) => a.start - b.start)
+/** Takes passages in the given order while they fit. */
+function fill(
+  { items, budget, countTokens }: PackingRequest,
+  wanted: readonly ValuedPassage[],
+  shown: readonly ValuedPassage[],
+): { chosen: Map<number, Choice>; cut: boolean } {
+  const chosen = new Map<number, Choice>()
+  const opened = new Set<CollectionName>()
+  const taken = [...shown]
+  let left = budget
+  let cut = false
+  for (const passage of wanted) {
+    const item = items[passage.entry]?.item
+    if (!item || taken.some((other) => alike(other, passage))) continue
+    const own = chosen.get(passage.entry)
+    const line = own ? GAP : countTokens(sourceLine(item, WIDEST_NUMBER, [passage])) + DELIMITERS
+    const section = own || opened.has(item.collection) ? 0 : countTokens(COLLECTIONS[item.collection].heading) + 4
+    const room = left - line - section
+    const fitted = passage.tokens <= room ? passage : own ? null : trimPassage(item.body, passage, room, countTokens)
+    if (fitted !== passage) cut = true
+    if (!fitted) continue
+    left = room - fitted.tokens
+    opened.add(item.collection)
+    taken.push(passage)
+    const { start, end, tokens } = fitted
+    if (own) own.passages.push({ start, end, tokens: tokens + GAP })
+    else chosen.set(passage.entry, { heading: line + section, passages: [{ start, end, tokens }] })
+  }
+  return { chosen, cut }
+}
+
+/** Whether two passages say the same: Jaccard similarity of their terms (Broder 1997). */
+function alike(a: ValuedPassage, b: ValuedPassage): boolean {
+  const [small, large] = a.terms.size <= b.terms.size ? [a.terms, b.terms] : [b.terms, a.terms]
+  if (small.size < COMPARED_TERMS || small.size <= SAME_JACCARD * large.size) return false
+  let common = 0
+  for (const term of small) if (large.has(term)) common++
+  return common > SAME_JACCARD * (small.size + large.size - common)
+}
+
+/** The line above an item's excerpts: its number, and where it comes from, so that an answer can cite it. */
+export function sourceLine(item: StoredItem, number: number, excerpts: readonly Stretch[]): string {
+  return `[${number}] ${sourceOf(item, excerpts)}`
+}
+
+/** Path and first shown line of code, else the title. */
+export function sourceOf({ fields, title, key, body }: StoredItem, excerpts: readonly Stretch[] = []): string {
+  const { file_path: path, start_line: start } = fields
+  if (typeof path === 'string') {
+    const first = excerpts[0]?.start ?? 0
+    const skipped = body.slice(0, first).split('\n').length - 1
+    return typeof start === 'number' ? `${oneLine(path)}:${start + skipped}` : oneLine(path)
+  }
+  return oneLine(title.trim() === '' ? key : title)
+}
+
+/** The first line, cut at a word; nothing in it can end the block of stored text or begin a new line. */
+function oneLine(text: string): string {
+  const line = (text.trim().split(/[\n\r\u2028\u2029]/)[0] ?? '').replace(/<(\/?)context/gi, '<$1 context')
+  if (line.length <= LONGEST_TITLE) return line
+  const space = line.lastIndexOf(' ', LONGEST_TITLE)
+  return `${line.slice(0, space > LONGEST_TITLE / 2 ? space : LONGEST_TITLE - 1).toWellFormed()}…`
+}
+
+function idOf(item: StoredItem): ContextId {
+  return contextId(item.collection, item.id)
+}
+
+function packedItem(source: PackableItem, { heading, passages }: Choice, knownAs: number | null): PackedItem {
   const excerpts: { start: number; end: number }[] = []
-  for (const { start, end } of ordered) {
+  for (const { start, end } of [...passages].sort((a, b) => a.start - b.start)) {
     const last = excerpts.at(-1)
     if (last && last.end === start) last.end = end
     else excerpts.push({ start, end })
@@ -126,43 +200,24 @@ function packed(source: PackableItem, passages: ReadonlyMap<number, Passage>, he
     probability: source.probability,
     excerpts,
     whole: excerpts.length === 1 && first?.start === 0 && first.end >= source.item.body.trimEnd().length,
-    tokens: heading + ordered.reduce((sum, { tokens }) => sum + tokens + 2, 0),
-    tokensWhole: source.item.passages.reduce((sum, { tokens }) => sum + tokens, 0),
+    knownAs,
+    tokens: heading + passages.reduce((sum, { tokens }) => sum + tokens, 0),
+    tokensWhole: tokensOfWhole(source.item),
   }
 }
 
-/**
- * Value of each passage of an item: the item's probability times (half for being part of it, half for the share of the
- * query's information that the passage holds), plus a share of its neighbours'.
- */
-function scorePassages(request: PackingRequest, item: StoredItem, probability: number, entry: number): Scored[] {
-  const total = [...request.termWeights.values()].reduce((sum, weight) => sum + weight, 0)
-  const held = item.passages.map(({ start, end }) => {
-    if (total === 0) return 0
-    const counts = new Map<string, number>()
-    for (const term of request.termsOf(item.body.slice(start, end))) {
-      if (request.termWeights.has(term)) counts.set(term, (counts.get(term) ?? 0) + 1)
-    }
-    let sum = 0
-    for (const [term, count] of counts) {
-      sum += ((request.termWeights.get(term) ?? 0) * count * (TERM_SATURATION + 1)) / (count + TERM_SATURATION)
-    }
-    return sum / total
-  })
-  return item.passages.map((passage, index) => {
-    const own = held[index] ?? 0
-    const beside = Math.max(held[index - 1] ?? 0, held[index + 1] ?? 0)
-    return { entry, index, passage, value: probability * (0.25 + own + NEIGHBOUR_SHARE * beside) }
-  })
-}
-
-/** Value per token, softened so that a two-word passage doesn't win by being short. */
-function density({ value, passage }: Scored): number {
-  return value / Math.sqrt(passage.tokens + 20)
+/** Tokens of an item's whole body. */
+export function tokensOfWhole(item: StoredItem): number {
+  return item.passages.reduce((sum, { tokens }) => sum + tokens, 0)
 }
 
 /** The longest beginning of a passage that fits, cut at white space; null when too little would be left. */
-function trimPassage(body: string, passage: Passage, room: number, countTokens: TokenCounter): Passage | null {
+function trimPassage<T extends Stretch & { readonly tokens: number }>(
+  body: string,
+  passage: T,
+  room: number,
+  countTokens: TokenCounter,
+): T | null {
   if (room < SHORTEST_TRIM) return null
   const text = body.slice(passage.start, passage.end)
   let low = 0
@@ -175,5 +230,5 @@ function trimPassage(body: string, passage: Passage, room: number, countTokens: 
   const space = Math.max(text.lastIndexOf(' ', low), text.lastIndexOf('\n', low))
   const end = space > low / 2 ? space : low - (text.slice(0, low).isWellFormed() ? 0 : 1)
   const tokens = countTokens(text.slice(0, end))
-  return tokens >= SHORTEST_TRIM && tokens <= room ? { start: passage.start, end: passage.start + end, tokens } : null
+  return tokens >= SHORTEST_TRIM && tokens <= room ? { ...passage, end: passage.start + end, tokens } : null
 }

@@ -6,11 +6,7 @@ import { CoordinatorError } from '../errors.ts'
 import type { ChatModel } from '../inference/chat-model.ts'
 import type { CollectionName } from '../knowledge/collections.ts'
 import { type AugmentServices, augment } from '../retrieval/augment.ts'
-import { renderPrompt } from '../retrieval/prompt.ts'
 import type { Backend } from './model-choice.ts'
-
-/** Items that the context is chosen from. */
-const CANDIDATES = 8
 
 const INSTRUCTION =
   'Answer the question. Where the context below the question supports a statement, cite it by its number in brackets, like [1]. ' +
@@ -62,10 +58,9 @@ export async function generate(services: GenerateServices, request: GenerateRequ
     project: request.project,
     query: request.query,
     collections: request.collections,
-    items: CANDIDATES,
     tokenBudget: services.settings.DEFAULT_TOKEN_BUDGET,
   })
-  const prompt = withCallerContext(renderPrompt(request.query, augmentation.packed), request.context)
+  const prompt = withCallerContext(augmentation.prompt, request.context)
   const handedBack = { backend: 'remote' as const, response: null, generation: null, augmentedPrompt: prompt }
   if (request.backend === 'remote' || !services.localModel) {
     return { ...handedBack, fallbacks: [], degraded: augmentation.degraded }

@@ -1,0 +1,58 @@
+/**
+ * Evidence coverage against tokens: what a context costs for what it holds. Pure.
+ * @module
+ */
+
+/** One query's outcome at one setting. */
+export interface Outcome {
+  /** Tokens of the context. */
+  readonly tokens: number
+  /** Documents whose evidence it holds. */
+  readonly covered: number
+}
+
+/** A point of a curve, averaged over queries. */
+export interface CurvePoint {
+  /** Mean tokens of a query's context. */
+  readonly tokens: number
+  /** Share of all evidence documents whose evidence is in it. */
+  readonly coverage: number
+}
+
+/** Sentences that prove a claim from one document; one of the proofs suffices. */
+export type Proofs = readonly (readonly string[])[]
+
+/** White space doesn't matter. */
+export function normalise(text: string): string {
+  return text.replace(/\s+/g, ' ').trim()
+}
+
+/** Whether the text holds every sentence of at least one proof. */
+export function holdsProof(normalisedText: string, proofs: Proofs): boolean {
+  return proofs.some((proof) => proof.every((sentence) => normalisedText.includes(normalise(sentence))))
+}
+
+/** Mean tokens and share of evidence over queries. */
+export function pointOf(outcomes: readonly Outcome[], evidence: readonly number[]): CurvePoint {
+  const documents = evidence.reduce((sum, n) => sum + n, 0)
+  return {
+    tokens: outcomes.reduce((sum, { tokens }) => sum + tokens, 0) / Math.max(1, outcomes.length),
+    coverage: outcomes.reduce((sum, { covered }) => sum + covered, 0) / Math.max(1, documents),
+  }
+}
+
+/**
+ * Tokens at which a curve first reaches a coverage, linear between its points.
+ * @returns null when it never does
+ */
+export function tokensAt(curve: readonly CurvePoint[], coverage: number): number | null {
+  const points = [...curve].sort((a, b) => a.tokens - b.tokens)
+  for (const [i, point] of points.entries()) {
+    if (point.coverage < coverage) continue
+    const before = points[i - 1]
+    if (!before || point.coverage === before.coverage) return point.tokens
+    const share = (coverage - before.coverage) / (point.coverage - before.coverage)
+    return before.tokens + share * (point.tokens - before.tokens)
+  }
+  return null
+}

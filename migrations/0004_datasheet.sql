@@ -1,0 +1,1 @@
+ALTER TABLE `exports` ADD `sheet` text DEFAULT '{}' NOT NULL;

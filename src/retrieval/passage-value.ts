@@ -1,0 +1,103 @@
+/**
+ * What each passage of the found items is worth to a query. Pure.
+ * @module
+ */
+import type { StoredItem } from '../knowledge/stores/store.ts'
+
+/** Saturation of repeated terms, BM25's k1. */
+const TERM_SATURATION = 1.2
+/** How much a passage's length counts against it, BM25's b. */
+const LENGTH_PENALTY = 0.75
+/** A term that only the item's title holds counts for its passages like this share of one that they say themselves. */
+const TITLE_SHARE = 0.8
+/** Share of a neighbour's worth that a passage inherits: what stands beside an answer often completes it. */
+const NEIGHBOUR_SHARE = 0.2
+/** What a passage is worth for being part of a relevant item, whatever it says. */
+const MEMBERSHIP = 0.2
+/** An item this close to the most probable one keeps its best passage in play, even if it shares no word with the query. */
+const CLOSE_TO_BEST = 0.9
+
+/** A relevant item, in order of relevance. */
+export interface PackableItem {
+  readonly item: StoredItem
+  /** Calibrated probability of relevance, 0 to 1. */
+  readonly probability: number
+}
+
+export interface ValueRequest {
+  readonly items: readonly PackableItem[]
+  /** Information content of each query term (inverse document frequency), by the term as `termsOf` gives it. */
+  readonly termWeights: ReadonlyMap<string, number>
+  /** The index terms of a text. */
+  readonly termsOf: (text: string) => readonly string[]
+}
+
+/** A passage with its worth. */
+export interface ValuedPassage {
+  /** Position of its item in the request, and of the passage in its item. */
+  readonly entry: number
+  readonly index: number
+  readonly start: number
+  readonly end: number
+  readonly tokens: number
+  readonly value: number
+  /** Its distinct index terms. */
+  readonly terms: ReadonlySet<string>
+}
+
+/**
+ * Values every passage: the item's probability × (membership + the share of the query's information that the passage holds +
+ * a share of its neighbours'). The share is BM25 (Robertson and Zaragoza 2009, section 3.4) over passages, so it is already a
+ * value per length: long passages have to say more to be worth the same.
+ */
+export function valuePassages(request: ValueRequest): ValuedPassage[] {
+  const { items, termWeights } = request
+  const lengths = items.flatMap(({ item }) => item.passages.map(({ tokens }) => tokens))
+  const meanLength = Math.max(1, lengths.reduce((sum, tokens) => sum + tokens, 0) / Math.max(1, lengths.length))
+  const information = Math.max(
+    1e-9,
+    [...termWeights.values()].reduce((sum, weight) => sum + weight, 0),
+  )
+  const valued = items.flatMap(({ item, probability }, entry) => {
+    const inTitle = new Set(request.termsOf(item.title))
+    const passages = item.passages.map(({ start, end, tokens }) => {
+      const counts = countTerms(request.termsOf(item.body.slice(start, end)))
+      const length = 1 - LENGTH_PENALTY + (LENGTH_PENALTY * tokens) / meanLength
+      let held = 0
+      for (const [term, weight] of termWeights) {
+        const count = counts.get(term) ?? 0
+        if (count > 0) held += (weight * count * (TERM_SATURATION + 1)) / (count + TERM_SATURATION * length)
+        else if (inTitle.has(term)) held += weight * TITLE_SHARE
+      }
+      return { start, end, tokens, held: held / information, terms: new Set(counts.keys()) }
+    })
+    return passages.map(({ start, end, tokens, held, terms }, index): ValuedPassage => {
+      const beside = Math.max(passages[index - 1]?.held ?? 0, passages[index + 1]?.held ?? 0)
+      const value = probability * (MEMBERSHIP + held + NEIGHBOUR_SHARE * beside)
+      return { entry, index, start, end, tokens, value, terms }
+    })
+  })
+  return liftCloseItems(items, valued)
+}
+
+/** Where words say nothing (a question in other words than the answer), the item's probability has to speak. */
+function liftCloseItems(items: readonly PackableItem[], valued: readonly ValuedPassage[]): ValuedPassage[] {
+  const top = Math.max(0, ...items.map(({ probability }) => probability))
+  if (top === 0) return [...valued]
+  const most = valued.reduce((best, { value }) => Math.max(best, value), 0)
+  const bestOf = new Map<number, ValuedPassage>()
+  for (const passage of valued) {
+    if (passage.value > (bestOf.get(passage.entry)?.value ?? 0)) bestOf.set(passage.entry, passage)
+  }
+  return valued.map((passage) => {
+    const share = (items[passage.entry]?.probability ?? 0) / top
+    if (share < CLOSE_TO_BEST || bestOf.get(passage.entry) !== passage) return passage
+    return { ...passage, value: Math.max(passage.value, most * share) }
+  })
+}
+
+function countTerms(terms: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const term of terms) if (term !== '') counts.set(term, (counts.get(term) ?? 0) + 1)
+  return counts
+}
