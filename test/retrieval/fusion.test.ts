@@ -103,7 +103,9 @@ describe('fuse', () => {
 describe('calibration', () => {
   it('has inverse logistic and log-odds', () => {
     fc.assert(
-      fc.property(fc.double({ min: -11, max: 11, noNaN: true }), (x) => expect(logOdds(logistic(x))).toBeCloseTo(x, 6)),
+      fc.property(fc.double({ min: -11, max: 11, noNaN: true }), (x) => {
+        expect(logOdds(logistic(x))).toBeCloseTo(x, 6)
+      }),
     )
   })
 
