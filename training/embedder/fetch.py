@@ -70,6 +70,7 @@ def fetch(kind, name, version, work):
 
 def main():
     sources, work = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
+    work.mkdir(parents=True, exist_ok=True)
     rows = [row for row in csv.reader(sources.open(), delimiter="\t") if row and not row[0].startswith("#")]
     with (work / "fetched.tsv").open("w") as out:
         for kind, name, version, licence in rows:
