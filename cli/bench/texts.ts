@@ -8,7 +8,7 @@ import { mulberry32 } from '../eval/metrics.ts'
 import { walk } from '../ingest/walk.ts'
 
 /** Size of one item's text, in characters. */
-const TARGET = 900
+const TARGET = 700
 
 export interface BenchItem {
   readonly key: string
@@ -16,13 +16,13 @@ export interface BenchItem {
 }
 
 /**
- * Distinct pieces of about 900 characters, in a fixed order.
+ * Distinct pieces of about 700 characters, in a fixed order.
  * @throws Error when the installed packages hold fewer than `count`
  */
 export async function packageTexts(count: number): Promise<BenchItem[]> {
   const root = join(import.meta.dirname, '../../node_modules')
   const { files } = await walk(root, {
-    include: ['*.js', '*.mjs', '*.ts', '*.md'],
+    include: ['*.js', '*.mjs', '*.cjs', '*.ts', '*.mts', '*.cts', '*.md', '*.css', '*.json'],
     exclude: [],
     maxFileSize: 512 * 1024,
   })

@@ -34,6 +34,8 @@ export interface QueryTerm {
 const MOST_TERMS = 32
 /** Of a longer question the beginning and the end are read, where people put their request. */
 const LONGEST_QUESTION = 12_000
+/** A path or symbol that an item is named by counts this many times: the file itself comes before files that mention it. */
+const TITLE_COMPOUND_WEIGHT = 4
 /** A term said more often than this counts no more. */
 const MOST_REPEATS = 3
 
@@ -49,7 +51,8 @@ function encodeTerm(term: string): string {
 export function documentColumns(document: SearchableDocument): DocumentColumns {
   const title = tokenise(document.title ?? '', 'document')
   const body = tokenise(document.body, 'document')
-  const identifiers = [...title.compounds, ...body.compounds]
+  const identifiers = [...body.compounds]
+  for (let repeat = 0; repeat < TITLE_COMPOUND_WEIGHT; repeat++) identifiers.push(...title.compounds)
   for (const identifier of document.identifiers ?? []) {
     const tokens = tokenise(identifier, 'document')
     identifiers.push(...tokens.words, ...tokens.compounds)
