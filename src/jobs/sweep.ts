@@ -11,6 +11,8 @@ import type { Services } from '../operations/operation.ts'
 export const SWEEP_AGE_MS = 30_000
 /** Rows that one sweep announces at most. */
 const ANNOUNCED = 500
+/** Messages that a queue takes at once. */
+const MESSAGES = 100
 /** Rows that one sweep runs itself when the queue doesn't take them. */
 const RUN_DIRECTLY = 20
 
@@ -24,7 +26,7 @@ export async function sweep(services: Services): Promise<{ announced: number; ra
   const ids = await dueJobs(services.database, { before: services.now() - SWEEP_AGE_MS, limit: ANNOUNCED })
   if (ids.length === 0) return { announced: 0, ran: 0 }
   try {
-    await services.announceJobs(ids)
+    for (let i = 0; i < ids.length; i += MESSAGES) await services.announceJobs(ids.slice(i, i + MESSAGES))
     return { announced: ids.length, ran: 0 }
   } catch {
     let ran = 0

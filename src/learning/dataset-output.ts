@@ -15,6 +15,9 @@ export const datasetOutput = z.object({
   sha256: z.string().describe('Of the file, hex.'),
   filters: z.record(z.string(), z.unknown()).describe('The settings that the file was made with.'),
   skipped: z.record(z.string(), z.int()).describe('Interactions that were not taken, by reason.'),
+  sheet: z
+    .record(z.string(), z.unknown())
+    .describe('Token total (measured or estimated), replaced credentials by kind, sources, licence.'),
   created_at: z.number().describe('Milliseconds since 1970.'),
 })
 
@@ -30,6 +33,7 @@ export function presentDataset(row: Dataset): z.input<typeof datasetOutput> {
     sha256: row.sha256,
     filters: row.filters,
     skipped: row.skipped,
+    sheet: row.sheet,
     created_at: row.createdAt,
   }
 }

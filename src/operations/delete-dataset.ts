@@ -1,10 +1,11 @@
 import * as z from 'zod'
 import { findDataset, forgetDataset } from '../database/queries/exports.ts'
 import { notFound } from '../errors.ts'
+import { companionKeys } from '../learning/datasets/datasheet.ts'
 import { uuid } from './fields.ts'
 import { operation, REMOVES } from './operation.ts'
 
-/** Removes a dataset's file and its entry. */
+/** Removes a dataset's files and its entry. */
 export const deleteDataset = operation({
   name: 'delete_dataset',
   title: 'Delete a dataset',
@@ -18,7 +19,8 @@ export const deleteDataset = operation({
     const dataset = await findDataset(database, input.dataset_id, caller.project)
     if (!dataset) throw notFound('dataset', 'dataset_id')
     // The file goes first: an entry without a file can be deleted again, a file without an entry could not be found.
-    await datasets.delete(dataset.key)
+    const { sheet, lineage } = companionKeys(dataset.key)
+    await datasets.delete([dataset.key, sheet, lineage])
     await forgetDataset(database, dataset.id)
     return { dataset_id: dataset.id, status: 'deleted' as const }
   },

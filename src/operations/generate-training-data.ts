@@ -1,8 +1,10 @@
 import * as z from 'zod'
 import { line } from '../knowledge/text-fields.ts'
 import { datasetOutput, presentDataset } from '../learning/dataset-output.ts'
-import { DEFAULT_SYSTEM_PROMPT, exportDataset } from '../learning/datasets/export.ts'
+import { SPLITS } from '../learning/datasets/examples.ts'
+import { exportDataset } from '../learning/datasets/export.ts'
 import { DATASET_FORMATS } from '../learning/datasets/formats.ts'
+import { DEFAULT_SYSTEM_PROMPT } from '../learning/datasets/settings.ts'
 import { agentType, outcome, project, tags, timestamp } from './fields.ts'
 import { operation, SETS } from './operation.ts'
 
@@ -44,6 +46,16 @@ export const generateTrainingData = operation({
       .default(true)
       .describe('Take corrections too, as the right answer to their query.'),
     limit: z.int().min(1).max(1_000_000).optional().describe('Rows at most. Left out: all.'),
+    split: z
+      .enum(SPLITS)
+      .default('all')
+      .describe('train and validation share out all rows; prompts that nearly repeat each other are on the same side.'),
+    validation_share: z.number().min(0).max(0.5).default(0.1).describe('Share of the validation side, 0 to 0.5.'),
+    incremental: z
+      .boolean()
+      .default(false)
+      .describe('Only what no earlier dataset of this project with the same settings has.'),
+    license: line(200).optional().describe('Written into the datasheet, e.g. CC-BY-4.0.'),
     system_prompt: line(4000).default(DEFAULT_SYSTEM_PROMPT).describe('First message of every example.'),
   }),
   output: datasetOutput.extend({
@@ -63,6 +75,10 @@ export const generateTrainingData = operation({
       includeCorrections: input.include_corrections,
       limit: input.limit ?? null,
       systemPrompt: input.system_prompt,
+      split: input.split,
+      validationShare: input.split === 'all' ? 0 : input.validation_share,
+      incremental: input.incremental,
+      license: input.license ?? null,
     })
     return { ...presentDataset(dataset), status: created ? ('created' as const) : ('unchanged' as const) }
   },

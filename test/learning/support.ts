@@ -12,6 +12,7 @@ import type {
   KnowledgeStore,
   PreparedItem,
   SearchRequest,
+  SearchResponse,
   StoredItem,
   WriteStatus,
 } from '../../src/knowledge/stores/store.ts'
@@ -83,18 +84,18 @@ export class MemoryStore implements KnowledgeStore {
     return ids.filter((id) => this.entries(scope).delete(id)).length
   }
 
-  async search(scope: CollectionScope, request: SearchRequest) {
+  async search(scope: CollectionScope, request: SearchRequest): Promise<SearchResponse> {
     const asked = new Set(words(request.text))
     const candidates = [...this.entries(scope).values()]
       .map((entry) => ({
         item: stored(scope.collection, entry),
-        keywordScore: words(`${entry.item.title} ${entry.item.body}`).filter((word) => asked.has(word)).length,
-        cosine: null,
+        shared: words(`${entry.item.title} ${entry.item.body}`).filter((word) => asked.has(word)).length,
       }))
-      .filter(({ keywordScore }) => keywordScore > 0)
-      .sort((a, b) => b.keywordScore - a.keywordScore || (a.item.id < b.item.id ? -1 : 1))
+      .filter(({ shared }) => shared > 0)
+      .sort((a, b) => b.shared - a.shared || (a.item.id < b.item.id ? -1 : 1))
       .slice(0, request.limit)
-    return { candidates, items: this.entries(scope).size, documentFrequencies: {}, degraded: [] }
+      .map(({ item }) => ({ item, keyword: null, cosine: null }))
+    return { candidates, items: this.entries(scope).size, terms: [], totalIdf: 0, attainable: 0, degraded: [] }
   }
 
   async setCredit(scope: CollectionScope, updates: readonly CreditUpdate[]): Promise<void> {

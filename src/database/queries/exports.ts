@@ -63,7 +63,7 @@ export async function interactionExamples(
   const page = sql`SELECT id, query, response AS answer, NULL AS rejected, coalesce(user_feedback, 0) AS feedback, outcome
     FROM interactions WHERE ${condition} AND ${interactions.id} > ${after} AND ${reason(filter)} IS NULL
     ORDER BY id LIMIT ${PAGE_ROWS}`
-  return examples(database, page)
+  return examples(database, page, false)
 }
 
 /** A page of examples from corrections in order of id, after the given id: the correction is the better answer. */
@@ -82,11 +82,11 @@ export async function correctionExamples(database: Database, filter: ExampleFilt
       AND NOT EXISTS (SELECT 1 FROM json_each(${JSON.stringify(filter.tags ?? [])}) wanted
         WHERE wanted.value NOT IN (SELECT value FROM json_each(c.tags)))
     ORDER BY c.id LIMIT ${PAGE_ROWS}`
-  return examples(database, page)
+  return examples(database, page, true)
 }
 
 /** Runs a page, ended after so many characters that it fits in memory many times over; never less than one row. */
-async function examples(database: Database, page: SQL): Promise<Example[]> {
+async function examples(database: Database, page: SQL, correction: boolean): Promise<Example[]> {
   const { rows } = await execute(
     database,
     sql`SELECT * FROM (SELECT *, row_number() OVER (ORDER BY id) AS n,
@@ -99,6 +99,7 @@ async function examples(database: Database, page: SQL): Promise<Example[]> {
     answer: String(row.answer),
     rejected: row.rejected === null ? null : String(row.rejected),
     good: Number(row.feedback) > 0 || (Number(row.feedback) === 0 && row.outcome === 'success'),
+    correction,
   }))
 }
 
@@ -106,9 +107,9 @@ async function examples(database: Database, page: SQL): Promise<Example[]> {
 export async function recordDataset(database: Database, entry: Omit<Dataset, 'id'>): Promise<Dataset> {
   const id = newId()
   await atomically(database, [
-    sql`INSERT INTO exports (id, project, format, filters, key, rows, bytes, sha256, skipped, created_at)
+    sql`INSERT INTO exports (id, project, format, filters, key, rows, bytes, sha256, sheet, skipped, created_at)
         VALUES (${id}, ${entry.project}, ${entry.format}, ${JSON.stringify(entry.filters)}, ${entry.key}, ${entry.rows},
-          ${entry.bytes}, ${entry.sha256}, ${JSON.stringify(entry.skipped)}, ${entry.createdAt})
+          ${entry.bytes}, ${entry.sha256}, ${JSON.stringify(entry.sheet)}, ${JSON.stringify(entry.skipped)}, ${entry.createdAt})
         ON CONFLICT (key) DO NOTHING`,
   ])
   const known = await findDatasetByKey(database, entry.key)
@@ -139,6 +140,40 @@ export function listDatasets(database: Database, project: string, after: string 
     .where(and(eq(exports.project, project), after === null ? undefined : lt(exports.id, after)))
     .orderBy(desc(exports.id))
     .limit(limit + 1)
+}
+
+/** Keys of the datasets that were made with these settings, however often and whether whole or as increments. */
+export async function keysOfSeries(database: Database, project: string, series: string): Promise<string[]> {
+  const { rows } = await execute(
+    database,
+    sql`SELECT key FROM exports WHERE project = ${project} AND sheet ->> 'series' = ${series} ORDER BY id`,
+  )
+  return rows.map((row) => String(row.key))
+}
+
+/**
+ * Which of these interactions and corrections would not be taken today, and why. `gone`: deleted.
+ * @param ids at most a few hundred
+ */
+export async function withdrawnExamples(
+  database: Database,
+  filter: ExampleFilter,
+  ids: readonly string[],
+): Promise<{ id: string; reason: string }[]> {
+  const lost = filter.kind === 'pair' ? sql`'gone'` : sql`coalesce(r.reason, 'gone')`
+  const judged =
+    filter.kind === 'pair'
+      ? sql`SELECT NULL AS id, NULL AS reason WHERE 0`
+      : sql`
+    SELECT id, coalesce(${reason(filter)}, 'kept') AS reason FROM interactions WHERE id IN (SELECT value FROM asked)`
+  const { rows } = await execute(
+    database,
+    sql`WITH asked AS (SELECT value FROM json_each(${JSON.stringify(ids)})), r AS (${judged})
+        SELECT asked.value AS id, ${lost} AS reason FROM asked
+        LEFT JOIN r ON r.id = asked.value LEFT JOIN corrections c ON c.id = asked.value
+        WHERE c.id IS NULL AND r.reason IS NOT 'kept' ORDER BY asked.value`,
+  )
+  return rows.map((row) => ({ id: String(row.id), reason: String(row.reason) }))
 }
 
 /** Forgets a dataset whose file is gone. */

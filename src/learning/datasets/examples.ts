@@ -1,10 +1,15 @@
 /**
- * The stream of examples that a dataset consists of: in a fixed order, without duplicates, a page in memory at a time.
+ * The stream of examples that a dataset consists of: in a fixed order, without duplicates or secrets, a page in memory at a time.
  * @module
  */
 import type { Database } from '../../database/database.ts'
 import { correctionExamples, type ExampleFilter, interactionExamples } from '../../database/queries/exports.ts'
 import type { Example } from './formats.ts'
+import { inValidation, PromptGroups } from './groups.ts'
+import { redact } from './redact.ts'
+
+/** `train` and `validation` share out all examples; near-duplicate prompts are always on the same side. */
+export const SPLITS = ['all', 'train', 'validation'] as const
 
 export interface Selection {
   readonly filter: ExampleFilter
@@ -12,46 +17,112 @@ export interface Selection {
   readonly includeCorrections: boolean
   /** Examples at most; null: all. */
   readonly limit: number | null
+  readonly split: (typeof SPLITS)[number]
+  /** Share of groups of near-duplicates in the validation set, 0 to 1. */
+  readonly validationShare: number
+  /** Ids that are left out because an earlier dataset has them. */
+  readonly exclude: ReadonlySet<string>
 }
 
 /** Counts what the stream left out. */
 export interface StreamCounts {
   duplicate: number
+  exported_before: number
+  other_split: number
 }
+
+export const noCounts = (): StreamCounts => ({ duplicate: 0, exported_before: 0, other_split: 0 })
+
+/** Whether the n-th fresh example belongs to the wanted side of the split. */
+export type SplitMask = (index: number) => boolean
 
 /**
  * Pages of examples: interactions, then corrections, each in order of id, so that the same data always gives the same stream.
- * Of examples with equal prompt and answer the first is kept.
+ * @param redacted grows by the number of credentials that were replaced, by kind
  */
 export async function* examplePages(
+  database: Database,
+  selection: Selection,
+  mask: SplitMask,
+  counts: StreamCounts,
+  redacted: Record<string, number>,
+): AsyncGenerator<Example[]> {
+  let left = selection.limit ?? Number.POSITIVE_INFINITY
+  let index = 0
+  for await (const fresh of freshExamples(database, selection, counts)) {
+    const taken: Example[] = []
+    for (const example of fresh) {
+      if (!mask(index++)) counts.other_split++
+      else if (left > 0) {
+        left--
+        taken.push(withoutSecrets(example, redacted))
+      }
+    }
+    if (taken.length > 0) yield taken
+    if (left <= 0) return
+  }
+}
+
+/**
+ * Reads every prompt once and decides which side of the split it is on.
+ * @returns a mask that keeps everything when no split is wanted
+ */
+export async function splitMask(database: Database, selection: Selection): Promise<SplitMask> {
+  if (selection.split === 'all') return () => true
+  const groups = new PromptGroups()
+  const ids: string[] = []
+  for await (const fresh of freshExamples(database, selection, noCounts())) {
+    for (const { id, prompt } of fresh) {
+      groups.add(prompt)
+      ids.push(id)
+    }
+  }
+  const wanted = selection.split === 'validation'
+  const sides = groups
+    .groups()
+    .map((first) => Number(inValidation(ids[first] ?? '', selection.validationShare) === wanted))
+  return (index) => sides[index] === 1
+}
+
+/** Pages of examples that no earlier dataset has; of those with equal prompt and answer the first. */
+async function* freshExamples(
   database: Database,
   selection: Selection,
   counts: StreamCounts,
 ): AsyncGenerator<Example[]> {
   const seen = new Set<string>()
-  let left = selection.limit ?? Number.POSITIVE_INFINITY
   const sources = [interactionExamples, ...(selection.includeCorrections ? [correctionExamples] : [])]
   for (const source of sources) {
     let after = ''
-    while (left > 0) {
+    for (;;) {
       const page = await source(database, selection.filter, after)
       const last = page.at(-1)
       if (!last) break
       after = last.id
-      const fresh: Example[] = []
-      for (const example of page) {
+      const fresh = page.filter((example) => {
         const key = fingerprint(
           `${normalised(example.prompt)}\0${normalised(example.answer)}\0${example.rejected ?? ''}`,
         )
         if (seen.has(key)) counts.duplicate++
-        else if (left > 0) {
+        else if (selection.exclude.has(example.id)) counts.exported_before++
+        else {
           seen.add(key)
-          fresh.push(example)
-          left--
+          return true
         }
-      }
+        seen.add(key)
+        return false
+      })
       if (fresh.length > 0) yield fresh
     }
+  }
+}
+
+function withoutSecrets(example: Example, redacted: Record<string, number>): Example {
+  return {
+    ...example,
+    prompt: redact(example.prompt, redacted),
+    answer: redact(example.answer, redacted),
+    rejected: example.rejected === null ? null : redact(example.rejected, redacted),
   }
 }
 

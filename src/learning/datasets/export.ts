@@ -2,33 +2,21 @@
  * Makes a dataset: the one function behind generate_training_data, POST /learning/export and the nightly cron.
  * @module
  */
-import { countSkipped, type Dataset, findDatasetByKey, recordDataset } from '../../database/queries/exports.ts'
-import type { AgentType, Outcome } from '../../database/schema.ts'
+import {
+  countSkipped,
+  type Dataset,
+  findDatasetByKey,
+  keysOfSeries,
+  recordDataset,
+} from '../../database/queries/exports.ts'
 import { CoordinatorError } from '../../errors.ts'
 import { sha256, stableJson } from '../../knowledge/prepare.ts'
 import type { Services } from '../../operations/operation.ts'
-import { examplePages, type Selection, type StreamCounts } from './examples.ts'
-import { type DatasetFormat, EXAMPLE_KIND, formatExample } from './formats.ts'
+import { companionKeys, SheetRecorder } from './datasheet.ts'
+import { examplePages, noCounts, type Selection, type SplitMask, type StreamCounts, splitMask } from './examples.ts'
+import { EXAMPLE_KIND, formatExample } from './formats.ts'
+import { type ExportSettings, filterOf, filtersOf } from './settings.ts'
 import { HashingSink, MultipartSink } from './sink.ts'
-
-/** First message of every example unless the caller names another. */
-export const DEFAULT_SYSTEM_PROMPT = 'You are a helpful and precise software engineering assistant.'
-
-export interface ExportSettings {
-  readonly project: string
-  readonly format: DatasetFormat
-  readonly outcome: Outcome
-  /** 0 to 1; null: any. */
-  readonly minValueScore: number | null
-  readonly since: number | null
-  readonly until: number | null
-  readonly agentType: AgentType | null
-  readonly tags: readonly string[]
-  readonly variant: string | null
-  readonly includeCorrections: boolean
-  readonly limit: number | null
-  readonly systemPrompt: string
-}
 
 export interface ExportResult {
   readonly dataset: Dataset
@@ -39,27 +27,49 @@ export interface ExportResult {
 /** Reading twice fails when data changes in between; so often it is tried before giving up. */
 const TRIES = 3
 
+/** One run over the data. */
+interface Run {
+  readonly services: Services
+  readonly settings: ExportSettings
+  readonly selection: Selection
+  readonly mask: SplitMask
+}
+
 /**
- * Writes a dataset to R2 and notes it. The content is read once to be hashed and, when it is larger than one part, a second
- * time to be uploaded under the key that its hash gives, so any size needs the memory of one page and one part. The same data
- * and settings give the same bytes, the same key and the same dataset.
+ * Writes a dataset to R2, its datasheet and lineage beside it, and notes it. The content is read once to be hashed and, when it
+ * is larger than one part, a second time to be uploaded under the key that its hash gives, so any size needs the memory of one
+ * page and one part. The same data and settings give the same bytes, the same key and the same dataset.
  * @throws CoordinatorError `conflict` when the data kept changing while it was read
  */
 export async function exportDataset(services: Services, settings: ExportSettings): Promise<ExportResult> {
-  const selection = selectionOf(settings)
   const filters = filtersOf(settings)
-  const settingsHash = (await sha256(stableJson(filters))).slice(0, 16)
+  const settingsHash = await shortHash(filters)
+  const series = await shortHash({ ...filters, incremental: false })
+  const exclude = settings.incremental ? await exportedBefore(services, settings.project, series) : new Set<string>()
+  const selection = selectionOf(settings, exclude)
   for (let attempt = 0; attempt < TRIES; attempt++) {
-    const counts: StreamCounts = { duplicate: 0 }
+    const run = { services, settings, selection, mask: await splitMask(services.database, selection) }
+    const counts = noCounts()
+    const recorder = new SheetRecorder()
     const sink = new HashingSink()
-    const rows = await pour(services, settings, selection, counts, sink)
+    const rows = await pour(run, counts, recorder, sink)
     const { sha256: hash, bytes, content } = await sink.finish()
     const key = datasetKey(services, settings, hash, settingsHash)
     const known = await findDatasetByKey(services.database, key)
     if (known && (await services.datasets.head(key))) return { dataset: known, created: false }
-    if (content) await services.datasets.put(key, content, uploadOptions(hash))
-    else if (!(await uploadInParts(services, settings, selection, key, hash))) continue
-    const skipped = { ...(await countSkipped(services.database, selection.filter)), duplicate: counts.duplicate }
+    if (content) await services.datasets.put(key, content, { ...uploadOptions, sha256: hash })
+    else if (!(await uploadInParts(run, key, hash))) continue
+    const skipped = { ...(await countSkipped(services.database, selection.filter)), ...positive(counts) }
+    const sheet = { ...recorder.figures(), license: settings.license, series }
+    await writeCompanions(services, key, recorder, {
+      ...sheet,
+      project: settings.project,
+      rows,
+      bytes,
+      sha256: hash,
+      filters,
+      skipped,
+    })
     const dataset = await recordDataset(services.database, {
       project: settings.project,
       format: settings.format,
@@ -68,6 +78,7 @@ export async function exportDataset(services: Services, settings: ExportSettings
       rows,
       bytes,
       sha256: hash,
+      sheet,
       skipped,
       createdAt: services.now(),
     })
@@ -83,32 +94,23 @@ interface ByteSink {
 }
 
 /** Formats every example into a sink; returns the number of rows. */
-async function pour(
-  services: Services,
-  settings: ExportSettings,
-  selection: Selection,
-  counts: StreamCounts,
-  sink: ByteSink,
-): Promise<number> {
+async function pour(run: Run, counts: StreamCounts, recorder: SheetRecorder | null, sink: ByteSink): Promise<number> {
+  const { format, systemPrompt } = run.settings
   const encoder = new TextEncoder()
   let rows = 0
-  for await (const page of examplePages(services.database, selection, counts)) {
+  const pages = examplePages(run.services.database, run.selection, run.mask, counts, recorder?.redacted ?? {})
+  for await (const page of pages) {
     rows += page.length
-    const lines = page.map((example) => `${formatExample(settings.format, example, settings.systemPrompt)}\n`)
+    await recorder?.record(page)
+    const lines = page.map((example) => `${formatExample(format, example, systemPrompt)}\n`)
     await sink.write(encoder.encode(lines.join('')))
   }
   return rows
 }
 
 /** Uploads and hashes again; false, and nothing stored, when the content is no longer what was hashed before. */
-async function uploadInParts(
-  services: Services,
-  settings: ExportSettings,
-  selection: Selection,
-  key: string,
-  expected: string,
-): Promise<boolean> {
-  const upload = await services.datasets.createMultipartUpload(key, uploadOptions(null))
+async function uploadInParts(run: Run, key: string, expected: string): Promise<boolean> {
+  const upload = await run.services.datasets.createMultipartUpload(key, uploadOptions)
   try {
     const parts = new MultipartSink(upload)
     const hash = new HashingSink()
@@ -118,7 +120,7 @@ async function uploadInParts(
         await parts.write(chunk)
       },
     }
-    await pour(services, settings, selection, { duplicate: 0 }, both)
+    await pour(run, noCounts(), null, both)
     if ((await hash.finish()).sha256 !== expected) {
       await upload.abort()
       return false
@@ -131,6 +133,25 @@ async function uploadInParts(
   }
 }
 
+/** Stores datasheet and lineage. The sheet says nothing that changes from one run to the next over the same data. */
+async function writeCompanions(services: Services, key: string, recorder: SheetRecorder, sheet: object): Promise<void> {
+  const keys = companionKeys(key)
+  const lineage = recorder.lineage()
+  const text = JSON.stringify({ ...sheet, lineage: { key: keys.lineage, sha256: await sha256(lineage) } }, null, 2)
+  await services.datasets.put(keys.lineage, lineage, { httpMetadata: { contentType: 'text/plain' } })
+  await services.datasets.put(keys.sheet, `${text}\n`, { httpMetadata: { contentType: 'application/json' } })
+}
+
+/** Ids that the datasets of a series hold, from their lineage files. */
+async function exportedBefore(services: Services, project: string, series: string): Promise<Set<string>> {
+  const ids = new Set<string>()
+  for (const key of await keysOfSeries(services.database, project, series)) {
+    const lineage = await services.datasets.get(companionKeys(key).lineage)
+    for (const id of ((await lineage?.text()) ?? '').split('\n')) if (id !== '') ids.add(id)
+  }
+  return ids
+}
+
 /** `<prefix>/<project>/<format>-<hash of the bytes>-<hash of the settings>.jsonl` */
 function datasetKey(services: Services, settings: ExportSettings, hash: string, settingsHash: string): string {
   const prefix = services.settings.FINETUNE_DATA_PATH.replace(/^\/+|\/+$/g, '')
@@ -138,41 +159,24 @@ function datasetKey(services: Services, settings: ExportSettings, hash: string, 
   return [prefix, settings.project, name].filter((part) => part !== '').join('/')
 }
 
-function uploadOptions(hash: string | null): R2PutOptions & R2MultipartOptions {
-  return { httpMetadata: { contentType: 'application/x-ndjson' }, ...(hash !== null && { sha256: hash }) }
+const uploadOptions = { httpMetadata: { contentType: 'application/x-ndjson' } }
+
+async function shortHash(filters: Record<string, unknown>): Promise<string> {
+  return (await sha256(stableJson(filters))).slice(0, 16)
 }
 
-function selectionOf(settings: ExportSettings): Selection {
+function selectionOf(settings: ExportSettings, exclude: ReadonlySet<string>): Selection {
   return {
-    filter: {
-      project: settings.project,
-      kind: EXAMPLE_KIND[settings.format],
-      outcome: settings.outcome,
-      minValueScore: settings.minValueScore,
-      agentType: settings.agentType ?? undefined,
-      variant: settings.variant ?? undefined,
-      tags: settings.tags,
-      since: settings.since ?? undefined,
-      until: settings.until ?? undefined,
-    },
+    filter: filterOf(settings),
     includeCorrections: settings.includeCorrections || EXAMPLE_KIND[settings.format] === 'pair',
     limit: settings.limit,
+    split: settings.split,
+    validationShare: settings.validationShare,
+    exclude,
   }
 }
 
-/** The settings as they are stored and shown: everything that decides what the bytes are. */
-function filtersOf(settings: ExportSettings): Record<string, unknown> {
-  return {
-    format: settings.format,
-    outcome: settings.outcome,
-    min_value_score: settings.minValueScore,
-    since: settings.since,
-    until: settings.until,
-    agent_type: settings.agentType,
-    tags: [...settings.tags].sort(),
-    variant: settings.variant,
-    include_corrections: settings.includeCorrections,
-    limit: settings.limit,
-    system_prompt: settings.systemPrompt,
-  }
+/** The counters that counted something. */
+function positive(counts: StreamCounts): Record<string, number> {
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0))
 }

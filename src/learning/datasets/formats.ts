@@ -30,6 +30,8 @@ export interface Example {
   readonly rejected: string | null
   /** Whether the answer was good; only verdicts use it. */
   readonly good: boolean
+  /** Whether it comes from a correction rather than an interaction. */
+  readonly correction: boolean
 }
 
 const message = (role: 'system' | 'user' | 'assistant', content: string) => ({ role, content })

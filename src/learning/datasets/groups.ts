@@ -1,0 +1,133 @@
+/**
+ * Groups of near-duplicate prompts, so that none of them lies on both sides of a split. Memory is 40 bytes an example.
+ * @module
+ */
+
+/** Bands and rows of the signature: pairs of Jaccard similarity 0.9 meet in a band with probability 0.998, of 0.8 with 0.96. */
+const BANDS = 6
+const ROWS = 4
+/** One bit of each of so many MinHashes is kept (b-bit minwise hashing, Li & König 2010) to check pairs that met. */
+const SKETCH_WORDS = 4
+/** Pairs that met count as near-duplicates from this estimated Jaccard similarity on; its standard error is 0.05. */
+const NEAR = 0.8
+/** Members of a bucket that a further one is compared with. */
+const COMPARED = 16
+
+/** A list of 32-bit numbers that grows. */
+class NumberList {
+  #values = new Uint32Array(1024)
+  length = 0
+
+  push(value: number): void {
+    if (this.length === this.#values.length) {
+      const grown = new Uint32Array(this.length * 2)
+      grown.set(this.#values)
+      this.#values = grown
+    }
+    this.#values[this.length++] = value
+  }
+
+  at(index: number): number {
+    return this.#values[index] ?? 0
+  }
+}
+
+/**
+ * Collects prompts in order and then tells each one's group: prompts that share a band of their MinHash signature over words
+ * (Broder 1997; banding as in Leskovec, Rajaraman & Ullman, Mining of Massive Datasets, 3.4) and whose estimated
+ * similarity is near belong together, and so do those that are connected through others.
+ */
+export class PromptGroups {
+  readonly #bands = Array.from({ length: BANDS }, () => new NumberList())
+  readonly #sketch = Array.from({ length: SKETCH_WORDS }, () => new NumberList())
+
+  add(prompt: string): void {
+    const hashes = [...new Set(prompt.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [prompt])].map(hashText)
+    const minima = Array.from({ length: 32 * SKETCH_WORDS }, (_, permutation) => minimum(hashes, permutation))
+    for (const [band, list] of this.#bands.entries()) {
+      let key = band
+      for (let row = 0; row < ROWS; row++) key = mix(key ^ (minima[band * ROWS + row] ?? 0))
+      list.push(key)
+    }
+    for (const [word, list] of this.#sketch.entries()) {
+      let bits = 0
+      for (let bit = 0; bit < 32; bit++) bits = (bits << 1) | ((minima[word * 32 + bit] ?? 0) & 1)
+      list.push(bits)
+    }
+  }
+
+  /** Number of the first prompt of each prompt's group, in the order in which they were added. */
+  groups(): Uint32Array {
+    const count = this.#bands[0]?.length ?? 0
+    const parents = Uint32Array.from({ length: count }, (_, i) => i)
+    const root = (index: number): number => {
+      let at = index
+      while (parents[at] !== at) {
+        const grandparent = parents[parents[at] ?? 0] ?? 0
+        parents[at] = grandparent
+        at = grandparent
+      }
+      return at
+    }
+    for (const band of this.#bands) {
+      const order = Uint32Array.from({ length: count }, (_, i) => i).sort((a, b) => band.at(a) - band.at(b) || a - b)
+      for (let i = 1; i < count; i++) {
+        const right = order[i] ?? 0
+        for (let j = i - 1; j >= 0 && j >= i - COMPARED; j--) {
+          const left = order[j] ?? 0
+          if (band.at(left) !== band.at(right)) break
+          const [a, b] = [root(left), root(right)]
+          if (a !== b && this.#similarity(left, right) >= NEAR) parents[Math.max(a, b)] = Math.min(a, b)
+        }
+      }
+    }
+    return parents.map((_, i) => root(i))
+  }
+
+  /** Estimated Jaccard similarity: bits agree with probability (1 + J) / 2. */
+  #similarity(a: number, b: number): number {
+    let different = 0
+    for (const list of this.#sketch) different += ones(list.at(a) ^ list.at(b))
+    return 1 - (2 * different) / (32 * SKETCH_WORDS)
+  }
+}
+
+/** Number of one bits (Warren, Hacker's Delight, 5-1). */
+function ones(value: number): number {
+  let v = value - ((value >>> 1) & 0x55555555)
+  v = (v & 0x33333333) + ((v >>> 2) & 0x33333333)
+  return Math.imul((v + (v >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
+}
+
+/**
+ * Whether a group belongs to the validation set. Depends on nothing but the key of the group's first example, so adding
+ * examples doesn't reshuffle the others.
+ * @param share of groups in the validation set, 0 to 1
+ */
+export function inValidation(groupKey: string, share: number): boolean {
+  return hashText(groupKey) / 2 ** 32 < share
+}
+
+function minimum(hashes: readonly number[], permutation: number): number {
+  let least = 0xffffffff
+  for (const hash of hashes) {
+    const permuted = mix(hash ^ Math.imul(permutation + 1, 0x9e3779b1))
+    if (permuted < least) least = permuted
+  }
+  return least
+}
+
+/** FNV-1a, finished by a mixer so that all bits are usable. */
+function hashText(text: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  return mix(hash)
+}
+
+/** The 32-bit finaliser of MurmurHash3 (Appleby, public domain). */
+function mix(value: number): number {
+  let h = value
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  return (h ^ (h >>> 16)) >>> 0
+}

@@ -1,0 +1,43 @@
+import * as z from 'zod'
+import { findDataset } from '../database/queries/exports.ts'
+import { notFound } from '../errors.ts'
+import { findWithdrawn } from '../learning/datasets/check.ts'
+import { uuid } from './fields.ts'
+import { operation, READS } from './operation.ts'
+
+/** Rows that are named in an answer at most. */
+const NAMED = 100
+
+/** Whether the rows of a dataset would still be exported today. */
+export const checkDataset = operation({
+  name: 'check_dataset',
+  title: 'Check a dataset',
+  description:
+    'Tell which rows of a dataset would not be exported today because a later outcome, rating or correction turned them. ' +
+    'generate_training_data with the same settings makes the clean version.',
+  scope: 'read',
+  annotations: READS,
+  http: [{ method: 'GET', path: '/learning/datasets/{dataset_id}/check' }],
+  input: z.strictObject({ dataset_id: uuid.describe('From generate_training_data or list_datasets.') }),
+  output: z.object({
+    dataset_id: z.string(),
+    rows: z.int(),
+    withdrawn: z.int(),
+    by_reason: z.record(z.string(), z.int()),
+    examples: z.array(z.object({ id: z.string(), reason: z.string() })).describe('The first 100 of them.'),
+  }),
+  async run(services, input, caller) {
+    const dataset = await findDataset(services.database, input.dataset_id, caller.project)
+    if (!dataset) throw notFound('dataset', 'dataset_id')
+    const withdrawn = await findWithdrawn(services, dataset)
+    const by_reason: Record<string, number> = {}
+    for (const { reason } of withdrawn) by_reason[reason] = (by_reason[reason] ?? 0) + 1
+    return {
+      dataset_id: dataset.id,
+      rows: dataset.rows,
+      withdrawn: withdrawn.length,
+      by_reason,
+      examples: withdrawn.slice(0, NAMED).map(({ id, reason }) => ({ id, reason })),
+    }
+  },
+})
