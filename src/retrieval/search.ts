@@ -1,15 +1,19 @@
 /**
- * Searches collections through the knowledge store and fuses what each list found.
+ * Searches collections through the knowledge store and ranks what was found by probability of relevance.
  * @module
  */
 import { CoordinatorError } from '../errors.ts'
-import type { Embedder } from '../inference/embedder.ts'
+import type { Embedder, Embedding } from '../inference/embedder.ts'
 import type { CollectionName } from '../knowledge/collections.ts'
-import type { Candidate, FieldFilter, KnowledgeStore, SearchResponse, StoredItem } from '../knowledge/stores/store.ts'
+import type { FieldFilter, KnowledgeStore, SearchResponse, StoredItem } from '../knowledge/stores/store.ts'
 import { documentColumns } from '../text/index-terms.ts'
+import { type FusedResult, fuse } from './fusion.ts'
+import { analyseQuery } from './query-analysis.ts'
 
 /** Candidates that each list contributes. */
 const DEPTH = 100
+/** Fusion may reorder, so more candidates than results are looked at. */
+const FEWEST_CANDIDATES = 20
 
 export interface SearchServices {
   readonly knowledge: KnowledgeStore
@@ -29,23 +33,20 @@ export interface SearchOptions {
   readonly filter?: FieldFilter
 }
 
-export interface RankedItem {
-  readonly item: StoredItem
-  readonly probability: number
-  readonly breakdown: {
-    keyword: { rank: number; score: number } | null
-    semantic: { rank: number; score: number } | null
-    fused: number
-  }
-}
+export type RankedItem = FusedResult<StoredItem>
 
 export interface SearchOutcome {
+  /** By falling probability of relevance. */
   readonly ranked: RankedItem[]
+  /** By falling BM25, of each collection in turn. */
   readonly keyword: RankedItem[]
+  /** By falling cosine. */
   readonly semantic: RankedItem[]
+  /** Probability that anything found answers the query, before the threshold. */
+  readonly answerable: number
   /** Terms of the query that were searched. */
   readonly terms: string[]
-  /** Inverse document frequency of each term. */
+  /** Inverse document frequency of each term, the greatest of any searched collection. */
   readonly termWeights: Map<string, number>
   readonly degraded: string[]
 }
@@ -61,28 +62,26 @@ export function termsOf(text: string): string[] {
  * @throws CoordinatorError `engine_unavailable` when no collection could be searched
  */
 export async function searchKnowledge(services: SearchServices, options: SearchOptions): Promise<SearchOutcome> {
-  const { project, query, collections, mode, limit, filter } = options
+  const { project, collections, mode, limit, filter } = options
   const degraded = new Set<string>()
-  const embedding = mode === 'keyword' ? null : await embedQuery(services.embedder, query, degraded)
+  const { searchText } = analyseQuery(options.query)
+  const text = searchText.trim() === '' ? options.query : searchText
+  const embedding = mode === 'keyword' ? null : await embedQuery(services.embedder, text, degraded)
+  const request = {
+    text,
+    vector: embedding?.vector ?? null,
+    space: services.embedder.space,
+    keyword: mode !== 'semantic',
+    depth: Math.max(DEPTH, limit),
+    limit: Math.max(limit, FEWEST_CANDIDATES),
+    filter,
+  }
   const answers = await Promise.all(
     collections.map((collection) =>
-      services.knowledge
-        .search(
-          { project, collection },
-          {
-            text: query,
-            vector: embedding,
-            space: services.embedder.space,
-            keyword: mode !== 'semantic',
-            depth: Math.max(DEPTH, limit),
-            limit: Math.max(limit, 10),
-            filter,
-          },
-        )
-        .catch((): SearchResponse | null => {
-          degraded.add(`collection:${collection}`)
-          return null
-        }),
+      services.knowledge.search({ project, collection }, request).catch((): SearchResponse | null => {
+        degraded.add(`collection:${collection}`)
+        return null
+      }),
     ),
   )
   const found = answers.filter((answer) => answer !== null)
@@ -92,30 +91,43 @@ export async function searchKnowledge(services: SearchServices, options: SearchO
     })
   }
   for (const answer of found) for (const part of answer.degraded) degraded.add(part)
+  const fused = found.map((answer) => fuseAnswer(answer, embedding))
+  const wanted = fused
+    .flatMap(({ results }) => results)
+    .filter(({ probability }) => probability >= options.scoreThreshold)
   const termWeights = weighTerms(found)
-  const all = found.flatMap(rankCandidates)
-  const wanted = all.filter(({ probability }) => probability >= options.scoreThreshold)
   return {
-    ranked: [...wanted].sort((a, b) => b.probability - a.probability || b.breakdown.fused - a.breakdown.fused),
+    ranked: [...wanted].sort((a, b) => b.probability - a.probability || b.score - a.score),
     keyword: byList(wanted, 'keyword'),
     semantic: byList(wanted, 'semantic'),
+    answerable: Math.max(0, ...fused.map(({ answerable }) => answerable)),
     terms: [...termWeights.keys()],
     termWeights,
     degraded: [...degraded],
   }
 }
 
-async function embedQuery(embedder: Embedder, query: string, degraded: Set<string>): Promise<Float32Array | null> {
+async function embedQuery(embedder: Embedder, query: string, degraded: Set<string>): Promise<Embedding | null> {
   try {
     const [embedding] = await embedder.embed([query], 'query')
-    return embedding?.vector ?? null
+    return embedding ?? null
   } catch {
     degraded.add('vectors')
     return null
   }
 }
 
-/** Weight of each term over all searched collections: the greatest of any, so that a term common in one still counts. */
+function fuseAnswer({ candidates, terms, attainable }: SearchResponse, embedding: Embedding | null) {
+  return fuse(
+    candidates.map(({ item, keyword, cosine }) => ({
+      item,
+      keyword: keyword && keyword.score > 0 ? { score: keyword.score, coverage: keyword.coverage } : null,
+      cosine,
+    })),
+    { attainable, terms: terms.length, embeddingCoverage: embedding?.coverage ?? 0 },
+  )
+}
+
 function weighTerms(answers: readonly SearchResponse[]): Map<string, number> {
   const weights = new Map<string, number>()
   for (const { terms } of answers) {
@@ -128,30 +140,4 @@ function byList(all: readonly RankedItem[], list: 'keyword' | 'semantic'): Ranke
   return all
     .filter(({ breakdown }) => breakdown[list] !== null)
     .sort((a, b) => (b.breakdown[list]?.score ?? 0) - (a.breakdown[list]?.score ?? 0))
-}
-
-function rankCandidates({ candidates, attainable }: SearchResponse): RankedItem[] {
-  const rank = (worth: (candidate: Candidate) => number | null) =>
-    new Map(
-      candidates
-        .filter((candidate) => worth(candidate) !== null)
-        .sort((a, b) => (worth(b) ?? 0) - (worth(a) ?? 0))
-        .map((candidate, i) => [candidate, i + 1]),
-    )
-  const keywordRanks = rank(({ keyword }) => keyword?.score || null)
-  const cosineRanks = rank(({ cosine }) => cosine)
-  return candidates.map((candidate) => {
-    const score = candidate.keyword?.score ?? 0
-    const { cosine } = candidate
-    const fused = (attainable > 0 ? score / attainable : 0) + 0.5 * Math.max(0, cosine ?? 0)
-    return {
-      item: candidate.item,
-      probability: 1 / (1 + Math.exp(-(8 * fused - 3.5))),
-      breakdown: {
-        keyword: score === 0 ? null : { rank: keywordRanks.get(candidate) ?? 0, score },
-        semantic: cosine === null ? null : { rank: cosineRanks.get(candidate) ?? 0, score: cosine },
-        fused,
-      },
-    }
-  })
 }
