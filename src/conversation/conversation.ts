@@ -5,12 +5,14 @@
  */
 import { DurableObject } from 'cloudflare:workers'
 import type { AddedTurn, ConversationState, NewTurn, Recall, ShownContext, ShownItem, Summary, Turn } from './client.ts'
-import { extractSummary, type Utterance } from './summary.ts'
+import { extractSummary, SUMMARY_LENGTH, type Utterance } from './summary.ts'
 
 /** The oldest turns beyond this number are folded into the summary and dropped. */
 const MOST_TURNS = 500
 /** Of a query and an answer so many characters are kept. */
 const MOST_TEXT = 2000
+/** Length of the summary of dropped turns, in characters. */
+const DROPPED_LENGTH = 400
 /** What an answer is taken to be long while none was tracked, in tokens. */
 const ASSUMED_ANSWER = 400
 
@@ -158,7 +160,7 @@ export class Conversation extends DurableObject {
       turns,
       shown: latestShowings(shown),
       summary: this.#property('summary') ?? {
-        text: extractSummary(utterances(dropped, turns)),
+        text: summaryOf(dropped?.text ?? '', turns),
         method: 'extractive',
         throughTurn: last.number,
       },
@@ -184,13 +186,19 @@ export class Conversation extends DurableObject {
   #show(turn: number, shown: readonly ShownItem[]): number[] {
     const [before] = this.#rows<{ n: number }>('SELECT count(*) AS n FROM shown WHERE turn = ?', turn)
     return shown.map(({ contextId, version, title, stretches, tokens }, i) => {
-      const [item] = this.#rows<{ number: number }>(
-        `INSERT INTO item (context_id, version, title) VALUES (?, ?, ?)
-         ON CONFLICT (context_id, version) DO UPDATE SET title = excluded.title RETURNING number`,
+      const [known] = this.#rows<{ number: number }>(
+        'SELECT number FROM item WHERE context_id = ? AND version = ?',
         contextId,
         version,
-        title,
       )
+      const [item] = known
+        ? [known]
+        : this.#rows<{ number: number }>(
+            'INSERT INTO item (context_id, version, title) VALUES (?, ?, ?) RETURNING number',
+            contextId,
+            version,
+            title,
+          )
       const number = item?.number ?? 0
       this.#rows(
         'INSERT INTO shown (turn, item, position, stretches, tokens) VALUES (?, ?, ?, ?, ?)',
@@ -216,7 +224,7 @@ export class Conversation extends DurableObject {
     const dropped = this.#property('dropped')
     this.#setProperty('dropped', {
       turns: (dropped?.turns ?? 0) + old.length,
-      text: extractSummary(utterances(dropped, old)),
+      text: extractSummary([...spoken(dropped?.text ?? ''), ...utterances(old)], DROPPED_LENGTH),
     })
     this.#rows('DELETE FROM turn WHERE number <= ?', latest - MOST_TURNS)
     this.#rows('DELETE FROM shown WHERE turn <= ?', latest - MOST_TURNS)
@@ -264,20 +272,31 @@ function latestShowings(
   return [...latest.values()]
 }
 
-function utterances(
-  dropped: Properties['dropped'] | null,
-  turns: readonly { number: number; query: string; answer: string | null }[],
-): Utterance[] {
-  const first = turns[0]?.number ?? 1
-  const earlier = (dropped?.text ?? '').split('\n').flatMap((line): Utterance[] => {
-    const [, speaker, text] = /^(user|assistant): (.*)$/.exec(line) ?? []
-    return text ? [{ turn: first, speaker: speaker === 'user' ? 'user' : 'assistant', text }] : []
-  })
-  const said = turns.flatMap(({ number, query, answer }): Utterance[] => [
+/** The summary of what was dropped, then that of what is there. */
+function summaryOf(dropped: string, turns: readonly Spoken[]): string {
+  const rest = extractSummary(utterances(turns), SUMMARY_LENGTH - dropped.length - 1)
+  return [dropped, rest].filter((text) => text !== '').join('\n')
+}
+
+interface Spoken {
+  readonly number: number
+  readonly query: string
+  readonly answer: string | null
+}
+
+function utterances(turns: readonly Spoken[]): Utterance[] {
+  return turns.flatMap(({ number, query, answer }): Utterance[] => [
     { turn: number, speaker: 'user', text: query },
     ...(answer === null ? [] : [{ turn: number, speaker: 'assistant' as const, text: answer }]),
   ])
-  return [...earlier, ...said]
+}
+
+/** The lines of an earlier summary as what was said. */
+function spoken(summary: string): Utterance[] {
+  return summary.split('\n').flatMap((line): Utterance[] => {
+    const [, speaker, text] = /^(user|assistant): (.*)$/.exec(line) ?? []
+    return text ? [{ turn: 1, speaker: speaker === 'user' ? 'user' : 'assistant', text }] : []
+  })
 }
 
 function beginning(text: string): string {

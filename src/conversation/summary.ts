@@ -9,7 +9,7 @@ import { tokenise } from '../text/tokens.ts'
 export const SUMMARY_LENGTH = 1200
 /** Longer sentences are cut. */
 const LONGEST_SENTENCE = 240
-/** What a sentence is worth when half as many turns have passed since as this; later ones count more. */
+/** After so many turns a sentence counts half. */
 const HALF_LIFE_TURNS = 20
 
 /** Something that was said. */
@@ -36,7 +36,7 @@ export function extractSummary(utterances: readonly Utterance[], length = SUMMAR
       const terms = new Set(tokenise(sentence, 'document').words.filter((word) => !isStopTerm(word)))
       if (terms.size < 2 || seen.has(sentence)) return []
       seen.add(sentence)
-      return [{ place, line: `${speaker}: ${sentence}`, terms, recency: 0.5 ** ((latest - turn) / HALF_LIFE_TURNS) }]
+      return [{ place, line: `${speaker}: ${sentence}`, terms, recency: 1 / (1 + (latest - turn) / HALF_LIFE_TURNS) }]
     }),
   )
   const probability = new Map<string, number>()

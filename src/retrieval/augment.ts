@@ -15,7 +15,7 @@ import {
 } from '../knowledge/collections.ts'
 import { type TokenCounter, tokenCounter } from '../text/token-counter.ts'
 import { type IndexEntry, indexContext } from './context-index.ts'
-import { DEFAULT_LEAST_SHARE, type KnownItem, type PackedItem, sourceOf, tokensOfWhole } from './packing.ts'
+import { type KnownItem, leastShare, type PackedItem, sourceOf, tokensOfWhole } from './packing.ts'
 import type { PackableItem } from './passage-value.ts'
 import { type ComposedContext, composeContext, joinPrompt, NO_CONTEXT, renderContext, tokensBelow } from './prompt.ts'
 import { type SearchOutcome, type SearchServices, searchKnowledge, termsOf } from './search.ts'
@@ -24,11 +24,11 @@ import { type SearchOutcome, type SearchServices, searchKnowledge, termsOf } fro
 const NAIVE_ITEMS = 5
 const SUGGESTIONS = 5
 
-/** How much is looked at: items considered, and the share of the best passage's value that a passage must reach. */
+/** How much is looked at: items considered, and how far the bar that a passage must reach is lowered. */
 export const CONTEXT_LEVELS = {
-  standard: { items: 10, leastShare: DEFAULT_LEAST_SHARE },
-  detailed: { items: 15, leastShare: 0.4 },
-  comprehensive: { items: 25, leastShare: 0.25 },
+  standard: { items: 10, share: 1 },
+  detailed: { items: 15, share: 0.8 },
+  comprehensive: { items: 25, share: 0.5 },
 } as const
 
 export type ContextLevel = keyof typeof CONTEXT_LEVELS
@@ -229,8 +229,8 @@ function choose(
     const none = { packed: [], numbers: [], named: [], recalled: [] }
     return { ...none, ...written, index: entries, eligible: entries.length > 0 }
   }
-  const { leastShare } = CONTEXT_LEVELS[request.level ?? 'standard']
-  const composed = composeContext({ ...packing, leastShare, known }, recall.nextNumber)
+  const share = CONTEXT_LEVELS[request.level ?? 'standard'].share * leastShare(request.tokenBudget)
+  const composed = composeContext({ ...packing, leastShare: share, known }, recall.nextNumber)
   return { ...composed, index: [], eligible: composed.packed.length > 0 }
 }
 

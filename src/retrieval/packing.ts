@@ -10,16 +10,18 @@ import { type PackableItem, type ValuedPassage, type ValueRequest, valuePassages
 
 export type { PackableItem } from './passage-value.ts'
 
-/** A passage must reach this share of the best one's value, unless the caller says otherwise. */
-export const DEFAULT_LEAST_SHARE = 0.5
+/** A passage must reach this share of the best one's value. */
+const LEAST_SHARE = 0.5
+/** Up to this budget the share holds in full, in tokens; who asks for more gets to see more. */
+const AMPLE_BUDGET = 2000
 /** Two passages whose sets of terms overlap more than this are the same; a lower bar was measured to drop evidence. */
 const SAME_JACCARD = 0.9
 /** Smaller passages are not compared: closing brackets are alike everywhere. */
 const COMPARED_TERMS = 5
 /** A trimmed passage is only worth showing from this length on, in tokens. */
-const SHORTEST_TRIM = 12
+const SHORTEST_TRIM = 8
 /** Tokens of the delimiters around an item's excerpts, and of a gap between two of them. */
-const DELIMITERS = 10
+const DELIMITERS = 8
 const GAP = 3
 /** Longest title shown above an item's excerpts, in characters. */
 const LONGEST_TITLE = 100
@@ -37,7 +39,7 @@ export interface PackingRequest extends ValueRequest {
   /** Tokens at most for headings and excerpts together. */
   readonly budget: number
   readonly countTokens: TokenCounter
-  /** 0 to 1; 0 takes whatever fits. */
+  /** 0 to 1, of the best value; 0 takes whatever fits. Left out: see `leastShare`. */
   readonly leastShare?: number
   readonly known?: ReadonlyMap<ContextId, KnownItem>
 }
@@ -83,7 +85,7 @@ export function packPassages(request: PackingRequest): Packing {
   const { items, known } = request
   const valued = valuePassages(request)
   const best = valued.reduce((most, { value }) => Math.max(most, value), 0)
-  const least = (request.leastShare ?? DEFAULT_LEAST_SHARE) * best
+  const least = (request.leastShare ?? leastShare(request.budget)) * best
   const useful = valued
     .filter(({ value }) => value >= least && value > 0)
     .sort((a, b) => b.value - a.value || a.entry - b.entry || a.index - b.index)
@@ -111,6 +113,14 @@ export function packPassages(request: PackingRequest): Packing {
     }),
     cut,
   }
+}
+
+/**
+ * The share of the best passage's value that a passage must reach: ½ for budgets up to 2,000 tokens, then falling with the square
+ * root of the budget. An adaptive bar was measured to hold the same evidence in fewer tokens than filling the budget.
+ */
+export function leastShare(budget: number): number {
+  return LEAST_SHARE * Math.sqrt(Math.min(1, AMPLE_BUDGET / Math.max(1, budget)))
 }
 
 interface Choice {
@@ -169,7 +179,8 @@ export function sourceOf({ fields, title, key, body }: StoredItem, excerpts: rea
   const { file_path: path, start_line: start } = fields
   if (typeof path === 'string') {
     const first = excerpts[0]?.start ?? 0
-    const skipped = body.slice(0, first).split('\n').length - 1
+    const blank = /^\n*/.exec(body.slice(first))?.[0].length ?? 0
+    const skipped = first === 0 && excerpts.length === 0 ? 0 : body.slice(0, first + blank).split('\n').length - 1
     return typeof start === 'number' ? `${oneLine(path)}:${start + skipped}` : oneLine(path)
   }
   return oneLine(title.trim() === '' ? key : title)
