@@ -83,6 +83,7 @@ export function upperBound(credit: Credit, prior: Beta = PRIOR): number {
  * @param usual success rate of the project's items as a whole, 0 to 1
  */
 export function creditShift(credit: Credit, usual: number): number {
+  if (credit.successes + credit.partials + credit.failures === 0) return 0
   const low = lowerBound(credit)
   if (low > usual) return (low - usual) / Math.max(1 - usual, Number.EPSILON)
   const high = upperBound(credit)

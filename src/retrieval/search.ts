@@ -6,6 +6,7 @@ import { CoordinatorError } from '../errors.ts'
 import type { Embedder, Embedding } from '../inference/embedder.ts'
 import type { CollectionName } from '../knowledge/collections.ts'
 import type { FieldFilter, KnowledgeStore, SearchResponse, StoredItem } from '../knowledge/stores/store.ts'
+import { betaMean, creditShift, posterior } from '../learning/credit.ts'
 import { documentColumns } from '../text/index-terms.ts'
 import { type FusedResult, fuse } from './fusion.ts'
 import { analyseQuery } from './query-analysis.ts'
@@ -117,12 +118,14 @@ async function embedQuery(embedder: Embedder, query: string, degraded: Set<strin
   }
 }
 
-function fuseAnswer({ candidates, terms, attainable }: SearchResponse, embedding: Embedding | null) {
+function fuseAnswer({ candidates, terms, attainable, credit }: SearchResponse, embedding: Embedding | null) {
+  const usual = betaMean(posterior(credit))
   return fuse(
     candidates.map(({ item, keyword, cosine }) => ({
       item,
       keyword: keyword && keyword.score > 0 ? { score: keyword.score, coverage: keyword.coverage } : null,
       cosine,
+      credit: creditShift(item.credit, usual),
     })),
     { attainable, terms: terms.length, embeddingCoverage: embedding?.coverage ?? 0 },
   )

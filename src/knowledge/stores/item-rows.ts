@@ -17,6 +17,8 @@ export const TABLES = [
     successes INTEGER NOT NULL DEFAULT 0, partials INTEGER NOT NULL DEFAULT 0, failures INTEGER NOT NULL DEFAULT 0,
     credit_version INTEGER NOT NULL DEFAULT 0, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL)`,
   'CREATE INDEX IF NOT EXISTS items_document ON items (source, path) WHERE source IS NOT NULL',
+  `CREATE INDEX IF NOT EXISTS items_credited ON items (credit_version, successes, partials, failures)
+    WHERE credit_version > 0`,
   `CREATE TABLE IF NOT EXISTS facets (field TEXT NOT NULL, value TEXT NOT NULL, row INTEGER NOT NULL,
     PRIMARY KEY (field, value, row)) WITHOUT ROWID`,
   'CREATE INDEX IF NOT EXISTS facets_row ON facets (row)',

@@ -19,6 +19,7 @@ import {
 import { KeywordIndex } from './keyword-index.ts'
 import type {
   Candidate,
+  Credit,
   CreditUpdate,
   DocumentEntry,
   DocumentResult,
@@ -70,6 +71,7 @@ export class KnowledgeIndex extends DurableObject<object> {
   /** Both follow the tables; null: to be read from them. */
   #vectors: VectorTable | null = null
   #items: number | null = null
+  #credit: Credit | null = null
 
   constructor(state: DurableObjectState, env: object) {
     super(state, env)
@@ -201,6 +203,7 @@ export class KnowledgeIndex extends DurableObject<object> {
       terms: plan.terms,
       totalIdf: plan.totalIdf,
       attainable: plan.attainable,
+      credit: this.#creditTotals(),
       degraded: vectors === 'other space' ? ['vectors'] : [],
     }
   }
@@ -227,6 +230,18 @@ export class KnowledgeIndex extends DurableObject<object> {
         version,
       )
     }
+    this.#credit = null
+  }
+
+  /** Credit of all items together: what an item's own is compared with. */
+  #creditTotals(): Credit {
+    this.#credit ??= this.#sql
+      .exec<{ successes: number; partials: number; failures: number }>(
+        `SELECT coalesce(sum(successes), 0) AS successes, coalesce(sum(partials), 0) AS partials,
+          coalesce(sum(failures), 0) AS failures FROM items WHERE credit_version > 0`,
+      )
+      .one()
+    return this.#credit
   }
 
   /** All or nothing; what is held in memory is read anew after a rollback. */
@@ -236,6 +251,7 @@ export class KnowledgeIndex extends DurableObject<object> {
     } catch (error) {
       this.#vectors = null
       this.#items = null
+      this.#credit = null
       this.#keywords.reset()
       throw error
     }
@@ -344,6 +360,7 @@ export class KnowledgeIndex extends DurableObject<object> {
     this.#unindex(row)
     this.#sql.exec('DELETE FROM items WHERE row = ?', row)
     if (this.#items !== null) this.#items--
+    this.#credit = null
   }
 
   #unindex(row: number): void {

@@ -128,6 +128,8 @@ export interface SearchResponse {
   readonly totalIdf: number
   /** What a document that says every term without end would score. */
   readonly attainable: number
+  /** Credit of all the collection's items together: what a candidate's own is compared with. */
+  readonly credit: Credit
   /** What could not be searched, e.g. `vectors`. */
   readonly degraded: string[]
 }
