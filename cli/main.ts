@@ -17,6 +17,10 @@ const COMMANDS: Record<string, Command> = {
     load: () => import('./eval/retrieval.ts'),
   },
   'bench:search': { summary: 'measure what a search costs', load: () => import('./bench/search.ts') },
+  'eval:abstention': {
+    summary: 'measure how often nothing relevant is recognised as such',
+    load: () => import('./eval/abstention.ts'),
+  },
   'eval:tokens': {
     summary: 'measure how many tokens packed context needs for the evidence',
     load: () => import('./eval/tokens.ts'),

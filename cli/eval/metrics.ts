@@ -78,3 +78,23 @@ export function mulberry32(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 }
+
+/**
+ * Expected calibration error: mean over bins of equal width, weighted by their counts, of |mean probability − observed share|
+ * (Guo et al., "On calibration of modern neural networks", ICML 2017, equation 3).
+ */
+export function expectedCalibrationError(
+  predictions: readonly { readonly probability: number; readonly relevant: boolean }[],
+  bins = 10,
+): number {
+  const sums = Array.from({ length: bins }, () => ({ count: 0, probability: 0, relevant: 0 }))
+  for (const { probability, relevant } of predictions) {
+    const bin = sums[Math.min(bins - 1, Math.floor(probability * bins))]
+    if (!bin) continue
+    bin.count++
+    bin.probability += probability
+    bin.relevant += relevant ? 1 : 0
+  }
+  const distance = sums.reduce((sum, { probability, relevant }) => sum + Math.abs(probability - relevant), 0)
+  return predictions.length === 0 ? 0 : distance / predictions.length
+}
