@@ -4,10 +4,11 @@
  */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { parseArguments, UsageError } from './shared/args.ts'
+import { migrateState } from './shared/local-worker.ts'
 import { style } from './shared/terminal.ts'
 
 const ROOT = join(import.meta.dirname, '..')
@@ -45,10 +46,7 @@ export async function run(argv: string[]): Promise<number> {
 
 async function serve(port: string, reset: boolean): Promise<number> {
   const state = join(ROOT, '.wrangler/state')
-  if (reset) {
-    const { rm } = await import('node:fs/promises')
-    await rm(state, { recursive: true, force: true })
-  }
+  if (reset) await rm(state, { recursive: true, force: true })
   await migrate(state)
   const base = `http://127.0.0.1:${port}`
   process.stderr.write(
@@ -77,18 +75,16 @@ async function migrate(state: string): Promise<void> {
   const marker = join(state, 'migrations.sha256')
   const applied = await readFile(marker, 'utf8').catch(() => '')
   if (applied === digest) return
-  const code = await wrangler(['d1', 'migrations', 'apply', 'DB', '--local'], true)
-  if (code !== 0)
-    throw new Error('The database could not be migrated; `npm run dev -- --reset` starts with an empty one.')
+  await migrateState(join(state, 'v3'))
   await mkdir(state, { recursive: true })
   await writeFile(marker, digest)
 }
 
-function wrangler(parameters: string[], quiet = false): Promise<number> {
+function wrangler(parameters: string[]): Promise<number> {
   const script = join(dirname(createRequire(import.meta.url).resolve('wrangler/package.json')), 'bin/wrangler.js')
   const child = spawn(process.execPath, [script, ...parameters], {
     cwd: ROOT,
-    stdio: quiet ? ['ignore', 'ignore', 'inherit'] : 'inherit',
+    stdio: 'inherit',
     env: {
       ...process.env,
       WRANGLER_SEND_METRICS: 'false',

@@ -82,6 +82,31 @@ export async function startLocalWorker(options: LocalWorkerOptions = {}): Promis
   }
 }
 
+/**
+ * Applies the migrations to databases that wrangler's development server will use.
+ * @param stateFolder the `v3` folder of its state
+ */
+export async function migrateState(stateFolder: string): Promise<void> {
+  const { convertV4MiniflareOptions, Log, LogLevel, Miniflare } = await import('miniflare')
+  const { unstable_getMiniflareWorkerOptions: readOptions } = await import('wrangler')
+  const { d1Databases } = readOptions(join(ROOT, 'wrangler.toml')).workerOptions
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      d1Databases,
+      modules: true,
+      script: 'export default { fetch() { return new Response(null, { status: 204 }) } }',
+      cf: false,
+      log: new Log(LogLevel.ERROR),
+      resourcePersistencePath: stateFolder,
+    }),
+  )
+  try {
+    await applyMigrations((await miniflare.getD1Database('DB')) as unknown as MigratedDatabase)
+  } finally {
+    await miniflare.dispose()
+  }
+}
+
 interface BundledModule {
   type: 'ESModule' | 'CompiledWasm' | 'Data'
   path: string
