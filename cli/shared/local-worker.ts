@@ -92,7 +92,7 @@ export async function migrateState(stateFolder: string): Promise<void> {
   const { d1Databases } = readOptions(join(ROOT, 'wrangler.toml')).workerOptions
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
-      d1Databases,
+      d1Databases: d1Databases as Record<string, { id: string }>,
       modules: true,
       script: 'export default { fetch() { return new Response(null, { status: 204 }) } }',
       cf: false,
