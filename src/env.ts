@@ -22,6 +22,7 @@ export interface Env {
 
   readonly HYBRID_API_KEY?: string
   readonly LOCAL_CONFIDENCE_THRESHOLD?: string
+  readonly ROUTING_EXPLORATION?: string
   readonly HIGH_VALUE_THRESHOLD?: string
   readonly RELEVANCE_THRESHOLD?: string
   readonly DEFAULT_TOKEN_BUDGET?: string
@@ -31,6 +32,18 @@ export interface Env {
   readonly FINETUNE_DATA_PATH?: string
   readonly LLAMA_CPP_BASE_URL?: string
   readonly LLAMA_CPP_API_KEY?: string
+  readonly LLAMA_CPP_MODEL?: string
+  readonly LLAMA_CPP_ACCESS_CLIENT_ID?: string
+  readonly LLAMA_CPP_ACCESS_CLIENT_SECRET?: string
+  readonly LLAMA_CPP_EMBEDDINGS_URL?: string
+  readonly EMBEDDING_MODEL?: string
+  readonly EMBEDDING_DIMENSIONS?: string
+  readonly EMBEDDING_QUERY_PREFIX?: string
+  readonly EMBEDDING_DOCUMENT_PREFIX?: string
+  readonly EMBEDDING_CONTEXT_TOKENS?: string
+  readonly QDRANT_URL?: string
+  readonly QDRANT_API_KEY?: string
+  readonly QDRANT_PREFIX?: string
   readonly SQL_ROUTE_ENABLED?: string
   readonly LOG_LEVEL?: string
 }

@@ -6,7 +6,7 @@ import { DurableConversations } from './conversation/durable-client.ts'
 import { openDatabase } from './database/database.ts'
 import type { Env } from './env.ts'
 import type { Embedder } from './inference/embedder.ts'
-import { LlamaCppChat } from './inference/llama-cpp.ts'
+import { openChatModel, openEmbedder } from './inference/open-models.ts'
 import { createStaticEmbedder } from './inference/static/embedder.ts'
 import staticTable from './inference/static/table.bin'
 import { EmbeddedStore } from './knowledge/stores/embedded.ts'
@@ -23,10 +23,8 @@ export function buildServices(env: Env): Services {
     settings,
     database: openDatabase(env.DB),
     knowledge: new EmbeddedStore(env.KNOWLEDGE),
-    embedder: staticEmbedder,
-    localModel: settings.LLAMA_CPP_BASE_URL
-      ? new LlamaCppChat(settings.LLAMA_CPP_BASE_URL, settings.LLAMA_CPP_API_KEY)
-      : null,
+    embedder: openEmbedder(settings) ?? staticEmbedder,
+    localModel: openChatModel(settings),
     conversations: new DurableConversations(env.CONVERSATIONS, settings.CONVERSATION_DAYS * 86_400_000),
     datasets: env.DATASETS,
     async announceJobs(ids) {

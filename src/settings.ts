@@ -13,6 +13,14 @@ const schema = z.object({
   LOCAL_CONFIDENCE_THRESHOLD: probability
     .default(0.7)
     .describe('Probability of success from which the local model answers, 0 to 1.'),
+  ROUTING_EXPLORATION: z.coerce
+    .number()
+    .min(0)
+    .max(0.5)
+    .default(0.02)
+    .describe(
+      'Share of routed queries that take the model that would not have been chosen, so that both stay known, 0 to 0.5.',
+    ),
   HIGH_VALUE_THRESHOLD: probability
     .default(0.7)
     .describe('Value score from which an interaction is worth learning from, 0 to 1.'),
@@ -28,7 +36,9 @@ const schema = z.object({
     .describe('Tokens of context that augment_query adds at most when the caller names no budget.'),
   CONTROL_GROUP_SHARE: probability
     .default(0)
-    .describe('Share of augmentations that get no context, as a control group that shows what context changes, 0 to 1.'),
+    .describe(
+      'Share of augmentations that get no context, as a control group that shows what context changes, 0 to 1.',
+    ),
   CONVERSATION_DAYS: z.coerce
     .number()
     .min(0.01)
@@ -41,7 +51,9 @@ const schema = z.object({
     .min(0)
     .max(10_000_000)
     .default(32_000)
-    .describe('Tokens of conversation after which the model is taken to have lost what was sent, so that it is sent again.'),
+    .describe(
+      'Tokens of conversation after which the model is taken to have lost what was sent, so that it is sent again.',
+    ),
   FINETUNE_DATA_PATH: z
     .string()
     .regex(/^[\w./-]*$/)
@@ -49,6 +61,48 @@ const schema = z.object({
     .describe('Prefix of the R2 keys of exported datasets.'),
   LLAMA_CPP_BASE_URL: z.url().optional().describe('Base URL of a llama.cpp server, e.g. https://llama.example.com.'),
   LLAMA_CPP_API_KEY: z.string().optional().describe('The key given to llama-server --api-key.'),
+  LLAMA_CPP_MODEL: z.string().optional().describe('Model to ask for, when the server has several.'),
+  LLAMA_CPP_ACCESS_CLIENT_ID: z
+    .string()
+    .optional()
+    .describe('Client id of a Cloudflare Access service token, when the tunnel is guarded by one.'),
+  LLAMA_CPP_ACCESS_CLIENT_SECRET: z.string().optional().describe('Secret of that service token.'),
+  LLAMA_CPP_EMBEDDINGS_URL: z
+    .url()
+    .optional()
+    .describe('Base URL of a llama.cpp server started with --embeddings. Without it the built-in word table embeds.'),
+  EMBEDDING_MODEL: z
+    .string()
+    .max(200)
+    .optional()
+    .describe('Embedding model behind LLAMA_CPP_EMBEDDINGS_URL or Workers AI, e.g. nomic-embed-text-v1.5.'),
+  EMBEDDING_DIMENSIONS: z.coerce
+    .number()
+    .int()
+    .min(2)
+    .max(8192)
+    .optional()
+    .describe('Size of its vectors; needed only for a model that the coordinator does not know.'),
+  EMBEDDING_QUERY_PREFIX: z.string().optional().describe('What such a model wants before a question.'),
+  EMBEDDING_DOCUMENT_PREFIX: z.string().optional().describe('What such a model wants before a passage.'),
+  EMBEDDING_CONTEXT_TOKENS: z.coerce
+    .number()
+    .int()
+    .min(64)
+    .max(131_072)
+    .default(512)
+    .describe('Tokens that such a model reads of a text.'),
+  QDRANT_URL: z
+    .url()
+    .optional()
+    .describe('URL of a Qdrant server (1.19 or later) with its port. Without it knowledge lives in Durable Objects.'),
+  QDRANT_API_KEY: z.string().optional().describe('Its API key.'),
+  QDRANT_PREFIX: z
+    .string()
+    .regex(/^[\w-]*$/)
+    .max(60)
+    .default('')
+    .describe("Put before the names of Qdrant's collections, so that several coordinators can share a server."),
   SQL_ROUTE_ENABLED: flag
     .default(true)
     .describe('Whether route_query may run read-only SQL over the documented views.'),

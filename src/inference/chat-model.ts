@@ -16,11 +16,41 @@ export interface ChatReply {
   readonly completionTokens: number | null
 }
 
+export interface ChatOptions {
+  readonly maxTokens?: number
+  /** For the whole answer, in milliseconds. */
+  readonly deadlineMs?: number
+  /** 0: always the likeliest token. */
+  readonly temperature?: number
+  /** JSON Schema that the answer has to follow; the content is then JSON. */
+  readonly schema?: Readonly<Record<string, unknown>>
+  readonly signal?: AbortSignal
+}
+
+/** One piece of a streamed answer. */
+export interface ChatPiece {
+  readonly content: string
+  /** Set on the last piece only: why the answer ended. */
+  readonly finish?: 'stop' | 'length'
+  readonly model: string
+  /** Set on the last piece, when the server counted. */
+  readonly promptTokens?: number
+  readonly completionTokens?: number
+}
+
 export interface ChatModel {
   readonly name: string
   /**
    * One complete answer.
    * @throws CoordinatorError `engine_unavailable` when no whole answer comes within the deadline
    */
-  complete(messages: readonly ChatMessage[], options?: { maxTokens?: number; deadlineMs?: number }): Promise<ChatReply>
+  complete(messages: readonly ChatMessage[], options?: ChatOptions): Promise<ChatReply>
+}
+
+export interface StreamingChatModel extends ChatModel {
+  /**
+   * One answer, piece by piece as it is made. Ends normally only after a piece with `finish`.
+   * @throws CoordinatorError `engine_unavailable` at any point, also when the stream breaks off: what came before is a fragment
+   */
+  stream(messages: readonly ChatMessage[], options?: ChatOptions): AsyncGenerator<ChatPiece, void, void>
 }

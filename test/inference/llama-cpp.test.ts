@@ -1,0 +1,173 @@
+/**
+ * The adapters against what a real server answered; recorded by scripts/record-llama-cpp.mjs.
+ */
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { LlamaCppChat } from '../../src/inference/llama-cpp.ts'
+import { LlamaCppEmbedder } from '../../src/inference/llama-cpp-embedder.ts'
+import { Engine } from '../../src/inference/resilience.ts'
+import chatReply from '../fixtures/llama-cpp/chat.json'
+import chatCutShort from '../fixtures/llama-cpp/chat-cut-short.json'
+import chatSchema from '../fixtures/llama-cpp/chat-schema.json'
+import chatStream from '../fixtures/llama-cpp/chat-stream.json'
+import embeddings from '../fixtures/llama-cpp/embeddings.json'
+import embeddingsTooLong from '../fixtures/llama-cpp/embeddings-too-long.json'
+import badSchema from '../fixtures/llama-cpp/error-bad-schema.json'
+import noEmbeddings from '../fixtures/llama-cpp/error-no-embeddings.json'
+import tooLong from '../fixtures/llama-cpp/error-too-long.json'
+import wrongKey from '../fixtures/llama-cpp/error-wrong-key.json'
+import loadingChat from '../fixtures/llama-cpp/loading-chat.json'
+import loadingHealth from '../fixtures/llama-cpp/loading-health.json'
+import models from '../fixtures/llama-cpp/models.json'
+import tokenize from '../fixtures/llama-cpp/tokenize.json'
+
+interface Recorded {
+  readonly status: number
+  readonly contentType: string
+  readonly body: string
+}
+
+const asked: { url: string; body: Record<string, unknown>; headers: Headers }[] = []
+
+function replay(...replies: Recorded[]): void {
+  let next = 0
+  vi.spyOn(globalThis, 'fetch').mockImplementation(async (input, init) => {
+    const request = new Request(input as RequestInfo, init as RequestInit)
+    const text = await request.text()
+    asked.push({ url: request.url, body: text ? JSON.parse(text) : {}, headers: request.headers })
+    const { status, contentType, body } = replies[Math.min(next++, replies.length - 1)] as Recorded
+    return new Response(body, { status, headers: { 'content-type': contentType } })
+  })
+}
+
+afterEach(() => {
+  vi.restoreAllMocks()
+  asked.length = 0
+})
+
+const endpoint = { baseUrl: 'http://llama.test', headers: { authorization: 'Bearer key' } }
+const engine = () => new Engine('The local model', 'hint', { backoffMs: 1 })
+const chat = () => new LlamaCppChat(endpoint, engine())
+const embedder = (dimensions = 576) =>
+  new LlamaCppEmbedder(endpoint, engine(), {
+    name: 'smol',
+    dimensions,
+    queryPrefix: '',
+    documentPrefix: '',
+    contextTokens: 512,
+  })
+const messages = [{ role: 'user' as const, content: 'What is a reverse proxy?' }]
+
+describe('chat', () => {
+  it('reads a whole answer with its token counts', async () => {
+    replay(chatReply)
+    const reply = await chat().complete(messages, { maxTokens: 48, temperature: 0 })
+    expect(reply.content).toMatch(/^A reverse proxy is/)
+    expect(reply).toMatchObject({ model: 'SmolLM2-135M-Instruct.Q4_1.gguf', promptTokens: 26, completionTokens: 48 })
+    expect(asked[0]).toMatchObject({
+      url: 'http://llama.test/v1/chat/completions',
+      body: { messages, stream: false, max_tokens: 48, temperature: 0 },
+    })
+    expect(asked[0]?.headers.get('authorization')).toBe('Bearer key')
+  })
+
+  it('reads an answer cut short', async () => {
+    replay(chatCutShort)
+    expect((await chat().complete(messages, { maxTokens: 4 })).content).toBe('A reverse proxy is')
+  })
+
+  it('streams the same answer, with its end and its counts', async () => {
+    replay(chatStream)
+    const pieces = []
+    for await (const piece of chat().stream(messages)) pieces.push(piece)
+    const whole = JSON.parse(chatReply.body) as { choices: { message: { content: string } }[] }
+    expect(pieces.map(({ content }) => content).join('')).toBe(whole.choices[0]?.message.content)
+    expect(pieces.at(-1)).toEqual({
+      content: '',
+      model: 'SmolLM2-135M-Instruct.Q4_1.gguf',
+      finish: 'length',
+      promptTokens: 26,
+      completionTokens: 48,
+    })
+    expect(pieces.length).toBeGreaterThan(40)
+  })
+
+  it('every beginning of that stream is a failure', async () => {
+    for (let cut = 0; cut < chatStream.body.length - 16; cut += 397) {
+      replay({ ...chatStream, body: chatStream.body.slice(0, cut) })
+      const drain = async () => {
+        for await (const _ of chat().stream(messages));
+      }
+      await expect(drain(), `cut at ${cut}`).rejects.toMatchObject({ code: 'engine_unavailable' })
+      vi.restoreAllMocks()
+    }
+  })
+
+  it('asks for a JSON schema and gets JSON', async () => {
+    replay(chatSchema)
+    const schema = { type: 'object' }
+    const { content } = await chat().complete(messages, { schema })
+    expect(JSON.parse(content)).toMatchObject({ difficult: true })
+    expect(asked[0]?.body.response_format).toEqual({
+      type: 'json_schema',
+      json_schema: { name: 'answer', strict: true, schema },
+    })
+  })
+
+  for (const [name, reply, said] of [
+    ['loading', loadingChat, /still loading/],
+    ['a wrong key', wrongKey, /did not accept its key/],
+    ['a prompt that is too long', tooLong, /longer than it can take/],
+    ['a schema that it cannot use', badSchema, /refused the request \(status 400\)/],
+  ] as const) {
+    it(`names ${name}`, async () => {
+      replay(reply)
+      await expect(chat().complete(messages)).rejects.toThrow(said)
+      expect(asked).toHaveLength(1)
+    })
+  }
+
+  it('knows the models, their sizes, and how many tokens a text has', async () => {
+    replay(models)
+    expect(await chat().models()).toEqual([
+      { id: 'SmolLM2-135M-Instruct.Q4_1.gguf', dimensions: 576, contextTokens: 2048 },
+    ])
+    vi.restoreAllMocks()
+    replay(tokenize)
+    expect(await chat().countTokens('Reload the proxy.')).toBe(5)
+    vi.restoreAllMocks()
+    replay(loadingHealth)
+    expect(await chat().health()).toBe('loading')
+  })
+})
+
+describe('embeddings', () => {
+  it('gives unit vectors of the space', async () => {
+    replay(embeddings)
+    const vectors = await embedder().embed(['Reload the proxy.', 'Ein Fuchs.', '再読み込み'], 'document')
+    for (const { vector } of vectors) {
+      expect(vector).toHaveLength(576)
+      expect(Math.hypot(...(vector ?? []))).toBeCloseTo(1, 5)
+    }
+    expect(asked[0]?.body.input).toHaveLength(3)
+  })
+
+  it('refuses vectors of another size', async () => {
+    replay(embeddings)
+    await expect(embedder(768).embed(['a', 'b', 'c'], 'document')).rejects.toThrow(
+      '576 numbers where llama.cpp/smol has 768',
+    )
+  })
+
+  it('names a server that was started without embeddings', async () => {
+    replay(noEmbeddings)
+    await expect(embedder().embed(['a'], 'query')).rejects.toThrow('refused the request (status 501)')
+  })
+
+  it('shortens a text that the server finds too long', async () => {
+    const one = { ...embeddings, body: JSON.stringify({ data: [JSON.parse(embeddings.body).data[0]] }) }
+    replay(embeddingsTooLong, embeddingsTooLong, one)
+    const [embedding] = await embedder().embed(['proxy '.repeat(6000)], 'document')
+    expect(embedding?.vector).toHaveLength(576)
+    expect(asked.map(({ body }) => (body.input as string[])[0]?.length)).toEqual([1536, 1536, 768])
+  })
+})

@@ -1,0 +1,211 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { CoordinatorError } from '../../src/errors.ts'
+import { CachedEmbedder, EmbeddingCache } from '../../src/inference/cached-embedder.ts'
+import { Engine, type EngineClock, EngineFailure } from '../../src/inference/resilience.ts'
+
+class TestClock implements EngineClock {
+  time = 1_000_000
+  readonly slept: number[] = []
+  now() {
+    return this.time
+  }
+  random() {
+    return 0.5
+  }
+  async sleep(ms: number) {
+    this.slept.push(ms)
+    this.time += ms
+  }
+}
+
+const POLICY = { deadlineMs: 5_000, attempts: 3, backoffMs: 100, failures: 3, openMs: 10_000, concurrent: 2 }
+const fails = (kind: ConstructorParameters<typeof EngineFailure>[0], retryAfterMs?: number) => async () => {
+  throw new EngineFailure(kind, `was ${kind}`, retryAfterMs)
+}
+const attempt = (engine: Engine, work: () => Promise<unknown>, repeatable = false) =>
+  engine.call(work, { repeatable }).then(
+    () => 'ok',
+    (error: CoordinatorError) => error,
+  )
+
+describe('retries', () => {
+  it('repeat what may be repeated, with a growing, jittered wait', async () => {
+    const clock = new TestClock()
+    const engine = new Engine('It', 'hint', POLICY, clock)
+    let calls = 0
+    const result = await engine.call(
+      async () => {
+        calls++
+        if (calls < 3) throw new EngineFailure('failed', 'failed')
+        return 'answer'
+      },
+      { repeatable: true },
+    )
+    expect([result, calls, clock.slept]).toEqual(['answer', 3, [100, 200]])
+  })
+
+  it('leave alone what must not be repeated', async () => {
+    for (const [kind, repeatable] of [
+      ['failed', false],
+      ['refused', true],
+      ['unauthorized', true],
+      ['loading', true],
+    ] as const) {
+      let calls = 0
+      const work = () => {
+        calls++
+        return fails(kind)()
+      }
+      await attempt(new Engine('It', 'hint', POLICY, new TestClock()), work, repeatable)
+      expect(calls, kind).toBe(1)
+    }
+  })
+
+  it('wait as long as the engine asks, and not past the deadline', async () => {
+    const clock = new TestClock()
+    const engine = new Engine('It', 'hint', POLICY, clock)
+    await attempt(engine, fails('busy', 2_000), true)
+    expect(clock.slept).toEqual([2000, 2000])
+    const error = (await attempt(engine, fails('busy', 60_000), true)) as CoordinatorError
+    expect(clock.slept).toEqual([2000, 2000])
+    expect(error.retryAfter).toBe(60)
+  })
+})
+
+describe('the circuit breaker', () => {
+  it('opens after failures in a row, lets one try after a while, and closes after a success', async () => {
+    const clock = new TestClock()
+    const engine = new Engine('It', 'hint', POLICY, clock)
+    for (let i = 0; i < 3; i++) {
+      expect(engine.state).toBe('closed')
+      await attempt(engine, fails('unreachable'))
+    }
+    expect(engine.state).toBe('open')
+    let asked = 0
+    const ask = async () => {
+      asked++
+    }
+    const refused = (await attempt(engine, ask)) as CoordinatorError
+    expect(refused).toMatchObject({ code: 'engine_unavailable', retryAfter: 10 })
+    expect(asked).toBe(0)
+    clock.time += 10_001
+    expect(engine.state).toBe('half-open')
+    expect(await attempt(engine, ask)).toBe('ok')
+    expect([engine.state, asked]).toEqual(['closed', 1])
+  })
+
+  it('opens again when the probe fails, and asks only one at a time', async () => {
+    const clock = new TestClock()
+    const engine = new Engine('It', 'hint', POLICY, clock)
+    for (let i = 0; i < 3; i++) await attempt(engine, fails('unreachable'))
+    clock.time += 10_001
+    let release = () => {}
+    const probe = attempt(engine, () => new Promise<void>((_, reject) => (release = () => reject(new Error('no')))))
+    expect(await attempt(engine, async () => 'x')).toBeInstanceOf(CoordinatorError)
+    release()
+    expect(await probe).toBeInstanceOf(CoordinatorError)
+    expect(engine.state).toBe('open')
+  })
+
+  it('outlives a probe whose request was cancelled', async () => {
+    const clock = new TestClock()
+    const engine = new Engine('It', 'hint', POLICY, clock)
+    for (let i = 0; i < 3; i++) await attempt(engine, fails('unreachable'))
+    clock.time += 10_001
+    void attempt(engine, () => new Promise(() => {}))
+    expect(await attempt(engine, async () => 'x')).toBeInstanceOf(CoordinatorError)
+    clock.time += POLICY.deadlineMs + 1
+    expect(await attempt(engine, async () => 'x')).toBe('ok')
+  })
+
+  it('does not open for what one request did wrong', async () => {
+    const engine = new Engine('It', 'hint', POLICY, new TestClock())
+    for (let i = 0; i < 10; i++) await attempt(engine, fails('refused'))
+    expect(engine.state).toBe('closed')
+  })
+
+  it('is open exactly when the last failures in a row reach the limit', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.constantFrom('ok', 'unreachable', 'refused'), { maxLength: 12 }),
+        async (outcomes) => {
+          const engine = new Engine('It', 'hint', POLICY, new TestClock())
+          let row = 0
+          for (const outcome of outcomes) {
+            if (row >= POLICY.failures) break
+            await attempt(engine, outcome === 'ok' ? async () => 1 : fails(outcome))
+            row = outcome === 'unreachable' ? row + 1 : 0
+          }
+          expect(engine.state).toBe(row >= POLICY.failures ? 'open' : 'closed')
+        },
+      ),
+    )
+  })
+})
+
+describe('the limit of calls at once', () => {
+  it('turns further calls away and frees places, also those of cancelled requests', async () => {
+    const clock = new TestClock()
+    const engine = new Engine('It', 'hint', POLICY, clock)
+    let finish = () => {}
+    const first = attempt(engine, () => new Promise<void>((resolve) => (finish = resolve)))
+    void attempt(engine, () => new Promise(() => {}))
+    expect(await attempt(engine, async () => 'x')).toMatchObject({ code: 'engine_unavailable', retryAfter: 1 })
+    finish()
+    await first
+    expect(await attempt(engine, async () => 'x')).toBe('ok')
+    void attempt(engine, () => new Promise(() => {}))
+    expect(await attempt(engine, async () => 'x')).toBeInstanceOf(CoordinatorError)
+    clock.time += POLICY.deadlineMs + 1
+    expect(await attempt(engine, async () => 'x')).toBe('ok')
+  })
+})
+
+describe('the deadline', () => {
+  it('ends a call that never answers and does not listen', async () => {
+    const engine = new Engine('It', 'hint', { ...POLICY, deadlineMs: 30 })
+    const before = Date.now()
+    const error = (await attempt(engine, () => new Promise(() => {}))) as CoordinatorError
+    expect(error.message).toBe('It did not answer within 0.03 s.')
+    expect(Date.now() - before).toBeLessThan(2000)
+  })
+})
+
+describe('the cache of query embeddings', () => {
+  const counting = () => {
+    const asked: string[] = []
+    const embedder = new CachedEmbedder(
+      {
+        space: { name: 's', dimensions: 1 },
+        embed: async (texts) => {
+          asked.push(...texts)
+          await new Promise((resolve) => setTimeout(resolve, 5))
+          if (texts[0] === 'bad') throw new CoordinatorError('engine_unavailable', 'no')
+          return texts.map(() => ({ vector: new Float32Array([1]), coverage: 1 }))
+        },
+      },
+      new EmbeddingCache(),
+    )
+    return { asked, embedder }
+  }
+
+  it('asks once for the same text, at the same time and later', async () => {
+    const { asked, embedder } = counting()
+    await Promise.all(['a', 'a', 'b', 'a'].map((text) => embedder.embed([text], 'query')))
+    await embedder.embed(['b'], 'query')
+    expect(asked.sort()).toEqual(['a', 'b'])
+  })
+
+  it('does not remember failures', async () => {
+    const { asked, embedder } = counting()
+    for (let i = 0; i < 2; i++) await expect(embedder.embed(['bad'], 'query')).rejects.toThrow('no')
+    expect(asked).toEqual(['bad', 'bad'])
+  })
+
+  it('passes documents through', async () => {
+    const { asked, embedder } = counting()
+    await embedder.embed(['a', 'a'], 'document')
+    expect(asked).toEqual(['a', 'a'])
+  })
+})
