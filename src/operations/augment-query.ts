@@ -32,7 +32,9 @@ export const augmentQuery = operation({
     conversation_id: conversationId.optional(),
     token_budget: tokenBudget.optional(),
     collections: collections.optional(),
-    score_threshold: scoreThreshold.optional(),
+    score_threshold: scoreThreshold
+      .optional()
+      .describe('Least probability that what was found answers the query, 0 to 1; RELEVANCE_THRESHOLD when left out.'),
     detail: z
       .enum(['full', 'index'])
       .default('full')
@@ -52,7 +54,8 @@ export const augmentQuery = operation({
       .describe('Relevant context that an earlier turn of the conversation carried.'),
     absence_reason: absenceReason,
     best_probability: z.number().nullable().describe('Of the best item found, shown or not; null: nothing was found.'),
-    relevance_threshold: z.number().describe('Items below this probability are not shown.'),
+    answer_probability: z.number().describe('Probability that anything found answers the query.'),
+    relevance_threshold: z.number().describe('Nothing is shown when answer_probability is below it.'),
     token_count: z.int().describe('Tokens that the prompt has more than the query: context, headings, delimiters.'),
     token_budget: z.int(),
     tokens_saved: z.int().describe('Tokens of useful passages that were not sent again.'),
@@ -86,6 +89,7 @@ export const augmentQuery = operation({
       already_sent: viewAlreadySent(result),
       absence_reason: result.absence,
       best_probability: result.bestProbability,
+      answer_probability: result.answerable,
       relevance_threshold: result.threshold,
       token_count: result.tokens,
       token_budget: budget,

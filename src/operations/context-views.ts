@@ -3,8 +3,12 @@
  * @module
  */
 import * as z from 'zod'
+import type { CollectionName } from '../knowledge/collections.ts'
+import { contextId, parseContextId } from '../knowledge/collections.ts'
+import type { StoredItem } from '../knowledge/stores/store.ts'
 import type { Augmentation } from '../retrieval/augment.ts'
 import { collectionName } from './fields.ts'
+import type { Services } from './operation.ts'
 
 export const contextView = z.object({
   context_id: z.string(),
@@ -65,4 +69,20 @@ export function viewIndex(result: Augmentation): z.input<typeof indexView>[] {
 /** What was sent before. */
 export function viewAlreadySent(result: Augmentation): z.input<typeof alreadySentView>[] {
   return result.alreadySent.map(({ contextId, number, title }) => ({ context_id: contextId, number, title }))
+}
+
+/** Reads items by context id, each collection once; what is not stored is not in the answer. */
+export async function readItems(
+  { knowledge }: Pick<Services, 'knowledge'>,
+  project: string,
+  ids: readonly string[],
+): Promise<Map<string, StoredItem>> {
+  const grouped = new Map<CollectionName, string[]>()
+  for (const text of ids) {
+    const parsed = parseContextId(text)
+    if (parsed) grouped.set(parsed.collection, [...(grouped.get(parsed.collection) ?? []), parsed.id])
+  }
+  const found = await Promise.all([...grouped].map(([collection, own]) => knowledge.get({ project, collection }, own)))
+  const items = found.flat().filter((item) => item !== null)
+  return new Map(items.map((item) => [contextId(item.collection, item.id), item]))
 }

@@ -10,12 +10,15 @@ import { deleteDataset } from './delete-dataset.ts'
 import { deleteDocuments } from './delete-documents.ts'
 import { deleteKnowledge } from './delete-knowledge.ts'
 import { deleteSession } from './delete-session.ts'
+import { estimateRouting } from './estimate-routing.ts'
 import { generateTrainingData } from './generate-training-data.ts'
+import { getContextItems } from './get-context-items.ts'
 import { getInteraction } from './get-interaction.ts'
 import { getKnowledge } from './get-knowledge.ts'
 import { getSession } from './get-session.ts'
 import { getStats } from './get-stats.ts'
 import { hybridSearch } from './hybrid-search.ts'
+import { importInteractions } from './import-interactions.ts'
 import { ingestDocuments } from './ingest-documents.ts'
 import { learningFeedback } from './learning-feedback.ts'
 import { learningStats } from './learning-stats.ts'
@@ -43,10 +46,12 @@ export const OPERATIONS: readonly Operation[] = [
   updateOutcome,
   hybridSearch,
   routeQuery,
+  estimateRouting,
   learningFeedback,
   generateTrainingData,
   searchContext,
   multiTurnContext,
+  getContextItems,
   storeKnowledge,
   getKnowledge,
   updateKnowledge,
@@ -58,6 +63,7 @@ export const OPERATIONS: readonly Operation[] = [
   listCollections,
   getInteraction,
   listInteractions,
+  importInteractions,
   rateInteraction,
   getSession,
   deleteSession,

@@ -2,8 +2,9 @@ import * as z from 'zod'
 import { insertInteraction } from '../database/queries/interactions.ts'
 import { parseContextId } from '../knowledge/collections.ts'
 import { line, optionalText, queryText } from '../knowledge/text-fields.ts'
-import { agentType, contextIdField, idempotencyKey, project, tags } from './fields.ts'
-import { ADDS, operation } from './operation.ts'
+import { tokenCounter } from '../text/token-counter.ts'
+import { agentType, contextIdField, idempotencyKey, project, tags, uuid } from './fields.ts'
+import { ADDS, operation, type Services } from './operation.ts'
 
 /** Longest answer that is stored, in characters. */
 export const MAX_RESPONSE = 200_000
@@ -32,6 +33,9 @@ export const trackInteraction = operation({
     latency_ms: z.number().min(0).max(86_400_000).default(0).describe('Milliseconds until the answer was complete.'),
     project,
     conversation_id: optionalText(200).optional().describe('Conversation that this belongs to.'),
+    retrieval_id: uuid
+      .optional()
+      .describe('The augmentation that this answers, from augment_query; lets the effect of context be estimated.'),
     variant: line(100).optional().describe('Experiment arm, compared by compare_variants.'),
     tags: tags.default([]).describe('Free labels; filters and exports can use them.'),
     idempotency_key: idempotencyKey.optional(),
@@ -56,12 +60,14 @@ export const trackInteraction = operation({
         tags: [...new Set(input.tags)],
         variant: input.variant ?? null,
         conversationId: input.conversation_id || null,
+        retrievalId: input.retrieval_id ?? null,
         idempotencyKey: input.idempotency_key ?? null,
         contexts,
       },
       services.now(),
     )
     if (jobId) await services.announceJobs([jobId]).catch(() => undefined)
+    if (created && input.conversation_id) await noteAnswer(services, input.project, input.conversation_id, input)
     return {
       interaction_id: id,
       status: created ? ('recorded' as const) : ('unchanged' as const),
@@ -69,3 +75,16 @@ export const trackInteraction = operation({
     }
   },
 })
+
+/** Tells the conversation what its turn was answered; without it the turn's length is assumed, so failure is no error. */
+async function noteAnswer(
+  services: Pick<Services, 'conversations'>,
+  project: string,
+  conversation: string,
+  { query, response }: { query: string; response: string },
+): Promise<void> {
+  const countTokens = await tokenCounter()
+  await services.conversations
+    .addAnswer(project, conversation, { query, response, tokens: countTokens(response) })
+    .catch(() => false)
+}

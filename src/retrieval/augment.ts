@@ -6,13 +6,7 @@ import type { ConversationClient, Recall, ShownItem } from '../conversation/clie
 import type { Database } from '../database/database.ts'
 import { recordRetrieval } from '../database/queries/retrievals.ts'
 import { newId } from '../ids.ts'
-import {
-  type CollectionName,
-  type ContextId,
-  contextId,
-  KNOWLEDGE_COLLECTIONS,
-  parseContextId,
-} from '../knowledge/collections.ts'
+import { type CollectionName, type ContextId, contextId, KNOWLEDGE_COLLECTIONS } from '../knowledge/collections.ts'
 import { type TokenCounter, tokenCounter } from '../text/token-counter.ts'
 import { type IndexEntry, indexContext } from './context-index.ts'
 import { type KnownItem, leastShare, type PackedItem, sourceOf, tokensOfWhole } from './packing.ts'
@@ -52,7 +46,7 @@ export interface AugmentRequest {
   readonly level?: ContextLevel
   /** Tokens below the query at most, as the tokenizer counts what is written. */
   readonly tokenBudget: number
-  /** Least probability of relevance; the setting when left out. */
+  /** Least probability that what was found answers the query; the setting when left out. */
   readonly scoreThreshold?: number
   /** index: one line an item instead of passages. */
   readonly detail?: 'index' | 'full'
@@ -89,6 +83,8 @@ export interface Augmentation {
   readonly absence: AbsenceReason | null
   /** Probability of the best item found, relevant or not; null: nothing was found at all. */
   readonly bestProbability: number | null
+  /** Probability that anything found answers the query: below the threshold nothing is shown. */
+  readonly answerable: number
   readonly threshold: number
   /** What else was found, as something to ask about next. */
   readonly suggestions: string[]
@@ -96,7 +92,10 @@ export interface Augmentation {
   readonly turnNumber: number | null
 }
 
-/** Finds, packs and logs the context for a query. Nothing is packed below the relevance threshold. */
+/**
+ * Finds, packs and logs the context for a query. Nothing is packed when what was found is too unlikely to answer it; else the
+ * passages compete, each weighed by the probability of its item.
+ */
 export async function augment(services: AugmentServices, request: AugmentRequest): Promise<Augmentation> {
   const started = services.now()
   const collections = request.collections ?? KNOWLEDGE_COLLECTIONS
@@ -108,7 +107,7 @@ export async function augment(services: AugmentServices, request: AugmentRequest
     tokenCounter(),
   ])
   const threshold = request.scoreThreshold ?? services.settings.RELEVANCE_THRESHOLD
-  const relevant = found.ranked.filter(({ probability }) => probability >= threshold)
+  const relevant = found.answerable >= threshold ? found.ranked : []
   const chosen = choose(request, found, relevant.slice(0, most), recall.recall, countTokens)
   const control = chosen.eligible && services.random() < services.settings.CONTROL_GROUP_SHARE
   const shown: Shown = control ? { ...chosen, ...NOTHING_SHOWN } : chosen
@@ -181,6 +180,7 @@ export async function augment(services: AugmentServices, request: AugmentRequest
         })),
     absence,
     bestProbability: found.ranked[0]?.probability ?? null,
+    answerable: found.answerable,
     threshold,
     suggestions: suggest(query, found.ranked, new Set<string>(contextIds), threshold),
     degraded,
@@ -297,14 +297,4 @@ function suggest(
     if (names.size === SUGGESTIONS) break
   }
   return [...names]
-}
-
-/** Context ids by collection, for reading them from the store. */
-export function byCollection(ids: readonly string[]): Map<CollectionName, string[]> {
-  const grouped = new Map<CollectionName, string[]>()
-  for (const text of ids) {
-    const parsed = parseContextId(text)
-    if (parsed) grouped.set(parsed.collection, [...(grouped.get(parsed.collection) ?? []), parsed.id])
-  }
-  return grouped
 }

@@ -23,8 +23,9 @@ const SHORTEST_TRIM = 8
 /** Tokens of the delimiters around an item's excerpts, and of a gap between two of them. */
 const DELIMITERS = 8
 const GAP = 3
-/** Longest title shown above an item's excerpts, in characters. */
-const LONGEST_TITLE = 100
+/** Longest title and path shown above an item's excerpts, in characters. */
+const LONGEST_TITLE = 64
+const LONGEST_PATH = 200
 /** Stands for a number that isn't given yet when tokens are reckoned; no shorter one costs more. */
 const WIDEST_NUMBER = 9999
 
@@ -181,17 +182,18 @@ export function sourceOf({ fields, title, key, body }: StoredItem, excerpts: rea
     const first = excerpts[0]?.start ?? 0
     const blank = /^\n*/.exec(body.slice(first))?.[0].length ?? 0
     const skipped = first === 0 && excerpts.length === 0 ? 0 : body.slice(0, first + blank).split('\n').length - 1
-    return typeof start === 'number' ? `${oneLine(path)}:${start + skipped}` : oneLine(path)
+    const shown = oneLine(path, LONGEST_PATH)
+    return typeof start === 'number' ? `${shown}:${start + skipped}` : shown
   }
-  return oneLine(title.trim() === '' ? key : title)
+  return oneLine(title.trim() === '' ? key : title, LONGEST_TITLE)
 }
 
 /** The first line, cut at a word; nothing in it can end the block of stored text or begin a new line. */
-function oneLine(text: string): string {
+function oneLine(text: string, longest: number): string {
   const line = (text.trim().split(/[\n\r\u2028\u2029]/)[0] ?? '').replace(/<(\/?)context/gi, '<$1 context')
-  if (line.length <= LONGEST_TITLE) return line
-  const space = line.lastIndexOf(' ', LONGEST_TITLE)
-  return `${line.slice(0, space > LONGEST_TITLE / 2 ? space : LONGEST_TITLE - 1).toWellFormed()}…`
+  if (line.length <= longest) return line
+  const space = line.lastIndexOf(' ', longest)
+  return `${line.slice(0, space > longest / 2 ? space : longest - 1).toWellFormed()}…`
 }
 
 function idOf(item: StoredItem): ContextId {

@@ -120,6 +120,11 @@ export const SAMPLES: Record<string, (prepared: Prepared) => Record<string, unkn
     session_id: session,
     context_level: 'detailed',
   }),
+  get_context_items: ({ project, item, session }) => ({
+    project,
+    context_ids: [`${COLLECTION}/${item}`, `${COLLECTION}/none`],
+    conversation_id: session,
+  }),
   store_knowledge: ({ project }) => ({
     project,
     collection: 'error-solutions',
@@ -152,6 +157,20 @@ export const SAMPLES: Record<string, (prepared: Prepared) => Record<string, unkn
   delete_session: ({ project, spareSession }) => ({ project, session_id: spareSession }),
   process_learning: ({ project }) => ({ project, limit: 10 }),
   check_health: () => ({}),
+  estimate_routing: ({ project }) => ({ project, queries: [QUERY, 'What is a lease?'] }),
+  import_interactions: ({ project }) => ({
+    project,
+    interactions: [
+      {
+        query: QUERY,
+        response: 'Every thirty days.',
+        agent_type: 'local',
+        model_used: 'small',
+        outcome: 'success',
+        idempotency_key: 'imported-1',
+      },
+    ],
+  }),
   route_query: ({ project }) => ({ project, query: QUERY, limit: 3 }),
   generate_training_data: ({ project }) => ({ project, min_value_score: 0 }),
   list_datasets: ({ project }) => ({ project }),
