@@ -3,8 +3,11 @@
  * @module
  */
 import type { Services } from '../operations/operation.ts'
+import { exportDataset } from './datasets/export.ts'
+import { nightlySettings } from './datasets/settings.ts'
 import { indexInteraction } from './history.ts'
 import { indexCorrection } from './index-correction.ts'
+import { learnPattern } from './patterns/learn.ts'
 import { scoreInteraction } from './score-interaction.ts'
 
 /** What a job tells its runner; `not_ready` means later, and that nothing failed. */
@@ -23,6 +26,11 @@ export const JOB_KINDS = {
     return 'done'
   },
   score_interaction: scoreInteraction,
+  learn_pattern: learnPattern,
+  export_dataset: async (services, project) => {
+    await exportDataset(services, nightlySettings(project, services.settings.HIGH_VALUE_THRESHOLD))
+    return 'done'
+  },
 } as const satisfies Record<string, JobFunction>
 
 export type JobKind = keyof typeof JOB_KINDS

@@ -38,9 +38,11 @@ export async function scoreInteraction(
     })
     score = { value: valueScore(parts), parts, version: VALUE_VERSION }
   }
-  await applyOutcome(database, id, revision, score, services.now())
+  const threshold = services.settings.HIGH_VALUE_THRESHOLD
+  const learning = await applyOutcome(database, id, revision, score, threshold, services.now())
   await pushCredit(services, row.project, id)
   await indexInteraction(services, id)
+  if (learning !== null) await services.announceJobs([learning]).catch(() => undefined)
   return 'done'
 }
 

@@ -3,8 +3,12 @@ import { describe, expect, it } from 'vitest'
 import { newId } from '../../src/ids.ts'
 import { consume } from '../../src/jobs/consume.ts'
 import type { JobMessage } from '../../src/jobs/message.ts'
+import { exportNightly } from '../../src/jobs/nightly.ts'
 import { sweep } from '../../src/jobs/sweep.ts'
 import { LEASE_MS, MAX_ATTEMPTS, runJob } from '../../src/learning/run-job.ts'
+import { generateTrainingData } from '../../src/operations/generate-training-data.ts'
+import { listDatasets } from '../../src/operations/list-datasets.ts'
+import { processLearning } from '../../src/operations/process-learning.ts'
 import { trackInteraction } from '../../src/operations/track-interaction.ts'
 import { updateOutcome } from '../../src/operations/update-outcome.ts'
 import { bindings, call, exchange, freshProject, type TestServices, testServices } from '../learning/support.ts'
@@ -133,5 +137,31 @@ describe('sweep', () => {
     }
     expect((await sweep(services)).ran).toBeGreaterThan(0)
     expect(await job(jobId)).toMatchObject({ status: 'done' })
+  })
+})
+
+describe('nightly export', () => {
+  it('exports each project with news once a day, through the same function as a call', async () => {
+    const services = testServices()
+    const project = freshProject()
+    const { interaction_id } = await tracked(services, project)
+    await call(updateOutcome, services, { interaction_id, outcome: 'success', user_feedback: 1 })
+    await tracked(services, freshProject())
+    await call(processLearning, services, { project })
+    services.announced.length = 0
+    expect(await exportNightly(services)).toBeGreaterThan(0)
+    const jobs = services.announced.splice(0)
+    expect(await exportNightly(services)).toBe(jobs.length)
+    expect(services.announced).toEqual(jobs)
+    for (const id of jobs) await runJob(services, id)
+    expect(await exportNightly(services)).toBe(0)
+    const { datasets } = await call<{ datasets: { rows: number; sha256: string }[] }>(listDatasets, services, {
+      project,
+    })
+    expect(datasets).toMatchObject([{ rows: 1 }])
+    const made = await call(generateTrainingData, services, { project })
+    expect(made).toMatchObject({ status: 'unchanged', sha256: datasets[0]?.sha256 })
+    services.clock.advance(2 * 86_400_000)
+    expect(await exportNightly(services)).toBe(0)
   })
 })

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { evidenceOf, findPattern } from '../../src/database/queries/patterns.ts'
 import type { Outcome } from '../../src/database/schema.ts'
 import { sweep } from '../../src/jobs/sweep.ts'
 import { prepareItem } from '../../src/knowledge/prepare.ts'
+import { patternFields } from '../../src/learning/patterns/item.ts'
 import { runJob } from '../../src/learning/run-job.ts'
 import { contentTerms, dice } from '../../src/learning/similarity.ts'
 import { valueParts, valueScore } from '../../src/learning/value-score.ts'
@@ -59,7 +61,7 @@ class World {
 
   constructor(seed: number) {
     this.random = randomFrom(seed)
-    this.services = testServices()
+    this.services = testServices({ settings: { HIGH_VALUE_THRESHOLD: '0.5' } })
   }
 
   pick<T>(values: readonly T[]): T {
@@ -250,6 +252,7 @@ class World {
       expect(entry.fields.outcome ?? null).toBe(row?.outcome)
       expect(entry.fields.value_score ?? null).toBe(row?.value_score)
     }
+    await this.verifyPatterns()
     const counts = await bindings.DB.prepare(
       `SELECT (SELECT count(*) FROM outcome_events WHERE project = ?1) AS events,
               (SELECT sum(revision) FROM interactions WHERE project = ?1) AS revisions,
@@ -264,6 +267,27 @@ class World {
       jobs: counts?.revisions,
       undone: 0,
     })
+  }
+
+  /** Every valuable success is the source of one pattern, and every item says what its evidence says now. */
+  async verifyPatterns(): Promise<void> {
+    const { results: lost } = await bindings.DB.prepare(
+      `SELECT i.id FROM interactions i LEFT JOIN pattern_sources s ON s.interaction_id = i.id
+       WHERE i.project = ? AND i.outcome = 'success' AND i.value_score >= 0.5 AND coalesce(i.user_feedback, 0) >= 0
+       GROUP BY i.id HAVING count(s.pattern_id) <> 1`,
+    )
+      .bind(this.project)
+      .all()
+    expect(lost).toEqual([])
+    const { results: ids } = await bindings.DB.prepare('SELECT id FROM patterns WHERE project = ?')
+      .bind(this.project)
+      .all<{ id: string }>()
+    const scope = { project: this.project, collection: 'skills-patterns' as const }
+    for (const { id } of ids) {
+      const pattern = await findPattern(this.services.database, id)
+      const fields = pattern && patternFields(pattern, await evidenceOf(this.services.database, id))
+      expect((await this.services.knowledge.get(scope, [id]))[0]?.fields ?? null).toEqual(fields)
+    }
   }
 }
 

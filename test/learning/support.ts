@@ -95,7 +95,8 @@ export class MemoryStore implements KnowledgeStore {
       .sort((a, b) => b.shared - a.shared || (a.item.id < b.item.id ? -1 : 1))
       .slice(0, request.limit)
       .map(({ item }) => ({ item, keyword: null, cosine: null }))
-    return { candidates, items: this.entries(scope).size, terms: [], totalIdf: 0, attainable: 0, degraded: [] }
+    const credit = { successes: 0, partials: 0, failures: 0 }
+    return { candidates, items: this.entries(scope).size, terms: [], totalIdf: 0, attainable: 0, credit, degraded: [] }
   }
 
   async setCredit(scope: CollectionScope, updates: readonly CreditUpdate[]): Promise<void> {

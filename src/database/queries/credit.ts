@@ -3,6 +3,7 @@
  * @module
  */
 import { sql } from 'drizzle-orm'
+import { newId } from '../../ids.ts'
 import type { CollectionName } from '../../knowledge/collections.ts'
 import type { ValueParts } from '../../learning/value-score.ts'
 import { atomically, execute } from '../batch.ts'
@@ -18,20 +19,24 @@ export interface Score {
 /**
  * In one transaction: writes the score if the interaction is still at `revision`, and brings the counters of its context up to
  * the present votes. What each vote was already counted as is taken back first, so running twice, late or beside another
- * run leaves the same counters.
+ * run leaves the same counters. When there is something to learn from it (a high score, a failure, or a pattern that rests on
+ * it), the job that learns it is written too.
+ * @param highValue score from which an interaction is worth learning from
+ * @returns id of the job that learns from this revision; null when there is none
  */
 export async function applyOutcome(
   database: Database,
   interactionId: string,
   revision: number,
   score: Score | null,
+  highValue: number,
   now: number,
-): Promise<void> {
+): Promise<string | null> {
   // One row for each uncounted vote and item: what the vote adds, less what it added before.
   const difference = (name: Outcome) => sql`(v.outcome IS ${name}) - (v.credited IS ${name})`
   const uncounted = sql`FROM outcome_votes v JOIN interactions i ON i.id = v.interaction_id
     JOIN interaction_contexts c ON c.interaction_id = i.id WHERE i.id = ${interactionId} AND v.credited IS NOT v.outcome`
-  await atomically(database, [
+  const results = await atomically(database, [
     sql`UPDATE interactions SET value_score = ${score?.value ?? null}, value_version = ${score?.version ?? null},
           value_parts = ${score ? JSON.stringify(score.parts) : null}
         WHERE id = ${interactionId} AND revision = ${revision}`,
@@ -47,7 +52,15 @@ export async function applyOutcome(
           partials = partials + excluded.partials, failures = failures + excluded.failures,
           version = version + 1, updated_at = excluded.updated_at`,
     sql`UPDATE outcome_votes SET credited = outcome WHERE interaction_id = ${interactionId} AND credited IS NOT outcome`,
+    sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
+        SELECT ${newId()}, project, 'learn_pattern', id, revision, 'pending', 0, ${now}, ${now}, ${now} FROM interactions
+        WHERE id = ${interactionId} AND revision = ${revision} AND (value_score >= ${highValue} OR outcome = 'failure'
+          OR EXISTS (SELECT 1 FROM pattern_sources s WHERE s.interaction_id = interactions.id))
+        ON CONFLICT (kind, subject, revision) DO NOTHING`,
+    sql`SELECT id FROM jobs WHERE kind = 'learn_pattern' AND subject = ${interactionId} AND revision = ${revision}`,
   ])
+  const job = results[5]?.rows[0]
+  return job ? String(job.id) : null
 }
 
 /** One caller's votes on one item. */

@@ -180,3 +180,24 @@ export async function withdrawnExamples(
 export async function forgetDataset(database: Database, id: string): Promise<void> {
   await database.delete(exports).where(eq(exports.id, id))
 }
+
+/**
+ * Writes one export job for each project with a new outcome, rating or correction; the day makes it unique.
+ * @param day number of the day (UTC) since 1970
+ * @returns ids of the jobs of this day that wait
+ */
+export async function scheduleExports(database: Database, since: number, day: number, now: number): Promise<string[]> {
+  const [projects] = await atomically(database, [
+    sql`SELECT project FROM outcome_events WHERE created_at >= ${since}
+        UNION SELECT project FROM corrections WHERE created_at >= ${since} ORDER BY project`,
+  ])
+  const entries = JSON.stringify((projects?.rows ?? []).map((row) => [newId(), row.project]))
+  const [, waiting] = await atomically(database, [
+    sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
+        SELECT value ->> 0, value ->> 1, 'export_dataset', value ->> 1, ${day}, 'pending', 0, ${now}, ${now}, ${now}
+        FROM json_each(${entries}) WHERE true
+        ON CONFLICT (kind, subject, revision) DO NOTHING`,
+    sql`SELECT id FROM jobs WHERE kind = 'export_dataset' AND revision = ${day} AND status = 'pending' ORDER BY id`,
+  ])
+  return (waiting?.rows ?? []).map((row) => String(row.id))
+}

@@ -76,3 +76,25 @@ export function storedFilter(project: string, format: DatasetFormat, filters: Re
     minValueScore: filters.min_value_score as number | null,
   }
 }
+
+/** What a project's nightly export takes: every answer worth learning from, as chat. */
+export function nightlySettings(project: string, highValueThreshold: number): ExportSettings {
+  return {
+    project,
+    format: 'openai-chat',
+    outcome: 'success',
+    minValueScore: highValueThreshold,
+    since: null,
+    until: null,
+    agentType: null,
+    tags: [],
+    variant: null,
+    includeCorrections: true,
+    limit: null,
+    systemPrompt: DEFAULT_SYSTEM_PROMPT,
+    split: 'all',
+    validationShare: 0,
+    incremental: false,
+    license: null,
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * Patterns and the interactions they rest on.
+ * @module
+ */
+import { eq, sql } from 'drizzle-orm'
+import type { ExtractedPattern } from '../../learning/patterns/extract.ts'
+import { atomically, execute } from '../batch.ts'
+import type { Database } from '../database.ts'
+import { type Outcome, patterns } from '../schema.ts'
+
+export type Pattern = typeof patterns.$inferSelect
+
+/** Stores a pattern, unless it is there already, and one interaction as its source; both or none. */
+export async function insertPattern(
+  database: Database,
+  id: string,
+  project: string,
+  pattern: ExtractedPattern,
+  extractedBy: string,
+  interactionId: string,
+  now: number,
+): Promise<void> {
+  await atomically(database, [
+    sql`INSERT INTO patterns (id, project, collection, title, approach, terms, extracted_by, created_at)
+        VALUES (${id}, ${project}, ${pattern.collection}, ${pattern.title}, ${pattern.approach},
+          ${JSON.stringify(pattern.terms)}, ${extractedBy}, ${now})
+        ON CONFLICT (id) DO NOTHING`,
+    sql`INSERT INTO pattern_sources (pattern_id, interaction_id) VALUES (${id}, ${interactionId}) ON CONFLICT DO NOTHING`,
+  ])
+}
+
+/** Adds an interaction to the sources of a pattern. */
+export async function addSource(database: Database, patternId: string, interactionId: string): Promise<void> {
+  await execute(
+    database,
+    sql`INSERT INTO pattern_sources (pattern_id, interaction_id) VALUES (${patternId}, ${interactionId}) ON CONFLICT DO NOTHING`,
+  )
+}
+
+/** The patterns with these ids; unknown ones are left out. */
+export async function findPatterns(database: Database, ids: readonly string[]): Promise<Pattern[]> {
+  return database
+    .select()
+    .from(patterns)
+    .where(sql`${patterns.id} IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`)
+    .orderBy(patterns.createdAt, patterns.id)
+}
+
+/** One pattern; null when there is none. */
+export async function findPattern(database: Database, id: string): Promise<Pattern | null> {
+  const [row] = await database.select().from(patterns).where(eq(patterns.id, id)).limit(1)
+  return row ?? null
+}
+
+/** Ids of the patterns that rest on an interaction. */
+export async function patternsOf(database: Database, interactionId: string): Promise<string[]> {
+  const { rows } = await execute(
+    database,
+    sql`SELECT pattern_id FROM pattern_sources WHERE interaction_id = ${interactionId} ORDER BY pattern_id`,
+  )
+  return rows.map((row) => String(row.pattern_id))
+}
+
+/** An interaction that a pattern rests on, as it stands now. */
+export interface Evidence {
+  readonly interactionId: string
+  readonly query: string
+  readonly outcome: Outcome | null
+  readonly userFeedback: number | null
+  readonly valueScore: number | null
+}
+
+/** Sources that an item's examples and counts are made from at most, the newest. */
+const MOST_EVIDENCE = 500
+
+/** The interactions that a pattern rests on, newest first, with their present outcomes. */
+export async function evidenceOf(database: Database, patternId: string): Promise<Evidence[]> {
+  const { rows } = await execute(
+    database,
+    sql`SELECT i.id, substr(i.query, 1, 500) AS query, i.outcome, i.user_feedback, i.value_score
+        FROM pattern_sources s JOIN interactions i ON i.id = s.interaction_id
+        WHERE s.pattern_id = ${patternId} ORDER BY i.id DESC LIMIT ${MOST_EVIDENCE}`,
+  )
+  return rows.map((row) => ({
+    interactionId: String(row.id),
+    query: String(row.query),
+    outcome: row.outcome as Outcome | null,
+    userFeedback: row.user_feedback as number | null,
+    valueScore: row.value_score as number | null,
+  }))
+}

@@ -1,0 +1,24 @@
+/**
+ * What cron starts every night: one export job for each project in which something was learnt since the last night.
+ * @module
+ */
+import { scheduleExports } from '../database/queries/exports.ts'
+import type { Services } from '../operations/operation.ts'
+
+/** The cron expression of the night, as in wrangler.toml. */
+export const NIGHTLY = '17 3 * * *'
+
+const DAY_MS = 86_400_000
+/** Overlap of two nights, so that a late cron misses nothing; an export of unchanged data makes no new file. */
+const OVERLAP_MS = 7_200_000
+
+/**
+ * Writes and announces the export jobs of this day (UTC); a second call on the same day adds none.
+ * @returns number of projects whose export is under way
+ */
+export async function exportNightly(services: Services): Promise<number> {
+  const now = services.now()
+  const ids = await scheduleExports(services.database, now - DAY_MS - OVERLAP_MS, Math.floor(now / DAY_MS), now)
+  await services.announceJobs(ids).catch(() => undefined)
+  return ids.length
+}
