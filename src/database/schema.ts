@@ -205,6 +205,20 @@ export const routingDecisions = sqliteTable(
   (t) => [index('routing_decisions_project_id').on(t.project, t.id)],
 )
 
+/** What the router of a project has learnt; a function of the project's interactions with a known outcome. */
+export const routingModels = sqliteTable('routing_models', {
+  project: text('project').primaryKey(),
+  /** Grows with every training. */
+  version: integer('version').notNull().default(0),
+  /** Interactions that it was learnt from. */
+  examples: integer('examples').notNull().default(0),
+  /** Outcomes reported since; decides when to learn again. */
+  pending: integer('pending').notNull().default(0),
+  /** See router-codec.ts; null before the first training. */
+  model: text('model'),
+  trainedAt: integer('trained_at'),
+})
+
 /** The outbox: background work, written in the same batch as the fact that causes it. The queue only carries ids. */
 export const jobs = sqliteTable(
   'jobs',

@@ -5,6 +5,7 @@
 import type { Services } from '../operations/operation.ts'
 import { exportDataset } from './datasets/export.ts'
 import { nightlySettings } from './datasets/settings.ts'
+import { noteScored, trainProjectRouter } from '../routing/trained-router.ts'
 import { indexInteraction } from './history.ts'
 import { indexCorrection } from './index-correction.ts'
 import { learnPattern } from './patterns/learn.ts'
@@ -25,7 +26,15 @@ export const JOB_KINDS = {
     await indexCorrection(services, subject)
     return 'done'
   },
-  score_interaction: scoreInteraction,
+  score_interaction: async (services, subject, revision) => {
+    const result = await scoreInteraction(services, subject, revision)
+    if (result === 'done') await noteScored(services, subject)
+    return result
+  },
+  train_router: async (services, project, version) => {
+    await trainProjectRouter(services, project, version)
+    return 'done'
+  },
   learn_pattern: learnPattern,
   export_dataset: async (services, project) => {
     await exportDataset(services, nightlySettings(project, services.settings.HIGH_VALUE_THRESHOLD))

@@ -1,32 +1,28 @@
 import * as z from 'zod'
-import { recentOutcomes, recordDecision } from '../database/queries/routing.ts'
+import { recordDecision } from '../database/queries/routing.ts'
 import { CoordinatorError, invalidInput } from '../errors.ts'
 import { newId } from '../ids.ts'
 import { KNOWLEDGE_COLLECTIONS } from '../knowledge/collections.ts'
 import { optionalText, queryText } from '../knowledge/text-fields.ts'
+import { analyseQuery } from '../retrieval/query-analysis.ts'
 import { searchKnowledge } from '../retrieval/search.ts'
 import { type Generated, generate } from '../routing/generate.ts'
-import { betaEstimate, CHOICE_CAUSES, chooseModel } from '../routing/model-choice.ts'
+import { CHOICE_CAUSES, chooseModel } from '../routing/model-choice.ts'
+import { QUERY_CLASSES, queryClass } from '../routing/query-class.ts'
 import { chooseMode, MODE_CAUSES, type ModeDecision, modeSignals, SEARCH_MODES } from '../routing/search-mode.ts'
 import { type AcceptedSql, acceptSql, runSql, type SqlRows } from '../routing/sql.ts'
 import { beginsLikeSql, isRefused, type SqlRefusal } from '../routing/sql-text.ts'
+import { estimateOne } from '../routing/trained-router.ts'
 import { collectionName, collections, degraded, filter, limit, project, scoreThreshold } from './fields.ts'
 import { holds } from './invoke.ts'
 import { checkFilter } from './knowledge-views.ts'
 import { ADDS, type Caller, operation, type Services } from './operation.ts'
 import { resultView, viewResult } from './retrieval-views.ts'
+import { estimateView, gainView, routerVersion } from './routing-views.ts'
 
 const mode = z.enum(SEARCH_MODES)
 const score = z.number().min(0).max(1)
 const count = z.int().min(0)
-
-const estimate = z.object({
-  probability: score.describe('Estimated chance of success.'),
-  low: score.describe('Lower end of the central 90 %.'),
-  high: score,
-  outcomes: count.describe('Reported outcomes that the estimate rests on.'),
-  cold_start: z.boolean().describe('Too few outcomes to say more than the prior.'),
-})
 
 const decision = z.object({
   decision_id: z.string(),
@@ -48,8 +44,12 @@ const decision = z.object({
     cause: z.enum(CHOICE_CAUSES).describe('Why this backend was chosen.'),
     threshold: score.describe('Chance of success from which the local model answers.'),
     prefer_local: z.boolean(),
-    local: estimate,
-    remote: estimate,
+    query_class: z.enum(QUERY_CLASSES),
+    router_version: routerVersion,
+    local: estimateView,
+    remote: estimateView,
+    gain: gainView,
+    propensity: score.describe('Probability with which this backend was chosen.'),
   }),
   fallbacks: z.array(z.object({ from: z.string(), to: z.string(), reason: z.string() })),
 })
@@ -60,8 +60,6 @@ const generated = z.object({
   prompt_tokens: z.int().nullable(),
   completion_tokens: z.int().nullable(),
 })
-
-const NO_OUTCOMES = { success: 0, partial: 0, failure: 0 }
 
 /** Chooses how to search and which model answers; searches, and on request answers. */
 export const routeQuery = operation({
@@ -119,19 +117,20 @@ export const routeQuery = operation({
     const names = input.collections ?? [...KNOWLEDGE_COLLECTIONS]
     checkFilter(input.filter, names)
     const sql = await considerSql(services, input, caller)
-    const signals = modeSignals(input.query, sql.refusal)
+    const analysis = analyseQuery(input.query)
+    const signals = modeSignals(analysis.prose || analysis.text, sql.refusal)
     const chosen = chooseMode(input.mode, signals)
-    const [local, remote, searched, rows] = await Promise.all([
-      services.localModel ? recentOutcomes(services.database, input.project, 'local') : NO_OUTCOMES,
-      services.localModel ? recentOutcomes(services.database, input.project, 'remote') : NO_OUTCOMES,
+    const [{ version, estimates }, searched, rows] = await Promise.all([
+      estimateOne(services, input.project, input.query),
       chosen.mode === 'sql' ? null : search(services, input, names, chosen),
       sql.accepted && chosen.mode === 'sql' ? rowsOf(services, sql.accepted) : null,
     ])
     const model = {
       threshold: services.settings.LOCAL_CONFIDENCE_THRESHOLD,
       prefer_local: input.prefer_local,
-      local: betaEstimate(local),
-      remote: betaEstimate(remote),
+      query_class: queryClass(analysis),
+      router_version: version,
+      ...estimates,
     }
     const choice = chooseModel({
       localModel: services.localModel !== null,
@@ -139,6 +138,8 @@ export const routeQuery = operation({
       local: model.local,
       remote: model.remote,
       threshold: model.threshold,
+      exploration: services.settings.ROUTING_EXPLORATION,
+      random: services.random(),
     })
     const answer: Generated =
       input.generate_response && chosen.mode !== 'sql'
@@ -159,7 +160,7 @@ export const routeQuery = operation({
       cause: chosen.cause,
       signals,
       scores: chosen.scores,
-      model: { cause: choice.cause, ...model },
+      model: { cause: choice.cause, propensity: choice.propensity, ...model },
       fallbacks: answer.fallbacks,
     }
     const latency = services.now() - started

@@ -7,6 +7,7 @@ export type Backend = 'local' | 'remote'
 
 export const CHOICE_CAUSES = [
   'confident',
+  'no_gain',
   'unsure',
   'cold_start',
   'no_local_model',
@@ -66,23 +67,45 @@ export interface ChoiceInput {
   readonly remote: SuccessEstimate
   /** Probability of success from which the local model answers. */
   readonly threshold: number
+  /** Share of decisions that take the other model, so that its outcomes stay known, 0 to 1. */
+  readonly exploration: number
+  /** Uniform in [0, 1). */
+  readonly random: number
 }
 
 export interface ModelChoice {
   readonly backend: Backend
   readonly cause: ChoiceCause
+  /** Probability with which this backend was chosen, for off-policy estimates. */
+  readonly propensity: number
 }
 
 /**
- * Local when it is configured and its chance of success reaches the threshold. A caller that doesn't prefer local gets it only
- * where it is also expected to do at least as well as the remote one.
+ * Local when it is configured and either its chance of success reaches the threshold, or the remote model, whose outcomes are
+ * known too, is not expected to do better. A caller that doesn't prefer local gets it only in the second case. A small share of
+ * decisions takes the other model.
  */
-export function chooseModel({ localModel, preferLocal, local, remote, threshold }: ChoiceInput): ModelChoice {
+export function chooseModel(input: ChoiceInput): ModelChoice {
+  const best = bestModel(input)
+  if (best.cause === 'no_local_model') return { ...best, propensity: 1 }
+  if (input.random >= input.exploration) return { ...best, propensity: 1 - input.exploration }
+  return { backend: best.backend === 'local' ? 'remote' : 'local', cause: 'explored', propensity: input.exploration }
+}
+
+function bestModel({
+  localModel,
+  preferLocal,
+  local,
+  remote,
+  threshold,
+}: ChoiceInput): Omit<ModelChoice, 'propensity'> {
   if (!localModel) return { backend: 'remote', cause: 'no_local_model' }
-  if (local.cold_start && local.probability < threshold) return { backend: 'remote', cause: 'cold_start' }
-  if (local.probability < threshold) return { backend: 'remote', cause: 'unsure' }
-  if (!preferLocal && local.probability < remote.probability) return { backend: 'remote', cause: 'remote_preferred' }
-  return { backend: 'local', cause: 'confident' }
+  const noGain = !local.cold_start && !remote.cold_start && remote.probability <= local.probability
+  if (noGain) return { backend: 'local', cause: 'no_gain' }
+  if (local.probability >= threshold && !local.cold_start) {
+    return preferLocal ? { backend: 'local', cause: 'confident' } : { backend: 'remote', cause: 'remote_preferred' }
+  }
+  return { backend: 'remote', cause: local.cold_start ? 'cold_start' : 'unsure' }
 }
 
 /** The logistic function. */

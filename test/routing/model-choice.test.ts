@@ -36,6 +36,16 @@ test('a partial success counts half', () => {
   expect(betaEstimate({ success: 5, partial: 0, failure: 5 }).probability).toBe(0.5)
 })
 
+const base = {
+  localModel: true,
+  preferLocal: true,
+  local: betaEstimate({ success: 90, partial: 0, failure: 10 }),
+  remote: betaEstimate({ success: 0, partial: 0, failure: 0 }),
+  threshold: 0.7,
+  exploration: 0,
+  random: 0.5,
+}
+
 test('one success more never lowers the chance that the local model answers', () => {
   fc.assert(
     fc.property(
@@ -45,13 +55,7 @@ test('one success more never lowers the chance that the local model answers', ()
       fc.boolean(),
       (local, remote, threshold, preferLocal) => {
         const choose = (seen: typeof local) =>
-          chooseModel({
-            localModel: true,
-            preferLocal,
-            local: betaEstimate(seen),
-            remote: betaEstimate(remote),
-            threshold,
-          })
+          chooseModel({ ...base, preferLocal, local: betaEstimate(seen), remote: betaEstimate(remote), threshold })
         const before = choose(local)
         const after = choose({ ...local, success: local.success + 1 })
         expect(before.backend === 'local' && after.backend === 'remote').toBe(false)
@@ -61,18 +65,32 @@ test('one success more never lowers the chance that the local model answers', ()
 })
 
 test('causes', () => {
-  const good = betaEstimate({ success: 90, partial: 0, failure: 10 })
   const poor = betaEstimate({ success: 40, partial: 0, failure: 60 })
-  const none = betaEstimate({ success: 0, partial: 0, failure: 0 })
-  const base = { localModel: true, preferLocal: true, local: good, remote: none, threshold: 0.7 }
-  expect(chooseModel(base)).toEqual({ backend: 'local', cause: 'confident' })
-  expect(chooseModel({ ...base, localModel: false })).toEqual({ backend: 'remote', cause: 'no_local_model' })
-  expect(chooseModel({ ...base, local: poor })).toEqual({ backend: 'remote', cause: 'unsure' })
-  expect(chooseModel({ ...base, local: none })).toEqual({ backend: 'remote', cause: 'cold_start' })
   const better = betaEstimate({ success: 990, partial: 0, failure: 10 })
-  expect(chooseModel({ ...base, preferLocal: false, remote: better })).toEqual({
+  expect(chooseModel(base)).toEqual({ backend: 'local', cause: 'confident', propensity: 1 })
+  expect(chooseModel({ ...base, localModel: false })).toMatchObject({ backend: 'remote', cause: 'no_local_model' })
+  expect(chooseModel({ ...base, local: poor })).toMatchObject({ backend: 'remote', cause: 'unsure' })
+  expect(chooseModel({ ...base, local: base.remote })).toMatchObject({ backend: 'remote', cause: 'cold_start' })
+  expect(chooseModel({ ...base, preferLocal: false, remote: better })).toMatchObject({
     backend: 'remote',
     cause: 'remote_preferred',
   })
-  expect(chooseModel({ ...base, preferLocal: false, remote: poor })).toEqual({ backend: 'local', cause: 'confident' })
+  expect(chooseModel({ ...base, preferLocal: false, remote: poor })).toMatchObject({
+    backend: 'local',
+    cause: 'no_gain',
+  })
+  expect(chooseModel({ ...base, local: poor, remote: poor })).toMatchObject({ backend: 'local', cause: 'no_gain' })
+})
+
+test('a small share takes the other model, and the propensity says so', () => {
+  const explored = chooseModel({ ...base, exploration: 0.02, random: 0.01 })
+  expect(explored).toEqual({ backend: 'remote', cause: 'explored', propensity: 0.02 })
+  expect(chooseModel({ ...base, exploration: 0.02, random: 0.02 })).toMatchObject({
+    backend: 'local',
+    propensity: 0.98,
+  })
+  expect(chooseModel({ ...base, localModel: false, exploration: 0.5, random: 0 })).toMatchObject({
+    backend: 'remote',
+    propensity: 1,
+  })
 })

@@ -1,11 +1,12 @@
 /**
- * Routing decisions, and what they are made from.
+ * Routing decisions, the outcomes that routing learns from, and what it has learnt.
  * @module
  */
-import { sql } from 'drizzle-orm'
-import { execute } from '../batch.ts'
+import { eq, sql } from 'drizzle-orm'
+import { newId } from '../../ids.ts'
+import { atomically, execute } from '../batch.ts'
 import type { Database } from '../database.ts'
-import { type AgentType, type Outcome, routingDecisions } from '../schema.ts'
+import { type AgentType, type Outcome, routingDecisions, routingModels } from '../schema.ts'
 
 /** Writes one decision. */
 export async function recordDecision(database: Database, entry: typeof routingDecisions.$inferInsert): Promise<void> {
@@ -14,23 +15,143 @@ export async function recordDecision(database: Database, entry: typeof routingDe
 
 export type OutcomeCounts = Readonly<Record<Outcome, number>>
 
-/** Interactions per kind of model that recent outcomes are counted over. */
+/** Latest interactions of a project that base rates are counted over. */
 const RECENT = 500
 
-/** Outcomes of a project's latest interactions with a known outcome, answered by the local or by a remote model. */
-export async function recentOutcomes(
-  database: Database,
-  project: string,
-  agentType: AgentType,
-): Promise<OutcomeCounts> {
+/** Outcomes among a project's latest interactions, by who answered. Costs the same however many there are. */
+export async function recentOutcomes(database: Database, project: string): Promise<Record<AgentType, OutcomeCounts>> {
   const { rows } = await execute(
     database,
-    sql`SELECT outcome, count(*) AS count FROM (
-          SELECT outcome FROM interactions
-          WHERE project = ${project} AND agent_type = ${agentType} AND outcome IS NOT NULL ORDER BY id DESC LIMIT ${RECENT})
-        GROUP BY outcome`,
+    sql`SELECT agent_type, outcome, count(*) AS count FROM (
+          SELECT agent_type, outcome FROM interactions WHERE project = ${project} ORDER BY id DESC LIMIT ${RECENT})
+        WHERE outcome IS NOT NULL GROUP BY agent_type, outcome`,
   )
-  const counts = { success: 0, partial: 0, failure: 0 }
-  for (const row of rows) counts[row.outcome as Outcome] = Number(row.count)
+  const none = () => ({ success: 0, partial: 0, failure: 0 })
+  const counts = { local: none(), remote: none() }
+  for (const row of rows) counts[row.agent_type as AgentType][row.outcome as Outcome] = Number(row.count)
   return counts
+}
+
+/** An interaction with a known outcome, as the router learns from it. */
+export interface OutcomeExample {
+  readonly query: string
+  readonly agentType: AgentType
+  readonly outcome: Outcome
+}
+
+/** Rows that one query reads. */
+const PAGE = 1_000
+
+/**
+ * The latest interactions of a project with a known outcome, newest first.
+ * @param characters of each query that are read
+ */
+export async function outcomeExamples(
+  database: Database,
+  project: string,
+  limit: number,
+  characters: number,
+): Promise<OutcomeExample[]> {
+  const examples: OutcomeExample[] = []
+  let before: string | null = null
+  while (examples.length < limit) {
+    const { rows }: { rows: readonly Record<string, unknown>[] } = await execute(
+      database,
+      sql`SELECT id, agent_type, outcome, substr(query, 1, ${characters}) AS query FROM interactions
+          WHERE project = ${project} AND outcome IS NOT NULL AND (${before} IS NULL OR id < ${before})
+          ORDER BY id DESC LIMIT ${Math.min(PAGE, limit - examples.length)}`,
+    )
+    for (const row of rows) {
+      examples.push({
+        query: String(row.query),
+        agentType: row.agent_type as AgentType,
+        outcome: row.outcome as Outcome,
+      })
+    }
+    if (rows.length < PAGE) break
+    before = String(rows.at(-1)?.id)
+  }
+  return examples
+}
+
+/** Outcomes that a first training waits for. */
+const FIRST_TRAINING = 10
+/** Afterwards it waits for this share of what it has learnt from, so that learning costs the same for every outcome. */
+const GROWTH = 0.05
+
+/**
+ * Counts outcomes that the router has not learnt from, and writes the job that trains it when they are enough. Counting one
+ * twice makes it learn a little earlier and changes nothing else.
+ * @returns id of the job that was written; null: not due, or written before
+ */
+export async function noteOutcomes(
+  database: Database,
+  project: string,
+  outcomes: number,
+  now: number,
+): Promise<string | null> {
+  const job = newId()
+  const [, written] = await atomically(database, [
+    sql`INSERT INTO routing_models (project, pending) VALUES (${project}, ${outcomes})
+        ON CONFLICT (project) DO UPDATE SET pending = pending + excluded.pending`,
+    sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
+        SELECT ${job}, project, 'train_router', project, version + 1, 'pending', 0, ${now}, ${now}, ${now}
+        FROM routing_models
+        WHERE project = ${project} AND pending >= max(${FIRST_TRAINING}, examples * ${GROWTH})
+        ON CONFLICT DO NOTHING`,
+  ])
+  return written && written.changes > 0 ? job : null
+}
+
+/** The project of an interaction with a known outcome; null when it has none or does not exist. */
+export async function projectOfOutcome(database: Database, interactionId: string): Promise<string | null> {
+  const { rows } = await execute(
+    database,
+    sql`SELECT project FROM interactions WHERE id = ${interactionId} AND outcome IS NOT NULL`,
+  )
+  return rows[0] ? String(rows[0].project) : null
+}
+
+/** Version of a project's router and the outcomes it has not learnt from; null before the first outcome. */
+export async function routerStatus(
+  database: Database,
+  project: string,
+): Promise<{ version: number; examples: number; pending: number; trainedAt: number | null } | null> {
+  const [row] = await database
+    .select({
+      version: routingModels.version,
+      examples: routingModels.examples,
+      pending: routingModels.pending,
+      trainedAt: routingModels.trainedAt,
+    })
+    .from(routingModels)
+    .where(eq(routingModels.project, project))
+  return row ?? null
+}
+
+/** The text of a project's router with its version; null before the first training. */
+export async function routerText(
+  database: Database,
+  project: string,
+): Promise<{ version: number; model: string } | null> {
+  const [row] = await database
+    .select({ version: routingModels.version, model: routingModels.model })
+    .from(routingModels)
+    .where(eq(routingModels.project, project))
+  return row?.model ? { version: row.version, model: row.model } : null
+}
+
+/** Stores a trained router unless a later one is there. `learnt`: pending outcomes when its training began. */
+export async function storeRouter(
+  database: Database,
+  project: string,
+  router: { readonly version: number; readonly examples: number; readonly model: string; readonly learnt: number },
+  now: number,
+): Promise<void> {
+  await execute(
+    database,
+    sql`UPDATE routing_models SET version = ${router.version}, examples = ${router.examples}, model = ${router.model},
+          pending = max(0, pending - ${router.learnt}), trained_at = ${now}
+        WHERE project = ${project} AND version < ${router.version}`,
+  )
 }

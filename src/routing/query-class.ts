@@ -1,0 +1,21 @@
+/**
+ * What kind of work a query asks for. Pure.
+ * @module
+ */
+import type { QueryAnalysis } from '../retrieval/query-analysis.ts'
+
+export const QUERY_CLASSES = ['general', 'coding', 'analysis'] as const
+export type QueryClass = (typeof QUERY_CLASSES)[number]
+
+const CODING =
+  /\b(?:code|function|method|class|bug|compile|compiler|test|tests|refactor|api|endpoint|sql|regex|script|deploy|docker|git|merge|commit|import|package|dependency|library|framework|typescript|javascript|python|rust|java|bash|css|html|json|yaml|nginx|kubernetes)\b/i
+const ANALYSIS =
+  /\b(?:analy[sz]e|analysis|compare|comparison|evaluate|assess|trade-?offs?|pros and cons|summar[iy][sz]?e?|why|cause|causes|trend|forecast|estimate|correlat\w+|statistic\w*|explain|interpret|report|metrics?)\b/i
+
+/** Coding when it holds code, an error, a path, a name from code or the trade's words; analysis when it asks for judgement. */
+export function queryClass(analysis: QueryAnalysis): QueryClass {
+  const { code, errors, errorCodes, identifiers, paths, prose } = analysis
+  if (code.length + errors.length + errorCodes.length + identifiers.length + paths.length > 0) return 'coding'
+  if (CODING.test(prose)) return 'coding'
+  return ANALYSIS.test(prose) ? 'analysis' : 'general'
+}

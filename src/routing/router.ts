@@ -1,0 +1,141 @@
+/**
+ * The learned router: for the local and for the remote model, the chance that it succeeds at a query, from outcomes of earlier
+ * queries. Pure; a function of the examples alone, so training twice on the same examples gives the same router.
+ * @module
+ */
+import { addRow, COLUMNS, dot, learnScale, type Row, type Scale, toRow } from './design.ts'
+import { type QueryVector, queryVector } from './features.ts'
+import { type Backend, betaEstimate, logistic, type SuccessEstimate } from './model-choice.ts'
+import { type Calibration, calibrate, fitRidge, PENALTY } from './ridge.ts'
+
+/** A query with what came of the answer that one of the models gave. */
+export interface Example {
+  readonly query: string
+  readonly backend: Backend
+  /** 1 success, ½ partial, 0 failure. */
+  readonly outcome: number
+}
+
+/** What is known about one model. */
+export interface Side {
+  /** Examples that it was trained on. */
+  readonly examples: number
+  /** Sum of their outcomes. */
+  readonly successes: number
+  /** Share of successes, drawn a little to one half. */
+  readonly mean: number
+  readonly calibration: Calibration
+  /** Mean squared error on examples that were held out. */
+  readonly noise: number
+  readonly weights: Float32Array
+  /** 1 / (penalty + sum of squares over the examples) of each column: large where little was seen. */
+  readonly novelty: Float32Array
+}
+
+export interface Router {
+  readonly scale: Scale
+  readonly sides: Readonly<Record<Backend, Side | null>>
+}
+
+/** What the router says of a query. */
+export interface Estimates {
+  readonly local: SuccessEstimate
+  readonly remote: SuccessEstimate
+  /** Chance that the remote model succeeds minus chance that the local one does. */
+  readonly gain: number
+}
+
+/** Parts that the examples are held out in, in turn, for calibration. */
+const FOLDS = 3
+/** Fewer examples of a model than this: its base rate is all that is said. */
+export const LEAST_EXAMPLES = 30
+/** Normal quantile of the central 90 %. */
+const Z90 = 1.645
+
+/** Learns from examples; a model with few of them gets none of its own. */
+export function trainRouter(examples: readonly Example[]): Router {
+  const vectors = new Map<string, QueryVector>()
+  for (const { query } of examples) if (!vectors.has(query)) vectors.set(query, queryVector(query))
+  const scale = learnScale([...vectors.values()])
+  const rows = new Map<string, Row>()
+  for (const [query, vector] of vectors) rows.set(query, toRow(vector, scale))
+  const side = (backend: Backend): Side | null => {
+    const own = examples.filter((example) => example.backend === backend)
+    if (own.length < LEAST_EXAMPLES) return null
+    return trainSide(
+      own.map(({ query }) => rows.get(query) as Row),
+      Float64Array.from(own, ({ outcome }) => outcome),
+    )
+  }
+  return { scale, sides: { local: side('local'), remote: side('remote') } }
+}
+
+function trainSide(rows: readonly Row[], outcomes: Float64Array): Side {
+  const successes = outcomes.reduce((sum, outcome) => sum + outcome, 0)
+  const mean = (successes + 1) / (rows.length + 2)
+  const heldOut = new Float64Array(rows.length)
+  for (let fold = 0; fold < FOLDS; fold++) {
+    const training = rows.map((_, i) => i).filter((i) => i % FOLDS !== fold)
+    const weights = fitRidge(
+      training.map((i) => rows[i] as Row),
+      Float64Array.from(training, (i) => (outcomes[i] as number) - mean),
+    )
+    for (let i = fold; i < rows.length; i += FOLDS) heldOut[i] = dot(rows[i] as Row, weights)
+  }
+  const calibration = calibrate(heldOut, outcomes, mean)
+  let squares = 0
+  for (const [i, output] of heldOut.entries()) {
+    squares += ((outcomes[i] as number) - logistic(calibration.offset + calibration.slope * output)) ** 2
+  }
+  const seen = new Float64Array(COLUMNS)
+  for (const row of rows) addRow(row, 1, seen, 2)
+  const weights = fitRidge(
+    rows,
+    outcomes.map((outcome) => outcome - mean),
+  )
+  return {
+    examples: rows.length,
+    successes,
+    mean,
+    calibration,
+    noise: squares / rows.length,
+    weights: Float32Array.from(weights),
+    novelty: Float32Array.from(seen, (squares) => 1 / (PENALTY + squares)),
+  }
+}
+
+/** What the router says of a query. Without a router, or for a model with few outcomes, the base rate with its width. */
+export function estimate(router: Router | null, query: string, counts: Readonly<Record<Backend, BaseRate>>): Estimates {
+  const row = router ? toRow(queryVector(query), router.scale) : null
+  const of = (backend: Backend): SuccessEstimate => {
+    const side = router?.sides[backend] ?? null
+    return row && side ? estimateSide(side, row) : betaEstimate(counts[backend])
+  }
+  const [local, remote] = [of('local'), of('remote')]
+  return { local, remote, gain: remote.probability - local.probability }
+}
+
+/** Outcomes of a model without regard to the query. */
+export interface BaseRate {
+  readonly success: number
+  readonly partial: number
+  readonly failure: number
+}
+
+/**
+ * Chance of success with its central 90 %. The width comes from the diagonal of the posterior precision of the weights (what was seen
+ * plus the penalty) and from the base rate's own error, so a query unlike all seen ones is answered with a wide interval (Chapelle and
+ * Li 2011, "An Empirical Evaluation of Thompson Sampling", algorithm 3).
+ */
+function estimateSide(side: Side, row: Row): SuccessEstimate {
+  const { offset, slope } = side.calibration
+  const logOdds = offset + slope * dot(row, side.weights)
+  const deviation = slope * Math.sqrt(side.noise * (dot(row, side.novelty, 2) + 1 / side.examples))
+  return {
+    probability: logistic(logOdds),
+    low: logistic(logOdds - Z90 * deviation),
+    high: logistic(logOdds + Z90 * deviation),
+    outcomes: side.examples,
+    cold_start: false,
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * The trained router of a project: learnt by a background job, kept in the database, held in memory between requests.
+ * @module
+ */
+import type { Database } from '../database/database.ts'
+import {
+  noteOutcomes,
+  type OutcomeCounts,
+  outcomeExamples,
+  projectOfOutcome,
+  recentOutcomes,
+  routerStatus,
+  routerText,
+  storeRouter,
+} from '../database/queries/routing.ts'
+import type { Backend } from './model-choice.ts'
+import { type Estimates, type Example, estimate, type Router, trainRouter } from './router.ts'
+import { decodeRouter, encodeRouter } from './router-codec.ts'
+
+/** Interactions that a training reads at most, the latest ones. */
+export const MAX_EXAMPLES = 16_000
+/** Characters of a query that a training reads. */
+const QUERY_CHARACTERS = 16_000
+/** Milliseconds that a router in memory is used before the database is asked for a newer one. */
+const FRESH_MS = 5_000
+/** Projects whose routers are held in memory, about 0.7 MB each. */
+const MAX_HELD = 8
+
+const OUTCOME_VALUE = { success: 1, partial: 0.5, failure: 0 } as const
+
+export interface RouterServices {
+  readonly database: Database
+  now(): number
+}
+
+/** A project's router and its version; version 0: none was trained yet. */
+export interface TrainedRouter {
+  readonly version: number
+  readonly router: Router | null
+}
+
+const NO_COUNTS: OutcomeCounts = { success: 0, partial: 0, failure: 0 }
+const held = new WeakMap<object, Map<string, TrainedRouter & { checkedAt: number }>>()
+
+/**
+ * Trains the router of a project to a version, from its latest interactions with a known outcome. Repeating it changes nothing.
+ * The work is bounded by MAX_EXAMPLES, not by how many there are.
+ */
+export async function trainProjectRouter(services: RouterServices, project: string, version: number): Promise<void> {
+  const status = await routerStatus(services.database, project)
+  if (!status || status.version >= version) return
+  const rows = await outcomeExamples(services.database, project, MAX_EXAMPLES, QUERY_CHARACTERS)
+  const examples = rows.map(
+    ({ query, agentType, outcome }): Example => ({ query, backend: agentType, outcome: OUTCOME_VALUE[outcome] }),
+  )
+  const model = encodeRouter(trainRouter(examples))
+  await storeRouter(
+    services.database,
+    project,
+    { version, examples: rows.length, model, learnt: status.pending },
+    services.now(),
+  )
+}
+
+/** Tells the router of a scored interaction; has it trained when enough has come together. */
+export async function noteScored(
+  services: RouterServices & { announceJobs(ids: readonly string[]): Promise<void> },
+  interactionId: string,
+): Promise<void> {
+  const project = await projectOfOutcome(services.database, interactionId)
+  if (project === null) return
+  const job = await noteOutcomes(services.database, project, 1, services.now())
+  if (job) await services.announceJobs([job]).catch(() => undefined)
+}
+
+/** The latest router of a project, at most FRESH_MS old. */
+export async function projectRouter(services: RouterServices, project: string): Promise<TrainedRouter> {
+  const { database } = services
+  const projects = held.get(database.$client) ?? new Map<string, TrainedRouter & { checkedAt: number }>()
+  held.set(database.$client, projects)
+  const known = projects.get(project)
+  const now = services.now()
+  if (known && now - known.checkedAt < FRESH_MS && now >= known.checkedAt) return known
+  const version = (await routerStatus(database, project))?.version ?? 0
+  const current = known?.version === version ? known : await load(database, project)
+  projects.delete(project)
+  projects.set(project, { ...current, checkedAt: now })
+  for (const oldest of projects.keys()) {
+    if (projects.size <= MAX_HELD) break
+    projects.delete(oldest)
+  }
+  return current
+}
+
+async function load(database: Database, project: string): Promise<TrainedRouter> {
+  const stored = await routerText(database, project)
+  return stored ? { version: stored.version, router: decodeRouter(stored.model) } : { version: 0, router: null }
+}
+
+/** What is known of queries: the estimates, and the version of the router that made them. */
+export interface Estimated<T> {
+  readonly version: number
+  readonly estimates: T
+}
+
+/** Chance of success of each model at each query, by the project's router, or by its base rates where it has too few outcomes. */
+export async function estimateAll(
+  services: RouterServices,
+  project: string,
+  queries: readonly string[],
+): Promise<Estimated<Estimates[]>> {
+  const { version, say } = await estimator(services, project)
+  return { version, estimates: queries.map(say) }
+}
+
+/** As estimateAll, for one query. */
+export async function estimateOne(
+  services: RouterServices,
+  project: string,
+  query: string,
+): Promise<Estimated<Estimates>> {
+  const { version, say } = await estimator(services, project)
+  return { version, estimates: say(query) }
+}
+
+async function estimator(services: RouterServices, project: string) {
+  const { version, router } = await projectRouter(services, project)
+  const complete = router?.sides.local && router.sides.remote
+  const counts: Record<Backend, OutcomeCounts> = complete
+    ? { local: NO_COUNTS, remote: NO_COUNTS }
+    : await recentOutcomes(services.database, project)
+  return { version, say: (query: string) => estimate(router, query, counts) }
+}

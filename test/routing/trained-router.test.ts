@@ -1,0 +1,158 @@
+import { env } from 'cloudflare:workers'
+import { expect, test } from 'vitest'
+import { runDueJobs } from '../../src/learning/run-job.ts'
+import { estimateRouting } from '../../src/operations/estimate-routing.ts'
+import { importInteractions } from '../../src/operations/import-interactions.ts'
+import { routeQuery } from '../../src/operations/route-query.ts'
+import { trackInteraction } from '../../src/operations/track-interaction.ts'
+import { updateOutcome } from '../../src/operations/update-outcome.ts'
+import { trainProjectRouter } from '../../src/routing/trained-router.ts'
+import { call, exchange, freshProject, type TestServices, testServices } from '../learning/support.ts'
+
+interface Estimated {
+  estimates: { local: { probability: number; outcomes: number; cold_start: boolean }; gain: number }[]
+  router: { version: number; examples: number; pending: number; trained_at: number | null }
+}
+
+const imported = (n: number, from = 0) =>
+  Array.from({ length: n }, (_, i) => ({
+    query: `${(from + i) % 2 ? 'Prove the theorem' : 'Name the river'} number ${from + i}`,
+    response: 'An answer.',
+    agent_type: 'local',
+    model_used: 'small',
+    outcome: (from + i) % 2 ? 'failure' : 'success',
+    idempotency_key: `import-${from + i}`,
+  }))
+
+const bringIn = (services: TestServices, project: string, interactions: object[], learn = false) =>
+  call<{ interaction_ids: string[]; imported: number; unchanged: number }>(importInteractions, services, {
+    project,
+    interactions,
+    learn,
+  })
+
+const estimated = (services: TestServices, project: string, queries = ['Prove the theorem', 'Name the river']) =>
+  call<Estimated>(estimateRouting, services, { project, queries })
+
+test('imported outcomes train the router, and route_query decides by it', async () => {
+  const services = testServices()
+  const project = freshProject()
+  expect(await estimated(services, project)).toMatchObject({
+    estimates: [{ local: { probability: 0.5, cold_start: true } }, {}],
+    router: { version: 0, examples: 0, pending: 0, trained_at: null },
+  })
+  expect(await bringIn(services, project, imported(120))).toMatchObject({ imported: 120, unchanged: 0 })
+  expect((await runDueJobs(services, project, 10)).kinds.get('train_router')).toMatchObject({ done: 1 })
+  services.clock.advance(60_000)
+  const { estimates, router } = await estimated(services, project)
+  expect(router).toMatchObject({ version: 1, examples: 120, pending: 0 })
+  expect(estimates[0]?.local.probability).toBeLessThan(0.35)
+  expect(estimates[1]?.local.probability).toBeGreaterThan(0.65)
+  const routed = await call<{ decision: { model: { router_version: number; local: { probability: number } } } }>(
+    routeQuery,
+    services,
+    { project, query: 'Prove the theorem' },
+  )
+  expect(routed.decision.model).toMatchObject({ router_version: 1, local: estimates[0]?.local })
+})
+
+test('an import can be repeated', async () => {
+  const services = testServices()
+  const project = freshProject()
+  const first = await bringIn(services, project, imported(40), true)
+  const rows = async () =>
+    Promise.all(
+      ['interactions', 'outcome_events', 'jobs'].map((table) =>
+        env.DB.prepare(`SELECT count(*) AS n FROM ${table} WHERE project = ?`).bind(project).first('n'),
+      ),
+    )
+  const before = await rows()
+  expect(before).toEqual([40, 40, 81])
+  const again = await bringIn(services, project, imported(60).slice(20), true)
+  expect(again).toMatchObject({ imported: 20, unchanged: 20 })
+  expect(again.interaction_ids.slice(0, 20)).toEqual(first.interaction_ids.slice(20))
+  expect(await rows()).toEqual([60, 60, 121])
+})
+
+test('an import without outcomes or keys, of long texts, in several transactions', async () => {
+  const services = testServices()
+  const project = freshProject()
+  const long = { query: 'Long?', response: 'x'.repeat(150_000), agent_type: 'remote', model_used: 'm' }
+  const { interaction_ids } = await bringIn(
+    services,
+    project,
+    Array.from({ length: 7 }, () => long),
+    true,
+  )
+  expect(new Set(interaction_ids).size).toBe(7)
+  const row = await env.DB.prepare('SELECT * FROM interactions WHERE id = ?').bind(interaction_ids[6]).first()
+  expect(row).toMatchObject({
+    revision: 0,
+    outcome: null,
+    last_event: null,
+    tags: '[]',
+    created_at: services.clock.time,
+  })
+})
+
+test('reported outcomes train the router as they come together', async () => {
+  const services = testServices()
+  const project = freshProject()
+  for (let n = 0; n < 12; n++) {
+    const { interaction_id } = await call<{ interaction_id: string }>(trackInteraction, services, exchange(project))
+    await call(updateOutcome, services, { interaction_id, outcome: 'success' })
+  }
+  for (let round = 0; round < 20; round++) {
+    await runDueJobs(services, project, 100)
+    services.clock.advance(5_000)
+  }
+  const { router } = await estimated(services, project)
+  expect(router).toMatchObject({ version: 1 })
+  expect(router.pending + router.examples).toBeGreaterThanOrEqual(12)
+})
+
+test('a later outcome is learnt in place of the earlier one', async () => {
+  const services = testServices()
+  const project = freshProject()
+  const { interaction_ids } = await bringIn(services, project, imported(60))
+  await trainProjectRouter(services, project, 1)
+  for (const [i, interaction_id] of interaction_ids.entries()) {
+    if (i % 2 === 0) await call(updateOutcome, services, { interaction_id, outcome: 'failure' })
+  }
+  await trainProjectRouter(services, project, 2)
+  services.clock.advance(60_000)
+  const { estimates, router } = await estimated(services, project)
+  expect(router.examples).toBe(60)
+  expect(estimates[1]?.local.probability).toBeLessThan(0.2)
+})
+
+test('training to a version that is there changes nothing, and running twice gives the same', async () => {
+  const services = testServices()
+  const project = freshProject()
+  await bringIn(services, project, imported(40))
+  const stored = () => env.DB.prepare('SELECT * FROM routing_models WHERE project = ?').bind(project).first()
+  await Promise.all([trainProjectRouter(services, project, 1), trainProjectRouter(services, project, 1)])
+  const first = await stored()
+  services.clock.advance(1_000)
+  await trainProjectRouter(services, project, 1)
+  expect(await stored()).toEqual(first)
+})
+
+test('a router of one project says nothing about another', async () => {
+  const services = testServices()
+  const [project, other] = [freshProject(), freshProject()]
+  await bringIn(services, project, imported(80))
+  await trainProjectRouter(services, project, 1)
+  services.clock.advance(60_000)
+  expect((await estimated(services, other)).estimates[0]?.local).toMatchObject({ outcomes: 0, cold_start: true })
+})
+
+test('a damaged router falls back to base rates', async () => {
+  const services = testServices()
+  const project = freshProject()
+  await bringIn(services, project, imported(80))
+  await trainProjectRouter(services, project, 1)
+  await env.DB.prepare("UPDATE routing_models SET model = 'x' WHERE project = ?").bind(project).run()
+  services.clock.advance(60_000)
+  expect((await estimated(services, project)).estimates[0]?.local).toMatchObject({ probability: 0.5, outcomes: 80 })
+})
