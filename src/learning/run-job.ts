@@ -8,6 +8,7 @@ import { CoordinatorError } from '../errors.ts'
 import type { Services } from '../operations/operation.ts'
 import { BudgetSpent } from './budget.ts'
 import { jobFunction } from './job-kinds.ts'
+import { UnusableAnswer } from './patterns/extract-by-model.ts'
 
 /** A run that takes longer counts as lost and another may begin. Jobs are idempotent, so this costs time, not truth. */
 export const LEASE_MS = 120_000
@@ -62,9 +63,11 @@ export async function runJob(services: Services, id: string): Promise<JobRun | n
     return { kind: job.kind, status: 'done', error: null, runAfter: now }
   } catch (thrown) {
     if (thrown instanceof BudgetSpent) return await postpone(services, job, thrown.until)
-    const error = thrown instanceof CoordinatorError ? thrown.code : 'internal'
+    // What a model can't answer well it won't answer well the sixth time: it is set aside for someone to look at.
+    const unusable = thrown instanceof UnusableAnswer
+    const error = thrown instanceof CoordinatorError ? thrown.code : unusable ? 'unusable_answer' : 'internal'
     const now = services.now()
-    const dead = job.attempts >= MAX_ATTEMPTS
+    const dead = unusable || job.attempts >= MAX_ATTEMPTS
     const runAfter = dead ? now : now + backoffMs(job.attempts, services.random())
     await endAttempt(database, job, { status: dead ? 'dead' : 'pending', runAfter, error }, now)
     return { kind: job.kind, status: dead ? 'dead' : 'failed', error, runAfter }

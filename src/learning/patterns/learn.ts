@@ -15,9 +15,11 @@ import { itemId } from '../../ids.ts'
 import type { CollectionName } from '../../knowledge/collections.ts'
 import { prepareItem, stableJson } from '../../knowledge/prepare.ts'
 import type { Services } from '../../operations/operation.ts'
+import { budgetedModel } from '../budget.ts'
 import { dice } from '../similarity.ts'
 import { ECHO_SHARE, echoShare } from './echo.ts'
 import { BY_RULES, type ExtractedPattern, extractByRules } from './extract.ts'
+import { extractByModel } from './extract-by-model.ts'
 import { patternFields } from './item.ts'
 
 /** From this similarity of problems on, an interaction is more evidence for a pattern rather than a pattern of its own. */
@@ -27,7 +29,9 @@ const COMPARED = 20
 
 /**
  * Learns from one revision of an interaction. Safe to repeat and to run beside itself: a pattern's id follows from its problem,
- * an interaction is a source once, and items are made anew from the sources' present outcomes.
+ * an interaction is a source once, and items are made anew from the sources' present outcomes. With a local model the approach
+ * is written by it, within the daily budget; without one it is taken from the answer by rules. Known problems cost no call.
+ * @throws UnusableAnswer, BudgetSpent, or CoordinatorError `engine_unavailable`
  */
 export async function learnPattern(services: Services, id: string, revision: number): Promise<'done'> {
   const { database } = services
@@ -55,7 +59,9 @@ async function learn(services: Services, row: Interaction, found: ExtractedPatte
   const known = await sameProblem(services, row.project, found)
   if (known !== null) return addSource(database, known, row.id)
   const id = itemId(row.project, found.collection, patternKey(found))
-  await insertPattern(database, id, row.project, found, BY_RULES, row.id, services.now())
+  const model = services.localModel
+  const pattern = model ? await extractByModel(budgetedModel(services, model), row.query, row.response, found) : found
+  await insertPattern(database, id, row.project, pattern, model?.name ?? BY_RULES, row.id, services.now())
 }
 
 /** The same words of the problem are the same pattern, also when two jobs find it at once. */
