@@ -25,6 +25,10 @@ const COMMANDS: Record<string, Command> = {
     summary: 'measure how many tokens packed context needs for the evidence',
     load: () => import('./eval/tokens.ts'),
   },
+  'eval:routing': {
+    summary: 'measure what the router learns',
+    load: () => import('./eval/routing.ts'),
+  },
   'bundle-size': { summary: 'print the size of the Worker', load: () => import('./bundle-size.ts') },
 }
 

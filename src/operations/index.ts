@@ -38,6 +38,7 @@ import { routeQuery } from './route-query.ts'
 import { searchContext } from './search-context.ts'
 import { storeKnowledge } from './store-knowledge.ts'
 import { trackInteraction } from './track-interaction.ts'
+import { trainRouterNow } from './train-router.ts'
 import { updateKnowledge } from './update-knowledge.ts'
 import { updateOutcome } from './update-outcome.ts'
 
@@ -49,6 +50,7 @@ export const OPERATIONS: readonly Operation[] = [
   hybridSearch,
   routeQuery,
   estimateRouting,
+  trainRouterNow,
   estimateRouting,
   learningFeedback,
   generateTrainingData,

@@ -22,6 +22,7 @@ const sideText = z.object({
   mean: z.number(),
   calibration: z.object({ offset: z.number(), slope: z.number() }),
   noise: z.number(),
+  spread: z.number(),
   step: z.number(),
   weights: z.string(),
   novelty: z.string(),

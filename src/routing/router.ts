@@ -27,6 +27,8 @@ export interface Side {
   readonly calibration: Calibration
   /** Mean squared error on examples that were held out. */
   readonly noise: number
+  /** The same when every query is given the mean. */
+  readonly spread: number
   readonly weights: Float32Array
   /** 1 / (penalty + sum of squares over the examples) of each column: large where little was seen. */
   readonly novelty: Float32Array
@@ -99,6 +101,7 @@ function trainSide(rows: readonly Row[], outcomes: Float64Array): Side {
     mean,
     calibration,
     noise: squares / rows.length,
+    spread: outcomes.reduce((sum, outcome) => sum + (outcome - mean) ** 2, 0) / rows.length,
     weights: Float32Array.from(weights),
     novelty: Float32Array.from(seen, (squares) => 1 / (PENALTY + squares)),
   }

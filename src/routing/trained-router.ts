@@ -73,14 +73,18 @@ export async function noteScored(
   if (job) await services.announceJobs([job]).catch(() => undefined)
 }
 
-/** The latest router of a project, at most FRESH_MS old. */
-export async function projectRouter(services: RouterServices, project: string): Promise<TrainedRouter> {
+/** The latest router of a project, at most `freshMs` milliseconds old. */
+export async function projectRouter(
+  services: RouterServices,
+  project: string,
+  freshMs = FRESH_MS,
+): Promise<TrainedRouter> {
   const { database } = services
   const projects = held.get(database.$client) ?? new Map<string, TrainedRouter & { checkedAt: number }>()
   held.set(database.$client, projects)
   const known = projects.get(project)
   const now = services.now()
-  if (known && now - known.checkedAt < FRESH_MS && now >= known.checkedAt) return known
+  if (known && now - known.checkedAt < freshMs && now >= known.checkedAt) return known
   const version = (await routerStatus(database, project))?.version ?? 0
   const current = known?.version === version ? known : await load(database, project)
   projects.delete(project)

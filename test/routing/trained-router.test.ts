@@ -5,6 +5,7 @@ import { estimateRouting } from '../../src/operations/estimate-routing.ts'
 import { importInteractions } from '../../src/operations/import-interactions.ts'
 import { routeQuery } from '../../src/operations/route-query.ts'
 import { trackInteraction } from '../../src/operations/track-interaction.ts'
+import { trainRouterNow } from '../../src/operations/train-router.ts'
 import { updateOutcome } from '../../src/operations/update-outcome.ts'
 import { trainProjectRouter } from '../../src/routing/trained-router.ts'
 import { call, exchange, freshProject, type TestServices, testServices } from '../learning/support.ts'
@@ -136,6 +137,21 @@ test('training to a version that is there changes nothing, and running twice giv
   services.clock.advance(1_000)
   await trainProjectRouter(services, project, 1)
   expect(await stored()).toEqual(first)
+})
+
+test('the router can be trained at once, and says how well it predicts', async () => {
+  const services = testServices()
+  const project = freshProject()
+  const trained = () => call<Record<string, unknown>>(trainRouterNow, services, { project })
+  expect(await trained()).toEqual({ version: 0, examples: 0, local: null, remote: null })
+  await bringIn(services, project, imported(200))
+  const first = await trained()
+  expect(first).toMatchObject({ version: 1, examples: 200, remote: null, local: { examples: 200, success_rate: 0.5 } })
+  const { mean_squared_error, base_rate_error } = first.local as Record<string, number>
+  expect(base_rate_error).toBeCloseTo(0.25)
+  expect(mean_squared_error).toBeLessThan(0.1)
+  await bringIn(services, project, imported(210).slice(200))
+  expect(await trained()).toMatchObject({ version: 2, examples: 210 })
 })
 
 test('a router of one project says nothing about another', async () => {

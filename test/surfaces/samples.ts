@@ -158,6 +158,7 @@ export const SAMPLES: Record<string, (prepared: Prepared) => Record<string, unkn
   process_learning: ({ project }) => ({ project, limit: 10 }),
   check_health: () => ({}),
   estimate_routing: ({ project }) => ({ project, queries: [QUERY, 'What is a lease?'] }),
+  train_router: ({ project }) => ({ project }),
   import_interactions: ({ project }) => ({
     project,
     interactions: [
