@@ -170,6 +170,8 @@ export const retrievals = sqliteTable(
     tokensSpared: integer('tokens_spared').notNull().default(0),
     /** Tokens of the five best relevant items sent whole: what plain top-k retrieval would have added. */
     tokensTopWhole: integer('tokens_top_whole').notNull().default(0),
+    /** Tokens of the whole documents that the shown items belong to; null: unknown. */
+    tokensDocuments: integer('tokens_documents'),
     /** Whether context was found and withheld, so that its effect can be estimated. */
     control: integer('control', { mode: 'boolean' }).notNull().default(false),
     /** Probability with which this retrieval could have become one of the control group; 0: it couldn't. */

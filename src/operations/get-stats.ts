@@ -1,6 +1,8 @@
 import * as z from 'zod'
+import { ledgerSums } from '../database/queries/ledger.ts'
 import { type OutcomeCounts, usageFigures } from '../database/queries/statistics.ts'
 import { wilson } from '../learning/statistics.ts'
+import { tokenLedger } from '../learning/token-ledger.ts'
 import { project } from './fields.ts'
 import { operation, READS } from './operation.ts'
 
@@ -10,6 +12,45 @@ const rate = z.object({
   outcomes,
   success_rate: z.number().nullable().describe('A partial success counts half; null without outcomes.'),
   interval: z.object({ low: z.number(), high: z.number() }).describe('95 %, Wilson.'),
+})
+
+const estimate = z
+  .object({
+    value: z.number(),
+    low: z.number().describe('95 % interval.'),
+    high: z.number(),
+    n: z.int().describe('Answers that it rests on.'),
+    method: z.string(),
+  })
+  .nullable()
+  .describe('Null: unknown, see unknown.')
+
+const ledger = z.object({
+  measured: z.object({
+    augmentations: z.int(),
+    augmentations_with_context: z.int(),
+    context_added: z.int().describe('Tokens that prompts had more than queries: passages, headings, delimiters.'),
+    not_repeated: z.int().describe('Tokens of useful passages not sent again because an earlier turn carried them.'),
+    whole_items: z.int().describe('The shown items, had they been sent whole.'),
+    top_items_whole: z.int().describe('The five best items, had they been sent whole, as plain top-k retrieval does.'),
+    whole_documents: z
+      .object({
+        tokens: z.int(),
+        added: z.int().describe('What the same augmentations really added.'),
+        augmentations: z.int(),
+      })
+      .describe('The files that the shown items belong to, had they been sent whole.'),
+    used_local: z.int().describe('Tokens of local answers as callers reported them.'),
+    used_remote: z.int().describe('Tokens of remote answers as callers reported them.'),
+    local_answers: z.int(),
+  }),
+  estimated: z.object({
+    remote_replaced_by_local: estimate,
+    context_effect_on_tokens: estimate.describe(
+      'Tokens of an answer with context minus without, from the control group; learning_stats has the effect on success.',
+    ),
+  }),
+  unknown: z.array(z.object({ name: z.string(), reason: z.string() })),
 })
 
 /** What the coordinator did for a project. */
@@ -48,11 +89,15 @@ export const getStats = operation({
         .object({ value: z.null(), source: z.literal('unknown') })
         .describe('What remote models would have used instead is not known.'),
     }),
+    token_ledger: ledger.describe('What is measured, what is estimated from it, and what is unknown.'),
     augmentations: z.int(),
     routing: z.array(z.object({ route: z.string(), backend: z.string(), count: z.int() })),
   }),
   async run(services, input) {
-    const figures = await usageFigures(services.database, input.project)
+    const [figures, sums] = await Promise.all([
+      usageFigures(services.database, input.project),
+      ledgerSums(services.database, input.project),
+    ])
     const { tokensAdded, tokensWhole } = figures.retrievals
     const measured = (value: number) => ({ value, source: 'measured' as const })
     const local = figures.byAgent.find(({ agent }) => agent === 'local')?.count ?? 0
@@ -78,6 +123,7 @@ export const getStats = operation({
         context_saved: measured(tokensWhole - tokensAdded),
         saved_by_local: { value: null, source: 'unknown' as const },
       },
+      token_ledger: tokenLedger(sums),
       augmentations: figures.retrievals.count,
       routing: [...figures.routing],
     }

@@ -7,6 +7,7 @@ import type { Database } from '../database/database.ts'
 import { recordRetrieval } from '../database/queries/retrievals.ts'
 import { newId } from '../ids.ts'
 import { type CollectionName, type ContextId, contextId, KNOWLEDGE_COLLECTIONS } from '../knowledge/collections.ts'
+import type { KnowledgeStore } from '../knowledge/stores/store.ts'
 import { type TokenCounter, tokenCounter } from '../text/token-counter.ts'
 import { type IndexEntry, indexContext } from './context-index.ts'
 import { type KnownItem, leastShare, type PackedItem, sourceOf, tokensOfWhole } from './packing.ts'
@@ -124,7 +125,7 @@ export async function augment(services: AugmentServices, request: AugmentRequest
   const tokensSpared = control ? 0 : chosen.recalled.reduce((sum, item) => sum + item.tokensSpared, 0)
   const degraded = [...new Set([...found.degraded, ...recall.degraded])]
   const [, turn] = await Promise.all([
-    recordRetrieval(services.database, {
+    logRetrieval(services, shown.packed, {
       id: retrievalId,
       project,
       operation: request.operation,
@@ -186,6 +187,39 @@ export async function augment(services: AugmentServices, request: AugmentRequest
     degraded,
     turnNumber: turn?.turnNumber ?? null,
   }
+}
+
+/** Writes the log entry, with what the naive way of sending whole documents would have cost. */
+async function logRetrieval(
+  services: AugmentServices,
+  packed: readonly PackedItem[],
+  entry: Omit<Parameters<typeof recordRetrieval>[1], 'tokensDocuments'>,
+): Promise<void> {
+  const tokensDocuments = await documentTokens(services.knowledge, entry.project, packed).catch(() => null)
+  await recordRetrieval(services.database, { ...entry, tokensDocuments })
+}
+
+/** Tokens of the whole documents that items come from, each once; an item of no document stands for itself. Null: unknown. */
+async function documentTokens(
+  knowledge: KnowledgeStore,
+  project: string,
+  packed: readonly PackedItem[],
+): Promise<number | null> {
+  let alone = 0
+  const documents = new Map<CollectionName, Map<string, { source: string; path: string }>>()
+  for (const { item, tokensWhole } of packed) {
+    const { source, path, collection } = item
+    if (source === null || path === null) alone += tokensWhole
+    else {
+      const own = documents.get(collection) ?? new Map<string, { source: string; path: string }>()
+      documents.set(collection, own.set(JSON.stringify([source, path]), { source, path }))
+    }
+  }
+  if (documents.size > 0 && !knowledge.documentTokens) return null
+  const sums = await Promise.all(
+    [...documents].map(([collection, own]) => knowledge.documentTokens?.({ project, collection }, [...own.values()])),
+  )
+  return sums.reduce<number>((sum, tokens) => sum + (tokens ?? 0), alone)
 }
 
 const NOTHING_RECALLED: Recall = { contexts: [], nextNumber: 1, turns: 0 }

@@ -16,8 +16,8 @@ const LEAST_SHARE = 0.5
 const AMPLE_BUDGET = 2000
 /** Two passages whose sets of terms overlap more than this are the same; a lower bar was measured to drop evidence. */
 const SAME_JACCARD = 0.9
-/** Smaller passages are not compared: closing brackets are alike everywhere. */
-const COMPARED_TERMS = 5
+/** Smaller passages are not compared, in tokens: closing brackets are alike everywhere. */
+const COMPARED_TOKENS = 12
 /** A trimmed passage is only worth showing from this length on, in tokens. */
 const SHORTEST_TRIM = 8
 /** Tokens of the delimiters around an item's excerpts, and of a gap between two of them. */
@@ -164,7 +164,7 @@ function fill(
 /** Whether two passages say the same: Jaccard similarity of their terms (Broder 1997). */
 function alike(a: ValuedPassage, b: ValuedPassage): boolean {
   const [small, large] = a.terms.size <= b.terms.size ? [a.terms, b.terms] : [b.terms, a.terms]
-  if (small.size < COMPARED_TERMS || small.size <= SAME_JACCARD * large.size) return false
+  if (Math.min(a.tokens, b.tokens) < COMPARED_TOKENS || small.size <= SAME_JACCARD * large.size) return false
   let common = 0
   for (const term of small) if (large.has(term)) common++
   return common > SAME_JACCARD * (small.size + large.size - common)

@@ -31,6 +31,7 @@ type Remote = {
     | 'replaceDocuments'
     | 'listDocuments'
     | 'deleteDocuments'
+    | 'documentTokens'
     | 'search'
     | 'statistics'
     | 'setCredit']: (...parameters: Parameters<KnowledgeIndex[M]>) => Promise<ReturnType<KnowledgeIndex[M]>>
@@ -86,6 +87,13 @@ export class EmbeddedStore implements KnowledgeStore {
     paths: readonly string[],
   ): Promise<{ documents: number; items: number }> {
     return this.#index(scope).deleteDocuments(source, paths)
+  }
+
+  documentTokens(
+    scope: CollectionScope,
+    documents: readonly { readonly source: string; readonly path: string }[],
+  ): Promise<number> {
+    return this.#index(scope).documentTokens(documents)
   }
 
   search(scope: CollectionScope, request: SearchRequest): Promise<SearchResponse> {

@@ -5,7 +5,6 @@
  */
 import { DurableObject } from 'cloudflare:workers'
 import type { EmbeddingSpace } from '../../inference/embedder.ts'
-import type { KeywordEvidence } from '../../text/keyword-plan.ts'
 import type { CollectionName } from '../collections.ts'
 import {
   encodePassages,
@@ -17,6 +16,7 @@ import {
   toStoredItem,
 } from './item-rows.ts'
 import { KeywordIndex } from './keyword-index.ts'
+import { type Evidence, preselect } from './preselect.ts'
 import type {
   Candidate,
   Credit,
@@ -35,29 +35,8 @@ import type {
 } from './store.ts'
 import { quantize, VectorTable } from './vectors/vector-table.ts'
 
-/** Weight of the cosine beside the relative keyword score when candidates are chosen for fusion. */
-const PRESELECTION_COSINE = 0.6
-
-interface Evidence {
+interface RowEvidence extends Evidence {
   readonly row: number
-  readonly keyword: KeywordEvidence | null
-  readonly cosine: number | null
-}
-
-/** The best `limit` by keyword, by cosine, and by a plain sum of both: what fusion may put into its first `limit`. */
-function preselect(all: readonly Evidence[], limit: number): Evidence[] {
-  const best = Math.max(1e-9, ...all.map(({ keyword }) => keyword?.score ?? 0))
-  const chosen = new Set<Evidence>()
-  for (const worth of [
-    ({ keyword }: Evidence) => keyword?.score || null,
-    ({ cosine }: Evidence) => cosine,
-    ({ keyword, cosine }: Evidence) => (keyword?.score ?? 0) / best + PRESELECTION_COSINE * (cosine ?? 0),
-  ]) {
-    const ranked = all.filter((entry) => worth(entry) !== null)
-    ranked.sort((a, b) => (worth(b) ?? 0) - (worth(a) ?? 0) || a.row - b.row)
-    for (const entry of ranked.slice(0, limit)) chosen.add(entry)
-  }
-  return [...chosen]
 }
 
 interface Origin {
@@ -191,14 +170,14 @@ export class KnowledgeIndex extends DurableObject<object> {
     const rows = [...new Set([...(keyword?.rows ?? []), ...nearest.map(({ row }) => row)])]
     const cosines = request.vector && usable ? usable.cosines(request.vector, rows) : []
     const evidence = rows.map(
-      (row, i): Evidence => ({
+      (row, i): RowEvidence => ({
         row,
         keyword: keyword?.evidence(row) ?? null,
         cosine: cosines[i] ?? null,
       }),
     )
     return {
-      candidates: this.#candidates(collection, preselect(evidence, request.limit)),
+      candidates: this.#candidates(collection, preselect(evidence, request.limit, (a, b) => a.row - b.row)),
       items: this.#itemCount(),
       terms: plan.terms,
       totalIdf: plan.totalIdf,
@@ -206,6 +185,18 @@ export class KnowledgeIndex extends DurableObject<object> {
       credit: this.#creditTotals(),
       degraded: vectors === 'other space' ? ['vectors'] : [],
     }
+  }
+
+  documentTokens(documents: readonly { readonly source: string; readonly path: string }[]): number {
+    return this.#sql
+      .exec<{ tokens: number }>(
+        `SELECT coalesce(sum(passage.value), 0) AS tokens
+         FROM json_each(?) AS wanted
+         JOIN items ON items.source = wanted.value ->> 'source' AND items.path = wanted.value ->> 'path'
+         JOIN json_each(items.passages) AS passage ON passage.key % 2 = 1`,
+        JSON.stringify(documents.map(({ source, path }) => ({ source, path }))),
+      )
+      .one().tokens
   }
 
   statistics(): StoreStatistics {
@@ -257,7 +248,7 @@ export class KnowledgeIndex extends DurableObject<object> {
     }
   }
 
-  #candidates(collection: CollectionName, chosen: readonly Evidence[]): Candidate[] {
+  #candidates(collection: CollectionName, chosen: readonly RowEvidence[]): Candidate[] {
     const items = new Map<number, StoredItem>()
     const rows = this.#sql.exec<ItemRow>(
       `SELECT ${ITEM_COLUMNS} FROM items WHERE row IN (SELECT value FROM json_each(?))`,

@@ -178,6 +178,11 @@ export interface KnowledgeStore {
     source: string,
     paths: readonly string[],
   ): Promise<{ documents: number; items: number }>
+  /** Tokens of the named documents as they are stored, together; a store that can't say leaves it out. */
+  documentTokens?(
+    scope: CollectionScope,
+    documents: readonly { readonly source: string; readonly path: string }[],
+  ): Promise<number>
   search(scope: CollectionScope, request: SearchRequest): Promise<SearchResponse>
   statistics(scope: CollectionScope): Promise<StoreStatistics>
   /** Absolute counters from the database; repeating or reordering updates changes nothing. */

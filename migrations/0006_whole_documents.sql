@@ -1,0 +1,1 @@
+ALTER TABLE `retrievals` ADD `tokens_documents` integer;
