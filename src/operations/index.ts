@@ -13,13 +13,11 @@ import { deleteSession } from './delete-session.ts'
 import { estimateRouting } from './estimate-routing.ts'
 import { generateTrainingData } from './generate-training-data.ts'
 import { getContextItems } from './get-context-items.ts'
-import { estimateRouting } from './estimate-routing.ts'
 import { getInteraction } from './get-interaction.ts'
 import { getKnowledge } from './get-knowledge.ts'
 import { getSession } from './get-session.ts'
 import { getStats } from './get-stats.ts'
 import { hybridSearch } from './hybrid-search.ts'
-import { importInteractions } from './import-interactions.ts'
 import { importInteractions } from './import-interactions.ts'
 import { ingestDocuments } from './ingest-documents.ts'
 import { learningFeedback } from './learning-feedback.ts'
@@ -51,7 +49,6 @@ export const OPERATIONS: readonly Operation[] = [
   routeQuery,
   estimateRouting,
   trainRouterNow,
-  estimateRouting,
   learningFeedback,
   generateTrainingData,
   searchContext,
@@ -68,7 +65,6 @@ export const OPERATIONS: readonly Operation[] = [
   listCollections,
   getInteraction,
   listInteractions,
-  importInteractions,
   importInteractions,
   rateInteraction,
   getSession,

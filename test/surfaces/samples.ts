@@ -172,20 +172,6 @@ export const SAMPLES: Record<string, (prepared: Prepared) => Record<string, unkn
       },
     ],
   }),
-  estimate_routing: ({ project }) => ({ project, queries: [QUERY, 'What is a lease?'] }),
-  import_interactions: ({ project }) => ({
-    project,
-    interactions: [
-      {
-        query: QUERY,
-        response: 'Every thirty days.',
-        agent_type: 'local',
-        model_used: 'small',
-        outcome: 'success',
-        idempotency_key: 'imported-1',
-      },
-    ],
-  }),
   route_query: ({ project }) => ({ project, query: QUERY, limit: 3 }),
   generate_training_data: ({ project }) => ({ project, min_value_score: 0 }),
   list_datasets: ({ project }) => ({ project }),
