@@ -93,18 +93,25 @@ export interface RunSummary {
   readonly kinds: Map<string, { done: number; waiting: number; failed: number; dead: number }>
 }
 
-/** Runs up to `limit` due jobs of a project here and now, the longest waiting first; none while background work is paused. */
+/**
+ * Runs up to `limit` due jobs of a project here and now, the longest waiting first, and those that they cause; none while
+ * background work is paused.
+ */
 export async function runDueJobs(services: Services, project: string, limit: number): Promise<RunSummary> {
   const kinds: RunSummary['kinds'] = new Map()
   if ((await readControls(services.database)).paused) return { ran: 0, paused: true, kinds }
   let ran = 0
-  for (const id of await dueJobs(services.database, { before: services.now(), limit, project })) {
-    const run = await runJob(services, id)
-    if (!run) continue
-    ran++
-    const counts = kinds.get(run.kind) ?? { done: 0, waiting: 0, failed: 0, dead: 0 }
-    kinds.set(run.kind, counts)
-    counts[run.status]++
+  for (let progress = true; progress && ran < limit; ) {
+    progress = false
+    for (const id of await dueJobs(services.database, { before: services.now(), limit: limit - ran, project })) {
+      const run = await runJob(services, id)
+      if (!run) continue
+      progress = true
+      ran++
+      const counts = kinds.get(run.kind) ?? { done: 0, waiting: 0, failed: 0, dead: 0 }
+      kinds.set(run.kind, counts)
+      counts[run.status]++
+    }
   }
   return { ran, paused: false, kinds }
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod'
-import { learningFigures } from '../database/queries/statistics.ts'
+import { contextExposures, learningFigures } from '../database/queries/statistics.ts'
+import { uplift } from '../learning/uplift.ts'
 import { degraded, project } from './fields.ts'
 import { operation, READS } from './operation.ts'
 
@@ -27,15 +28,25 @@ export const learningStats = operation({
     patterns: z.int().nullable().describe('Items in skills-patterns; null when the store does not answer.'),
     credited_items: z.int().describe('Items of context with a known outcome.'),
     corrections: z.int(),
+    context_effect: z
+      .object({
+        shown: z.int(),
+        held_out: z.int(),
+        difference: z.number().nullable().describe('Success rate with context less success rate without.'),
+        interval: z.object({ low: z.number(), high: z.number() }).nullable().describe('95 %.'),
+      })
+      .describe('What context changes, from the control group that CONTROL_GROUP_SHARE sets aside at random.'),
     datasets: z.object({ count: z.int(), rows: z.int(), bytes: z.int() }),
     degraded,
   }),
   async run(services, input) {
     const threshold = services.settings.HIGH_VALUE_THRESHOLD
-    const [figures, patterns] = await Promise.all([
+    const [figures, exposures, patterns] = await Promise.all([
       learningFigures(services.database, input.project, threshold),
+      contextExposures(services.database, input.project),
       services.knowledge.statistics({ project: input.project, collection: 'skills-patterns' }).catch(() => null),
     ])
+    const effect = uplift(exposures)
     const waiting = figures.jobs.filter(({ status }) => status === 'pending' || status === 'running')
     const dead = figures.jobs.filter(({ status }) => status === 'dead')
     return {
@@ -51,6 +62,12 @@ export const learningStats = operation({
       patterns: patterns?.items ?? null,
       credited_items: figures.credited,
       corrections: figures.corrections,
+      context_effect: {
+        shown: effect.shown,
+        held_out: effect.heldOut,
+        difference: effect.difference,
+        interval: effect.interval,
+      },
       datasets: figures.datasets,
       degraded: patterns ? [] : ['knowledge'],
     }

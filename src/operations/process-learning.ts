@@ -13,7 +13,12 @@ export const processLearning = operation({
   scope: 'learn',
   annotations: SETS,
   http: [{ method: 'POST', path: '/learning/process' }],
-  input: z.strictObject({ project, limit: limit(50, 100).describe('Jobs to run at most.') }),
+  input: z.strictObject({
+    project,
+    limit: limit(30, 60).describe(
+      'Jobs to run at most; one invocation of a Worker may only ask the database so often.',
+    ),
+  }),
   output: z.object({
     ran: z.int(),
     paused: z.boolean().describe('Background work is switched off; nothing ran.'),

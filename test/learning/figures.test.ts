@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { newId } from '../../src/ids.ts'
 import { compareVariants } from '../../src/operations/compare-variants.ts'
 import { getStats } from '../../src/operations/get-stats.ts'
 import { learningFeedback } from '../../src/operations/learning-feedback.ts'
@@ -83,11 +84,41 @@ describe('learning_stats', () => {
       oldest_pending_ms: null,
       unscored: 0,
       scored: 1,
+      patterns: 1,
       jobs: [
         { kind: 'index_interaction', status: 'done', count: 1 },
+        { kind: 'learn_pattern', status: 'done', count: 1 },
         { kind: 'score_interaction', status: 'done', count: 1 },
       ],
     })
+  })
+})
+
+describe('context_effect', () => {
+  it('compares what was shown with the control group, and leaves out what could not be in it', async () => {
+    const services = testServices()
+    const project = freshProject()
+    const insert = (id: string, control: number, share: number) =>
+      bindings.DB.prepare(
+        `INSERT INTO retrievals (id, project, operation, query, shown, token_budget, tokens_added, tokens_whole, latency_ms, created_at,
+           control, control_share) VALUES (?, ?, 'augment_query', 'q', '[]', 2000, 0, 0, 1, 0, ?, ?)`,
+      ).bind(id, project, control, share)
+    const report = async (control: number, share: number, outcome: string) => {
+      const retrieval_id = newId()
+      await insert(retrieval_id, control, share).run()
+      await track(services, project, { retrieval_id }, outcome)
+    }
+    for (let i = 0; i < 6; i++) await report(0, 0.5, i < 5 ? 'success' : 'failure')
+    for (let i = 0; i < 4; i++) await report(1, 0.5, i < 1 ? 'success' : 'failure')
+    await report(0, 0, 'failure')
+    await track(services, project, {}, 'failure')
+    const { context_effect } = await call<{
+      context_effect: { shown: number; held_out: number; difference: number; interval: { low: number; high: number } }
+    }>(learningStats, services, { project })
+    expect(context_effect).toMatchObject({ shown: 6, held_out: 4 })
+    expect(context_effect.difference).toBeCloseTo(5 / 6 - 1 / 4, 9)
+    expect(context_effect.interval.low).toBeLessThan(context_effect.difference)
+    expect(context_effect.interval.high).toBeGreaterThan(context_effect.difference)
   })
 })
 

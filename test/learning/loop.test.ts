@@ -175,7 +175,7 @@ describe('update_outcome', () => {
       user_feedback: 1,
     })
     expect(pending).toMatchObject({ value_score: null, job_status: 'pending' })
-    expect(await call(processLearning, services, { project })).toMatchObject({ ran: 2 })
+    expect(await call(processLearning, services, { project })).toMatchObject({ ran: 3 })
     const scored = await call<Read>(getInteraction, services, { interaction_id })
     const sum = Object.values(scored.value_parts ?? {}).reduce((total, part) => total + part, 0)
     expect(scored.value_score).toBeCloseTo(sum, 10)

@@ -39,7 +39,7 @@ async function report(
   user_feedback = 1,
 ) {
   await call(updateOutcome, services, { interaction_id, outcome, user_feedback })
-  for (let i = 0; i < 3; i++) await call(processLearning, services, { project, limit: 100 })
+  for (let i = 0; i < 3; i++) await call(processLearning, services, { project, limit: 60 })
 }
 
 const itemsOf = async (services: TestServices, project: string, collection: 'skills-patterns' | 'error-solutions') =>

@@ -3,6 +3,7 @@
  * @module
  */
 import { type SQL, sql } from 'drizzle-orm'
+import type { Exposure } from '../../learning/uplift.ts'
 import { atomically } from '../batch.ts'
 import type { Database } from '../database.ts'
 
@@ -141,6 +142,23 @@ export async function learningFigures(
     credited: number(credited?.rows[0]?.n),
     datasets: { count: number(dataset?.n), rows: number(dataset?.rows), bytes: number(dataset?.bytes) },
   }
+}
+
+/** Interactions that the effect of context is reckoned from at most, the newest. */
+const MOST_EXPOSURES = 20_000
+
+/** What came of answers to queries that could have been in the control group, with and without the context that was found. */
+export async function contextExposures(database: Database, project: string): Promise<Exposure[]> {
+  const [found] = await atomically(database, [
+    sql`SELECT r.control, r.control_share, i.outcome FROM interactions i JOIN retrievals r ON r.id = i.retrieval_id
+        WHERE i.project = ${project} AND i.outcome IS NOT NULL AND r.control_share > 0 AND r.control_share < 1
+        ORDER BY i.id DESC LIMIT ${MOST_EXPOSURES}`,
+  ])
+  return (found?.rows ?? []).map((row) => ({
+    shown: number(row.control) === 0,
+    probability: 1 - number(row.control_share),
+    success: row.outcome === 'success' ? 1 : row.outcome === 'partial' ? 0.5 : 0,
+  }))
 }
 
 /** An experiment arm: interactions of this variant, or that carry this tag. */
