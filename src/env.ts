@@ -23,7 +23,6 @@ export interface Env {
   readonly HYBRID_API_KEY?: string
   readonly LOCAL_CONFIDENCE_THRESHOLD?: string
   readonly ROUTING_EXPLORATION?: string
-  readonly ROUTING_EXPLORATION?: string
   readonly HIGH_VALUE_THRESHOLD?: string
   readonly RELEVANCE_THRESHOLD?: string
   readonly DEFAULT_TOKEN_BUDGET?: string

@@ -21,14 +21,6 @@ const schema = z.object({
     .describe(
       'Share of routed queries that take the model that would not have been chosen, so that both stay known, 0 to 0.5.',
     ),
-  ROUTING_EXPLORATION: z.coerce
-    .number()
-    .min(0)
-    .max(0.5)
-    .default(0.02)
-    .describe(
-      'Share of routed queries that take the model that would not have been chosen, so that both stay known, 0 to 0.5.',
-    ),
   HIGH_VALUE_THRESHOLD: probability
     .default(0.7)
     .describe('Value score from which an interaction is worth learning from, 0 to 1.'),

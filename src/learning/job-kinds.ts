@@ -3,9 +3,9 @@
  * @module
  */
 import type { Services } from '../operations/operation.ts'
+import { noteScored, trainProjectRouter } from '../routing/trained-router.ts'
 import { exportDataset } from './datasets/export.ts'
 import { nightlySettings } from './datasets/settings.ts'
-import { noteScored, trainProjectRouter } from '../routing/trained-router.ts'
 import { indexInteraction } from './history.ts'
 import { indexCorrection } from './index-correction.ts'
 import { learnPattern } from './patterns/learn.ts'
@@ -31,13 +31,13 @@ export const JOB_KINDS = {
     if (result === 'done') await noteScored(services, subject)
     return result
   },
-  train_router: async (services, project, version) => {
-    await trainProjectRouter(services, project, version)
-    return 'done'
-  },
   learn_pattern: learnPattern,
   export_dataset: async (services, project) => {
     await exportDataset(services, nightlySettings(project, services.settings.HIGH_VALUE_THRESHOLD))
+    return 'done'
+  },
+  train_router: async (services, project, version) => {
+    await trainProjectRouter(services, project, version)
     return 'done'
   },
 } as const satisfies Record<string, JobFunction>
