@@ -1,20 +1,195 @@
 /**
  * Turns the evidence of a search into probabilities: of one item's relevance, and of there being anything relevant at all.
+ *
+ * Logistic models, one for each pair of lists that took part. Learnt on half of SciFact, CoSQA (dev), half of nl2bash,
+ * Cranfield, CISI, CACM, CoNaLa, tldr pages, their examples, LoCoMo and XQuAD, each whole and (nine of them) cut down to 300
+ * and to 30 documents, with as much weight on questions of the other sets as on the set's own. Left-one-set-out, the expected
+ * calibration error of the best result's probability is 0.034 over all sets and 0.039 on the first three. At 0.5 on
+ * {@link SearchProbabilities.answerable}, 4.6 % of the foreign questions among the first three sets get an answer, and 87 %
+ * of the own questions whose search found a relevant item; at 0.4 it is 10 % and 92 %.
  * @module
  */
 
-/** What is known about a search as a whole. */
+/** What is known about a search as a whole. Shares are 0 to 1. */
 export interface SearchEvidence {
+  /** Whether words were searched, and whether vectors were. */
+  readonly words: boolean
+  readonly vectors: boolean
   /** Searchable terms of the question. */
   readonly terms: number
-  /** Share of the question's words that the embedder knows, 0 to 1. */
-  readonly embeddingCoverage: number
-  /** Best BM25 over the most that any document could reach for this question, 0 to 1. */
+  /** Items in the collection. */
+  readonly items: number
+  /** Best BM25 over the most that any document could reach for this question. */
   readonly bestKeyword: number
-  /** Greatest share of the question's idf that one candidate covers, 0 to 1. */
+  /** Greatest share of the question's idf that one candidate covers, and the share that the first result covers. */
   readonly bestCoverage: number
-  /** Greatest cosine, 0 when there are no vectors. */
+  readonly firstCoverage: number
+  /** Greatest cosine, and the first result's; negative ones count 0. */
   readonly bestCosine: number
+  readonly firstCosine: number
+  /** Fused score of the first result less the second's, and less the tenth's (0 where there is none). */
+  readonly leadOverSecond: number
+  readonly leadOverTenth: number
+}
+
+/** Probabilities of a search. */
+export interface SearchProbabilities {
+  /** That anything relevant is among the first ten. */
+  readonly answerable: number
+  /**
+   * That an item is relevant.
+   * @param deficit the first result's fused score less the item's, 0 for the first
+   */
+  relevance(deficit: number): number
+}
+
+interface Model {
+  readonly bestKeyword: number
+  readonly firstCoverage: number
+  readonly firstCosine: number
+  readonly agreement: number
+  readonly leadOverSecond: number
+  readonly leadOverTenth: number
+  readonly logTerms: number
+  readonly bestCoverage: number
+  readonly bestCosine: number
+  readonly logItems: number
+  readonly intercept: number
+}
+
+interface Calibration {
+  /** Log-odds that the first result is relevant. */
+  readonly first: Model
+  /** Log-odds that any of the first ten is. */
+  readonly any: Model
+  /** Log-odds of a later result: share of the first's, per unit of fused score behind, and constant. */
+  readonly later: { readonly first: number; readonly deficit: number; readonly intercept: number }
+}
+
+const BOTH: Calibration = {
+  first: {
+    bestKeyword: 1.03,
+    firstCoverage: 1.61,
+    firstCosine: 2.34,
+    agreement: -2.86,
+    leadOverSecond: 2.63,
+    leadOverTenth: 3.18,
+    logTerms: 0.89,
+    bestCoverage: 1.98,
+    bestCosine: 2.72,
+    logItems: -0.62,
+    intercept: -6.18,
+  },
+  any: {
+    bestKeyword: 2.03,
+    firstCoverage: 1.86,
+    firstCosine: 3.29,
+    agreement: -2.3,
+    leadOverSecond: 0.43,
+    leadOverTenth: 2.96,
+    logTerms: 1.23,
+    bestCoverage: 2.62,
+    bestCosine: 3.47,
+    logItems: -1.12,
+    intercept: -5.68,
+  },
+  later: { first: 0.99, deficit: -9.69, intercept: 0.44 },
+}
+
+const WORDS_ONLY: Calibration = {
+  first: {
+    bestKeyword: 1.43,
+    firstCoverage: 1.89,
+    firstCosine: 0,
+    agreement: 0,
+    leadOverSecond: 2.42,
+    leadOverTenth: 3.81,
+    logTerms: 1.38,
+    bestCoverage: 2.13,
+    bestCosine: 0,
+    logItems: -0.44,
+    intercept: -6.32,
+  },
+  any: {
+    bestKeyword: 2.68,
+    firstCoverage: 2.6,
+    firstCosine: 0,
+    agreement: 0,
+    leadOverSecond: 0.53,
+    leadOverTenth: 3.71,
+    logTerms: 1.9,
+    bestCoverage: 3.23,
+    bestCosine: 0,
+    logItems: -0.48,
+    intercept: -7.09,
+  },
+  later: { first: 0.92, deficit: -10.86, intercept: 0.3 },
+}
+
+const VECTORS_ONLY: Calibration = {
+  first: {
+    bestKeyword: 0,
+    firstCoverage: 0,
+    firstCosine: 3.9,
+    agreement: 0,
+    leadOverSecond: 3.04,
+    leadOverTenth: 4.03,
+    logTerms: -0.2,
+    bestCoverage: 0,
+    bestCosine: 3.9,
+    logItems: -1.21,
+    intercept: -1.6,
+  },
+  any: {
+    bestKeyword: 0,
+    firstCoverage: 0,
+    firstCosine: 4.67,
+    agreement: 0,
+    leadOverSecond: 1.5,
+    leadOverTenth: 2.76,
+    logTerms: -0.12,
+    bestCoverage: 0,
+    bestCosine: 4.67,
+    logItems: -1.53,
+    intercept: -0.9,
+  },
+  later: { first: 0.8, deficit: -24.64, intercept: -1.26 },
+}
+
+/** Leads beyond these say no more. */
+const MOST_LEAD_OVER_SECOND = 0.5
+const MOST_LEAD_OVER_TENTH = 1
+/** Decimal logarithms of the collection sizes that the models know. */
+const LARGEST_FIRST = 4.5
+const LARGEST_ANY = 3
+
+/** The probabilities of a search, by logistic models of its evidence. */
+export function searchProbabilities(evidence: SearchEvidence): SearchProbabilities {
+  if (!evidence.words && !evidence.vectors) return { answerable: 0, relevance: () => 0 }
+  const calibration = evidence.words ? (evidence.vectors ? BOTH : WORDS_ONLY) : VECTORS_ONLY
+  const { later } = calibration
+  const first = apply(calibration.first, evidence, LARGEST_FIRST)
+  return {
+    answerable: logistic(apply(calibration.any, evidence, LARGEST_ANY)),
+    relevance: (deficit) =>
+      logistic(deficit <= 0 ? first : Math.min(first, later.first * first + later.deficit * deficit + later.intercept)),
+  }
+}
+
+function apply(model: Model, evidence: SearchEvidence, mostLogItems: number): number {
+  return (
+    model.intercept +
+    model.bestKeyword * evidence.bestKeyword +
+    model.firstCoverage * evidence.firstCoverage +
+    model.firstCosine * evidence.firstCosine +
+    model.agreement * evidence.firstCoverage * evidence.firstCosine +
+    model.leadOverSecond * Math.min(MOST_LEAD_OVER_SECOND, evidence.leadOverSecond) +
+    model.leadOverTenth * Math.min(MOST_LEAD_OVER_TENTH, evidence.leadOverTenth) +
+    model.logTerms * Math.log(Math.max(1, evidence.terms)) +
+    model.bestCoverage * evidence.bestCoverage +
+    model.bestCosine * evidence.bestCosine +
+    model.logItems * Math.min(mostLogItems, Math.log10(Math.max(10, evidence.items)))
+  )
 }
 
 /** One bin of a reliability diagram. */

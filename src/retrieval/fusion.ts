@@ -1,9 +1,22 @@
 /**
  * Fuses the evidence of keyword and vector search into one ranking with calibrated probabilities.
+ *
+ * The score of an item is
+ *
+ *   ((1 − s) · BM25 / best BM25 + s · brief / best brief) · (best BM25 / attainable)^0.3
+ *   + 0.7 · embedding coverage² · (1 − share of identifiers) · cosine + 0.3 · s · coverage
+ *
+ * where `brief` is the share of the question's idf that the item covers, less for longer items: in collections of short
+ * texts (s near 1) it matters which terms are there, not how often. s = 1 / (1 + (average length / 30)⁴).
+ *
+ * Chosen by nDCG@10 on half of SciFact, CoSQA (dev), half of nl2bash, Cranfield, CISI, CACM, CoNaLa, tldr pages, their
+ * examples, LoCoMo and XQuAD, with the built-in embedder: +5.9 % over BM25 in the mean of the sets and above it on each
+ * (least +0.3 %). For comparison: BM25 / best + 0.7 · cosine gains 3.5 %, reciprocal rank fusion with k = 60 loses 6.7 %, and
+ * sixteen learnt weights, each set left out of its own learning, gain 4.0 %.
  * @module
  */
 
-import { logistic, logOdds, type SearchEvidence } from './calibration.ts'
+import { logistic, logOdds, type SearchEvidence, searchProbabilities } from './calibration.ts'
 
 /** What is known of one candidate. */
 export interface FusionCandidate<Item> {
@@ -14,6 +27,8 @@ export interface FusionCandidate<Item> {
     readonly score: number
     /** Share of the question's idf that it covers, 0 to 1; null: unknown. */
     readonly coverage: number | null
+    /** Length in terms; missing: taken for average. */
+    readonly length?: number
   } | null
   /** Cosine to the question, −1 to 1; null: no vector. */
   readonly cosine: number | null
@@ -25,11 +40,22 @@ export interface FusionCandidate<Item> {
 
 /** What is known of the question against the collection searched. */
 export interface FusionQuery {
-  /** The most BM25 that any document could reach. */
+  /** The most BM25 that any document could reach; 0: words were not searched, or the question has none. */
   readonly attainable: number
   readonly terms: number
+  /** How many of the terms are identifiers, paths, flags or symbols. */
+  readonly compounds?: number
   /** Share of the question's words that the embedder knows, 0 to 1; 0 without an embedder. */
   readonly embeddingCoverage: number
+  /** Items in the collection; missing: taken for a thousand. */
+  readonly items?: number
+  /** Mean length of its items in terms; missing: taken for long. */
+  readonly averageLength?: number
+  /**
+   * Mean and standard deviation of the question's cosines over the collection (or a sample of it), to bring the cosines of
+   * another embedder than the built-in one to the scale that the probabilities were learnt on.
+   */
+  readonly cosineBackground?: { readonly mean: number; readonly deviation: number }
 }
 
 /** One result, with where its score comes from. */
@@ -55,39 +81,49 @@ export interface FusedSearch<Item> {
   readonly evidence: SearchEvidence
 }
 
-/** Weight of cosine × embedding coverage beside BM25 / best BM25. */
 const COSINE_WEIGHT = 0.7
+const COVERAGE_WEIGHT = 0.3
+/** How much a question that no item meets well leaves to the vectors. */
+const ATTAINMENT_EXPONENT = 0.3
+/** Average length, in terms, at which both ways of scoring words count the same. */
+const BRIEF_LENGTH = 30
+/** Even a question of identifiers alone leaves vectors a say among items that no word tells apart. */
+const MOST_IDENTIFIERS = 0.9
+/** BM25's constants for terms that are said once in short texts. */
+const BRIEF_K1 = 0.9
+const BRIEF_B = 0.4
+/** Mean and deviation of the built-in embedder's cosines, over nine sets. */
+const COSINE_MEAN = 0.13
+const COSINE_DEVIATION = 0.078
 /** Share that a reranker's opinion has in the log-odds. */
 const RERANK_SHARE = 0.7
 /** Log-odds that a perfect record adds. */
 const CREDIT_WEIGHT = 0.5
 
-/**
- * Fuses the candidates of one collection: score = BM25 / best BM25 + 0.7 · coverage · cosine, and from it and the
- * search's own evidence a probability.
- */
+/** A candidate's measures, each 0 to 1 but for the score. */
+interface Measures<Item> {
+  readonly candidate: FusionCandidate<Item>
+  readonly coverage: number
+  readonly cosine: number
+  readonly score: number
+}
+
+/** Fuses the candidates of one collection into a ranking with probabilities. */
 export function fuse<Item>(candidates: readonly FusionCandidate<Item>[], query: FusionQuery): FusedSearch<Item> {
-  const bestScore = maximum(candidates, ({ keyword }) => keyword?.score ?? 0)
-  const evidence: SearchEvidence = {
-    terms: query.terms,
-    embeddingCoverage: query.embeddingCoverage,
-    bestKeyword: query.attainable > 0 ? Math.min(1, bestScore / query.attainable) : 0,
-    bestCoverage: maximum(candidates, ({ keyword }) => keyword?.coverage ?? 0),
-    bestCosine: maximum(candidates, ({ cosine }) => cosine ?? 0),
-  }
+  const measured = measure(candidates, query).sort((a, b) => b.score - a.score)
+  const evidence = evidenceOf(measured, query)
+  const { answerable, relevance } = searchProbabilities(evidence)
+  const best = measured[0]?.score ?? 0
   const keywordRanks = ranks(candidates, ({ keyword }) => keyword?.score ?? null)
   const semanticRanks = ranks(candidates, ({ cosine }) => cosine)
-  const results = candidates.map((candidate): FusedResult<Item> => {
+  const results = measured.map(({ candidate, score }): FusedResult<Item> => {
     const { item, keyword, cosine } = candidate
-    const score =
-      (keyword && bestScore > 0 ? keyword.score / bestScore : 0) +
-      COSINE_WEIGHT * query.embeddingCoverage * (cosine ?? 0)
     const rerank = candidate.rerank ?? null
     const credit = Math.min(1, Math.max(-1, candidate.credit ?? 0))
     return {
       item,
       score,
-      probability: probabilityOf(score, evidence, rerank, credit),
+      probability: adjusted(relevance(best - score), rerank, credit),
       breakdown: {
         keyword: keyword && {
           rank: keywordRanks.get(candidate) ?? 0,
@@ -101,11 +137,75 @@ export function fuse<Item>(candidates: readonly FusionCandidate<Item>[], query: 
     }
   })
   results.sort((a, b) => b.probability - a.probability || b.score - a.score)
-  return { results, answerable: results[0]?.probability ?? 0, evidence }
+  return { results, answerable, evidence }
 }
 
-function probabilityOf(score: number, evidence: SearchEvidence, rerank: number | null, credit: number): number {
-  const own = 4 * score + 3 * evidence.bestCoverage + 2 * evidence.bestCosine - 7
+function measure<Item>(candidates: readonly FusionCandidate<Item>[], query: FusionQuery): Measures<Item>[] {
+  const average = query.averageLength ?? 0
+  const brevity = average > 0 ? 1 / (1 + (average / BRIEF_LENGTH) ** 4) : 0
+  const coverages = candidates.map(({ keyword }) => coverageOf(keyword, query.attainable))
+  const briefs = candidates.map(({ keyword }, i) => {
+    const length = average > 0 && keyword?.length !== undefined ? keyword.length / average : 1
+    return (coverages[i] ?? 0) / (1 + BRIEF_K1 * (1 - BRIEF_B + BRIEF_B * length))
+  })
+  const bestScore = maximum(candidates, ({ keyword }) => keyword?.score ?? 0)
+  const bestBrief = maximum(briefs, (brief) => brief)
+  const attainment = query.attainable > 0 ? Math.min(1, bestScore / query.attainable) ** ATTAINMENT_EXPONENT : 0
+  const searchedByWords = query.attainable > 0 && query.terms > 0
+  const identifiers = searchedByWords ? Math.min(MOST_IDENTIFIERS, (query.compounds ?? 0) / query.terms) : 0
+  const cosineWeight = COSINE_WEIGHT * query.embeddingCoverage ** 2 * (1 - identifiers)
+  return candidates.map((candidate, i) => {
+    const words = bestScore > 0 ? (candidate.keyword?.score ?? 0) / bestScore : 0
+    const brief = bestBrief > 0 ? (briefs[i] ?? 0) / bestBrief : 0
+    const coverage = coverages[i] ?? 0
+    const cosine = scaledCosine(candidate.cosine, query)
+    const score =
+      ((1 - brevity) * words + brevity * brief) * attainment +
+      cosineWeight * cosine +
+      COVERAGE_WEIGHT * brevity * coverage
+    return { candidate, coverage, cosine, score }
+  })
+}
+
+/** The covered share of the question's idf; where it is unknown, what the BM25 score suggests. */
+function coverageOf(keyword: FusionCandidate<unknown>['keyword'], attainable: number): number {
+  if (!keyword) return 0
+  if (keyword.coverage !== null) return keyword.coverage
+  return attainable > 0 ? Math.min(1, (1.5 * keyword.score) / attainable) : 0
+}
+
+/** The cosine on the built-in embedder's scale, 0 to 1. */
+function scaledCosine(cosine: number | null, { cosineBackground }: FusionQuery): number {
+  if (cosine === null) return 0
+  if (!cosineBackground || cosineBackground.deviation <= 0) return Math.max(0, cosine)
+  const standard = (cosine - cosineBackground.mean) / cosineBackground.deviation
+  return Math.min(1, Math.max(0, COSINE_MEAN + COSINE_DEVIATION * standard))
+}
+
+/** @param measured by falling score */
+function evidenceOf<Item>(measured: readonly Measures<Item>[], query: FusionQuery): SearchEvidence {
+  const [first, second] = measured
+  const tenth = measured[9]
+  const bestScore = maximum(measured, ({ candidate }) => candidate.keyword?.score ?? 0)
+  return {
+    words: query.attainable > 0 && measured.length > 0,
+    vectors: query.embeddingCoverage > 0 && measured.some(({ candidate }) => candidate.cosine !== null),
+    terms: query.terms,
+    items: query.items ?? 1000,
+    bestKeyword: query.attainable > 0 ? Math.min(1, bestScore / query.attainable) : 0,
+    bestCoverage: maximum(measured, ({ coverage }) => coverage),
+    firstCoverage: first?.coverage ?? 0,
+    bestCosine: maximum(measured, ({ cosine }) => cosine),
+    firstCosine: first?.cosine ?? 0,
+    leadOverSecond: (first?.score ?? 0) - (second?.score ?? 0),
+    leadOverTenth: (first?.score ?? 0) - (tenth?.score ?? 0),
+  }
+}
+
+/** Log-odds pooled with a reranker's (logarithmic opinion pool), and shifted by the record. */
+function adjusted(probability: number, rerank: number | null, credit: number): number {
+  if (rerank === null && credit === 0) return probability
+  const own = logOdds(probability)
   const pooled = rerank === null ? own : (1 - RERANK_SHARE) * own + RERANK_SHARE * logOdds(rerank)
   return logistic(pooled + CREDIT_WEIGHT * credit)
 }

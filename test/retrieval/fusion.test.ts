@@ -95,6 +95,47 @@ describe('fuse', () => {
     expect(after).toBeGreaterThan(before)
   })
 
+  it('takes the number of terms covered for more in short texts, and how often they are said in long ones', () => {
+    const pair = [
+      { item: 'covers', keyword: { score: 7, coverage: 0.9, length: 12 }, cosine: null },
+      { item: 'repeats', keyword: { score: 9, coverage: 0.5, length: 12 }, cosine: null },
+    ]
+    expect(fuse(pair, { ...plain, averageLength: 12 }).results[0]?.item).toBe('covers')
+    expect(fuse(pair, { ...plain, averageLength: 200 }).results[0]?.item).toBe('repeats')
+  })
+
+  it('leaves identifiers to the words, and questions in unknown words too', () => {
+    const pair = [
+      { item: 'words', keyword: { score: 8, coverage: 0.8 }, cosine: 0.1 },
+      { item: 'vector', keyword: { score: 6.5, coverage: 0.6 }, cosine: 0.7 },
+    ]
+    expect(fuse(pair, plain).results[0]?.item).toBe('vector')
+    expect(fuse(pair, { ...plain, compounds: 3 }).results[0]?.item).toBe('words')
+    expect(fuse(pair, { ...plain, embeddingCoverage: 0.3 }).results[0]?.item).toBe('words')
+  })
+
+  it('brings the cosines of another embedder to scale', () => {
+    const pair = [0.62, 0.6].map((cosine) => ({ item: cosine, keyword: null, cosine }))
+    const facts = { attainable: 0, terms: 3, embeddingCoverage: 1, items: 1000 }
+    const raw = fuse(pair, facts)
+    const scaled = fuse(pair, { ...facts, cosineBackground: { mean: 0.6, deviation: 0.05 } })
+    expect(scaled.answerable).toBeLessThan(raw.answerable)
+    expect(scaled.results.map(({ item }) => item)).toEqual([0.62, 0.6])
+  })
+
+  it('is sure of a full match, unsure of a stray word', () => {
+    const facts = { attainable: 40, terms: 5, embeddingCoverage: 0.9, items: 1000, averageLength: 120 }
+    const others = Array.from({ length: 12 }, (_, i) => ({
+      item: `other ${i}`,
+      keyword: { score: 4 - i / 10, coverage: 0.15 },
+      cosine: 0.1,
+    }))
+    const full = { item: 'full', keyword: { score: 26, coverage: 1 }, cosine: 0.6 }
+    expect(fuse([full, ...others], facts).answerable).toBeGreaterThan(0.9)
+    expect(fuse(others, facts).answerable).toBeLessThan(0.1)
+    expect(fuse(others.slice(0, 1), { ...facts, items: 3 }).answerable).toBeLessThan(0.5)
+  })
+
   it('finds nothing answerable among nothing', () => {
     expect(fuse([], plain)).toMatchObject({ results: [], answerable: 0 })
   })
