@@ -13,7 +13,11 @@ export const project = z
   .describe('Scope of knowledge, interactions and conversations.')
 
 export const collectionName = z.enum(COLLECTION_NAMES)
-export const collections = z.array(collectionName).min(1).max(COLLECTION_NAMES.length).describe('Collections to search.')
+export const collections = z
+  .array(collectionName)
+  .min(1)
+  .max(COLLECTION_NAMES.length)
+  .describe('Collections to search.')
 
 export const contextIdField = z
   .string()
@@ -32,7 +36,9 @@ export const scoreThreshold = z
   .max(1)
   .describe('Least calibrated probability of relevance, 0 to 1. Means the same for every engine.')
 export const tags = z.array(line(100)).max(50)
-export const idempotencyKey = line(200).describe('Repeating a call with the same key changes nothing and returns the first result.')
+export const idempotencyKey = line(200).describe(
+  'Repeating a call with the same key changes nothing and returns the first result.',
+)
 export const cursor = z.string().max(500).describe('From next_cursor of the page before.')
 export const timestamp = z.number().describe('Milliseconds since 1970.')
 
@@ -44,7 +50,9 @@ const scalar = z.union([z.string(), z.number(), z.boolean()])
 /** Field conditions as a caller writes them. */
 export const filter = z
   .record(z.string(), z.union([scalar, z.array(scalar).min(1).max(100)]))
-  .describe('Field conditions: {"language": "rust"} or any of {"language": ["rust", "go"]}. Texts up to 200 characters.')
+  .describe(
+    'Field conditions: {"language": "rust"} or any of {"language": ["rust", "go"]}. Texts up to 200 characters.',
+  )
 
 export const sourceName = line(200).describe('Names the repository or feed that the documents belong to.')
 export const conversationId = line(200).describe(

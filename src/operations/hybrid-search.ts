@@ -24,7 +24,10 @@ export const hybridSearch = operation({
     keyword_limit: limit(5).describe('Keyword results at most.'),
     score_threshold: scoreThreshold.optional(),
     filter: filter.optional(),
-    mode: z.enum(['hybrid', 'keyword', 'semantic']).default('hybrid').describe('Which lists the combined results are made of.'),
+    mode: z
+      .enum(['hybrid', 'keyword', 'semantic'])
+      .default('hybrid')
+      .describe('Which lists the combined results are made of.'),
   }),
   output: z.object({
     query: z.string(),

@@ -28,7 +28,11 @@ export const ingestDocuments = operation({
     project,
     collection: collectionName.default('codebase-context'),
     source: sourceName,
-    documents: z.array(z.record(z.string(), z.unknown())).min(1).max(100).describe('Each {path, hash, items: [{key, fields}]}.'),
+    documents: z
+      .array(z.record(z.string(), z.unknown()))
+      .min(1)
+      .max(100)
+      .describe('Each {path, hash, items: [{key, fields}]}.'),
   }),
   output: z.object({
     results: z.array(
@@ -54,10 +58,14 @@ export const ingestDocuments = operation({
   async run(services, input) {
     const count = input.documents.reduce((sum, { items }) => sum + (Array.isArray(items) ? items.length : 0), 0)
     if (count > MAX_BATCH) {
-      throw invalidInput('documents', `One call takes at most ${MAX_BATCH} items in all its documents; this has ${count}.`, {
-        limit: MAX_BATCH,
-        hint: 'Send fewer documents a call.',
-      })
+      throw invalidInput(
+        'documents',
+        `One call takes at most ${MAX_BATCH} items in all its documents; this has ${count}.`,
+        {
+          limit: MAX_BATCH,
+          hint: 'Send fewer documents a call.',
+        },
+      )
     }
     const checked = await Promise.all(
       input.documents.map((raw, index) => checkDocument(input.collection, input.source, raw, `documents[${index}]`)),

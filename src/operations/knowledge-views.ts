@@ -20,7 +20,10 @@ export const itemView = z.object({
   source: z.string().nullable(),
   path: z.string().nullable(),
   access_count: z.int().describe('Tracked interactions with a known outcome that were shown this item.'),
-  success_rate: z.number().nullable().describe('Share of those that succeeded, a partial success counting half; null: none yet.'),
+  success_rate: z
+    .number()
+    .nullable()
+    .describe('Share of those that succeeded, a partial success counting half; null: none yet.'),
   created_at: timestamp,
   updated_at: timestamp,
 })

@@ -5,8 +5,8 @@
 import type * as z from 'zod'
 import type { ConversationClient } from '../conversation/client.ts'
 import type { Database } from '../database/database.ts'
-import type { Embedder } from '../inference/embedder.ts'
 import type { ChatModel } from '../inference/chat-model.ts'
+import type { Embedder } from '../inference/embedder.ts'
 import type { KnowledgeStore } from '../knowledge/stores/store.ts'
 import type { Settings } from '../settings.ts'
 
@@ -51,11 +51,26 @@ export interface Annotations {
 /** Reads only. */
 export const READS: Annotations = { readOnlyHint: true, openWorldHint: false }
 /** Adds; calling twice may add twice. */
-export const ADDS: Annotations = { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false }
+export const ADDS: Annotations = {
+  readOnlyHint: false,
+  destructiveHint: false,
+  idempotentHint: false,
+  openWorldHint: false,
+}
 /** Sets; calling twice is like calling once. */
-export const SETS: Annotations = { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false }
+export const SETS: Annotations = {
+  readOnlyHint: false,
+  destructiveHint: false,
+  idempotentHint: true,
+  openWorldHint: false,
+}
 /** Removes for good. */
-export const REMOVES: Annotations = { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false }
+export const REMOVES: Annotations = {
+  readOnlyHint: false,
+  destructiveHint: true,
+  idempotentHint: true,
+  openWorldHint: false,
+}
 
 /** One REST route of an operation. */
 export interface HttpRoute {

@@ -42,9 +42,7 @@ export const storeKnowledge = operation({
     )
     const good = checked.filter((item): item is ItemInput => !(item instanceof CoordinatorError))
     const prepared = await prepareItems(input.project, input.collection, good, services.embedder)
-    const statuses = prepared.length
-      ? await services.knowledge.upsert(input, prepared, services.embedder.space)
-      : []
+    const statuses = prepared.length ? await services.knowledge.upsert(input, prepared, services.embedder.space) : []
     const totals = { indexed: 0, updated: 0, unchanged: 0, rejected: 0 }
     let next = 0
     const results = checked.map((item, index) => {
