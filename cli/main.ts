@@ -29,6 +29,10 @@ const COMMANDS: Record<string, Command> = {
     summary: 'measure what the router learns',
     load: () => import('./eval/routing.ts'),
   },
+  'eval:conversation': {
+    summary: 'measure what a conversation saves over independent calls',
+    load: () => import('./eval/conversation.ts'),
+  },
   'bundle-size': { summary: 'print the size of the Worker', load: () => import('./bundle-size.ts') },
 }
 
