@@ -179,6 +179,21 @@ export const QUESTIONS: readonly Question[] = [
     outcome: 'failure',
     feedback: -1,
   },
+  {
+    query: 'how do I set a timeout for slow handlers',
+    answer: "app.use('/api', timeout(5000)) from 'hono/timeout'.",
+    outcome: 'success',
+  },
+  {
+    query: 'remove a trailing slash from the path',
+    answer: "app.use(trimTrailingSlash()) from 'hono/trailing-slash'.",
+    outcome: 'success',
+  },
+  {
+    query: 'allow only some IP addresses',
+    answer: "ipRestriction(getConnInfo, { allowList: ['10.0.0.0/8'] })",
+    outcome: 'partial',
+  },
   { query: 'What is the melting point of tungsten?', answer: null },
   { query: 'Who won the football world cup in 1974?', answer: null },
 ]
