@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { listInteractions as list } from '../database/queries/interactions.ts'
+import { LISTED_CHARACTERS, listInteractions as list } from '../database/queries/interactions.ts'
 import { line } from '../knowledge/text-fields.ts'
 import { interactionOutput, presentInteraction } from '../learning/interaction-output.ts'
 import { agentType, cursor, limit, outcome, project, tags, timestamp, uuid } from './fields.ts'
@@ -9,7 +9,9 @@ import { operation, READS } from './operation.ts'
 export const listInteractions = operation({
   name: 'list_interactions',
   title: 'List interactions',
-  description: 'List tracked interactions, newest first, filtered by outcome, agent, variant, tags and time.',
+  description:
+    'List tracked interactions, newest first, filtered by outcome, agent, variant, tags and time. Long queries and ' +
+    'answers are cut; get_interaction shows them whole.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'GET', path: '/interactions' }],
@@ -24,7 +26,12 @@ export const listInteractions = operation({
     limit: limit(20),
     cursor: cursor.pipe(uuid).optional().describe('From next_cursor of the page before.'),
   }),
-  output: z.object({ interactions: z.array(interactionOutput), next_cursor: z.string().nullable() }),
+  output: z.object({
+    interactions: z.array(
+      interactionOutput.extend({ truncated: z.boolean().describe('Query or response is cut to 500 characters.') }),
+    ),
+    next_cursor: z.string().nullable(),
+  }),
   async run({ database }, input) {
     const rows = await list(
       database,
@@ -42,8 +49,20 @@ export const listInteractions = operation({
     )
     const page = rows.slice(0, input.limit)
     return {
-      interactions: page.map(presentInteraction),
+      interactions: page.map((row) => ({
+        ...presentInteraction({ ...row, query: beginning(row.query), response: beginning(row.response) }),
+        truncated: isLonger(row.query) || isLonger(row.response),
+      })),
       next_cursor: rows.length > input.limit ? (page.at(-1)?.id ?? null) : null,
     }
   },
 })
+
+/** SQLite counts code points, so texts are cut by them. */
+function beginning(text: string): string {
+  return isLonger(text) ? Array.from(text).slice(0, LISTED_CHARACTERS).join('') : text
+}
+
+function isLonger(text: string): boolean {
+  return text.length > LISTED_CHARACTERS && Array.from(text).length > LISTED_CHARACTERS
+}

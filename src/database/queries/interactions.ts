@@ -2,7 +2,7 @@
  * Interactions and the context they were given.
  * @module
  */
-import { and, asc, desc, eq, gte, lt, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, getTableColumns, gte, lt, type SQL, sql } from 'drizzle-orm'
 import { newId } from '../../ids.ts'
 import type { CollectionName } from '../../knowledge/collections.ts'
 import { atomically } from '../batch.ts'
@@ -122,10 +122,22 @@ export function interactionCondition(filter: InteractionFilter): SQL {
   return all ?? sql`1`
 }
 
-/** Newest first, after the given id; one row more than `limit` tells whether there is a next page. */
+/** Characters of query and answer that a list shows. */
+export const LISTED_CHARACTERS = 500
+
+/**
+ * Newest first, after the given id; one row more than `limit` tells whether there is a next page. Query and answer are cut one
+ * character after what a list shows, so that a page of long answers stays small.
+ */
 export function listInteractions(database: Database, filter: InteractionFilter, after: string | null, limit: number) {
+  const beginning = (column: typeof interactions.query | typeof interactions.response) =>
+    sql<string>`substr(${column}, 1, ${LISTED_CHARACTERS + 1})`
   return database
-    .select()
+    .select({
+      ...getTableColumns(interactions),
+      query: beginning(interactions.query),
+      response: beginning(interactions.response),
+    })
     .from(interactions)
     .where(and(interactionCondition(filter), after === null ? undefined : lt(interactions.id, after)))
     .orderBy(desc(interactions.id))
