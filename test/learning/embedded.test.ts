@@ -56,6 +56,8 @@ it('learns on the embedded store: novelty, credit, history and corrections', asy
     query: 'reverse proxy',
   })
   expect(JSON.stringify(history)).toContain('"outcome":"success"')
+  const skills = await call(searchContext, services, { project, collection: 'skills-patterns', query })
+  expect(JSON.stringify(skills)).toContain('"extracted_by":"rules"')
   const corrected = await call<{ index: string; context_id: string }>(learningFeedback, services, {
     project,
     query,
