@@ -56,6 +56,7 @@ export interface HttpOptions {
 export interface HttpClient {
   get<T>(path: string): Promise<T>
   post<T>(path: string, body: unknown): Promise<T>
+  delete<T>(path: string): Promise<T>
 }
 
 const RETRIED_STATUS: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504, 520, 522, 523, 524])
@@ -130,5 +131,6 @@ export function createHttpClient(options: HttpOptions): HttpClient {
   return {
     get: (path) => send('GET', path),
     post: (path, body) => send('POST', path, body),
+    delete: (path) => send('DELETE', path),
   }
 }

@@ -6,6 +6,8 @@ import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from
 import type { ValueParts } from '../learning/value-score.ts'
 
 export type AgentType = 'local' | 'remote'
+/** What a key may do. `admin` includes all others. */
+export type Scope = 'read' | 'write' | 'learn' | 'admin'
 export type Outcome = 'success' | 'partial' | 'failure'
 /** `dead`: out of attempts; `discarded`: given up by someone. */
 export type JobStatus = 'pending' | 'running' | 'done' | 'dead' | 'discarded'
@@ -318,4 +320,58 @@ export const patternSources = sqliteTable(
     primaryKey({ columns: [t.patternId, t.interactionId] }),
     index('pattern_sources_interaction').on(t.interactionId),
   ],
+)
+
+/** API keys made by `create_key`. The key itself is never stored. */
+export const keys = sqliteTable(
+  'keys',
+  {
+    id: text('id').primaryKey(),
+    /** SHA-256 of the key, hexadecimal. */
+    hash: text('hash').notNull(),
+    /** First characters of the key, to recognise it by. */
+    prefix: text('prefix').notNull(),
+    name: text('name').notNull(),
+    scopes: text('scopes', { mode: 'json' }).$type<Scope[]>().notNull(),
+    /** The only project that it opens; null: all. */
+    project: text('project'),
+    expiresAt: integer('expires_at'),
+    /** True to the minute. */
+    lastUsedAt: integer('last_used_at'),
+    revokedAt: integer('revoked_at'),
+    createdBy: text('created_by').notNull(),
+    createdAt: integer('created_at').notNull(),
+  },
+  (t) => [uniqueIndex('keys_hash').on(t.hash), index('keys_project').on(t.project, t.id)],
+)
+
+/** Administrative acts. Written before the act, so that there is none without a row. */
+export const auditLog = sqliteTable(
+  'audit_log',
+  {
+    id: text('id').primaryKey(),
+    /** Id of the key that acted. */
+    caller: text('caller').notNull(),
+    operation: text('operation').notNull(),
+    /** Project that the act was about; null: all of them. */
+    project: text('project'),
+    /** The input without what users wrote and without secrets. */
+    input: text('input', { mode: 'json' }).$type<Record<string, unknown>>().notNull(),
+    /** `started`, `done`, or the code of the error that it ended with. */
+    outcome: text('outcome').notNull(),
+    createdAt: integer('created_at').notNull(),
+  },
+  (t) => [index('audit_log_project').on(t.project, t.id)],
+)
+
+/** Secrets and private spans that were taken out before storage, by day (UTC) and kind. Changed by increments only. */
+export const redactions = sqliteTable(
+  'redactions',
+  {
+    project: text('project').notNull(),
+    day: text('day').notNull(),
+    kind: text('kind').notNull(),
+    count: integer('count').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.project, t.day, t.kind] })],
 )

@@ -6,11 +6,11 @@ import * as z from 'zod'
 import { COLLECTION_NAMES, parseContextId } from '../knowledge/collections.ts'
 import { line } from '../knowledge/text-fields.ts'
 
-export const project = z
+export const projectName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'must be 1 to 64 letters, digits, dots, dashes or underscores')
-  .default('default')
-  .describe('Scope of knowledge, interactions and conversations.')
+
+export const project = projectName.default('default').describe('Scope of knowledge, interactions and conversations.')
 
 export const collectionName = z.enum(COLLECTION_NAMES)
 export const collections = z

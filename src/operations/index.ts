@@ -6,6 +6,7 @@
 import { augmentQuery } from './augment-query.ts'
 import { checkHealth } from './check-health.ts'
 import { compareVariants } from './compare-variants.ts'
+import { createKey } from './create-key.ts'
 import { deleteDataset } from './delete-dataset.ts'
 import { deleteDocuments } from './delete-documents.ts'
 import { deleteKnowledge } from './delete-knowledge.ts'
@@ -22,16 +23,19 @@ import { importInteractions } from './import-interactions.ts'
 import { ingestDocuments } from './ingest-documents.ts'
 import { learningFeedback } from './learning-feedback.ts'
 import { learningStats } from './learning-stats.ts'
+import { listAuditLog } from './list-audit-log.ts'
 import { listCollections } from './list-collections.ts'
 import { listDatasets } from './list-datasets.ts'
 import { listDocuments } from './list-documents.ts'
 import { listInteractions } from './list-interactions.ts'
+import { listKeys } from './list-keys.ts'
 import { listKnowledge } from './list-knowledge.ts'
 import { metrics } from './metrics.ts'
 import { multiTurnContext } from './multi-turn-context.ts'
 import type { Operation } from './operation.ts'
 import { processLearning } from './process-learning.ts'
 import { rateInteraction } from './rate-interaction.ts'
+import { revokeKey } from './revoke-key.ts'
 import { routeQuery } from './route-query.ts'
 import { searchContext } from './search-context.ts'
 import { storeKnowledge } from './store-knowledge.ts'
@@ -77,4 +81,8 @@ export const OPERATIONS: readonly Operation[] = [
   getStats,
   metrics,
   checkHealth,
+  createKey,
+  listKeys,
+  revokeKey,
+  listAuditLog,
 ] as unknown as readonly Operation[]

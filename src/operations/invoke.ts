@@ -4,6 +4,7 @@
  */
 import type * as z from 'zod'
 import { CoordinatorError, invalidInput } from '../errors.ts'
+import { audited, isAudited } from './audit.ts'
 import type { Caller, Operation, Scope, Services } from './operation.ts'
 
 /** Whether a caller holds a scope; `admin` holds all. */
@@ -78,7 +79,8 @@ export async function invoke(operation: Operation, services: Services, raw: unkn
   }
   const input = parseInput(operation.input, inOwnProject(operation, raw, caller))
   assertProject(input, caller)
-  return operation.run(services, input, caller)
+  const run = () => operation.run(services, input, caller)
+  return isAudited(operation) ? audited(operation, services, input, caller, run) : run()
 }
 
 /** A caller that is bound to a project and names none means its own, not the default one. */

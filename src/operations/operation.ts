@@ -5,13 +5,13 @@
 import type * as z from 'zod'
 import type { ConversationClient } from '../conversation/client.ts'
 import type { Database } from '../database/database.ts'
+import type { Scope } from '../database/schema.ts'
 import type { ChatModel } from '../inference/chat-model.ts'
 import type { Embedder } from '../inference/embedder.ts'
 import type { KnowledgeStore } from '../knowledge/stores/store.ts'
 import type { Settings } from '../settings.ts'
 
-/** What a key may do. `admin` includes all others. */
-export type Scope = 'read' | 'write' | 'learn' | 'admin'
+export type { Scope }
 
 /** Who is calling; made by the surface from the key that was presented. */
 export interface Caller {
@@ -91,6 +91,11 @@ export interface Operation<I extends z.ZodObject = z.ZodObject, O extends z.ZodO
   readonly description: string
   readonly scope: Scope
   readonly annotations: Annotations
+  /**
+   * Who is offered it. `rest`: not a tool, because a model that was misled by what it read must not be able to call it.
+   * Left out: everybody.
+   */
+  readonly offeredTo?: 'rest'
   /** REST routes, the first one canonical. */
   readonly http: readonly [HttpRoute, ...HttpRoute[]]
   readonly input: I

@@ -4,9 +4,10 @@
  */
 import { CoordinatorError } from '../errors.ts'
 import type { Caller } from '../operations/operation.ts'
+import { digestOf } from '../security/api-key.ts'
 
-/** Finds the caller that a presented key belongs to; null when it knows no such key. */
-export type KeyLookup = (digest: ArrayBuffer) => Promise<Caller | null>
+/** Finds the caller that a presented key belongs to, by the key's SHA-256; null when it knows no such key. */
+export type KeyLookup = (digest: ArrayBuffer, key: string) => Promise<Caller | null>
 
 /** The caller on the loopback of a coordinator without a key. */
 export const OPEN_CALLER: Caller = { id: 'open', scopes: ['admin'], project: null }
@@ -26,7 +27,7 @@ export function configuredKey(key: string): KeyLookup {
     let expected = digests.get(key)
     if (!expected) {
       digests.clear()
-      expected = sha256(key)
+      expected = digestOf(key)
       digests.set(key, expected)
     }
     return crypto.subtle.timingSafeEqual(digest, await expected) ? ADMIN_CALLER : null
@@ -46,12 +47,12 @@ export async function authenticate(request: Request, lookups: readonly KeyLookup
       hint: 'Send it as `X-API-Key: <key>` or `Authorization: Bearer <key>`.',
     })
   }
-  const digest = await sha256(key)
+  const digest = await digestOf(key)
   for (const lookup of lookups) {
-    const caller = await lookup(digest)
+    const caller = await lookup(digest, key)
     if (caller) return caller
   }
-  throw new CoordinatorError('unauthorized', 'This API key is not known here.', {
+  throw new CoordinatorError('unauthorized', 'This API key is not known here, has expired or was revoked.', {
     hint: 'Check the key; the admin key is what was given to `npx wrangler secret put HYBRID_API_KEY`.',
   })
 }
@@ -111,8 +112,4 @@ export function assertOwnOrigin(request: Request): void {
 
 function hostname(host: string): string {
   return URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : ''
-}
-
-function sha256(text: string): Promise<ArrayBuffer> {
-  return crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
 }

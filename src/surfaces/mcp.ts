@@ -47,13 +47,14 @@ interface McpCall {
 /** Adds `/mcp` to the application. */
 export function mountMcp(app: Hono<AppEnv>, operations: readonly Operation[]): void {
   const calls = new WeakMap<AuthInfo, McpCall>()
-  const table = new Map(operations.map((operation) => [operation.name, operation]))
+  const offered = toolsOf(operations)
+  const table = new Map(offered.map((operation) => [operation.name, operation]))
   let tools: Tool[] | undefined
   const handler = createMcpHandler(
     ({ authInfo }) => {
       const call = authInfo && calls.get(authInfo)
       if (!call) throw new Error('An MCP request without a caller reached the server.')
-      return createServer(table, call, () => (tools ??= operations.map(toolOf)))
+      return createServer(table, call, () => (tools ??= offered.map(toolOf)))
     },
     { maxRequestBodySize: MAX_BODY_BYTES, onerror: logRejection },
   )
@@ -65,6 +66,11 @@ export function mountMcp(app: Hono<AppEnv>, operations: readonly Operation[]): v
     const body = await bodyOf(c)
     return body instanceof Response ? body : handler.fetch(c.req.raw, { authInfo, parsedBody: body.value })
   })
+}
+
+/** The operations that are tools: those that a model may call. */
+export function toolsOf(operations: readonly Operation[]): readonly Operation[] {
+  return operations.filter(({ offeredTo }) => offeredTo !== 'rest')
 }
 
 /** An operation as a tool. */

@@ -25,6 +25,8 @@ const AREAS: Readonly<Record<string, string>> = {
   health: 'Monitoring',
   stats: 'Monitoring',
   metrics: 'Monitoring',
+  keys: 'Administration',
+  audit: 'Administration',
 }
 
 const TAGS = [
@@ -33,6 +35,7 @@ const TAGS = [
   { name: 'Knowledge', description: 'Store, read, change and remove what is known.' },
   { name: 'Conversation', description: 'Context over several turns.' },
   { name: 'Monitoring', description: 'State and figures of the coordinator.' },
+  { name: 'Administration', description: 'Keys, and the log of what was done with them.' },
 ]
 
 /** Errors that every operation may answer. */

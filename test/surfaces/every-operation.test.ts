@@ -62,6 +62,7 @@ describe('every operation', () => {
       if (!sample) throw new Error(`There is no sample for ${name}.`)
       const answers: Record<string, unknown> = {}
       for (const { name: caller, prepared, client } of callers) {
+        if (client !== null && operation.offeredTo === 'rest') continue
         const input = sample(prepared)
         let output: Record<string, unknown>
         if (client === null) output = await callRest(operation, input)

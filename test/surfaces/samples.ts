@@ -16,6 +16,8 @@ export interface Prepared {
   readonly session: string
   readonly spareSession: string
   readonly dataset: string
+  /** Id of an API key that is there to be revoked. */
+  readonly spareKey: string
 }
 
 const COLLECTION = 'best-practices'
@@ -54,6 +56,7 @@ export async function prepare(project: string): Promise<Prepared> {
   const session = await run('multi_turn_context', { project, query: QUERY })
   const spareSession = await run('multi_turn_context', { project, query: QUERY })
   const dataset = await run('generate_training_data', { project, format: 'kto' })
+  const spareKey = await run('create_key', { name: 'spare', project })
   return {
     project,
     item: String(stored.results[0]?.id),
@@ -63,6 +66,7 @@ export async function prepare(project: string): Promise<Prepared> {
     session: String(session.session_id),
     spareSession: String(spareSession.session_id),
     dataset: String(dataset.dataset_id),
+    spareKey: String(spareKey.key_id),
   }
 }
 
@@ -180,4 +184,13 @@ export const SAMPLES: Record<string, (prepared: Prepared) => Record<string, unkn
   get_stats: ({ project }) => ({ project }),
   learning_stats: ({ project }) => ({ project }),
   metrics: () => ({}),
+  create_key: ({ project }) => ({
+    project,
+    name: 'continuous integration',
+    scopes: ['read', 'write'],
+    expires_in_days: 90,
+  }),
+  list_keys: () => ({}),
+  revoke_key: ({ spareKey }) => ({ key_id: spareKey }),
+  list_audit_log: () => ({ limit: 5 }),
 }
