@@ -10,6 +10,7 @@ import { openChatModel, openEmbedder } from './inference/open-models.ts'
 import { createStaticEmbedder } from './inference/static/embedder.ts'
 import staticTable from './inference/static/table.bin'
 import { EmbeddedStore } from './knowledge/stores/embedded.ts'
+import { openQdrant } from './knowledge/stores/open-qdrant.ts'
 import type { Services } from './operations/operation.ts'
 import { readSettings } from './settings.ts'
 
@@ -22,7 +23,7 @@ export function buildServices(env: Env): Services {
   return {
     settings,
     database: openDatabase(env.DB),
-    knowledge: new EmbeddedStore(env.KNOWLEDGE),
+    knowledge: openQdrant(settings) ?? new EmbeddedStore(env.KNOWLEDGE),
     embedder: openEmbedder(settings) ?? staticEmbedder,
     localModel: openChatModel(settings),
     conversations: new DurableConversations(env.CONVERSATIONS, settings.CONVERSATION_DAYS * 86_400_000),

@@ -71,7 +71,8 @@ export function encodePassages(passages: readonly Passage[]): string {
   return JSON.stringify(passages.flatMap(({ start, end, tokens }) => [end - start, tokens]))
 }
 
-function decodePassages(text: string): Passage[] {
+/** The passages in an encoded array; see {@link encodePassages}. */
+export function decodePassages(text: string): Passage[] {
   const numbers = JSON.parse(text) as number[]
   const passages: Passage[] = []
   let start = 0

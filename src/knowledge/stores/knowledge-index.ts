@@ -177,7 +177,10 @@ export class KnowledgeIndex extends DurableObject<object> {
       }),
     )
     return {
-      candidates: this.#candidates(collection, preselect(evidence, request.limit, (a, b) => a.row - b.row)),
+      candidates: this.#candidates(
+        collection,
+        preselect(evidence, request.limit, (a, b) => a.row - b.row),
+      ),
       items: this.#itemCount(),
       terms: plan.terms,
       totalIdf: plan.totalIdf,

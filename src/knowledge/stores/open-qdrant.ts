@@ -1,0 +1,35 @@
+/**
+ * Opens Qdrant when the settings name a server.
+ * @module
+ */
+import { engineAt } from '../../inference/open-models.ts'
+import { Engine } from '../../inference/resilience.ts'
+import type { Settings } from '../../settings.ts'
+import { QdrantStore } from './qdrant.ts'
+import { QdrantConnection } from './qdrant-connection.ts'
+import type { KnowledgeStore } from './store.ts'
+
+/** For one call with its retries; a search makes its calls side by side. */
+const DEADLINE_MS = 8_000
+/** One attempt is given up earlier, so that a second one fits. */
+const ATTEMPT_MS = 5_000
+
+const connections = new Map<string, QdrantConnection>()
+
+/** The store of `QDRANT_URL`; null when none is set. Connections are kept by the isolate with what they know of the server. */
+export function openQdrant({
+  QDRANT_URL: url,
+  QDRANT_API_KEY: apiKey,
+  QDRANT_PREFIX: prefix,
+}: Settings): KnowledgeStore | null {
+  if (!url) return null
+  const address = JSON.stringify([url, prefix, apiKey])
+  const engine = engineAt('qdrant', url, () => {
+    const hint = 'Check QDRANT_URL and QDRANT_API_KEY, and that the server is reachable from the Worker.'
+    return new Engine('Qdrant', hint, { deadlineMs: DEADLINE_MS, concurrent: 64 })
+  })
+  const connection =
+    connections.get(address) ?? new QdrantConnection({ url, apiKey, prefix, engine, timeoutMs: ATTEMPT_MS })
+  connections.set(address, connection)
+  return new QdrantStore(connection)
+}

@@ -1,0 +1,468 @@
+/**
+ * The knowledge store for more than one Durable Object holds: Qdrant 1.19 or later. One Qdrant collection for each collection,
+ * all projects side by side in it (`project` is the tenant), one named vector for each embedding space.
+ *
+ * What Qdrant can't do in one step is ordered so that stopping anywhere does no harm: a document's hash is cleared before its
+ * items change and set after, so whatever was interrupted is written again by the next ingestion.
+ * @module
+ */
+import type { Schemas } from '@qdrant/js-client-rest'
+import { itemId } from '../../ids.ts'
+import type { EmbeddingSpace } from '../../inference/embedder.ts'
+import { type QdrantConnection, TERMS, vectorName } from './qdrant-connection.ts'
+import { type ItemPoint, itemFilter, type Origin, toPoint, toStoredItem } from './qdrant-points.ts'
+import { planSearch, readSearch } from './qdrant-search.ts'
+import type {
+  CollectionScope,
+  CreditUpdate,
+  DocumentEntry,
+  DocumentResult,
+  FieldFilter,
+  KnowledgeStore,
+  Page,
+  PreparedDocument,
+  PreparedItem,
+  SearchRequest,
+  SearchResponse,
+  StoredItem,
+  StoreStatistics,
+  WriteStatus,
+} from './store.ts'
+
+/** Qdrant collection with what belongs to collections rather than items: documents and embedding spaces. */
+const REGISTER = 'knowledge-register'
+/** Points written in one request. */
+const WRITE_BATCH = 64
+/** Points read in one request. */
+const READ_BATCH = 500
+
+/** What an item looked like before a write. */
+interface Known {
+  readonly hash: string
+  /** Name of its dense vector; null: none yet. */
+  readonly embedded: string | null
+}
+
+type Operation = Schemas['UpdateOperation']
+
+export class QdrantStore implements KnowledgeStore {
+  readonly name = 'qdrant'
+  readonly #qdrant: QdrantConnection
+
+  constructor(connection: QdrantConnection) {
+    this.#qdrant = connection
+  }
+
+  async upsert(scope: CollectionScope, items: readonly PreparedItem[], space: EmbeddingSpace): Promise<WriteStatus[]> {
+    if (items.length === 0) return []
+    const ours = await this.#adoptSpace(scope, space)
+    const known = await this.#known(
+      scope,
+      items.map(({ id }) => id),
+    )
+    const { statuses, operations } = planWrites(scope, items, null, known, ours ? space : null)
+    await this.#write(scope, ours ? space : null, operations)
+    return statuses
+  }
+
+  async get(scope: CollectionScope, ids: readonly string[]): Promise<(StoredItem | null)[]> {
+    const found = new Map<string, StoredItem>()
+    for (const point of await this.#points(scope, ids, true)) {
+      found.set(String(point.id), toStoredItem(scope.collection, point))
+    }
+    return ids.map((id) => found.get(id) ?? null)
+  }
+
+  async list(
+    scope: CollectionScope,
+    options: { cursor?: string; limit: number; filter?: FieldFilter },
+  ): Promise<Page<StoredItem>> {
+    const { points, nextCursor } = await this.#page(
+      scope.collection,
+      itemFilter(scope.project, options.filter),
+      options,
+    )
+    return { entries: points.map((point) => toStoredItem(scope.collection, point)), nextCursor }
+  }
+
+  async delete(scope: CollectionScope, ids: readonly string[]): Promise<number> {
+    const points = await this.#points(scope, [...new Set(ids)], ['project', 'source', 'path'])
+    if (points.length === 0) return 0
+    const documents = new Map<string, Origin>()
+    for (const { payload } of points) {
+      const { source, path } = (payload ?? {}) as { source?: unknown; path?: unknown }
+      if (typeof source === 'string' && typeof path === 'string') {
+        documents.set(JSON.stringify([source, path]), { source, path })
+      }
+    }
+    // The documents no longer hold what their hashes say: the next ingestion has to write them again.
+    for (const origin of documents.values()) await this.#setDocument(scope, origin, { hash: '' })
+    await this.#qdrant.call(scope.collection, (client, name) =>
+      client.delete(name, { points: points.map(({ id }) => id), wait: true }),
+    )
+    for (const origin of documents.values()) {
+      const items = await this.#count(scope.collection, documentFilter(scope.project, origin))
+      await this.#setDocument(scope, origin, { items })
+    }
+    return points.length
+  }
+
+  async replaceDocuments(
+    scope: CollectionScope,
+    source: string,
+    documents: readonly PreparedDocument[],
+    space: EmbeddingSpace,
+  ): Promise<DocumentResult[]> {
+    if (documents.length === 0) return []
+    const ours = await this.#adoptSpace(scope, space)
+    const results: DocumentResult[] = []
+    for (const document of documents) {
+      results.push(await this.#replaceDocument(scope, { source, path: document.path }, document, ours ? space : null))
+    }
+    return results
+  }
+
+  async listDocuments(
+    scope: CollectionScope,
+    source: string,
+    options: { cursor?: string; limit: number },
+  ): Promise<Page<DocumentEntry>> {
+    const { points, nextCursor } = await this.#page(REGISTER, registerFilter(scope, 'document', source), options)
+    const entries = points.map(({ payload }) => ({
+      path: String(payload?.path ?? ''),
+      hash: String(payload?.hash ?? ''),
+      items: Number(payload?.items ?? 0),
+    }))
+    return { entries, nextCursor }
+  }
+
+  async deleteDocuments(
+    scope: CollectionScope,
+    source: string,
+    paths: readonly string[],
+  ): Promise<{ documents: number; items: number }> {
+    let documents = 0
+    let items = 0
+    for (const path of new Set(paths)) {
+      const origin = { source, path }
+      const filter = documentFilter(scope.project, origin)
+      const count = await this.#count(scope.collection, filter)
+      if (count > 0) {
+        await this.#setDocument(scope, origin, { hash: '' })
+        await this.#qdrant.call(scope.collection, (client, name) => client.delete(name, { filter, wait: true }))
+        items += count
+      }
+      const id = registerId(scope, 'document', origin)
+      const [known] = await this.#retrieve(REGISTER, [id], false)
+      if (!known) continue
+      await this.#qdrant.call(REGISTER, (client, name) => client.delete(name, { points: [id], wait: true }))
+      documents++
+    }
+    return { documents, items }
+  }
+
+  async search(scope: CollectionScope, request: SearchRequest): Promise<SearchResponse> {
+    // Asked together: what to search in, how many items there are, and the search itself in the space of the query.
+    const using = request.vector && (await this.#qdrant.hasVector(scope.collection, request.space))
+    const batch = planSearch(scope, request, using ? vectorName(request.space) : null)
+    const [serving, items, answers] = await Promise.all([
+      request.vector ? this.#space(scope) : null,
+      this.#count(scope.collection, itemFilter(scope.project)),
+      this.#qdrant.read(scope.collection, (client, name) => client.queryBatch(name, { searches: batch.searches }), []),
+    ])
+    const other = serving !== null && !sameSpace(serving, request.space)
+    const usable = other ? { ...batch, at: { ...batch.at, dense: null, cosines: null } } : batch
+    return { ...readSearch(scope, request, usable, answers, items), degraded: other ? ['vectors'] : [] }
+  }
+
+  async statistics(scope: CollectionScope): Promise<StoreStatistics> {
+    const filter = itemFilter(scope.project)
+    const [space, items, documents] = await Promise.all([
+      this.#space(scope),
+      this.#count(scope.collection, filter),
+      this.#count(REGISTER, registerFilter(scope, 'document')),
+    ])
+    const has = space ? [{ has_vector: vectorName(space) }] : []
+    const withVector = space && items > 0 ? await this.#count(scope.collection, { must: [...filter.must, ...has] }) : 0
+    return { items, documents, withVector, space }
+  }
+
+  /** Each update is one conditional write: only a point whose version is smaller takes it. */
+  async setCredit(scope: CollectionScope, updates: readonly CreditUpdate[]): Promise<void> {
+    const operations = updates.map(({ id, version, ...credit }): Operation => {
+      const must: Schemas['Condition'][] = [
+        ...itemFilter(scope.project).must,
+        { has_id: [id] },
+        { key: 'credit_version', range: { lt: version } },
+      ]
+      return { set_payload: { payload: { ...credit, credit_version: version }, filter: { must } } }
+    })
+    for (const batch of chunks(operations, WRITE_BATCH)) {
+      await this.#qdrant.read(
+        scope.collection,
+        (client, name) => client.batchUpdate(name, { operations: batch, wait: true }),
+        [],
+      )
+    }
+  }
+
+  async #replaceDocument(
+    scope: CollectionScope,
+    origin: Origin,
+    { path, hash, items }: PreparedDocument,
+    space: EmbeddingSpace | null,
+  ): Promise<DocumentResult> {
+    const before = await this.#scan(scope.collection, documentFilter(scope.project, origin), KNOWN_FIELDS)
+    const known = new Map(before.map((point) => [String(point.id), knownOf(point)]))
+    const keep = new Set(items.map(({ id }) => id))
+    const stale = [...known.keys()].filter((id) => !keep.has(id))
+    const { statuses, operations } = planWrites(scope, items, origin, known, space)
+    if (stale.length > 0) operations.push({ delete: { points: stale } })
+    if (operations.length > 0) {
+      await this.#setDocument(scope, origin, { hash: '', items: known.size })
+      await this.#write(scope, space, operations)
+    }
+    await this.#setDocument(scope, origin, { hash, items: items.length })
+    const count = (status: WriteStatus) => statuses.filter((one) => one === status).length
+    return {
+      path,
+      status: operations.length > 0 || before.length === 0 ? 'indexed' : 'unchanged',
+      added: count('indexed'),
+      updated: count('updated'),
+      unchanged: count('unchanged'),
+      removed: stale.length,
+    }
+  }
+
+  async #write(scope: CollectionScope, space: EmbeddingSpace | null, operations: Operation[]): Promise<void> {
+    for (const batch of chunks(operations, WRITE_BATCH)) {
+      await this.#qdrant.write(scope.collection, space, (client, name) =>
+        client.batchUpdate(name, { operations: batch, wait: true }),
+      )
+    }
+  }
+
+  /** The first space that writes to a collection of a project is its own; whether this one is it. */
+  async #adoptSpace(scope: CollectionScope, space: EmbeddingSpace): Promise<boolean> {
+    const known = await this.#space(scope)
+    if (known) return sameSpace(known, space)
+    const point = {
+      id: registerId(scope, 'space'),
+      vector: {},
+      payload: { ...registerPayload(scope, 'space'), name: space.name, dimensions: space.dimensions },
+    }
+    // Of two that write at once the first stays: an insert never overwrites.
+    await this.#qdrant.write(REGISTER, null, (client, name) =>
+      client.upsert(name, { points: [point], update_mode: 'insert_only', wait: true }),
+    )
+    const adopted = await this.#space(scope)
+    return adopted !== null && sameSpace(adopted, space)
+  }
+
+  async #space(scope: CollectionScope): Promise<EmbeddingSpace | null> {
+    const [point] = await this.#retrieve(REGISTER, [registerId(scope, 'space')], true)
+    const { name, dimensions } = (point?.payload ?? {}) as { name?: unknown; dimensions?: unknown }
+    return typeof name === 'string' && typeof dimensions === 'number' ? { name, dimensions } : null
+  }
+
+  /** Sets some properties of a document; it is made when it isn't there. */
+  async #setDocument(scope: CollectionScope, origin: Origin, values: { hash?: string; items?: number }): Promise<void> {
+    const id = registerId(scope, 'document', origin)
+    const payload = { ...registerPayload(scope, 'document'), ...origin }
+    const operations: Operation[] = [
+      {
+        upsert: {
+          points: [{ id, vector: {}, payload: { ...payload, hash: '', items: 0 } }],
+          update_mode: 'insert_only',
+        },
+      },
+      { set_payload: { payload: { ...values }, points: [id] } },
+    ]
+    await this.#qdrant.write(REGISTER, null, (client, name) => client.batchUpdate(name, { operations, wait: true }))
+  }
+
+  async #known(scope: CollectionScope, ids: readonly string[]): Promise<Map<string, Known>> {
+    const points = await this.#points(scope, [...new Set(ids)], KNOWN_FIELDS)
+    return new Map(points.map((point) => [String(point.id), knownOf(point)]))
+  }
+
+  /** Points of the project by id, in any order. */
+  async #points(
+    { project, collection }: CollectionScope,
+    ids: readonly string[],
+    with_payload: string[] | true,
+  ): Promise<Schemas['Record'][]> {
+    const points: Schemas['Record'][] = []
+    for (const batch of chunks(ids, READ_BATCH)) points.push(...(await this.#retrieve(collection, batch, with_payload)))
+    return points.filter(({ payload }) => payload?.project === project)
+  }
+
+  #retrieve(collection: string, ids: string[], with_payload: string[] | boolean): Promise<Schemas['Record'][]> {
+    return this.#qdrant.read(
+      collection,
+      (client, name) => client.retrieve(name, { ids, with_payload, with_vector: false }),
+      [],
+    )
+  }
+
+  /** Points after the cursor in order of id. */
+  async #page(
+    collection: string,
+    filter: Schemas['Filter'],
+    { cursor, limit }: { cursor?: string; limit: number },
+  ): Promise<{ points: Schemas['Record'][]; nextCursor: string | null }> {
+    const page = await this.#scroll(collection, filter, true, limit + 2, cursor)
+    const points = page.filter(({ id }) => String(id) !== cursor)
+    const entries = points.slice(0, limit)
+    return { points: entries, nextCursor: points.length > limit ? String(entries.at(-1)?.id) : null }
+  }
+
+  /** All points of a filter. */
+  async #scan(collection: string, filter: Schemas['Filter'], fields: string[]): Promise<Schemas['Record'][]> {
+    const points: Schemas['Record'][] = []
+    let offset: string | undefined
+    do {
+      const page = await this.#scroll(collection, filter, fields, READ_BATCH + 1, offset)
+      points.push(...page.slice(0, READ_BATCH))
+      offset = page.length > READ_BATCH ? String(page.at(-1)?.id) : undefined
+    } while (offset !== undefined)
+    return points
+  }
+
+  #scroll(
+    collection: string,
+    filter: Schemas['Filter'],
+    with_payload: string[] | true,
+    limit: number,
+    offset: string | undefined,
+  ): Promise<Schemas['Record'][]> {
+    return this.#qdrant.read(
+      collection,
+      async (client, name) => {
+        const page = await client.scroll(name, { filter, limit, with_payload, with_vector: false, offset })
+        return page.points
+      },
+      [],
+    )
+  }
+
+  #count(collection: string, filter: Schemas['Filter']): Promise<number> {
+    return this.#qdrant.read(
+      collection,
+      async (client, name) => (await client.count(name, { filter, exact: true })).count,
+      0,
+    )
+  }
+}
+
+const KNOWN_FIELDS = ['project', 'hash', 'embedded']
+
+function knownOf({ payload }: Schemas['Record']): Known {
+  return {
+    hash: String(payload?.hash ?? ''),
+    embedded: typeof payload?.embedded === 'string' ? payload.embedded : null,
+  }
+}
+
+/**
+ * What has to be written of some items, and what that is called.
+ * @param known the items that exist, by id; kept up to date, so that an item that comes twice is written once
+ * @param space of the vectors; null: store none
+ */
+function planWrites(
+  scope: CollectionScope,
+  items: readonly PreparedItem[],
+  origin: Origin | null,
+  known: Map<string, Known>,
+  space: EmbeddingSpace | null,
+): { statuses: WriteStatus[]; operations: Operation[] } {
+  const now = Date.now()
+  const operations: Operation[] = []
+  const statuses = items.map((item): WriteStatus => {
+    const before = known.get(item.id)
+    const vector = space ? item.vector : null
+    if (before?.hash === item.hash && (before.embedded !== null || vector === null)) return 'unchanged'
+    const point = toPoint(scope, item, origin, now)
+    const dense = space && vector ? { name: vectorName(space), values: Array.from(vector) } : null
+    operations.push(...(before ? changed(point, dense, before) : created(point, dense, now)))
+    known.set(item.id, { hash: item.hash, embedded: dense?.name ?? null })
+    return before ? 'updated' : 'indexed'
+  })
+  return { statuses, operations }
+}
+
+interface Dense {
+  readonly name: string
+  readonly values: number[]
+}
+
+function vectorsOf(terms: Schemas['SparseVector'], dense: Dense | null): Record<string, Schemas['Vector']> {
+  return {
+    // A text without a single term has nothing to be found by.
+    ...(terms.indices.length > 0 && { [TERMS]: terms }),
+    ...(dense && { [dense.name]: dense.values }),
+  }
+}
+
+function created({ id, payload, terms }: ItemPoint, dense: Dense | null, now: number): Operation[] {
+  const credit = { successes: 0, partials: 0, failures: 0, credit_version: 0 }
+  const point = {
+    id,
+    vector: vectorsOf(terms, dense),
+    payload: { ...payload, ...credit, created_at: now, embedded: dense?.name ?? null },
+  }
+  return [{ upsert: { points: [point] } }]
+}
+
+/** Credit and creation stay: the payload is merged, not replaced. */
+function changed({ id, payload, terms }: ItemPoint, dense: Dense | null, before: Known): Operation[] {
+  const vector = vectorsOf(terms, dense)
+  const gone = [TERMS, ...(before.embedded === null ? [] : [before.embedded])].filter((name) => !(name in vector))
+  const operations: Operation[] = [
+    { set_payload: { payload: { ...payload, embedded: dense?.name ?? null }, points: [id] } },
+  ]
+  if (Object.keys(vector).length > 0) operations.push({ update_vectors: { points: [{ id, vector }] } })
+  if (gone.length > 0) operations.push({ delete_vectors: { points: [id], vector: gone } })
+  return operations
+}
+
+function documentFilter(project: string, { source, path }: Origin): { must: Schemas['Condition'][] } {
+  return {
+    must: [
+      ...itemFilter(project).must,
+      { key: 'source', match: { value: source } },
+      { key: 'path', match: { value: path } },
+    ],
+  }
+}
+
+function registerFilter(
+  { project, collection }: CollectionScope,
+  kind: 'document' | 'space',
+  source?: string,
+): { must: Schemas['Condition'][] } {
+  return {
+    must: [
+      { key: 'project', match: { value: project } },
+      { key: 'collection', match: { value: collection } },
+      { key: 'kind', match: { value: kind } },
+      ...(source === undefined ? [] : [{ key: 'source', match: { value: source } }]),
+    ],
+  }
+}
+
+function registerPayload({ project, collection }: CollectionScope, kind: 'document' | 'space') {
+  return { project, collection, kind }
+}
+
+function registerId({ project, collection }: CollectionScope, kind: 'document' | 'space', origin?: Origin): string {
+  return itemId(project, collection, JSON.stringify(origin ? [kind, origin.source, origin.path] : [kind]))
+}
+
+function sameSpace(a: EmbeddingSpace, b: EmbeddingSpace): boolean {
+  return a.name === b.name && a.dimensions === b.dimensions
+}
+
+function chunks<T>(all: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size))
+}

@@ -1,0 +1,364 @@
+/**
+ * A Qdrant server in memory, as far as the adapter uses one: it refuses every request that the published schema does not allow
+ * or that names what isn't there, and answers with the documented semantics.
+ */
+import { matchRequest } from './qdrant-schema.ts'
+
+type Payload = Record<string, unknown>
+type Vector = number[] | { indices: number[]; values: number[] }
+
+interface Point {
+  id: string
+  payload: Payload
+  vectors: Map<string, Vector>
+}
+
+interface Collection {
+  readonly dense: Map<string, number>
+  readonly sparse: Map<string, { idf: boolean }>
+  readonly indexes: Set<string>
+  readonly points: Map<string, Point>
+}
+
+interface Filter {
+  must?: Condition[]
+  must_not?: Condition[]
+  should?: Condition[]
+}
+
+interface Condition extends Filter {
+  key?: string
+  match?: { value?: unknown; any?: unknown[] }
+  range?: { lt?: number; lte?: number; gt?: number; gte?: number }
+  has_id?: string[]
+  has_vector?: string
+}
+
+interface Query {
+  query?: Vector
+  using?: string
+  prefetch?: Query
+  filter?: Filter
+  params?: { idf?: { corpus: Filter } }
+  limit?: number
+  with_payload?: boolean | string[]
+}
+
+class Refused extends Error {
+  readonly status: number
+  constructor(status: number, message: string) {
+    super(message)
+    this.status = status
+  }
+}
+
+/** Reads, and what Qdrant answers only when it is done. */
+const UNHURRIED = /^(get_|count_|scroll_|query_|create_collection)/
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+export class QdrantStub {
+  readonly collections = new Map<string, Collection>()
+  /** Operations that were asked for, by name. */
+  readonly calls = new Map<string, number>()
+  /** Requests that the published schema doesn't allow. */
+  readonly violations: string[] = []
+  /** Answers instead of the stub, for faults; null: the stub answers. */
+  intercept: (operation: string) => Response | Promise<Response> | null = () => null
+
+  readonly fetch = async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
+    const request = new Request(input, init)
+    const text = await request.text()
+    try {
+      const url = new URL(request.url)
+      let matched: ReturnType<typeof matchRequest>
+      try {
+        matched = matchRequest(request.method, url, text === '' ? null : JSON.parse(text))
+      } catch (error) {
+        this.violations.push(String(error))
+        throw new Refused(400, String(error))
+      }
+      this.calls.set(matched.operation, (this.calls.get(matched.operation) ?? 0) + 1)
+      const instead = this.intercept(matched.operation)
+      if (instead) return await instead
+      if (!UNHURRIED.test(matched.operation) && matched.query.get('wait') !== 'true') {
+        throw new Refused(400, `${matched.operation} has to wait, or the next search misses it`)
+      }
+      const result = this.#run(matched.operation, matched.parameters, matched.body)
+      return Response.json({ result, status: 'ok', time: 0.001 })
+    } catch (error) {
+      if (!(error instanceof Refused)) {
+        this.violations.push(String(error))
+        throw error
+      }
+      return Response.json({ status: { error: error.message }, time: 0 }, { status: error.status })
+    }
+  }
+
+  #run(operation: string, parameters: Readonly<Record<string, string>>, body: unknown): unknown {
+    const name = parameters.collection_name ?? ''
+    if (operation === 'create_collection') return this.#create(name, body as never)
+    const collection = this.collections.get(name)
+    if (!collection) throw new Refused(404, `Not found: Collection \`${name}\` doesn't exist!`)
+    const done = { operation_id: 1, status: 'completed' }
+    switch (operation) {
+      case 'get_collection':
+        return {
+          status: 'green',
+          config: {
+            params: {
+              vectors: Object.fromEntries(
+                [...collection.dense].map(([vector, size]) => [vector, { size, distance: 'Cosine' }]),
+              ),
+            },
+          },
+        }
+      case 'create_field_index':
+        collection.indexes.add((body as { field_name: string }).field_name)
+        return done
+      case 'create_vector_name': {
+        const { dense } = body as { dense: { size: number } }
+        const known = collection.dense.get(parameters.vector_name ?? '')
+        if (known !== undefined && known !== dense.size) throw new Refused(409, 'already exists')
+        collection.dense.set(parameters.vector_name ?? '', dense.size)
+        return done
+      }
+      case 'delete_vector_name':
+        collection.dense.delete(parameters.vector_name ?? '')
+        for (const point of collection.points.values()) point.vectors.delete(parameters.vector_name ?? '')
+        return done
+      case 'upsert_points':
+        upsert(collection, body as never)
+        return done
+      case 'delete_points':
+        remove(collection, body as never)
+        return done
+      case 'batch_update':
+        return (body as { operations: Payload[] }).operations.map((one) => {
+          update(collection, one)
+          return done
+        })
+      case 'get_points': {
+        const { ids, with_payload } = body as { ids: string[]; with_payload: boolean | string[] }
+        return ids.flatMap((id) => {
+          const point = collection.points.get(id)
+          return point ? [record(point, with_payload)] : []
+        })
+      }
+      case 'count_points':
+        return { count: select(collection, (body as { filter?: Filter }).filter).length }
+      case 'scroll_points': {
+        const { filter, limit = 10, offset, with_payload } = body as Query & { offset?: string }
+        const points = byId(select(collection, filter)).filter(({ id }) => offset === undefined || id >= offset)
+        const page = points.slice(0, limit).map((point) => record(point, with_payload ?? true))
+        return { points: page, next_page_offset: points[limit]?.id ?? null }
+      }
+      case 'query_batch_points':
+        return (body as { searches: Query[] }).searches.map((search) => ({ points: query(collection, search) }))
+      default:
+        throw new Refused(400, `The stub has no ${operation}.`)
+    }
+  }
+
+  #create(
+    name: string,
+    body: { vectors?: Record<string, { size: number }>; sparse_vectors?: Record<string, { modifier?: string }> },
+  ): boolean {
+    if (this.collections.has(name)) throw new Refused(409, `Wrong input: Collection \`${name}\` already exists!`)
+    this.collections.set(name, {
+      dense: new Map(Object.entries(body.vectors ?? {}).map(([vector, { size }]) => [vector, size])),
+      sparse: new Map(
+        Object.entries(body.sparse_vectors ?? {}).map(([vector, { modifier }]) => [
+          vector,
+          { idf: modifier === 'idf' },
+        ]),
+      ),
+      indexes: new Set(),
+      points: new Map(),
+    })
+    return true
+  }
+}
+
+function upsert(
+  collection: Collection,
+  {
+    points,
+    update_mode,
+  }: { points: { id: string; payload?: Payload; vector: Record<string, Vector> }[]; update_mode?: string },
+): void {
+  for (const { id, payload, vector } of points) {
+    if (!UUID.test(id)) throw new Refused(400, `value ${id} is not a valid point ID`)
+    if (update_mode === 'insert_only' && collection.points.has(id)) continue
+    collection.points.set(id, { id, payload: structuredClone(payload ?? {}), vectors: checked(collection, vector) })
+  }
+}
+
+/** Named vectors as they are stored: of a known name and size, dense ones normalised, values in 32 bits. */
+function checked(collection: Collection, vectors: Record<string, Vector>): Map<string, Vector> {
+  return new Map(
+    Object.entries(vectors).map(([name, vector]): [string, Vector] => {
+      if (!Array.isArray(vector)) {
+        if (!collection.sparse.has(name)) throw new Refused(400, `Wrong input: Not existing vector name error: ${name}`)
+        if (vector.indices.length !== vector.values.length) throw new Refused(422, 'must be the same length as indices')
+        if (new Set(vector.indices).size !== vector.indices.length) throw new Refused(422, 'must be unique')
+        return [name, { indices: [...vector.indices], values: vector.values.map(Math.fround) }]
+      }
+      const size = collection.dense.get(name)
+      if (size === undefined) throw new Refused(400, `Wrong input: Not existing vector name error: ${name}`)
+      if (vector.length !== size) {
+        throw new Refused(400, `Wrong input: Vector dimension error: expected dim: ${size}, got ${vector.length}`)
+      }
+      const norm = Math.hypot(...vector) || 1
+      return [name, vector.map((value) => Math.fround(value / norm))]
+    }),
+  )
+}
+
+type Selector = { points?: string[]; filter?: Filter }
+
+function selected(collection: Collection, { points, filter }: Selector): Point[] {
+  if (points) return points.flatMap((id) => collection.points.get(id) ?? [])
+  if (!filter) throw new Refused(400, 'No filter or points provided')
+  return select(collection, filter)
+}
+
+function remove(collection: Collection, selector: Selector): void {
+  for (const { id } of selected(collection, selector)) collection.points.delete(id)
+}
+
+function update(collection: Collection, operation: Payload): void {
+  const [[kind, value] = ['', null]] = Object.entries(operation)
+  if (kind === 'upsert') upsert(collection, value as never)
+  else if (kind === 'delete') remove(collection, value as Selector)
+  else if (kind === 'set_payload') {
+    const { payload, ...selector } = value as { payload: Payload } & Selector
+    for (const point of selected(collection, selector)) Object.assign(point.payload, structuredClone(payload))
+  } else if (kind === 'update_vectors') {
+    for (const { id, vector } of (value as { points: { id: string; vector: Record<string, Vector> }[] }).points) {
+      const point = collection.points.get(id)
+      if (!point) throw new Refused(404, `Not found: No point with id ${id} found`)
+      for (const [name, one] of checked(collection, vector)) point.vectors.set(name, one)
+    }
+  } else if (kind === 'delete_vectors') {
+    const { vector, ...selector } = value as { vector: string[] } & Selector
+    for (const point of selected(collection, selector)) for (const name of vector) point.vectors.delete(name)
+  } else throw new Refused(400, `The stub has no ${kind}.`)
+}
+
+function select(collection: Collection, filter: Filter | undefined): Point[] {
+  return [...collection.points.values()].filter((point) => matches(collection, point, filter ?? {}))
+}
+
+function matches(collection: Collection, point: Point, { must = [], must_not = [], should = [] }: Filter): boolean {
+  const holds = (condition: Condition) => fits(collection, point, condition)
+  return must.every(holds) && !must_not.some(holds) && (should.length === 0 || should.some(holds))
+}
+
+function fits(collection: Collection, point: Point, condition: Condition): boolean {
+  const { key, match, range, has_id, has_vector } = condition
+  if (has_id) return has_id.includes(point.id)
+  if (has_vector !== undefined) return point.vectors.has(has_vector)
+  if (key === undefined) return matches(collection, point, condition)
+  // A server in strict mode refuses to filter by fields without an index.
+  if (!collection.indexes.has(key)) throw new Refused(400, `Index required but not found for "${key}"`)
+  const value = point.payload[key]
+  const values = Array.isArray(value) ? value : [value]
+  if (match) return values.some((one) => (match.any ? match.any.includes(one) : one === match.value))
+  if (range) {
+    return values.some(
+      (one) =>
+        typeof one === 'number' &&
+        one < (range.lt ?? Number.POSITIVE_INFINITY) &&
+        one > (range.gt ?? Number.NEGATIVE_INFINITY) &&
+        one <= (range.lte ?? one) &&
+        one >= (range.gte ?? one),
+    )
+  }
+  return false
+}
+
+function byId(points: Point[]): Point[] {
+  return points.sort((a, b) => (a.id < b.id ? -1 : 1))
+}
+
+function record(point: Point, with_payload: boolean | string[]): { id: string; payload?: Payload } {
+  if (with_payload === false) return { id: point.id }
+  if (with_payload === true) return { id: point.id, payload: structuredClone(point.payload) }
+  const kept = with_payload.filter((name) => name in point.payload).map((name) => [name, point.payload[name]])
+  return { id: point.id, payload: Object.fromEntries(kept) }
+}
+
+function query(
+  collection: Collection,
+  search: Query,
+): ({ score: number; version: number } & ReturnType<typeof record>)[] {
+  const { limit = 10, with_payload = false } = search
+  if (search.query === undefined) {
+    return byId(select(collection, search.filter))
+      .slice(0, limit)
+      .map((point) => ({ score: 0, version: 1, ...record(point, with_payload) }))
+  }
+  return ranked(collection, search)
+    .slice(0, limit)
+    .map(({ point, score }) => ({ score: Math.fround(score), version: 1, ...record(point, with_payload) }))
+}
+
+/** Points that have the vector (for sparse ones: a dimension in common), best first. */
+function ranked(collection: Collection, search: Query): { point: Point; score: number }[] {
+  const { query: vector, using = '', filter, prefetch } = search
+  let points = select(collection, filter)
+  if (prefetch) {
+    const first = ranked(collection, prefetch).slice(0, prefetch.limit ?? 10)
+    const ids = new Set(first.map(({ point }) => point.id))
+    points = points.filter(({ id }) => ids.has(id))
+  }
+  if (!vector || (!collection.dense.has(using) && !collection.sparse.has(using))) {
+    throw new Refused(400, `Wrong input: Not existing vector name error: ${using}`)
+  }
+  const score = Array.isArray(vector) ? denseScore(collection, vector, using) : sparseScore(collection, search, vector)
+  return points
+    .flatMap((point) => {
+      const own = point.vectors.get(using)
+      const value = own ? score(own) : null
+      return value === null ? [] : [{ point, score: value }]
+    })
+    .sort((a, b) => b.score - a.score || (a.point.id < b.point.id ? -1 : 1))
+}
+
+function denseScore(collection: Collection, vector: number[], using: string): (own: Vector) => number | null {
+  const size = collection.dense.get(using)
+  if (vector.length !== size) throw new Refused(400, `Wrong input: Vector dimension error: expected dim: ${size}`)
+  const norm = Math.hypot(...vector) || 1
+  return (own) =>
+    Array.isArray(own) ? own.reduce((sum, value, i) => sum + (value * (vector[i] ?? 0)) / norm, 0) : null
+}
+
+function sparseScore(
+  collection: Collection,
+  { using = '', params }: Query,
+  vector: { indices: number[]; values: number[] },
+): (own: Vector) => number | null {
+  const population = select(collection, params?.idf?.corpus).filter(({ vectors }) => vectors.has(using))
+  const weights = new Map(
+    vector.indices.map((index, i) => {
+      const holders = population.filter(({ vectors }) => {
+        const own = vectors.get(using)
+        return own && !Array.isArray(own) && own.indices.includes(index)
+      }).length
+      const idf = Math.log((population.length - holders + 0.5) / (holders + 0.5) + 1)
+      return [index, (vector.values[i] ?? 0) * (collection.sparse.get(using)?.idf ? idf : 1)]
+    }),
+  )
+  return (own) => {
+    if (Array.isArray(own)) return null
+    let sum = 0
+    let common = false
+    own.indices.forEach((index, i) => {
+      const weight = weights.get(index)
+      if (weight === undefined) return
+      common = true
+      sum += weight * (own.values[i] ?? 0)
+    })
+    return common ? sum : null
+  }
+}
