@@ -17,6 +17,7 @@
  */
 
 import { logistic, logOdds, type SearchEvidence, searchProbabilities } from './calibration.ts'
+import { smoothTurns, type Turn } from './conversation-smoothing.ts'
 
 /** What is known of one candidate. */
 export interface FusionCandidate<Item> {
@@ -32,6 +33,8 @@ export interface FusionCandidate<Item> {
   } | null
   /** Cosine to the question, −1 to 1; null: no vector. */
   readonly cosine: number | null
+  /** Its place in a conversation, when it is a turn of one: turns lend each other weight. */
+  readonly turn?: Turn
   /** Probability of relevance by a reranker, 0 to 1. */
   readonly rerank?: number | null
   /** What came of showing it before, −1 (always failed) to 1 (always helped); 0 or missing: nothing known. */
@@ -110,9 +113,16 @@ interface Measures<Item> {
 
 /** Fuses the candidates of one collection into a ranking with probabilities. */
 export function fuse<Item>(candidates: readonly FusionCandidate<Item>[], query: FusionQuery): FusedSearch<Item> {
-  const measured = measure(candidates, query).sort((a, b) => b.score - a.score)
-  const evidence = evidenceOf(measured, query)
+  const raw = measure(candidates, query)
+  const evidence = evidenceOf(
+    [...raw].sort((a, b) => b.score - a.score),
+    query,
+  )
   const { answerable, relevance } = searchProbabilities(evidence)
+  const smoothed = smoothTurns(raw.map(({ candidate, score }) => ({ score, turn: candidate.turn })))
+  const measured = raw
+    .map((entry, i) => ({ ...entry, score: smoothed[i] ?? entry.score }))
+    .sort((a, b) => b.score - a.score)
   const best = measured[0]?.score ?? 0
   const keywordRanks = ranks(candidates, ({ keyword }) => keyword?.score ?? null)
   const semanticRanks = ranks(candidates, ({ cosine }) => cosine)

@@ -36,6 +36,8 @@ const MOST_TERMS = 32
 const LONGEST_QUESTION = 12_000
 /** A path or symbol that an item is named by counts this many times: the file itself comes before files that mention it. */
 const TITLE_COMPOUND_WEIGHT = 4
+/** Prose, not a name: `double-blind`. */
+const HYPHENATED_WORDS = /^[\p{L}\p{M}]+(?:-[\p{L}\p{M}]+)+$/u
 /** A term said more often than this counts no more. */
 const MOST_REPEATS = 3
 
@@ -52,7 +54,10 @@ export function documentColumns(document: SearchableDocument): DocumentColumns {
   const title = tokenise(document.title ?? '', 'document')
   const body = tokenise(document.body, 'document')
   const identifiers = [...body.compounds]
-  for (let repeat = 0; repeat < TITLE_COMPOUND_WEIGHT; repeat++) identifiers.push(...title.compounds)
+  for (const compound of title.compounds) {
+    const times = HYPHENATED_WORDS.test(compound) ? 1 : TITLE_COMPOUND_WEIGHT
+    for (let repeat = 0; repeat < times; repeat++) identifiers.push(compound)
+  }
   for (const identifier of document.identifiers ?? []) {
     const tokens = tokenise(identifier, 'document')
     identifiers.push(...tokens.words, ...tokens.compounds)

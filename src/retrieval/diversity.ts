@@ -1,0 +1,92 @@
+/**
+ * Keeps a result list from saying the same thing twice.
+ * @module
+ */
+
+import { hashTerm } from '../text/term-list.ts'
+import { words } from '../text/words.ts'
+
+/** Words in a shingle. */
+const SHINGLE_WORDS = 3
+/** Similarity from which two texts count as the same. Lower ones were seen to drop evidence that was wanted. */
+export const NEAR_DUPLICATE = 0.9
+/** Of a longer text the first words are compared. */
+const MOST_WORDS = 2000
+
+/**
+ * The set of hashed runs of three words of a text (w-shingling: Broder, "On the resemblance and containment of documents",
+ * 1997); a shorter text is one shingle.
+ */
+export function shingles(text: string): ReadonlySet<number> {
+  const found = words(text.slice(0, MOST_WORDS * 16)).slice(0, MOST_WORDS)
+  const set = new Set<number>()
+  for (let i = 0; i + SHINGLE_WORDS <= found.length; i++) set.add(hashTerm(found.slice(i, i + SHINGLE_WORDS).join(' ')))
+  if (set.size === 0 && found.length > 0) set.add(hashTerm(found.join(' ')))
+  return set
+}
+
+/** |A ∩ B| / |A ∪ B|; 0 when both are empty. */
+export function jaccard(a: ReadonlySet<number>, b: ReadonlySet<number>): number {
+  const [small, large] = a.size <= b.size ? [a, b] : [b, a]
+  let shared = 0
+  for (const value of small) if (large.has(value)) shared++
+  const union = a.size + b.size - shared
+  return union === 0 ? 0 : shared / union
+}
+
+/** A result that stands for its near-duplicates. */
+export interface Collapsed<T> {
+  readonly item: T
+  /** Later results that say the same, in order. */
+  readonly duplicates: readonly T[]
+}
+
+/**
+ * Puts results whose texts are near-exact copies of an earlier one (Jaccard above 0.9) under it; order is kept.
+ * @param results best first; work grows with the square of their number, so pass a page, not a collection
+ */
+export function collapseNearDuplicates<T>(results: readonly T[], textOf: (result: T) => string): Collapsed<T>[] {
+  const kept: { item: T; duplicates: T[]; shingles: ReadonlySet<number> }[] = []
+  for (const item of results) {
+    const own = shingles(textOf(item))
+    const same = kept.find((other) => areNearDuplicates(own, other.shingles))
+    if (same) same.duplicates.push(item)
+    else kept.push({ item, duplicates: [], shingles: own })
+  }
+  return kept.map(({ item, duplicates }) => ({ item, duplicates }))
+}
+
+function areNearDuplicates(a: ReadonlySet<number>, b: ReadonlySet<number>): boolean {
+  if (Math.min(a.size, b.size) <= NEAR_DUPLICATE * Math.max(a.size, b.size)) return false
+  return jaccard(a, b) > NEAR_DUPLICATE
+}
+
+/** How {@link maximalMarginalRelevance} chooses. */
+export interface MarginalRelevanceOptions<T> {
+  readonly relevance: (result: T) => number
+  /** Similarity of two results, 0 to 1. */
+  readonly similarity: (a: T, b: T) => number
+  /** Weight of relevance against novelty, 0 to 1; 1 keeps the order of relevance. */
+  readonly lambda: number
+  readonly limit: number
+}
+
+/**
+ * Chooses results one by one by λ · relevance − (1 − λ) · greatest similarity to those chosen (maximal marginal relevance:
+ * Carbonell and Goldstein, SIGIR 1998). Equal values keep their order.
+ */
+export function maximalMarginalRelevance<T>(results: readonly T[], options: MarginalRelevanceOptions<T>): T[] {
+  const { relevance, similarity, lambda, limit } = options
+  const left = results.map((result) => ({ result, relevance: relevance(result), nearest: 0 }))
+  const chosen: T[] = []
+  while (chosen.length < limit && left.length > 0) {
+    let best = 0
+    const worth = (i: number) => lambda * (left[i]?.relevance ?? 0) - (1 - lambda) * (left[i]?.nearest ?? 0)
+    for (let i = 1; i < left.length; i++) if (worth(i) > worth(best)) best = i
+    const [next] = left.splice(best, 1)
+    if (!next) break
+    chosen.push(next.result)
+    for (const other of left) other.nearest = Math.max(other.nearest, similarity(other.result, next.result))
+  }
+  return chosen
+}
