@@ -20,7 +20,13 @@ export interface Env {
   /** Static files: the API documentation page. */
   readonly ASSETS: Fetcher
 
+  /** Requests per key and minute, and per address and minute; absent: no limit. */
+  readonly KEY_LIMIT?: RateLimit
+  readonly ADDRESS_LIMIT?: RateLimit
+
   readonly HYBRID_API_KEY?: string
+  readonly ALLOWED_HOSTS?: string
+  readonly ALLOWED_ORIGINS?: string
   readonly LOCAL_CONFIDENCE_THRESHOLD?: string
   readonly ROUTING_EXPLORATION?: string
   readonly HIGH_VALUE_THRESHOLD?: string

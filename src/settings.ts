@@ -8,8 +8,24 @@ import { CoordinatorError } from './errors.ts'
 const probability = z.coerce.number().min(0).max(1)
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true')
 
+/** A list of names, separated by commas. */
+const names = z
+  .string()
+  .default('')
+  .transform((text) => text.split(',').map((name) => name.trim().toLowerCase()))
+  .transform((parts) => parts.filter((name) => name !== ''))
+
 const schema = z.object({
   HYBRID_API_KEY: z.string().min(16).optional().describe('Admin key. Without it only loopback requests are served.'),
+  ALLOWED_HOSTS: names
+    .refine((list) => list.every((name) => /^[a-z0-9.:[\]-]+$/.test(name)), 'must be host names separated by commas')
+    .describe('Host names that requests may come to, separated by commas; empty: any.'),
+  ALLOWED_ORIGINS: names
+    .refine(
+      (list) => list.every((name) => URL.canParse(name) && new URL(name).origin === name),
+      'must be origins such as https://app.example.com separated by commas',
+    )
+    .describe('Other origins whose pages may call the coordinator from a browser, separated by commas; empty: none.'),
   LOCAL_CONFIDENCE_THRESHOLD: probability
     .default(0.7)
     .describe('Probability of success from which the local model answers, 0 to 1.'),

@@ -11,6 +11,7 @@ import { authenticate, configuredKey, PUBLIC_CALLER, presentedKey } from './auth
 import { type AppContext, type AppEnv, type MakeServices, requestIdOf } from './context.ts'
 import { mountDocs } from './docs.ts'
 import { mountDownloads } from './downloads.ts'
+import { addressLimit, corsGuard, countKey, hostGuard, securityHeaders } from './guards.ts'
 import { mountMcp } from './mcp.ts'
 import { problemResponse, reportError } from './problem.ts'
 import { mountRest } from './rest.ts'
@@ -37,10 +38,11 @@ export function createApp(makeServices: MakeServices, operations: readonly Opera
     )
     await next()
     c.header('X-Request-ID', c.var.requestId)
-    c.header('X-Content-Type-Options', 'nosniff')
   })
+  app.use(securityHeaders, corsGuard, hostGuard, addressLimit)
   app.use(async (c, next) => {
     c.set('caller', await callerOf(c))
+    await countKey(c)
     await next()
   })
   mountDocs(app, operations)
@@ -61,11 +63,11 @@ export function createApp(makeServices: MakeServices, operations: readonly Opera
 
 async function callerOf(c: AppContext) {
   if (PUBLIC_PATHS.test(c.req.path)) return PUBLIC_CALLER
-  const adminKey = readSettings(c.env).HYBRID_API_KEY
+  const { HYBRID_API_KEY: adminKey, ALLOWED_ORIGINS: origins } = readSettings(c.env)
   const made = storedKeys(c.var.services, (work) => executionContext(c).waitUntil(work))
   // A key of ours is judged even where none is needed, so that it can be tried out on the machine it was made on.
   const open = adminKey === undefined && !isApiKey(presentedKey(c.req.raw.headers) ?? '')
-  return authenticate(c.req.raw, open ? [] : adminKey === undefined ? [made] : [configuredKey(adminKey), made])
+  return authenticate(c.req.raw, open ? [] : adminKey === undefined ? [made] : [configuredKey(adminKey), made], origins)
 }
 
 function notServed(c: AppContext, app: Hono<AppEnv>): CoordinatorError {

@@ -37,10 +37,15 @@ export function configuredKey(key: string): KeyLookup {
 /**
  * Authenticates a request by `X-API-Key` or `Authorization: Bearer`.
  * @param lookups where keys are known; none: only loopback requests are served
+ * @param origins other origins whose pages may call an open coordinator
  * @throws CoordinatorError `unauthorized`, or `forbidden` for a page of another origin that reaches for an open coordinator
  */
-export async function authenticate(request: Request, lookups: readonly KeyLookup[]): Promise<Caller> {
-  if (lookups.length === 0) return openCaller(request)
+export async function authenticate(
+  request: Request,
+  lookups: readonly KeyLookup[],
+  origins: readonly string[] = [],
+): Promise<Caller> {
+  if (lookups.length === 0) return openCaller(request, origins)
   const key = presentedKey(request.headers)
   if (key === null) {
     throw new CoordinatorError('unauthorized', 'This coordinator needs an API key.', {
@@ -76,18 +81,18 @@ export function isLoopback(request: Request): boolean {
 }
 
 /**
- * Whether the request's `Origin`, when a browser sent one, is this coordinator's own or the loopback. Keeps pages of other
+ * Whether the request's `Origin`, when a browser sent one, is this coordinator's own, the loopback, or one of the others that are named. Keeps pages of other
  * sites from reaching a coordinator on the visitor's machine (DNS rebinding; MCP 2026-07-28, transports, security).
  */
-export function isOwnOrigin(request: Request): boolean {
+export function isOwnOrigin(request: Request, origins: readonly string[] = []): boolean {
   const origin = request.headers.get('origin')
-  if (origin === null || origin === '') return true
+  if (origin === null || origin === '' || origins.includes(origin)) return true
   const url = URL.canParse(origin) ? new URL(origin) : null
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) return false
   return LOOPBACK_NAMES.includes(url.hostname) || url.hostname === new URL(request.url).hostname
 }
 
-function openCaller(request: Request): Caller {
+function openCaller(request: Request, origins: readonly string[]): Caller {
   if (!isLoopback(request)) {
     throw new CoordinatorError(
       'unauthorized',
@@ -97,16 +102,16 @@ function openCaller(request: Request): Caller {
       },
     )
   }
-  assertOwnOrigin(request)
+  assertOwnOrigin(request, origins)
   return OPEN_CALLER
 }
 
 /** @throws CoordinatorError `forbidden` when a page of another site sent the request */
-export function assertOwnOrigin(request: Request): void {
-  if (isOwnOrigin(request)) return
+export function assertOwnOrigin(request: Request, origins: readonly string[] = []): void {
+  if (isOwnOrigin(request, origins)) return
   throw new CoordinatorError('forbidden', 'Pages of other sites may not call this coordinator.', {
     field: 'Origin',
-    hint: 'Call it from a program, or from a page that it serves itself.',
+    hint: 'Call it from a program, or from a page that it serves itself or that ALLOWED_ORIGINS names.',
   })
 }
 

@@ -15,6 +15,7 @@ import type { Hono } from 'hono'
 import { CoordinatorError, type ErrorCode } from '../errors.ts'
 import { invoke } from '../operations/invoke.ts'
 import type { Caller, Operation, Services } from '../operations/operation.ts'
+import { readSettings } from '../settings.ts'
 import { assertOwnOrigin } from './authenticate.ts'
 import { MAX_BODY_BYTES, readJsonBody } from './body.ts'
 import type { AppContext, AppEnv } from './context.ts'
@@ -59,7 +60,7 @@ export function mountMcp(app: Hono<AppEnv>, operations: readonly Operation[]): v
     { maxRequestBodySize: MAX_BODY_BYTES, onerror: logRejection },
   )
   app.all(MCP_PATH, async (c) => {
-    assertOwnOrigin(c.req.raw)
+    assertOwnOrigin(c.req.raw, readSettings(c.env).ALLOWED_ORIGINS)
     const authInfo: AuthInfo = { token: '', clientId: c.var.caller.id, scopes: [...c.var.caller.scopes] }
     calls.set(authInfo, { caller: c.var.caller, requestId: c.var.requestId, services: c.var.services })
     if (c.req.method !== 'POST') return handler.fetch(c.req.raw, { authInfo })

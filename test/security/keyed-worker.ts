@@ -18,7 +18,13 @@ export type Headers = Readonly<Record<string, string>>
 export async function send(request: Request, variables: Partial<Env> = {}): Promise<Response> {
   const context = createExecutionContext()
   const quiet = { send: async () => undefined, sendBatch: async () => undefined }
-  const bindings = { ...env, HYBRID_API_KEY: ADMIN_KEY, JOBS: quiet, ...variables } as unknown as Env
+  const bindings = {
+    ...env,
+    HYBRID_API_KEY: ADMIN_KEY,
+    JOBS: quiet,
+    KEY_LIMIT: undefined,
+    ...variables,
+  } as unknown as Env
   const response = await worker.fetch(request, bindings, context)
   await waitOnExecutionContext(context)
   return response

@@ -1,0 +1,129 @@
+/**
+ * What stands before every request, whoever sends it: known hosts, known origins, rate limits, security headers.
+ * @module
+ */
+import type { MiddlewareHandler } from 'hono'
+import { CoordinatorError } from '../errors.ts'
+import { readSettings } from '../settings.ts'
+import { OPEN_CALLER } from './authenticate.ts'
+import type { AppContext, AppEnv } from './context.ts'
+
+/** The period of the limits in wrangler.toml, in seconds: after it a refused caller is served again for certain. */
+const LIMIT_PERIOD_S = 60
+
+/** Headers that scripts of allowed origins may send, and read. */
+const REQUEST_HEADERS =
+  'Authorization, Content-Type, If-None-Match, Last-Event-ID, MCP-Method, MCP-Name, MCP-Protocol-Version, Mcp-Session-Id, Range, X-API-Key, X-Request-ID'
+const ANSWER_HEADERS = 'Content-Range, ETag, Mcp-Session-Id, Retry-After, WWW-Authenticate, X-Request-ID'
+
+/** Of every answer. An answer that is a page brings a policy of its own. */
+const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+  'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
+  'Referrer-Policy': 'no-referrer',
+  'Permissions-Policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+}
+const CONTENT_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+/** Sets the headers that keep browsers from doing harm with an answer. */
+export const securityHeaders: MiddlewareHandler<AppEnv> = async (c, next) => {
+  await next()
+  for (const [name, value] of Object.entries(SECURITY_HEADERS)) c.header(name, value)
+  if (!c.res.headers.has('Content-Security-Policy')) c.header('Content-Security-Policy', CONTENT_POLICY)
+  if (new URL(c.req.url).protocol === 'https:') c.header('Strict-Transport-Security', 'max-age=31536000')
+}
+
+/**
+ * Refuses hosts that `ALLOWED_HOSTS` doesn't name.
+ * @throws CoordinatorError `forbidden`
+ */
+export const hostGuard: MiddlewareHandler<AppEnv> = async (c, next) => {
+  const allowed = readSettings(c.env).ALLOWED_HOSTS
+  const host = c.req.header('host')
+  const names = [new URL(c.req.url).hostname, ...(host === undefined ? [] : [hostname(host)])]
+  if (allowed.length > 0 && names.some((name) => !allowed.includes(name))) {
+    throw new CoordinatorError('forbidden', 'This coordinator is not served under this host name.', {
+      field: 'Host',
+      hint: 'Use one of its own names; they are set in ALLOWED_HOSTS.',
+    })
+  }
+  await next()
+}
+
+/** Answers preflights of, and lets scripts read answers to, the origins that `ALLOWED_ORIGINS` names (Fetch, CORS protocol). */
+export const corsGuard: MiddlewareHandler<AppEnv> = async (c, next) => {
+  const allowed = readSettings(c.env).ALLOWED_ORIGINS
+  const origin = c.req.header('origin')
+  const named = origin !== undefined && allowed.includes(origin)
+  if (named && c.req.method === 'OPTIONS' && c.req.header('access-control-request-method') !== undefined) {
+    c.res = new Response(null, {
+      status: 204,
+      headers: {
+        'Access-Control-Allow-Methods': 'GET, POST, PATCH, DELETE',
+        'Access-Control-Allow-Headers': REQUEST_HEADERS,
+        'Access-Control-Max-Age': '600',
+      },
+    })
+  } else {
+    await next()
+  }
+  c.header('Cross-Origin-Resource-Policy', named ? 'cross-origin' : 'same-origin')
+  if (allowed.length > 0) c.header('Vary', 'Origin', { append: true })
+  if (!named || origin === undefined) return
+  c.header('Access-Control-Allow-Origin', origin)
+  c.header('Access-Control-Expose-Headers', ANSWER_HEADERS)
+}
+
+/**
+ * Counts a request of an address, before anything else is done for it. Requests that reached this machine without
+ * Cloudflare have no address and are not counted.
+ * @throws CoordinatorError `rate_limited`
+ */
+export const addressLimit: MiddlewareHandler<AppEnv> = async (c, next) => {
+  const address = c.req.header('cf-connecting-ip')
+  if (address !== undefined) await count(c.env.ADDRESS_LIMIT, 'ADDRESS_LIMIT', networkOf(address))
+  await next()
+}
+
+/**
+ * Counts a request of a key. The open loopback is not limited.
+ * @throws CoordinatorError `rate_limited`
+ */
+export async function countKey(c: AppContext): Promise<void> {
+  const { caller } = c.var
+  if (caller !== OPEN_CALLER) await count(c.env.KEY_LIMIT, 'KEY_LIMIT', caller.id)
+}
+
+/** An IPv6 host can choose among the addresses of its /64, so these count as one. */
+export function networkOf(address: string): string {
+  if (!address.includes(':')) return address
+  const [head = '', tail] = address.toLowerCase().split('::')
+  const first = head === '' ? [] : head.split(':')
+  const last = tail === undefined || tail === '' ? [] : tail.split(':')
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - first.length - last.length)
+  const groups = [...first, ...Array.from({ length: zeros }, () => '0'), ...last]
+  return `${groups
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/, ''))
+    .join(':')}::/64`
+}
+
+async function count(binding: RateLimit | undefined, name: string, key: string): Promise<void> {
+  if (!binding) return
+  const { success } = await binding.limit({ key }).catch((fault: unknown) => {
+    // A limiter that is out of order must not take the service down with it.
+    console.warn(JSON.stringify({ level: 'warn', event: 'limit_unavailable', limit: name, fault: String(fault) }))
+    return { success: true }
+  })
+  if (success) return
+  throw new CoordinatorError('rate_limited', `Too many requests: the limit ${name} is exceeded.`, {
+    field: name,
+    hint: `Wait as long as Retry-After says; the limit ${name} is set in wrangler.toml.`,
+    retryAfter: LIMIT_PERIOD_S,
+  })
+}
+
+function hostname(host: string): string {
+  return URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : ''
+}
