@@ -1,15 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { itemId, newId } from '../../src/ids.ts'
 import { prepareItem } from '../../src/knowledge/prepare.ts'
-import { CALLER_CAP } from '../../src/learning/credit.ts'
 import { getInteraction } from '../../src/operations/get-interaction.ts'
 import { learningFeedback } from '../../src/operations/learning-feedback.ts'
-import { listInteractions } from '../../src/operations/list-interactions.ts'
 import { processLearning } from '../../src/operations/process-learning.ts'
 import { rateInteraction } from '../../src/operations/rate-interaction.ts'
 import { trackInteraction } from '../../src/operations/track-interaction.ts'
 import { updateOutcome } from '../../src/operations/update-outcome.ts'
-import { anyone, bindings, call, exchange, freshProject, silentEmbedder, testServices } from './support.ts'
+import { bindings, call, exchange, freshProject, silentEmbedder, testServices } from './support.ts'
 
 interface Tracked {
   interaction_id: string
@@ -237,34 +235,6 @@ describe('value score from data', () => {
   })
 })
 
-describe('voters', () => {
-  it('lets no single caller undo what the others saw, however many interactions it reports on', {
-    timeout: 60_000,
-  }, async () => {
-    const services = testServices()
-    const project = freshProject()
-    const scope = { project, collection: 'best-practices' as const }
-    const item = await prepareItem(project, 'best-practices', { title: 't', description: 'd' }, 'one', silentEmbedder)
-    await services.knowledge.upsert(scope, [item])
-    const hostile = { ...anyone, id: 'hostile' }
-    for (let i = 0; i < 25; i++) {
-      const input = exchange(project, { query: `zebra ${i}`, context_ids: [`best-practices/${item.id}`] })
-      const { interaction_id } = await call<Tracked>(trackInteraction, services, input)
-      const honest = { ...anyone, id: `honest-${i % 5}` }
-      await call(updateOutcome, services, { interaction_id, outcome: 'success' }, honest)
-      for (const outcome of ['partial', 'failure'])
-        await call(updateOutcome, services, { interaction_id, outcome }, hostile)
-    }
-    for (let round = 0; round < 5; round++) await call(processLearning, services, { project, limit: 60 })
-    const [stored] = await services.knowledge.get(scope, [item.id])
-    expect(stored?.credit).toEqual({ successes: 25, partials: 0, failures: CALLER_CAP })
-    const counted = await bindings.DB.prepare(
-      'SELECT successes, partials, failures FROM context_credit WHERE item_id = ?',
-    )
-    expect(await counted.bind(item.id).first()).toEqual({ successes: 25, partials: 0, failures: 25 })
-  })
-})
-
 describe('learning_feedback', () => {
   it('is findable by the very next search and linked to its interaction', async () => {
     const services = testServices()
@@ -315,45 +285,5 @@ describe('learning_feedback', () => {
     await expect(call(learningFeedback, testServices(), input)).rejects.toMatchObject({ code: 'not_found' })
     expect(await countOf('corrections', project)).toBe(0)
     expect(await countOf('jobs', project)).toBe(0)
-  })
-})
-
-describe('list_interactions', () => {
-  it('cuts long texts, whole characters at a time, and says so', async () => {
-    const services = testServices()
-    const project = freshProject()
-    await call(trackInteraction, services, exchange(project, { response: '🦀'.repeat(600) }))
-    await call(trackInteraction, services, exchange(project, { response: '🦀'.repeat(500) }))
-    const { interactions } = await call<{ interactions: { response: string; truncated: boolean }[] }>(
-      listInteractions,
-      services,
-      { project },
-    )
-    expect(interactions.map(({ truncated }) => truncated)).toEqual([false, true])
-    for (const { response } of interactions) expect(response).toBe('🦀'.repeat(500))
-  })
-
-  it('pages through everything once, newest first, and filters', async () => {
-    const services = testServices()
-    const project = freshProject()
-    const ids: string[] = []
-    for (let i = 0; i < 7; i++) {
-      const input = exchange(project, { tags: i % 2 ? ['odd'] : ['even', 'x'] })
-      ids.push((await call<Tracked>(trackInteraction, services, input)).interaction_id)
-    }
-    const seen: string[] = []
-    let cursor: string | null = null
-    do {
-      const page: { interactions: Tracked[]; next_cursor: string | null } = await call(listInteractions, services, {
-        project,
-        limit: 3,
-        ...(cursor && { cursor }),
-      })
-      seen.push(...page.interactions.map((row) => row.interaction_id))
-      cursor = page.next_cursor
-    } while (cursor)
-    expect(seen).toEqual([...ids].reverse())
-    const odd = await call<{ interactions: unknown[] }>(listInteractions, services, { project, tags: ['odd'] })
-    expect(odd.interactions).toHaveLength(3)
   })
 })
