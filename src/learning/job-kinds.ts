@@ -2,8 +2,10 @@
  * The kinds of background work. Each is one idempotent function: it may run twice, late, out of order, or stop anywhere.
  * @module
  */
+import { summariseConversation } from '../conversation/summarise.ts'
 import type { Services } from '../operations/operation.ts'
 import { noteScored, trainProjectRouter } from '../routing/trained-router.ts'
+import { budgetedModel } from './budget.ts'
 import { exportDataset } from './datasets/export.ts'
 import { nightlySettings } from './datasets/settings.ts'
 import { indexInteraction } from './history.ts'
@@ -38,6 +40,12 @@ export const JOB_KINDS = {
   },
   train_router: async (services, project, version) => {
     await trainProjectRouter(services, project, version)
+    return 'done'
+  },
+  summarise_conversation: async (services, subject) => {
+    if (!services.localModel) return 'done'
+    const [project = '', id = ''] = JSON.parse(subject) as string[]
+    await summariseConversation(services.conversations, budgetedModel(services, services.localModel), project, id)
     return 'done'
   },
 } as const satisfies Record<string, JobFunction>

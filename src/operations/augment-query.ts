@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { considerSummary } from '../conversation/summarise.ts'
 import { queryText } from '../knowledge/text-fields.ts'
 import { augment } from '../retrieval/augment.ts'
 import { TOKENIZER } from '../text/token-counter.ts'
@@ -79,6 +80,7 @@ export const augmentQuery = operation({
       detail: input.detail,
       conversationId: input.conversation_id,
     })
+    await considerSummary(services, input.project, input.conversation_id, result.turnNumber)
     return {
       augmented_prompt: result.prompt,
       original_query: input.query,

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { considerSummary } from '../conversation/summarise.ts'
 import { newId } from '../ids.ts'
 import { queryText } from '../knowledge/text-fields.ts'
 import { augment } from '../retrieval/augment.ts'
@@ -55,6 +56,7 @@ export const multiTurnContext = operation({
       conversationId: session,
       exclude: new Set(input.previous_context_ids),
     })
+    await considerSummary(services, input.project, session, result.turnNumber)
     return {
       context: result.context,
       context_ids: result.contextIds,

@@ -46,9 +46,10 @@ export interface ValuedPassage {
 }
 
 /**
- * Values every passage: the item's probability × (membership + the share of the query's information that the passage holds +
+ * Values every passage: √ of the item's probability × (membership + the share of the query's information that the passage holds +
  * a share of its neighbours'). The share is BM25 (Robertson and Zaragoza 2009, section 3.4) over passages, so it is already a
- * value per length: long passages have to say more to be worth the same.
+ * value per length: long passages have to say more to be worth the same. The root keeps a second item in play beside one that is
+ * almost certain: the probabilities of a ranking fall faster than the use of what its items say (measured, exponents 0 to 2).
  */
 export function valuePassages(request: ValueRequest): ValuedPassage[] {
   const { items, termWeights } = request
@@ -73,7 +74,7 @@ export function valuePassages(request: ValueRequest): ValuedPassage[] {
     })
     return passages.map(({ start, end, tokens, held, terms }, index): ValuedPassage => {
       const beside = Math.max(passages[index - 1]?.held ?? 0, passages[index + 1]?.held ?? 0)
-      const value = probability * (MEMBERSHIP + held + NEIGHBOUR_SHARE * beside)
+      const value = Math.sqrt(probability) * (MEMBERSHIP + held + NEIGHBOUR_SHARE * beside)
       return { entry, index, start, end, tokens, value, terms }
     })
   })

@@ -238,4 +238,29 @@ describe('the ledger', () => {
     expect(measured.whole_items).toBeGreaterThan(measured.context_added ?? 0)
     expect(unknown.map(({ name: what }) => what)).toContain('context_effect_on_tokens')
   })
+
+  it('knows what the whole files would have been', async () => {
+    const name = 'files'
+    const chunk = (n: number) => ({
+      key: `c${n}`,
+      fields: {
+        file_path: 'src/cookies.ts',
+        code_snippet: `export function cookie${n}() { return sign(session) } // ${'x '.repeat(200)}`,
+      },
+    })
+    const items = Array.from({ length: 10 }, (_, n) => chunk(n))
+    await run('ingest_documents', {
+      project: name,
+      source: 'app',
+      documents: [{ path: 'src/cookies.ts', hash: 'h', items }],
+    })
+    await run('augment_query', { project: name, query: 'cookie3', score_threshold: 0, token_budget: 300 })
+    const stats = await run<{
+      token_ledger: { measured: { whole_documents: { tokens: number; added: number; augmentations: number } } }
+    }>('get_stats', { project: name })
+    const { tokens, added, augmentations } = stats.token_ledger.measured.whole_documents
+    expect(augmentations).toBe(1)
+    expect(tokens).toBeGreaterThan(10 * 200)
+    expect(added).toBeLessThanOrEqual(300)
+  })
 })
