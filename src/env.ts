@@ -50,6 +50,9 @@ export interface Env {
   readonly QDRANT_URL?: string
   readonly QDRANT_API_KEY?: string
   readonly QDRANT_PREFIX?: string
+  readonly REMOTE_MODEL_BASE_URL?: string
+  readonly REMOTE_MODEL_API_KEY?: string
+  readonly REMOTE_MODEL?: string
   readonly SQL_ROUTE_ENABLED?: string
   readonly LOG_LEVEL?: string
 }

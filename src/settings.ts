@@ -119,6 +119,14 @@ const schema = z.object({
     .max(60)
     .default('')
     .describe("Put before the names of Qdrant's collections, so that several coordinators can share a server."),
+  REMOTE_MODEL_BASE_URL: z
+    .url()
+    .optional()
+    .describe(
+      'Base URL of any OpenAI-compatible server or gateway that answers what the local model is not trusted with.',
+    ),
+  REMOTE_MODEL_API_KEY: z.string().optional().describe('Its API key.'),
+  REMOTE_MODEL: z.string().max(200).optional().describe('Model to ask it for.'),
   SQL_ROUTE_ENABLED: flag
     .default(true)
     .describe('Whether route_query may run read-only SQL over the documented views.'),

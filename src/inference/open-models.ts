@@ -79,7 +79,8 @@ export function embeddingModel(settings: Settings): EmbeddingModel {
   }
 }
 
-function llamaEndpoint(url: string, settings: Settings): EngineEndpoint {
+/** Where a llama.cpp server is, with what lets the Worker in. */
+export function llamaEndpoint(url: string, settings: Settings): EngineEndpoint {
   const { LLAMA_CPP_API_KEY: key, LLAMA_CPP_ACCESS_CLIENT_ID: id, LLAMA_CPP_ACCESS_CLIENT_SECRET: secret } = settings
   return {
     baseUrl: normalBaseUrl(url),

@@ -13,6 +13,7 @@ import { mountDocs } from './docs.ts'
 import { mountDownloads } from './downloads.ts'
 import { addressLimit, corsGuard, countKey, hostGuard, securityHeaders } from './guards.ts'
 import { mountMcp } from './mcp.ts'
+import { mountOpenAi } from './openai.ts'
 import { problemResponse, reportError } from './problem.ts'
 import { mountRest } from './rest.ts'
 import { storedKeys } from './stored-keys.ts'
@@ -47,6 +48,7 @@ export function createApp(makeServices: MakeServices, operations: readonly Opera
   })
   mountDocs(app, operations)
   mountMcp(app, operations)
+  mountOpenAi(app)
   mountDownloads(app)
   mountRest(app, operations)
   app.notFound((c) => problemResponse(notServed(c, app), c.var.requestId, allowHeader(c, app)))

@@ -18,6 +18,8 @@ export interface ContextReference {
 }
 
 export interface NewInteraction {
+  /** Given beforehand when the caller was told it before the answer was complete. */
+  readonly id?: string
   readonly project: string
   readonly query: string
   readonly response: string
@@ -48,7 +50,7 @@ export interface Inserted {
  * decides between concurrent repetitions: one writes, all get its id.
  */
 export async function insertInteraction(database: Database, entry: NewInteraction, now: number): Promise<Inserted> {
-  const id = newId()
+  const id = entry.id ?? newId()
   const jobId = newId()
   const contexts = JSON.stringify(entry.contexts.map(({ collection, id: item }) => [collection, item]))
   const exists = sql`EXISTS (SELECT 1 FROM interactions WHERE id = ${id})`

@@ -1,0 +1,190 @@
+/**
+ * Which server answers a chat request, with what context, and the record of both.
+ * @module
+ */
+import type { Database } from '../database/database.ts'
+import { insertInteraction } from '../database/queries/interactions.ts'
+import { recordDecision } from '../database/queries/routing.ts'
+import { CoordinatorError } from '../errors.ts'
+import { newId } from '../ids.ts'
+import type { ChatUpstream, ChatUpstreams } from '../inference/chat-upstream.ts'
+import { parseContextId } from '../knowledge/collections.ts'
+import { type Augmentation, type AugmentServices, augment } from '../retrieval/augment.ts'
+import { chooseModel } from './model-choice.ts'
+import { estimateOne } from './trained-router.ts'
+
+export interface ChatServices extends AugmentServices {
+  readonly database: Database
+  readonly settings: AugmentServices['settings'] & {
+    readonly DEFAULT_TOKEN_BUDGET: number
+    readonly LOCAL_CONFIDENCE_THRESHOLD: number
+    readonly ROUTING_EXPLORATION: number
+  }
+  announceJobs(ids: readonly string[]): Promise<void>
+}
+
+export interface ChatTask {
+  readonly project: string
+  /** The person's latest message; null: nothing is augmented or tracked. */
+  readonly query: string | null
+  /** `auto`, `local`, `remote`, or a model of the remote server. */
+  readonly model: string
+  readonly conversationId: string | null
+}
+
+/** A server to ask, and the model to ask it for; null: its own. */
+export interface ChatTarget {
+  readonly upstream: ChatUpstream
+  readonly model: string | null
+}
+
+export interface RoutedChat {
+  readonly decisionId: string
+  readonly interactionId: string
+  /** In the order in which they are tried. */
+  readonly targets: readonly ChatTarget[]
+  readonly cause: string
+  readonly augmentation: Augmentation | null
+}
+
+/** Changes of server while answering. */
+export interface ChatFallback {
+  readonly from: string
+  readonly to: string
+  readonly reason: string
+}
+
+/**
+ * Chooses the servers and finds the context.
+ * @throws CoordinatorError `not_found` for an unknown model, `engine_unavailable` when no server is configured for it
+ */
+export async function routeChat(services: ChatServices, upstreams: ChatUpstreams, task: ChatTask): Promise<RoutedChat> {
+  const { project, query } = task
+  const [{ targets, cause }, augmentation] = await Promise.all([
+    chooseTargets(services, upstreams, task),
+    query === null
+      ? null
+      : augment(services, {
+          operation: 'chat_completions',
+          project,
+          query,
+          tokenBudget: services.settings.DEFAULT_TOKEN_BUDGET,
+          ...(task.conversationId !== null && { conversationId: task.conversationId }),
+        }),
+  ])
+  return { decisionId: newId(), interactionId: newId(), targets, cause, augmentation }
+}
+
+async function chooseTargets(
+  services: ChatServices,
+  { local, remote }: ChatUpstreams,
+  { project, query, model }: ChatTask,
+): Promise<{ targets: ChatTarget[]; cause: string }> {
+  const all = [local, remote].filter((upstream) => upstream !== null)
+  const target = (upstream: ChatUpstream): ChatTarget => ({ upstream, model: upstream.model })
+  if (model === 'auto') {
+    if (all.length === 0) throw notConfigured('No model is configured.', 'LLAMA_CPP_BASE_URL or REMOTE_MODEL_BASE_URL')
+    if (!local || !remote || query === null) return { targets: all.map(target), cause: 'only_model' }
+    const { estimates } = await estimateOne(services, project, query)
+    const choice = chooseModel({
+      localModel: true,
+      preferLocal: true,
+      ...estimates,
+      threshold: services.settings.LOCAL_CONFIDENCE_THRESHOLD,
+      exploration: services.settings.ROUTING_EXPLORATION,
+      random: services.random(),
+    })
+    return {
+      targets: (choice.backend === 'local' ? [local, remote] : [remote, local]).map(target),
+      cause: choice.cause,
+    }
+  }
+  if (model === 'local' || (local?.model !== null && model === local?.model)) {
+    if (!local) throw notConfigured('No local model is configured.', 'LLAMA_CPP_BASE_URL')
+    return { targets: [target(local)], cause: 'requested' }
+  }
+  if (remote)
+    return { targets: [{ upstream: remote, model: model === 'remote' ? remote.model : model }], cause: 'requested' }
+  if (model === 'remote') throw notConfigured('No remote model is configured.', 'REMOTE_MODEL_BASE_URL')
+  throw new CoordinatorError('not_found', 'There is no such model.', {
+    field: 'model',
+    hint: 'Use auto, local or remote; GET /v1/models lists what there is.',
+  })
+}
+
+function notConfigured(message: string, variables: string): CoordinatorError {
+  return new CoordinatorError('engine_unavailable', message, { field: 'model', hint: `Set ${variables}.` })
+}
+
+/** How answering a chat request ended. */
+export interface ChatEnd {
+  readonly status: 'complete' | 'broken' | 'stopped' | 'failed'
+  readonly target: ChatTarget | null
+  readonly fallbacks: readonly ChatFallback[]
+  readonly response: string
+  readonly modelUsed: string | null
+  readonly tokens: number
+  readonly calledTools: boolean
+  /** When the request came in, milliseconds since 1970. */
+  readonly startedAt: number
+}
+
+/**
+ * Writes the decision and, when something was answered, the interaction. An answer that broke off or was stopped is tagged, so
+ * that nobody learns from a fragment as if it were whole.
+ */
+export async function recordChat(
+  services: ChatServices,
+  task: ChatTask,
+  routed: RoutedChat,
+  end: ChatEnd,
+): Promise<void> {
+  const now = services.now()
+  const { project, query } = task
+  const latencyMs = now - end.startedAt
+  const { augmentation } = routed
+  await recordDecision(services.database, {
+    id: routed.decisionId,
+    project,
+    query: query ?? '',
+    route: 'chat',
+    backend: end.target?.upstream.side ?? routed.targets[0]?.upstream.side ?? 'remote',
+    record: {
+      decision_id: routed.decisionId,
+      interaction_id: end.response === '' ? null : routed.interactionId,
+      requested_model: task.model,
+      cause: routed.cause,
+      status: end.status,
+      fallbacks: end.fallbacks,
+    },
+    latencyMs,
+    createdAt: end.startedAt,
+  })
+  if (query === null || end.response === '' || !end.target) return
+  const tags = [
+    'openai',
+    ...(end.calledTools ? ['tool_calls'] : []),
+    ...(end.status === 'complete' ? [] : [end.status === 'stopped' ? 'stopped' : 'incomplete']),
+  ]
+  const { jobId } = await insertInteraction(
+    services.database,
+    {
+      id: routed.interactionId,
+      project,
+      query,
+      response: end.response,
+      agentType: end.target.upstream.side,
+      modelUsed: end.modelUsed ?? end.target.model ?? end.target.upstream.side,
+      tokensUsed: end.tokens,
+      latencyMs,
+      tags,
+      variant: null,
+      conversationId: task.conversationId,
+      retrievalId: augmentation?.retrievalId ?? null,
+      idempotencyKey: null,
+      contexts: (augmentation?.contextIds ?? []).flatMap((id) => parseContextId(id) ?? []),
+    },
+    now,
+  )
+  if (jobId) await services.announceJobs([jobId]).catch(() => undefined)
+}

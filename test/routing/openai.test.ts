@@ -1,0 +1,477 @@
+import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+import OpenAI from 'openai'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Env } from '../../src/env.ts'
+import worker from '../../src/worker.ts'
+
+/** What the servers behind the coordinator were asked. */
+interface Asked {
+  url: string
+  body: { model?: string; messages: { role: string; content: unknown }[]; [field: string]: unknown }
+  signal: AbortSignal | null
+}
+
+type Answer = (asked: Asked) => Response | Promise<Response>
+
+let asked: Asked[] = []
+let answers: Record<string, Answer> = {}
+let contexts: ExecutionContext[] = []
+let servers = 0
+
+/** Fresh addresses for every test: a breaker that a test opens stays with its server. */
+let local = ''
+let remote = ''
+
+beforeEach(() => {
+  asked = []
+  contexts = []
+  servers++
+  local = `http://local-${servers}.test`
+  remote = `http://remote-${servers}.test`
+  answers = {}
+  vi.spyOn(globalThis, 'fetch').mockImplementation(async (input, init) => {
+    const url = String(input instanceof Request ? input.url : input)
+    const call: Asked = { url, body: JSON.parse(String(init?.body ?? '{}')), signal: init?.signal ?? null }
+    asked.push(call)
+    const answer = answers[new URL(url).origin]
+    if (!answer) throw new TypeError('connection refused')
+    return answer(call)
+  })
+})
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+/** The official client in front of the whole Worker. */
+function client(
+  variables: Partial<Record<keyof Env, string>> = { LLAMA_CPP_BASE_URL: local, LLAMA_CPP_MODEL: 'small' },
+) {
+  const bindings = {
+    ...env,
+    JOBS: { send: async () => undefined, sendBatch: async () => undefined },
+    ROUTING_EXPLORATION: '0',
+    ...variables,
+  } as unknown as Env
+  return new OpenAI({
+    apiKey: 'unused',
+    baseURL: 'http://localhost/v1',
+    maxRetries: 0,
+    dangerouslyAllowBrowser: true,
+    fetch: async (url, init) => {
+      const context = createExecutionContext()
+      contexts.push(context)
+      return worker.fetch(new Request(url as string, init as RequestInit), bindings, context)
+    },
+  })
+}
+
+/** Waits until everything is written. */
+const settled = () => Promise.all(contexts.map((context) => waitOnExecutionContext(context)))
+
+async function interaction(id: string | null | undefined): Promise<Record<string, unknown> | null> {
+  await settled()
+  return env.DB.prepare('SELECT * FROM interactions WHERE id = ?')
+    .bind(id ?? '')
+    .first()
+}
+
+async function decision(project: string): Promise<{ backend: string; record: Record<string, unknown> }> {
+  await settled()
+  const row = await env.DB.prepare('SELECT * FROM routing_decisions WHERE project = ? ORDER BY id DESC LIMIT 1')
+    .bind(project)
+    .first<{ backend: string; record: string }>()
+  return { backend: row?.backend ?? '', record: JSON.parse(row?.record ?? '{}') }
+}
+
+const completion = (content: string, extra: object = {}) =>
+  Response.json({
+    id: 'c1',
+    object: 'chat.completion',
+    created: 1,
+    model: 'small-q4',
+    choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content } }],
+    usage: { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 },
+    ...extra,
+  })
+
+const event = (data: unknown) => `data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`
+const piece = (delta: object, finish: string | null = null) =>
+  event({
+    id: 'c1',
+    object: 'chat.completion.chunk',
+    created: 1,
+    model: 'small-q4',
+    choices: [{ index: 0, delta, finish_reason: finish }],
+  })
+const usage = event({
+  id: 'c1',
+  object: 'chat.completion.chunk',
+  created: 1,
+  model: 'small-q4',
+  choices: [],
+  usage: { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 },
+})
+const DONE = event('[DONE]')
+
+/** A streamed answer; a piece that is a function is called when its turn comes. */
+function streaming(...pieces: (string | (() => Promise<unknown>))[]): Answer {
+  return ({ signal }) => {
+    const rest = [...pieces]
+    const encoder = new TextEncoder()
+    const body = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        signal?.throwIfAborted()
+        const next = rest.shift()
+        if (next === undefined) return controller.close()
+        if (typeof next === 'string') return controller.enqueue(encoder.encode(next))
+        await next()
+        controller.enqueue(encoder.encode(': still here\n\n'))
+      },
+    })
+    return new Response(body, { headers: { 'content-type': 'text/event-stream' } })
+  }
+}
+
+const QUESTION = 'How long is the timeout of the reverse proxy?'
+const messages = [{ role: 'user' as const, content: QUESTION }]
+interface About {
+  hybrid_coordinator: {
+    interaction_id: string
+    decision_id: string
+    backend: string
+    cause: string
+    context_ids: string[]
+    fallbacks: object[]
+  }
+}
+const about = (answer: object) => (answer as unknown as About).hybrid_coordinator
+
+async function ingest(project: string): Promise<void> {
+  const request = new Request('http://localhost/knowledge/items', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      project,
+      collection: 'best-practices',
+      items: [
+        {
+          fields: {
+            title: 'Timeout of the reverse proxy',
+            description: 'The timeout of the reverse proxy is 60 seconds.',
+          },
+        },
+      ],
+    }),
+  })
+  const response = await worker.fetch(request, env as unknown as Env, createExecutionContext())
+  expect(response.status).toBe(200)
+}
+
+describe('plain', () => {
+  test('answers, with context under the question, and tracks', async () => {
+    await ingest('plain')
+    answers[local] = () => completion('Sixty seconds [1].')
+    const { data, response } = await client({
+      LLAMA_CPP_BASE_URL: local,
+      LLAMA_CPP_MODEL: 'small',
+      RELEVANCE_THRESHOLD: '0.01',
+    })
+      .chat.completions.create({
+        model: 'auto',
+        messages: [{ role: 'system', content: 'Be brief.' }, ...messages],
+        temperature: 0.2,
+        metadata: { project: 'plain' },
+      })
+      .withResponse()
+    expect(data.choices[0]?.message.content).toBe('Sixty seconds [1].')
+    expect(data.usage?.total_tokens).toBe(15)
+    const { interaction_id, context_ids } = about(data)
+    expect(response.headers.get('x-interaction-id')).toBe(interaction_id)
+    expect(context_ids).toHaveLength(1)
+    const [sent] = asked
+    expect(sent?.url).toBe(`${local}/v1/chat/completions`)
+    expect(sent?.body).toMatchObject({ model: 'small', temperature: 0.2, stream: false })
+    expect(sent?.body).not.toHaveProperty('metadata')
+    expect(sent?.body.messages[0]).toEqual({ role: 'system', content: 'Be brief.' })
+    expect(sent?.body.messages[1]?.content).toContain('is 60 seconds')
+    expect(await interaction(interaction_id)).toMatchObject({
+      project: 'plain',
+      query: QUESTION,
+      response: 'Sixty seconds [1].',
+      agent_type: 'local',
+      model_used: 'small-q4',
+      tokens_used: 15,
+      tags: '["openai"]',
+    })
+  })
+
+  test('parts of a message are kept and the text among them is what is asked', async () => {
+    answers[local] = () => completion('A cat.')
+    const image = { type: 'image_url' as const, image_url: { url: 'data:image/png;base64,AAAA' } }
+    const data = await client().chat.completions.create({
+      model: 'local',
+      messages: [{ role: 'user', content: [image, { type: 'text', text: 'What is this?' }] }],
+    })
+    expect(asked[0]?.body.messages[0]?.content).toEqual([image, { type: 'text', text: 'What is this?' }])
+    expect(await interaction(about(data).interaction_id)).toMatchObject({ query: 'What is this?' })
+  })
+
+  test('what a harness wraps around a question is passed on and not searched for', async () => {
+    answers[local] = () => completion('Yes.')
+    const wrapped = `${QUESTION}\n<system-reminder>Zebra.</system-reminder>`
+    await client().chat.completions.create({ model: 'local', messages: [{ role: 'user', content: wrapped }] })
+    expect(asked[0]?.body.messages[0]?.content).toContain('Zebra')
+  })
+})
+
+describe('tools', () => {
+  const tools = [{ type: 'function' as const, function: { name: 'read_file', parameters: { type: 'object' } } }]
+  const call = { id: 'call-1', type: 'function', function: { name: 'read_file', arguments: '{"path":"a.txt"}' } }
+
+  test('definitions and calls pass through', async () => {
+    answers[local] = () =>
+      completion('', {
+        choices: [
+          { index: 0, finish_reason: 'tool_calls', message: { role: 'assistant', content: null, tool_calls: [call] } },
+        ],
+      })
+    const data = await client().chat.completions.create({ model: 'local', messages, tools, tool_choice: 'auto' })
+    expect(data.choices[0]?.message.tool_calls).toEqual([call])
+    expect(asked[0]?.body).toMatchObject({ tools, tool_choice: 'auto' })
+    const row = await interaction(about(data).interaction_id)
+    expect(row?.tags).toBe('["openai","tool_calls"]')
+    expect(JSON.parse(String(row?.response))).toEqual({
+      tool_calls: [{ id: 'call-1', name: 'read_file', arguments: '{"path":"a.txt"}' }],
+    })
+  })
+
+  test('calls are streamed and put together for the record', async () => {
+    answers[local] = streaming(
+      piece({
+        tool_calls: [{ index: 0, id: 'call-1', type: 'function', function: { name: 'read_file', arguments: '' } }],
+      }),
+      piece({ tool_calls: [{ index: 0, function: { arguments: '{"path":' } }] }),
+      piece({ tool_calls: [{ index: 0, function: { arguments: '"a.txt"}' } }] }),
+      piece({}, 'tool_calls'),
+      usage,
+      DONE,
+    )
+    const { data, response } = await client()
+      .chat.completions.create({ model: 'local', messages, tools, stream: true })
+      .withResponse()
+    let joined = ''
+    for await (const chunk of data) joined += chunk.choices[0]?.delta.tool_calls?.[0]?.function?.arguments ?? ''
+    expect(joined).toBe('{"path":"a.txt"}')
+    expect(await interaction(response.headers.get('x-interaction-id'))).toMatchObject({
+      tokens_used: 15,
+      response: '{"tool_calls":[{"id":"call-1","name":"read_file","arguments":"{\\"path\\":\\"a.txt\\"}"}]}',
+    })
+  })
+})
+
+describe('streaming', () => {
+  test('passes pieces on as they come, hides usage that was not asked for, and tracks at the end', async () => {
+    answers[local] = streaming(
+      piece({ role: 'assistant', content: 'Sixty ' }),
+      piece({ content: 'seconds.' }),
+      piece({}, 'stop'),
+      usage,
+      DONE,
+    )
+    const { data, response } = await client()
+      .chat.completions.create({ model: 'auto', messages, stream: true })
+      .withResponse()
+    const chunks = []
+    for await (const chunk of data) chunks.push(chunk)
+    expect(chunks.map((chunk) => chunk.choices[0]?.delta.content ?? '').join('')).toBe('Sixty seconds.')
+    expect(chunks.every(({ choices }) => choices.length === 1)).toBe(true)
+    const id = response.headers.get('x-interaction-id')
+    expect(about(chunks.at(-1) ?? {})).toMatchObject({ interaction_id: id, backend: 'local' })
+    expect(asked[0]?.body).toMatchObject({ stream: true, stream_options: { include_usage: true } })
+    expect(await interaction(id)).toMatchObject({ response: 'Sixty seconds.', tokens_used: 15, tags: '["openai"]' })
+  })
+
+  test('usage that was asked for comes', async () => {
+    answers[local] = streaming(piece({ content: 'Yes.' }), piece({}, 'stop'), usage, DONE)
+    const stream = await client().chat.completions.create({
+      model: 'local',
+      messages,
+      stream: true,
+      stream_options: { include_usage: true },
+    })
+    let tokens = 0
+    for await (const chunk of stream) tokens = chunk.usage?.total_tokens ?? tokens
+    expect(tokens).toBe(15)
+  })
+
+  test('a client that hangs up stops the server, and the fragment is marked as one', async () => {
+    const gone = Promise.withResolvers<void>()
+    answers[local] = streaming(
+      piece({ content: 'One ' }),
+      piece({ content: 'two ' }),
+      () => gone.promise,
+      piece({ content: 'three' }, 'stop'),
+      DONE,
+    )
+    const { data, response } = await client()
+      .chat.completions.create({ model: 'local', messages, stream: true })
+      .withResponse()
+    for await (const chunk of data) if (chunk.choices[0]?.delta.content === 'two ') break
+    await vi.waitFor(() => expect(asked[0]?.signal?.aborted).toBe(true))
+    gone.resolve()
+    expect(await interaction(response.headers.get('x-interaction-id'))).toMatchObject({
+      response: 'One two ',
+      tags: '["openai","stopped"]',
+      outcome: null,
+    })
+    answers[local] = () => completion('Still trusted.')
+    for (let n = 0; n < 6; n++) await client().chat.completions.create({ model: 'local', messages })
+  })
+
+  test.each([
+    ['breaks off', [piece({ content: 'One ' }), piece({ content: 'two' })]],
+    ['ends without a reason', [piece({ content: 'One ' }), piece({ content: 'two' }), DONE]],
+    ['ends without [DONE]', [piece({ content: 'One ' }), piece({ content: 'two' }, 'stop')]],
+    [
+      'reports an error',
+      [piece({ content: 'One ' }), piece({ content: 'two' }), event({ error: { message: 'out of memory' } }), DONE],
+    ],
+    ['sends something else', [piece({ content: 'One ' }), piece({ content: 'two' }), event('<html>'), DONE]],
+  ])('a server that %s ends the stream as an error, never as a clean finish', async (_, pieces) => {
+    answers[local] = streaming(...pieces)
+    const { data, response } = await client()
+      .chat.completions.create({ model: 'local', messages, stream: true })
+      .withResponse()
+    let text = ''
+    const reading = (async () => {
+      for await (const chunk of data) text += chunk.choices[0]?.delta.content ?? ''
+    })()
+    await expect(reading).rejects.toThrow(/broke off/)
+    expect(text).toBe('One two')
+    expect(await interaction(response.headers.get('x-interaction-id'))).toMatchObject({
+      response: 'One two',
+      tags: '["openai","incomplete"]',
+    })
+  })
+})
+
+describe('errors before an answer', () => {
+  test('a server that fails is an error, recorded, and nothing is tracked', async () => {
+    for (const stream of [false, true]) {
+      answers[local] = () => new Response('no', { status: 500 })
+      const request = client().chat.completions.create({
+        model: 'local',
+        messages,
+        stream,
+        metadata: { project: `failing-${stream}` },
+      })
+      await expect(request).rejects.toMatchObject({ status: 503, code: 'engine_unavailable', type: 'server_error' })
+      const { record } = await decision(`failing-${stream}`)
+      expect(record).toMatchObject({ status: 'failed', interaction_id: null })
+      expect(
+        await env.DB.prepare('SELECT count(*) AS n FROM interactions WHERE project = ?')
+          .bind(`failing-${stream}`)
+          .first('n'),
+      ).toBe(0)
+    }
+  })
+
+  test('an answer that is no completion is no success', async () => {
+    answers[local] = () => Response.json({ ok: true })
+    await expect(client().chat.completions.create({ model: 'local', messages })).rejects.toMatchObject({ status: 503 })
+  })
+
+  test.each([
+    [{ messages: [] }, 'messages'],
+    [{ messages: 'hello' }, 'messages'],
+    [{ messages, metadata: { project: '../x' } }, 'project'],
+  ])('bad input %# is refused as OpenAI refuses it', async (body, param) => {
+    await expect(
+      client().chat.completions.create({
+        model: 'auto',
+        ...body,
+      } as unknown as OpenAI.ChatCompletionCreateParamsNonStreaming),
+    ).rejects.toMatchObject({ status: 400, type: 'invalid_request_error', param })
+  })
+
+  test('without any model it says what to set', async () => {
+    await expect(client({}).chat.completions.create({ model: 'auto', messages })).rejects.toThrow(/LLAMA_CPP_BASE_URL/)
+    await expect(client().chat.completions.create({ model: 'gpt-9', messages })).rejects.toMatchObject({ status: 404 })
+  })
+})
+
+describe('two servers', () => {
+  const both = () =>
+    client({
+      LLAMA_CPP_BASE_URL: local,
+      REMOTE_MODEL_BASE_URL: `${remote}/v1`,
+      REMOTE_MODEL: 'large',
+      REMOTE_MODEL_API_KEY: 'secret',
+    })
+
+  test('a cold start goes to the remote one', async () => {
+    answers[remote] = () => completion('From far.', { model: 'large' })
+    const data = await both().chat.completions.create({ model: 'auto', messages, metadata: { project: 'cold' } })
+    expect(about(data)).toMatchObject({ backend: 'remote', cause: 'cold_start', fallbacks: [] })
+    expect(asked[0]).toMatchObject({ url: `${remote}/v1/chat/completions`, body: { model: 'large' } })
+    expect(await interaction(about(data).interaction_id)).toMatchObject({ agent_type: 'remote', model_used: 'large' })
+  })
+
+  test.each([false, true])(
+    'when it fails the other one answers, and the record says why (streamed: %s)',
+    async (stream) => {
+      answers[remote] = () => new Response('no', { status: 500 })
+      answers[local] = stream
+        ? streaming(piece({ content: 'Near.' }), piece({}, 'stop'), DONE)
+        : () => completion('Near.')
+      const project = `fallback-${stream}`
+      const { data, response } = await both()
+        .chat.completions.create({ model: 'auto', messages, stream, metadata: { project } })
+        .withResponse()
+      let text = ''
+      if (Symbol.asyncIterator in data) for await (const chunk of data) text += chunk.choices[0]?.delta.content ?? ''
+      else text = data.choices[0]?.message.content ?? ''
+      expect(text).toBe('Near.')
+      expect(response.headers.get('x-backend')).toBe('local')
+      expect((await decision(project)).record).toMatchObject({
+        status: 'complete',
+        fallbacks: [{ from: 'remote', to: 'local', reason: expect.stringContaining('500') }],
+      })
+    },
+  )
+
+  test('a model by its own name goes to the server that has it', async () => {
+    answers[remote] = ({ body }) => completion('x', { model: body.model })
+    const data = await both().chat.completions.create({ model: 'large-vision', messages })
+    expect(data.model).toBe('large-vision')
+    expect(asked).toHaveLength(1)
+  })
+})
+
+describe('models and embeddings', () => {
+  test('models', async () => {
+    const ids = (await client().models.list()).data.map(({ id }) => id)
+    expect(ids).toEqual(expect.arrayContaining(['auto', 'local', 'small']))
+  })
+
+  test('embeddings in both formats', async () => {
+    const input = ['reverse proxy timeout', 'database']
+    const packed = await client().embeddings.create({ model: 'any', input })
+    const plain = await client().embeddings.create({ model: 'any', input, encoding_format: 'float' })
+    expect(packed.data).toHaveLength(2)
+    const [a, b] = [packed.data[0]?.embedding ?? [], plain.data[0]?.embedding ?? []]
+    expect(a).toHaveLength(b.length)
+    expect(Math.hypot(...a)).toBeCloseTo(1, 3)
+    for (const [i, value] of a.entries()) expect(value).toBeCloseTo(b[i] ?? 0, 6)
+    expect(packed.usage.total_tokens).toBeGreaterThan(2)
+  })
+
+  test('a text that the table knows nothing of gets an error, not an invented vector', async () => {
+    await expect(client().embeddings.create({ model: 'any', input: ['🜁🜂🜃'] })).rejects.toMatchObject({
+      status: 400,
+      param: 'input[0]',
+    })
+  })
+})
