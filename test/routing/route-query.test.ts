@@ -2,11 +2,17 @@ import { env } from 'cloudflare:workers'
 import { expect, test } from 'vitest'
 import { CoordinatorError } from '../../src/errors.ts'
 import type { ChatMessage, ChatModel } from '../../src/inference/chat-model.ts'
+import { EmbeddedStore } from '../../src/knowledge/stores/embedded.ts'
 import { routeQuery } from '../../src/operations/route-query.ts'
 import { storeKnowledge } from '../../src/operations/store-knowledge.ts'
 import { trackInteraction } from '../../src/operations/track-interaction.ts'
 import { updateOutcome } from '../../src/operations/update-outcome.ts'
-import { call, exchange, freshProject, testServices } from '../learning/support.ts'
+import { call, exchange, freshProject, testServices as memoryServices } from '../learning/support.ts'
+
+/** Services as in memory, on the real knowledge store. */
+function testServices(options: Parameters<typeof memoryServices>[0] = {}) {
+  return { ...memoryServices(options), knowledge: new EmbeddedStore(env.KNOWLEDGE) }
+}
 
 type Routed = Record<string, unknown> & {
   route: string
@@ -37,7 +43,14 @@ async function projectWith(services: ReturnType<typeof testServices>, successes:
   await call(storeKnowledge, services, {
     project,
     collection: 'best-practices',
-    items: [{ fields: { title: 'Proxy', description: 'Set proxy_read_timeout of the reverse proxy to 60 seconds.' } }],
+    items: [
+      {
+        fields: {
+          title: 'Timeout of the reverse proxy',
+          description: 'The timeout of the reverse proxy is 60 seconds: proxy_read_timeout.',
+        },
+      },
+    ],
   })
   for (let n = 0; n < successes; n++) {
     const input = exchange(project, { agent_type: 'local', query: `Question ${n}?` })
