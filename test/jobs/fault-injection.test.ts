@@ -81,8 +81,14 @@ class World {
   invocation() {
     const dies = this.deaths < MOST_DEATHS && this.random() < 0.3
     if (dies) this.deaths++
-    const kill = new KillSwitch(dies ? Math.floor(this.random() * 12) : null, this.random() < 0.5)
+    const kill = new KillSwitch(dies ? Math.floor(this.random() * 12) : null, this.random() < 0.5, () => this.delayMs())
     return mortalServices(this.services, kill, (ids) => this.announce(ids))
+  }
+
+  /** Mostly none; now and then long enough for another Worker to do all its steps. */
+  delayMs(): number {
+    const luck = this.random()
+    return luck < 0.03 ? 30 : luck < 0.25 ? 2 : 0
   }
 
   async prepare(): Promise<void> {

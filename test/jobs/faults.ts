@@ -24,15 +24,23 @@ export class Died extends Error {}
 export class KillSwitch {
   #left: number
   readonly #after: boolean
+  readonly #delayMs: () => number
   dead = false
 
-  /** @param steps null: never dies; @param after whether the last step still takes effect */
-  constructor(steps: number | null, after: boolean) {
+  /**
+   * @param steps null: never dies
+   * @param after whether the last step still takes effect
+   * @param delayMs how long each step waits before it takes effect, so that steps of other Workers come in between; 0: not
+   */
+  constructor(steps: number | null, after: boolean, delayMs: () => number = () => 0) {
     this.#left = steps ?? Number.POSITIVE_INFINITY
     this.#after = after
+    this.#delayMs = delayMs
   }
 
   async step<T>(work: () => Promise<T>): Promise<T> {
+    const wait = this.#delayMs()
+    if (wait > 0) await new Promise((done) => setTimeout(done, wait))
     if (this.dead) throw new Died()
     if (this.#left-- > 0) return work()
     this.dead = true
