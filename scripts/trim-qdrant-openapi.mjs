@@ -17,6 +17,8 @@ const OPERATIONS = [
   ['post', '/collections/{collection_name}/points'],
   ['put', '/collections/{collection_name}/points'],
   ['post', '/collections/{collection_name}/points/delete'],
+  ['post', '/collections/{collection_name}/points/payload'],
+  ['post', '/collections/{collection_name}/points/vectors/delete'],
   ['post', '/collections/{collection_name}/points/batch'],
   ['post', '/collections/{collection_name}/points/count'],
   ['post', '/collections/{collection_name}/points/scroll'],

@@ -10,12 +10,14 @@ import type {
   DocumentEntry,
   DocumentResult,
   FieldFilter,
-  KnowledgeStore,
+  ItemVector,
   Page,
+  PendingItem,
   PreparedDocument,
   PreparedItem,
   SearchRequest,
   SearchResponse,
+  SpaceStore,
   StoredItem,
   StoreStatistics,
   WriteStatus,
@@ -34,10 +36,13 @@ type Remote = {
     | 'documentTokens'
     | 'search'
     | 'statistics'
-    | 'setCredit']: (...parameters: Parameters<KnowledgeIndex[M]>) => Promise<ReturnType<KnowledgeIndex[M]>>
+    | 'setCredit'
+    | 'itemsWithoutVector'
+    | 'addVectors'
+    | 'serveSpace']: (...parameters: Parameters<KnowledgeIndex[M]>) => Promise<ReturnType<KnowledgeIndex[M]>>
 }
 
-export class EmbeddedStore implements KnowledgeStore {
+export class EmbeddedStore implements SpaceStore {
   readonly name = 'embedded'
   readonly #objects: DurableObjectNamespace<KnowledgeIndex>
 
@@ -106,6 +111,22 @@ export class EmbeddedStore implements KnowledgeStore {
 
   setCredit(scope: CollectionScope, updates: readonly CreditUpdate[]): Promise<void> {
     return this.#index(scope).setCredit(updates)
+  }
+
+  itemsWithoutVector(
+    scope: CollectionScope,
+    space: EmbeddingSpace,
+    options: { cursor?: string; limit: number },
+  ): Promise<Page<PendingItem>> {
+    return this.#index(scope).itemsWithoutVector(scope.collection, space, options)
+  }
+
+  addVectors(scope: CollectionScope, space: EmbeddingSpace, vectors: readonly ItemVector[]): Promise<void> {
+    return this.#index(scope).addVectors(space, vectors)
+  }
+
+  serveSpace(scope: CollectionScope, space: EmbeddingSpace): Promise<boolean> {
+    return this.#index(scope).serveSpace(space)
   }
 
   #index({ project, collection }: CollectionScope): Remote {

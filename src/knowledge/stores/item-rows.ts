@@ -22,7 +22,9 @@ export const TABLES = [
   `CREATE TABLE IF NOT EXISTS facets (field TEXT NOT NULL, value TEXT NOT NULL, row INTEGER NOT NULL,
     PRIMARY KEY (field, value, row)) WITHOUT ROWID`,
   'CREATE INDEX IF NOT EXISTS facets_row ON facets (row)',
+  // Without codes: the embedder knows none of the item's words. next_vectors: the space that is being prepared.
   'CREATE TABLE IF NOT EXISTS vectors (row INTEGER PRIMARY KEY, scale REAL NOT NULL, codes BLOB NOT NULL)',
+  'CREATE TABLE IF NOT EXISTS next_vectors (row INTEGER PRIMARY KEY, scale REAL NOT NULL, codes BLOB NOT NULL)',
   `CREATE TABLE IF NOT EXISTS documents (source TEXT NOT NULL, path TEXT NOT NULL, hash TEXT NOT NULL,
     items INTEGER NOT NULL, PRIMARY KEY (source, path)) WITHOUT ROWID`,
   'CREATE TABLE IF NOT EXISTS properties (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID',

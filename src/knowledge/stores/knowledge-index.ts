@@ -24,7 +24,9 @@ import type {
   DocumentEntry,
   DocumentResult,
   FieldFilter,
+  ItemVector,
   Page,
+  PendingItem,
   PreparedDocument,
   PreparedItem,
   SearchRequest,
@@ -33,7 +35,7 @@ import type {
   StoreStatistics,
   WriteStatus,
 } from './store.ts'
-import { quantize, VectorTable } from './vectors/vector-table.ts'
+import { VectorIndex, type VectorTableName } from './vector-index.ts'
 
 interface RowEvidence extends Evidence {
   readonly row: number
@@ -47,8 +49,8 @@ interface Origin {
 export class KnowledgeIndex extends DurableObject<object> {
   readonly #sql: SqlStorage
   readonly #keywords: KeywordIndex
+  readonly #vectors: VectorIndex
   /** Both follow the tables; null: to be read from them. */
-  #vectors: VectorTable | null = null
   #items: number | null = null
   #credit: Credit | null = null
 
@@ -57,12 +59,13 @@ export class KnowledgeIndex extends DurableObject<object> {
     this.#sql = state.storage.sql
     for (const statement of TABLES) this.#sql.exec(statement)
     this.#keywords = new KeywordIndex(this.#sql)
+    this.#vectors = new VectorIndex(this.#sql)
   }
 
   upsert(collection: CollectionName, items: readonly PreparedItem[], space: EmbeddingSpace): WriteStatus[] {
     return this.#transaction(() => {
-      const ours = this.#adoptSpace(space)
-      return items.map((item) => this.#write(collection, item, null, ours))
+      const table = this.#vectors.tableFor(space)
+      return items.map((item) => this.#write(collection, item, null, table))
     })
   }
 
@@ -126,7 +129,7 @@ export class KnowledgeIndex extends DurableObject<object> {
     space: EmbeddingSpace,
   ): DocumentResult[] {
     return documents.map((document) =>
-      this.#transaction(() => this.#replaceDocument(collection, source, document, this.#adoptSpace(space))),
+      this.#transaction(() => this.#replaceDocument(collection, source, document, this.#vectors.tableFor(space))),
     )
   }
 
@@ -162,7 +165,7 @@ export class KnowledgeIndex extends DurableObject<object> {
 
   search(collection: CollectionName, request: SearchRequest): SearchResponse {
     const plan = this.#keywords.plan(request.text)
-    const vectors = request.vector ? this.#vectorsIn(request.space) : null
+    const vectors = request.vector ? this.#vectors.searchable(request.space) : null
     const usable = vectors === 'other space' ? null : vectors
     const allowed = this.#allowed(request.filter)
     const keyword = request.keyword ? this.#keywords.search(plan, request.depth, allowed) : null
@@ -206,8 +209,8 @@ export class KnowledgeIndex extends DurableObject<object> {
     return {
       items: this.#itemCount(),
       documents: this.#count('documents'),
-      withVector: this.#count('vectors'),
-      space: this.#space(),
+      withVector: this.#vectors.size,
+      space: this.#vectors.space,
     }
   }
 
@@ -227,6 +230,46 @@ export class KnowledgeIndex extends DurableObject<object> {
     this.#credit = null
   }
 
+  itemsWithoutVector(
+    collection: CollectionName,
+    space: EmbeddingSpace,
+    options: { cursor?: string; limit: number },
+  ): Page<PendingItem> {
+    const rows = this.#sql
+      .exec<ItemRow>(
+        `SELECT ${ITEM_COLUMNS} FROM items WHERE id > ? AND ${this.#vectors.missing(space)} ORDER BY id LIMIT ?`,
+        options.cursor ?? '',
+        options.limit + 1,
+      )
+      .toArray()
+    const entries = rows.slice(0, options.limit).map((row) => {
+      const { id, title, body } = toStoredItem(collection, row)
+      return { id, hash: row.hash, title, body }
+    })
+    return { entries, nextCursor: rows.length > options.limit ? (entries.at(-1)?.id ?? null) : null }
+  }
+
+  addVectors(space: EmbeddingSpace, vectors: readonly ItemVector[]): void {
+    this.#transaction(() => {
+      const table = this.#vectors.prepare(space)
+      for (const { id, hash, vector } of vectors) {
+        const [item] = this.#sql
+          .exec<{ row: number }>('SELECT row FROM items WHERE id = ? AND hash = ?', id, hash)
+          .toArray()
+        if (item) this.#vectors.set(table, item.row, vector)
+      }
+    })
+  }
+
+  serveSpace(space: EmbeddingSpace): boolean {
+    return this.#transaction(() => {
+      const [missing] = this.#sql.exec(`SELECT 1 FROM items WHERE ${this.#vectors.missing(space)} LIMIT 1`).toArray()
+      if (missing) return false
+      this.#vectors.serve(space)
+      return true
+    })
+  }
+
   /** Credit of all items together: what an item's own is compared with. */
   #creditTotals(): Credit {
     this.#credit ??= this.#sql
@@ -243,7 +286,7 @@ export class KnowledgeIndex extends DurableObject<object> {
     try {
       return this.ctx.storage.transactionSync(work)
     } catch (error) {
-      this.#vectors = null
+      this.#vectors.reset()
       this.#items = null
       this.#credit = null
       this.#keywords.reset()
@@ -268,7 +311,7 @@ export class KnowledgeIndex extends DurableObject<object> {
     collection: CollectionName,
     source: string,
     document: PreparedDocument,
-    ours: boolean,
+    table: VectorTableName | null,
   ): DocumentResult {
     const { path, hash, items } = document
     const before = this.#documentRows(source, path)
@@ -280,7 +323,7 @@ export class KnowledgeIndex extends DurableObject<object> {
       removed++
     }
     const counts = { indexed: 0, updated: 0, unchanged: 0 }
-    for (const item of items) counts[this.#write(collection, item, { source, path }, ours)]++
+    for (const item of items) counts[this.#write(collection, item, { source, path }, table)]++
     this.#sql.exec(
       `INSERT INTO documents (source, path, hash, items) VALUES (?, ?, ?, ?)
        ON CONFLICT (source, path) DO UPDATE SET hash = excluded.hash, items = excluded.items`,
@@ -300,16 +343,21 @@ export class KnowledgeIndex extends DurableObject<object> {
     }
   }
 
-  /** Writes one item and everything that is searched of it. `ours`: its vector belongs to this index's space. */
-  #write(collection: CollectionName, item: PreparedItem, origin: Origin | null, ours: boolean): WriteStatus {
+  /** Writes one item and everything that is searched of it. `table`: where its vector belongs; null: nowhere. */
+  #write(
+    collection: CollectionName,
+    item: PreparedItem,
+    origin: Origin | null,
+    table: VectorTableName | null,
+  ): WriteStatus {
     const [known] = this.#sql
-      .exec<{ row: number; hash: string; vector: number | null }>(
-        'SELECT items.row, hash, vectors.row AS vector FROM items LEFT JOIN vectors USING (row) WHERE id = ?',
-        item.id,
-      )
+      .exec<{ row: number; hash: string }>('SELECT row, hash FROM items WHERE id = ?', item.id)
       .toArray()
-    const vector = ours ? item.vector : null
-    if (known?.hash === item.hash && (known.vector !== null || vector === null)) return 'unchanged'
+    if (known?.hash === item.hash) {
+      if (!table || !item.vector || this.#vectors.has(table, known.row)) return 'unchanged'
+      this.#vectors.set(table, known.row, item.vector)
+      return table === 'vectors' ? 'updated' : 'unchanged'
+    }
     const now = Date.now()
     if (known) this.#unindex(known.row)
     const { row } = this.#sql
@@ -336,16 +384,7 @@ export class KnowledgeIndex extends DurableObject<object> {
       row,
       JSON.stringify(facetsOf(collection, item)),
     )
-    if (vector) {
-      const quantized = quantize(vector)
-      this.#sql.exec(
-        'INSERT INTO vectors (row, scale, codes) VALUES (?, ?, ?)',
-        row,
-        quantized.scale,
-        quantized.codes.buffer,
-      )
-      this.#vectors?.set(row, quantized)
-    }
+    if (table && item.vector) this.#vectors.set(table, row, item.vector)
     if (!known && this.#items !== null) this.#items++
     return known ? 'updated' : 'indexed'
   }
@@ -360,8 +399,7 @@ export class KnowledgeIndex extends DurableObject<object> {
   #unindex(row: number): void {
     this.#keywords.remove(row)
     this.#sql.exec('DELETE FROM facets WHERE row = ?', row)
-    this.#sql.exec('DELETE FROM vectors WHERE row = ?', row)
-    this.#vectors?.delete(row)
+    this.#vectors.remove(row)
   }
 
   #documentRows(source: string, path: string): { id: string; row: number }[] {
@@ -377,40 +415,12 @@ export class KnowledgeIndex extends DurableObject<object> {
     return new Set([...rows].map(({ row }) => row))
   }
 
-  #count(table: 'items' | 'documents' | 'vectors'): number {
+  #count(table: 'items' | 'documents'): number {
     return this.#sql.exec<{ n: number }>(`SELECT count(*) AS n FROM ${table}`).one().n
   }
 
   #itemCount(): number {
     this.#items ??= this.#count('items')
     return this.#items
-  }
-
-  #space(): EmbeddingSpace | null {
-    const [row] = this.#sql.exec<{ value: string }>("SELECT value FROM properties WHERE name = 'space'").toArray()
-    return row ? (JSON.parse(row.value) as EmbeddingSpace) : null
-  }
-
-  /** The first space that writes here is the collection's; whether this one is it. */
-  #adoptSpace(space: EmbeddingSpace): boolean {
-    const known = this.#space()
-    if (known) return known.name === space.name && known.dimensions === space.dimensions
-    this.#sql.exec("INSERT INTO properties (name, value) VALUES ('space', ?)", JSON.stringify(space))
-    return true
-  }
-
-  #vectorsIn(space: EmbeddingSpace): VectorTable | 'other space' | null {
-    const known = this.#space()
-    if (!known) return null
-    if (known.name !== space.name || known.dimensions !== space.dimensions) return 'other space'
-    if (!this.#vectors) {
-      this.#vectors = new VectorTable(known.dimensions)
-      for (const { row, scale, codes } of this.#sql.exec<{ row: number; scale: number; codes: ArrayBuffer }>(
-        'SELECT row, scale, codes FROM vectors ORDER BY row',
-      )) {
-        this.#vectors.set(row, { scale, codes: new Int8Array(codes) })
-      }
-    }
-    return this.#vectors
   }
 }

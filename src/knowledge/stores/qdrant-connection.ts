@@ -20,6 +20,8 @@ const INDEXES: Readonly<Record<string, Schemas['PayloadFieldSchema']>> = {
   source: 'keyword',
   path: 'keyword',
   facets: 'keyword',
+  hash: 'keyword',
+  embedded: 'keyword',
   credit_version: 'integer',
 }
 

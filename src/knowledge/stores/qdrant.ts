@@ -18,12 +18,14 @@ import type {
   DocumentEntry,
   DocumentResult,
   FieldFilter,
-  KnowledgeStore,
+  ItemVector,
   Page,
+  PendingItem,
   PreparedDocument,
   PreparedItem,
   SearchRequest,
   SearchResponse,
+  SpaceStore,
   StoredItem,
   StoreStatistics,
   WriteStatus,
@@ -39,13 +41,13 @@ const READ_BATCH = 500
 /** What an item looked like before a write. */
 interface Known {
   readonly hash: string
-  /** Name of its dense vector; null: none yet. */
-  readonly embedded: string | null
+  /** Names of the dense vectors that it was embedded for. */
+  readonly embedded: readonly string[]
 }
 
 type Operation = Schemas['UpdateOperation']
 
-export class QdrantStore implements KnowledgeStore {
+export class QdrantStore implements SpaceStore {
   readonly name = 'qdrant'
   readonly #qdrant: QdrantConnection
 
@@ -55,13 +57,13 @@ export class QdrantStore implements KnowledgeStore {
 
   async upsert(scope: CollectionScope, items: readonly PreparedItem[], space: EmbeddingSpace): Promise<WriteStatus[]> {
     if (items.length === 0) return []
-    const ours = await this.#adoptSpace(scope, space)
+    const serving = await this.#adoptSpace(scope, space)
     const known = await this.#known(
       scope,
       items.map(({ id }) => id),
     )
-    const { statuses, operations } = planWrites(scope, items, null, known, ours ? space : null)
-    await this.#write(scope, ours ? space : null, operations)
+    const { statuses, operations } = planWrites(scope, items, null, known, { space, serving })
+    await this.#write(scope, space, operations)
     return statuses
   }
 
@@ -114,10 +116,10 @@ export class QdrantStore implements KnowledgeStore {
     space: EmbeddingSpace,
   ): Promise<DocumentResult[]> {
     if (documents.length === 0) return []
-    const ours = await this.#adoptSpace(scope, space)
+    const serving = await this.#adoptSpace(scope, space)
     const results: DocumentResult[] = []
     for (const document of documents) {
-      results.push(await this.#replaceDocument(scope, { source, path: document.path }, document, ours ? space : null))
+      results.push(await this.#replaceDocument(scope, { source, path: document.path }, document, { space, serving }))
     }
     return results
   }
@@ -206,21 +208,66 @@ export class QdrantStore implements KnowledgeStore {
     }
   }
 
+  async itemsWithoutVector(
+    scope: CollectionScope,
+    space: EmbeddingSpace,
+    options: { cursor?: string; limit: number },
+  ): Promise<Page<PendingItem>> {
+    const { points, nextCursor } = await this.#page(scope.collection, missingFilter(scope.project, space), options)
+    const entries = points.map((point) => {
+      const { id, title, body } = toStoredItem(scope.collection, point)
+      return { id, hash: String(point.payload?.hash ?? ''), title, body }
+    })
+    return { entries, nextCursor }
+  }
+
+  async addVectors(scope: CollectionScope, space: EmbeddingSpace, vectors: readonly ItemVector[]): Promise<void> {
+    const name = vectorName(space)
+    const known = await this.#known(
+      scope,
+      vectors.map(({ id }) => id),
+    )
+    const operations = vectors.flatMap((item): Operation[] => {
+      const before = known.get(item.id)
+      if (before?.hash !== item.hash) return []
+      const dense = item.vector ? { name, values: Array.from(item.vector) } : null
+      return addition(item, [...new Set([...before.embedded, name])], dense)
+    })
+    await this.#write(scope, space, operations)
+  }
+
+  async serveSpace(scope: CollectionScope, space: EmbeddingSpace): Promise<boolean> {
+    if ((await this.#count(scope.collection, missingFilter(scope.project, space))) > 0) return false
+    const before = await this.#space(scope)
+    if (!before || sameSpace(before, space)) return true
+    const payload = { name: space.name, dimensions: space.dimensions }
+    await this.#qdrant.call(REGISTER, (client, name) =>
+      client.setPayload(name, { payload, points: [registerId(scope, 'space')], wait: true }),
+    )
+    const filter = itemFilter(scope.project)
+    await this.#qdrant.read(
+      scope.collection,
+      (client, name) => client.deleteVectors(name, { filter, vector: [vectorName(before)], wait: true }),
+      null,
+    )
+    return true
+  }
+
   async #replaceDocument(
     scope: CollectionScope,
     origin: Origin,
     { path, hash, items }: PreparedDocument,
-    space: EmbeddingSpace | null,
+    target: Target,
   ): Promise<DocumentResult> {
     const before = await this.#scan(scope.collection, documentFilter(scope.project, origin), KNOWN_FIELDS)
     const known = new Map(before.map((point) => [String(point.id), knownOf(point)]))
     const keep = new Set(items.map(({ id }) => id))
     const stale = [...known.keys()].filter((id) => !keep.has(id))
-    const { statuses, operations } = planWrites(scope, items, origin, known, space)
+    const { statuses, operations } = planWrites(scope, items, origin, known, target)
     if (stale.length > 0) operations.push({ delete: { points: stale } })
     if (operations.length > 0) {
       await this.#setDocument(scope, origin, { hash: '', items: known.size })
-      await this.#write(scope, space, operations)
+      await this.#write(scope, target.space, operations)
     }
     await this.#setDocument(scope, origin, { hash, items: items.length })
     const count = (status: WriteStatus) => statuses.filter((one) => one === status).length
@@ -234,7 +281,7 @@ export class QdrantStore implements KnowledgeStore {
     }
   }
 
-  async #write(scope: CollectionScope, space: EmbeddingSpace | null, operations: Operation[]): Promise<void> {
+  async #write(scope: CollectionScope, space: EmbeddingSpace, operations: Operation[]): Promise<void> {
     for (const batch of chunks(operations, WRITE_BATCH)) {
       await this.#qdrant.write(scope.collection, space, (client, name) =>
         client.batchUpdate(name, { operations: batch, wait: true }),
@@ -357,38 +404,68 @@ export class QdrantStore implements KnowledgeStore {
 
 const KNOWN_FIELDS = ['project', 'hash', 'embedded']
 
+function namesIn(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((name) => typeof name === 'string') : []
+}
+
 function knownOf({ payload }: Schemas['Record']): Known {
   return {
     hash: String(payload?.hash ?? ''),
-    embedded: typeof payload?.embedded === 'string' ? payload.embedded : null,
+    embedded: namesIn(payload?.embedded),
   }
 }
 
+/** The space that vectors are written in, and whether it is the one that is searched. */
+interface Target {
+  readonly space: EmbeddingSpace
+  readonly serving: boolean
+}
+
 /**
- * What has to be written of some items, and what that is called.
+ * What has to be written of some items, and what that is called. Each space has its own named vector, so one that isn't
+ * searched is written too and never mixed in.
  * @param known the items that exist, by id; kept up to date, so that an item that comes twice is written once
- * @param space of the vectors; null: store none
  */
 function planWrites(
   scope: CollectionScope,
   items: readonly PreparedItem[],
   origin: Origin | null,
   known: Map<string, Known>,
-  space: EmbeddingSpace | null,
+  { space, serving }: Target,
 ): { statuses: WriteStatus[]; operations: Operation[] } {
   const now = Date.now()
+  const name = vectorName(space)
   const operations: Operation[] = []
   const statuses = items.map((item): WriteStatus => {
     const before = known.get(item.id)
-    const vector = space ? item.vector : null
-    if (before?.hash === item.hash && (before.embedded !== null || vector === null)) return 'unchanged'
+    const dense = item.vector ? { name, values: Array.from(item.vector) } : null
+    if (before?.hash === item.hash) {
+      if (!dense || before.embedded.includes(name)) return 'unchanged'
+      const embedded = [...before.embedded, name]
+      operations.push(...addition(item, embedded, dense))
+      known.set(item.id, { hash: item.hash, embedded })
+      return serving ? 'updated' : 'unchanged'
+    }
     const point = toPoint(scope, item, origin, now)
-    const dense = space && vector ? { name: vectorName(space), values: Array.from(vector) } : null
     operations.push(...(before ? changed(point, dense, before) : created(point, dense, now)))
-    known.set(item.id, { hash: item.hash, embedded: dense?.name ?? null })
+    known.set(item.id, { hash: item.hash, embedded: dense ? [name] : [] })
     return before ? 'updated' : 'indexed'
   })
   return { statuses, operations }
+}
+
+/** A vector for an item that has not changed since it was embedded; null: it has none. */
+function addition({ id, hash }: { id: string; hash: string }, embedded: string[], dense: Dense | null): Operation[] {
+  const same: Schemas['Filter'] = { must: [{ key: 'hash', match: { value: hash } }] }
+  const operations: Operation[] = []
+  if (dense) {
+    const point = { id, vector: { [dense.name]: dense.values } }
+    operations.push({ update_vectors: { points: [point], update_filter: same } })
+  }
+  operations.push({
+    set_payload: { payload: { embedded }, filter: { must: [{ has_id: [id] }, ...(same.must as [])] } },
+  })
+  return operations
 }
 
 interface Dense {
@@ -409,7 +486,7 @@ function created({ id, payload, terms }: ItemPoint, dense: Dense | null, now: nu
   const point = {
     id,
     vector: vectorsOf(terms, dense),
-    payload: { ...payload, ...credit, created_at: now, embedded: dense?.name ?? null },
+    payload: { ...payload, ...credit, created_at: now, embedded: dense ? [dense.name] : [] },
   }
   return [{ upsert: { points: [point] } }]
 }
@@ -417,13 +494,18 @@ function created({ id, payload, terms }: ItemPoint, dense: Dense | null, now: nu
 /** Credit and creation stay: the payload is merged, not replaced. */
 function changed({ id, payload, terms }: ItemPoint, dense: Dense | null, before: Known): Operation[] {
   const vector = vectorsOf(terms, dense)
-  const gone = [TERMS, ...(before.embedded === null ? [] : [before.embedded])].filter((name) => !(name in vector))
+  const gone = [TERMS, ...before.embedded].filter((name) => !(name in vector))
   const operations: Operation[] = [
-    { set_payload: { payload: { ...payload, embedded: dense?.name ?? null }, points: [id] } },
+    { set_payload: { payload: { ...payload, embedded: dense ? [dense.name] : [] }, points: [id] } },
   ]
   if (Object.keys(vector).length > 0) operations.push({ update_vectors: { points: [{ id, vector }] } })
   if (gone.length > 0) operations.push({ delete_vectors: { points: [id], vector: gone } })
   return operations
+}
+
+/** Points of a project that have not been embedded in a space. */
+function missingFilter(project: string, space: EmbeddingSpace): Schemas['Filter'] {
+  return { ...itemFilter(project), must_not: [{ key: 'embedded', match: { value: vectorName(space) } }] }
 }
 
 function documentFilter(project: string, { source, path }: Origin): { must: Schemas['Condition'][] } {

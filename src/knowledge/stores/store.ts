@@ -187,4 +187,41 @@ export interface KnowledgeStore {
   statistics(scope: CollectionScope): Promise<StoreStatistics>
   /** Absolute counters from the database; repeating or reordering updates changes nothing. */
   setCredit(scope: CollectionScope, updates: readonly CreditUpdate[]): Promise<void>
+  /**
+   * Computes vectors that are missing in the embedder's space, for as long as one job may take, and searches that space once
+   * every item has been seen; a store that can't leaves it out.
+   * @returns whether nothing is left to do
+   */
+  embedPending?(scope: CollectionScope): Promise<boolean>
+}
+
+/** What has to be embedded of an item. */
+export interface PendingItem {
+  readonly id: string
+  readonly hash: string
+  readonly title: string
+  readonly body: string
+}
+
+/** A vector for an item, unless the item has changed since. */
+export interface ItemVector {
+  readonly id: string
+  /** Hash of the item that was embedded. */
+  readonly hash: string
+  /** Null: the embedder knows none of its words; it isn't asked again. */
+  readonly vector: Float32Array | null
+}
+
+/** A store in which a collection can move to another embedding space while the old one is searched. */
+export interface SpaceStore extends KnowledgeStore {
+  /** Items that have not been embedded in a space, in order of id. */
+  itemsWithoutVector(
+    scope: CollectionScope,
+    space: EmbeddingSpace,
+    options: { cursor?: string; limit: number },
+  ): Promise<Page<PendingItem>>
+  /** Adds vectors; another space than the one that is searched is prepared beside it. */
+  addVectors(scope: CollectionScope, space: EmbeddingSpace, vectors: readonly ItemVector[]): Promise<void>
+  /** Searches this space from now on and forgets the other; refused (false) while an item hasn't been embedded in it. */
+  serveSpace(scope: CollectionScope, space: EmbeddingSpace): Promise<boolean>
 }

@@ -5,6 +5,7 @@ import type { KnowledgeStore } from '../../../src/knowledge/stores/store.ts'
 import { documentCases } from './contract-documents.ts'
 import { itemCases } from './contract-items.ts'
 import { keywordCases } from './contract-keywords.ts'
+import { spaceCases } from './contract-spaces.ts'
 import { vectorCases } from './contract-vectors.ts'
 
 /** Promises of the interface by name; each throws when the store breaks it. */
@@ -15,6 +16,7 @@ export const CONTRACT: Readonly<Record<string, Cases>> = {
   documents: documentCases,
   keywords: keywordCases,
   vectors: vectorCases,
+  spaces: spaceCases,
 }
 
 /** Number of cases in the contract. */

@@ -132,6 +132,10 @@ export class QdrantStub {
       case 'delete_points':
         remove(collection, body as never)
         return done
+      case 'set_payload':
+      case 'delete_vectors':
+        update(collection, { [operation]: body })
+        return done
       case 'batch_update':
         return (body as { operations: Payload[] }).operations.map((one) => {
           update(collection, one)
@@ -234,9 +238,14 @@ function update(collection: Collection, operation: Payload): void {
     const { payload, ...selector } = value as { payload: Payload } & Selector
     for (const point of selected(collection, selector)) Object.assign(point.payload, structuredClone(payload))
   } else if (kind === 'update_vectors') {
-    for (const { id, vector } of (value as { points: { id: string; vector: Record<string, Vector> }[] }).points) {
+    const { points, update_filter } = value as {
+      points: { id: string; vector: Record<string, Vector> }[]
+      update_filter?: Filter
+    }
+    for (const { id, vector } of points) {
       const point = collection.points.get(id)
       if (!point) throw new Refused(404, `Not found: No point with id ${id} found`)
+      if (update_filter && !matches(collection, point, update_filter)) continue
       for (const [name, one] of checked(collection, vector)) point.vectors.set(name, one)
     }
   } else if (kind === 'delete_vectors') {

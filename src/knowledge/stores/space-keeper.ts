@@ -1,0 +1,158 @@
+/**
+ * Keeps a store's collections moving towards the embedding space of the model in use: what is missing is embedded in the
+ * background, and until a collection is complete its old space is searched with the old model, if that is at hand.
+ * @module
+ */
+import type { Embedder, EmbeddingSpace } from '../../inference/embedder.ts'
+import type {
+  CollectionScope,
+  CreditUpdate,
+  DocumentEntry,
+  DocumentResult,
+  FieldFilter,
+  ItemVector,
+  KnowledgeStore,
+  Page,
+  PreparedDocument,
+  PreparedItem,
+  SearchRequest,
+  SearchResponse,
+  SpaceStore,
+  StoredItem,
+  StoreStatistics,
+  WriteStatus,
+} from './store.ts'
+
+/** Items that are embedded in one call. */
+const BATCH = 64
+/** How long one job embeds, in milliseconds. */
+const JOB_MS = 20_000
+
+export interface SpaceKeeperOptions {
+  /** The model in use. */
+  readonly embedder: Embedder
+  /** Models that can still embed queries for spaces that collections may be in. */
+  readonly others: readonly Embedder[]
+  /** Told that a collection has items to embed; it sees to it that `embedPending` is called. */
+  announce(scope: CollectionScope): Promise<void>
+  /** Milliseconds since 1970. */
+  now(): number
+}
+
+export class SpaceKeeper implements KnowledgeStore {
+  readonly #store: SpaceStore
+  readonly #options: SpaceKeeperOptions
+
+  constructor(store: SpaceStore, options: SpaceKeeperOptions) {
+    this.#store = store
+    this.#options = options
+  }
+
+  get name(): string {
+    return this.#store.name
+  }
+
+  async upsert(scope: CollectionScope, items: readonly PreparedItem[], space: EmbeddingSpace): Promise<WriteStatus[]> {
+    const statuses = await this.#store.upsert(scope, items, space)
+    if (items.some(({ vector }, i) => !vector && statuses[i] !== 'unchanged')) await this.#options.announce(scope)
+    return statuses
+  }
+
+  async replaceDocuments(
+    scope: CollectionScope,
+    source: string,
+    documents: readonly PreparedDocument[],
+    space: EmbeddingSpace,
+  ): Promise<DocumentResult[]> {
+    const results = await this.#store.replaceDocuments(scope, source, documents, space)
+    const pending = documents.some(
+      ({ items }, i) => results[i]?.status === 'indexed' && items.some(({ vector }) => !vector),
+    )
+    if (pending) await this.#options.announce(scope)
+    return results
+  }
+
+  /** A collection that is still in another space is searched there, with that space's own model. */
+  async search(scope: CollectionScope, request: SearchRequest): Promise<SearchResponse> {
+    const answer = await this.#store.search(scope, request)
+    if (!request.vector || !answer.degraded.includes('vectors')) return answer
+    await this.#options.announce(scope)
+    const { space } = await this.#store.statistics(scope)
+    const embedder = this.#options.others.find((other) => space !== null && sameSpace(other.space, space))
+    if (!embedder) return answer
+    const vector = await embedder.embed([request.text], 'query').then(
+      ([embedding]) => embedding?.vector ?? null,
+      () => null,
+    )
+    return vector ? this.#store.search(scope, { ...request, vector, space: embedder.space }) : answer
+  }
+
+  async embedPending(scope: CollectionScope): Promise<boolean> {
+    const { embedder, now } = this.#options
+    const end = now() + JOB_MS
+    let cursor: string | undefined
+    while (now() < end) {
+      const page = await this.#store.itemsWithoutVector(scope, embedder.space, { cursor, limit: BATCH })
+      if (page.entries.length > 0) {
+        const embeddings = await embedder.embed(
+          page.entries.map(({ title, body }) => `${title}\n${body}`),
+          'document',
+        )
+        const vectors = page.entries.map(
+          ({ id, hash }, i): ItemVector => ({ id, hash, vector: embeddings[i]?.vector ?? null }),
+        )
+        await this.#store.addVectors(scope, embedder.space, vectors)
+      }
+      if (page.nextCursor === null) return this.#store.serveSpace(scope, embedder.space)
+      cursor = page.nextCursor
+    }
+    return false
+  }
+
+  get(scope: CollectionScope, ids: readonly string[]): Promise<(StoredItem | null)[]> {
+    return this.#store.get(scope, ids)
+  }
+
+  list(
+    scope: CollectionScope,
+    options: { cursor?: string; limit: number; filter?: FieldFilter },
+  ): Promise<Page<StoredItem>> {
+    return this.#store.list(scope, options)
+  }
+
+  delete(scope: CollectionScope, ids: readonly string[]): Promise<number> {
+    return this.#store.delete(scope, ids)
+  }
+
+  listDocuments(
+    scope: CollectionScope,
+    source: string,
+    options: { cursor?: string; limit: number },
+  ): Promise<Page<DocumentEntry>> {
+    return this.#store.listDocuments(scope, source, options)
+  }
+
+  deleteDocuments(
+    scope: CollectionScope,
+    source: string,
+    paths: readonly string[],
+  ): Promise<{ documents: number; items: number }> {
+    return this.#store.deleteDocuments(scope, source, paths)
+  }
+
+  statistics(scope: CollectionScope): Promise<StoreStatistics> {
+    return this.#store.statistics(scope)
+  }
+
+  setCredit(scope: CollectionScope, updates: readonly CreditUpdate[]): Promise<void> {
+    return this.#store.setCredit(scope, updates)
+  }
+
+  get documentTokens(): KnowledgeStore['documentTokens'] {
+    return this.#store.documentTokens?.bind(this.#store)
+  }
+}
+
+function sameSpace(a: EmbeddingSpace, b: EmbeddingSpace): boolean {
+  return a.name === b.name && a.dimensions === b.dimensions
+}

@@ -1,0 +1,123 @@
+/**
+ * The vectors of one collection inside its Durable Object: those of the space that is searched, and beside them those of the
+ * space that is being prepared. The two never meet.
+ * @module
+ */
+import type { EmbeddingSpace } from '../../inference/embedder.ts'
+import { quantize, VectorTable } from './vectors/vector-table.ts'
+
+/** Property that names the space of each table. */
+const TABLES = { vectors: 'space', next_vectors: 'next_space' } as const
+
+/** `vectors`: what is searched; `next_vectors`: what is being prepared. */
+export type VectorTableName = keyof typeof TABLES
+
+export class VectorIndex {
+  readonly #sql: SqlStorage
+  /** Follows the table; null: to be read from it. */
+  #vectors: VectorTable | null = null
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql
+  }
+
+  /** Forgets what is held in memory, after a rollback. */
+  reset(): void {
+    this.#vectors = null
+  }
+
+  /** The space that is searched; null while nothing was written. */
+  get space(): EmbeddingSpace | null {
+    return this.#spaceOf('vectors')
+  }
+
+  /** Number of items with a vector. */
+  get size(): number {
+    return this.#sql.exec<{ n: number }>('SELECT count(*) AS n FROM vectors WHERE length(codes) > 0').one().n
+  }
+
+  /** Where vectors of a space belong: the first space that comes is the one that is searched. Null: nowhere (yet). */
+  tableFor(space: EmbeddingSpace): VectorTableName | null {
+    if (!this.space) this.#setSpace('vectors', space)
+    if (sameSpace(this.space, space)) return 'vectors'
+    return sameSpace(this.#spaceOf('next_vectors'), space) ? 'next_vectors' : null
+  }
+
+  /** Like {@link tableFor}; a space that has no table yet takes the place of the one that was being prepared. */
+  prepare(space: EmbeddingSpace): VectorTableName {
+    const table = this.tableFor(space)
+    if (table) return table
+    this.#sql.exec('DELETE FROM next_vectors')
+    this.#setSpace('next_vectors', space)
+    return 'next_vectors'
+  }
+
+  /** Whether a row has a vector in a table. */
+  has(table: VectorTableName, row: number): boolean {
+    return this.#sql.exec(`SELECT 1 FROM ${table} WHERE row = ? AND length(codes) > 0`, row).toArray().length > 0
+  }
+
+  /** Adds or replaces a row's vector; null: it was embedded and has none. */
+  set(table: VectorTableName, row: number, vector: Float32Array | null): void {
+    const { scale, codes } = vector ? quantize(vector) : { scale: 0, codes: new Int8Array(0) }
+    this.#sql.exec(`INSERT OR REPLACE INTO ${table} (row, scale, codes) VALUES (?, ?, ?)`, row, scale, codes.buffer)
+    if (table !== 'vectors') return
+    if (vector) this.#vectors?.set(row, { scale, codes })
+    else this.#vectors?.delete(row)
+  }
+
+  /** Removes a row's vectors. */
+  remove(row: number): void {
+    for (const table of Object.keys(TABLES)) this.#sql.exec(`DELETE FROM ${table} WHERE row = ?`, row)
+    this.#vectors?.delete(row)
+  }
+
+  /** SQL condition on `items.row`: not embedded yet in a space. */
+  missing(space: EmbeddingSpace): string {
+    const table = this.tableFor(space)
+    return table ? `items.row NOT IN (SELECT row FROM ${table})` : '1'
+  }
+
+  /** Searches the prepared space from now on. */
+  serve(space: EmbeddingSpace): void {
+    if (this.tableFor(space) !== 'next_vectors') return
+    this.#sql.exec('DELETE FROM vectors')
+    this.#sql.exec('INSERT INTO vectors (row, scale, codes) SELECT row, scale, codes FROM next_vectors')
+    this.#sql.exec('DELETE FROM next_vectors')
+    this.#sql.exec("DELETE FROM properties WHERE name = 'next_space'")
+    this.#setSpace('vectors', space)
+    this.#vectors = null
+  }
+
+  /** The vectors to search with a query of a space; null: there are none. */
+  searchable(space: EmbeddingSpace): VectorTable | 'other space' | null {
+    const known = this.space
+    if (!known) return null
+    if (!sameSpace(known, space)) return 'other space'
+    if (!this.#vectors) {
+      this.#vectors = new VectorTable(known.dimensions)
+      for (const { row, scale, codes } of this.#sql.exec<{ row: number; scale: number; codes: ArrayBuffer }>(
+        'SELECT row, scale, codes FROM vectors WHERE length(codes) > 0 ORDER BY row',
+      )) {
+        this.#vectors.set(row, { scale, codes: new Int8Array(codes) })
+      }
+    }
+    return this.#vectors
+  }
+
+  #spaceOf(table: VectorTableName): EmbeddingSpace | null {
+    const [row] = this.#sql
+      .exec<{ value: string }>('SELECT value FROM properties WHERE name = ?', TABLES[table])
+      .toArray()
+    return row ? (JSON.parse(row.value) as EmbeddingSpace) : null
+  }
+
+  #setSpace(table: VectorTableName, space: EmbeddingSpace): void {
+    const value = JSON.stringify({ name: space.name, dimensions: space.dimensions })
+    this.#sql.exec('INSERT OR REPLACE INTO properties (name, value) VALUES (?, ?)', TABLES[table], value)
+  }
+}
+
+function sameSpace(a: EmbeddingSpace | null, b: EmbeddingSpace): boolean {
+  return a !== null && a.name === b.name && a.dimensions === b.dimensions
+}
