@@ -6,7 +6,7 @@ import { DurableConversations } from './conversation/durable-client.ts'
 import { openDatabase } from './database/database.ts'
 import type { Env } from './env.ts'
 import type { Embedder } from './inference/embedder.ts'
-import { openChatModel, openEmbedder } from './inference/open-models.ts'
+import { openChatModel, openEmbedder, openRemoteModel } from './inference/open-models.ts'
 import { createStaticEmbedder } from './inference/static/embedder.ts'
 import staticTable from './inference/static/table.bin'
 import { EmbeddedStore } from './knowledge/stores/embedded.ts'
@@ -26,6 +26,7 @@ export function buildServices(env: Env): Services {
     knowledge: openQdrant(settings) ?? new EmbeddedStore(env.KNOWLEDGE),
     embedder: openEmbedder(settings) ?? staticEmbedder,
     localModel: openChatModel(settings),
+    remoteModel: openRemoteModel(settings),
     conversations: new DurableConversations(env.CONVERSATIONS, settings.CONVERSATION_DAYS * 86_400_000),
     datasets: env.DATASETS,
     async announceJobs(ids) {

@@ -4,9 +4,9 @@
  * @module
  */
 import type { Settings } from '../settings.ts'
-import { askEngine, type EngineEndpoint, normalBaseUrl, openEngine } from './engine-http.ts'
+import { askEngine, type EngineEndpoint, openEngine } from './engine-http.ts'
 import { eventData } from './event-stream.ts'
-import { engineAt, llamaEndpoint } from './open-models.ts'
+import { engineAt, llamaEndpoint, remoteEndpoint } from './open-models.ts'
 import { Engine, EngineFailure } from './resilience.ts'
 
 const PATH = '/v1/chat/completions'
@@ -36,18 +36,13 @@ export interface ChatUpstreams {
 
 /** The servers that the settings name. */
 export function openUpstreams(settings: Settings): ChatUpstreams {
-  const { LLAMA_CPP_BASE_URL: local, REMOTE_MODEL_BASE_URL: remote, REMOTE_MODEL_API_KEY: key } = settings
+  const { LLAMA_CPP_BASE_URL: local, REMOTE_MODEL_BASE_URL: remote } = settings
   return {
     local: local
       ? upstream('local', settings.LLAMA_CPP_MODEL ?? null, llamaEndpoint(local, settings), 'LLAMA_CPP_BASE_URL')
       : null,
     remote: remote
-      ? upstream(
-          'remote',
-          settings.REMOTE_MODEL ?? null,
-          { baseUrl: normalBaseUrl(remote), headers: key ? { authorization: `Bearer ${key}` } : {} },
-          'REMOTE_MODEL_BASE_URL',
-        )
+      ? upstream('remote', settings.REMOTE_MODEL ?? null, remoteEndpoint(remote, settings), 'REMOTE_MODEL_BASE_URL')
       : null,
   }
 }

@@ -38,6 +38,22 @@ export function openChatModel(settings: Settings): StreamingChatModel | null {
   return new LlamaCppChat(endpoint, engine, settings.LLAMA_CPP_MODEL)
 }
 
+/** The chat model of `REMOTE_MODEL_BASE_URL`, any OpenAI-compatible server; null when none is set. */
+export function openRemoteModel(settings: Settings): StreamingChatModel | null {
+  if (!settings.REMOTE_MODEL_BASE_URL) return null
+  const endpoint = remoteEndpoint(settings.REMOTE_MODEL_BASE_URL, settings)
+  const engine = engineAt('remote chat', endpoint.baseUrl, () => {
+    const policy = { deadlineMs: 60_000, attempts: 2, concurrent: 16, failures: 3, openMs: 15_000 }
+    return new Engine('The remote model', 'Check REMOTE_MODEL_BASE_URL and that its server can be reached.', policy)
+  })
+  return new LlamaCppChat(endpoint, engine, settings.REMOTE_MODEL)
+}
+
+/** Where the remote model is, with its key. */
+export function remoteEndpoint(url: string, { REMOTE_MODEL_API_KEY: key }: Settings): EngineEndpoint {
+  return { baseUrl: normalBaseUrl(url), headers: key ? { authorization: `Bearer ${key}` } : {} }
+}
+
 /**
  * The embedder of `LLAMA_CPP_EMBEDDINGS_URL`; null when none is set.
  * @throws CoordinatorError `internal` when its space isn't known from the settings

@@ -30,6 +30,8 @@ export interface Services {
   readonly embedder: Embedder
   /** The local model; null when none is configured. */
   readonly localModel: ChatModel | null
+  /** The remote model that the coordinator itself may ask; none when left out. */
+  readonly remoteModel?: ChatModel | null
   readonly conversations: ConversationClient
   readonly datasets: R2Bucket
   /** Tells the queue that job rows were written; the rows in the database stay the truth. */

@@ -56,7 +56,6 @@ const decision = z.object({
 
 const generated = z.object({
   model: z.string(),
-  context_ids: z.array(z.string()),
   prompt_tokens: z.int().nullable(),
   completion_tokens: z.int().nullable(),
 })
@@ -67,7 +66,7 @@ export const routeQuery = operation({
   title: 'Route a query',
   description:
     'Decides how a query is best searched (sql, keyword, semantic or hybrid) and whether the local model can answer it, says ' +
-    'why, and returns the results. With generate_response the local model answers when it is trusted with the query; else you ' +
+    'why, and returns the results. With generate_response the chosen model answers when the coordinator has one; else you ' +
     'get the augmented prompt to answer yourself. SQL over the views interactions, outcomes, patterns and exports needs an ' +
     'admin key and only reads.',
   scope: 'read',
@@ -96,12 +95,11 @@ export const routeQuery = operation({
     query: z.string(),
     route: mode,
     backend: z.enum(['local', 'remote', 'database']).describe('Who answers; database: the sql route needs no model.'),
-    response: z
-      .string()
-      .nullable()
-      .describe('The local model’s answer; null: none was asked for, or it is yours to give.'),
+    response: z.string().nullable().describe('The answer; null: none was asked for, or it is yours to give.'),
     generation: generated.nullable().describe('How the response was made.'),
     augmented_prompt: z.string().nullable().describe('Answer from this when response is null and one was asked for.'),
+    context_ids: z.array(z.string()).describe('Context in the prompt; pass them to track_interaction.'),
+    retrieval_id: z.string().nullable().describe('The augmentation behind the prompt, for track_interaction.'),
     results: z.array(resultView),
     sql: z
       .object({ columns: z.array(z.string()), rows: z.array(z.array(z.unknown())), truncated: z.boolean() })
@@ -148,6 +146,8 @@ export const routeQuery = operation({
             backend: choice.backend,
             response: null,
             generation: null,
+            contextIds: [],
+            retrievalId: null,
             augmentedPrompt: null,
             fallbacks: [],
             degraded: [],
@@ -181,6 +181,8 @@ export const routeQuery = operation({
       response: answer.response,
       generation: answer.generation,
       augmented_prompt: answer.augmentedPrompt,
+      context_ids: answer.contextIds,
+      retrieval_id: answer.retrievalId,
       results: searched?.results ?? [],
       sql: rows,
       collections: chosen.mode === 'sql' ? [] : names,

@@ -1,9 +1,9 @@
 /**
- * Answers a routed query: by the local model from the augmented prompt, else by handing that prompt back.
+ * Answers a routed query: by the local or the remote model from the augmented prompt, else by handing that prompt back.
  * @module
  */
 import { CoordinatorError } from '../errors.ts'
-import type { ChatModel } from '../inference/chat-model.ts'
+import type { ChatModel, ChatReply } from '../inference/chat-model.ts'
 import type { CollectionName } from '../knowledge/collections.ts'
 import { type AugmentServices, augment } from '../retrieval/augment.ts'
 import type { Backend } from './model-choice.ts'
@@ -14,6 +14,7 @@ const INSTRUCTION =
 
 export interface GenerateServices extends AugmentServices {
   readonly localModel: ChatModel | null
+  readonly remoteModel?: ChatModel | null
   readonly settings: AugmentServices['settings'] & { readonly DEFAULT_TOKEN_BUDGET: number }
 }
 
@@ -38,10 +39,13 @@ export interface Generated {
   readonly response: string | null
   readonly generation: {
     readonly model: string
-    readonly context_ids: string[]
     readonly prompt_tokens: number | null
     readonly completion_tokens: number | null
   } | null
+  /** Of the context in the prompt, in the order shown. */
+  readonly contextIds: string[]
+  /** The augmentation; null: there was none. */
+  readonly retrievalId: string | null
   /** Set when the answer is the caller's to give. */
   readonly augmentedPrompt: string | null
   readonly fallbacks: Fallback[]
@@ -49,8 +53,9 @@ export interface Generated {
 }
 
 /**
- * Augments the query and answers it when the local model was chosen. When that fails, or the remote model was chosen, the
- * augmented prompt is handed back for the caller's own model; a failure is named in `fallbacks` and `degraded`.
+ * Augments the query and has it answered by the chosen model, or by the other one when that fails. When none answers, or none
+ * is configured, the augmented prompt is handed back for the caller's own model. Every failure is named in `fallbacks` and
+ * `degraded`; an empty answer is one.
  */
 export async function generate(services: GenerateServices, request: GenerateRequest): Promise<Generated> {
   const augmentation = await augment(services, {
@@ -60,40 +65,49 @@ export async function generate(services: GenerateServices, request: GenerateRequ
     collections: request.collections,
     tokenBudget: services.settings.DEFAULT_TOKEN_BUDGET,
   })
+  const { contextIds, retrievalId } = augmentation
   const prompt = withCallerContext(augmentation.prompt, request.context)
+  const order: Backend[] = request.backend === 'local' ? ['local', 'remote'] : ['remote', 'local']
+  const models = order.flatMap((backend) => {
+    const model = backend === 'local' ? services.localModel : services.remoteModel
+    return model ? [{ backend, model }] : []
+  })
+  // A remote model that isn't the coordinator's is the caller's, and comes before a local one that was not chosen.
+  const tried = request.backend === 'remote' && !services.remoteModel ? [] : models
+  const fallbacks: Fallback[] = []
+  const degraded = [...augmentation.degraded]
+  for (const [i, { backend, model }] of tried.entries()) {
+    try {
+      const reply = await answerOf(model, backend, prompt)
+      const { model: name, promptTokens: prompt_tokens, completionTokens: completion_tokens } = reply
+      const generation = { model: name, prompt_tokens, completion_tokens }
+      return {
+        backend,
+        response: reply.content,
+        generation,
+        contextIds,
+        retrievalId,
+        augmentedPrompt: null,
+        fallbacks,
+        degraded,
+      }
+    } catch (error) {
+      if (!(error instanceof CoordinatorError)) throw error
+      fallbacks.push({ from: backend, to: tried[i + 1]?.backend ?? 'caller', reason: error.message })
+      degraded.push(`${backend}_model`)
+    }
+  }
   const handedBack = { backend: 'remote' as const, response: null, generation: null, augmentedPrompt: prompt }
-  if (request.backend === 'remote' || !services.localModel) {
-    return { ...handedBack, fallbacks: [], degraded: augmentation.degraded }
-  }
-  try {
-    const reply = await services.localModel.complete([
-      { role: 'system', content: INSTRUCTION },
-      { role: 'user', content: prompt },
-    ])
-    if (reply.content.trim() === '') {
-      throw new CoordinatorError('engine_unavailable', 'The local model ended without an answer.')
-    }
-    return {
-      backend: 'local',
-      response: reply.content,
-      generation: {
-        model: reply.model,
-        context_ids: augmentation.contextIds,
-        prompt_tokens: reply.promptTokens,
-        completion_tokens: reply.completionTokens,
-      },
-      augmentedPrompt: null,
-      fallbacks: [],
-      degraded: augmentation.degraded,
-    }
-  } catch (error) {
-    if (!(error instanceof CoordinatorError)) throw error
-    return {
-      ...handedBack,
-      fallbacks: [{ from: 'local', to: 'caller', reason: error.message }],
-      degraded: [...augmentation.degraded, 'local_model'],
-    }
-  }
+  return { ...handedBack, contextIds, retrievalId, fallbacks, degraded }
+}
+
+async function answerOf(model: ChatModel, backend: Backend, prompt: string): Promise<ChatReply> {
+  const reply = await model.complete([
+    { role: 'system', content: INSTRUCTION },
+    { role: 'user', content: prompt },
+  ])
+  if (reply.content.trim() !== '') return reply
+  throw new CoordinatorError('engine_unavailable', `The ${backend} model ended without an answer.`)
 }
 
 function withCallerContext(prompt: string, context: string | undefined): string {

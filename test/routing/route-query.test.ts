@@ -132,6 +132,26 @@ test.each([
   expect(routed.augmented_prompt).toContain(query)
 })
 
+test('a configured remote model answers what the local one is not trusted with, and what it fails at', async () => {
+  const remoteModel = new FakeModel('From far [1].')
+  const services = { ...testServices({ localModel: new FakeModel('') }), remoteModel }
+  const cold = await projectWith(services, 0)
+  expect(await call<Routed>(routeQuery, services, { project: cold, query, generate_response: true })).toMatchObject({
+    backend: 'remote',
+    response: 'From far [1].',
+    augmented_prompt: null,
+    retrieval_id: expect.any(String),
+    decision: { model: { cause: 'cold_start' }, fallbacks: [] },
+  })
+  const warm = await projectWith(services, 12)
+  expect(await call<Routed>(routeQuery, services, { project: warm, query, generate_response: true })).toMatchObject({
+    backend: 'remote',
+    response: 'From far [1].',
+    degraded: ['local_model'],
+    decision: { model: { cause: 'confident' }, fallbacks: [{ from: 'local', to: 'remote' }] },
+  })
+})
+
 test('an identifier is searched as typed', async () => {
   const services = testServices()
   const project = await projectWith(services, 0)
