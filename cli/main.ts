@@ -34,6 +34,10 @@ const COMMANDS: Record<string, Command> = {
     summary: 'measure what a conversation saves over independent calls',
     load: () => import('./eval/conversation.ts'),
   },
+  'eval:modes': {
+    summary: 'measure the choice of search against always using one',
+    load: () => import('./eval/modes.ts'),
+  },
   'bundle-size': { summary: 'print the size of the Worker', load: () => import('./bundle-size.ts') },
 }
 

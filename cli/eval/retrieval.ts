@@ -33,13 +33,21 @@ const DEPTH = 100
 
 type ArmResult = RetrievalMetrics & { ms_per_query: number }
 
+/** Mean of paired differences, with its interval. */
+export interface Difference {
+  'ndcg@10': number
+  ci95: [number, number]
+}
+
 export interface RetrievalReport {
   dataset: string
   documents: number
   queries: number
   arms: Record<Arm, ArmResult>
-  hybrid_minus_keyword: { 'ndcg@10': number; ci95: [number, number] }
-  auto_minus_hybrid: { 'ndcg@10': number; ci95: [number, number] }
+  hybrid_minus_keyword: Difference
+  auto_minus_hybrid: Difference
+  auto_minus_keyword: Difference
+  auto_minus_semantic: Difference
 }
 
 /** Runs the command. */
@@ -96,7 +104,7 @@ export async function evaluate(http: HttpClient, set: BeirSet): Promise<Retrieva
     progress.update(at + 1, '')
   }
   progress.finish()
-  const difference = (a: Arm, b: Arm) => {
+  const difference = (a: Arm, b: Arm): Difference => {
     const paired = measured[a].map((metrics, i) => metrics['ndcg@10'] - (measured[b][i]?.['ndcg@10'] ?? 0))
     return { 'ndcg@10': mean(paired), ci95: bootstrap95(paired) }
   }
@@ -110,6 +118,8 @@ export async function evaluate(http: HttpClient, set: BeirSet): Promise<Retrieva
     arms,
     hybrid_minus_keyword: difference('hybrid', 'keyword'),
     auto_minus_hybrid: difference('auto', 'hybrid'),
+    auto_minus_keyword: difference('auto', 'keyword'),
+    auto_minus_semantic: difference('auto', 'semantic'),
   }
 }
 
