@@ -4,6 +4,7 @@
  */
 import { DurableConversations } from './conversation/durable-client.ts'
 import { openDatabase } from './database/database.ts'
+import { addEmbeddingJob } from './database/queries/embedding.ts'
 import type { Env } from './env.ts'
 import type { Embedder } from './inference/embedder.ts'
 import { openChatModel, openEmbedder, openRemoteModel } from './inference/open-models.ts'
@@ -11,6 +12,8 @@ import { createStaticEmbedder } from './inference/static/embedder.ts'
 import staticTable from './inference/static/table.bin'
 import { EmbeddedStore } from './knowledge/stores/embedded.ts'
 import { openQdrant } from './knowledge/stores/open-qdrant.ts'
+import { announcer, SpaceKeeper } from './knowledge/stores/space-keeper.ts'
+import { embeddingSubject } from './learning/embed-collection.ts'
 import type { Services } from './operations/operation.ts'
 import { readSettings } from './settings.ts'
 
@@ -20,19 +23,33 @@ let staticEmbedder: Embedder | null = null
 export function buildServices(env: Env): Services {
   const settings = readSettings(env)
   staticEmbedder ??= createStaticEmbedder(staticTable)
+  const database = openDatabase(env.DB)
+  const announceJobs = async (ids: readonly string[]) => {
+    if (ids.length === 0) return
+    await env.JOBS.sendBatch(ids.map((jobId) => ({ body: { jobId } })))
+  }
+  const embedder = openEmbedder(settings) ?? staticEmbedder
+  const knowledge = new SpaceKeeper(openQdrant(settings) ?? new EmbeddedStore(env.KNOWLEDGE), {
+    embedder,
+    others: [staticEmbedder],
+    mayFail: embedder !== staticEmbedder,
+    announce: announcer(async (scope) => {
+      const id = await addEmbeddingJob(database, scope.project, embeddingSubject(scope), Date.now())
+      // The row is the truth: a message that is lost is made up for by the sweep.
+      if (id) await announceJobs([id]).catch(() => undefined)
+    }),
+    now: () => Date.now(),
+  })
   return {
     settings,
-    database: openDatabase(env.DB),
-    knowledge: openQdrant(settings) ?? new EmbeddedStore(env.KNOWLEDGE),
-    embedder: openEmbedder(settings) ?? staticEmbedder,
+    database,
+    knowledge,
+    embedder,
     localModel: openChatModel(settings),
     remoteModel: openRemoteModel(settings),
     conversations: new DurableConversations(env.CONVERSATIONS, settings.CONVERSATION_DAYS * 86_400_000),
     datasets: env.DATASETS,
-    async announceJobs(ids) {
-      if (ids.length === 0) return
-      await env.JOBS.sendBatch(ids.map((jobId) => ({ body: { jobId } })))
-    },
+    announceJobs,
     now: () => Date.now(),
     random: () => Math.random(),
   }

@@ -45,9 +45,11 @@ const errorSolutions = z.strictObject({
 
 const interactionHistory = z.strictObject({
   query: itemText,
-  response: itemText,
-  agent_type: z.enum(['local', 'remote']),
-  model_used: line(200),
+  response: itemText.optional(),
+  agent_type: z.enum(['local', 'remote']).optional(),
+  model_used: line(200).optional(),
+  conversation_id: line(200).optional().describe('The conversation that it is a turn of.'),
+  turn: count.optional().describe('Its place there; neighbours differ by one.'),
   context_provided: strings(200).optional().describe('Context ids that were shown.'),
   outcome: z.enum(['success', 'partial', 'failure']).optional(),
   user_feedback: z.number().int().min(-1).max(1).optional(),
@@ -130,8 +132,8 @@ export const COLLECTIONS = {
   }),
   'interaction-history': collection(interactionHistory, {
     description: 'What was asked and answered before.',
-    titleFields: ['query'],
-    bodyFields: ['response'],
+    titleFields: [],
+    bodyFields: ['query', 'response'],
     heading: 'Earlier interactions',
   }),
 } as const satisfies Record<string, Collection>

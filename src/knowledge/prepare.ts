@@ -4,7 +4,7 @@
  */
 import { CoordinatorError } from '../errors.ts'
 import { itemId } from '../ids.ts'
-import type { Embedder } from '../inference/embedder.ts'
+import type { Embedder, Embedding } from '../inference/embedder.ts'
 import { tokenCounter } from '../text/token-counter.ts'
 import { COLLECTIONS, type CollectionName } from './collections.ts'
 import { splitPassages } from './passages.ts'
@@ -30,9 +30,9 @@ export async function prepareItems(
 ): Promise<PreparedItem[]> {
   const countTokens = await tokenCounter()
   const texts = items.map(({ fields }) => indexedText(collection, fields))
-  const embeddings = await embedder.embed(
+  const embeddings = await embedAll(
+    embedder,
     texts.map(({ title, body }) => `${title}\n${body}`),
-    'document',
   )
   return Promise.all(
     items.map(async ({ key, fields }, i) => {
@@ -50,6 +50,16 @@ export async function prepareItems(
       }
     }),
   )
+}
+
+/** An engine that doesn't answer leaves the items without vectors: they are found by keyword at once, and embedded later. */
+async function embedAll(embedder: Embedder, texts: readonly string[]): Promise<Embedding[]> {
+  try {
+    return await embedder.embed(texts, 'document')
+  } catch (error) {
+    if (error instanceof CoordinatorError && error.code === 'engine_unavailable') return []
+    throw error
+  }
 }
 
 /** Prepares a single item; see prepareItems. */

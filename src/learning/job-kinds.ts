@@ -8,6 +8,7 @@ import { noteScored, trainProjectRouter } from '../routing/trained-router.ts'
 import { budgetedModel } from './budget.ts'
 import { exportDataset } from './datasets/export.ts'
 import { nightlySettings } from './datasets/settings.ts'
+import { embedCollection } from './embed-collection.ts'
 import { indexInteraction } from './history.ts'
 import { indexCorrection } from './index-correction.ts'
 import { learnPattern } from './patterns/learn.ts'
@@ -34,6 +35,7 @@ export const JOB_KINDS = {
     return result
   },
   learn_pattern: learnPattern,
+  embed_collection: embedCollection,
   export_dataset: async (services, project) => {
     await exportDataset(services, nightlySettings(project, services.settings.HIGH_VALUE_THRESHOLD))
     return 'done'

@@ -188,6 +188,7 @@ export class KnowledgeIndex extends DurableObject<object> {
       terms: plan.terms,
       totalIdf: plan.totalIdf,
       attainable: plan.attainable,
+      averageLength: plan.averageLength,
       credit: this.#creditTotals(),
       degraded: vectors === 'other space' ? ['vectors'] : [],
     }

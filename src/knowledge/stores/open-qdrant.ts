@@ -7,7 +7,6 @@ import { Engine } from '../../inference/resilience.ts'
 import type { Settings } from '../../settings.ts'
 import { QdrantStore } from './qdrant.ts'
 import { QdrantConnection } from './qdrant-connection.ts'
-import type { KnowledgeStore } from './store.ts'
 
 /** For one call with its retries; a search makes its calls side by side. */
 const DEADLINE_MS = 8_000
@@ -21,7 +20,7 @@ export function openQdrant({
   QDRANT_URL: url,
   QDRANT_API_KEY: apiKey,
   QDRANT_PREFIX: prefix,
-}: Settings): KnowledgeStore | null {
+}: Settings): QdrantStore | null {
   if (!url) return null
   const address = JSON.stringify([url, prefix, apiKey])
   const engine = engineAt('qdrant', url, () => {

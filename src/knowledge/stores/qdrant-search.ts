@@ -117,6 +117,7 @@ export function readSearch(
     terms: plan.terms,
     totalIdf: plan.totalIdf,
     attainable: plan.attainable,
+    averageLength: plan.averageLength,
     credit: sumCredit(points(at.credit)),
   }
 }

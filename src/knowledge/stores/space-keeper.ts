@@ -33,6 +33,8 @@ export interface SpaceKeeperOptions {
   readonly embedder: Embedder
   /** Models that can still embed queries for spaces that collections may be in. */
   readonly others: readonly Embedder[]
+  /** Whether the model in use can fail, so that an item without a vector has to be tried again. */
+  readonly mayFail: boolean
   /** Told that a collection has items to embed; it sees to it that `embedPending` is called. */
   announce(scope: CollectionScope): Promise<void>
   /** Milliseconds since 1970. */
@@ -54,7 +56,8 @@ export class SpaceKeeper implements KnowledgeStore {
 
   async upsert(scope: CollectionScope, items: readonly PreparedItem[], space: EmbeddingSpace): Promise<WriteStatus[]> {
     const statuses = await this.#store.upsert(scope, items, space)
-    if (items.some(({ vector }, i) => !vector && statuses[i] !== 'unchanged')) await this.#options.announce(scope)
+    const pending = items.some(({ vector }, i) => !vector && statuses[i] !== 'unchanged')
+    if (pending && this.#options.mayFail) await this.#options.announce(scope)
     return statuses
   }
 
@@ -68,7 +71,7 @@ export class SpaceKeeper implements KnowledgeStore {
     const pending = documents.some(
       ({ items }, i) => results[i]?.status === 'indexed' && items.some(({ vector }) => !vector),
     )
-    if (pending) await this.#options.announce(scope)
+    if (pending && this.#options.mayFail) await this.#options.announce(scope)
     return results
   }
 
@@ -150,6 +153,27 @@ export class SpaceKeeper implements KnowledgeStore {
 
   get documentTokens(): KnowledgeStore['documentTokens'] {
     return this.#store.documentTokens?.bind(this.#store)
+  }
+}
+
+/** Announcements of one collection are this far apart, in milliseconds. */
+const ANNOUNCED_EVERY_MS = 30_000
+const announced = new Map<string, number>()
+
+/** Passes on an announcement unless this isolate has just passed on one for the same collection; never throws. */
+export function announcer(
+  announce: (scope: CollectionScope) => Promise<void>,
+): (scope: CollectionScope) => Promise<void> {
+  return async (scope) => {
+    const key = JSON.stringify([scope.project, scope.collection])
+    const now = Date.now()
+    if (now - (announced.get(key) ?? 0) < ANNOUNCED_EVERY_MS) return
+    announced.set(key, now)
+    try {
+      await announce(scope)
+    } catch {
+      announced.delete(key)
+    }
   }
 }
 

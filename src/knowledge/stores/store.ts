@@ -128,6 +128,8 @@ export interface SearchResponse {
   readonly totalIdf: number
   /** What a document that says every term without end would score. */
   readonly attainable: number
+  /** Mean length of the collection's items in terms. */
+  readonly averageLength: number
   /** Credit of all the collection's items together: what a candidate's own is compared with. */
   readonly credit: Credit
   /** What could not be searched, e.g. `vectors`. */

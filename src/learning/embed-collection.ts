@@ -1,0 +1,20 @@
+/**
+ * The job that embeds what a collection lacks, a stretch at a time, and then lets the new space be searched.
+ * @module
+ */
+import { COLLECTION_NAMES } from '../knowledge/collections.ts'
+import type { CollectionScope } from '../knowledge/stores/store.ts'
+import type { Services } from '../operations/operation.ts'
+
+/** The subject of a job for a collection. */
+export function embeddingSubject({ project, collection }: CollectionScope): string {
+  return JSON.stringify([project, collection])
+}
+
+/** Embeds for as long as one job may take; `not_ready` when items are left, so that it goes on in a moment. */
+export async function embedCollection(services: Services, subject: string): Promise<'done' | 'not_ready'> {
+  const [project, name] = JSON.parse(subject) as [string, string]
+  const collection = COLLECTION_NAMES.find((known) => known === name)
+  if (!collection || !services.knowledge.embedPending) return 'done'
+  return (await services.knowledge.embedPending({ project, collection })) ? 'done' : 'not_ready'
+}
