@@ -252,17 +252,21 @@ async function routing(client: DemoClient): Promise<void> {
 async function conversation(client: DemoClient): Promise<void> {
   heading('A conversation sends each passage once')
   const turns = ['How do I set a cookie?', 'How do I set a cookie and sign it?']
-  let sent: string[] = []
+  const sent = new Set<string>()
   for (const query of turns) {
     const turn = await client.call<{
+      context: string
       context_ids: string[]
-      already_sent: string[]
+      already_sent: unknown[]
       token_count: number
       turn_number: number
     }>('multi_turn_context', { project: PROJECT, session_id: 'demo', query })
-    const repeated = turn.context_ids.filter((id) => sent.includes(id))
-    if (repeated.length > 0) throw new Error(`sent again: ${repeated.join(', ')}`)
-    sent = [...sent, ...turn.context_ids]
+    for (const [, block = ''] of turn.context.matchAll(/<context>\n([\s\S]*?)\n<\/context>/g)) {
+      for (const excerpt of block.split('\n…\n')) {
+        if (sent.has(excerpt)) throw new Error(`sent again: ${excerpt}`)
+        sent.add(excerpt)
+      }
+    }
     print(
       `   turn ${turn.turn_number}: ${turn.context_ids.length} items, ${turn.token_count} tokens; ${turn.already_sent.length} relevant ones were sent before ${ms(turn.milliseconds)}`,
     )

@@ -33,7 +33,7 @@ Options
 `
 
 /** Token budgets of the curve. */
-const BUDGETS = [100, 200, 300, 400, 500, 600, 700, 800, 1000, 1200, 1500, 2000, 3000, 4000, 8000] as const
+const BUDGETS = [100, 200, 300, 400, 500, 600, 700, 800, 1000, 1200, 1500, 2000, 2500, 3000, 4000, 8000] as const
 /** The baseline sends so many documents whole. */
 const BASELINE = 5
 /** Documents that baselines choose from. */

@@ -8,8 +8,6 @@ import type { StoredItem } from '../knowledge/stores/store.ts'
 const TERM_SATURATION = 1.2
 /** How much a passage's length counts against it, BM25's b. */
 const LENGTH_PENALTY = 0.75
-/** A term that only the item's title holds counts for its passages like this share of one that they say themselves. */
-const TITLE_SHARE = 0.8
 /** Share of a neighbour's worth that a passage inherits: what stands beside an answer often completes it. */
 const NEIGHBOUR_SHARE = 0.2
 /** What a passage is worth for being part of a relevant item, whatever it says. */
@@ -48,7 +46,8 @@ export interface ValuedPassage {
 /**
  * Values every passage: √ of the item's probability × (membership + the share of the query's information that the passage holds +
  * a share of its neighbours'). The share is BM25 (Robertson and Zaragoza 2009, section 3.4) over passages, so it is already a
- * value per length: long passages have to say more to be worth the same. The root keeps a second item in play beside one that is
+ * value per length: long passages have to say more to be worth the same. Terms that only the item's title holds count for a
+ * passage as far as it bears on the query itself, relative to the item's best; when none does, for the first. The root keeps a second item in play beside one that is
  * almost certain: the probabilities of a ranking fall faster than the use of what its items say (measured, exponents 0 to 2).
  */
 export function valuePassages(request: ValueRequest): ValuedPassage[] {
@@ -64,17 +63,30 @@ export function valuePassages(request: ValueRequest): ValuedPassage[] {
     const passages = item.passages.map(({ start, end, tokens }) => {
       const counts = countTerms(request.termsOf(item.body.slice(start, end)))
       const length = 1 - LENGTH_PENALTY + (LENGTH_PENALTY * tokens) / meanLength
-      let held = 0
+      let own = 0
+      let inherited = 0
       for (const [term, weight] of termWeights) {
         const count = counts.get(term) ?? 0
-        if (count > 0) held += (weight * count * (TERM_SATURATION + 1)) / (count + TERM_SATURATION * length)
-        else if (inTitle.has(term)) held += weight * TITLE_SHARE
+        if (count > 0) own += (weight * count * (TERM_SATURATION + 1)) / (count + TERM_SATURATION * length)
+        else if (inTitle.has(term)) inherited += weight
       }
-      return { start, end, tokens, held: held / information, terms: new Set(counts.keys()) }
+      return {
+        start,
+        end,
+        tokens,
+        own: own / information,
+        inherited: inherited / information,
+        terms: new Set(counts.keys()),
+      }
     })
-    return passages.map(({ start, end, tokens, held, terms }, index): ValuedPassage => {
-      const beside = Math.max(passages[index - 1]?.held ?? 0, passages[index + 1]?.held ?? 0)
-      const value = Math.sqrt(probability) * (MEMBERSHIP + held + NEIGHBOUR_SHARE * beside)
+    const most = passages.reduce((best, { own }) => Math.max(best, own), 0)
+    const held = passages.map(({ own, inherited }, index) => {
+      const share = most > 0 ? own / most : index === 0 ? 1 : 0
+      return own + share * inherited
+    })
+    return passages.map(({ start, end, tokens, terms }, index): ValuedPassage => {
+      const beside = Math.max(held[index - 1] ?? 0, held[index + 1] ?? 0)
+      const value = Math.sqrt(probability) * (MEMBERSHIP + (held[index] ?? 0) + NEIGHBOUR_SHARE * beside)
       return { entry, index, start, end, tokens, value, terms }
     })
   })
