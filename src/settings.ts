@@ -41,8 +41,8 @@ const schema = z.object({
     .default(0.7)
     .describe('Value score from which an interaction is worth learning from, 0 to 1.'),
   RELEVANCE_THRESHOLD: probability
-    .default(0.5)
-    .describe('Probability of relevance under which augment_query adds nothing, 0 to 1.'),
+    .default(0.65)
+    .describe('Probability that anything found answers the query, under which augment_query adds nothing, 0 to 1.'),
   DEFAULT_TOKEN_BUDGET: z.coerce
     .number()
     .int()

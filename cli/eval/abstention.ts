@@ -8,7 +8,7 @@ import { parseArguments, parseUrl, UsageError } from '../shared/args.ts'
 import type { HttpClient } from '../shared/http.ts'
 import { Progress } from '../shared/progress.ts'
 import { style } from '../shared/terminal.ts'
-import { type BeirSet, clean, EVALUATION_COLLECTION, readBeir, storeCorpus } from './beir.ts'
+import { type BeirSet, clean, readBeir, storeCorpus } from './beir.ts'
 import { bootstrap95, expectedCalibrationError, type Judgements, mean } from './metrics.ts'
 import { withCoordinator } from './worker.ts'
 
@@ -32,6 +32,8 @@ const THRESHOLDS = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
 const DEPTH = 10
 
 interface Answer {
+  /** Probability that anything found answers the query: what is compared with the threshold. */
+  readonly answerable: number
   /** Calibrated probabilities, best first. */
   readonly probabilities: number[]
   /** Of the same results; always false for a foreign query. */
@@ -41,7 +43,10 @@ interface Answer {
 interface Rates {
   false_injection: number
   ci95: [number, number]
+  /** Share of the relevant items retrieved by all own queries that is kept. */
   relevant_kept: number
+  /** Share of the own queries that are answered. */
+  own_answered: number
 }
 
 export interface AbstentionReport {
@@ -104,7 +109,7 @@ async function evaluate(http: HttpClient, sets: readonly BeirSet[]): Promise<Abs
     for (const query of asked.queries) {
       for (const [at, corpus] of sets.entries()) {
         const judgements = corpus === asked ? query.judgements : new Map<string, number>()
-        const answer = await ask(http, projects[at] ?? '', clean(query.text), judgements)
+        const answer = await ask(http, projects[at] ?? '', corpus.collection, clean(query.text), judgements)
         if (corpus === asked) own.push(answer)
         else foreign.push(answer)
         progress.update(++done, '')
@@ -128,12 +133,19 @@ async function evaluate(http: HttpClient, sets: readonly BeirSet[]): Promise<Abs
   }
 }
 
-async function ask(http: HttpClient, project: string, query: string, judgements: Judgements): Promise<Answer> {
-  const { combined_results } = await http.post<{ combined_results: { key: string; score: number }[] }>(
-    '/hybrid_search',
-    { project, query, collections: [EVALUATION_COLLECTION], limit: DEPTH },
-  )
+async function ask(
+  http: HttpClient,
+  project: string,
+  collection: string,
+  query: string,
+  judgements: Judgements,
+): Promise<Answer> {
+  const { combined_results, answerable } = await http.post<{
+    combined_results: { key: string; score: number }[]
+    answerable: number
+  }>('/hybrid_search', { project, query, collections: [collection], limit: DEPTH })
   return {
+    answerable,
     probabilities: combined_results.map(({ score }) => score),
     relevant: combined_results.map(({ key }) => (judgements.get(key) ?? 0) > 0),
   }
@@ -145,21 +157,26 @@ async function defaultThreshold(http: HttpClient, project: string): Promise<numb
 }
 
 function ratesAt(threshold: number, own: readonly Answer[], foreign: readonly Answer[]): Rates {
-  const injected = foreign.map(({ probabilities }) => ((probabilities[0] ?? 0) >= threshold ? 1 : 0))
-  const kept = own.flatMap(({ probabilities, relevant }) =>
-    probabilities.flatMap((probability, i) => (relevant[i] ? [probability >= threshold ? 1 : 0] : [])),
-  )
-  return { false_injection: mean(injected), ci95: bootstrap95(injected), relevant_kept: mean(kept) }
+  const injected = foreign.map(({ answerable }) => (answerable >= threshold ? 1 : 0))
+  const answered = own.filter(({ answerable }) => answerable >= threshold)
+  const relevantIn = (answers: readonly Answer[]) =>
+    answers.reduce((sum, { relevant }) => sum + relevant.filter(Boolean).length, 0)
+  return {
+    false_injection: mean(injected),
+    ci95: bootstrap95(injected),
+    relevant_kept: relevantIn(answered) / Math.max(1, relevantIn(own)),
+    own_answered: answered.length / Math.max(1, own.length),
+  }
 }
 
 function format(report: AbstentionReport): string {
-  const row = (name: string, { false_injection, ci95, relevant_kept }: Rates) => {
+  const row = (name: string, { false_injection, ci95, relevant_kept, own_answered }: Rates) => {
     const interval = `[${ci95.map((value) => (100 * value).toFixed(1)).join(', ')}]`
-    return `  ${name.padEnd(16)}${`${(100 * false_injection).toFixed(1)} %`.padStart(9)} ${interval.padEnd(14)}${`${(100 * relevant_kept).toFixed(1)} %`.padStart(9)}`
+    return `  ${name.padEnd(16)}${`${(100 * false_injection).toFixed(1)} %`.padStart(9)} ${interval.padEnd(14)}${`${(100 * relevant_kept).toFixed(1)} %`.padStart(9)}${`${(100 * own_answered).toFixed(1)} %`.padStart(14)}`
   }
   return [
     `${report.datasets.join(', ')}: ${report.own_queries} own, ${report.foreign_queries} foreign queries`,
-    '  threshold       false injection        relevant kept',
+    '  threshold       false injection        relevant kept  own answered',
     ...Object.entries(report.thresholds).map(([threshold, rates]) => row(threshold, rates)),
     row(`default ${report.default_threshold}`, report.at_default),
     `  calibration error of the best result: ${report.calibration_error.toFixed(4)}`,

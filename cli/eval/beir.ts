@@ -16,13 +16,13 @@ export interface BeirDocument {
 
 export interface BeirSet {
   readonly name: string
+  /** The collection that its documents are stored in. */
+  readonly collection: 'best-practices' | 'interaction-history'
   readonly documents: readonly BeirDocument[]
   /** Queries that have at least one judgement. */
   readonly queries: readonly { id: string; text: string; judgements: Judgements }[]
 }
 
-/** The collection that evaluation documents are stored in. */
-export const EVALUATION_COLLECTION = 'best-practices'
 /** Items of one request. */
 const BATCH = 200
 /** Longest text that an item's field takes, in characters. */
@@ -47,23 +47,52 @@ export async function readBeir(folder: string): Promise<BeirSet> {
     const judged = judgements.get(_id)
     return judged && text.trim() !== '' ? [{ id: _id, text, judgements: judged }] : []
   })
-  return { name: basename(folder.replace(/\/+$/, '')), documents, queries }
+  const collection = areTurns(documents) ? 'interaction-history' : 'best-practices'
+  return { name: basename(folder.replace(/\/+$/, '')), collection, documents, queries }
+}
+
+/** `<conversation>:<turn>`, as data sets of conversations number their turns. */
+const TURN_ID = /^(.+)[:#/_-](\d+)$/
+/** Fewer than this many conversations, or turns of one in the mean, are no set of conversations. */
+const FEWEST = 5
+
+/** Whether every id is a conversation and a turn, and the turns of each conversation are numbered without many gaps. */
+function areTurns(documents: readonly BeirDocument[]): boolean {
+  const turns = new Map<string, number[]>()
+  for (const { _id } of documents) {
+    const [, conversation, turn] = TURN_ID.exec(_id) ?? []
+    if (conversation === undefined) return false
+    const known = turns.get(conversation)
+    if (known) known.push(Number(turn))
+    else turns.set(conversation, [Number(turn)])
+  }
+  const span = [...turns.values()].reduce((sum, numbers) => sum + Math.max(...numbers) - Math.min(...numbers) + 1, 0)
+  return turns.size >= FEWEST && documents.length >= FEWEST * turns.size && documents.length >= 0.8 * span
+}
+
+interface StoredDocument {
+  readonly key: string
+  readonly fields: Record<string, unknown>
 }
 
 /** Stores a set's documents under their ids as keys, through the public API. Empty documents are left out. */
 export async function storeCorpus(http: HttpClient, project: string, set: BeirSet): Promise<number> {
-  const items = set.documents.flatMap(({ _id, title, text }) => {
-    const body = text.trim() === '' ? (title ?? '') : text
+  const items = set.documents.flatMap(({ _id, title, text }): StoredDocument[] => {
+    const body = clean(text.trim() === '' ? (title ?? '') : text).slice(0, LONGEST)
     if (body.trim() === '') return []
+    if (set.collection === 'interaction-history') {
+      const [, conversation_id, turn] = TURN_ID.exec(_id) ?? []
+      return [{ key: _id, fields: { query: body, conversation_id, turn: Number(turn) } }]
+    }
     const heading = title && title.trim() !== '' && text.trim() !== '' ? { title: clean(title).slice(0, 1000) } : {}
-    return [{ key: _id, fields: { ...heading, description: clean(body).slice(0, LONGEST) } }]
+    return [{ key: _id, fields: { ...heading, description: body } }]
   })
   const progress = new Progress({ noun: `documents of ${set.name}`, total: items.length })
   for (let start = 0; start < items.length; start += BATCH) {
     const batch = items.slice(start, start + BATCH)
     const { totals } = await http.post<{ totals: { rejected: number } }>('/knowledge/items', {
       project,
-      collection: EVALUATION_COLLECTION,
+      collection: set.collection,
       items: batch,
     })
     if (totals.rejected > 0) throw new Error(`${totals.rejected} documents of ${set.name} were rejected.`)

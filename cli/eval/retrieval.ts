@@ -7,14 +7,15 @@ import { parseArguments, parseUrl, UsageError } from '../shared/args.ts'
 import type { HttpClient } from '../shared/http.ts'
 import { Progress } from '../shared/progress.ts'
 import { style } from '../shared/terminal.ts'
-import { type BeirSet, clean, EVALUATION_COLLECTION, readBeir, storeCorpus } from './beir.ts'
+import { type BeirSet, clean, readBeir, storeCorpus } from './beir.ts'
 import { bootstrap95, mean, measure, type RetrievalMetrics } from './metrics.ts'
 import { withCoordinator } from './worker.ts'
 
 const HELP = `Usage: npm run eval:retrieval -- --data <folder> [options]
 
 Stores a BEIR data set (corpus.jsonl, queries.jsonl, qrels/test.tsv) in a fresh local coordinator, asks every query in
-each arm through the public API, and prints quality beside the keyword baseline.
+each arm through the public API, and prints quality beside the keyword baseline. Where every document's id has the form
+conversation:turn, documents are stored as turns of conversations.
 
 Options
   --data FOLDER    the data set; may be repeated
@@ -97,7 +98,7 @@ export async function evaluate(http: HttpClient, set: BeirSet): Promise<Retrieva
   for (const [at, query] of set.queries.entries()) {
     for (const arm of ARMS) {
       const started = performance.now()
-      const ranked = await search(http, project, clean(query.text), arm)
+      const ranked = await search(http, project, set.collection, clean(query.text), arm)
       milliseconds[arm] += performance.now() - started
       measured[arm].push(measure(ranked, query.judgements))
     }
@@ -128,20 +129,26 @@ interface Hit {
 }
 
 /** Document ids as one arm ranks them. */
-async function search(http: HttpClient, project: string, query: string, arm: Arm): Promise<string[]> {
+async function search(
+  http: HttpClient,
+  project: string,
+  collection: string,
+  query: string,
+  arm: Arm,
+): Promise<string[]> {
   const common = { project, query, limit: DEPTH, keyword_limit: DEPTH }
   if (arm === 'auto') {
     const { results } = await http.post<{ results: Hit[] }>('/query', {
       ...common,
       mode: 'auto',
-      collections: [EVALUATION_COLLECTION],
+      collections: [collection],
     })
     return results.map(({ key }) => key)
   }
   const answer = await http.post<{ combined_results: Hit[] }>('/hybrid_search', {
     ...common,
     mode: arm,
-    collections: [EVALUATION_COLLECTION],
+    collections: [collection],
   })
   return answer.combined_results.map(({ key }) => key)
 }

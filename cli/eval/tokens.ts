@@ -10,7 +10,7 @@ import { parseArguments, parseUrl, UsageError } from '../shared/args.ts'
 import type { HttpClient } from '../shared/http.ts'
 import { Progress } from '../shared/progress.ts'
 import { style } from '../shared/terminal.ts'
-import { type BeirSet, clean, EVALUATION_COLLECTION, readBeir, readLines, storeCorpus } from './beir.ts'
+import { type BeirSet, clean, readBeir, readLines, storeCorpus } from './beir.ts'
 import { type CurvePoint, holdsProof, normalise, type Outcome, type Proofs, pointOf, tokensAt } from './coverage.ts'
 import { mulberry32 } from './metrics.ts'
 import { withCoordinator } from './worker.ts'
@@ -214,7 +214,7 @@ async function search(http: HttpClient, project: string, query: string): Promise
     project,
     query,
     limit: DEPTH,
-    collections: [EVALUATION_COLLECTION],
+    collections: ['best-practices'],
   })
   return combined_results.map(({ key }) => key)
 }
@@ -225,7 +225,7 @@ async function augment(http: HttpClient, project: string, query: string, budget:
     query,
     token_budget: budget,
     score_threshold: 0,
-    collections: [EVALUATION_COLLECTION],
+    collections: ['best-practices'],
   })
   if (answer.token_count > budget) throw new Error(`${answer.token_count} tokens in a budget of ${budget}: ${query}`)
   return { context: answer.augmented_prompt.slice(query.length), tokens: answer.token_count }

@@ -108,7 +108,7 @@ export async function augment(services: AugmentServices, request: AugmentRequest
     tokenCounter(),
   ])
   const threshold = request.scoreThreshold ?? services.settings.RELEVANCE_THRESHOLD
-  const relevant = found.answerable >= threshold ? found.ranked : []
+  const relevant = found.ranked.filter(({ answerable }) => answerable >= threshold)
   const chosen = choose(request, found, relevant.slice(0, most), recall.recall, countTokens)
   const control = chosen.eligible && services.random() < services.settings.CONTROL_GROUP_SHARE
   const shown: Shown = control ? { ...chosen, ...NOTHING_SHOWN } : chosen

@@ -198,13 +198,6 @@ function apply(model: Model, evidence: SearchEvidence, mostLogItems: number): nu
   )
 }
 
-/** One bin of a reliability diagram. */
-export interface CalibrationBin {
-  readonly count: number
-  readonly meanProbability: number
-  readonly observedShare: number
-}
-
 /** The logistic function, 1 / (1 + e^−x). */
 export function logistic(x: number): number {
   return 1 / (1 + Math.exp(-x))
@@ -214,42 +207,4 @@ export function logistic(x: number): number {
 export function logOdds(probability: number): number {
   const bounded = Math.min(1 - 6e-6, Math.max(6e-6, probability))
   return Math.log(bounded / (1 - bounded))
-}
-
-/**
- * Reliability diagram with bins of equal width.
- * @param predictions probabilities with what came true
- */
-export function calibrationBins(
-  predictions: readonly { readonly probability: number; readonly relevant: boolean }[],
-  bins = 10,
-): CalibrationBin[] {
-  const sums = Array.from({ length: bins }, () => ({ count: 0, probability: 0, relevant: 0 }))
-  for (const { probability, relevant } of predictions) {
-    const bin = sums[Math.min(bins - 1, Math.floor(probability * bins))]
-    if (!bin) continue
-    bin.count++
-    bin.probability += probability
-    bin.relevant += relevant ? 1 : 0
-  }
-  return sums.map(({ count, probability, relevant }) => ({
-    count,
-    meanProbability: count > 0 ? probability / count : 0,
-    observedShare: count > 0 ? relevant / count : 0,
-  }))
-}
-
-/**
- * Expected calibration error: mean over bins, weighted by their counts, of |mean probability − observed share|
- * (Guo et al., "On calibration of modern neural networks", ICML 2017, equation 3).
- */
-export function expectedCalibrationError(
-  predictions: readonly { readonly probability: number; readonly relevant: boolean }[],
-  bins = 10,
-): number {
-  if (predictions.length === 0) return 0
-  return calibrationBins(predictions, bins).reduce(
-    (sum, bin) => sum + (bin.count / predictions.length) * Math.abs(bin.meanProbability - bin.observedShare),
-    0,
-  )
 }

@@ -8,6 +8,7 @@ import type { CollectionName } from '../knowledge/collections.ts'
 import type { FieldFilter, KnowledgeStore, SearchResponse, StoredItem } from '../knowledge/stores/store.ts'
 import { betaMean, creditShift, posterior } from '../learning/credit.ts'
 import { documentColumns } from '../text/index-terms.ts'
+import type { Turn } from './conversation-smoothing.ts'
 import { type FusedResult, fuse } from './fusion.ts'
 import { analyseQuery } from './query-analysis.ts'
 
@@ -34,7 +35,10 @@ export interface SearchOptions {
   readonly filter?: FieldFilter
 }
 
-export type RankedItem = FusedResult<StoredItem>
+export interface RankedItem extends FusedResult<StoredItem> {
+  /** Probability that anything in its collection answers the query. */
+  readonly answerable: number
+}
 
 export interface SearchOutcome {
   /** By falling probability of relevance. */
@@ -92,9 +96,9 @@ export async function searchKnowledge(services: SearchServices, options: SearchO
     })
   }
   for (const answer of found) for (const part of answer.degraded) degraded.add(part)
-  const fused = found.map((answer) => fuseAnswer(answer, embedding))
+  const fused = found.map((answer) => fuseAnswer(answer, embedding, mode))
   const wanted = fused
-    .flatMap(({ results }) => results)
+    .flatMap(({ results, answerable }) => results.map((result) => ({ ...result, answerable })))
     .filter(({ probability }) => probability >= options.scoreThreshold)
   const termWeights = weighTerms(found)
   return {
@@ -118,17 +122,32 @@ async function embedQuery(embedder: Embedder, query: string, degraded: Set<strin
   }
 }
 
-function fuseAnswer({ candidates, terms, attainable, credit }: SearchResponse, embedding: Embedding | null) {
+function fuseAnswer(answer: SearchResponse, embedding: Embedding | null, mode: SearchOptions['mode']) {
+  const { candidates, terms, attainable, credit, items, averageLength } = answer
   const usual = betaMean(posterior(credit))
   return fuse(
     candidates.map(({ item, keyword, cosine }) => ({
       item,
-      keyword: keyword && keyword.score > 0 ? { score: keyword.score, coverage: keyword.coverage } : null,
+      keyword: keyword && keyword.score > 0 ? keyword : null,
       cosine,
+      turn: turnOf(item),
       credit: creditShift(item.credit, usual),
     })),
-    { attainable, terms: terms.length, embeddingCoverage: embedding?.coverage ?? 0 },
+    {
+      attainable: mode === 'semantic' ? 0 : attainable,
+      terms: terms.length,
+      compounds: terms.filter(({ kind }) => kind === 'compound').length,
+      embeddingCoverage: embedding?.coverage ?? 0,
+      items,
+      averageLength,
+    },
   )
+}
+
+/** Items that are turns of a conversation say so in their fields. */
+function turnOf({ fields }: StoredItem): Turn | undefined {
+  const { conversation_id: conversation, turn: position } = fields
+  return typeof conversation === 'string' && typeof position === 'number' ? { conversation, position } : undefined
 }
 
 function weighTerms(answers: readonly SearchResponse[]): Map<string, number> {

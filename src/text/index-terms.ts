@@ -1,5 +1,5 @@
 /**
- * Turns documents into what the full-text index stores and questions into what it is asked, with one tokeniser for both.
+ * Turns documents into what the index stores and questions into what it is asked, with one tokeniser for both.
  * @module
  */
 
@@ -14,7 +14,7 @@ export interface SearchableDocument {
   readonly identifiers?: readonly string[]
 }
 
-/** One string per column of the full-text table: encoded terms separated by single spaces. */
+/** A document's terms by where they stand, separated by single spaces. */
 export interface DocumentColumns {
   readonly title: string
   readonly body: string
@@ -38,18 +38,8 @@ const LONGEST_QUESTION = 12_000
 const TITLE_COMPOUND_WEIGHT = 4
 /** Prose, not a name: `double-blind`. */
 const HYPHENATED_WORDS = /^[\p{L}\p{M}]+(?:-[\p{L}\p{M}]+)+$/u
-/** A term said more often than this counts no more. */
-const MOST_REPEATS = 3
 
-/**
- * Makes a term one token of FTS5's `ascii` tokenizer: ASCII punctuation becomes its full-width form (U+FF01–FF5E), which
- * that tokenizer takes for a letter, so `c++` and `--no-cache` are never split.
- */
-function encodeTerm(term: string): string {
-  return term.replace(/[!-/:-@[-`{-~]/g, (symbol) => String.fromCharCode(symbol.charCodeAt(0) + 0xfee0))
-}
-
-/** The columns of the full-text table for a document, in the encoding of {@link queryExpression}. */
+/** The terms of a document, by where they stand; the same tokens as {@link queryTerms}. */
 export function documentColumns(document: SearchableDocument): DocumentColumns {
   const title = tokenise(document.title ?? '', 'document')
   const body = tokenise(document.body, 'document')
@@ -65,7 +55,7 @@ export function documentColumns(document: SearchableDocument): DocumentColumns {
   return {
     title: title.words.join(' '),
     body: body.words.join(' '),
-    identifiers: identifiers.map(encodeTerm).join(' '),
+    identifiers: identifiers.join(' '),
   }
 }
 
@@ -83,7 +73,7 @@ export function queryTerms(text: string): QueryTerm[] {
   const add = (term: string, kind: QueryTerm['kind']) => {
     const known = counts.get(term)
     if (known) known.count++
-    else counts.set(term, { term: encodeTerm(term), kind, count: 1 })
+    else counts.set(term, { term, kind, count: 1 })
   }
   const content = tokens.words.filter((word) => !isStopTerm(word))
   for (const word of content.length + tokens.compounds.length > 0 ? content : tokens.words) add(word, 'word')
@@ -91,16 +81,4 @@ export function queryTerms(text: string): QueryTerm[] {
   const telling = (term: QueryTerm) => Math.log2(1 + term.count) * Math.min(term.term.length, 12)
   const terms = [...counts.values()]
   return terms.length <= MOST_TERMS ? terms : terms.sort((a, b) => telling(b) - telling(a)).slice(0, MOST_TERMS)
-}
-
-/**
- * An FTS5 MATCH expression that finds documents with any of the question's terms; a term said twice weighs twice. Safe for
- * any input: terms hold no FTS5 syntax. Null when the text holds nothing that can be searched for.
- */
-export function queryExpression(text: string): string | null {
-  const phrases: string[] = []
-  for (const { term, count } of queryTerms(text)) {
-    for (let repeat = 0; repeat < Math.min(count, MOST_REPEATS); repeat++) phrases.push(`"${term}"`)
-  }
-  return phrases.length > 0 ? phrases.join(' OR ') : null
 }

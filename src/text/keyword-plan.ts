@@ -1,9 +1,5 @@
 /**
- * How a question is asked of the full-text index at bounded cost, and how what it finds is scored exactly.
- *
- * FTS5 walks every posting of every term of an OR. The rarest terms, whose postings fit a budget, choose the candidates;
- * all terms then score them from their term lists (the idea of MaxScore: Turtle and Flood, "Query evaluation: strategies
- * and optimizations", Information Processing & Management 31(6), 1995).
+ * How the terms of a question are weighed against a collection, and how an item is scored by them: BM25.
  * @module
  */
 
@@ -15,8 +11,6 @@ export const BM25_K1 = 1.2
 export const BM25_B = 0.75
 /** A term said more often than this in the question counts no more. */
 const MOST_REPEATS = 3
-/** Postings that a question may walk. */
-const POSTING_BUDGET = 4000
 /** Items without the term that every collection is imagined to hold besides, so that terms tell something in a small one. */
 const BACKGROUND_ITEMS = 100
 
@@ -51,8 +45,6 @@ export interface WeighedTerm {
 }
 
 export interface KeywordPlan {
-  /** FTS5 MATCH expression of the chosen terms; null: nothing that the index holds. */
-  readonly expression: string | null
   readonly terms: readonly WeighedTerm[]
   /** Sum of the terms' idf. */
   readonly totalIdf: number
@@ -93,14 +85,7 @@ export function planKeywordSearch(terms: readonly QueryTerm[], statistics: Colle
       weight: idf * Math.min(term.count, MOST_REPEATS),
     }
   })
-  const present = terms.filter((term) => frequency(term) > 0).sort((a, b) => frequency(a) - frequency(b))
-  let postings = 0
-  const chosen = present.filter((term, i) => {
-    postings += frequency(term)
-    return i === 0 || postings <= POSTING_BUDGET
-  })
   return {
-    expression: chosen.length > 0 ? chosen.map(({ term }) => `"${term}"`).join(' OR ') : null,
     terms: weighed,
     totalIdf: weighed.reduce((sum, { idf }) => sum + idf, 0),
     attainable: weighed.reduce((sum, { weight }) => sum + weight * (BM25_K1 + 1), 0),

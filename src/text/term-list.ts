@@ -1,6 +1,5 @@
 /**
- * A compact list of a document's distinct terms, kept beside the full-text index, from which any candidate's exact BM25 and
- * the share of the question that it covers are computed without reading its text.
+ * A compact list of a document's distinct terms: what is stored of its words, and what the inverted index is built from.
  *
  * Layout, little-endian: u32 length of the document in terms; n × u32 hashes, ascending; n × u8 frequencies in halves.
  * @module

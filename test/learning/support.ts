@@ -96,7 +96,16 @@ export class MemoryStore implements KnowledgeStore {
       .slice(0, request.limit)
       .map(({ item }) => ({ item, keyword: null, cosine: null }))
     const credit = { successes: 0, partials: 0, failures: 0 }
-    return { candidates, items: this.entries(scope).size, terms: [], totalIdf: 0, attainable: 0, credit, degraded: [] }
+    return {
+      candidates,
+      items: this.entries(scope).size,
+      terms: [],
+      totalIdf: 0,
+      attainable: 0,
+      averageLength: 0,
+      credit,
+      degraded: [],
+    }
   }
 
   async setCredit(scope: CollectionScope, updates: readonly CreditUpdate[]): Promise<void> {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { calibrationBins, expectedCalibrationError, logistic, logOdds } from '../../src/retrieval/calibration.ts'
+import { logistic, logOdds } from '../../src/retrieval/calibration.ts'
 import { type FusionCandidate, fuse } from '../../src/retrieval/fusion.ts'
 
 const unit = fc.double({ min: 0, max: 1, noNaN: true })
@@ -148,13 +148,5 @@ describe('calibration', () => {
         expect(logOdds(logistic(x))).toBeCloseTo(x, 6)
       }),
     )
-  })
-
-  it('measures the calibration error', () => {
-    const half = [true, false].map((relevant) => ({ probability: 0.5, relevant }))
-    expect(expectedCalibrationError(half)).toBeCloseTo(0)
-    expect(expectedCalibrationError([{ probability: 0.9, relevant: false }])).toBeCloseTo(0.9)
-    expect(expectedCalibrationError([])).toBe(0)
-    expect(calibrationBins(half).reduce((sum, { count }) => sum + count, 0)).toBe(2)
   })
 })

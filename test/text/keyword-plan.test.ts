@@ -51,21 +51,18 @@ describe('termList', () => {
 })
 
 describe('planKeywordSearch', () => {
-  it('chooses rare terms within the budget and always one that exists', () => {
-    const terms = queryTerms('common rare absent usual')
-    const at = (word: string) => terms.find(({ term }) => term.startsWith(word.slice(0, 4)))?.term ?? ''
+  it('weighs rare terms above common ones, and absent ones most', () => {
+    const terms = queryTerms('common rare absent')
+    const [common, rare] = terms.map(({ term }) => term)
     const documentFrequencies = new Map([
-      [at('common'), 40_000],
-      [at('rare'), 3],
-      [at('usual'), 30_000],
+      [common ?? '', 40_000],
+      [rare ?? '', 3],
     ])
     const plan = planKeywordSearch(terms, { items: 50_000, averageLength: 80, documentFrequencies })
-    expect(plan.expression).toBe('"rare"')
-    expect(plan.terms).toHaveLength(4)
-    const only = planKeywordSearch(queryTerms('common'), { items: 50_000, averageLength: 80, documentFrequencies })
-    expect(only.expression).toBe('"common"')
-    const none = planKeywordSearch(queryTerms('absent'), { items: 50_000, averageLength: 80, documentFrequencies })
-    expect(none.expression).toBeNull()
+    const idf = plan.terms.map((term) => term.idf)
+    expect([...idf].sort((a, b) => a - b)).toEqual(idf)
+    expect(plan.totalIdf).toBeCloseTo(idf.reduce((sum, value) => sum + value, 0))
+    expect(plan.attainable).toBeCloseTo(plan.totalIdf * 2.2)
   })
 })
 

@@ -31,8 +31,10 @@ import type {
   PreparedItem,
   SearchRequest,
   SearchResponse,
+  StoredDocument,
   StoredItem,
   StoreStatistics,
+  TransferItem,
   WriteStatus,
 } from './store.ts'
 import { VectorIndex, type VectorTableName } from './vector-index.ts'
@@ -271,68 +273,77 @@ export class KnowledgeIndex extends DurableObject<object> {
     })
   }
 
-  /** Credit of all items together: what an item's own is compared with. */
-  #creditTotals(): Credit {
-    this.#credit ??= this.#sql
-      .exec<{ successes: number; partials: number; failures: number }>(
-        `SELECT coalesce(sum(successes), 0) AS successes, coalesce(sum(partials), 0) AS partials,
-          coalesce(sum(failures), 0) AS failures FROM items WHERE credit_version > 0`,
+  exportItems(collection: CollectionName, options: { cursor?: string; limit: number }): Page<TransferItem> {
+    const rows = this.#sql
+      .exec<ItemRow & { credit_version: number }>(
+        `SELECT ${ITEM_COLUMNS}, credit_version FROM items WHERE id > ? ORDER BY id LIMIT ?`,
+        options.cursor ?? '',
+        options.limit + 1,
       )
-      .one()
-    return this.#credit
-  }
-
-  /** All or nothing; what is held in memory is read anew after a rollback. */
-  #transaction<T>(work: () => T): T {
-    try {
-      return this.ctx.storage.transactionSync(work)
-    } catch (error) {
-      this.#vectors.reset()
-      this.#items = null
-      this.#credit = null
-      this.#keywords.reset()
-      throw error
-    }
-  }
-
-  #candidates(collection: CollectionName, chosen: readonly RowEvidence[]): Candidate[] {
-    const items = new Map<number, StoredItem>()
-    const rows = this.#sql.exec<ItemRow>(
-      `SELECT ${ITEM_COLUMNS} FROM items WHERE row IN (SELECT value FROM json_each(?))`,
-      JSON.stringify(chosen.map(({ row }) => row)),
+      .toArray()
+    const page = rows.slice(0, options.limit)
+    const vectors = this.#vectors.read(page.map(({ row }) => row))
+    const entries = page.map(
+      (row): TransferItem => ({
+        ...toStoredItem(collection, row),
+        hash: row.hash,
+        vector: vectors.get(row.row) ?? null,
+        creditVersion: row.credit_version,
+      }),
     )
-    for (const row of rows) items.set(row.row, toStoredItem(collection, row))
-    return chosen.flatMap(({ row, keyword, cosine }) => {
-      const item = items.get(row)
-      return item ? [{ item, keyword, cosine }] : []
+    return { entries, nextCursor: rows.length > options.limit ? (entries.at(-1)?.id ?? null) : null }
+  }
+
+  importItems(collection: CollectionName, items: readonly TransferItem[], space: EmbeddingSpace | null): void {
+    this.#transaction(() => {
+      const table = space ? this.#vectors.tableFor(space) : null
+      for (const item of items) {
+        const { source, path, credit } = item
+        this.#write(collection, item, source !== null && path !== null ? { source, path } : null, table)
+        this.#sql.exec(
+          `UPDATE items SET source = ?, path = ?, created_at = ?, updated_at = ?, successes = ?, partials = ?, failures = ?,
+             credit_version = ? WHERE id = ?`,
+          source,
+          path,
+          item.createdAt,
+          item.updatedAt,
+          credit.successes,
+          credit.partials,
+          credit.failures,
+          item.creditVersion,
+          item.id,
+        )
+      }
+      this.#credit = null
     })
   }
 
-  #replaceDocument(
-    collection: CollectionName,
-    source: string,
-    document: PreparedDocument,
-    table: VectorTableName | null,
-  ): DocumentResult {
-    const { path, hash, items } = document
-    const before = this.#documentRows(source, path)
-    const keep = new Set(items.map(({ id }) => id))
-    let removed = 0
-    for (const { id, row } of before) {
-      if (keep.has(id)) continue
-      this.#remove(row)
-      removed++
+  exportDocuments(options: { cursor?: string; limit: number }): Page<StoredDocument> {
+    const [source, path] = options.cursor ? (JSON.parse(options.cursor) as [string, string]) : ['', '']
+    const rows = this.#sql
+      .exec<{ source: string; path: string; hash: string; items: number }>(
+        `SELECT source, path, hash, items FROM documents WHERE (source, path) > (?, ?) ORDER BY source, path LIMIT ?`,
+        source,
+        path,
+        options.limit + 1,
+      )
+      .toArray()
+    const entries = rows.slice(0, options.limit)
+    const last = entries.at(-1)
+    return {
+      entries,
+      nextCursor: last && rows.length > options.limit ? JSON.stringify([last.source, last.path]) : null,
     }
-    const counts = { indexed: 0, updated: 0, unchanged: 0 }
-    for (const item of items) counts[this.#write(collection, item, { source, path }, table)]++
-    this.#sql.exec(
-      `INSERT INTO documents (source, path, hash, items) VALUES (?, ?, ?, ?)
-       ON CONFLICT (source, path) DO UPDATE SET hash = excluded.hash, items = excluded.items`,
-      source,
-      path,
-      hash,
-      items.length,
-    )
+  }
+
+  importDocuments(documents: readonly StoredDocument[]): void {
+    this.#transaction(() => {
+      for (const { source, path, hash, items } of documents) this.#rememberDocument(source, path, hash, items)
+    })
+  }
+
+  #rememberDocument(source: string, path: string, hash: string, items: number): void {
+    this.#rememberDocument(source, path, hash, items.length)
     const changed = counts.indexed + counts.updated + removed > 0
     return {
       path,

@@ -227,3 +227,30 @@ export interface SpaceStore extends KnowledgeStore {
   /** Searches this space from now on and forgets the other; refused (false) while an item hasn't been embedded in it. */
   serveSpace(scope: CollectionScope, space: EmbeddingSpace): Promise<boolean>
 }
+
+/** An item with everything that a store knows of it. */
+export interface TransferItem extends PreparedItem {
+  readonly source: string | null
+  readonly path: string | null
+  readonly createdAt: number
+  readonly updatedAt: number
+  readonly credit: Credit
+  /** Version of the credit; 0: none yet. */
+  readonly creditVersion: number
+}
+
+/** A document of any source, as a store remembers it. */
+export interface StoredDocument extends DocumentEntry {
+  readonly source: string
+}
+
+/** A store whose contents can be moved to another one. */
+export interface TransferStore extends SpaceStore {
+  /** Items in order of id, with their vectors in the space that is searched. */
+  exportItems(scope: CollectionScope, options: { cursor?: string; limit: number }): Promise<Page<TransferItem>>
+  /** Writes items as they are, over what is there. `space`: of their vectors; null: they have none. */
+  importItems(scope: CollectionScope, items: readonly TransferItem[], space: EmbeddingSpace | null): Promise<void>
+  /** Documents of every source, each once. */
+  exportDocuments(scope: CollectionScope, options: { cursor?: string; limit: number }): Promise<Page<StoredDocument>>
+  importDocuments(scope: CollectionScope, documents: readonly StoredDocument[]): Promise<void>
+}
