@@ -22,6 +22,10 @@ const COMMANDS: Record<string, Command> = {
     summary: 'measure how often nothing relevant is recognised as such',
     load: () => import('./eval/abstention.ts'),
   },
+  'eval:redaction': {
+    summary: 'measure how often redaction takes out what is no secret',
+    load: () => import('./eval/redaction.ts'),
+  },
   'eval:tokens': {
     summary: 'measure how many tokens packed context needs for the evidence',
     load: () => import('./eval/tokens.ts'),

@@ -5,6 +5,7 @@
 import { CoordinatorError } from '../errors.ts'
 import { itemId } from '../ids.ts'
 import type { Embedder, Embedding } from '../inference/embedder.ts'
+import { redactAll } from '../security/redact.ts'
 import { tokenCounter } from '../text/token-counter.ts'
 import { COLLECTIONS, type CollectionName } from './collections.ts'
 import { splitPassages } from './passages.ts'
@@ -18,17 +19,18 @@ export interface ItemInput {
 
 /**
  * Prepares items of one collection for storage; their vectors are computed in one call.
- * @param items fields that the collection's schema has accepted
+ * @param given fields that the collection's schema has accepted
  * @param documentPath path of the document they belong to; part of their identity together with the source
  */
 export async function prepareItems(
   project: string,
   collection: CollectionName,
-  items: readonly ItemInput[],
+  given: readonly ItemInput[],
   embedder: Embedder,
   document?: { readonly source: string; readonly path: string },
 ): Promise<PreparedItem[]> {
   const countTokens = await tokenCounter()
+  const items = redactAll(given)
   const texts = items.map(({ fields }) => indexedText(collection, fields))
   const embeddings = await embedAll(
     embedder,

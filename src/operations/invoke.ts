@@ -3,7 +3,9 @@
  * @module
  */
 import type * as z from 'zod'
+import { countRedactions } from '../database/queries/redactions.ts'
 import { CoordinatorError, invalidInput } from '../errors.ts'
+import { type RedactionCounts, redactAll } from '../security/redact.ts'
 import { audited, isAudited } from './audit.ts'
 import type { Caller, Operation, Scope, Services } from './operation.ts'
 
@@ -79,8 +81,23 @@ export async function invoke(operation: Operation, services: Services, raw: unkn
   }
   const input = parseInput(operation.input, inOwnProject(operation, raw, caller))
   assertProject(input, caller)
-  const run = () => operation.run(services, input, caller)
-  return isAudited(operation) ? audited(operation, services, input, caller, run) : run()
+  const clean = await withoutSecrets(services, input, caller)
+  const run = () => operation.run(services, clean, caller)
+  return isAudited(operation) ? audited(operation, services, clean, caller, run) : run()
+}
+
+/** Nothing that is stored, searched or sent to a model from here on has secrets or private spans in it. */
+async function withoutSecrets<T extends Record<string, unknown>>(
+  { database, now }: Services,
+  input: T,
+  caller: Caller,
+): Promise<T> {
+  const counts: RedactionCounts = {}
+  const clean = redactAll(input, counts)
+  if (clean === input) return input
+  const project = typeof input.project === 'string' ? input.project : (caller.project ?? 'default')
+  await countRedactions(database, project, counts, now()).catch(() => undefined)
+  return clean
 }
 
 /** A caller that is bound to a project and names none means its own, not the default one. */

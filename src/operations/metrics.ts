@@ -1,7 +1,9 @@
 import * as z from 'zod'
+import { redactionFigures } from '../database/queries/redactions.ts'
 import { learningFigures, usageFigures } from '../database/queries/statistics.ts'
 import { JOB_KIND_NAMES } from '../learning/job-kinds.ts'
 import { type Metric, prometheusText } from '../learning/prometheus.ts'
+import { REDACTION_KINDS } from '../security/redact.ts'
 import { operation, READS } from './operation.ts'
 
 /** Values that a label may have; everything else is `other`, so that no caller can make time series. */
@@ -21,9 +23,10 @@ export const metrics = operation({
   output: z.object({ text: z.string().describe('Prometheus text exposition format 0.0.4.') }),
   async run(services, _, caller) {
     const threshold = services.settings.HIGH_VALUE_THRESHOLD
-    const [usage, learning] = await Promise.all([
+    const [usage, learning, redactions] = await Promise.all([
       usageFigures(services.database, caller.project),
       learningFigures(services.database, caller.project, threshold),
+      redactionFigures(services.database, caller.project),
     ])
     const single = (name: string, type: Metric['type'], help: string, value: number | null): Metric => ({
       name: `hybrid_coordinator_${name}`,
@@ -87,6 +90,14 @@ export const metrics = operation({
       single('mean_value_score', 'gauge', 'Mean value score, 0 to 1.', learning.meanValueScore),
       single('high_value_interactions', 'gauge', 'Interactions that reached HIGH_VALUE_THRESHOLD.', learning.highValue),
       single('corrections_total', 'counter', 'Corrections received.', learning.corrections),
+      {
+        name: 'hybrid_coordinator_redactions_total',
+        type: 'counter',
+        help: 'Secrets and private spans that were taken out before storage, by kind.',
+        samples: redactions
+          .filter(({ kind }) => REDACTION_KINDS.includes(kind))
+          .map(({ kind, count }) => ({ labels: { kind }, value: count })),
+      },
       single('datasets', 'gauge', 'Fine-tuning datasets stored.', learning.datasets.count),
       single('dataset_rows', 'gauge', 'Rows of all stored datasets.', learning.datasets.rows),
     ])

@@ -15,6 +15,7 @@ import type { Hono } from 'hono'
 import { CoordinatorError, type ErrorCode } from '../errors.ts'
 import { invoke } from '../operations/invoke.ts'
 import type { Caller, Operation, Services } from '../operations/operation.ts'
+import { redact } from '../security/redact.ts'
 import { readSettings } from '../settings.ts'
 import { assertOwnOrigin } from './authenticate.ts'
 import { MAX_BODY_BYTES, readJsonBody } from './body.ts'
@@ -193,5 +194,7 @@ async function bodyOf(c: AppContext): Promise<{ value: unknown } | Response> {
 }
 
 function logRejection(error: Error): void {
-  console.warn(JSON.stringify({ level: 'warn', event: 'mcp_request_rejected', message: error.message.slice(0, 500) }))
+  console.warn(
+    JSON.stringify({ level: 'warn', event: 'mcp_request_rejected', message: redact(error.message.slice(0, 500)) }),
+  )
 }

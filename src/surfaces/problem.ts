@@ -3,6 +3,7 @@
  * @module
  */
 import { type CoordinatorError, type ErrorCode, toCoordinatorError } from '../errors.ts'
+import { redact } from '../security/redact.ts'
 
 /** Problem details (RFC 9457, section 3.1) with the coordinator's own members. */
 export interface Problem {
@@ -74,17 +75,19 @@ export function reportError(thrown: unknown, requestId: string, doing: string): 
   if (error.status < 500) return error
   const fault = error.cause ?? error
   console.error(
-    JSON.stringify({
-      level: 'error',
-      event: 'request_failed',
-      request_id: requestId,
-      doing,
-      code: error.code,
-      name: fault instanceof Error ? fault.name : typeof fault,
-      message: loggable(fault instanceof Error ? fault.message : String(fault)),
-      ...(fault instanceof Error && fault.cause instanceof Error && { cause: loggable(fault.cause.message) }),
-      ...(error.code === 'internal' && fault instanceof Error && { stack: stackFrames(fault) }),
-    }),
+    redact(
+      JSON.stringify({
+        level: 'error',
+        event: 'request_failed',
+        request_id: requestId,
+        doing,
+        code: error.code,
+        name: fault instanceof Error ? fault.name : typeof fault,
+        message: loggable(fault instanceof Error ? fault.message : String(fault)),
+        ...(fault instanceof Error && fault.cause instanceof Error && { cause: loggable(fault.cause.message) }),
+        ...(error.code === 'internal' && fault instanceof Error && { stack: stackFrames(fault) }),
+      }),
+    ),
   )
   return error
 }

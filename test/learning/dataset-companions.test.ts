@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { companionKeys } from '../../src/learning/datasets/datasheet.ts'
 import { PromptGroups } from '../../src/learning/datasets/groups.ts'
-import { redact } from '../../src/learning/datasets/redact.ts'
 import { checkDataset } from '../../src/operations/check-dataset.ts'
 import { deleteDataset } from '../../src/operations/delete-dataset.ts'
 import { learningFeedback } from '../../src/operations/learning-feedback.ts'
 import { updateOutcome } from '../../src/operations/update-outcome.ts'
+import { redact } from '../../src/security/redact.ts'
 import { digest, generate, linesOf, type Made, seed } from './dataset-support.ts'
 import { bindings, call, freshProject, testServices } from './support.ts'
 

@@ -5,6 +5,7 @@
 import { and, asc, desc, eq, getTableColumns, gte, lt, type SQL, sql } from 'drizzle-orm'
 import { newId } from '../../ids.ts'
 import type { CollectionName } from '../../knowledge/collections.ts'
+import { redact } from '../../security/redact.ts'
 import { atomically } from '../batch.ts'
 import type { Database } from '../database.ts'
 import { type AgentType, interactionContexts, interactions, type Outcome } from '../schema.ts'
@@ -57,7 +58,7 @@ export async function insertInteraction(database: Database, entry: NewInteractio
   const results = await atomically(database, [
     sql`INSERT INTO interactions (id, project, query, response, agent_type, model_used, tokens_used, latency_ms, tags, variant,
           conversation_id, retrieval_id, idempotency_key, revision, created_at, updated_at)
-        VALUES (${id}, ${entry.project}, ${entry.query}, ${entry.response}, ${entry.agentType}, ${entry.modelUsed},
+        VALUES (${id}, ${entry.project}, ${redact(entry.query)}, ${redact(entry.response)}, ${entry.agentType}, ${entry.modelUsed},
           ${entry.tokensUsed}, ${entry.latencyMs}, ${JSON.stringify(entry.tags)}, ${entry.variant}, ${entry.conversationId},
           ${entry.retrievalId ?? null}, ${entry.idempotencyKey}, 0, ${now}, ${now})
         ON CONFLICT (project, idempotency_key) DO NOTHING`,

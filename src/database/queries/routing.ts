@@ -4,13 +4,14 @@
  */
 import { eq, sql } from 'drizzle-orm'
 import { newId } from '../../ids.ts'
+import { redact } from '../../security/redact.ts'
 import { atomically, execute } from '../batch.ts'
 import type { Database } from '../database.ts'
 import { type AgentType, type Outcome, routingDecisions, routingModels } from '../schema.ts'
 
 /** Writes one decision. */
 export async function recordDecision(database: Database, entry: typeof routingDecisions.$inferInsert): Promise<void> {
-  await database.insert(routingDecisions).values(entry)
+  await database.insert(routingDecisions).values({ ...entry, query: redact(entry.query) })
 }
 
 export type OutcomeCounts = Readonly<Record<Outcome, number>>

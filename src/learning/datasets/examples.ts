@@ -4,9 +4,9 @@
  */
 import type { Database } from '../../database/database.ts'
 import { correctionExamples, type ExampleFilter, interactionExamples } from '../../database/queries/exports.ts'
+import { redact } from '../../security/redact.ts'
 import type { Example } from './formats.ts'
 import { inValidation, PromptGroups } from './groups.ts'
-import { redact } from './redact.ts'
 
 /** `train` and `validation` share out all examples; near-duplicate prompts are always on the same side. */
 export const SPLITS = ['all', 'train', 'validation'] as const

@@ -1,0 +1,188 @@
+/**
+ * What credentials look like: issuers' published prefixes and lengths, then forms that name themselves.
+ *
+ * Every quantifier is bounded and every form has words that must occur for it to be tried, so that a text of n characters
+ * takes a time in proportion to n. Forms are tried in order; what an earlier one has replaced no later one sees.
+ * @module
+ */
+
+/** One kind of secret. */
+export interface SecretForm {
+  readonly kind: string
+  /** In lower case; one of them occurs in every text that holds such a secret. */
+  readonly words: readonly string[]
+  readonly pattern: RegExp
+  /** Group of the pattern that holds the secret; left out: the whole match. */
+  readonly group?: number
+}
+
+/** Tokens that are known by their prefix: kind, prefix as it is written, what follows it. */
+const PREFIXED: readonly (readonly [kind: string, prefix: string, rest: string])[] = [
+  ['coordinator_key', 'hck_', '[\\w-]{43}'],
+  ['github_token', 'gh[pousr]_', '[A-Za-z0-9]{36,255}'],
+  ['github_token', 'github_pat_', '\\w{60,255}'],
+  ['gitlab_token', 'gl(?:pat|dt|rt|cbt|ptt|ft|imt|agent|soat)-', '[\\w-]{20,255}'],
+  ['slack_token', 'xox[abeoprs]-', '[A-Za-z0-9-]{10,250}'],
+  ['slack_app_token', 'xapp-\\d-', '[A-Za-z0-9-]{20,250}'],
+  ['google_api_key', 'AIza', '[\\w-]{35}'],
+  ['google_oauth_secret', 'GOCSPX-', '[\\w-]{28}'],
+  ['google_oauth_token', 'ya29\\.', '[\\w-]{20,1000}'],
+  ['stripe_key', '[rs]k_(?:live|test)_', '[A-Za-z0-9]{16,250}'],
+  ['stripe_webhook_secret', 'whsec_', '[A-Za-z0-9+/=]{24,100}'],
+  ['npm_token', 'npm_', '[A-Za-z0-9]{36}'],
+  ['pypi_token', 'pypi-', 'AgE[\\w-]{50,1000}'],
+  ['rubygems_key', 'rubygems_', '[0-9a-f]{48}'],
+  ['crates_io_token', 'cio', '[A-Za-z0-9]{32}'],
+  ['clojars_token', 'CLOJARS_', '[0-9a-z]{60}'],
+  ['docker_token', 'dckr_(?:pat|oat)_', '[\\w-]{27,64}'],
+  ['hugging_face_token', 'hf_', '[A-Za-z0-9]{34,40}'],
+  ['groq_key', 'gsk_', '[A-Za-z0-9]{52}'],
+  ['perplexity_key', 'pplx-', '[A-Za-z0-9]{40,64}'],
+  ['replicate_token', 'r8_', '[A-Za-z0-9]{37}'],
+  ['xai_key', 'xai-', '[A-Za-z0-9]{80}'],
+  ['nvidia_key', 'nvapi-', '[\\w-]{60,80}'],
+  ['digitalocean_token', 'do[opr]_v1_', '[0-9a-f]{64}'],
+  ['shopify_token', 'shp(?:at|ca|pa|ss)_', '[0-9a-fA-F]{32}'],
+  ['square_token', 'sq0(?:atp|csp|idp)-', '[\\w-]{22,43}'],
+  ['databricks_token', 'dapi', '[0-9a-f]{32}(?:-\\d)?'],
+  ['doppler_token', 'dp\\.(?:pt|st|ct|sa|scim|audit)\\.', '[A-Za-z0-9._-]{40,80}'],
+  ['heroku_key', 'HRKU-AA', '[\\w-]{50,64}'],
+  ['linear_key', 'lin_(?:api|oauth)_', '[A-Za-z0-9]{40,64}'],
+  ['notion_token', 'ntn_', '[A-Za-z0-9]{40,60}'],
+  ['atlassian_token', 'AT(?:ATT|CTT)3', '[\\w=-]{60,300}'],
+  ['figma_token', 'fig[dour]_', '[\\w-]{40,64}'],
+  ['grafana_token', 'glsa_', '[A-Za-z0-9]{32}_[0-9a-fA-F]{8}'],
+  ['grafana_cloud_token', 'glc_', '[A-Za-z0-9+/=]{32,400}'],
+  ['new_relic_key', 'NRAK-', '[A-Z0-9]{27}'],
+  ['sentry_token', 'sntry[su]_', '[\\w+/=-]{60,400}'],
+  ['terraform_token', '[A-Za-z0-9]{14}\\.atlasv1\\.', '[\\w=-]{60,70}'],
+  ['vault_token', 'hv[sbr]\\.', '[\\w-]{24,300}'],
+  ['postman_key', 'PMAK-', '[0-9a-f]{24}-[0-9a-f]{34}'],
+  ['planetscale_token', 'pscale_(?:tkn|pw|oauth)_', '[\\w.=-]{32,64}'],
+  ['supabase_token', 'sb(?:p|_secret)_', '[\\w-]{20,64}'],
+  ['age_secret_key', 'AGE-SECRET-KEY-1', '[0-9A-Z]{58}'],
+  ['pulumi_token', 'pul-', '[0-9a-f]{40}'],
+  ['dynatrace_token', 'dt0[a-z]\\d{2}\\.', '[A-Z0-9]{24}\\.[A-Z0-9]{64}'],
+  ['alibaba_key', 'LTAI', '[A-Za-z0-9]{16,24}'],
+  ['tencent_key', 'AKID', '[A-Za-z0-9]{32}'],
+  ['buildkite_token', 'bk(?:ua|ct|at)_', '[0-9a-zA-Z]{40,64}'],
+  ['tailscale_key', 'tskey-(?:auth|api|client|scim|webhook)-', '[\\w-]{20,80}'],
+  ['fly_token', 'FlyV1 fm\\d_', '[\\w+/=,-]{50,2000}'],
+  ['artifactory_token', 'AKCp', '[A-Za-z0-9]{60,80}'],
+  ['one_password_token', 'ops_eyJ', '[\\w=-]{100,2000}'],
+  ['prefect_key', 'pn[ub]_', '[0-9a-zA-Z]{36}'],
+  ['readme_key', 'rdme_', '[0-9a-z]{70}'],
+  ['adafruit_key', 'aio_', '[A-Za-z0-9]{28}'],
+  ['airtable_token', 'pat', '[A-Za-z0-9]{14}\\.[0-9a-f]{64}'],
+  ['typeform_token', 'tfp_', '[\\w.=-]{40,64}'],
+  ['sendgrid_key', 'SG\\.', '[\\w-]{16,32}\\.[\\w-]{32,64}'],
+  ['mailgun_key', 'key-', '[0-9a-f]{32}'],
+  ['twilio_key', 'SK', '[0-9a-f]{32}'],
+  ['easypost_key', 'EZ[AT]K', '[A-Za-z0-9]{54}'],
+  ['model_provider_key', 'sk-', '(?:ant-|proj-|or-v1-|svcacct-)?[\\w-]{20,250}'],
+]
+
+/** The longest fixed part of a prefix, by which texts without it are passed over quickly. */
+function wordOf(prefix: string): string {
+  const parts = prefix.split(/\[[^\]]*\](?:\{\d+\})?|\(\?:[^)]*\)|\\d(?:\{\d\})?/)
+  const longest = parts.sort((a, b) => b.length - a.length)[0] ?? ''
+  return longest.replaceAll('\\', '').toLowerCase()
+}
+
+const PREFIXED_FORMS = PREFIXED.map(
+  ([kind, prefix, rest]): SecretForm => ({
+    kind,
+    words: [wordOf(prefix)],
+    pattern: new RegExp(`(?<![A-Za-z0-9_])${prefix}${rest}(?![A-Za-z0-9_])`, 'g'),
+  }),
+)
+
+/** Names under which a secret is kept. */
+const NAMES =
+  'password|passwd|passphrase|secret|api[_-]?key|access[_-]?key|account[_-]?key|auth[_-]?token|access[_-]?token|refresh[_-]?token|private[_-]?key|client[_-]?secret|encryption[_-]?key'
+const NAME_WORDS = ['passw', 'passphrase', 'secret', 'key', 'token']
+
+/** Every form in the order in which they are tried; private keys are found by redact.ts itself. */
+export const SECRET_FORMS: readonly SecretForm[] = [
+  ...PREFIXED_FORMS,
+  {
+    kind: 'aws_access_key',
+    words: ['akia', 'asia', 'abia', 'acca'],
+    pattern: /\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}\b/g,
+  },
+  {
+    kind: 'json_web_token',
+    words: ['eyj'],
+    pattern: /\beyJ[\w-]{10,4000}\.eyJ[\w-]{4,8000}\.[\w-]{10,2000}/g,
+  },
+  {
+    kind: 'slack_webhook',
+    words: ['hooks.slack.com'],
+    pattern: /hooks\.slack\.com\/(?:services|workflows|triggers)\/([A-Za-z0-9/_-]{20,200})/g,
+    group: 1,
+  },
+  {
+    kind: 'discord_webhook',
+    words: ['/api/webhooks/'],
+    pattern: /discord(?:app)?\.com\/api\/webhooks\/(\d{17,20}\/[\w-]{60,80})/g,
+    group: 1,
+  },
+  {
+    kind: 'teams_webhook',
+    words: ['webhook.office.com'],
+    pattern: /webhook\.office\.com\/webhookb2\/([\w@/-]{40,300})/g,
+    group: 1,
+  },
+  { kind: 'telegram_bot_token', words: [':aa'], pattern: /\b\d{8,10}:AA[\w-]{33}(?![\w-])/g },
+  { kind: 'discord_token', words: ['.'], pattern: /\b[MNO][A-Za-z\d]{23,27}\.[\w-]{6}\.[\w-]{27,40}(?![\w-])/g },
+  { kind: 'mailchimp_key', words: ['-us'], pattern: /\b[0-9a-f]{32}-us\d{1,2}\b/g },
+  { kind: 'azure_client_secret', words: ['8q~'], pattern: /(?<![\w~.-])[\w~.-]{3}8Q~[\w~.-]{31,34}(?![\w~.-])/g },
+  {
+    kind: 'azure_storage_key',
+    words: ['accountkey='],
+    pattern: /\bAccountKey=([A-Za-z0-9+/]{60,90}={0,2})/gi,
+    group: 1,
+  },
+  { kind: 'azure_signature', words: ['sig='], pattern: /[?&]sig=([A-Za-z0-9%]{40,120})/g, group: 1 },
+  { kind: 'facebook_token', words: ['eaa'], pattern: /\bEAA[A-Za-z0-9]{80,250}\b/g },
+  { kind: 'square_access_token', words: ['eaaa'], pattern: /\bEAAA[\w-]{60}(?![\w-])/g },
+  { kind: 'dropbox_token', words: ['sl.'], pattern: /\bsl\.[\w-]{130,300}(?![\w-])/g },
+  { kind: 'firebase_server_key', words: [':apa91b'], pattern: /\b[\w-]{7,20}:APA91b[\w-]{100,200}/g },
+  {
+    kind: 'url_password',
+    words: ['://'],
+    pattern: /(?<![A-Za-z0-9])[a-z][a-z0-9+.-]{1,20}:\/\/[^\s/:@"'<>]{0,100}:([^\s/@"'<>]{3,200})@/gi,
+    group: 1,
+  },
+  {
+    kind: 'connection_string_password',
+    words: ['pwd=', 'password='],
+    pattern: /;\s{0,5}(?:pwd|password)=([^;"'\s]{6,200})(?=[;"'\s]|$)/gi,
+    group: 1,
+  },
+  {
+    kind: 'netrc_password',
+    words: ['machine '],
+    pattern: /\bmachine\s{1,5}\S{1,200}\s{1,10}login\s{1,5}\S{1,200}\s{1,10}password\s{1,5}(\S{6,200})/g,
+    group: 1,
+  },
+  {
+    kind: 'bearer_token',
+    words: ['authorization'],
+    pattern: /\bauthorization["']?\s{0,5}[:=]\s{0,5}["']?(?:bearer|basic|token)\s{1,5}([A-Za-z0-9+/=._~-]{12,4000})/gi,
+    group: 1,
+  },
+  {
+    kind: 'assigned_secret',
+    words: NAME_WORDS,
+    pattern: new RegExp(`(?:${NAMES})["']?\\s{0,10}(?::=|[:=])\\s{0,10}["']([^"'\\s]{8,500})["']`, 'gi'),
+    group: 1,
+  },
+  {
+    kind: 'environment_secret',
+    words: NAME_WORDS,
+    pattern:
+      /^[ \t]{0,20}(?:export[ \t]{1,5}|set[ \t]{1,5}|ENV[ \t]{1,5}|-e[ \t]{1,5})?[A-Z][A-Z0-9_]{0,60}(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|PRIVATE_KEY|ENCRYPTION_KEY)=([^\s"'$<({[][^\s"'()]{7,500})$/gm,
+    group: 1,
+  },
+]
