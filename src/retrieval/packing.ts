@@ -11,7 +11,7 @@ import { type PackableItem, type ValuedPassage, type ValueRequest, valuePassages
 export type { PackableItem } from './passage-value.ts'
 
 /** A passage must reach this share of the best one's value. */
-const LEAST_SHARE = 0.42
+const LEAST_SHARE = 0.33
 /** Up to this budget the share holds in full, in tokens; who asks for more gets to see more. */
 const AMPLE_BUDGET = 2000
 /** Two passages whose sets of terms overlap more than this are the same; a lower bar was measured to drop evidence. */
@@ -117,7 +117,7 @@ export function packPassages(request: PackingRequest): Packing {
 }
 
 /**
- * The share of the best passage's value that a passage must reach: 0.42 for budgets up to 2,000 tokens, then less in proportion, as
+ * The share of the best passage's value that a passage must reach: a third for budgets up to 2,000 tokens, then less in proportion, as
  * who asks for more wants to miss less. An adaptive bar was measured to hold the same evidence in fewer tokens than filling the budget.
  */
 export function leastShare(budget: number): number {
