@@ -152,7 +152,7 @@ export async function augment(services: AugmentServices, request: AugmentRequest
             shown: shown.packed.map(shownItem),
           })
           .catch(() => {
-            degraded.push('conversation')
+            if (!degraded.includes('conversation')) degraded.push('conversation')
             return null
           })
       : null,

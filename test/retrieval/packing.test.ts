@@ -159,7 +159,7 @@ describe('what is written', () => {
     )
     expect(composed.packed.map(({ item }) => item.collection)).toEqual(['codebase-context', 'best-practices'])
     expect(composed.numbers).toEqual([9, 4])
-    expect(composed.text).toContain('## Relevant code\n\n[9] src/cookie.ts:115\n<context>\nexport function setCookie')
+    expect(composed.text).toContain('## Relevant code\n\n[9] src/cookie.ts:112\n<context>\n// preamble')
     expect(composed.text).toContain('[4] Cookie rules')
   })
 
