@@ -221,6 +221,8 @@ export const routingModels = sqliteTable('routing_models', {
   /** See router-codec.ts; null before the first training. */
   model: text('model'),
   trainedAt: integer('trained_at'),
+  /** Calibrated confidence threshold of this project; null: the setting's. */
+  threshold: real('threshold'),
 })
 
 /** The outbox: background work, written in the same batch as the fact that causes it. The queue only carries ids. */

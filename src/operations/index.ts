@@ -4,6 +4,7 @@
  */
 
 import { augmentQuery } from './augment-query.ts'
+import { calibrateRouting } from './calibrate-routing.ts'
 import { checkHealth } from './check-health.ts'
 import { compareVariants } from './compare-variants.ts'
 import { createKey } from './create-key.ts'
@@ -53,6 +54,7 @@ export const OPERATIONS: readonly Operation[] = [
   routeQuery,
   estimateRouting,
   trainRouterNow,
+  calibrateRouting,
   learningFeedback,
   generateTrainingData,
   searchContext,

@@ -118,13 +118,13 @@ export const routeQuery = operation({
     const analysis = analyseQuery(input.query)
     const signals = modeSignals(analysis.prose || analysis.text, sql.refusal)
     const chosen = chooseMode(input.mode, signals)
-    const [{ version, estimates }, searched, rows] = await Promise.all([
+    const [{ version, threshold, estimates }, searched, rows] = await Promise.all([
       estimateOne(services, input.project, input.query),
       chosen.mode === 'sql' ? null : search(services, input, names, chosen),
       sql.accepted && chosen.mode === 'sql' ? rowsOf(services, sql.accepted) : null,
     ])
     const model = {
-      threshold: services.settings.LOCAL_CONFIDENCE_THRESHOLD,
+      threshold: threshold ?? services.settings.LOCAL_CONFIDENCE_THRESHOLD,
       prefer_local: input.prefer_local,
       query_class: queryClass(analysis),
       router_version: version,

@@ -85,12 +85,12 @@ async function chooseTargets(
   if (model === 'auto') {
     if (all.length === 0) throw notConfigured('No model is configured.', 'LLAMA_CPP_BASE_URL or REMOTE_MODEL_BASE_URL')
     if (!local || !remote || query === null) return { targets: all.map(target), cause: 'only_model' }
-    const { estimates } = await estimateOne(services, project, query)
+    const { estimates, threshold } = await estimateOne(services, project, query)
     const choice = chooseModel({
       localModel: true,
       preferLocal: true,
       ...estimates,
-      threshold: services.settings.LOCAL_CONFIDENCE_THRESHOLD,
+      threshold: threshold ?? services.settings.LOCAL_CONFIDENCE_THRESHOLD,
       exploration: services.settings.ROUTING_EXPLORATION,
       random: services.random(),
     })

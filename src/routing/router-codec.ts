@@ -12,7 +12,7 @@ import { PENALTY } from './ridge.ts'
 import type { Router, Side } from './router.ts'
 
 /** Changes with the meaning of any column; a router of another format is not read but learnt anew. */
-export const ROUTER_FORMAT = 'router-1'
+export const ROUTER_FORMAT = 'router-2'
 const OCTAVE_STEPS = 12
 
 const perMeasure = z.array(z.number()).length(MEASURES.length)
@@ -23,6 +23,7 @@ const sideText = z.object({
   calibration: z.object({ offset: z.number(), slope: z.number() }),
   noise: z.number(),
   spread: z.number(),
+  spectrum: z.array(z.number()).readonly(),
   step: z.number(),
   weights: z.string(),
   novelty: z.string(),

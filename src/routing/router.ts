@@ -7,6 +7,7 @@ import { addRow, COLUMNS, dot, learnScale, type Row, type Scale, toRow } from '.
 import { type QueryVector, queryVector } from './features.ts'
 import { type Backend, betaEstimate, logistic, type SuccessEstimate } from './model-choice.ts'
 import { type Calibration, calibrate, fitRidge, PENALTY } from './ridge.ts'
+import { spectrumOf } from './threshold.ts'
 
 /** A query with what came of the answer that one of the models gave. */
 export interface Example {
@@ -29,6 +30,8 @@ export interface Side {
   readonly noise: number
   /** The same when every query is given the mean. */
   readonly spread: number
+  /** Quantiles of its probabilities on examples that were held out; see threshold.ts. */
+  readonly spectrum: readonly number[]
   readonly weights: Float32Array
   /** 1 / (penalty + sum of squares over the examples) of each column: large where little was seen. */
   readonly novelty: Float32Array
@@ -101,6 +104,7 @@ function trainSide(rows: readonly Row[], outcomes: Float64Array): Side {
     mean,
     calibration,
     noise: squares / rows.length,
+    spectrum: spectrumOf(heldOut.map((output) => logistic(calibration.offset + calibration.slope * output))),
     spread: outcomes.reduce((sum, outcome) => sum + (outcome - mean) ** 2, 0) / rows.length,
     weights: Float32Array.from(weights),
     novelty: Float32Array.from(seen, (squares) => 1 / (PENALTY + squares)),

@@ -37,6 +37,8 @@ export interface RouterServices {
 export interface TrainedRouter {
   readonly version: number
   readonly router: Router | null
+  /** The project's own confidence threshold; null: the setting's. */
+  readonly threshold: number | null
 }
 
 const NO_COUNTS: OutcomeCounts = { success: 0, partial: 0, failure: 0 }
@@ -85,8 +87,10 @@ export async function projectRouter(
   const known = projects.get(project)
   const now = services.now()
   if (known && now - known.checkedAt < freshMs && now >= known.checkedAt) return known
-  const version = (await routerStatus(database, project))?.version ?? 0
-  const current = known?.version === version ? known : await load(database, project)
+  const status = await routerStatus(database, project)
+  const version = status?.version ?? 0
+  const loaded = known?.version === version ? known : await load(database, project)
+  const current = { ...loaded, threshold: status?.threshold ?? null }
   projects.delete(project)
   projects.set(project, { ...current, checkedAt: now })
   for (const oldest of projects.keys()) {
@@ -96,7 +100,7 @@ export async function projectRouter(
   return current
 }
 
-async function load(database: Database, project: string): Promise<TrainedRouter> {
+async function load(database: Database, project: string): Promise<Omit<TrainedRouter, 'threshold'>> {
   const stored = await routerText(database, project)
   return stored ? { version: stored.version, router: decodeRouter(stored.model) } : { version: 0, router: null }
 }
@@ -104,6 +108,8 @@ async function load(database: Database, project: string): Promise<TrainedRouter>
 /** What is known of queries: the estimates, and the version of the router that made them. */
 export interface Estimated<T> {
   readonly version: number
+  /** The project's own confidence threshold; null: the setting's. */
+  readonly threshold: number | null
   readonly estimates: T
 }
 
@@ -113,8 +119,8 @@ export async function estimateAll(
   project: string,
   queries: readonly string[],
 ): Promise<Estimated<Estimates[]>> {
-  const { version, say } = await estimator(services, project)
-  return { version, estimates: queries.map(say) }
+  const { say, ...known } = await estimator(services, project)
+  return { ...known, estimates: queries.map(say) }
 }
 
 /** As estimateAll, for one query. */
@@ -123,15 +129,15 @@ export async function estimateOne(
   project: string,
   query: string,
 ): Promise<Estimated<Estimates>> {
-  const { version, say } = await estimator(services, project)
-  return { version, estimates: say(query) }
+  const { say, ...known } = await estimator(services, project)
+  return { ...known, estimates: say(query) }
 }
 
 async function estimator(services: RouterServices, project: string) {
-  const { version, router } = await projectRouter(services, project)
+  const { version, router, threshold } = await projectRouter(services, project)
   const complete = router?.sides.local && router.sides.remote
   const counts: Record<Backend, OutcomeCounts> = complete
     ? { local: NO_COUNTS, remote: NO_COUNTS }
     : await recentOutcomes(services.database, project)
-  return { version, say: (query: string) => estimate(router, query, counts) }
+  return { version, threshold, say: (query: string) => estimate(router, query, counts) }
 }

@@ -246,7 +246,7 @@ describe('stored form', () => {
     '{',
     '{}',
     'null',
-    stored.replace('router-1', 'router-0'),
+    stored.replace('router-2', 'router-1'),
     stored.replace(/"weights":"...../, '"weights":"'),
     stored.replace(/"novelty":"./, '"novelty":"*'),
   ])('what is damaged is not read', (damaged) => {

@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { expect, test } from 'vitest'
 import { runDueJobs } from '../../src/learning/run-job.ts'
+import { calibrateRouting } from '../../src/operations/calibrate-routing.ts'
 import { estimateRouting } from '../../src/operations/estimate-routing.ts'
 import { importInteractions } from '../../src/operations/import-interactions.ts'
 import { routeQuery } from '../../src/operations/route-query.ts'
@@ -13,6 +14,17 @@ import { call, exchange, freshProject, type TestServices, testServices } from '.
 interface Estimated {
   estimates: { local: { probability: number; outcomes: number; cold_start: boolean }; gain: number }[]
   router: { version: number; examples: number; pending: number; trained_at: number | null }
+}
+
+interface Effect {
+  threshold: number
+  local_share: number | null
+  local_success: number | null
+}
+
+interface Calibrated {
+  current: Effect
+  proposed: Effect | null
 }
 
 const imported = (n: number, from = 0) =>
@@ -152,6 +164,32 @@ test('the router can be trained at once, and says how well it predicts', async (
   expect(mean_squared_error).toBeLessThan(0.1)
   await bringIn(services, project, imported(210).slice(200))
   expect(await trained()).toMatchObject({ version: 2, examples: 210 })
+})
+
+test('the threshold is calibrated to a target, tried first, and then used', async () => {
+  const services = testServices()
+  const project = freshProject()
+  const calibrate = (input: object) => call<Calibrated>(calibrateRouting, services, { project, ...input })
+  expect(await calibrate({ target_local_share: 0.5 })).toMatchObject({ proposed: null, applied: false, examples: 0 })
+  await expect(calibrate({})).rejects.toMatchObject({ code: 'invalid_input' })
+  await expect(calibrate({ target_local_share: 0.5, target_local_success: 0.5 })).rejects.toMatchObject({
+    code: 'invalid_input',
+  })
+  await bringIn(services, project, imported(200))
+  await trainProjectRouter(services, project, 1)
+  const dry = await calibrate({ target_local_share: 0.3 })
+  expect(dry).toMatchObject({ applied: false, examples: 200, current: { threshold: 0.7 } })
+  expect(dry.proposed?.local_share).toBeCloseTo(0.3, 1)
+  expect(dry.proposed?.local_success).toBeGreaterThan(0.75)
+  const careful = await calibrate({ target_local_success: 0.9, apply: true })
+  expect(careful.proposed?.local_success).toBeGreaterThanOrEqual(0.9)
+  services.clock.advance(60_000)
+  const routed = await call<{ decision: { model: { threshold: number } } }>(routeQuery, services, {
+    project,
+    query: 'Name it',
+  })
+  expect(routed.decision.model.threshold).toBe(careful.proposed?.threshold)
+  expect((await calibrate({ target_local_share: 1 })).current.threshold).toBe(careful.proposed?.threshold)
 })
 
 test('a router of one project says nothing about another', async () => {

@@ -163,6 +163,7 @@ export const SAMPLES: Record<string, (prepared: Prepared) => Record<string, unkn
   check_health: () => ({}),
   estimate_routing: ({ project }) => ({ project, queries: [QUERY, 'What is a lease?'] }),
   train_router: ({ project }) => ({ project }),
+  calibrate_routing: ({ project }) => ({ project, target_local_share: 0.5 }),
   import_interactions: ({ project }) => ({
     project,
     interactions: [

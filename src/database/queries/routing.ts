@@ -117,17 +117,29 @@ export async function projectOfOutcome(database: Database, interactionId: string
 export async function routerStatus(
   database: Database,
   project: string,
-): Promise<{ version: number; examples: number; pending: number; trainedAt: number | null } | null> {
+): Promise<{
+  version: number
+  examples: number
+  pending: number
+  trainedAt: number | null
+  threshold: number | null
+} | null> {
   const [row] = await database
     .select({
       version: routingModels.version,
       examples: routingModels.examples,
       pending: routingModels.pending,
       trainedAt: routingModels.trainedAt,
+      threshold: routingModels.threshold,
     })
     .from(routingModels)
     .where(eq(routingModels.project, project))
   return row ?? null
+}
+
+/** Sets a project's own confidence threshold. */
+export async function storeThreshold(database: Database, project: string, threshold: number): Promise<void> {
+  await database.update(routingModels).set({ threshold }).where(eq(routingModels.project, project))
 }
 
 /** The text of a project's router with its version; null before the first training. */

@@ -1,0 +1,1 @@
+ALTER TABLE `routing_models` ADD `threshold` real;
