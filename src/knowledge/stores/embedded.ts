@@ -17,9 +17,11 @@ import type {
   PreparedItem,
   SearchRequest,
   SearchResponse,
-  SpaceStore,
+  StoredDocument,
   StoredItem,
   StoreStatistics,
+  TransferItem,
+  TransferStore,
   WriteStatus,
 } from './store.ts'
 
@@ -39,10 +41,14 @@ type Remote = {
     | 'setCredit'
     | 'itemsWithoutVector'
     | 'addVectors'
-    | 'serveSpace']: (...parameters: Parameters<KnowledgeIndex[M]>) => Promise<ReturnType<KnowledgeIndex[M]>>
+    | 'serveSpace'
+    | 'exportItems'
+    | 'importItems'
+    | 'exportDocuments'
+    | 'importDocuments']: (...parameters: Parameters<KnowledgeIndex[M]>) => Promise<ReturnType<KnowledgeIndex[M]>>
 }
 
-export class EmbeddedStore implements SpaceStore {
+export class EmbeddedStore implements TransferStore {
   readonly name = 'embedded'
   readonly #objects: DurableObjectNamespace<KnowledgeIndex>
 
@@ -127,6 +133,22 @@ export class EmbeddedStore implements SpaceStore {
 
   serveSpace(scope: CollectionScope, space: EmbeddingSpace): Promise<boolean> {
     return this.#index(scope).serveSpace(space)
+  }
+
+  exportItems(scope: CollectionScope, options: { cursor?: string; limit: number }): Promise<Page<TransferItem>> {
+    return this.#index(scope).exportItems(scope.collection, options)
+  }
+
+  importItems(scope: CollectionScope, items: readonly TransferItem[], space: EmbeddingSpace | null): Promise<void> {
+    return this.#index(scope).importItems(scope.collection, items, space)
+  }
+
+  exportDocuments(scope: CollectionScope, options: { cursor?: string; limit: number }): Promise<Page<StoredDocument>> {
+    return this.#index(scope).exportDocuments(options)
+  }
+
+  importDocuments(scope: CollectionScope, documents: readonly StoredDocument[]): Promise<void> {
+    return this.#index(scope).importDocuments(documents)
   }
 
   #index({ project, collection }: CollectionScope): Remote {

@@ -32,10 +32,8 @@ import type {
   SearchRequest,
   SearchResponse,
   StoredDocument,
-  StoredDocument,
   StoredItem,
   StoreStatistics,
-  TransferItem,
   TransferItem,
   WriteStatus,
 } from './store.ts'
@@ -353,72 +351,6 @@ export class KnowledgeIndex extends DurableObject<object> {
       hash,
       items,
     )
-  }
-
-  /** Credit of all items together: what an item's own is compared with. */
-  #creditTotals(): Credit {
-    this.#credit ??= this.#sql
-      .exec<{ successes: number; partials: number; failures: number }>(
-        `SELECT coalesce(sum(successes), 0) AS successes, coalesce(sum(partials), 0) AS partials,
-          coalesce(sum(failures), 0) AS failures FROM items WHERE credit_version > 0`,
-      )
-      .one()
-    return this.#credit
-  }
-
-  /** All or nothing; what is held in memory is read anew after a rollback. */
-  #transaction<T>(work: () => T): T {
-    try {
-      return this.ctx.storage.transactionSync(work)
-    } catch (error) {
-      this.#vectors.reset()
-      this.#items = null
-      this.#credit = null
-      this.#keywords.reset()
-      throw error
-    }
-  }
-
-  #candidates(collection: CollectionName, chosen: readonly RowEvidence[]): Candidate[] {
-    const items = new Map<number, StoredItem>()
-    const rows = this.#sql.exec<ItemRow>(
-      `SELECT ${ITEM_COLUMNS} FROM items WHERE row IN (SELECT value FROM json_each(?))`,
-      JSON.stringify(chosen.map(({ row }) => row)),
-    )
-    for (const row of rows) items.set(row.row, toStoredItem(collection, row))
-    return chosen.flatMap(({ row, keyword, cosine }) => {
-      const item = items.get(row)
-      return item ? [{ item, keyword, cosine }] : []
-    })
-  }
-
-  #replaceDocument(
-    collection: CollectionName,
-    source: string,
-    document: PreparedDocument,
-    table: VectorTableName | null,
-  ): DocumentResult {
-    const { path, hash, items } = document
-    const before = this.#documentRows(source, path)
-    const keep = new Set(items.map(({ id }) => id))
-    let removed = 0
-    for (const { id, row } of before) {
-      if (keep.has(id)) continue
-      this.#remove(row)
-      removed++
-    }
-    const counts = { indexed: 0, updated: 0, unchanged: 0 }
-    for (const item of items) counts[this.#write(collection, item, { source, path }, table)]++
-    this.#rememberDocument(source, path, hash, items.length)
-    const changed = counts.indexed + counts.updated + removed > 0
-    return {
-      path,
-      status: changed || before.length === 0 ? 'indexed' : 'unchanged',
-      added: counts.indexed,
-      updated: counts.updated,
-      unchanged: counts.unchanged,
-      removed,
-    }
   }
 
   /** Credit of all items together: what an item's own is compared with. */

@@ -33,6 +33,7 @@ const payload = z.object({
   successes: count.default(0),
   partials: count.default(0),
   failures: count.default(0),
+  credit_version: count.default(0),
 })
 
 /**
@@ -42,7 +43,7 @@ const payload = z.object({
 export function toStoredItem(collection: CollectionName, point: { id: unknown; payload?: unknown }): StoredItem {
   const parsed = payload.safeParse(point.payload)
   if (!parsed.success) throw new EngineFailure('invalid', 'holds a point that is not a knowledge item')
-  const { project: _, hash: __, passages, created_at, updated_at, successes, partials, failures, ...rest } = parsed.data
+  const { passages, created_at, updated_at, successes, partials, failures, ...rest } = parsed.data
   return {
     id: String(point.id),
     collection,

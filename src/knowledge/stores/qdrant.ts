@@ -25,9 +25,11 @@ import type {
   PreparedItem,
   SearchRequest,
   SearchResponse,
-  SpaceStore,
+  StoredDocument,
   StoredItem,
   StoreStatistics,
+  TransferItem,
+  TransferStore,
   WriteStatus,
 } from './store.ts'
 
@@ -47,7 +49,7 @@ interface Known {
 
 type Operation = Schemas['UpdateOperation']
 
-export class QdrantStore implements SpaceStore {
+export class QdrantStore implements TransferStore {
   readonly name = 'qdrant'
   readonly #qdrant: QdrantConnection
 
@@ -130,12 +132,7 @@ export class QdrantStore implements SpaceStore {
     options: { cursor?: string; limit: number },
   ): Promise<Page<DocumentEntry>> {
     const { points, nextCursor } = await this.#page(REGISTER, registerFilter(scope, 'document', source), options)
-    const entries = points.map(({ payload }) => ({
-      path: String(payload?.path ?? ''),
-      hash: String(payload?.hash ?? ''),
-      items: Number(payload?.items ?? 0),
-    }))
-    return { entries, nextCursor }
+    return { entries: points.map(documentOf).map(({ path, hash, items }) => ({ path, hash, items })), nextCursor }
   }
 
   async deleteDocuments(
@@ -253,6 +250,63 @@ export class QdrantStore implements SpaceStore {
     return true
   }
 
+  async exportItems(scope: CollectionScope, options: { cursor?: string; limit: number }): Promise<Page<TransferItem>> {
+    const space = await this.#space(scope)
+    const name = space && (await this.#qdrant.hasVector(scope.collection, space)) ? vectorName(space) : null
+    const { points, nextCursor } = await this.#page(scope.collection, itemFilter(scope.project), options, name)
+    const entries = points.map((point): TransferItem => {
+      const { hash, credit_version: version } = point.payload as { hash: string; credit_version?: number }
+      const vector = name === null ? undefined : (point.vector as Record<string, number[]> | undefined)?.[name]
+      return {
+        ...toStoredItem(scope.collection, point),
+        hash,
+        vector: vector ? Float32Array.from(vector) : null,
+        creditVersion: version ?? 0,
+      }
+    })
+    return { entries, nextCursor }
+  }
+
+  async importItems(
+    scope: CollectionScope,
+    items: readonly TransferItem[],
+    space: EmbeddingSpace | null,
+  ): Promise<void> {
+    if (space) await this.#adoptSpace(scope, space)
+    const operations = items.map((item): Operation => {
+      const { source, path, credit, creditVersion, createdAt, updatedAt } = item
+      const point = toPoint(scope, item, source !== null && path !== null ? { source, path } : null, updatedAt)
+      const dense = space && item.vector ? { name: vectorName(space), values: Array.from(item.vector) } : null
+      const payload = {
+        ...point.payload,
+        ...credit,
+        credit_version: creditVersion,
+        created_at: createdAt,
+        embedded: dense ? [dense.name] : [],
+      }
+      return { upsert: { points: [{ id: item.id, vector: vectorsOf(point.terms, dense), payload }] } }
+    })
+    await this.#write(scope, space, operations)
+  }
+
+  async exportDocuments(
+    scope: CollectionScope,
+    options: { cursor?: string; limit: number },
+  ): Promise<Page<StoredDocument>> {
+    const { points, nextCursor } = await this.#page(REGISTER, registerFilter(scope, 'document'), options)
+    return { entries: points.map(documentOf), nextCursor }
+  }
+
+  async importDocuments(scope: CollectionScope, documents: readonly StoredDocument[]): Promise<void> {
+    const points = documents.map(({ source, path, hash, items }) => {
+      const payload = { ...registerPayload(scope, 'document'), source, path, hash, items }
+      return { id: registerId(scope, 'document', { source, path }), vector: {}, payload }
+    })
+    for (const batch of chunks(points, WRITE_BATCH)) {
+      await this.#qdrant.write(REGISTER, null, (client, name) => client.upsert(name, { points: batch, wait: true }))
+    }
+  }
+
   async #replaceDocument(
     scope: CollectionScope,
     origin: Origin,
@@ -281,7 +335,7 @@ export class QdrantStore implements SpaceStore {
     }
   }
 
-  async #write(scope: CollectionScope, space: EmbeddingSpace, operations: Operation[]): Promise<void> {
+  async #write(scope: CollectionScope, space: EmbeddingSpace | null, operations: Operation[]): Promise<void> {
     for (const batch of chunks(operations, WRITE_BATCH)) {
       await this.#qdrant.write(scope.collection, space, (client, name) =>
         client.batchUpdate(name, { operations: batch, wait: true }),
@@ -357,8 +411,9 @@ export class QdrantStore implements SpaceStore {
     collection: string,
     filter: Schemas['Filter'],
     { cursor, limit }: { cursor?: string; limit: number },
+    vector: string | null = null,
   ): Promise<{ points: Schemas['Record'][]; nextCursor: string | null }> {
-    const page = await this.#scroll(collection, filter, true, limit + 2, cursor)
+    const page = await this.#scroll(collection, filter, true, limit + 2, cursor, vector)
     const points = page.filter(({ id }) => String(id) !== cursor)
     const entries = points.slice(0, limit)
     return { points: entries, nextCursor: points.length > limit ? String(entries.at(-1)?.id) : null }
@@ -382,11 +437,13 @@ export class QdrantStore implements SpaceStore {
     with_payload: string[] | true,
     limit: number,
     offset: string | undefined,
+    vector: string | null = null,
   ): Promise<Schemas['Record'][]> {
+    const with_vector = vector === null ? false : [vector]
     return this.#qdrant.read(
       collection,
       async (client, name) => {
-        const page = await client.scroll(name, { filter, limit, with_payload, with_vector: false, offset })
+        const page = await client.scroll(name, { filter, limit, with_payload, with_vector, offset })
         return page.points
       },
       [],
@@ -412,6 +469,15 @@ function knownOf({ payload }: Schemas['Record']): Known {
   return {
     hash: String(payload?.hash ?? ''),
     embedded: namesIn(payload?.embedded),
+  }
+}
+
+function documentOf({ payload }: Schemas['Record']): StoredDocument {
+  return {
+    source: String(payload?.source ?? ''),
+    path: String(payload?.path ?? ''),
+    hash: String(payload?.hash ?? ''),
+    items: Number(payload?.items ?? 0),
   }
 }
 

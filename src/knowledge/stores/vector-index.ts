@@ -72,6 +72,26 @@ export class VectorIndex {
     this.#vectors?.delete(row)
   }
 
+  /** The vectors of rows as numbers, at unit length, by row. */
+  read(rows: readonly number[]): Map<number, Float32Array> {
+    const found = new Map<number, Float32Array>()
+    const dimensions = this.space?.dimensions ?? 0
+    for (const { row, codes } of this.#sql.exec<{ row: number; codes: ArrayBuffer }>(
+      'SELECT row, codes FROM vectors WHERE length(codes) > 0 AND row IN (SELECT value FROM json_each(?))',
+      JSON.stringify(rows),
+    )) {
+      const values = new Int8Array(codes).subarray(0, dimensions)
+      let sum = 0
+      for (const value of values) sum += value * value
+      const norm = Math.sqrt(sum)
+      found.set(
+        row,
+        Float32Array.from(values, (value) => value / norm),
+      )
+    }
+    return found
+  }
+
   /** SQL condition on `items.row`: not embedded yet in a space. */
   missing(space: EmbeddingSpace): string {
     const table = this.tableFor(space)

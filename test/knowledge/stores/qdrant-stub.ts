@@ -153,7 +153,13 @@ export class QdrantStub {
       case 'scroll_points': {
         const { filter, limit = 10, offset, with_payload } = body as Query & { offset?: string }
         const points = byId(select(collection, filter)).filter(({ id }) => offset === undefined || id >= offset)
-        const page = points.slice(0, limit).map((point) => record(point, with_payload ?? true))
+        const { with_vector } = body as { with_vector?: boolean | string[] }
+        const page = points.slice(0, limit).map((point) => ({
+          ...record(point, with_payload ?? true),
+          vector: Object.fromEntries(
+            [...point.vectors].filter(([name]) => Array.isArray(with_vector) && with_vector.includes(name)),
+          ),
+        }))
         return { points: page, next_page_offset: points[limit]?.id ?? null }
       }
       case 'query_batch_points':
