@@ -108,6 +108,17 @@ test('an import without outcomes or keys, of long texts, in several transactions
   })
 })
 
+test('credentials are taken out before an import is stored', async () => {
+  const services = testServices()
+  const project = freshProject()
+  const token = `ghp_${'a1B2c3D4e5'.repeat(3)}abcdef`
+  const entry = { query: `Is ${token} valid?`, response: `No: ${token}.`, agent_type: 'remote', model_used: 'm' }
+  const { interaction_ids } = await bringIn(services, project, [entry])
+  const row = await env.DB.prepare('SELECT * FROM interactions WHERE id = ?').bind(interaction_ids[0]).first()
+  expect(JSON.stringify(row)).not.toContain(token)
+  expect(row?.query).toMatch(/^Is \[redacted .+\] valid\?$/)
+})
+
 test('reported outcomes train the router as they come together', async () => {
   const services = testServices()
   const project = freshProject()

@@ -4,6 +4,7 @@
  */
 import { sql } from 'drizzle-orm'
 import { newId } from '../../ids.ts'
+import { redact } from '../../security/redact.ts'
 import { atomically } from '../batch.ts'
 import type { Database } from '../database.ts'
 import type { AgentType, Outcome } from '../schema.ts'
@@ -50,7 +51,15 @@ export async function importInteractions(
   options: ImportOptions,
   now: number,
 ): Promise<ImportResult> {
-  const rows = entries.map((entry) => ({ ...entry, id: newId(), event: newId(), index: newId(), score: newId() }))
+  const rows = entries.map((entry) => ({
+    ...entry,
+    query: redact(entry.query),
+    response: redact(entry.response),
+    id: newId(),
+    event: newId(),
+    index: newId(),
+    score: newId(),
+  }))
   const json = JSON.stringify(rows)
   const field = (name: string) => sql.raw(`value ->> '${name}'`)
   const stored = sql`json_each(${json}) JOIN interactions i ON i.id = ${field('id')}`
