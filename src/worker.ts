@@ -5,6 +5,7 @@
 import type { Env } from './env.ts'
 import { consume } from './jobs/consume.ts'
 import type { JobMessage } from './jobs/message.ts'
+import { exportNightly, NIGHTLY } from './jobs/nightly.ts'
 import { sweep } from './jobs/sweep.ts'
 import { OPERATIONS } from './operations/index.ts'
 import { buildServices } from './services.ts'
@@ -20,7 +21,9 @@ export default {
   async queue(batch, env) {
     await consume(batch, buildServices(env))
   },
-  async scheduled(_controller, env) {
-    await sweep(buildServices(env))
+  async scheduled(controller, env) {
+    const services = buildServices(env)
+    await sweep(services)
+    if (controller.cron === NIGHTLY) await exportNightly(services)
   },
 } satisfies ExportedHandler<Env, JobMessage>

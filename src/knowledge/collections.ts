@@ -8,6 +8,7 @@ import { itemText, line } from './text-fields.ts'
 const strings = (max = 50) => z.array(line(2000)).max(max)
 const rate = z.number().min(0).max(1)
 const count = z.number().int().min(0)
+const extractedBy = line(200).optional().describe('How it was learnt: `rules`, or the model that wrote it.')
 
 const codebaseContext = z.strictObject({
   file_path: line(1000).optional().describe('Path within the code base.'),
@@ -30,6 +31,7 @@ const skillsPatterns = z.strictObject({
   prerequisites: strings().optional(),
   related_skills: strings().optional(),
   value_score: rate.optional(),
+  extracted_by: extractedBy,
 })
 
 const errorSolutions = z.strictObject({
@@ -41,6 +43,7 @@ const errorSolutions = z.strictObject({
   success_count: count.optional(),
   failure_count: count.optional(),
   confidence_score: rate.optional(),
+  extracted_by: extractedBy,
 })
 
 const interactionHistory = z.strictObject({

@@ -3,15 +3,19 @@
  * @module
  */
 
+import { assignVariant } from './assign-variant.ts'
 import { augmentQuery } from './augment-query.ts'
 import { calibrateRouting } from './calibrate-routing.ts'
+import { checkDataset } from './check-dataset.ts'
 import { checkHealth } from './check-health.ts'
 import { compareVariants } from './compare-variants.ts'
+import { controlLearning } from './control-learning.ts'
 import { createKey } from './create-key.ts'
 import { deleteDataset } from './delete-dataset.ts'
 import { deleteDocuments } from './delete-documents.ts'
 import { deleteKnowledge } from './delete-knowledge.ts'
 import { deleteSession } from './delete-session.ts'
+import { discardJob } from './discard-job.ts'
 import { estimateRouting } from './estimate-routing.ts'
 import { generateTrainingData } from './generate-training-data.ts'
 import { getContextItems } from './get-context-items.ts'
@@ -29,6 +33,7 @@ import { listCollections } from './list-collections.ts'
 import { listDatasets } from './list-datasets.ts'
 import { listDocuments } from './list-documents.ts'
 import { listInteractions } from './list-interactions.ts'
+import { listJobs } from './list-jobs.ts'
 import { listKeys } from './list-keys.ts'
 import { listKnowledge } from './list-knowledge.ts'
 import { metrics } from './metrics.ts'
@@ -36,6 +41,7 @@ import { multiTurnContext } from './multi-turn-context.ts'
 import type { Operation } from './operation.ts'
 import { processLearning } from './process-learning.ts'
 import { rateInteraction } from './rate-interaction.ts'
+import { retryJob } from './retry-job.ts'
 import { revokeKey } from './revoke-key.ts'
 import { routeQuery } from './route-query.ts'
 import { searchContext } from './search-context.ts'
@@ -76,9 +82,15 @@ export const OPERATIONS: readonly Operation[] = [
   getSession,
   deleteSession,
   listDatasets,
+  checkDataset,
   deleteDataset,
+  assignVariant,
   compareVariants,
+  listJobs,
+  retryJob,
+  discardJob,
   processLearning,
+  controlLearning,
   learningStats,
   getStats,
   metrics,

@@ -18,6 +18,8 @@ export interface Prepared {
   readonly dataset: string
   /** Id of an API key that is there to be revoked. */
   readonly spareKey: string
+  /** Id of a job that still waits. */
+  readonly job: string
 }
 
 const COLLECTION = 'best-practices'
@@ -53,6 +55,8 @@ export async function prepare(project: string): Promise<Prepared> {
   await run('update_outcome', { interaction_id: scored.interaction_id, outcome: 'success', user_feedback: 1 })
   const open = await run('track_interaction', { ...interaction(project), query: 'Which colour is the bike shed?' })
   for (let rounds = 0; rounds < 10; rounds++) if ((await run('process_learning', { project })).ran === 0) break
+  const late = await run('track_interaction', { ...interaction(project), query: 'Who waters the ferns on Mondays?' })
+  const waiting = await run('update_outcome', { interaction_id: late.interaction_id, outcome: 'failure' })
   const session = await run('multi_turn_context', { project, query: QUERY })
   const spareSession = await run('multi_turn_context', { project, query: QUERY })
   const dataset = await run('generate_training_data', { project, format: 'kto' })
@@ -67,6 +71,7 @@ export async function prepare(project: string): Promise<Prepared> {
     spareSession: String(spareSession.session_id),
     dataset: String(dataset.dataset_id),
     spareKey: String(spareKey.key_id),
+    job: String(waiting.job_id),
   }
 }
 
@@ -180,6 +185,12 @@ export const SAMPLES: Record<string, (prepared: Prepared) => Record<string, unkn
   route_query: ({ project }) => ({ project, query: QUERY, limit: 3 }),
   generate_training_data: ({ project }) => ({ project, min_value_score: 0 }),
   list_datasets: ({ project }) => ({ project }),
+  check_dataset: ({ dataset }) => ({ dataset_id: dataset }),
+  assign_variant: () => ({ experiment: 'tone', unit: 'user-1', variants: ['short', 'long'] }),
+  control_learning: () => ({ daily_calls: 100 }),
+  list_jobs: ({ project }) => ({ project, status: 'pending' }),
+  retry_job: ({ job }) => ({ job_id: job }),
+  discard_job: ({ job }) => ({ job_id: job }),
   delete_dataset: ({ dataset }) => ({ dataset_id: dataset }),
   compare_variants: ({ project }) => ({ project, variant_a: 'short', tag_b: 'variant:long' }),
   get_stats: ({ project }) => ({ project }),
