@@ -12,7 +12,7 @@ interface Caller {
 }
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
-const TIMES = /^(?:at|since|latency_ms|.*_at|.*_ms)$/
+const TIMES = /^(?:at|since|run_after|latency_ms|.*_at|.*_ms)$/
 /** The context names its items, and an id can take more or fewer tokens than another. */
 const TOKENS = /^(?:tokens|token_count|context_added|context_saved)$/
 
