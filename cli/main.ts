@@ -12,6 +12,7 @@ const COMMANDS: Record<string, Command> = {
   dev: { summary: 'run the coordinator on this machine', load: () => import('./dev.ts') },
   demo: { summary: 'walk the whole loop on a real code base', load: () => import('./demo.ts') },
   ingest: { summary: 'read a folder or JSON Lines into the knowledge', load: () => import('./ingest.ts') },
+  deploy: { summary: 'deploy to Cloudflare, with everything that it needs', load: () => import('./deploy.ts') },
   keys: { summary: 'make, list and revoke API keys', load: () => import('./keys.ts') },
   'eval:retrieval': {
     summary: 'measure search on a data set in BEIR layout',

@@ -7,7 +7,7 @@ import type { CollectionName } from '../knowledge/collections.ts'
 import { contextId, parseContextId } from '../knowledge/collections.ts'
 import type { StoredItem } from '../knowledge/stores/store.ts'
 import type { Augmentation } from '../retrieval/augment.ts'
-import { collectionName } from './fields.ts'
+import { collectionName, suspectedInstructions, warningOf } from './fields.ts'
 import type { Services } from './operation.ts'
 
 export const contextView = z.object({
@@ -18,6 +18,7 @@ export const contextView = z.object({
   probability: z.number().describe('Calibrated probability of relevance, 0 to 1.'),
   tokens: z.int().describe('Tokens of what is shown of it.'),
   tokens_whole: z.int().describe('Tokens of the whole item.'),
+  suspected_instructions: suspectedInstructions,
 })
 
 export const indexView = z.object({
@@ -52,6 +53,7 @@ export function viewContexts(result: Augmentation): z.input<typeof contextView>[
     probability: entry.probability,
     tokens: entry.tokens,
     tokens_whole: entry.tokensWhole,
+    ...warningOf(entry.item),
   }))
 }
 

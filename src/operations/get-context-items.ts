@@ -6,7 +6,15 @@ import { sourceOf } from '../retrieval/packing.ts'
 import { composeContext, renderContext } from '../retrieval/prompt.ts'
 import { TOKENIZER, tokenCounter } from '../text/token-counter.ts'
 import { readItems } from './context-views.ts'
-import { contextIdField, conversationId, degraded, project, tokenBudget } from './fields.ts'
+import {
+  contextIdField,
+  conversationId,
+  degraded,
+  project,
+  suspectedInstructions,
+  tokenBudget,
+  warningOf,
+} from './fields.ts'
 import { ADDS, operation } from './operation.ts'
 
 /** Reads the full text of items that an index named. */
@@ -34,6 +42,7 @@ export const getContextItems = operation({
         tokens: z.int().describe('Tokens of what is shown of it.'),
         tokens_whole: z.int(),
         complete: z.boolean().describe('False: trimmed to the budget.'),
+        suspected_instructions: suspectedInstructions,
       }),
     ),
     left_out: z.array(z.string()).describe('Ids that did not fit into the budget.'),
@@ -108,6 +117,7 @@ export const getContextItems = operation({
         tokens,
         tokens_whole: tokensWhole,
         complete: whole,
+        ...warningOf(item),
       })),
       left_out: ids.filter((id) => found.has(id) && !shownIds.has(id)),
       missing: ids.filter((id) => !found.has(id)),

@@ -8,7 +8,7 @@ import { COLLECTIONS, type CollectionName, contextId } from '../knowledge/collec
 import { type ItemInput, sha256, stableJson } from '../knowledge/prepare.ts'
 import type { FieldFilter, StoredItem } from '../knowledge/stores/store.ts'
 import { line } from '../knowledge/text-fields.ts'
-import { collectionName, timestamp } from './fields.ts'
+import { collectionName, suspectedInstructions, timestamp, warningOf } from './fields.ts'
 import { fromIssue } from './invoke.ts'
 
 export const itemView = z.object({
@@ -26,6 +26,7 @@ export const itemView = z.object({
     .describe('Share of those that succeeded, a partial success counting half; null: none yet.'),
   created_at: timestamp,
   updated_at: timestamp,
+  suspected_instructions: suspectedInstructions,
 })
 
 export type ItemView = z.output<typeof itemView>
@@ -46,6 +47,7 @@ export function viewItem(item: StoredItem): ItemView {
     success_rate: shown === 0 ? null : (successes + partials / 2) / shown,
     created_at: item.createdAt,
     updated_at: item.updatedAt,
+    ...warningOf(item),
   }
 }
 
