@@ -18,6 +18,8 @@ interface Collection {
   readonly sparse: Map<string, { idf: boolean }>
   readonly indexes: Set<string>
   readonly points: Map<string, Point>
+  /** Ids in order, as the last scroll left them. */
+  sorted: string[]
 }
 
 interface Filter {
@@ -152,7 +154,7 @@ export class QdrantStub {
         return { count: select(collection, (body as { filter?: Filter }).filter).length }
       case 'scroll_points': {
         const { filter, limit = 10, offset, with_payload } = body as Query & { offset?: string }
-        const points = byId(select(collection, filter)).filter(({ id }) => offset === undefined || id >= offset)
+        const points = scroll(collection, filter, offset, limit + 1)
         const { with_vector } = body as { with_vector?: boolean | string[] }
         const page = points.slice(0, limit).map((point) => ({
           ...record(point, with_payload ?? true),
@@ -184,6 +186,7 @@ export class QdrantStub {
       ),
       indexes: new Set(),
       points: new Map(),
+      sorted: [],
     })
     return true
   }
@@ -290,6 +293,28 @@ function fits(collection: Collection, point: Point, condition: Condition): boole
     )
   }
   return false
+}
+
+/** Points after the offset in order of id; sorted once for as long as none comes or goes. */
+function scroll(
+  collection: Collection,
+  filter: Filter | undefined,
+  offset: string | undefined,
+  limit: number,
+): Point[] {
+  if (
+    collection.sorted.length !== collection.points.size ||
+    collection.sorted.some((id) => !collection.points.has(id))
+  ) {
+    collection.sorted = [...collection.points.keys()].sort()
+  }
+  const found: Point[] = []
+  for (const id of collection.sorted) {
+    if (found.length === limit) break
+    const point = collection.points.get(id)
+    if (point && (offset === undefined || id >= offset) && matches(collection, point, filter ?? {})) found.push(point)
+  }
+  return found
 }
 
 function byId(points: Point[]): Point[] {
