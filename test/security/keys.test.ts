@@ -19,19 +19,9 @@ import {
 
 const SCOPES: readonly Scope[] = ['read', 'write', 'learn', 'admin']
 const ABSENT = '0190b6f0-0000-7000-8000-000000000000'
-const NOBODY: Prepared = {
-  project: 'mine',
-  item: ABSENT,
-  spare: ABSENT,
-  scored: ABSENT,
-  open: ABSENT,
-  session: 'no-such-session',
-  spareSession: 'no-such-session',
-  dataset: ABSENT,
-  spareKey: ABSENT,
-}
-
 let theirs: Prepared
+/** The same with ids of which there are none. */
+let nobody: Prepared
 let bound: MadeKey
 const refused: Record<string, Record<string, string>> = {}
 
@@ -52,6 +42,8 @@ async function answer(response: Response): Promise<{ status: number; text: strin
 
 beforeAll(async () => {
   theirs = await prepare('theirs')
+  const absent = Object.keys(theirs).map((name) => [name, name === 'project' ? 'mine' : ABSENT])
+  nobody = Object.fromEntries(absent) as Prepared
   bound = await makeKey({ project: 'mine', scopes: ['read', 'write', 'learn', 'admin'] })
   const revoked = await makeKey({ scopes: SCOPES })
   await asAdmin('revoke_key', { key_id: revoked.key_id })
@@ -125,7 +117,7 @@ describe.each(OPERATIONS.map((operation) => [operation.name, operation] as const
         (given: object) => toolRequest(name, given, headers),
       ]) {
         const there = await answer(await send(call(input)))
-        const absent = await answer(await send(call(sampleOf(name, NOBODY))))
+        const absent = await answer(await send(call(sampleOf(name, nobody))))
         expect(there).toEqual(absent)
         expect(there.text).toMatch(/not_found|Unknown tool/)
       }
