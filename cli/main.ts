@@ -13,6 +13,10 @@ const COMMANDS: Record<string, Command> = {
   demo: { summary: 'walk the whole loop on a real code base', load: () => import('./demo.ts') },
   ingest: { summary: 'read a folder or JSON Lines into the knowledge', load: () => import('./ingest.ts') },
   deploy: { summary: 'deploy to Cloudflare, with everything that it needs', load: () => import('./deploy.ts') },
+  'migrate-store': {
+    summary: 'move knowledge between the embedded store and Qdrant',
+    load: () => import('./migrate-store.ts'),
+  },
   keys: { summary: 'make, list and revoke API keys', load: () => import('./keys.ts') },
   'eval:retrieval': {
     summary: 'measure search on a data set in BEIR layout',
@@ -42,6 +46,10 @@ const COMMANDS: Record<string, Command> = {
   'eval:modes': {
     summary: 'measure the choice of search against always using one',
     load: () => import('./eval/modes.ts'),
+  },
+  'eval:learning': {
+    summary: 'measure whether outcomes make search better',
+    load: () => import('./eval/learning.ts'),
   },
   'bundle-size': { summary: 'print the size of the Worker', load: () => import('./bundle-size.ts') },
 }

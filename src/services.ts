@@ -29,7 +29,9 @@ export function buildServices(env: Env): Services {
     await env.JOBS.sendBatch(ids.map((jobId) => ({ body: { jobId } })))
   }
   const embedder = openEmbedder(settings) ?? staticEmbedder
-  const knowledge = new SpaceKeeper(openQdrant(settings) ?? new EmbeddedStore(env.KNOWLEDGE), {
+  const embedded = new EmbeddedStore(env.KNOWLEDGE)
+  const qdrant = openQdrant(settings)
+  const knowledge = new SpaceKeeper(qdrant ?? embedded, {
     embedder,
     others: [staticEmbedder],
     mayFail: embedder !== staticEmbedder,
@@ -44,6 +46,7 @@ export function buildServices(env: Env): Services {
     settings,
     database,
     knowledge,
+    stores: { embedded, ...(qdrant && { qdrant }) },
     embedder,
     localModel: openChatModel(settings),
     remoteModel: openRemoteModel(settings),

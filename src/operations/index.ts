@@ -37,6 +37,7 @@ import { listJobs } from './list-jobs.ts'
 import { listKeys } from './list-keys.ts'
 import { listKnowledge } from './list-knowledge.ts'
 import { metrics } from './metrics.ts'
+import { migrateStore } from './migrate-store.ts'
 import { multiTurnContext } from './multi-turn-context.ts'
 import type { Operation } from './operation.ts'
 import { processLearning } from './process-learning.ts'
@@ -75,6 +76,7 @@ export const OPERATIONS: readonly Operation[] = [
   listDocuments,
   deleteDocuments,
   listCollections,
+  migrateStore,
   getInteraction,
   listInteractions,
   importInteractions,

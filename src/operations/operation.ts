@@ -8,7 +8,7 @@ import type { Database } from '../database/database.ts'
 import type { Scope } from '../database/schema.ts'
 import type { ChatModel } from '../inference/chat-model.ts'
 import type { Embedder } from '../inference/embedder.ts'
-import type { KnowledgeStore } from '../knowledge/stores/store.ts'
+import type { KnowledgeStore, TransferStore } from '../knowledge/stores/store.ts'
 import type { Settings } from '../settings.ts'
 
 export type { Scope }
@@ -27,6 +27,8 @@ export interface Services {
   readonly settings: Settings
   readonly database: Database
   readonly knowledge: KnowledgeStore
+  /** The configured stores by name, for moving knowledge between them. */
+  readonly stores?: Readonly<Record<string, TransferStore>>
   readonly embedder: Embedder
   /** The local model; null when none is configured. */
   readonly localModel: ChatModel | null

@@ -205,4 +205,5 @@ export const SAMPLES: Record<string, (prepared: Prepared) => Record<string, unkn
   list_keys: () => ({}),
   revoke_key: ({ spareKey }) => ({ key_id: spareKey }),
   list_audit_log: () => ({ limit: 5 }),
+  migrate_store: ({ project }) => ({ project, collection: COLLECTION, from: 'embedded', to: 'embedded' }),
 }

@@ -26,11 +26,12 @@ export interface MigrationStep {
 
 /**
  * Moves one page. Documents come after the items, so that a document that the target knows has its items there.
+ * @param to null: nothing is written, the page is only counted
  * @throws CoordinatorError `engine_unavailable`; the same position may then be tried again
  */
 export async function migratePage(
   from: TransferStore,
-  to: TransferStore,
+  to: TransferStore | null,
   scope: CollectionScope,
   { phase, cursor }: MigrationPosition,
 ): Promise<MigrationStep> {
@@ -38,13 +39,13 @@ export async function migratePage(
   if (phase === 'items') {
     const { space } = await from.statistics(scope)
     const page = await from.exportItems(scope, options)
-    if (page.entries.length > 0) await to.importItems(scope, page.entries, space)
+    if (to && page.entries.length > 0) await to.importItems(scope, page.entries, space)
     const next: MigrationPosition =
       page.nextCursor === null ? { phase: 'documents', cursor: null } : { phase, cursor: page.nextCursor }
     return { items: page.entries.length, documents: 0, next }
   }
   const page = await from.exportDocuments(scope, options)
-  if (page.entries.length > 0) await to.importDocuments(scope, page.entries)
+  if (to && page.entries.length > 0) await to.importDocuments(scope, page.entries)
   const next = page.nextCursor === null ? null : { phase, cursor: page.nextCursor }
   return { items: 0, documents: page.entries.length, next }
 }

@@ -1,0 +1,137 @@
+/**
+ * `migrate-store`: moves all knowledge of a project between the embedded store and Qdrant, through a running coordinator.
+ * @module
+ */
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { parseArguments, parseUrl, UsageError } from './shared/args.ts'
+import { createHttpClient, type HttpClient, HttpError, UnreachableError } from './shared/http.ts'
+import { style } from './shared/terminal.ts'
+
+const HELP = `Usage: npm run migrate-store -- --from embedded --to qdrant [options]
+
+Copies every collection of a project, with vectors, credit and times, and compares both stores at the end. The coordinator
+has to know both: QDRANT_URL is set. Needs an admin key. Interrupted, it goes on where it was.
+
+Options
+  --from STORE       embedded or qdrant
+  --to STORE         the other one
+  --project NAME     default: default
+  --state FILE       where the position is kept (default: .migrate-store.json)
+  --url URL          the coordinator (default: HYBRID_URL or http://127.0.0.1:8787)
+  --key KEY          admin key (default: HYBRID_API_KEY)
+  -h, --help         print this
+`
+
+const OPTIONS = {
+  from: { type: 'string' },
+  to: { type: 'string' },
+  project: { type: 'string' },
+  state: { type: 'string' },
+  url: { type: 'string' },
+  key: { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+} as const
+
+interface Position {
+  phase: 'items' | 'documents'
+  cursor: string | null
+}
+
+interface Summary {
+  items: number
+  documents: number
+  with_vector: number
+  checksum: string
+}
+
+interface Step {
+  items: number
+  documents: number
+  next: Position | null
+  summaries: { from: Summary; to: Summary; equal: boolean } | null
+}
+
+/** What has been done of one migration; kept in a file, so that it can be interrupted. */
+interface State {
+  readonly what: string
+  done: string[]
+  current: { collection: string; position: Position } | null
+}
+
+/** Runs the command. Exit codes: 0 moved and equal, 1 refused, unreachable or different, 2 called wrongly. */
+export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
+  try {
+    const { values } = parseArguments(argv, OPTIONS)
+    if (values.help) {
+      process.stdout.write(HELP)
+      return 0
+    }
+    const { from, to, project = 'default' } = values
+    if (!isStore(from) || !isStore(to) || from === to) {
+      throw new UsageError('--from and --to must be embedded and qdrant, or the other way round')
+    }
+    const url = parseUrl(values.url ?? (env.HYBRID_URL || 'http://127.0.0.1:8787'), '--url')
+    const client = createHttpClient({ url, key: values.key ?? env.HYBRID_API_KEY, timeoutMs: 300_000 })
+    return await migrate(client, { from, to, project }, values.state ?? '.migrate-store.json')
+  } catch (error) {
+    if (error instanceof UsageError) {
+      process.stderr.write(`${style('red', error.message)}\nSee npm run migrate-store -- --help\n`)
+      return 2
+    }
+    if (!(error instanceof HttpError) && !(error instanceof UnreachableError)) throw error
+    process.stderr.write(`${style('red', error.message)}\nRun the same command again to go on.\n`)
+    return 1
+  }
+}
+
+async function migrate(
+  client: HttpClient,
+  what: { from: string; to: string; project: string },
+  file: string,
+): Promise<number> {
+  const state = await readState(file, JSON.stringify(what))
+  const { collections } = await client.get<{ collections: { name: string }[] }>(
+    `/collections?project=${encodeURIComponent(what.project)}`,
+  )
+  let different = 0
+  for (const { name: collection } of collections) {
+    if (state.done.includes(collection)) continue
+    let position = state.current?.collection === collection ? state.current.position : undefined
+    let items = 0
+    let documents = 0
+    do {
+      const step: Step = await client.post('/knowledge/migrate', { ...what, collection, ...(position && { position }) })
+      items += step.items
+      documents += step.documents
+      position = step.next ?? undefined
+      state.current = position ? { collection, position } : null
+      await writeFile(file, JSON.stringify(state))
+      if (position) process.stderr.write(`${collection}: ${items} items, ${documents} documents\n`)
+    } while (position)
+    const { summaries } = await client.post<Step>('/knowledge/migrate', { ...what, collection, verify: true })
+    if (!summaries?.equal) different++
+    const count = `${summaries?.from.items} items, ${summaries?.from.documents} documents`
+    const verdict = summaries?.equal
+      ? style('green', `${count}, equal: ${summaries.from.checksum.slice(0, 16)}`)
+      : style('red', `different: ${JSON.stringify(summaries)}`)
+    process.stdout.write(`${collection}: ${verdict}\n`)
+    if (summaries?.equal) state.done.push(collection)
+    await writeFile(file, JSON.stringify(state))
+  }
+  if (different > 0) return 1
+  await rm(file, { force: true })
+  return 0
+}
+
+/** The state of the same migration; a new one when the file is of another or not there. */
+async function readState(file: string, what: string): Promise<State> {
+  const empty: State = { what, done: [], current: null }
+  const text = await readFile(file, 'utf8').catch(() => '')
+  if (text === '') return empty
+  const state = JSON.parse(text) as State
+  return state.what === what ? state : empty
+}
+
+function isStore(name: string | undefined): name is 'embedded' | 'qdrant' {
+  return name === 'embedded' || name === 'qdrant'
+}
