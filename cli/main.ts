@@ -51,10 +51,6 @@ const COMMANDS: Record<string, Command> = {
     summary: 'measure whether outcomes make search better',
     load: () => import('./eval/learning.ts'),
   },
-  'eval:learning': {
-    summary: 'measure whether outcomes make search better',
-    load: () => import('./eval/learning.ts'),
-  },
   'bundle-size': { summary: 'print the size of the Worker', load: () => import('./bundle-size.ts') },
 }
 
