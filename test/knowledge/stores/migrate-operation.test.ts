@@ -1,0 +1,60 @@
+/** The operation behind `npm run migrate-store`. */
+import { env } from 'cloudflare:workers'
+import { afterEach, expect, it, vi } from 'vitest'
+import { Engine } from '../../../src/inference/resilience.ts'
+import { EmbeddedStore } from '../../../src/knowledge/stores/embedded.ts'
+import { QdrantStore } from '../../../src/knowledge/stores/qdrant.ts'
+import { QdrantConnection } from '../../../src/knowledge/stores/qdrant-connection.ts'
+import { migrateStore } from '../../../src/operations/migrate-store.ts'
+import { buildServices } from '../../../src/services.ts'
+import { call } from '../../learning/support.ts'
+import { Bench, SPACE } from './contract-samples.ts'
+import { QdrantStub } from './qdrant-stub.ts'
+
+interface Step {
+  items: number
+  documents: number
+  next: { phase: string; cursor: string | null } | null
+  summaries: { equal: boolean; from: { items: number; documents: number } } | null
+}
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+it('moves a collection page by page and compares both stores', async () => {
+  const stub = new QdrantStub()
+  vi.spyOn(globalThis, 'fetch').mockImplementation(stub.fetch)
+  const engine = new Engine('Qdrant', '', { deadlineMs: 20_000 })
+  const options = { url: 'http://qdrant.test:6333', prefix: 'p-', engine, timeoutMs: 20_000 }
+  const qdrant = new QdrantStore(new QdrantConnection(options))
+  const embedded = new EmbeddedStore(env.KNOWLEDGE)
+  const services = { ...buildServices(env), stores: { embedded, qdrant } }
+  const bench = new Bench(embedded)
+  await bench.put(Object.fromEntries(Array.from({ length: 450 }, (_, i) => [`k${i}`, `Item number ${i}.`])))
+  const document = await bench.document('repository', 'a.md', 'h', { one: 'First part.', two: 'Second part.' })
+  await embedded.replaceDocuments(bench.scope, 'repository', [document], SPACE)
+  const what = { ...bench.scope, from: 'embedded', to: 'qdrant' }
+  const seen: number[] = []
+  let position: Step['next'] | undefined
+  do {
+    const step: Step = await call<Step>(migrateStore, services, { ...what, ...(position && { position }) })
+    seen.push(step.items, step.documents)
+    position = step.next
+  } while (position)
+  expect(seen.reduce((sum, one) => sum + one, 0)).toBe(453)
+  const { summaries } = await call<Step>(migrateStore, services, { ...what, verify: true })
+  expect(summaries).toMatchObject({ equal: true, from: { items: 452, documents: 1 } })
+  await new Bench(qdrant, bench.scope).put({ k1: 'Changed.' })
+  const after = await call<Step>(migrateStore, services, { ...what, verify: true })
+  expect(after.summaries?.equal).toBe(false)
+  expect(stub.violations).toEqual([])
+})
+
+it('says which store is not configured', async () => {
+  const input = { project: 'p', collection: 'best-practices', from: 'embedded', to: 'qdrant' }
+  await expect(call(migrateStore, buildServices(env), input)).rejects.toMatchObject({
+    code: 'invalid_input',
+    field: 'to',
+  })
+})
