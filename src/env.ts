@@ -30,6 +30,7 @@ export interface Env {
   readonly LOCAL_CONFIDENCE_THRESHOLD?: string
   readonly ROUTING_EXPLORATION?: string
   readonly HIGH_VALUE_THRESHOLD?: string
+  readonly VALUE_WEIGHTS?: string
   readonly RELEVANCE_THRESHOLD?: string
   readonly DEFAULT_TOKEN_BUDGET?: string
   readonly CONTROL_GROUP_SHARE?: string

@@ -4,6 +4,7 @@
  */
 import * as z from 'zod'
 import { CoordinatorError } from './errors.ts'
+import { VALUE_WEIGHTS } from './learning/value-score.ts'
 
 const probability = z.coerce.number().min(0).max(1)
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true')
@@ -14,6 +15,33 @@ const names = z
   .default('')
   .transform((text) => text.split(',').map((name) => name.trim().toLowerCase()))
   .transform((parts) => parts.filter((name) => name !== ''))
+
+/** Weights of the value score's parts as JSON, e.g. `{"outcome": 0.5, "feedback": 0.2, …}`. */
+const valueWeights = z
+  .string()
+  .default(JSON.stringify(VALUE_WEIGHTS))
+  .transform((text, context) => {
+    try {
+      return JSON.parse(text) as unknown
+    } catch {
+      context.addIssue({ code: 'custom', message: 'must be a JSON object' })
+      return z.NEVER
+    }
+  })
+  .pipe(
+    z
+      .strictObject({
+        outcome: z.number().min(0).max(1),
+        feedback: z.number().min(0).max(1),
+        reusability: z.number().min(0).max(1),
+        complexity: z.number().min(0).max(1),
+        novelty: z.number().min(0).max(1),
+      })
+      .refine(
+        (weights) => Math.abs(Object.values(weights).reduce((sum, weight) => sum + weight, 0) - 1) < 1e-9,
+        'must sum to 1',
+      ),
+  )
 
 const schema = z.object({
   HYBRID_API_KEY: z.string().min(16).optional().describe('Admin key. Without it only loopback requests are served.'),
@@ -40,6 +68,9 @@ const schema = z.object({
   HIGH_VALUE_THRESHOLD: probability
     .default(0.7)
     .describe('Value score from which an interaction is worth learning from, 0 to 1.'),
+  VALUE_WEIGHTS: valueWeights.describe(
+    'Weights of outcome, feedback, reusability, complexity and novelty in the value score, as a JSON object; they sum to 1.',
+  ),
   RELEVANCE_THRESHOLD: probability
     .default(0.65)
     .describe('Probability that anything found answers the query, under which augment_query adds nothing, 0 to 1.'),

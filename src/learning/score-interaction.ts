@@ -10,7 +10,7 @@ import type { Credit } from '../knowledge/stores/store.ts'
 import type { Services } from '../operations/operation.ts'
 import { combined } from './credit.ts'
 import { earlierSimilarities, indexInteraction } from './history.ts'
-import { VALUE_VERSION, valueParts, valueScore } from './value-score.ts'
+import { valueParts, valueScore, valueVersion } from './value-score.ts'
 
 /**
  * Scores one revision of an interaction. Safe to repeat, to run late and to run beside itself: a score of an older revision is
@@ -29,14 +29,16 @@ export async function scoreInteraction(
   if (await earlierIndexPending(database, row.project, id)) return 'not_ready'
   let score = null
   if (row.outcome !== null) {
-    const parts = valueParts({
+    const weights = services.settings.VALUE_WEIGHTS
+    const facts = {
       query: row.query,
       response: row.response,
       outcome: row.outcome,
       userFeedback: row.userFeedback,
       similarities: await earlierSimilarities(services, row),
-    })
-    score = { value: valueScore(parts), parts, version: VALUE_VERSION }
+    }
+    const parts = valueParts(facts, weights)
+    score = { value: valueScore(parts), parts, version: valueVersion(weights) }
   }
   const threshold = services.settings.HIGH_VALUE_THRESHOLD
   const learning = await applyOutcome(database, id, revision, score, threshold, services.now())

@@ -3,11 +3,23 @@
  * @module
  */
 
-/** Version of this formula; stored with every score. */
-export const VALUE_VERSION = 'value-1'
+/** Version of the formulas of the parts. */
+const FORMULA_VERSION = 'value-1'
 
-/** Weight of each part in the total; they sum to 1. */
-export const VALUE_WEIGHTS = { outcome: 0.4, feedback: 0.2, reusability: 0.2, complexity: 0.1, novelty: 0.1 } as const
+/** Weight of each part in the total, each 0 to 1; they sum to 1. */
+export type ValueWeights = Readonly<Record<keyof ValueParts, number>>
+
+/** The weights while the setting VALUE_WEIGHTS says nothing else. */
+export const VALUE_WEIGHTS: ValueWeights = {
+  outcome: 0.4,
+  feedback: 0.2,
+  reusability: 0.2,
+  complexity: 0.1,
+  novelty: 0.1,
+}
+
+/** The parts in the order in which a version lists their weights. */
+const PARTS = ['outcome', 'feedback', 'reusability', 'complexity', 'novelty'] as const
 
 /** Each part already multiplied by its weight, so that they sum to the score. */
 export interface ValueParts {
@@ -63,15 +75,24 @@ export function novelty(similarities: readonly number[]): number {
   return 1 - Math.min(1, Math.max(0, ...similarities))
 }
 
+/**
+ * What is stored with every score, so that scores of different formulas or weights can be told apart: `value-1` with the usual
+ * weights, else followed by the weights of outcome, feedback, reusability, complexity and novelty.
+ */
+export function valueVersion(weights: ValueWeights): string {
+  if (PARTS.every((part) => weights[part] === VALUE_WEIGHTS[part])) return FORMULA_VERSION
+  return `${FORMULA_VERSION}:${PARTS.map((part) => weights[part]).join('/')}`
+}
+
 /** The parts of the value score, each within 0 and its weight; their sum is the score, 0 to 1. */
-export function valueParts(facts: ValueFacts): ValueParts {
+export function valueParts(facts: ValueFacts, weights: ValueWeights = VALUE_WEIGHTS): ValueParts {
   const feedback = ((facts.userFeedback ?? 0) + 1) / 2
   return {
-    outcome: VALUE_WEIGHTS.outcome * OUTCOME_SHARE[facts.outcome],
-    feedback: VALUE_WEIGHTS.feedback * feedback,
-    reusability: VALUE_WEIGHTS.reusability * reusability(facts.query, facts.similarities),
-    complexity: VALUE_WEIGHTS.complexity * complexity(facts.response),
-    novelty: VALUE_WEIGHTS.novelty * novelty(facts.similarities),
+    outcome: weights.outcome * OUTCOME_SHARE[facts.outcome],
+    feedback: weights.feedback * feedback,
+    reusability: weights.reusability * reusability(facts.query, facts.similarities),
+    complexity: weights.complexity * complexity(facts.response),
+    novelty: weights.novelty * novelty(facts.similarities),
   }
 }
 

@@ -7,7 +7,9 @@ import {
   VALUE_WEIGHTS,
   valueParts,
   valueScore,
+  valueVersion,
 } from '../../src/learning/value-score.ts'
+import { readSettings } from '../../src/settings.ts'
 
 const facts = fc.record({
   query: fc.string({ maxLength: 200 }),
@@ -17,7 +19,39 @@ const facts = fc.record({
   similarities: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 20 }),
 })
 
+const UNLIKE = { outcome: 0.5, feedback: 0.5, reusability: 0, complexity: 0, novelty: 0 }
+
 describe('value score', () => {
+  it('follows other weights, and says so in its version', () => {
+    fc.assert(
+      fc.property(facts, (given) => {
+        const parts = valueParts(given, UNLIKE)
+        expect(parts).toMatchObject({ reusability: 0, complexity: 0, novelty: 0 })
+        expect(valueScore(parts)).toBeCloseTo(parts.outcome + parts.feedback, 12)
+      }),
+    )
+    expect(valueVersion(VALUE_WEIGHTS)).toBe('value-1')
+    expect(valueVersion({ ...VALUE_WEIGHTS })).toBe('value-1')
+    expect(valueVersion(UNLIKE)).toBe('value-1:0.5/0.5/0/0/0')
+  })
+
+  it('takes its weights from a setting that must name all parts and sum to 1', () => {
+    expect(readSettings({}).VALUE_WEIGHTS).toEqual(VALUE_WEIGHTS)
+    expect(readSettings({ VALUE_WEIGHTS: JSON.stringify(UNLIKE) }).VALUE_WEIGHTS).toEqual(UNLIKE)
+    const wrong = [
+      '',
+      '{',
+      '[]',
+      '{"outcome":1}',
+      { ...UNLIKE, novelty: 0.1 },
+      { ...UNLIKE, outcome: 1.5, feedback: -1 },
+    ]
+    for (const value of wrong) {
+      const text = typeof value === 'string' ? value : JSON.stringify(value)
+      expect(() => readSettings({ VALUE_WEIGHTS: text })).toThrow('VALUE_WEIGHTS')
+    }
+  })
+
   it('lies within 0 and 1, each part within its weight, and the parts sum to it', () => {
     expect(Object.values(VALUE_WEIGHTS).reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1, 12)
     fc.assert(
