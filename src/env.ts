@@ -43,6 +43,7 @@ export interface Env {
   readonly LLAMA_CPP_ACCESS_CLIENT_ID?: string
   readonly LLAMA_CPP_ACCESS_CLIENT_SECRET?: string
   readonly LLAMA_CPP_EMBEDDINGS_URL?: string
+  readonly LLAMA_CPP_RERANK_URL?: string
   readonly EMBEDDING_MODEL?: string
   readonly EMBEDDING_DIMENSIONS?: string
   readonly EMBEDDING_QUERY_PREFIX?: string

@@ -7,7 +7,7 @@ import { openDatabase } from './database/database.ts'
 import { addEmbeddingJob } from './database/queries/embedding.ts'
 import type { Env } from './env.ts'
 import type { Embedder } from './inference/embedder.ts'
-import { openChatModel, openEmbedder, openRemoteModel } from './inference/open-models.ts'
+import { openChatModel, openEmbedder, openRemoteModel, openReranker } from './inference/open-models.ts'
 import { createStaticEmbedder } from './inference/static/embedder.ts'
 import staticTable from './inference/static/table.bin'
 import { EmbeddedStore } from './knowledge/stores/embedded.ts'
@@ -50,6 +50,7 @@ export function buildServices(env: Env): Services {
     embedder,
     localModel: openChatModel(settings),
     remoteModel: openRemoteModel(settings),
+    reranker: openReranker(settings),
     conversations: new DurableConversations(env.CONVERSATIONS, settings.CONVERSATION_DAYS * 86_400_000),
     datasets: env.DATASETS,
     announceJobs,

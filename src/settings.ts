@@ -114,6 +114,10 @@ const schema = z.object({
     .optional()
     .describe('Client id of a Cloudflare Access service token, when the tunnel is guarded by one.'),
   LLAMA_CPP_ACCESS_CLIENT_SECRET: z.string().optional().describe('Secret of that service token.'),
+  LLAMA_CPP_RERANK_URL: z
+    .url()
+    .optional()
+    .describe('Base URL of a llama.cpp server started with --rerank; reorders the best results.'),
   LLAMA_CPP_EMBEDDINGS_URL: z
     .url()
     .optional()

@@ -12,6 +12,8 @@ import { type EmbeddingModel, knownEmbeddingModel } from './embedding-models.ts'
 import { type EngineEndpoint, normalBaseUrl } from './engine-http.ts'
 import { LlamaCppChat } from './llama-cpp.ts'
 import { LlamaCppEmbedder } from './llama-cpp-embedder.ts'
+import { LlamaCppReranker } from './llama-cpp-reranker.ts'
+import type { Reranker } from './reranker.ts'
 import { Engine } from './resilience.ts'
 
 const CHECK = 'and that llama-server runs and is reachable from the Worker.'
@@ -65,6 +67,16 @@ export function openEmbedder(settings: Settings): Embedder | null {
     return new Engine('The embedding server', `Check LLAMA_CPP_EMBEDDINGS_URL ${CHECK}`)
   })
   return new CachedEmbedder(new LlamaCppEmbedder(endpoint, engine, embeddingModel(settings)), cache)
+}
+
+/** The reranker of `LLAMA_CPP_RERANK_URL`; null when none is set. */
+export function openReranker(settings: Settings): Reranker | null {
+  if (!settings.LLAMA_CPP_RERANK_URL) return null
+  const endpoint = llamaEndpoint(settings.LLAMA_CPP_RERANK_URL, settings)
+  const engine = engineAt('reranker', endpoint.baseUrl, () => {
+    return new Engine('The reranking server', `Check LLAMA_CPP_RERANK_URL ${CHECK}`)
+  })
+  return new LlamaCppReranker(endpoint, engine)
 }
 
 /**

@@ -8,6 +8,7 @@ import type { Database } from '../database/database.ts'
 import type { Scope } from '../database/schema.ts'
 import type { ChatModel } from '../inference/chat-model.ts'
 import type { Embedder } from '../inference/embedder.ts'
+import type { Reranker } from '../inference/reranker.ts'
 import type { KnowledgeStore, TransferStore } from '../knowledge/stores/store.ts'
 import type { Settings } from '../settings.ts'
 
@@ -34,6 +35,8 @@ export interface Services {
   readonly localModel: ChatModel | null
   /** The remote model that the coordinator itself may ask; none when left out. */
   readonly remoteModel?: ChatModel | null
+  /** Reorders the best results; none when left out. */
+  readonly reranker?: Reranker | null
   readonly conversations: ConversationClient
   readonly datasets: R2Bucket
   /** Tells the queue that job rows were written; the rows in the database stay the truth. */

@@ -4,22 +4,26 @@
  */
 import { CoordinatorError } from '../errors.ts'
 import type { Embedder, Embedding } from '../inference/embedder.ts'
+import type { Reranker } from '../inference/reranker.ts'
 import type { CollectionName } from '../knowledge/collections.ts'
 import type { FieldFilter, KnowledgeStore, SearchResponse, StoredItem } from '../knowledge/stores/store.ts'
 import { betaMean, creditShift, posterior } from '../learning/credit.ts'
 import { documentColumns } from '../text/index-terms.ts'
 import type { Turn } from './conversation-smoothing.ts'
-import { type FusedResult, fuse } from './fusion.ts'
+import { type FusedResult, type FusedSearch, fuse } from './fusion.ts'
 import { analyseQuery } from './query-analysis.ts'
 
 /** Candidates that each list contributes. */
 const DEPTH = 100
+/** Results that a reranker reads. */
+const RERANKED = 20
 /** Fusion may reorder, so more candidates than results are looked at. */
 const FEWEST_CANDIDATES = 20
 
 export interface SearchServices {
   readonly knowledge: KnowledgeStore
   readonly embedder: Embedder
+  readonly reranker?: Reranker | null
   readonly settings: object
   now(): number
 }
@@ -96,7 +100,9 @@ export async function searchKnowledge(services: SearchServices, options: SearchO
     })
   }
   for (const answer of found) for (const part of answer.degraded) degraded.add(part)
-  const fused = found.map((answer) => fuseAnswer(answer, embedding, mode))
+  const first = found.map((answer) => fuseAnswer(answer, embedding, mode))
+  const opinions = services.reranker ? await rerankBest(services.reranker, text, first, degraded) : null
+  const fused = opinions ? found.map((answer) => fuseAnswer(answer, embedding, mode, opinions)) : first
   const wanted = fused
     .flatMap(({ results, answerable }) => results.map((result) => ({ ...result, answerable })))
     .filter(({ probability }) => probability >= options.scoreThreshold)
@@ -122,7 +128,37 @@ async function embedQuery(embedder: Embedder, query: string, degraded: Set<strin
   }
 }
 
-function fuseAnswer(answer: SearchResponse, embedding: Embedding | null, mode: SearchOptions['mode']) {
+/** The reranker's probabilities for the best results of all collections, by item; null when it does not answer. */
+async function rerankBest(
+  reranker: Reranker,
+  query: string,
+  fused: readonly FusedSearch<StoredItem>[],
+  degraded: Set<string>,
+): Promise<ReadonlyMap<StoredItem, number> | null> {
+  const best = fused
+    .flatMap(({ results }) => results)
+    .sort((a, b) => b.probability - a.probability)
+    .slice(0, RERANKED)
+    .map(({ item }) => item)
+  if (best.length === 0) return null
+  try {
+    const probabilities = await reranker.rerank(
+      query,
+      best.map(({ title, body }) => `${title}\n${body}`),
+    )
+    return new Map(best.map((item, i) => [item, probabilities[i] ?? 0]))
+  } catch {
+    degraded.add('reranker')
+    return null
+  }
+}
+
+function fuseAnswer(
+  answer: SearchResponse,
+  embedding: Embedding | null,
+  mode: SearchOptions['mode'],
+  opinions?: ReadonlyMap<StoredItem, number>,
+): FusedSearch<StoredItem> {
   const { candidates, terms, attainable, credit, items, averageLength } = answer
   const usual = betaMean(posterior(credit))
   return fuse(
@@ -131,6 +167,7 @@ function fuseAnswer(answer: SearchResponse, embedding: Embedding | null, mode: S
       keyword: keyword && keyword.score > 0 ? keyword : null,
       cosine,
       turn: turnOf(item),
+      rerank: opinions?.get(item) ?? null,
       credit: creditShift(item.credit, usual),
     })),
     {

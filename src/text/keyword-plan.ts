@@ -6,7 +6,7 @@
 import { type QueryTerm, queryTerms } from './index-terms.ts'
 import { hashTerm, TermListReader } from './term-list.ts'
 
-/** BM25's saturation and length normalisation, the same as FTS5's own. */
+/** BM25's saturation and length normalisation, the usual ones. */
 export const BM25_K1 = 1.2
 export const BM25_B = 0.75
 /** A term said more often than this in the question counts no more. */

@@ -1,5 +1,5 @@
 /**
- * The Durable Object behind the embedded store: one collection of one project in SQLite, with FTS5 for words and an
+ * The Durable Object behind the embedded store: one collection of one project in SQLite, with an inverted
  * in-memory table for vectors.
  * @module
  */
