@@ -9,9 +9,19 @@
 import type { Schemas } from '@qdrant/js-client-rest'
 import { itemId } from '../../ids.ts'
 import type { EmbeddingSpace } from '../../inference/embedder.ts'
-import { type QdrantConnection, TERMS, vectorName } from './qdrant-connection.ts'
-import { type ItemPoint, itemFilter, type Origin, toPoint, toStoredItem } from './qdrant-points.ts'
+import { type QdrantConnection, vectorName } from './qdrant-connection.ts'
+import { itemFilter, type Origin, toPoint, toStoredItem } from './qdrant-points.ts'
 import { planSearch, readSearch } from './qdrant-search.ts'
+import {
+  addition,
+  KNOWN_FIELDS,
+  type Known,
+  knownOf,
+  type Operation,
+  planWrites,
+  type Target,
+  vectorsOf,
+} from './qdrant-writes.ts'
 import type {
   CollectionScope,
   CreditUpdate,
@@ -39,15 +49,6 @@ const REGISTER = 'knowledge-register'
 const WRITE_BATCH = 64
 /** Points read in one request. */
 const READ_BATCH = 500
-
-/** What an item looked like before a write. */
-interface Known {
-  readonly hash: string
-  /** Names of the dense vectors that it was embedded for. */
-  readonly embedded: readonly string[]
-}
-
-type Operation = Schemas['UpdateOperation']
 
 export class QdrantStore implements TransferStore {
   readonly name = 'qdrant'
@@ -459,19 +460,6 @@ export class QdrantStore implements TransferStore {
   }
 }
 
-const KNOWN_FIELDS = ['project', 'hash', 'embedded']
-
-function namesIn(value: unknown): string[] {
-  return Array.isArray(value) ? value.filter((name) => typeof name === 'string') : []
-}
-
-function knownOf({ payload }: Schemas['Record']): Known {
-  return {
-    hash: String(payload?.hash ?? ''),
-    embedded: namesIn(payload?.embedded),
-  }
-}
-
 function documentOf({ payload }: Schemas['Record']): StoredDocument {
   return {
     source: String(payload?.source ?? ''),
@@ -479,94 +467,6 @@ function documentOf({ payload }: Schemas['Record']): StoredDocument {
     hash: String(payload?.hash ?? ''),
     items: Number(payload?.items ?? 0),
   }
-}
-
-/** The space that vectors are written in, and whether it is the one that is searched. */
-interface Target {
-  readonly space: EmbeddingSpace
-  readonly serving: boolean
-}
-
-/**
- * What has to be written of some items, and what that is called. Each space has its own named vector, so one that isn't
- * searched is written too and never mixed in.
- * @param known the items that exist, by id; kept up to date, so that an item that comes twice is written once
- */
-function planWrites(
-  scope: CollectionScope,
-  items: readonly PreparedItem[],
-  origin: Origin | null,
-  known: Map<string, Known>,
-  { space, serving }: Target,
-): { statuses: WriteStatus[]; operations: Operation[] } {
-  const now = Date.now()
-  const name = vectorName(space)
-  const operations: Operation[] = []
-  const statuses = items.map((item): WriteStatus => {
-    const before = known.get(item.id)
-    const dense = item.vector ? { name, values: Array.from(item.vector) } : null
-    if (before?.hash === item.hash) {
-      if (!dense || before.embedded.includes(name)) return 'unchanged'
-      const embedded = [...before.embedded, name]
-      operations.push(...addition(item, embedded, dense))
-      known.set(item.id, { hash: item.hash, embedded })
-      return serving ? 'updated' : 'unchanged'
-    }
-    const point = toPoint(scope, item, origin, now)
-    operations.push(...(before ? changed(point, dense, before) : created(point, dense, now)))
-    known.set(item.id, { hash: item.hash, embedded: dense ? [name] : [] })
-    return before ? 'updated' : 'indexed'
-  })
-  return { statuses, operations }
-}
-
-/** A vector for an item that has not changed since it was embedded; null: it has none. */
-function addition({ id, hash }: { id: string; hash: string }, embedded: string[], dense: Dense | null): Operation[] {
-  const same: Schemas['Filter'] = { must: [{ key: 'hash', match: { value: hash } }] }
-  const operations: Operation[] = []
-  if (dense) {
-    const point = { id, vector: { [dense.name]: dense.values } }
-    operations.push({ update_vectors: { points: [point], update_filter: same } })
-  }
-  operations.push({
-    set_payload: { payload: { embedded }, filter: { must: [{ has_id: [id] }, ...(same.must as [])] } },
-  })
-  return operations
-}
-
-interface Dense {
-  readonly name: string
-  readonly values: number[]
-}
-
-function vectorsOf(terms: Schemas['SparseVector'], dense: Dense | null): Record<string, Schemas['Vector']> {
-  return {
-    // A text without a single term has nothing to be found by.
-    ...(terms.indices.length > 0 && { [TERMS]: terms }),
-    ...(dense && { [dense.name]: dense.values }),
-  }
-}
-
-function created({ id, payload, terms }: ItemPoint, dense: Dense | null, now: number): Operation[] {
-  const credit = { successes: 0, partials: 0, failures: 0, credit_version: 0 }
-  const point = {
-    id,
-    vector: vectorsOf(terms, dense),
-    payload: { ...payload, ...credit, created_at: now, embedded: dense ? [dense.name] : [] },
-  }
-  return [{ upsert: { points: [point] } }]
-}
-
-/** Credit and creation stay: the payload is merged, not replaced. */
-function changed({ id, payload, terms }: ItemPoint, dense: Dense | null, before: Known): Operation[] {
-  const vector = vectorsOf(terms, dense)
-  const gone = [TERMS, ...before.embedded].filter((name) => !(name in vector))
-  const operations: Operation[] = [
-    { set_payload: { payload: { ...payload, embedded: dense ? [dense.name] : [] }, points: [id] } },
-  ]
-  if (Object.keys(vector).length > 0) operations.push({ update_vectors: { points: [{ id, vector }] } })
-  if (gone.length > 0) operations.push({ delete_vectors: { points: [id], vector: gone } })
-  return operations
 }
 
 /** Points of a project that have not been embedded in a space. */
