@@ -12,6 +12,10 @@ const COMMANDS: Record<string, Command> = {
   dev: { summary: 'run the coordinator on this machine', load: () => import('./dev.ts') },
   demo: { summary: 'walk the whole loop on a real code base', load: () => import('./demo.ts') },
   ingest: { summary: 'read a folder or JSON Lines into the knowledge', load: () => import('./ingest.ts') },
+  fuzz: {
+    summary: 'thousands of sound and bent requests against a fresh coordinator',
+    load: () => import('./fuzz.ts'),
+  },
   deploy: { summary: 'deploy to Cloudflare, with everything that it needs', load: () => import('./deploy.ts') },
   'migrate-store': {
     summary: 'move knowledge between the embedded store and Qdrant',

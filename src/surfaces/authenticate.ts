@@ -17,7 +17,8 @@ export const PUBLIC_CALLER: Caller = { id: 'public', scopes: ['read'], project: 
 
 const ADMIN_CALLER: Caller = { id: 'admin', scopes: ['admin'], project: null }
 const LOOPBACK_NAMES: readonly string[] = ['localhost', '127.0.0.1', '[::1]']
-const LOOPBACK_ADDRESSES: readonly string[] = ['127.0.0.1', '::1', '::ffff:127.0.0.1']
+/** Addresses of the machine itself, as `CF-Connecting-IP` names them. */
+export const LOOPBACK_ADDRESSES: readonly string[] = ['127.0.0.1', '::1', '::ffff:127.0.0.1']
 
 const digests = new Map<string, Promise<ArrayBuffer>>()
 

@@ -5,7 +5,7 @@
 import type { MiddlewareHandler } from 'hono'
 import { CoordinatorError } from '../errors.ts'
 import { readSettings } from '../settings.ts'
-import { OPEN_CALLER } from './authenticate.ts'
+import { LOOPBACK_ADDRESSES, OPEN_CALLER } from './authenticate.ts'
 import type { AppContext, AppEnv } from './context.ts'
 
 /** The period of the limits in wrangler.toml, in seconds: after it a refused caller is served again for certain. */
@@ -76,13 +76,15 @@ export const corsGuard: MiddlewareHandler<AppEnv> = async (c, next) => {
 }
 
 /**
- * Counts a request of an address, before anything else is done for it. Requests that reached this machine without
- * Cloudflare have no address and are not counted.
+ * Counts a request of an address, before anything else is done for it. Requests of the machine itself, as in
+ * development, are not counted.
  * @throws CoordinatorError `rate_limited`
  */
 export const addressLimit: MiddlewareHandler<AppEnv> = async (c, next) => {
   const address = c.req.header('cf-connecting-ip')
-  if (address !== undefined) await count(c.env.ADDRESS_LIMIT, 'ADDRESS_LIMIT', networkOf(address))
+  if (address !== undefined && !LOOPBACK_ADDRESSES.includes(address)) {
+    await count(c.env.ADDRESS_LIMIT, 'ADDRESS_LIMIT', networkOf(address))
+  }
   await next()
 }
 

@@ -46,6 +46,7 @@ describe('rate limits', () => {
     expect(refused.status).toBe(429)
     expect(await refused.json()).toMatchObject({ field: 'ADDRESS_LIMIT' })
     expect((await call('203.0.113.8', ADMIN)).status).toBe(200)
+    for (const _ of [1, 2, 3, 4]) expect((await call('127.0.0.1', ADMIN)).status, 'the machine itself').toBe(200)
   })
 
   test('that are out of order let requests pass', async () => {
@@ -55,9 +56,11 @@ describe('rate limits', () => {
 
   test('are bound in wrangler.toml and really limit', async () => {
     const { env } = await import('cloudflare:workers')
-    const statuses: number[] = []
-    for (let i = 0; i < 610; i++) statuses.push((await env.KEY_LIMIT?.limit({ key: 'one' }))?.success ? 200 : 429)
-    expect(statuses.filter((status) => status === 200)).toHaveLength(600)
+    // Twice the limit and one more: a new period may begin meanwhile.
+    let served = 0
+    while (served <= 1201 && (await env.KEY_LIMIT?.limit({ key: 'one' }))?.success) served++
+    expect(served).toBeGreaterThanOrEqual(600)
+    expect(served).toBeLessThanOrEqual(1200)
     expect(env.ADDRESS_LIMIT).toBeDefined()
   })
 

@@ -1,0 +1,206 @@
+/**
+ * `fuzz`: thousands of requests made from the coordinator's own schemas, sound and bent, over REST and MCP.
+ * @module
+ */
+import { type Pool, type Schema, seeded } from './fuzz/generate.ts'
+import { isFault, isMisnamed, isRefusal, type Shot, shoot, type Target } from './fuzz/requests.ts'
+import { parseArguments, UsageError } from './shared/args.ts'
+import { startLocalWorker } from './shared/local-worker.ts'
+import { Progress } from './shared/progress.ts'
+import { count, style } from './shared/terminal.ts'
+
+const HELP = `Usage: npm run fuzz -- [options]
+
+Starts a coordinator, makes requests from its own schemas, bends half of them, and checks that none is answered with a server
+error, none hangs, and none that is refused changes what is stored.
+
+Options
+  --requests N   default 20000
+  --seed N       default 1; the same seed makes the same requests
+  -h, --help     print this
+`
+
+/** After this many milliseconds without an answer a request counts as hanging. */
+const HANG_MS = 20_000
+/** Requests after which those that were refused are sent again, between two looks at what is stored. */
+const BATCH = 200
+/** What is stored, as far as only requests change it. */
+const STATE = [
+  '/collections',
+  '/interactions?limit=100',
+  '/keys?limit=100',
+  '/learning/datasets',
+  '/knowledge/documents?source=fuzz',
+]
+
+interface Answer {
+  status: number
+  body: string
+}
+
+/** Runs the command. Exit codes: 0 nothing found, 1 something found, 2 called wrongly. */
+export async function run(argv: string[]): Promise<number> {
+  try {
+    const { values } = parseArguments(argv, {
+      requests: { type: 'string' },
+      seed: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    })
+    if (values.help) {
+      process.stdout.write(HELP)
+      return 0
+    }
+    const worker = await startLocalWorker()
+    try {
+      return await fuzz(worker.url, Number(values.requests ?? 20_000), Number(values.seed ?? 1))
+    } finally {
+      await worker.stop()
+    }
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    process.stderr.write(`${style('red', error.message)}\nSee npm run fuzz -- --help\n`)
+    return 2
+  }
+}
+
+async function fuzz(url: string, requests: number, seed: number): Promise<number> {
+  const random = seeded(seed)
+  const targets = await targetsOf(url)
+  const pool: Pool = {
+    ids: ['0190b6f0-0000-7000-8000-000000000000'],
+    contextIds: ['best-practices/0190b6f0-0000-7000-8000-000000000000'],
+  }
+  const progress = new Progress({ noun: 'requests', total: requests })
+  const found: string[] = []
+  const tally = { REST: 0, MCP: 0, refused: 0, misnamed: 0, slowest: 0 }
+  for (let sent = 0; sent < requests; sent += BATCH) {
+    const shots = Array.from({ length: Math.min(BATCH, requests - sent) }, () => shoot(targets, pool, random))
+    const refused: Shot[] = []
+    await inParallel(shots, async (shot) => {
+      const started = performance.now()
+      const answer = await send(url, shot)
+      tally.slowest = Math.max(tally.slowest, performance.now() - started)
+      tally[shot.surface]++
+      const fault = faultOf(answer)
+      if (fault) found.push(`${fault}: ${describe(shot)}`)
+      if (answer && isMisnamed(answer.body)) tally.misnamed++
+      if (answer && isRefusal(answer.status, answer.body)) refused.push(shot)
+      else if (answer) harvest(answer.body, pool, random)
+    })
+    const changed = await replay(url, refused)
+    if (changed) found.push(`a refused request changed what is stored: ${changed}`)
+    tally.refused += refused.length
+    progress.update(sent + shots.length, `${tally.refused} refused`)
+  }
+  process.stdout.write(
+    `\n${count(requests)} requests of ${targets.length} operations (${count(tally.REST)} REST, ${count(tally.MCP)} MCP), seed ${seed}: ` +
+      `${count(tally.refused)} refused, and sent again between two looks at what is stored; slowest answer ` +
+      `${(tally.slowest / 1000).toFixed(2)} s; ${count(tally.misnamed)} invalid messages that the MCP library itself names an internal error\n`,
+  )
+  for (const line of found.slice(0, 20)) process.stdout.write(`${style('red', line)}\n`)
+  process.stdout.write(
+    found.length === 0 ? 'No server error, no hang, no change by a refused request.\n' : `${found.length} findings\n`,
+  )
+  return found.length === 0 ? 0 : 1
+}
+
+/** Requests that are under way at once. */
+const PARALLEL = 6
+
+async function inParallel<T>(list: readonly T[], work: (one: T) => Promise<void>): Promise<void> {
+  const waiting = list.values()
+  await Promise.all(
+    Array.from({ length: PARALLEL }, async () => {
+      for (const one of waiting) await work(one)
+    }),
+  )
+}
+
+/** Null: no answer in time. */
+async function send(url: string, shot: Shot): Promise<Answer | null> {
+  try {
+    const response = await fetch(url + shot.path, {
+      method: shot.method,
+      headers: shot.headers,
+      body: shot.body === null || shot.method === 'HEAD' ? undefined : shot.body,
+      signal: AbortSignal.timeout(HANG_MS),
+      redirect: 'manual',
+    })
+    return { status: response.status, body: await response.text() }
+  } catch {
+    return null
+  }
+}
+
+function faultOf(answer: Answer | null): string | null {
+  if (answer === null) return `no answer within ${HANG_MS / 1000} s`
+  return isFault(answer.status, answer.body) ? `server error ${answer.status} ${answer.body.slice(0, 300)}` : null
+}
+
+/** What changed while refused requests were sent again; null: nothing. Work that goes on in the background gets time to end. */
+async function replay(url: string, refused: readonly Shot[]): Promise<string | null> {
+  let shots = [...refused]
+  for (let attempt = 0; shots.length > 0; attempt++) {
+    const before = await stateOf(url)
+    const again: Shot[] = []
+    await inParallel(shots, async (shot) => {
+      const answer = await send(url, shot)
+      if (!answer || isRefusal(answer.status, answer.body)) again.push(shot)
+    })
+    if ((await stateOf(url)) === before) return null
+    // What is accepted now, because meanwhile there is what it names, may have changed something: the others once more.
+    if (again.length === shots.length && attempt >= 3) return shots.map(describe).join('; ').slice(0, 500)
+    shots = again
+    await new Promise((resolve) => setTimeout(resolve, 500))
+  }
+  return null
+}
+
+async function stateOf(url: string): Promise<string> {
+  const parts: string[] = []
+  for (const path of STATE) {
+    const response = await fetch(
+      `${url}${path}${path === '/keys?limit=100' ? '' : `${path.includes('?') ? '&' : '?'}project=fuzz`}`,
+    )
+    if (!response.ok) throw new Error(`${path} answers ${response.status}`)
+    parts.push(await response.text())
+  }
+  return parts.join('\n')
+}
+
+/** Keeps ids that an answer names, so that later requests meet what exists. */
+function harvest(body: string, pool: Pool, random: () => number): void {
+  for (const [id] of body.matchAll(/[0-9a-f]{8}-[0-9a-f]{4}-[57][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g))
+    keep(pool.ids, id, random)
+  for (const [id] of body.matchAll(/[a-z]+-[a-z]+\/[0-9a-f]{8}-[0-9a-f-]{27}/g)) keep(pool.contextIds, id, random)
+}
+
+function keep(list: string[], id: string, random: () => number): void {
+  if (list.length < 200) list.push(id)
+  else list[Math.floor(random() * list.length)] = id
+}
+
+interface OpenApi {
+  paths: Record<string, Record<string, { operationId: string }>>
+  components: { schemas: Record<string, Schema> }
+}
+
+/** Every operation with its route and its schema, as the coordinator describes them. */
+async function targetsOf(url: string): Promise<Target[]> {
+  const { paths, components } = (await (await fetch(`${url}/openapi.json`)).json()) as OpenApi
+  const routes = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { operationId }]) => ({
+      name: operationId,
+      route: { method: method.toUpperCase(), path },
+    })),
+  )
+  return routes.flatMap(({ name, route }) => {
+    const input = components.schemas[`${name}_input`]
+    // A pause of background work, or a budget of 0, would stop what the other requests cause.
+    return input && name !== 'control_learning' ? [{ name, route, input, tool: !/_keys?$|_audit_log$/.test(name) }] : []
+  })
+}
+
+function describe({ surface, operation, method, path, body }: Shot): string {
+  return `${surface} ${operation} ${method} ${path.slice(0, 200)} ${(body ?? '').slice(0, 300)}`
+}
