@@ -32,6 +32,9 @@ type Arm = (typeof ARMS)[number]
 /** Results asked for, as deep as recall@100 looks. */
 const DEPTH = 100
 
+/** The list of an answer that each arm is: BM25 alone, cosine alone, and both fused. */
+const LISTS = { keyword: 'keyword_results', semantic: 'semantic_results', hybrid: 'combined_results' } as const
+
 type ArmResult = RetrievalMetrics & { ms_per_query: number }
 
 /** Mean of paired differences, with its interval. */
@@ -145,12 +148,12 @@ async function search(
     })
     return results.map(({ key }) => key)
   }
-  const answer = await http.post<{ combined_results: Hit[] }>('/hybrid_search', {
+  const answer = await http.post<Record<`${string}_results`, Hit[]>>('/hybrid_search', {
     ...common,
     mode: arm,
     collections: [collection],
   })
-  return answer.combined_results.map(({ key }) => key)
+  return (answer[LISTS[arm]] ?? []).map(({ key }) => key)
 }
 
 function average(all: readonly RetrievalMetrics[]): RetrievalMetrics {
