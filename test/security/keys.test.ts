@@ -223,6 +223,33 @@ describe('beside the operations', () => {
     }
   })
 
+  test('the OpenAI surface needs a key, its scope and its project', async () => {
+    const paths = {
+      'GET /v1/models': 'read',
+      'POST /v1/embeddings': 'read',
+      'POST /v1/chat/completions': 'write',
+    } as const
+    const call = (route: string, headers: Record<string, string>) => {
+      const [method = '', path = ''] = route.split(' ')
+      const body = JSON.stringify({
+        model: 'auto',
+        input: 'x',
+        messages: [{ role: 'user', content: 'x' }],
+        metadata: { project: 'theirs' },
+      })
+      const json = { ...headers, 'Content-Type': 'application/json' }
+      return send(new Request(`${ORIGIN}${path}`, { method, headers: json, ...(method === 'POST' && { body }) }))
+    }
+    const before = await contentOfDatabase()
+    for (const [route, scope] of Object.entries(paths)) {
+      for (const headers of Object.values(refused)) expect((await call(route, headers)).status, route).toBe(401)
+      const other = await makeKey({ scopes: [scope === 'read' ? 'learn' : 'read'] })
+      expect((await call(route, { 'X-API-Key': other.key })).status, route).toBe(403)
+    }
+    expect((await call('POST /v1/chat/completions', { 'X-API-Key': bound.key })).status).toBe(403)
+    expect(await contentOfDatabase()).toBe(before)
+  })
+
   test('POST /feedback is guarded', async () => {
     for (const headers of Object.values(refused)) {
       const body = JSON.stringify({ query: 'q', correction: 'c' })
