@@ -18,7 +18,8 @@ import type { CollectionScope, TransferItem, TransferStore } from '../../../src/
 import { freshProject, madeUpWord, vectorOf } from './contract-samples.ts'
 import { QdrantStub } from './qdrant-stub.ts'
 
-const ITEMS = 50_000
+/** Items; 50,000 with VITE_MIGRATED_ITEMS=50000 in the environment. */
+const ITEMS = Number((import.meta as { env?: Record<string, string> }).env?.VITE_MIGRATED_ITEMS ?? 5_000)
 const PER_DOCUMENT = 10
 const SPACE = { name: 'small', dimensions: 16 }
 
