@@ -13,7 +13,8 @@ export default defineConfig({
         plugins: [
           cloudflareTest(async () => ({
             wrangler: { configPath: './wrangler.toml' },
-            miniflare: { bindings: { TEST_MIGRATIONS: await readD1Migrations('./migrations') } },
+            // Tests that don't draw hold-outs themselves must not meet one by chance.
+            miniflare: { bindings: { TEST_MIGRATIONS: await readD1Migrations('./migrations'), HOLD_OUT_SHARE: '0' } },
           })),
         ],
         test: {

@@ -49,7 +49,7 @@ export async function run(argv: string[]): Promise<number> {
 async function demo(keep: boolean): Promise<number> {
   const started = performance.now()
   heading('Start the coordinator (one Worker, embedded defaults, no key, no model)')
-  const worker = await startLocalWorker({ port: keep ? 8787 : 0 })
+  const worker = await startLocalWorker({ port: keep ? 8787 : 0, variables: { HOLD_OUT_SHARE: '0' } })
   try {
     print(`   ready at ${worker.url} after ${duration((performance.now() - started) / 1000)}`)
     await ingestAll(worker.url)

@@ -34,6 +34,7 @@ export interface Env {
   readonly RELEVANCE_THRESHOLD?: string
   readonly DEFAULT_TOKEN_BUDGET?: string
   readonly CONTROL_GROUP_SHARE?: string
+  readonly HOLD_OUT_SHARE?: string
   readonly CONVERSATION_DAYS?: string
   readonly CONVERSATION_WINDOW_TOKENS?: string
   readonly FINETUNE_DATA_PATH?: string

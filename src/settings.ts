@@ -86,6 +86,11 @@ const schema = z.object({
     .describe(
       'Share of augmentations that get no context, as a control group that shows what context changes, 0 to 1.',
     ),
+  HOLD_OUT_SHARE: probability
+    .default(0.05)
+    .describe(
+      'Share of augmentations that leave out one relevant item at random, to learn what each item adds, 0 (never) to 1.',
+    ),
   CONVERSATION_DAYS: z.coerce
     .number()
     .min(0.01)

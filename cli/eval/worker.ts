@@ -5,6 +5,9 @@
 import { createHttpClient, type HttpClient } from '../shared/http.ts'
 import { startLocalWorker } from '../shared/local-worker.ts'
 
+/** Nothing is left out at random, so that a measurement can be repeated. */
+const REPEATABLE = { HOLD_OUT_SHARE: '0' }
+
 /**
  * Runs a measurement against a coordinator.
  * @param url of a running one; undefined: a fresh Worker in workerd with empty databases, stopped afterwards
@@ -15,7 +18,7 @@ export async function withCoordinator<T>(
   work: (http: HttpClient, url: string) => Promise<T>,
 ): Promise<T> {
   if (options.url) return work(createHttpClient({ url: options.url, key: options.key }), options.url)
-  const worker = await startLocalWorker({ variables: options.variables })
+  const worker = await startLocalWorker({ variables: { ...REPEATABLE, ...options.variables } })
   try {
     return await work(createHttpClient({ url: worker.url }), worker.url)
   } finally {

@@ -178,6 +178,12 @@ export const retrievals = sqliteTable(
     control: integer('control', { mode: 'boolean' }).notNull().default(false),
     /** Probability with which this retrieval could have become one of the control group; 0: it couldn't. */
     controlShare: real('control_share').notNull().default(0),
+    /** Context id of the item that was left out at random, so that its effect can be estimated. */
+    heldOut: text('held_out'),
+    /** Probability with which any item could have been left out of this retrieval; 0: none could. */
+    holdOutShare: real('hold_out_share').notNull().default(0),
+    /** Items in that draw, each left out with the same probability. */
+    holdOutItems: integer('hold_out_items').notNull().default(0),
     latencyMs: real('latency_ms').notNull(),
     createdAt: integer('created_at').notNull(),
   },

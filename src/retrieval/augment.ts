@@ -10,6 +10,7 @@ import { type CollectionName, type ContextId, contextId, KNOWLEDGE_COLLECTIONS }
 import type { KnowledgeStore } from '../knowledge/stores/store.ts'
 import { type TokenCounter, tokenCounter } from '../text/token-counter.ts'
 import { type IndexEntry, indexContext } from './context-index.ts'
+import { drawHoldOut, NO_HOLD_OUT } from './hold-out.ts'
 import { type KnownItem, leastShare, type PackedItem, sourceOf, tokensOfWhole } from './packing.ts'
 import type { PackableItem } from './passage-value.ts'
 import { type ComposedContext, composeContext, joinPrompt, NO_CONTEXT, renderContext, tokensBelow } from './prompt.ts'
@@ -34,6 +35,7 @@ export interface AugmentServices extends SearchServices {
   readonly settings: SearchServices['settings'] & {
     readonly RELEVANCE_THRESHOLD: number
     readonly CONTROL_GROUP_SHARE: number
+    readonly HOLD_OUT_SHARE: number
     readonly CONVERSATION_WINDOW_TOKENS: number
   }
   random(): number
@@ -109,16 +111,18 @@ export async function augment(services: AugmentServices, request: AugmentRequest
   ])
   const threshold = request.scoreThreshold ?? services.settings.RELEVANCE_THRESHOLD
   const relevant = found.ranked.filter(({ answerable }) => answerable >= threshold)
-  const chosen = choose(request, found, relevant.slice(0, most), recall.recall, countTokens)
-  const control = chosen.eligible && services.random() < services.settings.CONTROL_GROUP_SHARE
+  const complete = choose(request, found, relevant.slice(0, most), recall.recall, countTokens)
+  const control = complete.eligible && services.random() < services.settings.CONTROL_GROUP_SHARE
+  const draw = control
+    ? NO_HOLD_OUT
+    : drawHoldOut(chosenIds(complete), services.settings.HOLD_OUT_SHARE, services.random())
+  const allowed = relevant.slice(0, most).filter(({ item }) => contextId(item.collection, item.id) !== draw.heldOut)
+  const chosen = draw.heldOut === null ? complete : choose(request, found, allowed, recall.recall, countTokens)
   const shown: Shown = control ? { ...chosen, ...NOTHING_SHOWN } : chosen
   const absence = absenceOf(shown, control, relevant.length)
   const statement = absence === 'nothing_relevant' || absence === 'budget' ? NO_CONTEXT[absence] : ''
   const stated = statement !== '' && tokensBelow(statement, countTokens) <= request.tokenBudget ? statement : ''
-  const contextIds = [
-    ...shown.packed.map(({ item }) => contextId(item.collection, item.id)),
-    ...shown.index.map((entry) => entry.contextId),
-  ]
+  const contextIds = chosenIds(shown)
   const retrievalId = newId()
   const tokens = stated === '' ? shown.tokens : tokensBelow(stated, countTokens)
   const tokensWhole = shown.packed.reduce((sum, item) => sum + item.tokensWhole, 0)
@@ -138,7 +142,10 @@ export async function augment(services: AugmentServices, request: AugmentRequest
       tokensSpared,
       tokensTopWhole: relevant.slice(0, NAIVE_ITEMS).reduce((sum, { item }) => sum + tokensOfWhole(item), 0),
       control,
-      controlShare: chosen.eligible ? services.settings.CONTROL_GROUP_SHARE : 0,
+      controlShare: complete.eligible ? services.settings.CONTROL_GROUP_SHARE : 0,
+      heldOut: draw.heldOut,
+      holdOutShare: draw.share,
+      holdOutItems: draw.items,
       latencyMs: services.now() - started,
       createdAt: started,
     }),
@@ -183,7 +190,7 @@ export async function augment(services: AugmentServices, request: AugmentRequest
     bestProbability: found.ranked[0]?.probability ?? null,
     answerable: found.answerable,
     threshold,
-    suggestions: suggest(query, found.ranked, new Set<string>(contextIds), threshold),
+    suggestions: suggest(query, found.ranked, new Set<string>([...contextIds, ...chosenIds(complete)]), threshold),
     degraded,
     turnNumber: turn?.turnNumber ?? null,
   }
@@ -291,6 +298,11 @@ function absenceOf(shown: Shown, control: boolean, relevant: number): AbsenceRea
   if (shown.packed.length + shown.index.length > 0) return null
   if (relevant === 0) return 'nothing_relevant'
   return shown.cut ? 'budget' : 'already_sent'
+}
+
+/** What is shown, passages before lines of the index. */
+function chosenIds({ packed, index }: Shown): ContextId[] {
+  return [...packed.map(({ item }) => contextId(item.collection, item.id)), ...index.map((entry) => entry.contextId)]
 }
 
 function shownEntries(shown: Shown, contextIds: readonly ContextId[]) {

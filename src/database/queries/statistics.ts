@@ -4,6 +4,7 @@
  */
 import { type SQL, sql } from 'drizzle-orm'
 import type { Exposure } from '../../learning/uplift.ts'
+import { shownProbability } from '../../retrieval/hold-out.ts'
 import { atomically } from '../batch.ts'
 import type { Database } from '../database.ts'
 
@@ -157,6 +158,25 @@ export async function contextExposures(database: Database, project: string): Pro
   return (found?.rows ?? []).map((row) => ({
     shown: number(row.control) === 0,
     probability: 1 - number(row.control_share),
+    success: row.outcome === 'success' ? 1 : row.outcome === 'partial' ? 0.5 : 0,
+  }))
+}
+
+/**
+ * What came of answers to queries that an item was chosen for, with it and without it: everything that was chosen shown, or this
+ * item left out by the draw. Counts what augmentation showed, not what callers say that they used.
+ */
+export async function itemExposures(database: Database, project: string, contextId: string): Promise<Exposure[]> {
+  const [found] = await atomically(database, [
+    sql`SELECT r.held_out, r.hold_out_share, r.hold_out_items, i.outcome
+        FROM (SELECT * FROM interactions WHERE project = ${project} ORDER BY id DESC LIMIT ${MOST_EXPOSURES}) i
+        JOIN retrievals r ON r.id = i.retrieval_id AND r.project = i.project
+        WHERE i.outcome IS NOT NULL AND r.hold_out_share > 0 AND r.hold_out_share < 1 AND NOT r.control
+          AND (r.held_out = ${contextId} OR (r.held_out IS NULL AND instr(r.shown, ${JSON.stringify(contextId)}) > 0))`,
+  ])
+  return (found?.rows ?? []).map((row) => ({
+    shown: row.held_out === null,
+    probability: shownProbability(number(row.hold_out_share), number(row.hold_out_items)),
     success: row.outcome === 'success' ? 1 : row.outcome === 'partial' ? 0.5 : 0,
   }))
 }
