@@ -20,6 +20,8 @@ import { QdrantStub } from './qdrant-stub.ts'
 
 /** Items; 50,000 with VITE_MIGRATED_ITEMS=50000 in the environment. */
 const ITEMS = Number((import.meta as { env?: Record<string, string> }).env?.VITE_MIGRATED_ITEMS ?? 5_000)
+/** Pages between two breaks of the connection. */
+const STOP_EVERY = ITEMS > 10_000 ? 60 : 8
 const PER_DOCUMENT = 10
 const SPACE = { name: 'small', dimensions: 16 }
 
@@ -100,8 +102,8 @@ it(`moves ${ITEMS} items to Qdrant and back with identical content, also when st
 
   let broken = false
   const there = await migrate(first, qdrant, scope, (page) => {
-    // The connection breaks in the middle of a page's batches, once for every 60 pages.
-    let left = page % 60 === 30 && !broken ? 2 : Number.POSITIVE_INFINITY
+    // The connection breaks in the middle of a page's batches, now and then.
+    let left = page % STOP_EVERY === STOP_EVERY / 2 && !broken ? 2 : Number.POSITIVE_INFINITY
     broken = left === 2
     stub.intercept = (operation) => {
       if (operation !== 'batch_update' || left-- > 0) return null
