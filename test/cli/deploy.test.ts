@@ -185,7 +185,8 @@ describe('the plan', () => {
 
   test('of this project is printed by the command, which builds the Worker with every binding and changes nothing', async () => {
     // Scratch folders of the tools, which git ignores, may come and go while other tests run.
-    const listed = async () => (await readdir(ROOT)).filter((name) => !['.wrangler', 'test-results.json'].includes(name))
+    const listed = async () =>
+      (await readdir(ROOT)).filter((name) => !['.wrangler', 'test-results.json'].includes(name))
     const before = await listed()
     const { stdout } = await promisify(execFile)(process.execPath, [join(ROOT, 'cli/main.ts'), 'deploy', '--dry-run'], {
       cwd: ROOT,
