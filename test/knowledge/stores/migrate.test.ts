@@ -18,8 +18,8 @@ import type { CollectionScope, TransferItem, TransferStore } from '../../../src/
 import { freshProject, madeUpWord, vectorOf } from './contract-samples.ts'
 import { QdrantStub } from './qdrant-stub.ts'
 
-/** Items; 50,000 with VITE_MIGRATED_ITEMS=50000 in the environment. */
-const ITEMS = Number((import.meta as { env?: Record<string, string> }).env?.VITE_MIGRATED_ITEMS ?? 5_000)
+/** Items; fewer with e.g. VITE_MIGRATED_ITEMS=5000 in the environment. */
+const ITEMS = Number((import.meta as { env?: Record<string, string> }).env?.VITE_MIGRATED_ITEMS ?? 50_000)
 /** Pages between two breaks of the connection. */
 const STOP_EVERY = ITEMS > 10_000 ? 60 : 8
 const PER_DOCUMENT = 10
