@@ -21,6 +21,7 @@ const COMMANDS: Record<string, Command> = {
     summary: 'move knowledge between the embedded store and Qdrant',
     load: () => import('./migrate-store.ts'),
   },
+  connect: { summary: 'let Claude Code augment and track by itself', load: () => import('./connect.ts') },
   keys: { summary: 'make, list and revoke API keys', load: () => import('./keys.ts') },
   'eval:retrieval': {
     summary: 'measure search on a data set in BEIR layout',
