@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { parseArguments, UsageError } from './shared/args.ts'
 import { migrateState } from './shared/local-worker.ts'
 import { style } from './shared/terminal.ts'
@@ -17,9 +17,10 @@ const HELP = `Usage: npm run dev -- [options]
 Runs the coordinator on this machine with its embedded defaults; changes to the source are taken over at once.
 
 Options
-  --port PORT    default 8787
-  --reset        forget all local data first
-  -h, --help     print this
+  --port PORT      default 8787
+  --state FOLDER   where the data lives (default: .wrangler/state)
+  --reset          forget all local data first
+  -h, --help       print this
 `
 
 /** Runs the command; ends when the server does. */
@@ -27,6 +28,7 @@ export async function run(argv: string[]): Promise<number> {
   try {
     const { values } = parseArguments(argv, {
       port: { type: 'string' },
+      state: { type: 'string' },
       reset: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     })
@@ -36,7 +38,11 @@ export async function run(argv: string[]): Promise<number> {
     }
     const port = values.port ?? '8787'
     if (!/^\d{1,5}$/.test(port)) throw new UsageError(`--port must be a number, not "${port}"`)
-    return await serve(port, values.reset === true)
+    // npm runs scripts in the package's folder; INIT_CWD is where the person stands.
+    const state = values.state
+      ? resolve(process.env.INIT_CWD ?? process.cwd(), values.state)
+      : join(ROOT, '.wrangler/state')
+    return await serve(port, state, values.reset === true)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     process.stderr.write(`${style('red', error.message)}\nSee npm run dev -- --help\n`)
@@ -44,8 +50,7 @@ export async function run(argv: string[]): Promise<number> {
   }
 }
 
-async function serve(port: string, reset: boolean): Promise<number> {
-  const state = join(ROOT, '.wrangler/state')
+async function serve(port: string, state: string, reset: boolean): Promise<number> {
   if (reset) await rm(state, { recursive: true, force: true })
   await migrate(state)
   const base = `http://127.0.0.1:${port}`
@@ -54,6 +59,7 @@ async function serve(port: string, reset: boolean): Promise<number> {
       '',
       `  ${style('bold', 'Hybrid Coordinator')}`,
       `  MCP        ${base}/mcp`,
+      `  Dashboard  ${base}/`,
       `  REST       ${base}/docs`,
       `  Next       npm run ingest -- <folder>`,
       `             claude mcp add --transport http hybrid-coordinator ${base}/mcp`,
@@ -61,7 +67,7 @@ async function serve(port: string, reset: boolean): Promise<number> {
       '',
     ].join('\n'),
   )
-  return wrangler(['dev', '--ip', '127.0.0.1', '--port', port])
+  return wrangler(['dev', '--ip', '127.0.0.1', '--port', port, '--persist-to', state])
 }
 
 /** Applies migrations, unless these very files were applied to this state before. */
