@@ -20,6 +20,8 @@ const MOST_CHARACTERS = 10_000
 const MOST_ANSWER = 200_000
 /** Longest query, likewise. */
 const MOST_QUERY = 100_000
+/** Longest wait for the transcript to hold the last answer. */
+const TRANSCRIPT_MS = 2000
 /** Undelivered turns that are sent along with one event. */
 const CATCH_UP = 5
 
@@ -80,7 +82,7 @@ async function onStop({ session_id: id, transcript_path: path, last_assistant_me
   const session = await readSession(settings.folder, id)
   const { turn } = session
   if (!turn) return
-  const said = readTurn(path ? await readFile(path, 'utf8').catch(() => '') : '', turn.promptId)
+  const said = await writtenTurn(path, turn.promptId, message)
   const response = (message || said.answer).slice(0, MOST_ANSWER)
   if (response.trim() === '') return
   const tracked = {
@@ -105,6 +107,16 @@ async function onStop({ session_id: id, transcript_path: path, last_assistant_me
   })
   await writeSession(settings.folder, id, { ...session, turn: undefined, lastInteraction })
   if (lastInteraction) await catchUp()
+}
+
+/** The turn as the transcript has it. Claude Code writes it a moment late: the last answer is waited for. */
+async function writtenTurn(path, promptId, message) {
+  for (const deadline = Date.now() + TRANSCRIPT_MS; ; ) {
+    const turn = readTurn(path ? await readFile(path, 'utf8').catch(() => '') : '', promptId)
+    const whole = !message || turn.answer.endsWith(message.trim()) || message.trim().endsWith(turn.answer || '\0')
+    if (whole || !path || Date.now() > deadline) return turn
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
 }
 
 /** After a compaction nothing that was sent before is certain to be in the model's sight. */

@@ -128,6 +128,20 @@ describe('hooks of Claude Code', () => {
     expect(await readdir(state)).toEqual([])
   })
 
+  it('wait for a transcript that is still being written', async () => {
+    const { prompt, stop } = session('slow')
+    const whole = await readFile(transcript('passing'), 'utf8')
+    const lines = whole.split('\n')
+    const path = join(state, 'transcript.jsonl')
+    await writeFile(path, `${lines.slice(0, 5).join('\n')}\n`)
+    await hook(prompt)
+    const stopped = hook({ ...stop, transcript_path: path })
+    await new Promise((resolve) => setTimeout(resolve, 600))
+    await writeFile(path, whole)
+    await stopped
+    expect((await tracked('slow'))[0]).toMatchObject({ tokens_used: 3087, outcome: 'success' })
+  })
+
   it('take a verdict from the next prompt, which outweighs the tests', async () => {
     const { prompt, stop } = session('judged')
     await hook(prompt)
