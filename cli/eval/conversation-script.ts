@@ -1,5 +1,5 @@
 /**
- * A conversation of twenty turns about the code base that npm installs as `hono`, with a line of code that answers each turn.
+ * Two conversations of twenty turns about code bases that npm installs, with a line of code that answers each turn.
  * @module
  */
 
@@ -9,8 +9,18 @@ export interface ScriptedTurn {
   readonly needs: string
 }
 
+/** A conversation and the code that it is about. */
+export interface Script {
+  readonly name: string
+  /** Folder below the repository's root. */
+  readonly folder: string
+  /** Files that are left out: other forms of the same code. */
+  readonly exclude: readonly string[]
+  readonly turns: readonly ScriptedTurn[]
+}
+
 /** Somebody secures a session cookie, then opens the API to another origin and to tokens, and comes back to the cookie. */
-export const TURNS: readonly ScriptedTurn[] = [
+const COOKIES: readonly ScriptedTurn[] = [
   { query: 'How do I set a signed session cookie?', needs: 'const setSignedCookie = async' },
   { query: 'Which algorithm signs the cookie value?', needs: 'hash: "SHA-256"' },
   {
@@ -52,4 +62,51 @@ export const TURNS: readonly ScriptedTurn[] = [
     needs: 'c.header("set-cookie", cookie, { append: true })',
   },
   { query: 'Which cookie options harden the session: httpOnly, secure, sameSite?', needs: '"; HttpOnly"' },
+]
+
+/** Somebody writes upserts with drizzle, looks into how columns are mapped, then debugs a failing query on D1. */
+const UPSERTS: readonly ScriptedTurn[] = [
+  {
+    query: 'How do I insert a row and update it when it exists, onConflictDoUpdate?',
+    needs: 'do update set ${setSql}',
+  },
+  { query: 'How do I skip the insert when there is a conflict?', needs: 'on conflict do nothing' },
+  {
+    query: 'Why does onConflictDoUpdate complain about where together with targetWhere?',
+    needs: 'You cannot use both "where" and "targetWhere"',
+  },
+  { query: 'What happens if I call values with an empty array?', needs: 'must be called with at least one value' },
+  { query: 'How is the insert statement built by the dialect?', needs: 'buildInsertQuery({' },
+  { query: 'How are identifiers quoted in the generated SQL?', needs: 'name.replace(/"/g' },
+  { query: 'How does the integer column store a timestamp?', needs: 'Math.floor(unix / 1e3)' },
+  { query: 'And how is a boolean column read back?', needs: 'Number(value) === 1' },
+  { query: 'What is the default of a timestamp column with defaultNow?', needs: "julianday('now')" },
+  { query: 'How do I declare an autoincrement primary key?', needs: 'this.config.autoIncrement = true' },
+  { query: 'How does a text column store JSON?', needs: 'JSON.stringify(value)' },
+  { query: 'How do I define a composite primary key?', needs: 'function primaryKey' },
+  { query: 'How do I define a foreign key with on delete cascade?', needs: 'onDelete(action)' },
+  { query: 'Now D1: how does batch send several queries at once?', needs: 'await this.client.batch(builtQueries)' },
+  { query: 'How does a transaction work with the D1 session?', needs: 'await this.run(sql`rollback`)' },
+  { query: 'What does a nested transaction do, savepoints?', needs: 'rollback to savepoint' },
+  {
+    query: 'How are placeholders filled before a prepared D1 statement runs?',
+    needs: 'fillPlaceholders(this.query.params',
+  },
+  {
+    query: 'Which error wraps a failed query with its SQL and params?',
+    needs: 'new DrizzleQueryError(queryString, params, e)',
+  },
+  { query: 'Back to the upsert: how is the set part of an update built?', needs: 'buildUpdateSet(table, set) {' },
+  { query: 'How do I roll back a transaction by hand?', needs: 'throw new TransactionRollbackError()' },
+]
+
+/** Every script. The first was at hand when packing was tuned; the second was written before anything was run on it. */
+export const SCRIPTS: readonly Script[] = [
+  { name: 'cookies', folder: 'node_modules/hono/dist', exclude: ['cjs/', '*.d.ts'], turns: COOKIES },
+  {
+    name: 'upserts',
+    folder: 'node_modules/drizzle-orm',
+    exclude: ['*.cjs', '*.d.ts', '*.d.cts', '*.map', 'mysql*', 'pg*', 'singlestore*', 'gel*', 'durable*', 'expo*'],
+    turns: UPSERTS,
+  },
 ]

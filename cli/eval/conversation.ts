@@ -10,21 +10,21 @@ import { ingest } from '../ingest.ts'
 import { parseArguments, parseUrl, UsageError } from '../shared/args.ts'
 import type { HttpClient } from '../shared/http.ts'
 import { style } from '../shared/terminal.ts'
-import { TURNS } from './conversation-script.ts'
+import { SCRIPTS, type Script } from './conversation-script.ts'
 import { normalise } from './coverage.ts'
 import { withCoordinator } from './worker.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
-const FOLDER = 'node_modules/hono/dist'
 const HELP = `Usage: npm run eval:conversation -- [options]
 
-Ingests ${FOLDER} and asks twenty scripted questions twice: each by itself, and as turns of one conversation. Prints the
-tokens of context of both, and for each turn whether the passage that answers it was sent then or in an earlier turn.
+Ingests a code base that npm installs and asks twenty scripted questions twice: each by itself, and as turns of one conversation.
+Prints the tokens of context of both, and for each turn whether the passage that answers it was sent then or in an earlier turn.
 Ends with 1 when the conversation lost a passage that independent calls had.
 
 Options
+  --script NAME    ${SCRIPTS.map(({ name }) => name).join(' or ')} (default: all)
   --budget N       tokens of context of each call at most (default: 2000)
-  --json           print one object
+  --json           print one object for each script
   --url URL        measure a running coordinator (a project of its own is used) instead of a fresh one
   --key KEY        API key for --url
   -h, --help       print this
@@ -43,6 +43,7 @@ interface TurnReport {
 }
 
 export interface ConversationReport {
+  script: string
   turns: TurnReport[]
   independent_tokens: number
   conversation_tokens: number
@@ -56,6 +57,7 @@ export async function run(argv: string[]): Promise<number> {
   try {
     const { values } = parseArguments(argv, {
       budget: { type: 'string' },
+      script: { type: 'string' },
       json: { type: 'boolean' },
       url: { type: 'string' },
       key: { type: 'string' },
@@ -68,13 +70,19 @@ export async function run(argv: string[]): Promise<number> {
     const budget = values.budget === undefined ? 2000 : Number(values.budget)
     if (!(budget >= 0)) throw new UsageError(`--budget must be a number from 0, not "${values.budget}"`)
     const url = values.url === undefined ? undefined : parseUrl(values.url, '--url')
-    const report = await withCoordinator({ url, key: values.key }, async (http, base) => {
-      const project = `eval-${randomUUID().slice(0, 8)}`
-      await ingestCode(base, project, values.key)
-      return evaluate(http, project, budget)
+    const scripts = SCRIPTS.filter(({ name }) => values.script === undefined || values.script === name)
+    if (scripts.length === 0) throw new UsageError(`there is no script ${values.script}`)
+    const reports = await withCoordinator({ url, key: values.key }, async (http, base) => {
+      const done: ConversationReport[] = []
+      for (const script of scripts) {
+        const project = `eval-${randomUUID().slice(0, 8)}`
+        await ingestCode(base, project, script, values.key)
+        done.push(await evaluate(http, project, script, budget))
+      }
+      return done
     })
-    process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : format(report))
-    return report.lost > 0 ? 1 : 0
+    for (const report of reports) process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : format(report))
+    return reports.some(({ lost }) => lost > 0) ? 1 : 0
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     process.stderr.write(`${style('red', error.message)}\nSee npm run eval:conversation -- --help\n`)
@@ -82,21 +90,27 @@ export async function run(argv: string[]): Promise<number> {
   }
 }
 
-async function ingestCode(url: string, project: string, key: string | undefined): Promise<void> {
-  const path = join(ROOT, FOLDER)
-  if (!existsSync(path)) throw new Error(`${FOLDER} is missing; run npm install`)
-  const options = ['--source', 'hono', '--exclude', 'cjs/', '--exclude', '*.d.ts', '--project', project, '--url', url]
+async function ingestCode(url: string, project: string, script: Script, key: string | undefined): Promise<void> {
+  const path = join(ROOT, script.folder)
+  if (!existsSync(path)) throw new Error(`${script.folder} is missing; run npm install`)
+  const excluded = script.exclude.flatMap((pattern) => ['--exclude', pattern])
+  const options = ['--source', script.name, ...excluded, '--project', project, '--url', url]
   const parsed = parseOptions([path, ...options, ...(key ? ['--key', key] : [])], {})
   if (!parsed) throw new Error('unreachable: no help was asked for')
   const report = await ingest(parsed)
   if (report.failure || report.chunks.added === 0) throw new Error(report.failure?.message ?? 'nothing was ingested')
 }
 
-async function evaluate(http: HttpClient, project: string, budget: number): Promise<ConversationReport> {
+async function evaluate(
+  http: HttpClient,
+  project: string,
+  script: Script,
+  budget: number,
+): Promise<ConversationReport> {
   const conversation_id = randomUUID()
   const turns: TurnReport[] = []
   const sent: string[] = []
-  for (const { query, needs } of TURNS) {
+  for (const { query, needs } of script.turns) {
     const ask = async (more: object) => {
       const { augmented_prompt, token_count } = await http.post<{ augmented_prompt: string; token_count: number }>(
         '/augment_query',
@@ -120,6 +134,7 @@ async function evaluate(http: HttpClient, project: string, budget: number): Prom
   const sum = (name: 'independent_tokens' | 'conversation_tokens') =>
     turns.reduce((total, turn) => total + turn[name], 0)
   return {
+    script: script.name,
     turns,
     independent_tokens: sum('independent_tokens'),
     conversation_tokens: sum('conversation_tokens'),
@@ -136,6 +151,7 @@ function format(report: ConversationReport): string {
   })
   const held = (name: 'independent_has' | 'conversation_has') => report.turns.filter((turn) => turn[name]).length
   return [
+    `Script ${report.script}`,
     'turn   alone  conversation   evidence',
     ...rows,
     `Context tokens: ${report.independent_tokens} in independent calls, ${report.conversation_tokens} in the conversation, ratio ${report.ratio.toFixed(3)}`,

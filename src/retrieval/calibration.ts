@@ -198,6 +198,14 @@ function apply(model: Model, evidence: SearchEvidence, mostLogItems: number): nu
   )
 }
 
+/**
+ * A probability under other prior odds: Bayes' rule in odds form. The models were learnt where one question in two is answerable.
+ * @param factor the new prior odds over those
+ */
+export function withPriorOdds(probability: number, factor: number): number {
+  return (probability * factor) / (1 - probability + probability * factor)
+}
+
 /** The logistic function, 1 / (1 + e^−x). */
 export function logistic(x: number): number {
   return 1 / (1 + Math.exp(-x))
