@@ -68,7 +68,7 @@ const COOKIES: readonly ScriptedTurn[] = [
 const UPSERTS: readonly ScriptedTurn[] = [
   {
     query: 'How do I insert a row and update it when it exists, onConflictDoUpdate?',
-    needs: 'do update set ${setSql}',
+    needs: 'do update set',
   },
   { query: 'How do I skip the insert when there is a conflict?', needs: 'on conflict do nothing' },
   {
