@@ -6,8 +6,15 @@ import { DurableConversations } from './conversation/durable-client.ts'
 import { openDatabase } from './database/database.ts'
 import { addEmbeddingJob } from './database/queries/embedding.ts'
 import type { Env } from './env.ts'
+import type { Dependency } from './inference/dependency.ts'
 import type { Embedder } from './inference/embedder.ts'
-import { openChatModel, openEmbedder, openRemoteModel, openReranker } from './inference/open-models.ts'
+import {
+  modelDependencies,
+  openChatModel,
+  openEmbedder,
+  openRemoteModel,
+  openReranker,
+} from './inference/open-models.ts'
 import { createStaticEmbedder } from './inference/static/embedder.ts'
 import staticTable from './inference/static/table.bin'
 import { EmbeddedStore } from './knowledge/stores/embedded.ts'
@@ -53,8 +60,42 @@ export function buildServices(env: Env): Services {
     reranker: openReranker(settings),
     conversations: new DurableConversations(env.CONVERSATIONS, settings.CONVERSATION_DAYS * 86_400_000),
     datasets: env.DATASETS,
+    dependencies: [...storageDependencies(env, knowledge), ...modelDependencies(settings)],
     announceJobs,
     now: () => Date.now(),
     random: () => Math.random(),
   }
+}
+
+/** What holds the state, asked by the smallest read. */
+function storageDependencies(env: Env, knowledge: SpaceKeeper): Dependency[] {
+  return [
+    {
+      name: 'database',
+      required: true,
+      uses: 'd1',
+      ask: async () => {
+        await env.DB.prepare('SELECT 1').first()
+        return { state: 'ok' }
+      },
+    },
+    {
+      name: 'knowledge_store',
+      required: true,
+      uses: knowledge.name,
+      ask: async () => {
+        await knowledge.statistics({ project: 'default', collection: 'best-practices' })
+        return { state: 'ok' }
+      },
+    },
+    {
+      name: 'datasets',
+      required: false,
+      uses: 'r2',
+      ask: async () => {
+        await env.DATASETS.list({ limit: 1 })
+        return { state: 'ok' }
+      },
+    },
+  ]
 }

@@ -7,6 +7,7 @@ import { CoordinatorError } from '../errors.ts'
 import type { Settings } from '../settings.ts'
 import { CachedEmbedder, EmbeddingCache } from './cached-embedder.ts'
 import type { StreamingChatModel } from './chat-model.ts'
+import { askServer, type Dependency } from './dependency.ts'
 import type { Embedder } from './embedder.ts'
 import { type EmbeddingModel, knownEmbeddingModel } from './embedding-models.ts'
 import { type EngineEndpoint, normalBaseUrl } from './engine-http.ts'
@@ -105,6 +106,25 @@ export function embeddingModel(settings: Settings): EmbeddingModel {
     queryPrefix: settings.EMBEDDING_QUERY_PREFIX ?? known?.queryPrefix ?? '',
     documentPrefix: settings.EMBEDDING_DOCUMENT_PREFIX ?? known?.documentPrefix ?? '',
   }
+}
+
+/** The model servers that the settings name, to be asked whether they can serve. */
+export function modelDependencies(settings: Settings): Dependency[] {
+  const server = (name: string, key: string, endpoint: EngineEndpoint, path = '/health'): Dependency => ({
+    name,
+    required: false,
+    uses: new URL(endpoint.baseUrl).host,
+    ask: (signal) => askServer(endpoint, path, signal),
+    engine: engines.get(`${key} ${endpoint.baseUrl}`),
+  })
+  const { LLAMA_CPP_BASE_URL: chat, LLAMA_CPP_EMBEDDINGS_URL: embeddings } = settings
+  const { LLAMA_CPP_RERANK_URL: reranker, REMOTE_MODEL_BASE_URL: remote } = settings
+  return [
+    ...(chat ? [server('local_model', 'chat', llamaEndpoint(chat, settings))] : []),
+    ...(embeddings ? [server('embedder', 'embeddings', llamaEndpoint(embeddings, settings))] : []),
+    ...(reranker ? [server('reranker', 'reranker', llamaEndpoint(reranker, settings))] : []),
+    ...(remote ? [server('remote_model', 'remote chat', remoteEndpoint(remote, settings), '/v1/models')] : []),
+  ]
 }
 
 /** Where a llama.cpp server is, with what lets the Worker in. */

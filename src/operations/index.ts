@@ -8,6 +8,7 @@ import { augmentQuery } from './augment-query.ts'
 import { calibrateRouting } from './calibrate-routing.ts'
 import { checkDataset } from './check-dataset.ts'
 import { checkHealth } from './check-health.ts'
+import { checkReadiness } from './check-readiness.ts'
 import { compareVariants } from './compare-variants.ts'
 import { controlLearning } from './control-learning.ts'
 import { createKey } from './create-key.ts'
@@ -97,6 +98,7 @@ export const OPERATIONS: readonly Operation[] = [
   getStats,
   metrics,
   checkHealth,
+  checkReadiness,
   createKey,
   listKeys,
   revokeKey,

@@ -7,6 +7,7 @@ import type { ConversationClient } from '../conversation/client.ts'
 import type { Database } from '../database/database.ts'
 import type { Scope } from '../database/schema.ts'
 import type { ChatModel } from '../inference/chat-model.ts'
+import type { Dependency } from '../inference/dependency.ts'
 import type { Embedder } from '../inference/embedder.ts'
 import type { Reranker } from '../inference/reranker.ts'
 import type { KnowledgeStore, TransferStore } from '../knowledge/stores/store.ts'
@@ -39,6 +40,8 @@ export interface Services {
   readonly reranker?: Reranker | null
   readonly conversations: ConversationClient
   readonly datasets: R2Bucket
+  /** What can be down; none when left out. */
+  readonly dependencies?: readonly Dependency[]
   /** Tells the queue that job rows were written; the rows in the database stay the truth. */
   announceJobs(ids: readonly string[]): Promise<void>
   /** Milliseconds since 1970. */
@@ -88,6 +91,8 @@ export interface HttpRoute {
   readonly rename?: Readonly<Record<string, string>>
   /** Media type of an answer that isn't JSON: the output's field `text` becomes the whole body. */
   readonly as?: string
+  /** A boolean field of the output: while it is false, the answer has the status 503. */
+  readonly available?: string
 }
 
 export interface Operation<I extends z.ZodObject = z.ZodObject, O extends z.ZodObject = z.ZodObject> {

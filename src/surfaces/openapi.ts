@@ -23,6 +23,7 @@ const AREAS: Readonly<Record<string, string>> = {
   context: 'Conversation',
   session: 'Conversation',
   health: 'Monitoring',
+  ready: 'Monitoring',
   stats: 'Monitoring',
   metrics: 'Monitoring',
   keys: 'Administration',

@@ -56,13 +56,15 @@ async function answer(c: AppContext, operation: Operation, route: HttpRoute): Pr
   const body = route.method === 'GET' ? {} : await readJsonObject(c.req.raw)
   const input = rename(collectInput(c, schema, route, body), route.rename ?? {})
   const output = await invoke(operation, c.var.services(), input, c.var.caller)
-  if (route.as === undefined) return json(output)
+  const up = route.available === undefined || (output as Record<string, unknown>)[route.available] !== false
+  if (route.as === undefined) return json(output, up ? 200 : 503)
   const text = (output as { text?: unknown }).text
   return new Response(String(text ?? ''), { headers: { 'Content-Type': route.as, 'Cache-Control': 'no-store' } })
 }
 
-function json(output: object): Response {
+function json(output: object, status = 200): Response {
   return new Response(JSON.stringify(output), {
+    status,
     headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' },
   })
 }

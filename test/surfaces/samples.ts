@@ -166,6 +166,7 @@ export const SAMPLES: Record<string, (prepared: Prepared) => Record<string, unkn
   delete_session: ({ project, spareSession }) => ({ project, session_id: spareSession }),
   process_learning: ({ project }) => ({ project, limit: 10 }),
   check_health: () => ({}),
+  check_readiness: () => ({}),
   estimate_routing: ({ project }) => ({ project, queries: [QUERY, 'What is a lease?'] }),
   train_router: ({ project }) => ({ project }),
   calibrate_routing: ({ project }) => ({ project, target_local_share: 0.5 }),

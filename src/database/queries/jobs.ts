@@ -133,3 +133,38 @@ export async function discardJob(database: Database, id: string, now: number): P
   )
   return changes > 0
 }
+
+/** Waiting and dead jobs, and since when the longest waiting one is due; milliseconds since 1970. */
+export async function queueState(
+  database: Database,
+  project: string | null,
+): Promise<{ pending: number; running: number; dead: number; oldestAt: number | null }> {
+  const { rows } = await execute(
+    database,
+    sql`SELECT status, count(*) AS n, min(created_at) AS oldest FROM jobs
+        WHERE status IN ('pending', 'running', 'dead') AND (${project} IS NULL OR project = ${project}) GROUP BY status`,
+  )
+  const of = (status: JobStatus) => rows.find((row) => row.status === status)
+  const waiting = [of('pending'), of('running')].flatMap((row) => (row ? [Number(row.oldest)] : []))
+  return {
+    pending: Number(of('pending')?.n ?? 0),
+    running: Number(of('running')?.n ?? 0),
+    dead: Number(of('dead')?.n ?? 0),
+    oldestAt: waiting.length > 0 ? Math.min(...waiting) : null,
+  }
+}
+
+/** Subjects of jobs of a kind that wait or run, the newest first. */
+export async function openSubjects(
+  database: Database,
+  kind: string,
+  project: string | null,
+  limit: number,
+): Promise<string[]> {
+  const { rows } = await execute(
+    database,
+    sql`SELECT subject FROM jobs WHERE status IN ('pending', 'running') AND kind = ${kind}
+          AND (${project} IS NULL OR project = ${project}) ORDER BY id DESC LIMIT ${limit}`,
+  )
+  return rows.map((row) => String(row.subject))
+}
