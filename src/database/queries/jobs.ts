@@ -3,7 +3,7 @@
  * `pending` again, or `dead` after its last attempt.
  * @module
  */
-import { and, asc, count, desc, eq, lt, sql } from 'drizzle-orm'
+import { and, desc, eq, lt, sql } from 'drizzle-orm'
 import { execute } from '../batch.ts'
 import type { Database } from '../database.ts'
 import { type JobStatus, jobs } from '../schema.ts'
@@ -74,13 +74,15 @@ export async function earlierIndexPending(
 }
 
 /** Number of jobs by kind and status. */
-export function countJobs(database: Database, project: string) {
-  return database
-    .select({ kind: jobs.kind, status: jobs.status, count: count() })
-    .from(jobs)
-    .where(eq(jobs.project, project))
-    .groupBy(jobs.kind, jobs.status)
-    .orderBy(asc(jobs.kind), asc(jobs.status))
+export async function countJobs(
+  database: Database,
+  project: string,
+): Promise<{ kind: string; status: JobStatus; count: number }[]> {
+  const { rows } = await execute(
+    database,
+    sql`SELECT kind, status, n FROM rollup_jobs WHERE project = ${project} AND n > 0 ORDER BY kind, status`,
+  )
+  return rows.map((row) => ({ kind: String(row.kind), status: row.status as JobStatus, count: Number(row.n) }))
 }
 
 /** Jobs of a project, newest first, after the given id; one more than `limit` tells whether there is a next page. */

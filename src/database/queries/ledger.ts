@@ -47,18 +47,13 @@ const sums = (row: Row): TokenSums => ({ n: number(row?.n), sum: number(row?.sum
 /** Adds up augmentations and tracked answers of one project. */
 export async function ledgerSums(database: Database, project: string): Promise<LedgerSums> {
   const [totals, agents, arms] = await atomically(database, [
-    sql`SELECT count(*) AS n, sum(shown != '[]') AS with_context, sum(tokens_added) AS added, sum(tokens_spared) AS spared,
-          sum(tokens_whole) AS whole, sum(CASE WHEN shown != '[]' THEN tokens_top_whole ELSE 0 END) AS top_whole,
-          sum(tokens_documents) AS documents, count(tokens_documents) AS documents_n,
-          sum(CASE WHEN tokens_documents IS NOT NULL THEN tokens_added ELSE 0 END) AS documents_added
-        FROM retrievals WHERE project = ${project} AND NOT control`,
-    sql`SELECT agent_type, count(*) AS answers, sum(tokens_used > 0) AS n, sum(tokens_used) AS sum,
-          sum(1.0 * tokens_used * tokens_used) AS squares
-        FROM interactions WHERE project = ${project} GROUP BY agent_type`,
-    sql`SELECT r.control, count(DISTINCT r.id) AS retrievals, count(i.id) AS answers, sum(i.tokens_used > 0) AS n, sum(i.tokens_used) AS sum,
-          sum(1.0 * i.tokens_used * i.tokens_used) AS squares
-        FROM retrievals r LEFT JOIN interactions i ON i.retrieval_id = r.id AND i.project = r.project
-        WHERE r.project = ${project} AND r.control_share > 0 AND r.control_share < 1 GROUP BY r.control`,
+    sql`SELECT sum(n) AS n, sum(with_context) AS with_context, sum(added) AS added, sum(spared) AS spared, sum(whole) AS whole,
+          sum(top_whole) AS top_whole, sum(documents) AS documents, sum(documents_n) AS documents_n,
+          sum(documents_added) AS documents_added FROM rollup_retrievals WHERE project = ${project} AND control = 0`,
+    sql`SELECT agent_type, sum(n) AS answers, sum(with_tokens) AS n, sum(tokens) AS sum, sum(tokens_squares) AS squares
+        FROM rollup_interactions WHERE project = ${project} GROUP BY agent_type`,
+    sql`SELECT control, retrievals, answers, with_tokens AS n, tokens AS sum, tokens_squares AS squares
+        FROM rollup_arms WHERE project = ${project}`,
   ])
   const total = totals?.rows[0]
   const agent = (name: string) => agents?.rows.find((row) => row.agent_type === name)

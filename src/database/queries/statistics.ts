@@ -1,5 +1,5 @@
 /**
- * Figures that are counted, never estimated: each is one aggregate over the tables.
+ * Figures that are counted, never estimated. What grows with every interaction is read from the rollups.
  * @module
  */
 import { type SQL, sql } from 'drizzle-orm'
@@ -39,9 +39,11 @@ export interface UsageFigures {
 /** Models listed at most, the most used first. */
 const MODELS = 20
 
-const within = (project: string | null): SQL => sql`(${project} IS NULL OR project = ${project})`
+const within = (project: string | null): SQL => (project === null ? sql`1` : sql`project = ${project}`)
 const OUTCOMES = sql`sum(outcome IS 'success') AS success, sum(outcome IS 'partial') AS partial,
   sum(outcome IS 'failure') AS failure, sum(outcome IS NULL) AS unknown`
+const ROLLED_OUTCOMES = sql`sum(n * (outcome = 'success')) AS success, sum(n * (outcome = 'partial')) AS partial,
+  sum(n * (outcome = 'failure')) AS failure, sum(n * (outcome = '')) AS unknown`
 
 function outcomesOf(row: Row | undefined): OutcomeCounts {
   return {
@@ -56,16 +58,16 @@ function outcomesOf(row: Row | undefined): OutcomeCounts {
 export async function usageFigures(database: Database, project: string | null): Promise<UsageFigures> {
   const condition = within(project)
   const [totals, agents, models, context, retrieval, routing] = await atomically(database, [
-    sql`SELECT count(*) AS n, ${OUTCOMES}, count(value_score) AS scored, avg(value_score) AS mean, sum(tokens_used) AS tokens
-        FROM interactions WHERE ${condition}`,
-    sql`SELECT agent_type, count(*) AS n FROM interactions WHERE ${condition} GROUP BY agent_type ORDER BY agent_type`,
-    sql`SELECT model_used, count(*) AS n, sum(tokens_used) AS tokens, avg(latency_ms) AS latency
-        FROM interactions WHERE ${condition} GROUP BY model_used ORDER BY n DESC, model_used LIMIT ${MODELS}`,
-    sql`SELECT EXISTS (SELECT 1 FROM interaction_contexts c WHERE c.interaction_id = interactions.id) AS had, ${OUTCOMES}
-        FROM interactions WHERE ${condition} GROUP BY had`,
-    sql`SELECT count(*) AS n, sum(tokens_added) AS added, sum(tokens_whole) AS whole FROM retrievals WHERE ${condition}`,
-    sql`SELECT route, backend, count(*) AS n FROM routing_decisions WHERE ${condition}
-        GROUP BY route, backend ORDER BY n DESC, route, backend`,
+    sql`SELECT sum(n) AS n, ${ROLLED_OUTCOMES}, sum(scored) AS scored, sum(value_millionths) / 1e6 / nullif(sum(scored), 0) AS mean,
+          sum(tokens) AS tokens FROM rollup_interactions WHERE ${condition}`,
+    sql`SELECT agent_type, sum(n) AS n FROM rollup_interactions WHERE ${condition}
+        GROUP BY agent_type HAVING sum(n) > 0 ORDER BY agent_type`,
+    sql`SELECT model_used, sum(n) AS n, sum(tokens) AS tokens, sum(latency_microseconds) / 1e3 / sum(n) AS latency
+        FROM rollup_models WHERE ${condition} GROUP BY model_used HAVING sum(n) > 0 ORDER BY n DESC, model_used LIMIT ${MODELS}`,
+    sql`SELECT had_context AS had, ${ROLLED_OUTCOMES} FROM rollup_interactions WHERE ${condition} GROUP BY had_context`,
+    sql`SELECT sum(n) AS n, sum(added) AS added, sum(whole) AS whole FROM rollup_retrievals WHERE ${condition}`,
+    sql`SELECT route, backend, sum(n) AS n FROM rollup_routing WHERE ${condition}
+        GROUP BY route, backend HAVING sum(n) > 0 ORDER BY n DESC, route, backend`,
   ])
   const total = totals?.rows[0]
   return {
@@ -110,20 +112,25 @@ export interface LearningFigures {
   readonly datasets: { readonly count: number; readonly rows: number; readonly bytes: number }
 }
 
-/** Counts jobs, scores, corrections and datasets. */
+/**
+ * Counts jobs, scores, corrections and datasets.
+ * @param highValueThreshold 0 to 1; counted in whole hundredths, rounded up
+ */
 export async function learningFigures(
   database: Database,
   project: string | null,
   highValueThreshold: number,
 ): Promise<LearningFigures> {
   const condition = within(project)
-  const [jobs, oldest, scores, corrections, credited, datasets] = await atomically(database, [
-    sql`SELECT kind, status, count(*) AS n FROM jobs WHERE ${condition} GROUP BY kind, status ORDER BY kind, status`,
+  const [jobs, oldest, scores, high, corrections, credited, datasets] = await atomically(database, [
+    sql`SELECT kind, status, sum(n) AS n FROM rollup_jobs WHERE ${condition}
+        GROUP BY kind, status HAVING sum(n) > 0 ORDER BY kind, status`,
     sql`SELECT min(created_at) AS at FROM jobs WHERE status IN ('pending', 'running') AND ${condition}`,
-    sql`SELECT count(value_score) AS scored, sum(value_score IS NULL AND outcome IS NOT NULL) AS unscored,
-          avg(value_score) AS mean, sum(value_score >= ${highValueThreshold}) AS high FROM interactions WHERE ${condition}`,
-    sql`SELECT count(*) AS n FROM corrections WHERE ${condition}`,
-    sql`SELECT count(*) AS n FROM context_credit WHERE ${condition}`,
+    sql`SELECT sum(scored) AS scored, sum(unscored) AS unscored, sum(value_millionths) / 1e6 / nullif(sum(scored), 0) AS mean
+        FROM rollup_interactions WHERE ${condition}`,
+    sql`SELECT sum(n) AS n FROM rollup_scores WHERE bin >= ${Math.ceil(highValueThreshold * 100 - 1e-9)} AND ${condition}`,
+    sql`SELECT sum(n) AS n FROM rollup_counts WHERE name = 'corrections' AND ${condition}`,
+    sql`SELECT sum(n) AS n FROM rollup_counts WHERE name = 'credited' AND ${condition}`,
     sql`SELECT count(*) AS n, sum(rows) AS rows, sum(bytes) AS bytes FROM exports WHERE ${condition}`,
   ])
   const score = scores?.rows[0]
@@ -138,7 +145,7 @@ export async function learningFigures(
     scored: number(score?.scored),
     unscored: number(score?.unscored),
     meanValueScore: nullable(score?.mean),
-    highValue: number(score?.high),
+    highValue: number(high?.rows[0]?.n),
     corrections: number(corrections?.rows[0]?.n),
     credited: number(credited?.rows[0]?.n),
     datasets: { count: number(dataset?.n), rows: number(dataset?.rows), bytes: number(dataset?.bytes) },
