@@ -24,6 +24,7 @@ import { getInteraction } from './get-interaction.ts'
 import { getKnowledge } from './get-knowledge.ts'
 import { getSession } from './get-session.ts'
 import { getStats } from './get-stats.ts'
+import { getTrends } from './get-trends.ts'
 import { hybridSearch } from './hybrid-search.ts'
 import { importInteractions } from './import-interactions.ts'
 import { ingestDocuments } from './ingest-documents.ts'
@@ -37,6 +38,7 @@ import { listInteractions } from './list-interactions.ts'
 import { listJobs } from './list-jobs.ts'
 import { listKeys } from './list-keys.ts'
 import { listKnowledge } from './list-knowledge.ts'
+import { listSettings } from './list-settings.ts'
 import { metrics } from './metrics.ts'
 import { migrateStore } from './migrate-store.ts'
 import { multiTurnContext } from './multi-turn-context.ts'
@@ -96,6 +98,7 @@ export const OPERATIONS: readonly Operation[] = [
   controlLearning,
   learningStats,
   getStats,
+  getTrends,
   metrics,
   checkHealth,
   checkReadiness,
@@ -103,4 +106,5 @@ export const OPERATIONS: readonly Operation[] = [
   listKeys,
   revokeKey,
   listAuditLog,
+  listSettings,
 ] as unknown as readonly Operation[]

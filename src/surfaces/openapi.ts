@@ -28,6 +28,7 @@ const AREAS: Readonly<Record<string, string>> = {
   metrics: 'Monitoring',
   keys: 'Administration',
   audit: 'Administration',
+  settings: 'Administration',
 }
 
 const TAGS = [
