@@ -2,7 +2,7 @@
  * Identifiers: UUIDv7 for what happens (sorts by time), UUIDv5 for what is (the same thing has the same id).
  * @module
  */
-import { v5, v7 } from 'uuid'
+import { v5, v7, validate } from 'uuid'
 
 /** Namespace of this project's UUIDv5 ids. */
 const NAMESPACE = '6f3c1b52-4a0e-5d1f-9a5c-1f0c6a4e2b77'
@@ -18,4 +18,9 @@ export function newId(): string {
  */
 export function itemId(project: string, collection: string, key: string): string {
   return v5(JSON.stringify([project, collection, key]), NAMESPACE)
+}
+
+/** Whether a text is a UUID of any version. */
+export function isUuid(text: string): boolean {
+  return validate(text)
 }

@@ -2,6 +2,7 @@
  * The knowledge store that needs nothing: one Durable Object per project and collection.
  * @module
  */
+import { invalidInput } from '../../errors.ts'
 import type { EmbeddingSpace } from '../../inference/embedder.ts'
 import type { KnowledgeIndex } from './knowledge-index.ts'
 import type {
@@ -143,8 +144,14 @@ export class EmbeddedStore implements TransferStore {
     return this.#index(scope).importItems(scope.collection, items, space)
   }
 
-  exportDocuments(scope: CollectionScope, options: { cursor?: string; limit: number }): Promise<Page<StoredDocument>> {
-    return this.#index(scope).exportDocuments(options)
+  /** @throws CoordinatorError `invalid_input` for a cursor that no page has given */
+  async exportDocuments(
+    scope: CollectionScope,
+    { cursor, limit }: { cursor?: string; limit: number },
+  ): Promise<Page<StoredDocument>> {
+    const after = cursor === undefined ? null : documentCursor(cursor)
+    const page = await this.#index(scope).exportDocuments(after, limit)
+    return { entries: page.entries, nextCursor: page.next && JSON.stringify(page.next) }
   }
 
   importDocuments(scope: CollectionScope, documents: readonly StoredDocument[]): Promise<void> {
@@ -154,4 +161,17 @@ export class EmbeddedStore implements TransferStore {
   #index({ project, collection }: CollectionScope): Remote {
     return this.#objects.getByName(JSON.stringify([project, collection])) as unknown as Remote
   }
+}
+
+/** The place after a document, as a page gave it to the caller. */
+function documentCursor(text: string): [source: string, path: string] {
+  try {
+    const place: unknown = JSON.parse(text)
+    if (Array.isArray(place) && place.length === 2 && place.every((part) => typeof part === 'string')) {
+      return place as [string, string]
+    }
+  } catch {
+    // Not JSON: refused below.
+  }
+  throw invalidInput('cursor', 'No page of documents has given this cursor.', { hint: 'Send next as it was returned.' })
 }

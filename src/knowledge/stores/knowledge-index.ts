@@ -318,22 +318,21 @@ export class KnowledgeIndex extends DurableObject<object> {
     })
   }
 
-  exportDocuments(options: { cursor?: string; limit: number }): Page<StoredDocument> {
-    const [source, path] = options.cursor ? (JSON.parse(options.cursor) as [string, string]) : ['', '']
+  exportDocuments(
+    after: readonly [source: string, path: string] | null,
+    limit: number,
+  ): { entries: StoredDocument[]; next: [source: string, path: string] | null } {
     const rows = this.#sql
       .exec<{ source: string; path: string; hash: string; items: number }>(
         `SELECT source, path, hash, items FROM documents WHERE (source, path) > (?, ?) ORDER BY source, path LIMIT ?`,
-        source,
-        path,
-        options.limit + 1,
+        after?.[0] ?? '',
+        after?.[1] ?? '',
+        limit + 1,
       )
       .toArray()
-    const entries = rows.slice(0, options.limit)
+    const entries = rows.slice(0, limit)
     const last = entries.at(-1)
-    return {
-      entries,
-      nextCursor: last && rows.length > options.limit ? JSON.stringify([last.source, last.path]) : null,
-    }
+    return { entries, next: last && rows.length > limit ? [last.source, last.path] : null }
   }
 
   importDocuments(documents: readonly StoredDocument[]): void {

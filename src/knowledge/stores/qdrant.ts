@@ -7,7 +7,8 @@
  * @module
  */
 import type { Schemas } from '@qdrant/js-client-rest'
-import { itemId } from '../../ids.ts'
+import { invalidInput } from '../../errors.ts'
+import { isUuid, itemId } from '../../ids.ts'
 import type { EmbeddingSpace } from '../../inference/embedder.ts'
 import { type QdrantConnection, vectorName } from './qdrant-connection.ts'
 import { itemFilter, type Origin, toPoint, toStoredItem } from './qdrant-points.ts'
@@ -407,13 +408,19 @@ export class QdrantStore implements TransferStore {
     )
   }
 
-  /** Points after the cursor in order of id. */
+  /**
+   * Points after the cursor in order of id.
+   * @throws CoordinatorError `invalid_input` for a cursor that no page has given
+   */
   async #page(
     collection: string,
     filter: Schemas['Filter'],
     { cursor, limit }: { cursor?: string; limit: number },
     vector: string | null = null,
   ): Promise<{ points: Schemas['Record'][]; nextCursor: string | null }> {
+    if (cursor !== undefined && !isUuid(cursor)) {
+      throw invalidInput('cursor', 'No page has given this cursor.', { hint: 'Send it as it was returned.' })
+    }
     const page = await this.#scroll(collection, filter, true, limit + 2, cursor, vector)
     const points = page.filter(({ id }) => String(id) !== cursor)
     const entries = points.slice(0, limit)

@@ -1,5 +1,6 @@
 /** The operation behind `npm run migrate-store`. */
 import { env } from 'cloudflare:workers'
+import fc from 'fast-check'
 import { afterEach, expect, it, vi } from 'vitest'
 import { Engine } from '../../../src/inference/resilience.ts'
 import { EmbeddedStore } from '../../../src/knowledge/stores/embedded.ts'
@@ -57,4 +58,31 @@ it('says which store is not configured', async () => {
     code: 'invalid_input',
     field: 'to',
   })
+})
+
+const MADE_UP = ['', 'x', '[', '[]', 'null', '{}', '[1,2]', '["a"]', '["a",null]', '["a","b","c"]', '9'.repeat(3000)]
+
+it.each(['embedded', 'qdrant'] as const)('refuses positions that no page of %s has given', async (name) => {
+  const stub = new QdrantStub()
+  vi.spyOn(globalThis, 'fetch').mockImplementation(stub.fetch)
+  const engine = new Engine('Qdrant', '', { deadlineMs: 20_000 })
+  const qdrant = new QdrantStore(
+    new QdrantConnection({ url: 'http://qdrant.test:6333', prefix: 'c-', engine, timeoutMs: 20_000 }),
+  )
+  const services = { ...buildServices(env), stores: { embedded: new EmbeddedStore(env.KNOWLEDGE), qdrant } }
+  const what = { project: 'cursors', collection: 'best-practices', from: name, to: name }
+  const cursors = fc.oneof(fc.constantFrom(...MADE_UP), fc.string({ maxLength: 3000, unit: 'grapheme' }), fc.json())
+  await fc.assert(
+    fc.asyncProperty(
+      cursors.filter((text) => text.length <= 3000 && !/^\["(?:[^"\\]|\\.)*","(?:[^"\\]|\\.)*"\]$/.test(text)),
+      async (cursor) => {
+        await expect(
+          call(migrateStore, services, { ...what, position: { phase: 'documents', cursor } }),
+        ).rejects.toMatchObject({ code: 'invalid_input', field: 'cursor' })
+      },
+    ),
+    { numRuns: 60 },
+  )
+  const position = { phase: 'documents', cursor: name === 'embedded' ? '["a","b"]' : crypto.randomUUID() }
+  expect(await call(migrateStore, services, { ...what, position })).toMatchObject({ documents: 0, next: null })
 })
