@@ -46,28 +46,37 @@ export async function run(argv: string[]): Promise<number> {
   }
 }
 
+/**
+ * Walks the whole loop against a running coordinator, in the project `demo`.
+ * @returns number of tool calls
+ */
+export async function walkLoop(url: string): Promise<number> {
+  await ingestAll(url)
+  const client = await DemoClient.connect(url)
+  heading('Connect as an MCP client')
+  const tools = await client.toolNames()
+  print(`   protocol ${client.protocol}, ${tools.length} tools: ${style('gray', tools.join(', '))}`)
+  await storeKnowledge(client)
+  const tracked = await mainLoop(client)
+  await scores(client, tracked)
+  await correction(client, tracked)
+  await routing(client)
+  await conversation(client)
+  await dataset(client, url)
+  await statistics(client)
+  await client.close()
+  return client.calls
+}
+
 async function demo(keep: boolean): Promise<number> {
   const started = performance.now()
   heading('Start the coordinator (one Worker, embedded defaults, no key, no model)')
   const worker = await startLocalWorker({ port: keep ? 8787 : 0, variables: { HOLD_OUT_SHARE: '0' } })
   try {
     print(`   ready at ${worker.url} after ${duration((performance.now() - started) / 1000)}`)
-    await ingestAll(worker.url)
-    const client = await DemoClient.connect(worker.url)
-    heading('Connect as an MCP client')
-    const tools = await client.toolNames()
-    print(`   protocol ${client.protocol}, ${tools.length} tools: ${style('gray', tools.join(', '))}`)
-    await storeKnowledge(client)
-    const tracked = await mainLoop(client)
-    await scores(client, tracked)
-    await correction(client, tracked)
-    await routing(client)
-    await conversation(client)
-    await dataset(client, worker.url)
-    await statistics(client)
-    await client.close()
+    const calls = await walkLoop(worker.url)
     print(
-      `\n${style(['bold', 'green'], 'Every step went well')}: ${client.calls} tool calls, ${duration((performance.now() - started) / 1000)} in all.`,
+      `\n${style(['bold', 'green'], 'Every step went well')}: ${calls} tool calls, ${duration((performance.now() - started) / 1000)} in all.`,
     )
     nextSteps(keep ? worker.url : 'http://127.0.0.1:8787', keep)
     if (keep) await new Promise((resolve) => process.once('SIGINT', resolve))

@@ -60,6 +60,9 @@ export const compareVariants = operation({
     sample_ratio_p: z.number().describe('Chance that an even assignment comes out at least this uneven.'),
     verdict: z.enum(['a_better', 'b_better', 'no_difference_shown', 'not_enough_data', 'sample_ratio_mismatch']),
     explanation: z.string(),
+    growth: z
+      .array(z.object({ day: z.string(), difference: z.number().nullable(), interval: interval.nullable() }))
+      .describe('b minus a up to and with each day (UTC), with the interval that holds however often you look.'),
     since: z.number().describe('Milliseconds since 1970.'),
   }),
   async run(services, input) {
@@ -92,6 +95,10 @@ export const compareVariants = operation({
       sample_ratio_p: found.sampleRatioP,
       verdict: found.verdict,
       explanation: found.explanation,
+      growth: figures.growth.map(({ day, ...arms }) => {
+        const then = compareArms(arms.a, arms.b)
+        return { day, difference: then.successDifference, interval: then.successDifferenceAlwaysValid }
+      }),
       since,
     }
   },

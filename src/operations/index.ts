@@ -32,6 +32,7 @@ import { learningFeedback } from './learning-feedback.ts'
 import { learningStats } from './learning-stats.ts'
 import { listAuditLog } from './list-audit-log.ts'
 import { listCollections } from './list-collections.ts'
+import { listCredit } from './list-credit.ts'
 import { listDatasets } from './list-datasets.ts'
 import { listDocuments } from './list-documents.ts'
 import { listInteractions } from './list-interactions.ts'
@@ -97,6 +98,7 @@ export const OPERATIONS: readonly Operation[] = [
   processLearning,
   controlLearning,
   learningStats,
+  listCredit,
   getStats,
   getTrends,
   metrics,

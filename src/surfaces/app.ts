@@ -18,8 +18,8 @@ import { problemResponse, reportError } from './problem.ts'
 import { mountRest } from './rest.ts'
 import { storedKeys } from './stored-keys.ts'
 
-/** What is served without a key: the state of the service and the description of its API. */
-const PUBLIC_PATHS = /^\/(?:$|health$|openapi\.json$|docs(?:\/|$))/
+/** What is served without a key: the state of the service, the description of its API, and the files of the pages. */
+const PUBLIC_PATHS = /^\/(?:$|health$|openapi\.json$|docs(?:\/|$)|dashboard\/)/
 
 /**
  * Builds the application.

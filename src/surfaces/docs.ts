@@ -1,5 +1,5 @@
 /**
- * The description of the API: a short index, the OpenAPI document, and a documentation page that needs no other host.
+ * The pages: the dashboard, a short index, the OpenAPI document, and a documentation page. None of them needs another host.
  * @module
  */
 import type { Hono } from 'hono'
@@ -19,6 +19,18 @@ const PAGE_POLICY = [
   "form-action 'self'",
 ].join('; ')
 
+/** The dashboard may load its own files, ask this coordinator, and nothing else. */
+const DASHBOARD_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "frame-ancestors 'none'",
+  "base-uri 'none'",
+  "form-action 'none'",
+].join('; ')
+
 const INDEX = {
   name: SERVER_INFO.title,
   version: SERVER_INFO.version,
@@ -28,23 +40,27 @@ const INDEX = {
   health: '/health',
 }
 
-/** Adds `/`, `/openapi.json` and `/docs`. */
+/** Adds `/` (the dashboard for a browser, an index for a program), `/openapi.json` and `/docs`. */
 export function mountDocs(app: Hono<AppEnv>, operations: readonly Operation[]): void {
   let document: string | undefined
-  app.get('/', (c) => c.json(INDEX))
+  app.get('/', async (c) => {
+    c.header('Vary', 'Accept')
+    return c.req.header('accept')?.includes('text/html') ? await page(c, DASHBOARD_POLICY) : c.json(INDEX)
+  })
+  app.get('/dashboard/*', (c) => page(c, DASHBOARD_POLICY))
   app.get('/openapi.json', (c) => {
     document ??= JSON.stringify(openApiDocument(operations))
     return c.body(document, 200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache' })
   })
-  app.get('/docs', page)
-  app.get('/docs/*', page)
+  app.get('/docs', (c) => page(c, PAGE_POLICY))
+  app.get('/docs/*', (c) => page(c, PAGE_POLICY))
 }
 
-async function page(c: AppContext): Promise<Response> {
+async function page(c: AppContext, policy: string): Promise<Response> {
   const asset = await c.env.ASSETS.fetch(c.req.raw)
   if (asset.status === 404) return c.notFound()
   const response = new Response(asset.body, asset)
-  response.headers.set('Content-Security-Policy', PAGE_POLICY)
+  response.headers.set('Content-Security-Policy', policy)
   response.headers.set('Referrer-Policy', 'no-referrer')
   response.headers.set('X-Frame-Options', 'DENY')
   return response

@@ -167,6 +167,7 @@ export const SAMPLES: Record<string, (prepared: Prepared) => Record<string, unkn
   process_learning: ({ project }) => ({ project, limit: 10 }),
   check_health: () => ({}),
   check_readiness: () => ({}),
+  list_credit: ({ project }) => ({ project }),
   get_trends: ({ project }) => ({ project }),
   list_settings: () => ({}),
   estimate_routing: ({ project }) => ({ project, queries: [QUERY, 'What is a lease?'] }),

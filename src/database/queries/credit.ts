@@ -93,3 +93,26 @@ export async function votesOnContext(database: Database, interactionId: string):
     failures: Number(row.failures),
   }))
 }
+
+/** Items with a known outcome, by posterior mean of success under a uniform prior; best or worst first. */
+export async function creditedItems(
+  database: Database,
+  project: string,
+  order: 'best' | 'worst',
+  limit: number,
+): Promise<{ collection: CollectionName; itemId: string; successes: number; partials: number; failures: number }[]> {
+  const { rows } = await execute(
+    database,
+    sql`SELECT collection, item_id, successes, partials, failures FROM context_credit
+        WHERE project = ${project} AND successes + partials + failures > 0
+        ORDER BY (1.0 + successes + partials / 2.0) / (2.0 + successes + partials + failures) ${sql.raw(order === 'best' ? 'DESC' : 'ASC')},
+          successes + partials + failures DESC, item_id LIMIT ${limit}`,
+  )
+  return rows.map((row) => ({
+    collection: row.collection as CollectionName,
+    itemId: String(row.item_id),
+    successes: Number(row.successes),
+    partials: Number(row.partials),
+    failures: Number(row.failures),
+  }))
+}

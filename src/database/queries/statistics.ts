@@ -205,6 +205,16 @@ export interface ArmFigures {
   readonly failure: number
 }
 
+/** Both arms, as a whole and as they grew. */
+export interface Arms {
+  readonly a: ArmFigures
+  readonly b: ArmFigures
+  /** Units of both arms, left out of both. */
+  readonly inBoth: number
+  /** Sums up to and with each day (UTC) that had any unit, in order. */
+  readonly growth: readonly { readonly day: string; readonly a: ArmFigures; readonly b: ArmFigures }[]
+}
+
 /**
  * Sums of both arms since a time. A unit is an interaction, rated by its own rating or else by the mean of its corrections'; a
  * correction that names no interaction is a unit of its own. Interactions in both arms belong to neither.
@@ -215,32 +225,53 @@ export async function armFigures(
   a: ArmSelector,
   b: ArmSelector,
   since: number,
-): Promise<{ a: ArmFigures; b: ArmFigures; inBoth: number }> {
+): Promise<Arms> {
   const member = (arm: ArmSelector) =>
     sql`(variant IS ${arm.variant} OR EXISTS (SELECT 1 FROM json_each(tags) WHERE json_each.value = ${arm.tag}))`
+  const day = sql`strftime('%Y-%m-%d', created_at / 1000, 'unixepoch') AS day`
   const [units] = await atomically(database, [
     sql`WITH units AS (
-          SELECT ${member(a)} AS in_a, ${member(b)} AS in_b, outcome,
+          SELECT ${member(a)} AS in_a, ${member(b)} AS in_b, ${day}, outcome,
             coalesce(user_feedback, (SELECT avg(rating) FROM corrections c WHERE c.interaction_id = interactions.id)) AS rating
           FROM interactions WHERE project = ${project} AND created_at >= ${since}
           UNION ALL
-          SELECT ${member(a)}, ${member(b)}, NULL, rating FROM corrections
+          SELECT ${member(a)}, ${member(b)}, ${day}, NULL, rating FROM corrections
           WHERE project = ${project} AND created_at >= ${since} AND interaction_id IS NULL AND rating IS NOT NULL)
-        SELECT in_a, in_b, count(*) AS total, count(rating) AS rated, sum(rating) AS sum, sum(rating * rating) AS squares,
-          ${OUTCOMES} FROM units WHERE in_a OR in_b GROUP BY in_a, in_b`,
+        SELECT in_a, in_b, day, count(*) AS total, count(rating) AS rated, sum(rating) AS sum, sum(rating * rating) AS squares,
+          ${OUTCOMES} FROM units WHERE in_a OR in_b GROUP BY in_a, in_b, day ORDER BY day`,
   ])
-  const figures = (inA: number, inB: number): ArmFigures => {
-    const row = units?.rows.find((found) => number(found.in_a) === inA && number(found.in_b) === inB)
-    const { success, partial, failure } = outcomesOf(row)
-    return {
-      total: number(row?.total),
-      rated: number(row?.rated),
-      ratingSum: number(row?.sum),
-      ratingSquares: number(row?.squares),
-      success,
-      partial,
-      failure,
+  const sums = { a: NO_FIGURES, b: NO_FIGURES }
+  const growth = new Map<string, { day: string; a: ArmFigures; b: ArmFigures }>()
+  let inBoth = 0
+  for (const row of units?.rows ?? []) {
+    const arm = number(row.in_a) === 1 ? (number(row.in_b) === 1 ? null : 'a') : 'b'
+    if (arm === null) inBoth += number(row.total)
+    else {
+      sums[arm] = added(sums[arm], row)
+      growth.set(String(row.day), { day: String(row.day), ...sums })
     }
   }
-  return { a: figures(1, 0), b: figures(0, 1), inBoth: figures(1, 1).total }
+  return { ...sums, inBoth, growth: [...growth.values()] }
+}
+
+const NO_FIGURES: ArmFigures = {
+  total: 0,
+  rated: 0,
+  ratingSum: 0,
+  ratingSquares: 0,
+  success: 0,
+  partial: 0,
+  failure: 0,
+}
+
+function added(arm: ArmFigures, row: Row): ArmFigures {
+  return {
+    total: arm.total + number(row.total),
+    rated: arm.rated + number(row.rated),
+    ratingSum: arm.ratingSum + number(row.sum),
+    ratingSquares: arm.ratingSquares + number(row.squares),
+    success: arm.success + number(row.success),
+    partial: arm.partial + number(row.partial),
+    failure: arm.failure + number(row.failure),
+  }
 }

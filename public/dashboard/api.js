@@ -1,0 +1,97 @@
+/**
+ * The coordinator's REST API, as everyone uses it.
+ * @module
+ */
+
+const STORED_KEY = 'hybrid-coordinator-key'
+
+/** An answer that says what is wrong: problem+json (RFC 9457). */
+export class ApiError extends Error {
+  constructor(status, problem) {
+    super(problem.detail ?? problem.title ?? `The coordinator answered with status ${status}.`)
+    this.status = status
+    this.hint = problem.hint ?? ''
+  }
+}
+
+let askForKey = async () => {}
+
+/** @param {(wrong: boolean) => Promise<void>} ask shown when a key is wanted; resolves when one was given */
+export function onKeyWanted(ask) {
+  askForKey = ask
+}
+
+export function keepKey(key, remember) {
+  sessionStorage.setItem(STORED_KEY, key)
+  if (remember) localStorage.setItem(STORED_KEY, key)
+}
+
+export function storedKey() {
+  return sessionStorage.getItem(STORED_KEY) ?? localStorage.getItem(STORED_KEY)
+}
+
+function forgetKey() {
+  sessionStorage.removeItem(STORED_KEY)
+  localStorage.removeItem(STORED_KEY)
+}
+
+/** Sends a request; asks for a key when one is wanted, once for all requests that wait for it. */
+export async function send(method, path, body) {
+  for (;;) {
+    const key = storedKey()
+    const response = await fetch(path, {
+      method,
+      headers: {
+        accept: 'application/json',
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...(key && { 'x-api-key': key }),
+      },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    }).catch(() => {
+      throw new ApiError(0, { detail: 'The coordinator can not be reached.' })
+    })
+    if (response.status === 401) {
+      if (key) forgetKey()
+      await wantKey(key !== null)
+      continue
+    }
+    const answer = await response.json().catch(() => ({}))
+    if (response.ok || (response.status === 503 && path === '/ready')) return answer
+    throw new ApiError(response.status, answer)
+  }
+}
+
+let wanted = null
+
+function wantKey(wrong) {
+  wanted ??= askForKey(wrong).finally(() => {
+    wanted = null
+  })
+  return wanted
+}
+
+export const get = (path, query = {}) => {
+  const search = new URLSearchParams()
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined && value !== null && value !== '') search.set(name, String(value))
+  }
+  return send('GET', search.size > 0 ? `${path}?${search}` : path)
+}
+export const post = (path, body) => send('POST', path, body)
+export const patch = (path, body) => send('PATCH', path, body)
+export const remove = (path) => send('DELETE', path)
+
+/** Fetches a file with the key and hands it to the browser's downloads. */
+export async function download(path, name) {
+  const key = storedKey()
+  const response = await fetch(path, { headers: key ? { 'x-api-key': key } : {} })
+  if (!response.ok) throw new ApiError(response.status, await response.json().catch(() => ({})))
+  const url = URL.createObjectURL(await response.blob())
+  const link = document.createElement('a')
+  link.href = url
+  link.download = name
+  document.body.append(link)
+  link.click()
+  link.remove()
+  setTimeout(() => URL.revokeObjectURL(url), 10_000)
+}

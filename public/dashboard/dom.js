@@ -1,0 +1,117 @@
+/**
+ * Makes elements. Text is always set as text, so nothing that was stored can become markup.
+ * @module
+ */
+
+/**
+ * @param {string} name tag, with classes: `p.note.small`
+ * @param {Record<string, unknown>} [properties] attributes; `on…` are listeners; false, null and undefined are left out
+ * @param {...(Node | string | number | null | undefined | false | (Node | string | null)[])} children
+ * @returns {HTMLElement}
+ */
+export function h(name, properties = {}, ...children) {
+  const [tag, ...classes] = name.split('.')
+  const element = document.createElement(tag)
+  if (classes.length > 0) element.className = classes.join(' ')
+  for (const [key, value] of Object.entries(properties)) {
+    if (value === false || value === null || value === undefined) continue
+    if (key.startsWith('on')) element.addEventListener(key.slice(2), /** @type {EventListener} */ (value))
+    else if (key === 'value') /** @type {HTMLInputElement} */ (element).value = String(value)
+    else element.setAttribute(key, value === true ? '' : String(value))
+  }
+  for (const child of children.flat()) {
+    if (child === null || child === undefined || child === false) continue
+    element.append(child instanceof Node ? child : String(child))
+  }
+  return element
+}
+
+/** Replaces what an element holds. */
+export function fill(element, ...children) {
+  element.replaceChildren(
+    ...children.flat().filter((child) => child !== null && child !== undefined && child !== false),
+  )
+}
+
+/** A titled section of a page. */
+export function card(title, ...children) {
+  const id = `card-${title.toLowerCase().replace(/\W+/g, '-')}`
+  return h('section.card', { 'aria-labelledby': id }, h('h2', { id }, title), ...children)
+}
+
+/** What is shown where there is nothing yet: what to do first. */
+export function empty(text, command) {
+  return h('div.empty', {}, h('p', {}, text), command ? h('pre', {}, h('code', {}, command)) : null)
+}
+
+/** A table; the first cell of a row may be a link or a button. */
+export function table(caption, heads, rows) {
+  return h(
+    'div.scroll',
+    { tabindex: '0', role: 'region', 'aria-label': caption },
+    h(
+      'table',
+      {},
+      h('caption.visually-hidden', {}, caption),
+      h('thead', {}, h('tr', {}, ...heads.map((head) => h('th', { scope: 'col' }, head)))),
+      h('tbody', {}, ...rows.map((cells) => h('tr', {}, ...cells.map((cell) => h('td', {}, cell))))),
+    ),
+  )
+}
+
+/** A field with its label. */
+export function field(label, control) {
+  const id = control.id || `field-${label.toLowerCase().replace(/\W+/g, '-')}`
+  control.id = id
+  return h('div.field', {}, h('label', { for: id }, label), control)
+}
+
+/** A choice of one. */
+export function select(options, value, onchange) {
+  const element = h('select', { onchange })
+  for (const [key, text] of options) element.append(h('option', { value: key, selected: key === value }, text))
+  element.value = value
+  return element
+}
+
+/** Buttons to the page before and after; `cursors` holds those of the pages up to the one shown. */
+export function pager(cursors, next, load) {
+  const back = () => {
+    cursors.pop()
+    load()
+  }
+  const on = () => {
+    cursors.push(next)
+    load()
+  }
+  return h(
+    'div.row',
+    {},
+    cursors.length > 1 ? h('button', { type: 'button', onclick: back }, 'Newer') : null,
+    next ? h('button', { type: 'button', onclick: on }, 'Older') : null,
+  )
+}
+
+let toasts = 0
+
+/** Says what came of an action. */
+export function toast(text, kind = 'good') {
+  const element = h(`p.toast.${kind}`, { id: `toast-${toasts++}` }, text)
+  document.getElementById('toasts').append(element)
+  setTimeout(() => element.remove(), 6000)
+}
+
+/** Runs an action of a button: it can't be pressed twice, and its error is said. */
+export async function act(button, work) {
+  button.disabled = true
+  button.setAttribute('aria-busy', 'true')
+  try {
+    return await work()
+  } catch (error) {
+    toast(error.hint ? `${error.message} ${error.hint}` : error.message, 'bad')
+    return undefined
+  } finally {
+    button.disabled = false
+    button.removeAttribute('aria-busy')
+  }
+}

@@ -1,0 +1,241 @@
+/** What was asked and answered, and what came of it. */
+import { get, post } from '../api.js'
+import { act, card, empty, field, fill, h, pager, select, table, toast } from '../dom.js'
+import { ago, beginning, count, decimal, figure, outcomeMark } from '../format.js'
+
+export async function render(root, context) {
+  return context.item ? one(root, context) : list(root, context)
+}
+
+async function list(root, { project }) {
+  const results = h('div')
+  const filters = {}
+  const cursors = ['']
+  const load = async () => {
+    const { interactions, next_cursor: next } = await get('/interactions', {
+      project,
+      limit: 20,
+      cursor: cursors.at(-1),
+      ...filters,
+    })
+    const none = interactions.length === 0
+    fill(
+      results,
+      none
+        ? empty(
+            Object.values(filters).some(Boolean)
+              ? 'Nothing fits these filters.'
+              : 'Nothing was tracked yet. Let Claude Code do it by itself:',
+            Object.values(filters).some(Boolean) ? null : `npm run connect -- claude-code --project ${project}`,
+          )
+        : table(
+            'Interactions, newest first',
+            ['Query', 'Outcome', 'Value', 'Agent', 'Model', 'When'],
+            interactions.map((row) => [
+              h('a', { href: `#/interactions/${row.interaction_id}` }, beginning(row.query)),
+              outcomeMark(row.outcome),
+              decimal(row.value_score),
+              row.agent_type,
+              row.model_used,
+              ago(row.created_at),
+            ]),
+          ),
+      pager(cursors, next, load),
+    )
+  }
+  const change = (name) => (event) => {
+    filters[name] = event.target.value
+    cursors.length = 1
+    load().catch((error) => toast(error.message, 'bad'))
+  }
+  const any = ['', 'any']
+  fill(
+    root,
+    h(
+      'div.row.filters',
+      {},
+      field(
+        'Outcome',
+        select([any, ['success', 'success'], ['partial', 'partial'], ['failure', 'failure']], '', change('outcome')),
+      ),
+      field('Agent', select([any, ['remote', 'remote'], ['local', 'local']], '', change('agent_type'))),
+      field('Variant', h('input', { type: 'search', onchange: change('variant'), maxlength: 100 })),
+      field('Tag', h('input', { type: 'search', onchange: change('tags'), maxlength: 100 })),
+    ),
+    results,
+  )
+  await load()
+  return () => (cursors.length === 1 ? load() : Promise.resolve())
+}
+
+const PARTS = {
+  outcome: 'Outcome',
+  feedback: 'Feedback',
+  reusability: 'Reusability',
+  complexity: 'Complexity',
+  novelty: 'Novelty',
+}
+
+async function one(root, { item, go }) {
+  const holder = h('div')
+  const load = async () => {
+    const row = await get(`/interactions/${item}`)
+    fill(
+      holder,
+      h('p', {}, h('a', { href: '#/interactions' }, '← All interactions')),
+      card('Query', h('pre.text', { tabindex: '0' }, row.query)),
+      card('Answer', h('pre.text', { tabindex: '0' }, row.response)),
+      h(
+        'div.columns',
+        {},
+        card(
+          'Facts',
+          h(
+            'dl.figures',
+            {},
+            ...[
+              ['Outcome', outcomeMark(row.outcome)],
+              ['Rating', row.user_feedback === null ? 'none' : String(row.user_feedback)],
+              ['Agent', row.agent_type],
+              ['Model', row.model_used],
+              ['Tokens', figure('interaction.tokens', row.tokens_used)],
+              ['Time', `${count(row.latency_ms)} ms`],
+              ['Tags', row.tags.join(', ') || 'none'],
+              ['Variant', row.variant ?? 'none'],
+              ['Conversation', row.conversation_id ?? 'none'],
+              ['Tracked', ago(row.created_at)],
+            ].flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]),
+          ),
+        ),
+        card('Value score', score(row)),
+      ),
+      h(
+        'div.columns',
+        {},
+        card(
+          'Context that was given',
+          row.contexts.length > 0
+            ? h(
+                'ol.plain',
+                {},
+                ...row.contexts.map(({ context_id: id }) => h('li', {}, h('a', { href: `#/knowledge/${id}` }, id))),
+              )
+            : h('p.muted', {}, 'None.'),
+        ),
+        card(
+          'History',
+          row.history.length > 0
+            ? h(
+                'ol.plain',
+                {},
+                ...row.history.map(({ outcome, user_feedback: rating, at }) =>
+                  h('li', {}, outcomeMark(outcome), rating === null ? '' : ` rated ${rating}`, ' ', ago(at)),
+                ),
+              )
+            : h('p.muted', {}, 'Nothing was reported yet.'),
+        ),
+      ),
+    )
+  }
+  await load()
+  fill(
+    root,
+    holder,
+    card('What came of it', outcomeForm(item, load)),
+    card('What it should have been', correctionForm(item, go)),
+  )
+  return load
+}
+
+function score({ value_score: value, value_parts: parts, value_version: version }) {
+  if (value === null) return h('p.muted', {}, 'Not scored yet: it takes an outcome or a rating.')
+  return h(
+    'div',
+    {},
+    h('p.big', {}, figure('interaction.value_score', value, decimal(value))),
+    h(
+      'dl.figures',
+      {},
+      ...Object.entries(parts ?? {})
+        .filter(([, part]) => typeof part === 'number')
+        .flatMap(([name, part]) => [
+          h('dt', {}, PARTS[name] ?? name.replaceAll('_', ' ')),
+          h(
+            'dd',
+            {},
+            h('meter', { min: 0, max: 0.4, value: part, 'aria-label': `${name}: ${part}` }),
+            ` ${decimal(part, 3)}`,
+          ),
+        ]),
+    ),
+    h('p.muted', {}, `Formula ${version}`),
+  )
+}
+
+function outcomeForm(id, load) {
+  const outcome = select(
+    [
+      ['success', 'success'],
+      ['partial', 'partial'],
+      ['failure', 'failure'],
+    ],
+    'success',
+  )
+  const rating = select(
+    [
+      ['', 'no rating'],
+      ['1', '+1'],
+      ['0', '0'],
+      ['-1', '−1'],
+    ],
+    '',
+  )
+  const button = h('button.primary', { type: 'submit' }, 'Report')
+  return h(
+    'form.row',
+    {
+      onsubmit: (event) => {
+        event.preventDefault()
+        act(button, async () => {
+          await post('/update_outcome', {
+            interaction_id: id,
+            outcome: outcome.value,
+            ...(rating.value !== '' && { user_feedback: Number(rating.value) }),
+          })
+          toast('Reported. The score follows in a moment.')
+          await load()
+        })
+      },
+    },
+    field('Outcome', outcome),
+    field('Rating', rating),
+    button,
+  )
+}
+
+function correctionForm(id, go) {
+  const text = h('textarea', { rows: 4, maxlength: 100000, required: true })
+  const button = h('button', { type: 'submit' }, 'Store the correction')
+  return h(
+    'form.stack',
+    {
+      onsubmit: (event) => {
+        event.preventDefault()
+        act(button, async () => {
+          const row = await get(`/interactions/${id}`)
+          await post('/learning_feedback', {
+            project: row.project,
+            query: row.query,
+            correction: text.value,
+            interaction_id: id,
+          })
+          text.value = ''
+          toast('Stored. Like queries get it from now on.')
+          go(`#/interactions/${id}`)
+        })
+      },
+    },
+    field('Right answer', text),
+    button,
+  )
+}
