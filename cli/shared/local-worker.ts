@@ -18,6 +18,8 @@ export interface LocalWorker {
   readonly url: string
   /** Calls the scheduled handler with a cron expression. */
   scheduled(cron: string): Promise<void>
+  /** Reads the Worker's own database, past its API. */
+  query(sql: string, ...values: unknown[]): Promise<Record<string, unknown>[]>
   stop(): Promise<void>
 }
 
@@ -68,9 +70,15 @@ export async function startLocalWorker(options: LocalWorkerOptions = {}): Promis
     }),
   )
   const url = await miniflare.ready
-  await applyMigrations((await miniflare.getD1Database('DB')) as unknown as MigratedDatabase)
+  const database = (await miniflare.getD1Database('DB')) as unknown as MigratedDatabase
+  await applyMigrations(database)
   return {
     url: url.origin,
+    async query(sql, ...values) {
+      const statement = database.prepare(sql)
+      const { results } = await (values.length > 0 ? statement.bind(...values) : statement).all()
+      return results as Record<string, unknown>[]
+    },
     async scheduled(cron) {
       const fetcher = await miniflare.getWorker()
       await fetcher.scheduled({ cron })

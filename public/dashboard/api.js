@@ -51,6 +51,8 @@ export async function send(method, path, body) {
       throw new ApiError(0, { detail: 'The coordinator can not be reached.' })
     })
     if (response.status === 401) {
+      // Another request may have got a better key meanwhile.
+      if (storedKey() !== key) continue
       if (key) forgetKey()
       await wantKey(key !== null)
       continue

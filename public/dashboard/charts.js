@@ -107,7 +107,12 @@ function figures(title, labels, series) {
       h(
         'thead',
         {},
-        h('tr', {}, h('th', { scope: 'col' }, ''), ...series.map(({ label }) => h('th', { scope: 'col' }, label))),
+        h(
+          'tr',
+          {},
+          h('th', { scope: 'col' }, h('span.visually-hidden', {}, 'At')),
+          ...series.map(({ label }) => h('th', { scope: 'col' }, label)),
+        ),
       ),
       h(
         'tbody',

@@ -48,12 +48,20 @@ export function empty(text, command) {
 export function table(caption, heads, rows) {
   return h(
     'div.scroll',
-    { tabindex: '0', role: 'region', 'aria-label': caption },
+    { tabindex: '0', role: 'region', 'aria-label': `${caption}, table` },
     h(
       'table',
       {},
       h('caption.visually-hidden', {}, caption),
-      h('thead', {}, h('tr', {}, ...heads.map((head) => h('th', { scope: 'col' }, head)))),
+      h(
+        'thead',
+        {},
+        h(
+          'tr',
+          {},
+          ...heads.map((head) => h('th', { scope: 'col' }, head === '' ? h('span.visually-hidden', {}, 'More') : head)),
+        ),
+      ),
       h('tbody', {}, ...rows.map((cells) => h('tr', {}, ...cells.map((cell) => h('td', {}, cell))))),
     ),
   )
