@@ -28,6 +28,7 @@ const COMMANDS: Record<string, Command> = {
     load: () => import('./eval/retrieval.ts'),
   },
   'bench:search': { summary: 'measure what a search costs', load: () => import('./bench/search.ts') },
+  'bench:dashboard': { summary: 'measure how soon the overview is there', load: () => import('./bench/dashboard.ts') },
   'eval:abstention': {
     summary: 'measure how often nothing relevant is recognised as such',
     load: () => import('./eval/abstention.ts'),
