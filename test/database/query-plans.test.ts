@@ -1,0 +1,93 @@
+import { env } from 'cloudflare:workers'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { OPERATIONS } from '../../src/operations/index.ts'
+import { type Prepared, prepare, SAMPLES } from '../surfaces/samples.ts'
+import { callRest } from '../surfaces/worker-client.ts'
+
+/** Tables that grow with every interaction. A statement that scans one gets slower every day. */
+const FACTS = [
+  'interactions',
+  'interaction_contexts',
+  'outcome_events',
+  'outcome_votes',
+  'context_votes',
+  'corrections',
+  'retrievals',
+  'routing_decisions',
+  'jobs',
+  'pattern_sources',
+]
+
+const database = (env as unknown as { DB: D1Database }).DB
+const statements = new Set<string>()
+
+beforeAll(async () => {
+  const prepareStatement = database.prepare.bind(database)
+  vi.spyOn(database, 'prepare').mockImplementation((sql) => {
+    statements.add(sql)
+    return prepareStatement(sql)
+  })
+  const prepared: Prepared = await prepare('plans')
+  for (const operation of OPERATIONS) {
+    const sample = SAMPLES[operation.name]
+    if (sample) await callRest(operation, sample(prepared))
+  }
+  // Whatever the operations caused in the background.
+  const process = OPERATIONS.find(({ name }) => name === 'process_learning')
+  for (let rounds = 0; process && rounds < 10; rounds++) {
+    if ((await callRest(process, { project: 'plans' })).ran === 0) break
+  }
+  vi.restoreAllMocks()
+}, 120_000)
+
+/** The tables that a statement's names stand for. */
+function tablesOf(sql: string): Map<string, string> {
+  const names = new Map<string, string>()
+  for (const [, table = '', alias] of sql.matchAll(
+    /\b(?:FROM|JOIN|INTO|UPDATE)\s+"?(\w+)"?(?:\s+(?:AS\s+)?"?(\w+)"?)?/gi,
+  )) {
+    names.set(table, table)
+    if (alias) names.set(alias, table)
+  }
+  return names
+}
+
+async function scansOf(sql: string): Promise<string[]> {
+  const parameters = (sql.replace(/'[^']*'/g, '').match(/\?/g) ?? []).map(() => null)
+  const statement = database.prepare(`EXPLAIN QUERY PLAN ${sql}`)
+  const { results } = await (parameters.length > 0 ? statement.bind(...parameters) : statement).all<{
+    detail: string
+  }>()
+  const tables = tablesOf(sql)
+  return results
+    .map(({ detail }) => detail)
+    .filter((detail) => {
+      const name = /^SCAN (\w+)/.exec(detail)?.[1]
+      return name !== undefined && FACTS.includes(tables.get(name) ?? name)
+    })
+}
+
+describe('query plans', () => {
+  it('were recorded for every kind of statement', () => {
+    expect(statements.size).toBeGreaterThan(80)
+    for (const table of FACTS)
+      expect(
+        [...statements].some((sql) => sql.includes(table)),
+        table,
+      ).toBe(true)
+  })
+
+  it('never scan a table that grows with every interaction', async () => {
+    const found: string[] = []
+    for (const sql of statements) {
+      if (/^\s*(?:EXPLAIN|PRAGMA|CREATE)/i.test(sql)) continue
+      for (const detail of await scansOf(sql)) found.push(`${detail}\n  ${sql.replace(/\s+/g, ' ').slice(0, 600)}`)
+    }
+    expect(found.join('\n')).toBe('')
+  })
+
+  it('are noticed when they do', async () => {
+    expect(await scansOf('SELECT count(*) FROM interactions WHERE latency_ms > ?')).toEqual(['SCAN interactions'])
+    expect(await scansOf('SELECT 1 FROM interactions i WHERE i.project = ?')).toEqual([])
+  })
+})
