@@ -211,9 +211,18 @@ export function bend(input: Record<string, unknown>, random: Random): Record<str
   else if (kind < 0.45) bent[field] = pick(WRONG, random)
   else if (kind < 0.75) bent[field] = pick(NASTY, random)
   else if (kind < 0.85) bent[pick(['unknown', '__proto__', 'constructor', 'then', ''], random)] = pick(WRONG, random)
-  else if (kind < 0.93) bent[field] = Array.from({ length: 2000 }, () => bent[field])
+  else if (kind < 0.93) bent[field] = many(bent[field])
   else bent[field] = nested(200)
   return bent
+}
+
+/** Longest JSON that repeating a value makes, in characters: over the limit of a body, and far from what a process can hold. */
+const MOST_CHARACTERS = 6_000_000
+
+/** A value 2,000 times, or as often as fits; a value that is many times itself already must not be multiplied once more. */
+function many(value: unknown): unknown[] {
+  const size = JSON.stringify(value)?.length ?? 4
+  return Array.from({ length: Math.max(2, Math.min(2000, Math.floor(MOST_CHARACTERS / size))) }, () => value)
 }
 
 function nested(depth: number): unknown {

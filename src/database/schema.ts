@@ -42,6 +42,8 @@ export const interactions = sqliteTable(
     /** Version of the formula, e.g. `value-1`. */
     valueVersion: text('value_version'),
     idempotencyKey: text('idempotency_key'),
+    /** Id of the key that tracked it; null: from before this was noted. */
+    caller: text('caller'),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
   },
@@ -147,6 +149,8 @@ export const corrections = sqliteTable(
     model: text('model'),
     variant: text('variant'),
     idempotencyKey: text('idempotency_key'),
+    /** Id of the key that gave it; null: from before this was noted. */
+    caller: text('caller'),
     createdAt: integer('created_at').notNull(),
   },
   (t) => [
@@ -186,6 +190,8 @@ export const retrievals = sqliteTable(
     holdOutShare: real('hold_out_share').notNull().default(0),
     /** Items in that draw, each left out with the same probability. */
     holdOutItems: integer('hold_out_items').notNull().default(0),
+    /** Id of the key that asked; null: from before this was noted. */
+    caller: text('caller'),
     latencyMs: real('latency_ms').notNull(),
     createdAt: integer('created_at').notNull(),
   },
@@ -211,6 +217,9 @@ export const routingDecisions = sqliteTable(
     backend: text('backend').notNull(),
     /** Cause, signals and scores, as in the answer. */
     record: text('record', { mode: 'json' }).$type<Record<string, unknown>>().notNull(),
+    conversationId: text('conversation_id'),
+    /** Id of the key that asked; null: from before this was noted. */
+    caller: text('caller'),
     latencyMs: real('latency_ms').notNull(),
     createdAt: integer('created_at').notNull(),
   },
@@ -384,6 +393,70 @@ export const redactions = sqliteTable(
     count: integer('count').notNull(),
   },
   (t) => [primaryKey({ columns: [t.project, t.day, t.kind] })],
+)
+
+/** Which key last wrote what of the knowledge: whole documents by path, other items by id. */
+export const knowledgeWriters = sqliteTable(
+  'knowledge_writers',
+  {
+    project: text('project').notNull(),
+    collection: text('collection').notNull(),
+    /** Of a document; empty for an item of none. */
+    source: text('source').notNull(),
+    /** Path of the document, or id of the item. */
+    reference: text('reference').notNull(),
+    caller: text('caller').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.project, t.collection, t.source, t.reference] }),
+    index('knowledge_writers_caller').on(t.caller, t.project),
+  ],
+)
+
+/** What was ingested, by project and day (UTC). Changed by increments only. */
+export const ingestUsage = sqliteTable(
+  'ingest_usage',
+  {
+    project: text('project').notNull(),
+    day: text('day').notNull(),
+    items: integer('items').notNull(),
+    bytes: integer('bytes').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.project, t.day] })],
+)
+
+/** Tokens of answers that someone waited for, by day (UTC): of each key (`key:`) and each project (`project:`). */
+export const generationUsage = sqliteTable(
+  'generation_usage',
+  {
+    day: text('day').notNull(),
+    subject: text('subject').notNull(),
+    tokens: integer('tokens').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.day, t.subject] })],
+)
+
+/** Deletions of everything of a project, a conversation or a key: where each stands, and its receipt. */
+export const deletions = sqliteTable(
+  'deletions',
+  {
+    id: text('id').primaryKey(),
+    what: text('what').$type<'project' | 'conversation' | 'key'>().notNull(),
+    /** Null: a key's data in all projects. */
+    project: text('project'),
+    /** Name of the project, or id of the conversation or key. */
+    subject: text('subject').notNull(),
+    status: text('status').$type<'running' | 'done'>().notNull(),
+    /** Where it stands, as erase.ts reads it. */
+    state: text('state', { mode: 'json' }).$type<Record<string, unknown>>().notNull(),
+    before: text('before', { mode: 'json' }).$type<Record<string, number>>(),
+    deleted: text('deleted', { mode: 'json' }).$type<Record<string, number>>().notNull(),
+    after: text('after', { mode: 'json' }).$type<Record<string, number>>(),
+    requestedBy: text('requested_by').notNull(),
+    createdAt: integer('created_at').notNull(),
+    finishedAt: integer('finished_at'),
+  },
+  (t) => [index('deletions_subject').on(t.what, t.subject, t.status)],
 )
 
 /**

@@ -9,6 +9,7 @@ import { budgetedModel } from './budget.ts'
 import { exportDataset } from './datasets/export.ts'
 import { nightlySettings } from './datasets/settings.ts'
 import { embedCollection } from './embed-collection.ts'
+import { eraseData } from './erasure/erase.ts'
 import { indexInteraction } from './history.ts'
 import { indexCorrection } from './index-correction.ts'
 import { learnPattern } from './patterns/learn.ts'
@@ -40,6 +41,7 @@ export const JOB_KINDS = {
     await exportDataset(services, nightlySettings(project, services.settings.HIGH_VALUE_THRESHOLD))
     return 'done'
   },
+  delete_data: eraseData,
   train_router: async (services, project, version) => {
     await trainProjectRouter(services, project, version)
     return 'done'

@@ -67,11 +67,12 @@ export const augmentQuery = operation({
     latency_ms: z.number(),
     degraded,
   }),
-  async run(services, input) {
+  async run(services, input, caller) {
     const started = services.now()
     const budget = input.token_budget ?? services.settings.DEFAULT_TOKEN_BUDGET
     const result = await augment(services, {
       operation: 'augment_query',
+      caller: caller.id,
       project: input.project,
       query: input.query,
       collections: input.collections,

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { forgetWriters } from '../database/queries/deletions.ts'
 import { line } from '../knowledge/text-fields.ts'
 import { collectionName, project, sourceName } from './fields.ts'
 import { operation, REMOVES } from './operation.ts'
@@ -18,6 +19,8 @@ export const deleteDocuments = operation({
   }),
   output: z.object({ documents: z.int().describe('Deleted documents.'), items: z.int().describe('Deleted items.') }),
   async run(services, input) {
-    return services.knowledge.deleteDocuments(input, input.source, input.paths)
+    const deleted = await services.knowledge.deleteDocuments(input, input.source, input.paths)
+    await forgetWriters(services.database, input, input.source, input.paths)
+    return deleted
   },
 })

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { forgetWriters } from '../database/queries/deletions.ts'
 import { notFound } from '../errors.ts'
 import { collectionName, project, uuid } from './fields.ts'
 import { operation, REMOVES } from './operation.ts'
@@ -15,6 +16,7 @@ export const deleteKnowledge = operation({
   async run(services, input) {
     const deleted = await services.knowledge.delete(input, [input.id])
     if (deleted === 0) throw notFound('knowledge item', 'id')
+    await forgetWriters(services.database, input, '', [input.id])
     return { status: 'deleted' as const, id: input.id }
   },
 })

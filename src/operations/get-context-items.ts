@@ -53,7 +53,7 @@ export const getContextItems = operation({
     retrieval_id: z.string(),
     degraded,
   }),
-  async run(services, input) {
+  async run(services, input, caller) {
     const started = services.now()
     const budget = input.token_budget ?? services.settings.DEFAULT_TOKEN_BUDGET
     const ids = [...new Set(input.context_ids)]
@@ -79,6 +79,7 @@ export const getContextItems = operation({
         id: retrievalId,
         project: input.project,
         operation: 'get_context_items',
+        caller: caller.id,
         query: '',
         conversationId: input.conversation_id ?? null,
         shown: shown.map(({ id, tokens }, i) => ({ context_id: id, rank: i + 1, probability: 1, tokens })),

@@ -12,6 +12,7 @@ import { checkReadiness } from './check-readiness.ts'
 import { compareVariants } from './compare-variants.ts'
 import { controlLearning } from './control-learning.ts'
 import { createKey } from './create-key.ts'
+import { deleteData } from './delete-data.ts'
 import { deleteDataset } from './delete-dataset.ts'
 import { deleteDocuments } from './delete-documents.ts'
 import { deleteKnowledge } from './delete-knowledge.ts'
@@ -20,6 +21,7 @@ import { discardJob } from './discard-job.ts'
 import { estimateRouting } from './estimate-routing.ts'
 import { generateTrainingData } from './generate-training-data.ts'
 import { getContextItems } from './get-context-items.ts'
+import { getDeletion } from './get-deletion.ts'
 import { getInteraction } from './get-interaction.ts'
 import { getKnowledge } from './get-knowledge.ts'
 import { getSession } from './get-session.ts'
@@ -108,5 +110,7 @@ export const OPERATIONS: readonly Operation[] = [
   listKeys,
   revokeKey,
   listAuditLog,
+  deleteData,
+  getDeletion,
   listSettings,
 ] as unknown as readonly Operation[]

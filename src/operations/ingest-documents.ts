@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { noteWriters } from '../database/queries/deletions.ts'
 import { CoordinatorError, invalidInput } from '../errors.ts'
 import type { CollectionName } from '../knowledge/collections.ts'
 import { type ItemInput, prepareItems } from '../knowledge/prepare.ts'
@@ -55,7 +56,7 @@ export const ingestDocuments = operation({
       rejected: z.int(),
     }),
   }),
-  async run(services, input) {
+  async run(services, input, caller) {
     const count = input.documents.reduce((sum, { items }) => sum + (Array.isArray(items) ? items.length : 0), 0)
     if (count > MAX_BATCH) {
       throw invalidInput(
@@ -84,6 +85,8 @@ export const ingestDocuments = operation({
     const stored = documents.length
       ? await services.knowledge.replaceDocuments(input, input.source, documents, services.embedder.space)
       : []
+    const written = stored.flatMap(({ path, status }) => (status === 'unchanged' ? [] : [path]))
+    await noteWriters(services.database, input, input.source, written, caller.id)
     const byPath = new Map(stored.map((result) => [result.path, result]))
     const totals = { documents: 0, added: 0, updated: 0, unchanged: 0, removed: 0, rejected: 0 }
     const results = checked.map((document) => {

@@ -40,7 +40,7 @@ export const learningFeedback = operation({
       .describe('indexed: the next search finds it. pending: stored, and becomes searchable in the background.'),
     context_id: z.string().describe('Under which it is retrieved.'),
   }),
-  async run(services, input) {
+  async run(services, input, caller) {
     const stored = await insertCorrection(
       services.database,
       {
@@ -54,6 +54,7 @@ export const learningFeedback = operation({
         model: input.model ?? null,
         variant: input.variant ?? null,
         idempotencyKey: input.idempotency_key ?? null,
+        caller: caller.id,
       },
       services.now(),
     )

@@ -45,10 +45,11 @@ export const multiTurnContext = operation({
     retrieval_id: z.string(),
     degraded,
   }),
-  async run(services, input) {
+  async run(services, input, caller) {
     const session = input.session_id ?? newId()
     const result = await augment(services, {
       operation: 'multi_turn_context',
+      caller: caller.id,
       project: input.project,
       query: input.query,
       level: input.context_level,

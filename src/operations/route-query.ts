@@ -141,7 +141,12 @@ export const routeQuery = operation({
     })
     const answer: Generated =
       input.generate_response && chosen.mode !== 'sql'
-        ? await generate(services, { ...input, collections: names, backend: choice.backend })
+        ? await generate(services, {
+            ...input,
+            collections: names,
+            backend: choice.backend,
+            caller: caller.id,
+          })
         : {
             backend: choice.backend,
             response: null,
@@ -171,6 +176,7 @@ export const routeQuery = operation({
       route: chosen.mode,
       backend,
       record,
+      caller: caller.id,
       latencyMs: latency,
       createdAt: started,
     })

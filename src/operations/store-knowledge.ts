@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { noteWriters } from '../database/queries/deletions.ts'
 import { CoordinatorError } from '../errors.ts'
 import { contextId } from '../knowledge/collections.ts'
 import { type ItemInput, prepareItems } from '../knowledge/prepare.ts'
@@ -36,13 +37,15 @@ export const storeKnowledge = operation({
     ),
     totals: z.object({ indexed: z.int(), updated: z.int(), unchanged: z.int(), rejected: z.int() }),
   }),
-  async run(services, input) {
+  async run(services, input, caller) {
     const checked = await Promise.all(
       input.items.map((item, index) => checkItem(input.collection, item, `items[${index}]`)),
     )
     const good = checked.filter((item): item is ItemInput => !(item instanceof CoordinatorError))
     const prepared = await prepareItems(input.project, input.collection, good, services.embedder)
     const statuses = prepared.length ? await services.knowledge.upsert(input, prepared, services.embedder.space) : []
+    const written = prepared.flatMap(({ id }, i) => (statuses[i] === 'unchanged' ? [] : [id]))
+    await noteWriters(services.database, input, '', written, caller.id)
     const totals = { indexed: 0, updated: 0, unchanged: 0, rejected: 0 }
     let next = 0
     const results = checked.map((item, index) => {

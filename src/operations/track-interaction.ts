@@ -45,7 +45,7 @@ export const trackInteraction = operation({
     status: z.enum(['recorded', 'unchanged']).describe('unchanged: this idempotency key was known already.'),
     index: z.literal('pending').describe('Becomes searchable in interaction-history in the background.'),
   }),
-  async run(services, input) {
+  async run(services, input, caller) {
     const contexts = input.context_ids.flatMap((text) => parseContextId(text) ?? [])
     const { id, created, jobId } = await insertInteraction(
       services.database,
@@ -62,6 +62,7 @@ export const trackInteraction = operation({
         conversationId: input.conversation_id || null,
         retrievalId: input.retrieval_id ?? null,
         idempotencyKey: input.idempotency_key ?? null,
+        caller: caller.id,
         contexts,
       },
       services.now(),

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { noteWriters } from '../database/queries/deletions.ts'
 import { CoordinatorError, notFound } from '../errors.ts'
 import { prepareItems } from '../knowledge/prepare.ts'
 import { collectionName, project, uuid } from './fields.ts'
@@ -19,7 +20,7 @@ export const updateKnowledge = operation({
     fields: z.record(z.string(), z.unknown()).describe('Fields to change.'),
   }),
   output: z.object({ status: z.enum(['updated', 'unchanged']), item: itemView }),
-  async run(services, input) {
+  async run(services, input, caller) {
     const [stored] = await services.knowledge.get(input, [input.id])
     if (!stored) throw notFound('knowledge item', 'id')
     const merged = Object.fromEntries(
@@ -31,6 +32,10 @@ export const updateKnowledge = operation({
       stored.source !== null && stored.path !== null ? { source: stored.source, path: stored.path } : undefined
     const prepared = await prepareItems(input.project, input.collection, [checked], services.embedder, document)
     const [status] = await services.knowledge.upsert(input, prepared, services.embedder.space)
+    if (status !== 'unchanged') {
+      const reference = document ? document.path : stored.id
+      await noteWriters(services.database, input, document?.source ?? '', [reference], caller.id)
+    }
     const [item] = await services.knowledge.get(input, [input.id])
     if (!item) throw notFound('knowledge item', 'id')
     return { status: status === 'unchanged' ? ('unchanged' as const) : ('updated' as const), item: viewItem(item) }

@@ -49,6 +49,8 @@ export interface AugmentServices extends SearchServices {
 
 export interface AugmentRequest {
   readonly operation: string
+  /** Id of the key that asks. */
+  readonly caller?: string | undefined
   readonly project: string
   readonly query: string
   readonly collections?: readonly CollectionName[]
@@ -142,6 +144,7 @@ export async function augment(services: AugmentServices, request: AugmentRequest
       operation: request.operation,
       query,
       conversationId: conversationId ?? null,
+      caller: request.caller ?? null,
       shown: shownEntries(shown, contextIds),
       tokenBudget: request.tokenBudget,
       tokensAdded: tokens,

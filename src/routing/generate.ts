@@ -25,6 +25,8 @@ export interface GenerateRequest {
   readonly context?: string
   readonly collections: readonly CollectionName[]
   readonly backend: Backend
+  /** Id of the key that asks. */
+  readonly caller?: string
 }
 
 export interface Fallback {
@@ -60,6 +62,7 @@ export interface Generated {
 export async function generate(services: GenerateServices, request: GenerateRequest): Promise<Generated> {
   const augmentation = await augment(services, {
     operation: 'route_query',
+    caller: request.caller,
     project: request.project,
     query: request.query,
     collections: request.collections,

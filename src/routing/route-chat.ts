@@ -30,6 +30,8 @@ export interface ChatTask {
   /** `auto`, `local`, `remote`, or a model of the remote server. */
   readonly model: string
   readonly conversationId: string | null
+  /** Id of the key that asks. */
+  readonly caller?: string
 }
 
 /** A server to ask, and the model to ask it for; null: its own. */
@@ -66,6 +68,7 @@ export async function routeChat(services: ChatServices, upstreams: ChatUpstreams
       ? null
       : augment(services, {
           operation: 'chat_completions',
+          caller: task.caller,
           project,
           query,
           tokenBudget: services.settings.DEFAULT_TOKEN_BUDGET,
@@ -157,6 +160,8 @@ export async function recordChat(
       status: end.status,
       fallbacks: end.fallbacks,
     },
+    conversationId: task.conversationId,
+    caller: task.caller ?? null,
     latencyMs,
     createdAt: end.startedAt,
   })
@@ -182,6 +187,7 @@ export async function recordChat(
       conversationId: task.conversationId,
       retrievalId: augmentation?.retrievalId ?? null,
       idempotencyKey: null,
+      caller: task.caller ?? null,
       contexts: (augmentation?.contextIds ?? []).flatMap((id) => parseContextId(id) ?? []),
     },
     now,

@@ -60,7 +60,7 @@ export async function answerChat(c: AppContext): Promise<Response> {
   const startedAt = services.now()
   const request = parseInput(chatRequest, await readJsonObject(c.req.raw))
   const scope = scopeOf(c.var.caller, request.metadata)
-  const task: ChatTask = { ...scope, query: askedText(request.messages), model: request.model }
+  const task: ChatTask = { ...scope, query: askedText(request.messages), model: request.model, caller: c.var.caller.id }
   const routed = await routeChat(services, openUpstreams(services.settings), task)
   const stop = new AbortController()
   c.req.raw.signal?.addEventListener('abort', () => stop.abort(), { once: true })

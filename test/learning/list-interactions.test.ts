@@ -44,5 +44,11 @@ describe('list_interactions', () => {
     expect(seen).toEqual([...ids].reverse())
     const odd = await call<{ interactions: unknown[] }>(listInteractions, services, { project, tags: ['odd'] })
     expect(odd.interactions).toHaveLength(3)
+    const both = await call<{ interactions: unknown[] }>(listInteractions, services, { project, tags: ['x', 'even'] })
+    expect(both.interactions).toHaveLength(4)
+    const tags = Array.from({ length: 50 }, (_, i) => `tag ${i}`)
+    expect(await call(listInteractions, services, { project, tags, outcome: 'success' })).toMatchObject({
+      interactions: [],
+    })
   })
 })

@@ -84,6 +84,12 @@ export class MemoryStore implements KnowledgeStore {
     return ids.filter((id) => this.entries(scope).delete(id)).length
   }
 
+  async clear(scope: CollectionScope) {
+    const items = this.entries(scope).size
+    this.entries(scope).clear()
+    return { documents: 0, items }
+  }
+
   async search(scope: CollectionScope, request: SearchRequest): Promise<SearchResponse> {
     const asked = new Set(words(request.text))
     const candidates = [...this.entries(scope).values()]

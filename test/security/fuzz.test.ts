@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { beforeAll, expect, test } from 'vitest'
-import { type Pool, type Schema, seeded } from '../../cli/fuzz/generate.ts'
+import { bend, type Pool, type Schema, seeded } from '../../cli/fuzz/generate.ts'
 import { isFault, isRefusal, type Shot, shoot, type Target } from '../../cli/fuzz/requests.ts'
 import { OPERATIONS } from '../../src/operations/index.ts'
 import { inputSchemaOf } from '../../src/surfaces/json-schema.ts'
@@ -57,6 +57,18 @@ test('sound and bent requests: no fault, and what is refused changes nothing', a
   expect(tally.refused).toBeGreaterThan(100)
   expect(tally.accepted).toBeGreaterThan(50)
 }, 120_000)
+
+test('however often a request is bent, it stays small enough to be sent', () => {
+  fc.assert(
+    fc.property(fc.integer(), (seed) => {
+      const random = seeded(seed)
+      let input: Record<string, unknown> = { position: { phase: 'items', cursor: 'x'.repeat(3000) }, project: 'fuzz' }
+      for (let i = 0; i < 6; i++) input = bend(input, random)
+      expect(JSON.stringify(input).length).toBeLessThan(30_000_000)
+    }),
+    { numRuns: 150 },
+  )
+})
 
 test('the same seed makes the same requests', () => {
   fc.assert(

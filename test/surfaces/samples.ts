@@ -18,6 +18,8 @@ export interface Prepared {
   readonly dataset: string
   /** Id of an API key that is there to be revoked. */
   readonly spareKey: string
+  /** Id of a deletion. */
+  readonly deletion: string
   /** Id of a job that still waits. */
   readonly job: string
 }
@@ -61,8 +63,15 @@ export async function prepare(project: string): Promise<Prepared> {
   const spareSession = await run('multi_turn_context', { project, query: QUERY })
   const dataset = await run('generate_training_data', { project, format: 'kto' })
   const spareKey = await run('create_key', { name: 'spare', project })
+  const deletion = await run('delete_data', {
+    what: 'conversation',
+    project,
+    conversation_id: 'forgotten',
+    confirm: 'forgotten',
+  })
   return {
     project,
+    deletion: String(deletion.deletion_id),
     item: String(stored.results[0]?.id),
     spare: String(stored.results[1]?.id),
     scored: String(scored.interaction_id),
@@ -208,6 +217,13 @@ export const SAMPLES: Record<string, (prepared: Prepared) => Record<string, unkn
   }),
   list_keys: () => ({}),
   revoke_key: ({ spareKey }) => ({ key_id: spareKey }),
+  delete_data: ({ project }) => ({
+    what: 'conversation',
+    project,
+    conversation_id: 'unheard-of',
+    confirm: 'unheard-of',
+  }),
+  get_deletion: ({ deletion }) => ({ deletion_id: deletion }),
   list_audit_log: () => ({ limit: 5 }),
   migrate_store: ({ project }) => ({ project, collection: COLLECTION, from: 'embedded', to: 'embedded' }),
 }

@@ -22,6 +22,8 @@ export interface NewCorrection {
   readonly model: string | null
   readonly variant: string | null
   readonly idempotencyKey: string | null
+  /** Id of the key that gives it. */
+  readonly caller?: string | null
 }
 
 /**
@@ -39,12 +41,13 @@ export async function insertCorrection(
   const about = sql`(SELECT i.id FROM interactions i WHERE i.id = ${entry.interactionId} AND i.project = ${entry.project})`
   const results = await atomically(database, [
     sql`INSERT INTO corrections (id, project, interaction_id, query, original_response, correction, rating, tags, model, variant,
-          idempotency_key, created_at)
+          idempotency_key, caller, created_at)
         SELECT ${id}, ${entry.project}, ${entry.interactionId}, ${entry.query},
           coalesce(${entry.originalResponse}, (SELECT response FROM interactions WHERE id = ${about})), ${entry.correction},
           ${entry.rating}, ${JSON.stringify(entry.tags)},
           coalesce(${entry.model}, (SELECT model_used FROM interactions WHERE id = ${about})),
-          coalesce(${entry.variant}, (SELECT variant FROM interactions WHERE id = ${about})), ${entry.idempotencyKey}, ${now}
+          coalesce(${entry.variant}, (SELECT variant FROM interactions WHERE id = ${about})), ${entry.idempotencyKey},
+          ${entry.caller ?? null}, ${now}
         WHERE ${entry.interactionId} IS NULL OR ${about} IS NOT NULL
         ON CONFLICT (project, idempotency_key) DO NOTHING`,
     sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)

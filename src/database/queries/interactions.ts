@@ -34,6 +34,8 @@ export interface NewInteraction {
   /** The augmentation that this answers. */
   readonly retrievalId?: string | null
   readonly idempotencyKey: string | null
+  /** Id of the key that tracks it. */
+  readonly caller?: string | null
   readonly contexts: readonly ContextReference[]
 }
 
@@ -57,10 +59,11 @@ export async function insertInteraction(database: Database, entry: NewInteractio
   const exists = sql`EXISTS (SELECT 1 FROM interactions WHERE id = ${id})`
   const results = await atomically(database, [
     sql`INSERT INTO interactions (id, project, query, response, agent_type, model_used, tokens_used, latency_ms, tags, variant,
-          conversation_id, retrieval_id, had_context, idempotency_key, revision, created_at, updated_at)
+          conversation_id, retrieval_id, had_context, idempotency_key, caller, revision, created_at, updated_at)
         VALUES (${id}, ${entry.project}, ${redact(entry.query)}, ${redact(entry.response)}, ${entry.agentType}, ${entry.modelUsed},
           ${entry.tokensUsed}, ${entry.latencyMs}, ${JSON.stringify(entry.tags)}, ${entry.variant}, ${entry.conversationId},
-          ${entry.retrievalId ?? null}, ${entry.contexts.length > 0 ? 1 : 0}, ${entry.idempotencyKey}, 0, ${now}, ${now})
+          ${entry.retrievalId ?? null}, ${entry.contexts.length > 0 ? 1 : 0}, ${entry.idempotencyKey},
+          ${entry.caller ?? null}, 0, ${now}, ${now})
         ON CONFLICT (project, idempotency_key) DO NOTHING`,
     sql`INSERT INTO interaction_contexts (interaction_id, collection, item_id, position)
         SELECT ${id}, value ->> 0, value ->> 1, key FROM json_each(${contexts}) WHERE ${exists}
@@ -118,9 +121,11 @@ export function interactionCondition(filter: InteractionFilter): SQL {
     filter.variant === undefined ? undefined : eq(interactions.variant, filter.variant),
     filter.since === undefined ? undefined : gte(interactions.createdAt, filter.since),
     filter.until === undefined ? undefined : lt(interactions.createdAt, filter.until),
-    ...(filter.tags ?? []).map(
-      (tag) => sql`EXISTS (SELECT 1 FROM json_each(${interactions.tags}) WHERE json_each.value = ${tag})`,
-    ),
+    // One condition for all tags: one for each would be a deeper expression than SQLite takes.
+    filter.tags?.length
+      ? sql`NOT EXISTS (SELECT 1 FROM json_each(${JSON.stringify(filter.tags)}) wanted
+          WHERE wanted.value NOT IN (SELECT value FROM json_each(${interactions.tags})))`
+      : undefined,
   )
   return all ?? sql`1`
 }

@@ -37,6 +37,7 @@ type Remote = {
     | 'listDocuments'
     | 'deleteDocuments'
     | 'documentTokens'
+    | 'clear'
     | 'search'
     | 'statistics'
     | 'setCredit'
@@ -46,7 +47,9 @@ type Remote = {
     | 'exportItems'
     | 'importItems'
     | 'exportDocuments'
-    | 'importDocuments']: (...parameters: Parameters<KnowledgeIndex[M]>) => Promise<ReturnType<KnowledgeIndex[M]>>
+    | 'importDocuments']: (
+    ...parameters: Parameters<KnowledgeIndex[M]>
+  ) => Promise<Awaited<ReturnType<KnowledgeIndex[M]>>>
 }
 
 export class EmbeddedStore implements TransferStore {
@@ -106,6 +109,10 @@ export class EmbeddedStore implements TransferStore {
     documents: readonly { readonly source: string; readonly path: string }[],
   ): Promise<number> {
     return this.#index(scope).documentTokens(documents)
+  }
+
+  clear(scope: CollectionScope): Promise<{ documents: number; items: number }> {
+    return this.#index(scope).clear()
   }
 
   search(scope: CollectionScope, request: SearchRequest): Promise<SearchResponse> {

@@ -50,8 +50,8 @@ interface Origin {
 
 export class KnowledgeIndex extends DurableObject<object> {
   readonly #sql: SqlStorage
-  readonly #keywords: KeywordIndex
-  readonly #vectors: VectorIndex
+  #keywords: KeywordIndex
+  #vectors: VectorIndex
   /** Both follow the tables; null: to be read from them. */
   #items: number | null = null
   #credit: Credit | null = null
@@ -163,6 +163,20 @@ export class KnowledgeIndex extends DurableObject<object> {
       }
       return { documents, items }
     })
+  }
+
+  /** Deletes the whole storage of the object and begins anew. */
+  async clear(): Promise<{ documents: number; items: number }> {
+    const had = { documents: this.#count('documents'), items: this.#itemCount() }
+    await this.ctx.blockConcurrencyWhile(async () => {
+      await this.ctx.storage.deleteAll()
+      for (const statement of TABLES) this.#sql.exec(statement)
+      this.#keywords = new KeywordIndex(this.#sql)
+      this.#vectors = new VectorIndex(this.#sql)
+      this.#items = null
+      this.#credit = null
+    })
+    return had
   }
 
   search(collection: CollectionName, request: SearchRequest): SearchResponse {

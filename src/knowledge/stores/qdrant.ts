@@ -162,6 +162,17 @@ export class QdrantStore implements TransferStore {
     return { documents, items }
   }
 
+  async clear(scope: CollectionScope): Promise<{ documents: number; items: number }> {
+    const { documents, items } = await this.statistics(scope)
+    const filter = itemFilter(scope.project)
+    await this.#qdrant.read(scope.collection, (client, name) => client.delete(name, { filter, wait: true }), null)
+    for (const kind of ['document', 'space'] as const) {
+      const entries = registerFilter(scope, kind)
+      await this.#qdrant.read(REGISTER, (client, name) => client.delete(name, { filter: entries, wait: true }), null)
+    }
+    return { documents, items }
+  }
+
   async search(scope: CollectionScope, request: SearchRequest): Promise<SearchResponse> {
     // Asked together: what to search in, how many items there are, and the search itself in the space of the query.
     const using = request.vector && (await this.#qdrant.hasVector(scope.collection, request.space))

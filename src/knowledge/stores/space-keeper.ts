@@ -143,6 +143,10 @@ export class SpaceKeeper implements KnowledgeStore {
     return this.#store.deleteDocuments(scope, source, paths)
   }
 
+  clear(scope: CollectionScope): Promise<{ documents: number; items: number }> {
+    return this.#store.clear(scope)
+  }
+
   statistics(scope: CollectionScope): Promise<StoreStatistics> {
     return this.#store.statistics(scope)
   }

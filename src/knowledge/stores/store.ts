@@ -185,6 +185,8 @@ export interface KnowledgeStore {
     scope: CollectionScope,
     documents: readonly { readonly source: string; readonly path: string }[],
   ): Promise<number>
+  /** Deletes everything of the collection, its embedding space and documents too; what there was. */
+  clear(scope: CollectionScope): Promise<{ documents: number; items: number }>
   search(scope: CollectionScope, request: SearchRequest): Promise<SearchResponse>
   statistics(scope: CollectionScope): Promise<StoreStatistics>
   /** Absolute counters from the database; repeating or reordering updates changes nothing. */

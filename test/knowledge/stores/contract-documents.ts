@@ -10,6 +10,22 @@ function code(...parameters: ConstructorParameters<typeof Bench>): Bench {
 }
 
 export const documentCases: Cases = {
+  'clearing deletes items, documents and the space, and nothing of other projects': async (store) => {
+    const bench = new Bench(store)
+    const other = new Bench(store)
+    await bench.put({ a: 'Alone.' })
+    await other.put({ a: 'Of another project.' })
+    const document = await bench.document('repository', 'a.md', 'h', { one: 'First part.', two: 'Second part.' })
+    await store.replaceDocuments(bench.scope, 'repository', [document], SPACE)
+    expect(await store.clear(bench.scope)).toEqual({ documents: 1, items: 3 })
+    expect(await store.statistics(bench.scope)).toEqual({ items: 0, documents: 0, withVector: 0, space: null })
+    expect(await bench.byKeyword('part')).toEqual([])
+    expect(await store.clear(bench.scope)).toEqual({ documents: 0, items: 0 })
+    expect((await store.statistics(other.scope)).items).toBe(1)
+    await bench.put({ a: 'Written anew.' })
+    expect(await bench.byKeyword('anew')).toEqual(['a'])
+  },
+
   'a document is indexed, the same again unchanged': async (store) => {
     const bench = code(store)
     const document = await bench.document(SOURCE, 'src/a.ts', 'h1', { one: 'export const one = 1', two: 'let two = 2' })

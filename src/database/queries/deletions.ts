@@ -1,0 +1,104 @@
+/**
+ * Deletions under way and their receipts.
+ * @module
+ */
+import { and, eq, sql } from 'drizzle-orm'
+import { newId } from '../../ids.ts'
+import { atomically, execute } from '../batch.ts'
+import type { Database } from '../database.ts'
+import { deletions } from '../schema.ts'
+
+export type Deletion = typeof deletions.$inferSelect
+
+/** What is to be deleted. */
+export interface DeletionRequest {
+  readonly what: Deletion['what']
+  /** Null: a key's data in all projects. */
+  readonly project: string | null
+  /** Name of the project, or id of the conversation or key. */
+  readonly subject: string
+  readonly requestedBy: string
+}
+
+/** Project of the jobs that carry deletions out: no project can have this name, so none takes them with it. */
+const NO_PROJECT = '-'
+
+/**
+ * Writes a deletion with its job, all or nothing. While the same is being deleted already, that deletion is returned.
+ * @returns the deletion's id and its job
+ */
+export async function requestDeletion(
+  database: Database,
+  request: DeletionRequest,
+  state: Record<string, unknown>,
+  now: number,
+): Promise<{ id: string; jobId: string }> {
+  const id = newId()
+  const { what, project, subject, requestedBy } = request
+  const same = sql`what = ${what} AND subject = ${subject} AND project IS ${project} AND status = 'running'`
+  const [, , found] = await atomically(database, [
+    sql`INSERT INTO deletions (id, what, project, subject, status, state, deleted, requested_by, created_at)
+        SELECT ${id}, ${what}, ${project}, ${subject}, 'running', ${JSON.stringify(state)}, '{}', ${requestedBy}, ${now}
+        WHERE NOT EXISTS (SELECT 1 FROM deletions WHERE ${same})`,
+    sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
+        SELECT ${newId()}, ${NO_PROJECT}, 'delete_data', id, 0, 'pending', 0, ${now}, ${now}, ${now}
+        FROM deletions WHERE ${same} ON CONFLICT (kind, subject, revision) DO NOTHING`,
+    sql`SELECT d.id, j.id AS job FROM deletions d JOIN jobs j ON j.kind = 'delete_data' AND j.subject = d.id AND j.revision = 0
+        WHERE d.what = ${what} AND d.subject = ${subject} AND d.project IS ${project} AND d.status = 'running'`,
+  ])
+  return { id: String(found?.rows[0]?.id), jobId: String(found?.rows[0]?.job) }
+}
+
+/** One deletion; null when there is none, or when it is of another project than the only one allowed. */
+export async function findDeletion(
+  database: Database,
+  id: string,
+  onlyProject: string | null,
+): Promise<Deletion | null> {
+  const [row] = await database
+    .select()
+    .from(deletions)
+    .where(and(eq(deletions.id, id), onlyProject === null ? undefined : eq(deletions.project, onlyProject)))
+    .limit(1)
+  return row ?? null
+}
+
+/** Notes how far a deletion has come. */
+export async function saveDeletion(
+  database: Database,
+  id: string,
+  change: Partial<Pick<Deletion, 'state' | 'before' | 'deleted' | 'after' | 'status' | 'finishedAt'>>,
+): Promise<void> {
+  await database.update(deletions).set(change).where(eq(deletions.id, id))
+}
+
+/** Which key last wrote these documents or items. */
+export async function noteWriters(
+  database: Database,
+  scope: { readonly project: string; readonly collection: string },
+  source: string,
+  references: readonly string[],
+  caller: string,
+): Promise<void> {
+  if (references.length === 0) return
+  await execute(
+    database,
+    sql`INSERT INTO knowledge_writers (project, collection, source, reference, caller)
+        SELECT ${scope.project}, ${scope.collection}, ${source}, value, ${caller} FROM json_each(${JSON.stringify(references)}) WHERE 1
+        ON CONFLICT DO UPDATE SET caller = excluded.caller WHERE caller <> excluded.caller`,
+  )
+}
+
+/** Forgets who wrote what is gone. */
+export async function forgetWriters(
+  database: Database,
+  scope: { readonly project: string; readonly collection: string },
+  source: string,
+  references: readonly string[],
+): Promise<void> {
+  await execute(
+    database,
+    sql`DELETE FROM knowledge_writers WHERE project = ${scope.project} AND collection = ${scope.collection}
+          AND source = ${source} AND reference IN (SELECT value FROM json_each(${JSON.stringify(references)}))`,
+  )
+}

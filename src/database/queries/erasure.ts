@@ -1,0 +1,382 @@
+/**
+ * Deleting everything of a project, a conversation or a key from the database, in steps that may each be repeated.
+ * @module
+ */
+import { getTableColumns, getTableName, is, type SQL, sql } from 'drizzle-orm'
+import { SQLiteTable } from 'drizzle-orm/sqlite-core'
+import type { CollectionName } from '../../knowledge/collections.ts'
+import type { CreditUpdate } from '../../knowledge/stores/store.ts'
+import { atomically, execute } from '../batch.ts'
+import type { Database } from '../database.ts'
+import * as schema from '../schema.ts'
+
+/** Whose data is meant. */
+export type Selection =
+  | { readonly what: 'project'; readonly project: string }
+  | { readonly what: 'conversation'; readonly project: string; readonly conversation: string }
+  | { readonly what: 'key'; readonly key: string; readonly project: string | null }
+
+/** Tables whose rows are facts, each with an id that grows with time. */
+export type FactTable = 'interactions' | 'retrievals' | 'routing_decisions' | 'corrections'
+
+/** Rows of a table that one step looks at. */
+const WINDOW = 2_000
+/** Rows of a table without ids in order that one step deletes. */
+export const CHUNK = 1_000
+
+/** Tables with a project that stay when a project is deleted: who may do what, what was done, and the deletions themselves. */
+export const KEPT_TABLES: readonly string[] = ['keys', 'audit_log', 'deletions']
+/** Tables that belong to rows of others and go with them. */
+export const DEPENDENT_TABLES: readonly string[] = ['interaction_contexts', 'outcome_votes', 'pattern_sources']
+/** Tables that know neither project nor content. */
+export const GLOBAL_TABLES: readonly string[] = ['learning_controls', 'model_usage', 'generation_usage']
+
+/** Every table of the schema with a project, in the order in which a project's rows go: facts before the rollups that follow them. */
+export const PROJECT_TABLES: readonly string[] = Object.values(schema)
+  .filter((value) => is(value, SQLiteTable))
+  .filter((table) => 'project' in getTableColumns(table as unknown as SQLiteTable))
+  .map((table) => getTableName(table as unknown as SQLiteTable))
+  .filter((name) => !KEPT_TABLES.includes(name))
+  .sort((a, b) => Number(a.startsWith('rollup_')) - Number(b.startsWith('rollup_')) || (a < b ? -1 : 1))
+
+function matching(selection: Selection, table: FactTable): SQL {
+  switch (selection.what) {
+    case 'project':
+      return sql`project = ${selection.project}`
+    case 'conversation':
+      return table === 'corrections'
+        ? sql`0`
+        : sql`project = ${selection.project} AND conversation_id = ${selection.conversation}`
+    case 'key':
+      return sql`caller = ${selection.key} AND (${selection.project} IS NULL OR project = ${selection.project})`
+  }
+}
+
+/** A row that is to go. */
+export interface SelectedRow {
+  readonly id: string
+  readonly project: string
+  readonly conversation: string | null
+  readonly retrieval: string | null
+}
+
+/**
+ * The rows of the selection among the next 2,000 of a table.
+ * @returns `next`: where to go on; null at the end of the table
+ */
+export async function selectRows(
+  database: Database,
+  table: FactTable,
+  selection: Selection,
+  after: string,
+): Promise<{ rows: SelectedRow[]; next: string | null }> {
+  const name = sql.identifier(table)
+  const within = selection.project === null ? sql`id > ${after}` : sql`project = ${selection.project} AND id > ${after}`
+  const [end, found] = await atomically(database, [
+    sql`SELECT max(id) AS last, count(*) AS n FROM (SELECT id FROM ${name} WHERE ${within} ORDER BY id LIMIT ${WINDOW})`,
+    sql`SELECT id, project, ${table === 'corrections' ? sql`NULL` : sql`conversation_id`} AS conversation,
+          ${table === 'interactions' ? sql`retrieval_id` : sql`NULL`} AS retrieval
+        FROM (SELECT * FROM ${name} WHERE ${within} ORDER BY id LIMIT ${WINDOW}) WHERE ${matching(selection, table)}`,
+  ])
+  return {
+    rows: (found?.rows ?? []).map((row) => ({
+      id: String(row.id),
+      project: String(row.project),
+      conversation: row.conversation === null ? null : String(row.conversation),
+      retrieval: row.retrieval === null ? null : String(row.retrieval),
+    })),
+    next: Number(end?.rows[0]?.n ?? 0) < WINDOW ? null : String(end?.rows[0]?.last),
+  }
+}
+
+/** Which of these interactions and corrections belong to the selection, or are gone since it began. */
+export async function selectedAmong(
+  database: Database,
+  selection: Selection,
+  ids: readonly string[],
+  goneCounts: boolean,
+): Promise<boolean> {
+  const { rows } = await execute(
+    database,
+    sql`WITH asked AS (SELECT value AS id FROM json_each(${JSON.stringify(ids)}))
+        SELECT 1 FROM asked WHERE
+          EXISTS (SELECT 1 FROM interactions WHERE interactions.id = asked.id AND ${matching(selection, 'interactions')})
+          OR EXISTS (SELECT 1 FROM corrections WHERE corrections.id = asked.id AND (${matching(selection, 'corrections')}
+            OR EXISTS (SELECT 1 FROM interactions WHERE interactions.id = corrections.interaction_id
+              AND ${matching(selection, 'interactions')})))
+          OR (${goneCounts ? 1 : 0} AND NOT EXISTS (SELECT 1 FROM interactions WHERE interactions.id = asked.id)
+            AND NOT EXISTS (SELECT 1 FROM corrections WHERE corrections.id = asked.id)) LIMIT 1`,
+  )
+  return rows.length > 0
+}
+
+/** An item of the knowledge store. */
+export interface ItemReference {
+  readonly project: string
+  readonly collection: CollectionName
+  readonly id: string
+}
+
+/** What hangs on interactions beside their own rows. */
+export interface Dependents {
+  readonly corrections: { readonly id: string; readonly project: string }[]
+  /** Items of patterns that rest on them. */
+  readonly patterns: ItemReference[]
+  /** Items whose credit they moved. */
+  readonly credited: ItemReference[]
+}
+
+/** Looks up what hangs on these interactions. */
+export async function dependentsOf(database: Database, ids: readonly string[]): Promise<Dependents> {
+  const list = sql`(SELECT value FROM json_each(${JSON.stringify(ids)}))`
+  const [corrections, patterns, credited] = await atomically(database, [
+    sql`SELECT id, project FROM corrections WHERE interaction_id IN ${list}`,
+    sql`SELECT id, project, collection FROM patterns
+        WHERE id IN (SELECT pattern_id FROM pattern_sources WHERE interaction_id IN ${list})`,
+    sql`SELECT DISTINCT i.project, c.collection, c.item_id AS id FROM outcome_votes v JOIN interactions i ON i.id = v.interaction_id
+        JOIN interaction_contexts c ON c.interaction_id = i.id WHERE i.id IN ${list} AND v.credited IS NOT NULL`,
+  ])
+  const references = (rows: readonly Record<string, unknown>[] = []) =>
+    rows.map((row) => ({
+      project: String(row.project),
+      collection: row.collection as CollectionName,
+      id: String(row.id),
+    }))
+  return {
+    corrections: (corrections?.rows ?? []).map((row) => ({ id: String(row.id), project: String(row.project) })),
+    patterns: references(patterns?.rows),
+    credited: references(credited?.rows),
+  }
+}
+
+/**
+ * Deletes interactions with all that hangs on them in one transaction: what their votes credited is taken back, and what was
+ * learnt from them is forgotten and learnt again from the interactions that remain.
+ * @returns deleted rows by table (counted by what is returned: D1's own count includes what triggers change)
+ */
+export async function eraseInteractions(
+  database: Database,
+  ids: readonly string[],
+  now: number,
+): Promise<Record<string, number>> {
+  const list = sql`(SELECT value FROM json_each(${JSON.stringify(ids)}))`
+  const credited = sql`FROM outcome_votes v JOIN interactions i ON i.id = v.interaction_id
+    JOIN interaction_contexts c ON c.interaction_id = i.id WHERE i.id IN ${list} AND v.credited IS NOT NULL`
+  const taken = sql`-sum(v.credited = 'success'), -sum(v.credited = 'partial'), -sum(v.credited = 'failure')`
+  const added = sql`successes = successes + excluded.successes, partials = partials + excluded.partials,
+    failures = failures + excluded.failures`
+  const sources = sql`SELECT pattern_id FROM pattern_sources WHERE interaction_id IN ${list}`
+  const results = await atomically(database, [
+    sql`INSERT INTO context_votes (project, collection, item_id, caller, successes, partials, failures)
+        SELECT i.project, c.collection, c.item_id, v.caller, ${taken} ${credited}
+        GROUP BY i.project, c.collection, c.item_id, v.caller ON CONFLICT DO UPDATE SET ${added}`,
+    sql`INSERT INTO context_credit (project, collection, item_id, successes, partials, failures, version, updated_at)
+        SELECT i.project, c.collection, c.item_id, ${taken}, 1, ${now} ${credited}
+        GROUP BY i.project, c.collection, c.item_id
+        ON CONFLICT DO UPDATE SET ${added}, version = version + 1, updated_at = excluded.updated_at`,
+    // What remains of a pattern's sources is learnt from once more, as its words may have come from what is deleted.
+    sql`UPDATE jobs SET status = 'pending', attempts = 0, run_after = ${now}, updated_at = ${now}
+        WHERE kind = 'learn_pattern' AND status = 'done' AND subject IN
+          (SELECT interaction_id FROM pattern_sources WHERE pattern_id IN (${sources}) AND interaction_id NOT IN ${list})`,
+    sql`DELETE FROM patterns WHERE id IN (${sources}) RETURNING 1`,
+    sql`DELETE FROM pattern_sources WHERE pattern_id IN (${sources}) RETURNING 1`,
+    sql`DELETE FROM jobs WHERE kind = 'index_correction' AND subject IN
+          (SELECT id FROM corrections WHERE interaction_id IN ${list}) RETURNING 1`,
+    sql`DELETE FROM corrections WHERE interaction_id IN ${list} RETURNING 1`,
+    sql`DELETE FROM outcome_events WHERE interaction_id IN ${list} RETURNING 1`,
+    sql`DELETE FROM outcome_votes WHERE interaction_id IN ${list} RETURNING 1`,
+    sql`DELETE FROM interaction_contexts WHERE interaction_id IN ${list} RETURNING 1`,
+    sql`DELETE FROM jobs WHERE kind IN ('index_interaction', 'score_interaction', 'learn_pattern') AND subject IN ${list} RETURNING 1`,
+    sql`DELETE FROM interactions WHERE id IN ${list} RETURNING 1`,
+  ])
+  const count = (index: number) => results[index]?.rows.length ?? 0
+  return {
+    patterns: count(3),
+    corrections: count(6),
+    outcome_events: count(7),
+    outcome_votes: count(8),
+    interaction_contexts: count(9),
+    jobs: count(5) + count(10),
+    interactions: count(11),
+  }
+}
+
+/** Deletes rows by id; returns how many there were. */
+export async function eraseRows(
+  database: Database,
+  table: Exclude<FactTable, 'interactions'>,
+  ids: readonly string[],
+): Promise<number> {
+  const list = sql`(SELECT value FROM json_each(${JSON.stringify(ids)}))`
+  const results = await atomically(database, [
+    sql`DELETE FROM ${sql.identifier(table)} WHERE id IN ${list} RETURNING 1`,
+    ...(table === 'corrections' ? [sql`DELETE FROM jobs WHERE kind = 'index_correction' AND subject IN ${list}`] : []),
+  ])
+  return results[0]?.rows.length ?? 0
+}
+
+/** Deletes up to 1,000 rows of a project from a table of {@link PROJECT_TABLES}; returns how many. */
+export async function eraseOfProject(database: Database, table: string, project: string): Promise<number> {
+  const name = sql.identifier(table)
+  const { rows } = await execute(
+    database,
+    sql`DELETE FROM ${name} WHERE rowid IN (SELECT rowid FROM ${name} WHERE project = ${project} LIMIT ${CHUNK}) RETURNING 1`,
+  )
+  return rows.length
+}
+
+/** Deletes the jobs that summarise a conversation. */
+export async function eraseSummaryJobs(database: Database, project: string, conversation: string): Promise<void> {
+  await execute(
+    database,
+    sql`DELETE FROM jobs WHERE kind = 'summarise_conversation' AND subject = ${JSON.stringify([project, conversation])}`,
+  )
+}
+
+/**
+ * Takes back what a key said of others' interactions: its votes go, with their credit; that something was reported stays, without
+ * by whom. Steps of 1,000.
+ * @returns the items whose credit has changed, and how many rows were changed; 0: nothing is left
+ */
+export async function eraseVotes(
+  database: Database,
+  { key, project }: { readonly key: string; readonly project: string | null },
+  now: number,
+): Promise<{ changed: number; credited: ItemReference[] }> {
+  const own = sql`caller = ${key} AND (${project} IS NULL OR project = ${project})`
+  const chunk = sql`SELECT rowid FROM context_votes WHERE ${own} ORDER BY rowid LIMIT ${CHUNK}`
+  const inProject = sql`(${project} IS NULL OR interaction_id IN (SELECT id FROM interactions WHERE project = ${project}))`
+  const results = await atomically(database, [
+    sql`SELECT project, collection, item_id AS id FROM context_votes WHERE rowid IN (${chunk})`,
+    sql`UPDATE context_credit SET successes = context_credit.successes - v.successes, partials = context_credit.partials - v.partials,
+          failures = context_credit.failures - v.failures, version = version + 1, updated_at = ${now}
+        FROM (SELECT * FROM context_votes WHERE rowid IN (${chunk})) v
+        WHERE context_credit.project = v.project AND context_credit.collection = v.collection AND context_credit.item_id = v.item_id`,
+    sql`DELETE FROM context_votes WHERE rowid IN (${chunk}) RETURNING 1`,
+    sql`DELETE FROM outcome_votes WHERE rowid IN
+          (SELECT rowid FROM outcome_votes WHERE caller = ${key} AND ${inProject} LIMIT ${CHUNK}) RETURNING 1`,
+    sql`UPDATE outcome_events SET caller = 'deleted' WHERE rowid IN
+          (SELECT rowid FROM outcome_events WHERE ${own} LIMIT ${CHUNK}) RETURNING 1`,
+  ])
+  const changed = [2, 3, 4].reduce((sum, index) => sum + (results[index]?.rows.length ?? 0), 0)
+  return {
+    changed,
+    credited: (results[0]?.rows ?? []).map((row) => ({
+      project: String(row.project),
+      collection: row.collection as CollectionName,
+      id: String(row.id),
+    })),
+  }
+}
+
+/** The votes on these items as they are now, a row for each item and caller; an item without votes has one row of zeros. */
+export async function votesOnItems(
+  database: Database,
+  items: readonly ItemReference[],
+): Promise<(CreditUpdate & ItemReference)[]> {
+  const { rows } = await execute(
+    database,
+    sql`SELECT k.project, k.collection, k.item_id AS id, k.version, coalesce(v.successes, 0) AS successes,
+          coalesce(v.partials, 0) AS partials, coalesce(v.failures, 0) AS failures
+        FROM json_each(${JSON.stringify(items)}) asked JOIN context_credit k ON k.project = asked.value ->> 'project'
+          AND k.collection = asked.value ->> 'collection' AND k.item_id = asked.value ->> 'id'
+        LEFT JOIN context_votes v ON v.project = k.project AND v.collection = k.collection AND v.item_id = k.item_id`,
+  )
+  return rows.map((row) => ({
+    project: String(row.project),
+    collection: row.collection as CollectionName,
+    id: String(row.id),
+    version: Number(row.version),
+    successes: Number(row.successes),
+    partials: Number(row.partials),
+    failures: Number(row.failures),
+  }))
+}
+
+/** Forgets a project's router and has it learnt anew from what remains; its job's id. */
+export async function resetRouter(database: Database, project: string, job: string, now: number): Promise<void> {
+  await atomically(database, [
+    sql`UPDATE routing_models SET model = NULL, version = version + 1, examples = 0, pending = 0 WHERE project = ${project}`,
+    sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
+        SELECT ${job}, project, 'train_router', project, version + 1, 'pending', 0, ${now}, ${now}, ${now} FROM routing_models
+        WHERE project = ${project} AND EXISTS (SELECT 1 FROM interactions WHERE project = ${project} AND outcome IS NOT NULL)
+        ON CONFLICT DO NOTHING`,
+  ])
+}
+
+/** What a key wrote of the knowledge, up to 500 references of one source. */
+export async function writtenBy(
+  database: Database,
+  key: string,
+  project: string | null,
+): Promise<{ project: string; collection: CollectionName; source: string; references: string[] } | null> {
+  const own = sql`caller = ${key} AND (${project} IS NULL OR project = ${project})`
+  const { rows } = await execute(
+    database,
+    sql`WITH first AS (SELECT project, collection, source FROM knowledge_writers WHERE ${own} LIMIT 1)
+        SELECT w.project, w.collection, w.source, w.reference FROM knowledge_writers w JOIN first
+          ON w.project = first.project AND w.collection = first.collection AND w.source = first.source
+        WHERE w.caller = ${key} LIMIT 500`,
+  )
+  const [first] = rows
+  if (!first) return null
+  return {
+    project: String(first.project),
+    collection: first.collection as CollectionName,
+    source: String(first.source),
+    references: rows.map((row) => String(row.reference)),
+  }
+}
+
+/** Rows of the selection by table, as they are now. */
+export async function countSelected(database: Database, selection: Selection): Promise<Record<string, number>> {
+  const counted: [string, SQL][] = []
+  if (selection.what === 'project') {
+    for (const table of PROJECT_TABLES) {
+      counted.push([
+        table,
+        sql`SELECT count(*) AS n FROM ${sql.identifier(table)} WHERE project = ${selection.project}`,
+      ])
+    }
+    for (const [table, column] of [
+      ['interaction_contexts', 'interaction_id'],
+      ['outcome_votes', 'interaction_id'],
+    ] as const) {
+      counted.push([
+        table,
+        sql`SELECT count(*) AS n FROM ${sql.identifier(table)}
+            WHERE ${sql.identifier(column)} IN (SELECT id FROM interactions WHERE project = ${selection.project})`,
+      ])
+    }
+  } else {
+    for (const table of ['interactions', 'retrievals', 'routing_decisions', 'corrections'] as const) {
+      counted.push([table, sql`SELECT count(*) AS n FROM ${sql.identifier(table)} WHERE ${matching(selection, table)}`])
+    }
+  }
+  if (selection.what === 'key') {
+    const own = sql`caller = ${selection.key} AND (${selection.project} IS NULL OR project = ${selection.project})`
+    for (const table of ['knowledge_writers', 'context_votes', 'outcome_events'] as const) {
+      counted.push([table, sql`SELECT count(*) AS n FROM ${sql.identifier(table)} WHERE ${own}`])
+    }
+  }
+  const results = await atomically(
+    database,
+    counted.map(([, statement]) => statement),
+  )
+  return Object.fromEntries(counted.map(([table], i) => [table, Number(results[i]?.rows[0]?.n ?? 0)]))
+}
+
+/** Datasets of a project, or of all, in order of id. */
+export async function datasetsAfter(
+  database: Database,
+  project: string | null,
+  after: string,
+): Promise<{ id: string; key: string; createdAt: number } | null> {
+  const { rows } = await execute(
+    database,
+    sql`SELECT id, key, created_at FROM exports WHERE id > ${after} AND (${project} IS NULL OR project = ${project})
+        ORDER BY id LIMIT 1`,
+  )
+  const [row] = rows
+  return row ? { id: String(row.id), key: String(row.key), createdAt: Number(row.created_at) } : null
+}
