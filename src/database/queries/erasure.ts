@@ -328,7 +328,10 @@ export async function writtenBy(
   }
 }
 
-/** Rows of the selection by table, as they are now. */
+/**
+ * Rows of the selection by table, as they are now. Of a key it reads whole tables: an index by key would cost every write something,
+ * for an act that is rare.
+ */
 export async function countSelected(database: Database, selection: Selection): Promise<Record<string, number>> {
   const counted: [string, SQL][] = []
   if (selection.what === 'project') {
@@ -350,6 +353,7 @@ export async function countSelected(database: Database, selection: Selection): P
     }
   } else {
     for (const table of ['interactions', 'retrievals', 'routing_decisions', 'corrections'] as const) {
+      if (selection.what === 'conversation' && table === 'corrections') continue
       counted.push([table, sql`SELECT count(*) AS n FROM ${sql.identifier(table)} WHERE ${matching(selection, table)}`])
     }
   }
