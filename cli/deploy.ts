@@ -8,7 +8,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describePlan, type Plan, planOf, type WorkerConfig, withDatabaseId } from './deploy/plan.ts'
+import { describePlan, type Plan, planOf, type WorkerConfig, withIds } from './deploy/plan.ts'
 import { parseArguments, UsageError } from './shared/args.ts'
 import { style } from './shared/terminal.ts'
 
@@ -18,7 +18,7 @@ const DEPLOYED_CONFIG = 'wrangler.deployed.toml'
 
 const HELP = `Usage: npm run deploy -- [options]
 
-Makes the D1 database, queues and R2 bucket, applies the migrations, deploys the Worker, sets its admin key, checks that it
+Makes the D1 database, KV namespace, queues and R2 bucket, applies the migrations, deploys the Worker, sets its admin key, checks that it
 answers and prints its MCP URL. What exists is kept, so it can be run again at any time; that is also how to upgrade.
 
 Options
@@ -96,7 +96,8 @@ export async function deploy(plan: Plan, toml: string, world: World): Promise<nu
   try {
     await must(world, 'Sign-in', ['whoami'], 'Run `npx wrangler login`, or set CLOUDFLARE_API_TOKEN.')
     const id = plan.database.id ?? (await databaseId(plan, world))
-    await world.writeConfig(withDatabaseId(toml, id))
+    const kv = plan.kv && (plan.kv.id ?? (await namespaceId(plan.kv.title, world)))
+    await world.writeConfig(withIds(toml, { database: id, kv }))
     const configured = ['--config', DEPLOYED_CONFIG]
     for (const queue of plan.queues)
       await make(world, `Queue ${queue}`, ['queues', 'info', queue], ['queues', 'create', queue])
@@ -151,6 +152,27 @@ async function databaseId({ database }: Plan, world: World): Promise<string> {
   const list = code === 0 && start >= 0 ? (JSON.parse(output.slice(start)) as { name: string; uuid: string }[]) : []
   const id = list.find(({ name }) => name === database.name)?.uuid
   if (id === undefined) throw new StepError(`${step} failed: wrangler d1 list does not name it\n${output.trim()}`)
+  return id
+}
+
+/** Found by its title, which an account has once. */
+async function namespaceId(title: string, world: World): Promise<string> {
+  const step = `KV namespace ${title}`
+  const find = async () => {
+    const { code, output } = await world.wrangler(['kv', 'namespace', 'list'])
+    const start = output.indexOf('[')
+    const list = code === 0 && start >= 0 ? (JSON.parse(output.slice(start)) as { id: string; title: string }[]) : []
+    return list.find((namespace) => namespace.title === title)?.id
+  }
+  const existing = await find()
+  if (existing !== undefined) {
+    world.print(`${style('green', '✓')} ${step} (exists)\n`)
+    return existing
+  }
+  const { code, output } = await world.wrangler(['kv', 'namespace', 'create', title])
+  const id = code === 0 ? await find() : undefined
+  if (id === undefined) throw new StepError(`${step} failed: wrangler kv namespace create ${title}\n${output.trim()}`)
+  world.print(`${style('green', '✓')} ${step} (created)\n`)
   return id
 }
 

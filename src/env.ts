@@ -17,7 +17,9 @@ export interface Env {
   readonly JOBS: Queue<JobMessage>
   /** Fine-tuning datasets, immutable. */
   readonly DATASETS: R2Bucket
-  /** Static files: the API documentation page. */
+  /** Clients, grants and tokens of OAuth, by the library's own schema. */
+  readonly OAUTH_KV: KVNamespace
+  /** Static files: the pages. */
   readonly ASSETS: Fetcher
 
   /** Requests per key and minute, and per address and minute; absent: no limit. */

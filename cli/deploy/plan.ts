@@ -15,6 +15,7 @@ export interface WorkerConfig {
     readonly producers?: readonly { queue: string }[] | undefined
     readonly consumers?: readonly { queue: string; dead_letter_queue?: string | undefined }[] | undefined
   }
+  readonly kv_namespaces?: readonly { binding: string; id?: string | undefined }[]
   readonly r2_buckets?: readonly { binding: string; bucket_name?: string | undefined }[]
   readonly triggers?: { readonly crons?: readonly string[] | undefined }
 }
@@ -23,6 +24,8 @@ export interface WorkerConfig {
 export interface Plan {
   readonly worker: string
   readonly database: { readonly binding: string; readonly name: string; readonly id: string | null }
+  /** KV namespace, by the title that it is found under; null: the Worker binds none. */
+  readonly kv: { readonly binding: string; readonly title: string; readonly id: string | null } | null
   /** Dead-letter queues first: a consumer names its own. */
   readonly queues: readonly string[]
   readonly buckets: readonly string[]
@@ -32,6 +35,7 @@ export interface Plan {
 
 /** Stands in wrangler.toml as long as there is no database. */
 const NO_ID = '00000000-0000-0000-0000-000000000000'
+const NO_KV_ID = '00000000000000000000000000000000'
 
 /**
  * Makes the plan.
@@ -42,6 +46,7 @@ export function planOf(config: WorkerConfig, migrations: readonly string[]): Pla
   const [database] = config.d1_databases ?? []
   if (!config.name) throw new Error('wrangler.toml names no Worker')
   if (!database?.database_name) throw new Error('wrangler.toml names no D1 database')
+  const [namespace] = config.kv_namespaces ?? []
   const consumers = config.queues?.consumers ?? []
   const queues = [
     ...consumers.flatMap(({ dead_letter_queue: queue }) => queue ?? []),
@@ -55,6 +60,13 @@ export function planOf(config: WorkerConfig, migrations: readonly string[]): Pla
       name: database.database_name,
       id: database.database_id && database.database_id !== NO_ID ? database.database_id : null,
     },
+    kv: namespace
+      ? {
+          binding: namespace.binding,
+          title: `${config.name}-${namespace.binding.toLowerCase().replaceAll('_', '-')}`,
+          id: namespace.id && namespace.id !== NO_KV_ID ? namespace.id : null,
+        }
+      : null,
     queues: [...new Set(queues)],
     buckets: (config.r2_buckets ?? []).flatMap(({ bucket_name: name }) => name ?? []),
     migrations: migrations.filter((name) => name.endsWith('.sql')).sort(),
@@ -67,6 +79,7 @@ export function describePlan(plan: Plan): string {
   const steps = [
     'Sign-in: use the account of `wrangler login`, or of CLOUDFLARE_API_TOKEN',
     `D1 database ${plan.database.name}: find or create`,
+    ...(plan.kv ? [`KV namespace ${plan.kv.title}: find or create`] : []),
     ...plan.queues.map((queue) => `Queue ${queue}: find or create`),
     ...plan.buckets.map((bucket) => `R2 bucket ${bucket}: find or create`),
     `Migrations: apply what is not applied yet of ${plan.migrations.length} (last: ${plan.migrations.at(-1) ?? 'none'})`,
@@ -77,8 +90,12 @@ export function describePlan(plan: Plan): string {
   return steps.map((step, at) => `  ${String(at + 1).padStart(2)}. ${step}\n`).join('')
 }
 
-/** The configuration that is deployed: wrangler.toml with the id of the account's own database. */
-export function withDatabaseId(toml: string, id: string): string {
+/** The configuration that is deployed: wrangler.toml with the ids of the account's own database and namespace. */
+export function withIds(toml: string, ids: { readonly database: string; readonly kv: string | null }): string {
   if (!/^database_id\s*=/m.test(toml)) throw new Error('wrangler.toml has no database_id')
-  return toml.replace(/^database_id\s*=.*$/m, `database_id = "${id}"`)
+  const filled = toml.replace(/^database_id\s*=.*$/m, `database_id = "${ids.database}"`)
+  if (ids.kv === null) return filled
+  const namespace = /(\[\[kv_namespaces\]\][^[]*?^id\s*=\s*)"[^"]*"/m
+  if (!namespace.test(filled)) throw new Error('wrangler.toml has a KV namespace without an id')
+  return filled.replace(namespace, `$1"${ids.kv}"`)
 }

@@ -4,15 +4,18 @@
  */
 import { Hono } from 'hono'
 import { CoordinatorError } from '../errors.ts'
-import type { Operation, Services } from '../operations/operation.ts'
+import type { Caller, Operation, Services } from '../operations/operation.ts'
 import { isApiKey } from '../security/api-key.ts'
 import { readSettings } from '../settings.ts'
-import { authenticate, configuredKey, PUBLIC_CALLER, presentedKey } from './authenticate.ts'
+import { authenticate, configuredKey, type KeyLookup, PUBLIC_CALLER, presentedKey } from './authenticate.ts'
 import { type AppContext, type AppEnv, type MakeServices, requestIdOf } from './context.ts'
 import { mountDocs } from './docs.ts'
 import { mountDownloads } from './downloads.ts'
 import { addressLimit, corsGuard, countKey, hostGuard, securityHeaders } from './guards.ts'
 import { mountMcp } from './mcp.ts'
+import { callerOfToken, isAccessToken } from './oauth/access.ts'
+import { mountOAuth, OAUTH_PATHS } from './oauth/routes.ts'
+import { challenge, RESOURCE_PATH } from './oauth/server.ts'
 import { mountOpenAi } from './openai.ts'
 import { problemResponse, reportError } from './problem.ts'
 import { mountRest } from './rest.ts'
@@ -47,6 +50,7 @@ export function createApp(makeServices: MakeServices, operations: readonly Opera
     await next()
   })
   mountDocs(app, operations)
+  mountOAuth(app, lookupsOf)
   mountMcp(app, operations)
   mountOpenAi(app)
   mountDownloads(app)
@@ -57,19 +61,40 @@ export function createApp(makeServices: MakeServices, operations: readonly Opera
     return problemResponse(
       error,
       c.var.requestId,
-      error.code === 'unauthorized' ? { 'WWW-Authenticate': 'Bearer' } : {},
+      error.code === 'unauthorized' ? { 'WWW-Authenticate': challengeOf(c) } : {},
     )
   })
   return app
 }
 
-async function callerOf(c: AppContext) {
-  if (PUBLIC_PATHS.test(c.req.path)) return PUBLIC_CALLER
+async function callerOf(c: AppContext): Promise<Caller> {
+  if (PUBLIC_PATHS.test(c.req.path) || OAUTH_PATHS.test(c.req.path)) return PUBLIC_CALLER
+  const presented = presentedKey(c.req.raw.headers) ?? ''
+  // A token opens what it was issued for, and only there is it looked at.
+  if (c.req.path === RESOURCE_PATH && isAccessToken(presented)) {
+    const caller = await callerOfToken(c.req.raw, presented, c.env, c.var.services)
+    if (caller) return caller
+  }
   const { HYBRID_API_KEY: adminKey, ALLOWED_ORIGINS: origins } = readSettings(c.env)
-  const made = storedKeys(c.var.services, (work) => executionContext(c).waitUntil(work))
   // A key of ours is judged even where none is needed, so that it can be tried out on the machine it was made on.
-  const open = adminKey === undefined && !isApiKey(presentedKey(c.req.raw.headers) ?? '')
-  return authenticate(c.req.raw, open ? [] : adminKey === undefined ? [made] : [configuredKey(adminKey), made], origins)
+  const open = adminKey === undefined && !isApiKey(presented)
+  return authenticate(c.req.raw, open ? [] : lookups(c, adminKey), origins)
+}
+
+/** Where the keys of a coordinator are known; none while it has no admin key. */
+function lookupsOf(c: AppContext): readonly KeyLookup[] {
+  const { HYBRID_API_KEY: adminKey } = readSettings(c.env)
+  return adminKey === undefined ? [] : lookups(c, adminKey)
+}
+
+function lookups(c: AppContext, adminKey: string | undefined): KeyLookup[] {
+  const made = storedKeys(c.var.services, (work) => executionContext(c).waitUntil(work))
+  return adminKey === undefined ? [made] : [configuredKey(adminKey), made]
+}
+
+/** At `/mcp` the challenge of a 401 shows clients where to sign in. */
+function challengeOf(c: AppContext): string {
+  return c.req.path === RESOURCE_PATH ? challenge(new URL(c.req.url).origin) : 'Bearer'
 }
 
 function notServed(c: AppContext, app: Hono<AppEnv>): CoordinatorError {

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import { describePlan, planOf, withDatabaseId } from '../../cli/deploy/plan.ts'
+import { describePlan, planOf, withIds } from '../../cli/deploy/plan.ts'
 import { deploy, dryRun, type Finished, type World } from '../../cli/deploy.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -11,13 +11,16 @@ const PLAN = planOf(
   {
     name: 'w',
     d1_databases: [{ binding: 'DB', database_name: 'd', database_id: '00000000-0000-0000-0000-000000000000' }],
+    kv_namespaces: [{ binding: 'OAUTH_KV', id: '00000000000000000000000000000000' }],
     queues: { producers: [{ queue: 'q' }], consumers: [{ queue: 'q', dead_letter_queue: 'q-dead' }] },
     r2_buckets: [{ binding: 'DATASETS', bucket_name: 'b' }],
     triggers: { crons: ['* * * * *'] },
   },
   ['0001_b.sql', '0000_a.sql', 'meta'],
 )
-const TOML = 'name = "w"\n[[d1_databases]]\ndatabase_id = "00000000-0000-0000-0000-000000000000"\n'
+const TOML =
+  'name = "w"\n[[d1_databases]]\ndatabase_id = "00000000-0000-0000-0000-000000000000"\n' +
+  '[[kv_namespaces]]\nbinding = "OAUTH_KV"\nid = "00000000000000000000000000000000"\n'
 const URL_OF_WORKER = 'https://w.someone.workers.dev'
 
 /** An account in memory. `failing` maps the beginning of a wrangler command to what it prints. */
@@ -38,6 +41,8 @@ function account(failing: Record<string, string> = {}, env: Record<string, strin
       for (const [start, output] of Object.entries(failing)) if (command.startsWith(start)) return { code: 1, output }
       if (command.startsWith('d1 list'))
         return ok(JSON.stringify([...made].map((name) => ({ name, uuid: `id-of-${name}` }))))
+      if (command.startsWith('kv namespace list'))
+        return ok(JSON.stringify([...made].map((title) => ({ title, id: `id-of-${title}` }))))
       if (/ info /.test(command)) return made.has(args.at(-1) ?? '') ? ok() : missing
       if (/ create /.test(command)) {
         made.add(args.at(-1) ?? '')
@@ -72,8 +77,9 @@ describe('deploy', () => {
   test('makes everything, sets a random key, checks the Worker and prints its MCP URL', async () => {
     const at = account()
     expect(await deploy(PLAN, TOML, at.world)).toBe(0)
-    expect([...at.made]).toEqual(['d', 'q-dead', 'q', 'b'])
+    expect([...at.made]).toEqual(['d', 'w-oauth-kv', 'q-dead', 'q', 'b'])
     expect(at.config()).toContain('database_id = "id-of-d"')
+    expect(at.config()).toContain('id = "id-of-w-oauth-kv"')
     expect(at.secret()).toMatch(/^[\w-]{43}$/)
     expect(at.printed()).toContain(`MCP URL: ${URL_OF_WORKER}/mcp`)
     expect(at.printed()).toContain(`shown only now: ${at.secret()}`)
@@ -81,6 +87,7 @@ describe('deploy', () => {
     const order = [
       'whoami',
       'd1 create',
+      'kv namespace create',
       'queues create',
       'r2 bucket create',
       'd1 migrations apply',
@@ -174,7 +181,8 @@ describe('the plan', () => {
     }
     expect(() => planOf({ name: 'w' }, [])).toThrow('no D1 database')
     expect(() => planOf({}, [])).toThrow('names no Worker')
-    expect(() => withDatabaseId('name = "w"', 'x')).toThrow('database_id')
+    expect(() => withIds('name = "w"', { database: 'x', kv: null })).toThrow('database_id')
+    expect(() => withIds('database_id = "x"', { database: 'x', kv: 'y' })).toThrow('KV namespace')
   })
 
   test('a Worker that does not build fails the dry run', async () => {

@@ -19,6 +19,12 @@ export async function findKeyByHash(database: Database, hash: string): Promise<K
   return row ?? null
 }
 
+/** The key with this id, whatever its state; null when there is none. */
+export async function findKeyById(database: Database, id: string): Promise<KeyRow | null> {
+  const [row] = await database.select().from(keys).where(eq(keys.id, id)).limit(1)
+  return row ?? null
+}
+
 /** Newest first, after the given id; one row more than `limit` tells whether there is a next page. */
 export function listKeys(database: Database, onlyProject: string | null, after: string | null, limit: number) {
   return database

@@ -1,0 +1,52 @@
+/**
+ * Who a token stands for: the key that its owner signed in with, as that key is now.
+ * @module
+ */
+import { findKeyById } from '../../database/queries/keys.ts'
+import type { Env } from '../../env.ts'
+import type { Caller, Scope, Services } from '../../operations/operation.ts'
+import { digestOf, hex } from '../../security/api-key.ts'
+import { authorizationServer, GRANTABLE, type GrantProps, RESOURCE_PATH } from './server.ts'
+
+/** What tokens of the authorization server look like: grant's user, grant and secret. */
+const TOKEN = /^[^:\s]{1,200}:[^:\s]{1,200}:[^:\s]{1,200}$/
+
+/** Whether a bearer credential can be a token of the authorization server rather than a key. */
+export function isAccessToken(text: string): boolean {
+  return TOKEN.test(text)
+}
+
+/**
+ * The caller that a token stands for at `/mcp`; null when the token, or the key behind it, is not valid any more. The key's row is
+ * read with every request, so that revoking the key ends its tokens at once.
+ */
+export async function callerOfToken(
+  request: Request,
+  token: string,
+  env: Env,
+  services: () => Services,
+): Promise<Caller | null> {
+  const { origin } = new URL(request.url)
+  const valid = await authorizationServer(origin)
+    .validateToken<GrantProps>(origin + RESOURCE_PATH, token, env)
+    .catch(() => null)
+  if (!valid) return null
+  const owner = await ownerOf(valid.props, env, services)
+  if (!owner) return null
+  const granted = (valid.scope ?? []).filter((scope): scope is Scope => GRANTABLE.includes(scope as Scope))
+  const scopes = granted.filter((scope) => owner.scopes.includes(scope) || owner.scopes.includes('admin'))
+  return { ...owner, scopes }
+}
+
+async function ownerOf(props: GrantProps, env: Env, services: () => Services): Promise<Caller | null> {
+  if (props.keyId === 'admin') {
+    const { HYBRID_API_KEY: key } = env
+    if (!key || hex(await digestOf(key)) !== props.keyHash) return null
+    return { id: 'admin', scopes: ['admin'], project: null }
+  }
+  const { database, now } = services()
+  const row = await findKeyById(database, props.keyId)
+  if (!row || row.hash !== props.keyHash || row.revokedAt !== null) return null
+  if (row.expiresAt !== null && row.expiresAt <= now()) return null
+  return { id: row.id, scopes: row.scopes, project: row.project }
+}

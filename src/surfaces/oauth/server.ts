@@ -1,0 +1,75 @@
+/**
+ * The authorization server for MCP clients that can't send a key: OAuth 2.1 with PKCE, dynamic registration and client-id metadata
+ * documents, by Cloudflare's library. What it keeps is in KV under its own prefixes (tokens and codes as hashes, see the library's
+ * storage schema); what a grant of ours carries is {@link GrantProps}.
+ * @module
+ */
+import { OAuthAuthorizationServer } from '@cloudflare/workers-oauth-provider'
+import type { Env } from '../../env.ts'
+import type { Scope } from '../../operations/operation.ts'
+
+/** The path whose tokens are issued; a token opens nothing else. */
+export const RESOURCE_PATH = '/mcp'
+export const AUTHORIZE_PATH = '/authorize'
+export const TOKEN_PATH = '/oauth/token'
+export const REGISTER_PATH = '/oauth/register'
+
+/** What a token can carry. Administration isn't offered: a client that acts for a model has no use for it. */
+export const GRANTABLE: readonly Scope[] = ['read', 'write', 'learn']
+
+const HOUR_S = 3600
+const ACCESS_TOKEN_S = HOUR_S
+const REFRESH_TOKEN_S = 30 * 24 * HOUR_S
+
+/** Encrypted within each token: on whose behalf it acts. */
+export interface GrantProps {
+  /** Id of the key that its owner signed in with; `admin` for HYBRID_API_KEY. */
+  readonly keyId: string
+  /** SHA-256 of that key, hexadecimal, so that another HYBRID_API_KEY ends what the one before had granted. */
+  readonly keyHash: string
+}
+
+const servers = new Map<string, OAuthAuthorizationServer<Env>>()
+/** Hosts that one isolate serves at most. */
+const MAX_SERVERS = 20
+
+/** The server of an origin; every host name of the coordinator is an issuer of its own. */
+export function authorizationServer(origin: string): OAuthAuthorizationServer<Env> {
+  const known = servers.get(origin)
+  if (known) return known
+  if (servers.size >= MAX_SERVERS) servers.clear()
+  const server = new OAuthAuthorizationServer<Env>({
+    issuer: origin,
+    resources: [origin + RESOURCE_PATH],
+    authorizeEndpoint: AUTHORIZE_PATH,
+    tokenEndpoint: TOKEN_PATH,
+    clientRegistrationEndpoint: REGISTER_PATH,
+    scopesSupported: [...GRANTABLE],
+    clientIdMetadataDocumentEnabled: true,
+    accessTokenTTL: ACCESS_TOKEN_S,
+    refreshTokenTTL: REFRESH_TOKEN_S,
+    // What clients do wrong is theirs to read in the answer, and nobody's to find in our logs.
+    onError: () => undefined,
+  })
+  servers.set(origin, server)
+  return server
+}
+
+/** Metadata of the protected resource (RFC 9728, section 2). */
+export function resourceMetadata(origin: string) {
+  return {
+    resource: origin + RESOURCE_PATH,
+    authorization_servers: [origin],
+    scopes_supported: ['read'],
+    bearer_methods_supported: ['header'],
+    resource_name: 'Hybrid Coordinator',
+  }
+}
+
+/** Where that metadata is (RFC 9728, section 3.1). */
+export const RESOURCE_METADATA_PATH = `/.well-known/oauth-protected-resource${RESOURCE_PATH}`
+
+/** The challenge of a 401 (RFC 6750, section 3; RFC 9728, section 5.1): a client finds its way to the sign-in from here. */
+export function challenge(origin: string): string {
+  return `Bearer realm="Hybrid Coordinator", resource_metadata="${origin}${RESOURCE_METADATA_PATH}", scope="read"`
+}

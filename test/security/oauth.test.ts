@@ -1,0 +1,427 @@
+import { env } from 'cloudflare:workers'
+import { Client, type OAuthClientProvider, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { ADMIN_KEY, asAdmin, makeKey, messageOf, ORIGIN, send, toolRequest } from './keyed-worker.ts'
+
+/** Sign-in without a key in the client's hands, by the MCP client SDK and by hand. */
+
+const REDIRECT = 'https://client.example/callback'
+const DOCUMENT = 'https://client.example/oauth/client.json'
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+interface Keeper extends OAuthClientProvider {
+  readonly kept: {
+    client?: unknown
+    tokens?: { access_token: string; refresh_token?: string }
+    verifier?: string
+    url?: URL
+  }
+}
+
+/** A client that remembers what it is given. */
+function keeper(options: { documentUrl?: string; scope?: string } = {}): Keeper {
+  const kept: Keeper['kept'] = {}
+  return {
+    kept,
+    redirectUrl: REDIRECT,
+    ...(options.documentUrl && { clientMetadataUrl: options.documentUrl }),
+    clientMetadata: {
+      client_name: 'A <b>client</b>',
+      redirect_uris: [REDIRECT],
+      token_endpoint_auth_method: 'none',
+      grant_types: ['authorization_code', 'refresh_token'],
+      ...(options.scope && { scope: options.scope }),
+    },
+    clientInformation: () => kept.client as never,
+    saveClientInformation: (client) => {
+      kept.client = client
+    },
+    tokens: () => kept.tokens as never,
+    saveTokens: (tokens) => {
+      kept.tokens = tokens as never
+    },
+    redirectToAuthorization: (url) => {
+      kept.url = url
+    },
+    saveCodeVerifier: (verifier) => {
+      kept.verifier = verifier
+    },
+    codeVerifier: () => kept.verifier ?? '',
+  }
+}
+
+/** Everything goes to the Worker under test; the metadata of a client is served by its own host. */
+const fetchWorker = (input: string | URL | Request, init?: RequestInit) => send(new Request(input, init))
+
+function transportOf(provider: Keeper) {
+  return new StreamableHTTPClientTransport(new URL(`${ORIGIN}/mcp`), { authProvider: provider, fetch: fetchWorker })
+}
+
+interface Consent {
+  readonly html: string
+  readonly cookie: string
+  readonly handle: string
+}
+
+async function openConsent(url: URL | string): Promise<Consent> {
+  const response = await send(new Request(url))
+  const html = await response.text()
+  expect(response.status, html).toBe(200)
+  expect(response.headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
+  expect(html).not.toContain('<script')
+  return {
+    html,
+    cookie: (response.headers.get('set-cookie') ?? '').split(';')[0] ?? '',
+    handle: /name="handle" value="([^"]+)"/.exec(html)?.[1] ?? '',
+  }
+}
+
+/** What a person sends with the page's form. */
+function decide(
+  url: URL | string,
+  { cookie, handle }: Consent,
+  fields: Record<string, string | string[]>,
+): Promise<Response> {
+  const body = new FormData()
+  body.set('handle', handle)
+  for (const [name, value] of Object.entries(fields)) for (const one of [value].flat()) body.append(name, one)
+  const { origin, pathname } = new URL(url)
+  return send(new Request(origin + pathname, { method: 'POST', body, headers: { cookie }, redirect: 'manual' }))
+}
+
+/** Signs in and returns the address that the browser is sent to. */
+async function allow(url: URL, key: string, scope: string[] = ['read', 'write', 'learn']): Promise<URL> {
+  const response = await decide(url, await openConsent(url), { key, scope, decision: 'approve' })
+  expect(response.status, await response.clone().text()).toBe(302)
+  return new URL(response.headers.get('location') ?? '')
+}
+
+/** The whole way from the first refusal to a connected client. */
+async function connect(
+  key: string,
+  scope: string[],
+  provider = keeper(),
+): Promise<{ client: Client; provider: Keeper }> {
+  const first = transportOf(provider)
+  await expect(new Client({ name: 'c', version: '1' }).connect(first)).rejects.toThrow()
+  const back = await allow(provider.kept.url as URL, key, scope)
+  expect(back.origin + back.pathname).toBe(REDIRECT)
+  expect(back.searchParams.get('iss')).toBe(ORIGIN)
+  await first.finishAuth(back.searchParams)
+  const client = new Client({ name: 'c', version: '1' })
+  await client.connect(transportOf(provider))
+  return { client, provider }
+}
+
+const call = (token: string, name = 'get_stats', input: object = {}) =>
+  send(toolRequest(name, input, { authorization: `Bearer ${token}` }))
+
+/** A registered client and what it needs to ask for a code itself. */
+async function register(): Promise<{
+  client_id: string
+  authorize(changes?: Record<string, string | null>): URL
+  verifier: string
+}> {
+  const response = await send(
+    new Request(`${ORIGIN}/oauth/register`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ client_name: 'By hand', redirect_uris: [REDIRECT], token_endpoint_auth_method: 'none' }),
+    }),
+  )
+  expect(response.status).toBe(201)
+  const { client_id } = await response.json<{ client_id: string }>()
+  const verifier = 'v'.repeat(64)
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(verifier))
+  const code_challenge = btoa(String.fromCharCode(...new Uint8Array(digest)))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replace(/=+$/, '')
+  return {
+    client_id,
+    verifier,
+    authorize(changes = {}) {
+      const url = new URL(`${ORIGIN}/authorize`)
+      const fields: Record<string, string | null> = {
+        response_type: 'code',
+        client_id,
+        redirect_uri: REDIRECT,
+        code_challenge,
+        code_challenge_method: 'S256',
+        resource: `${ORIGIN}/mcp`,
+        scope: 'read',
+        state: 'a-state',
+        ...changes,
+      }
+      for (const [name, value] of Object.entries(fields)) if (value !== null) url.searchParams.set(name, value)
+      return url
+    },
+  }
+}
+
+function exchange(fields: Record<string, string>): Promise<Response> {
+  return send(
+    new Request(`${ORIGIN}/oauth/token`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams(fields).toString(),
+    }),
+  )
+}
+
+describe('discovery', () => {
+  test('a refusal at /mcp leads to the sign-in', async () => {
+    const response = await send(toolRequest('get_stats', {}))
+    expect(response.status).toBe(401)
+    const header = response.headers.get('www-authenticate') ?? ''
+    const metadata = /resource_metadata="([^"]+)"/.exec(header)?.[1] ?? ''
+    const resource = await (await send(new Request(metadata))).json<{
+      resource: string
+      authorization_servers: string[]
+    }>()
+    expect(resource).toMatchObject({ resource: `${ORIGIN}/mcp`, authorization_servers: [ORIGIN] })
+    const server = await (await send(new Request(`${ORIGIN}/.well-known/oauth-authorization-server`))).json()
+    expect(server).toMatchObject({
+      issuer: ORIGIN,
+      authorization_endpoint: `${ORIGIN}/authorize`,
+      token_endpoint: `${ORIGIN}/oauth/token`,
+      registration_endpoint: `${ORIGIN}/oauth/register`,
+      code_challenge_methods_supported: ['S256'],
+      client_id_metadata_document_supported: true,
+    })
+  })
+
+  test('other paths keep their plain challenge', async () => {
+    const response = await send(new Request(`${ORIGIN}/stats`))
+    expect(response.headers.get('www-authenticate')).toBe('Bearer')
+  })
+})
+
+describe('the MCP client SDK', () => {
+  test('signs in with dynamic registration, calls tools, and refreshes', async () => {
+    const { key, key_id } = await makeKey({ scopes: ['read', 'write', 'learn'], project: 'oauth-1' })
+    const { client, provider } = await connect(key, ['read', 'write'])
+    const stats = await client.callTool({ name: 'get_stats', arguments: { project: 'oauth-1' } })
+    expect(stats.isError).toBeFalsy()
+    // The token carries the key's project, and no more than was ticked.
+    expect((await client.callTool({ name: 'get_stats', arguments: { project: 'another' } })).isError).toBe(true)
+    const tracked = { project: 'oauth-1', query: 'q', response: 'r', agent_type: 'remote', model_used: 'm' }
+    const { structuredContent } = await client.callTool({ name: 'track_interaction', arguments: tracked })
+    const id = (structuredContent as { interaction_id: string }).interaction_id
+    expect(
+      (await client.callTool({ name: 'update_outcome', arguments: { interaction_id: id, outcome: 'success' } }))
+        .isError,
+    ).toBe(true)
+    const before = provider.kept.tokens
+    const refreshed = await exchange({
+      grant_type: 'refresh_token',
+      refresh_token: before?.refresh_token ?? '',
+      client_id: (provider.kept.client as { client_id: string }).client_id,
+    })
+    const tokens = await refreshed.json<{ access_token: string; refresh_token: string }>()
+    expect(refreshed.status).toBe(200)
+    expect(tokens.access_token).not.toBe(before?.access_token)
+    expect(tokens.refresh_token).not.toBe(before?.refresh_token)
+    expect((await call(tokens.access_token, 'get_stats', { project: 'oauth-1' })).status).toBe(200)
+    const { entries } = (await asAdmin('list_audit_log', { limit: 50 })) as {
+      entries: { operation: string; caller: string }[]
+    }
+    expect(entries).toContainEqual(expect.objectContaining({ operation: 'grant_access', caller: key_id }))
+    await client.close()
+  })
+
+  test('signs in with a document that its client id names', async () => {
+    vi.spyOn(globalThis, 'fetch').mockImplementation(async (input) => {
+      expect(String(input instanceof Request ? input.url : input)).toBe(DOCUMENT)
+      const document = {
+        client_id: DOCUMENT,
+        client_name: 'Documented',
+        redirect_uris: [REDIRECT],
+        token_endpoint_auth_method: 'none',
+      }
+      return Response.json(document)
+    })
+    const provider = keeper({ documentUrl: DOCUMENT })
+    const { client } = await connect(ADMIN_KEY, ['read'], provider)
+    expect((provider.kept.client as { client_id: string } | undefined)?.client_id ?? DOCUMENT).toBe(DOCUMENT)
+    expect((await client.callTool({ name: 'get_stats', arguments: {} })).isError).toBeFalsy()
+    await client.close()
+  })
+})
+
+describe('consent', () => {
+  test('names the client, escaped, where access goes, and what it may do', async () => {
+    const provider = keeper()
+    await expect(new Client({ name: 'c', version: '1' }).connect(transportOf(provider))).rejects.toThrow()
+    const { html } = await openConsent(provider.kept.url as URL)
+    expect(html).toContain('A &#60;b&#62;client&#60;/b&#62;')
+    expect(html).toContain('client.example')
+    expect(html).toContain('value="read"')
+    expect(html).not.toContain('value="admin"')
+  })
+
+  test('is refused with a key that is unknown, revoked or expired, and grants nothing', async () => {
+    const { authorize } = await register()
+    const revoked = await makeKey({ scopes: ['read'] })
+    await asAdmin('revoke_key', { key_id: revoked.key_id })
+    for (const key of ['', 'wrong', revoked.key]) {
+      const response = await decide(authorize(), await openConsent(authorize()), {
+        key,
+        scope: 'read',
+        decision: 'approve',
+      })
+      expect(response.status).toBe(401)
+      expect(response.headers.get('location')).toBeNull()
+    }
+  })
+
+  test('grants no more than the key may', async () => {
+    const { authorize } = await register()
+    const { key } = await makeKey({ scopes: ['read'] })
+    const url = authorize({ scope: 'write' })
+    const response = await decide(url, await openConsent(url), { key, scope: 'write', decision: 'approve' })
+    expect(response.status).toBe(403)
+  })
+
+  test('that is declined goes back as access_denied', async () => {
+    const { authorize } = await register()
+    const response = await decide(authorize(), await openConsent(authorize()), { decision: 'deny' })
+    const back = new URL(response.headers.get('location') ?? '')
+    expect(Object.fromEntries(back.searchParams)).toMatchObject({
+      error: 'access_denied',
+      state: 'a-state',
+      iss: ORIGIN,
+    })
+  })
+
+  test('can not be forged: without the cookie of the page, or twice, it is refused', async () => {
+    const { authorize } = await register()
+    const consent = await openConsent(authorize())
+    const fields = { key: ADMIN_KEY, scope: 'read', decision: 'approve' }
+    expect((await decide(authorize(), { ...consent, cookie: '' }, fields)).status).toBe(400)
+    const again = await openConsent(authorize())
+    expect((await decide(authorize(), again, fields)).status).toBe(302)
+    expect((await decide(authorize(), again, fields)).status).toBe(400)
+  })
+
+  test('is not offered by a coordinator without a key', async () => {
+    const { authorize } = await register()
+    const response = await send(new Request(authorize()), { HYBRID_API_KEY: undefined })
+    expect(response.status).toBe(403)
+    expect(await response.text()).toContain('HYBRID_API_KEY')
+  })
+})
+
+describe('requests that are refused', () => {
+  test('a wrong redirect address is never followed', async () => {
+    const { authorize } = await register()
+    const response = await send(new Request(authorize({ redirect_uri: 'https://evil.example/callback' })))
+    expect(response.status).toBe(400)
+    expect(response.headers.get('location')).toBeNull()
+  })
+
+  test.each([
+    ['a wrong resource', { resource: 'https://other.example/mcp' }, 'invalid_target'],
+    ['no PKCE', { code_challenge: null, code_challenge_method: null }, 'invalid_request'],
+    ['plain PKCE', { code_challenge_method: 'plain' }, 'invalid_request'],
+  ])('%s', async (_, changes, code) => {
+    const { authorize } = await register()
+    const response = await send(new Request(authorize(changes), { redirect: 'manual' }))
+    expect(response.status).toBe(302)
+    const back = new URL(response.headers.get('location') ?? '')
+    expect(back.origin + back.pathname).toBe(REDIRECT)
+    expect(back.searchParams.get('error')).toBe(code)
+  })
+
+  test('a code that was used, with another verifier, or for another client', async () => {
+    const client = await register()
+    const codeOf = async () => (await allow(client.authorize(), ADMIN_KEY, ['read'])).searchParams.get('code') ?? ''
+    const fields = { grant_type: 'authorization_code', client_id: client.client_id, redirect_uri: REDIRECT }
+    const wrong = await exchange({ ...fields, code: await codeOf(), code_verifier: 'w'.repeat(64) })
+    expect(wrong.status).toBe(400)
+    const other = await register()
+    const stolen = await exchange({
+      ...fields,
+      client_id: other.client_id,
+      code: await codeOf(),
+      code_verifier: client.verifier,
+    })
+    expect(stolen.status).toBe(400)
+    const code = await codeOf()
+    const used = await exchange({ ...fields, code, code_verifier: client.verifier })
+    expect(used.status).toBe(200)
+    const { access_token } = await used.json<{ access_token: string }>()
+    expect((await call(access_token)).status).toBe(200)
+    const replayed = await exchange({ ...fields, code, code_verifier: client.verifier })
+    expect(replayed.status).toBe(400)
+    expect(await replayed.json()).toMatchObject({ error: 'invalid_grant' })
+    // A replayed code gives its tokens away as stolen: they end.
+    expect((await call(access_token)).status).toBe(401)
+  })
+})
+
+describe('tokens', () => {
+  async function tokenOf(key: string, scope: string[] = ['read']): Promise<{ token: string; client_id: string }> {
+    const client = await register()
+    const code = (await allow(client.authorize({ scope: scope.join(' ') }), key, scope)).searchParams.get('code') ?? ''
+    const response = await exchange({
+      grant_type: 'authorization_code',
+      client_id: client.client_id,
+      redirect_uri: REDIRECT,
+      code,
+      code_verifier: client.verifier,
+    })
+    return { token: (await response.json<{ access_token: string }>()).access_token, client_id: client.client_id }
+  }
+
+  test('end at once when the key behind them is revoked', async () => {
+    const { key, key_id } = await makeKey({ scopes: ['read'] })
+    const { token } = await tokenOf(key)
+    expect((await call(token)).status).toBe(200)
+    await asAdmin('revoke_key', { key_id })
+    expect((await call(token)).status).toBe(401)
+  })
+
+  test('end when the key behind them expires', async () => {
+    const { key, key_id } = await makeKey({ scopes: ['read'], expires_in_days: 1 })
+    const { token } = await tokenOf(key)
+    await env.DB.prepare('UPDATE keys SET expires_at = 1 WHERE id = ?').bind(key_id).run()
+    expect((await call(token)).status).toBe(401)
+  })
+
+  test('end when HYBRID_API_KEY is another one', async () => {
+    const { token } = await tokenOf(ADMIN_KEY)
+    const request = () => toolRequest('get_stats', {}, { authorization: `Bearer ${token}` })
+    expect((await send(request())).status).toBe(200)
+    expect((await send(request(), { HYBRID_API_KEY: 'another-key-of-the-owner' })).status).toBe(401)
+  })
+
+  test('can be given back', async () => {
+    const { token, client_id } = await tokenOf(ADMIN_KEY)
+    const response = await exchange({ token, client_id, token_type_hint: 'access_token' })
+    expect(response.status).toBe(200)
+    expect((await call(token)).status).toBe(401)
+  })
+
+  test('open /mcp and nothing else, and never administration', async () => {
+    const { token } = await tokenOf(ADMIN_KEY, ['read', 'write', 'learn'])
+    const rest = await send(new Request(`${ORIGIN}/stats`, { headers: { authorization: `Bearer ${token}` } }))
+    expect(rest.status).toBe(401)
+    const { result } = await messageOf(
+      await call(token, 'route_query', { query: 'SELECT * FROM interactions', mode: 'sql' }),
+    )
+    expect(result?.isError).toBe(true)
+  })
+
+  test('of another host, or changed in one character, are refused', async () => {
+    const { token } = await tokenOf(ADMIN_KEY)
+    const changed = token.slice(0, -1) + (token.endsWith('a') ? 'b' : 'a')
+    expect((await call(changed)).status).toBe(401)
+    const elsewhere = new Request(toolRequest('get_stats', {}, { authorization: `Bearer ${token}` }))
+    const moved = new Request(elsewhere.url.replace(ORIGIN, 'https://other.example'), elsewhere)
+    expect((await send(moved)).status).toBe(401)
+  })
+})
