@@ -59,5 +59,13 @@ export interface Env {
   readonly REMOTE_MODEL_API_KEY?: string
   readonly REMOTE_MODEL?: string
   readonly SQL_ROUTE_ENABLED?: string
+  readonly MAX_BODY_BYTES?: string
+  readonly MAX_FIELD_CHARACTERS?: string
+  readonly CONCURRENT_REQUESTS_PER_KEY?: string
+  readonly INGEST_ITEMS_PER_DAY?: string
+  readonly INGEST_BYTES_PER_DAY?: string
+  readonly PROJECT_ITEMS?: string
+  readonly GENERATION_TOKENS_PER_KEY?: string
+  readonly GENERATION_TOKENS_PER_PROJECT?: string
   readonly LOG_LEVEL?: string
 }

@@ -9,6 +9,8 @@ import { VALUE_WEIGHTS } from './learning/value-score.ts'
 const probability = z.coerce.number().min(0).max(1)
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true')
 
+const limit = (least: number, most: number) => z.coerce.number().int().min(least).max(most)
+
 /** A list of names, separated by commas. */
 const names = z
   .string()
@@ -170,6 +172,32 @@ const schema = z.object({
   SQL_ROUTE_ENABLED: flag
     .default(true)
     .describe('Whether route_query may run read-only SQL over the documented views.'),
+  MAX_BODY_BYTES: limit(1024, 33_554_432)
+    .default(4_194_304)
+    .describe('Bytes of a request body at most; more is answered 413.'),
+  MAX_FIELD_CHARACTERS: limit(1000, 33_554_432)
+    .default(1_000_000)
+    .describe('Characters of one text in a request at most, whatever its schema allows; more is answered 413.'),
+  CONCURRENT_REQUESTS_PER_KEY: limit(0, 10_000)
+    .default(100)
+    .describe('Requests of one key that may be under way at once in one isolate of the Worker; 0: no limit.'),
+  INGEST_ITEMS_PER_DAY: limit(0, 1_000_000_000)
+    .default(500_000)
+    .describe('Items that a project may send to be stored in a day (UTC); 0: no limit.'),
+  INGEST_BYTES_PER_DAY: limit(0, 1_000_000_000_000)
+    .default(2_000_000_000)
+    .describe('Bytes of JSON that a project may send to be stored in a day (UTC); 0: no limit.'),
+  PROJECT_ITEMS: limit(0, 1_000_000_000)
+    .default(1_000_000)
+    .describe('Items that a project may hold in all its collections; more is answered 413; 0: no limit.'),
+  GENERATION_TOKENS_PER_KEY: limit(0, 1_000_000_000_000)
+    .default(5_000_000)
+    .describe(
+      'Tokens, prompt and answer, that models may use a day (UTC) for the requests of one key; 0: no limit. Background work has its own budget, see control_learning.',
+    ),
+  GENERATION_TOKENS_PER_PROJECT: limit(0, 1_000_000_000_000)
+    .default(20_000_000)
+    .describe('The same for all requests of one project; 0: no limit.'),
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error'])
     .default('info')

@@ -3,6 +3,7 @@ import { type ImportedInteraction, importInteractions as store } from '../databa
 import { noteOutcomes } from '../database/queries/routing.ts'
 import { line, queryText } from '../knowledge/text-fields.ts'
 import { agentType, idempotencyKey, outcome, project, tags, timestamp, userFeedback } from './fields.ts'
+import { countIngest } from './ingest-quota.ts'
 import { ADDS, operation } from './operation.ts'
 import { MAX_RESPONSE } from './track-interaction.ts'
 
@@ -57,6 +58,7 @@ export const importInteractions = operation({
     const now = services.now()
     const ids: string[] = []
     let imported = 0
+    await countIngest(services, input.project, input.interactions.length, input.interactions)
     let outcomes = 0
     const jobs: string[] = []
     for (const chunk of chunks(input.interactions, now)) {

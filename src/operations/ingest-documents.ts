@@ -6,6 +6,7 @@ import { type ItemInput, prepareItems } from '../knowledge/prepare.ts'
 import type { DocumentResult } from '../knowledge/stores/store.ts'
 import { line } from '../knowledge/text-fields.ts'
 import { collectionName, MAX_BATCH, project, sourceName } from './fields.ts'
+import { countIngest } from './ingest-quota.ts'
 import { fromIssue } from './invoke.ts'
 import { checkItem, errorView } from './knowledge-views.ts'
 import { operation, SETS } from './operation.ts'
@@ -68,6 +69,7 @@ export const ingestDocuments = operation({
         },
       )
     }
+    await countIngest(services, input.project, count, input.documents)
     const checked = await Promise.all(
       input.documents.map((raw, index) => checkDocument(input.collection, input.source, raw, `documents[${index}]`)),
     )

@@ -4,6 +4,7 @@ import { CoordinatorError } from '../errors.ts'
 import { contextId } from '../knowledge/collections.ts'
 import { type ItemInput, prepareItems } from '../knowledge/prepare.ts'
 import { collectionName, MAX_BATCH, project } from './fields.ts'
+import { countIngest } from './ingest-quota.ts'
 import { checkItem, errorView } from './knowledge-views.ts'
 import { operation, SETS } from './operation.ts'
 
@@ -38,6 +39,7 @@ export const storeKnowledge = operation({
     totals: z.object({ indexed: z.int(), updated: z.int(), unchanged: z.int(), rejected: z.int() }),
   }),
   async run(services, input, caller) {
+    await countIngest(services, input.project, input.items.length, input.items)
     const checked = await Promise.all(
       input.items.map((item, index) => checkItem(input.collection, item, `items[${index}]`)),
     )

@@ -10,16 +10,18 @@ import { newId } from '../ids.ts'
 import type { ChatUpstream, ChatUpstreams } from '../inference/chat-upstream.ts'
 import { parseContextId } from '../knowledge/collections.ts'
 import { type Augmentation, type AugmentServices, augment } from '../retrieval/augment.ts'
+import type { BudgetServices } from './generation-budget.ts'
 import { chooseModel } from './model-choice.ts'
 import { estimateOne } from './trained-router.ts'
 
 export interface ChatServices extends AugmentServices {
   readonly database: Database
-  readonly settings: AugmentServices['settings'] & {
-    readonly DEFAULT_TOKEN_BUDGET: number
-    readonly LOCAL_CONFIDENCE_THRESHOLD: number
-    readonly ROUTING_EXPLORATION: number
-  }
+  readonly settings: AugmentServices['settings'] &
+    BudgetServices['settings'] & {
+      readonly DEFAULT_TOKEN_BUDGET: number
+      readonly LOCAL_CONFIDENCE_THRESHOLD: number
+      readonly ROUTING_EXPLORATION: number
+    }
   announceJobs(ids: readonly string[]): Promise<void>
 }
 

@@ -8,6 +8,7 @@ import type { Caller, Operation, Services } from '../operations/operation.ts'
 import { isApiKey } from '../security/api-key.ts'
 import { readSettings } from '../settings.ts'
 import { authenticate, configuredKey, type KeyLookup, PUBLIC_CALLER, presentedKey } from './authenticate.ts'
+import { concurrencyGuard } from './concurrency.ts'
 import { type AppContext, type AppEnv, type MakeServices, requestIdOf } from './context.ts'
 import { mountDocs } from './docs.ts'
 import { mountDownloads } from './downloads.ts'
@@ -49,6 +50,7 @@ export function createApp(makeServices: MakeServices, operations: readonly Opera
     await countKey(c)
     await next()
   })
+  app.use(concurrencyGuard)
   mountDocs(app, operations)
   mountOAuth(app, lookupsOf)
   mountMcp(app, operations)

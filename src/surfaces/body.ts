@@ -5,15 +5,12 @@
 import { CoordinatorError, invalidInput } from '../errors.ts'
 import { locateJsonError } from './json-error.ts'
 
-/** Largest request body, in bytes (4 MiB). */
-export const MAX_BODY_BYTES = 4 * 1024 * 1024
-
 /**
  * Reads a JSON body.
  * @returns the parsed value; undefined when there is no body
  * @throws CoordinatorError `payload_too_large`, `unsupported_media_type`, or `invalid_input` with line and column
  */
-export async function readJsonBody(request: Request, maxBytes: number = MAX_BODY_BYTES): Promise<unknown> {
+export async function readJsonBody(request: Request, maxBytes: number): Promise<unknown> {
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes)
   const text = await readText(request, maxBytes)
   if (text === '') return undefined
@@ -36,7 +33,7 @@ export async function readJsonBody(request: Request, maxBytes: number = MAX_BODY
  * The body of a request whose input is an object; no body is the empty object.
  * @throws CoordinatorError as readJsonBody, and `invalid_input` when the body is another kind of value
  */
-export async function readJsonObject(request: Request, maxBytes?: number): Promise<Record<string, unknown>> {
+export async function readJsonObject(request: Request, maxBytes: number): Promise<Record<string, unknown>> {
   const value = await readJsonBody(request, maxBytes)
   if (value === undefined) return {}
   if (isObject(value)) return value
@@ -94,7 +91,7 @@ function assertJson(headers: Headers): void {
 }
 
 function tooLarge(maxBytes: number): CoordinatorError {
-  return new CoordinatorError('payload_too_large', `The body is over the limit of ${maxBytes} bytes.`, {
+  return new CoordinatorError('payload_too_large', `The body is over the limit MAX_BODY_BYTES of ${maxBytes} bytes.`, {
     field: 'body',
     limit: maxBytes,
     hint: 'Send it in several smaller requests.',

@@ -5,6 +5,7 @@
 import type { Context } from 'hono'
 import type { Env } from '../env.ts'
 import type { Caller, Services } from '../operations/operation.ts'
+import { readSettings } from '../settings.ts'
 
 /** Builds the services of one invocation. */
 export type MakeServices = (env: Env, context: ExecutionContext) => Services
@@ -26,4 +27,9 @@ export type AppContext = Context<AppEnv>
 export function requestIdOf(headers: Headers): string {
   const given = headers.get('x-request-id')
   return given !== null && /^[\x21-\x7e]{1,128}$/.test(given) ? given : crypto.randomUUID()
+}
+
+/** Bytes that a request's body may have. */
+export function bodyLimit(c: AppContext): number {
+  return readSettings(c.env).MAX_BODY_BYTES
 }

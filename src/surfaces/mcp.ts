@@ -18,8 +18,8 @@ import type { Caller, Operation, Services } from '../operations/operation.ts'
 import { redact } from '../security/redact.ts'
 import { readSettings } from '../settings.ts'
 import { assertOwnOrigin } from './authenticate.ts'
-import { MAX_BODY_BYTES, readJsonBody } from './body.ts'
-import type { AppContext, AppEnv } from './context.ts'
+import { readJsonBody } from './body.ts'
+import { type AppContext, type AppEnv, bodyLimit } from './context.ts'
 import { inputSchemaOf, outputSchemaOf } from './json-schema.ts'
 import { getPrompt, PROMPTS } from './mcp-prompts.ts'
 import { complete, RESOURCE_TEMPLATES, readResource, resourcesOf } from './mcp-resources.ts'
@@ -58,7 +58,7 @@ export function mountMcp(app: Hono<AppEnv>, operations: readonly Operation[]): v
       if (!call) throw new Error('An MCP request without a caller reached the server.')
       return createServer(table, call, () => (tools ??= offered.map(toolOf)))
     },
-    { maxRequestBodySize: MAX_BODY_BYTES, onerror: logRejection },
+    { onerror: logRejection },
   )
   app.all(MCP_PATH, async (c) => {
     assertOwnOrigin(c.req.raw, readSettings(c.env).ALLOWED_ORIGINS)
@@ -176,7 +176,7 @@ const JSON_RPC_CODES: Partial<Record<ErrorCode, number>> = { invalid_input: -327
 /** Reads the body under the same rules as REST; what breaks them is answered as a JSON-RPC error with the problem as data. */
 async function bodyOf(c: AppContext): Promise<{ value: unknown } | Response> {
   try {
-    const value = await readJsonBody(c.req.raw)
+    const value = await readJsonBody(c.req.raw, bodyLimit(c))
     if (value !== undefined) return { value }
     throw new CoordinatorError('invalid_input', 'The body is empty.', {
       field: 'body',

@@ -9,6 +9,7 @@ import * as fields from '../operations/fields.ts'
 import { parseInput } from '../operations/invoke.ts'
 import type { Caller } from '../operations/operation.ts'
 import { MAX_RESPONSE } from '../operations/track-interaction.ts'
+import { EXPECTED_ANSWER_TOKENS, reserveGeneration } from '../routing/generation-budget.ts'
 import {
   type ChatEnd,
   type ChatFallback,
@@ -19,8 +20,9 @@ import {
   recordChat,
   routeChat,
 } from '../routing/route-chat.ts'
+import { tokenCounter } from '../text/token-counter.ts'
 import { readJsonObject } from './body.ts'
-import type { AppContext } from './context.ts'
+import { type AppContext, bodyLimit } from './context.ts'
 import { errorBody } from './openai-errors.ts'
 import { AnswerSoFar, askedText, type ChatRequest, chatRequest, withContext } from './openai-messages.ts'
 import { reportError } from './problem.ts'
@@ -40,6 +42,20 @@ function scopeOf(caller: Caller, metadata: Readonly<Record<string, unknown>> | n
   return { project, conversationId: conversation_id ?? null }
 }
 
+/** Tokens of a request's messages, and of the answer that it allows. */
+async function expectedTokens(request: ChatRequest): Promise<number> {
+  const texts = request.messages.flatMap(({ content }) =>
+    typeof content === 'string'
+      ? content
+      : (content ?? []).map((part) => String((part as { text?: unknown }).text ?? '')),
+  )
+  const { max_completion_tokens: most, max_tokens: mostBefore } = request as Record<string, unknown>
+  const answer = [most, mostBefore].find((limit) => typeof limit === 'number' && limit >= 0)
+  return (
+    (await tokenCounter())(texts.join('\n')) + (typeof answer === 'number' ? Math.ceil(answer) : EXPECTED_ANSWER_TOKENS)
+  )
+}
+
 /** One request on its way. */
 interface Chat {
   readonly c: AppContext
@@ -51,6 +67,8 @@ interface Chat {
   /** Ends the server's work when the client has gone. */
   readonly stop: AbortController
   readonly answer: AnswerSoFar
+  /** Told how many tokens the answer has used. */
+  settle(used: number): Promise<void>
   readonly fallbacks: ChatFallback[]
 }
 
@@ -58,13 +76,26 @@ interface Chat {
 export async function answerChat(c: AppContext): Promise<Response> {
   const services = c.var.services()
   const startedAt = services.now()
-  const request = parseInput(chatRequest, await readJsonObject(c.req.raw))
+  const request = parseInput(chatRequest, await readJsonObject(c.req.raw, bodyLimit(c)))
   const scope = scopeOf(c.var.caller, request.metadata)
   const task: ChatTask = { ...scope, query: askedText(request.messages), model: request.model, caller: c.var.caller.id }
   const routed = await routeChat(services, openUpstreams(services.settings), task)
+  const expected = await expectedTokens(request)
+  const settle = await reserveGeneration(services, task, expected)
   const stop = new AbortController()
   c.req.raw.signal?.addEventListener('abort', () => stop.abort(), { once: true })
-  const chat: Chat = { c, services, request, task, routed, startedAt, stop, answer: new AnswerSoFar(), fallbacks: [] }
+  const chat: Chat = {
+    c,
+    services,
+    request,
+    task,
+    routed,
+    startedAt,
+    stop,
+    answer: new AnswerSoFar(),
+    settle,
+    fallbacks: [],
+  }
   return request.stream ? streamed(chat) : whole(chat)
 }
 
@@ -210,7 +241,8 @@ function headers({ routed, task }: Chat, { upstream }: ChatTarget): Record<strin
   }
 }
 
-function record(chat: Chat, status: ChatEnd['status'], target: ChatTarget | null): Promise<void> {
+async function record(chat: Chat, status: ChatEnd['status'], target: ChatTarget | null): Promise<void> {
+  await chat.settle(chat.answer.tokens)
   const { answer, services, task, routed, fallbacks, startedAt } = chat
   return recordChat(services, task, routed, {
     status,

@@ -15,7 +15,7 @@ import { holds, parseInput } from '../operations/invoke.ts'
 import type { Scope } from '../operations/operation.ts'
 import { tokenCounter } from '../text/token-counter.ts'
 import { readJsonObject } from './body.ts'
-import type { AppContext, AppEnv } from './context.ts'
+import { type AppContext, type AppEnv, bodyLimit } from './context.ts'
 import { answerChat } from './openai-chat.ts'
 import { errorResponse } from './openai-errors.ts'
 import { reportError } from './problem.ts'
@@ -69,7 +69,7 @@ const embeddingRequest = z.looseObject({
 async function embeddings(c: AppContext): Promise<Response> {
   const { embedder } = c.var.services()
   const { name, dimensions } = embedder.space
-  const request = parseInput(embeddingRequest, await readJsonObject(c.req.raw))
+  const request = parseInput(embeddingRequest, await readJsonObject(c.req.raw, bodyLimit(c)))
   if (request.dimensions !== undefined && request.dimensions !== dimensions) {
     throw invalidInput('dimensions', `Embeddings of ${name} have ${dimensions} dimensions.`, { hint: 'Leave it out.' })
   }

@@ -7,7 +7,7 @@ import { CoordinatorError, invalidInput } from '../errors.ts'
 import { invoke } from '../operations/invoke.ts'
 import type { HttpRoute, Operation } from '../operations/operation.ts'
 import { readJsonObject } from './body.ts'
-import type { AppContext, AppEnv } from './context.ts'
+import { type AppContext, type AppEnv, bodyLimit } from './context.ts'
 import { inputSchemaOf, type ObjectSchema } from './json-schema.ts'
 import { coerceQuery, coerceText } from './query-string.ts'
 
@@ -53,7 +53,7 @@ function compareSegments(a: string, b: string): number {
 
 async function answer(c: AppContext, operation: Operation, route: HttpRoute): Promise<Response> {
   const schema = inputSchemaOf(operation)
-  const body = route.method === 'GET' ? {} : await readJsonObject(c.req.raw)
+  const body = route.method === 'GET' ? {} : await readJsonObject(c.req.raw, bodyLimit(c))
   const input = rename(collectInput(c, schema, route, body), route.rename ?? {})
   const output = await invoke(operation, c.var.services(), input, c.var.caller)
   const up = route.available === undefined || (output as Record<string, unknown>)[route.available] !== false
@@ -124,7 +124,7 @@ function mountFeedback(app: Hono<AppEnv>, operations: readonly Operation[]): voi
   const outcome = operations.find(({ name }) => name === FEEDBACK_OPERATIONS.outcome)
   if (!correction || !outcome) return
   app.post(FEEDBACK_PATH, async (c) => {
-    const body = await readJsonObject(c.req.raw)
+    const body = await readJsonObject(c.req.raw, bodyLimit(c))
     if (!('correction' in body) && !('interaction_id' in body)) {
       throw new CoordinatorError('invalid_input', 'Neither a correction nor an interaction id is given.', {
         field: 'correction',

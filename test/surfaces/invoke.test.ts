@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { invoke, parseInput } from '../../src/operations/invoke.ts'
 import { type Caller, operation, READS, type Services } from '../../src/operations/operation.ts'
+import { readSettings } from '../../src/settings.ts'
 
 const echo = operation({
   name: 'echo',
@@ -14,7 +15,7 @@ const echo = operation({
   output: z.object({ project: z.string() }),
   run: async (_, input) => input,
 })
-const services = {} as Services
+const services = { settings: readSettings({}) } as Services
 const caller = (change: Partial<Caller> = {}): Caller => ({ id: 'k', scopes: ['write'], project: null, ...change })
 
 describe('invoke', () => {

@@ -1,8 +1,10 @@
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { MAX_BODY_BYTES } from '../../src/surfaces/body.ts'
+import { readSettings } from '../../src/settings.ts'
 import { CLIENTS, connect, type TestClient } from './mcp-clients.ts'
 import { KEY, post, SMALL_TABLE, send, smallApp } from './small-table.ts'
+
+const { MAX_BODY_BYTES } = readSettings({})
 
 const fetch = async (request: Request) => smallApp.fetch(request, env)
 

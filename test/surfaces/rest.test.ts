@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { MAX_BODY_BYTES } from '../../src/surfaces/body.ts'
+import { readSettings } from '../../src/settings.ts'
 import type { Problem } from '../../src/surfaces/problem.ts'
 import { post, send } from './small-table.ts'
+
+const { MAX_BODY_BYTES } = readSettings({})
 
 async function problem(response: Response): Promise<Problem> {
   expect(response.headers.get('content-type')).toBe('application/problem+json')

@@ -7,6 +7,7 @@ import { openDatabase } from '../../src/database/database.ts'
 import type { Env } from '../../src/env.ts'
 import { CoordinatorError, notFound } from '../../src/errors.ts'
 import { ADDS, type Operation, operation, READS, type Services } from '../../src/operations/operation.ts'
+import { readSettings } from '../../src/settings.ts'
 import { createApp } from '../../src/surfaces/app.ts'
 
 const project = z.string().max(64).default('default')
@@ -152,9 +153,13 @@ export const SMALL_TABLE: readonly Operation[] = [
   }),
 ]
 
-/** Services of which only the database and the datasets exist. */
+/** Services of which only the settings, the database and the datasets exist. */
 function smallServices(bindings: Env): Services {
-  return { database: openDatabase(bindings.DB), datasets: bindings.DATASETS } as unknown as Services
+  return {
+    settings: readSettings({}),
+    database: openDatabase(bindings.DB),
+    datasets: bindings.DATASETS,
+  } as unknown as Services
 }
 
 export const KEY = 'a-key-for-the-tests-of-surfaces'

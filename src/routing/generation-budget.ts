@@ -1,0 +1,58 @@
+/**
+ * The daily budgets of language models for requests that someone waits for: of the key that asks, and of the project. Background
+ * work has its own, see learning/budget.ts.
+ * @module
+ */
+import type { Database } from '../database/database.ts'
+import { reserveTokens, settleTokens } from '../database/queries/quotas.ts'
+import { CoordinatorError } from '../errors.ts'
+
+const DAY_MS = 86_400_000
+/** Tokens that an answer is expected to take when its request names no limit. */
+export const EXPECTED_ANSWER_TOKENS = 1024
+
+export interface BudgetServices {
+  readonly database: Database
+  readonly settings: {
+    readonly GENERATION_TOKENS_PER_KEY?: number
+    readonly GENERATION_TOKENS_PER_PROJECT?: number
+  }
+  now(): number
+}
+
+/** Whose request it is. */
+export interface Asker {
+  readonly project: string
+  /** Id of the key; left out: only the project's budget counts. */
+  readonly caller?: string | undefined
+}
+
+/**
+ * Sets tokens aside before a model is asked.
+ * @param expected tokens of prompt and expected answer
+ * @returns to be called with the tokens really used; a request that failed has used none
+ * @throws CoordinatorError `rate_limited` naming the budget that is spent
+ */
+export async function reserveGeneration(
+  { database, settings, now }: BudgetServices,
+  { project, caller }: Asker,
+  expected: number,
+): Promise<(used: number) => Promise<void>> {
+  const at = now()
+  const day = new Date(at).toISOString().slice(0, 10)
+  const ofKey =
+    caller === undefined ? null : { subject: `key:${caller}`, most: settings.GENERATION_TOKENS_PER_KEY ?? 0 }
+  const ofProject = { subject: `project:${project}`, most: settings.GENERATION_TOKENS_PER_PROJECT ?? 0 }
+  const budgets = ofKey ? [ofKey, ofProject] : [ofProject]
+  const spent = await reserveTokens(database, day, budgets, expected)
+  if (spent !== null) {
+    const name = spent === ofProject.subject ? 'GENERATION_TOKENS_PER_PROJECT' : 'GENERATION_TOKENS_PER_KEY'
+    throw new CoordinatorError('rate_limited', `The day's budget of tokens is spent: the limit ${name} is exceeded.`, {
+      field: name,
+      limit: settings[name],
+      hint: 'Ask without having the answer generated, raise the limit, or wait until the next day (UTC).',
+      retryAfter: ((Math.floor(at / DAY_MS) + 1) * DAY_MS - at) / 1000,
+    })
+  }
+  return (used) => settleTokens(database, day, budgets, used - expected).catch(() => undefined)
+}

@@ -1,0 +1,262 @@
+/** Every limit: what it lets through, and how it refuses, by 429 or 413 with its name. */
+import { env } from 'cloudflare:workers'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { openDatabase } from '../../src/database/database.ts'
+import { reserveTokens, settleTokens } from '../../src/database/queries/quotas.ts'
+import type { Env } from '../../src/env.ts'
+import { ADMIN_KEY, makeKey, messageOf, ORIGIN, operationOf, requestOf, send, toolRequest } from './keyed-worker.ts'
+
+const ADMIN = { 'X-API-Key': ADMIN_KEY }
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+function call(name: string, input: Record<string, unknown>, variables: Partial<Env> = {}, headers = ADMIN) {
+  return send(requestOf(operationOf(name).http[0], input, headers), variables)
+}
+
+function item(key: string, size = 10) {
+  return { key, fields: { title: key, description: 'word '.repeat(size) } }
+}
+
+describe('sizes', () => {
+  test('of a body: 413 with the name of the limit, on REST and MCP', async () => {
+    const MAX_BODY_BYTES = '2000'
+    const input = { query: 'x'.repeat(3000) }
+    const refused = await call('augment_query', input, { MAX_BODY_BYTES })
+    expect(refused.status).toBe(413)
+    expect(await refused.json()).toMatchObject({
+      code: 'payload_too_large',
+      limit: 2000,
+      detail: expect.stringContaining('MAX_BODY_BYTES'),
+    })
+    expect((await send(toolRequest('augment_query', input, ADMIN), { MAX_BODY_BYTES })).status).toBe(413)
+    expect((await call('augment_query', { query: 'short' }, { MAX_BODY_BYTES })).status).toBe(200)
+  })
+
+  test('of a field, however deep: 413 with the name of the limit and of the field', async () => {
+    const variables = { MAX_FIELD_CHARACTERS: '1000' }
+    const refused = await call(
+      'store_knowledge',
+      { project: 'sizes', collection: 'best-practices', items: [item('a', 300)] },
+      variables,
+    )
+    expect(refused.status).toBe(413)
+    expect(await refused.json()).toMatchObject({
+      code: 'payload_too_large',
+      field: 'items[0].fields.description',
+      limit: 1000,
+      detail: expect.stringContaining('MAX_FIELD_CHARACTERS'),
+    })
+    expect(
+      (
+        await call(
+          'store_knowledge',
+          { project: 'sizes', collection: 'best-practices', items: [item('a', 100)] },
+          variables,
+        )
+      ).status,
+    ).toBe(200)
+  })
+})
+
+describe('requests of a key at once', () => {
+  test('429 with Retry-After while others are under way, and served again when they have ended', async () => {
+    const { key } = await makeKey({ scopes: ['read', 'write'] })
+    const variables = { CONCURRENT_REQUESTS_PER_KEY: '2' }
+    const statuses = async (headers: { 'X-API-Key': string }, count: number) =>
+      (
+        await Promise.all(
+          Array.from({ length: count }, () => call('augment_query', { query: 'at once' }, variables, headers)),
+        )
+      ).map(({ status }) => status)
+    const counted = await statuses({ 'X-API-Key': key }, 6)
+    expect(counted.filter((status) => status === 200)).toHaveLength(2)
+    expect(counted.filter((status) => status === 429)).toHaveLength(4)
+    expect(await statuses({ 'X-API-Key': key }, 2)).toEqual([200, 200])
+    const together = [
+      call('augment_query', { query: 'q' }, variables, { 'X-API-Key': key }),
+      statuses(ADMIN, 2),
+    ] as const
+    expect((await Promise.all(together))[1], 'another key').toEqual([200, 200])
+  })
+
+  test('a streamed answer is under way until it was read or given up', async () => {
+    const { key } = await makeKey({ scopes: ['read', 'write'] })
+    const headers = { 'X-API-Key': key, 'Content-Type': 'application/json' }
+    let finish: () => void = () => undefined
+    vi.spyOn(globalThis, 'fetch').mockImplementation(async () => {
+      const encoder = new TextEncoder()
+      const body = new ReadableStream<Uint8Array>({
+        start(controller) {
+          controller.enqueue(encoder.encode('data: {"choices":[{"delta":{"content":"Hi"}}]}\n\n'))
+          finish = () => {
+            controller.enqueue(
+              encoder.encode('data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'),
+            )
+            controller.close()
+          }
+        },
+      })
+      return new Response(body, { headers: { 'Content-Type': 'text/event-stream' } })
+    })
+    const { default: worker } = await import('../../src/worker.ts')
+    const { createExecutionContext } = await import('cloudflare:test')
+    const variables = {
+      LLAMA_CPP_BASE_URL: 'http://llama.test',
+      CONCURRENT_REQUESTS_PER_KEY: '1',
+      HYBRID_API_KEY: ADMIN_KEY,
+      KEY_LIMIT: undefined,
+    }
+    const ask = (path: string, body: object) =>
+      worker.fetch(
+        new Request(`${ORIGIN}${path}`, { method: 'POST', headers, body: JSON.stringify(body) }),
+        { ...env, ...variables } as unknown as Env,
+        createExecutionContext(),
+      )
+    const streamed = await ask('/v1/chat/completions', {
+      model: 'local',
+      stream: true,
+      messages: [{ role: 'user', content: 'Hi' }],
+    })
+    expect(streamed.status).toBe(200)
+    const refused = await ask('/augment_query', { query: 'meanwhile' })
+    expect(refused.status).toBe(429)
+    expect(refused.headers.get('retry-after')).toBe('1')
+    expect(await refused.json()).toMatchObject({ field: 'CONCURRENT_REQUESTS_PER_KEY', limit: 1 })
+    finish()
+    expect(await streamed.text()).toContain('[DONE]')
+    expect((await ask('/augment_query', { query: 'afterwards' })).status).toBe(200)
+  })
+})
+
+describe('what a project may store', () => {
+  const store = (project: string, keys: string[], variables: Partial<Env>) =>
+    call('store_knowledge', { project, collection: 'best-practices', items: keys.map((key) => item(key)) }, variables)
+
+  test('items a day: 429 until midnight (UTC), other projects go on, nothing is stored', async () => {
+    const variables = { INGEST_ITEMS_PER_DAY: '3' }
+    expect((await store('daily', ['a', 'b'], variables)).status).toBe(200)
+    const refused = await store('daily', ['c', 'd'], variables)
+    expect(refused.status).toBe(429)
+    const wait = Number(refused.headers.get('retry-after'))
+    expect(wait).toBeGreaterThan(0)
+    expect(wait).toBeLessThanOrEqual(86_400)
+    expect(await refused.json()).toMatchObject({ code: 'rate_limited', field: 'INGEST_ITEMS_PER_DAY', limit: 3 })
+    expect((await store('daily', ['c'], variables)).status).toBe(200)
+    expect((await store('another', ['a'], variables)).status).toBe(200)
+    const listed = (await (
+      await call('list_knowledge', { project: 'daily', collection: 'best-practices' })
+    ).json()) as { items: unknown[] }
+    expect(listed.items).toHaveLength(3)
+  })
+
+  test('documents and imports count as well, and bytes', async () => {
+    const variables = { INGEST_BYTES_PER_DAY: '600' }
+    const document = { path: 'a.ts', hash: 'h', items: [{ key: '1', fields: { code_snippet: 'x'.repeat(400) } }] }
+    expect(
+      (await call('ingest_documents', { project: 'bytes', source: 's', documents: [document] }, variables)).status,
+    ).toBe(200)
+    const interaction = { query: 'q', response: 'r'.repeat(300), agent_type: 'local', model_used: 'm' }
+    const refused = await call('import_interactions', { project: 'bytes', interactions: [interaction] }, variables)
+    expect(refused.status).toBe(429)
+    expect(await refused.json()).toMatchObject({ field: 'INGEST_BYTES_PER_DAY', limit: 600 })
+  })
+
+  test('altogether: 413, since waiting does not help', async () => {
+    const variables = { PROJECT_ITEMS: '3' }
+    expect((await store('full', ['a', 'b'], variables)).status).toBe(200)
+    const refused = await store('full', ['c', 'd'], variables)
+    expect(refused.status).toBe(413)
+    expect(await refused.json()).toMatchObject({ code: 'payload_too_large', field: 'PROJECT_ITEMS', limit: 3 })
+  })
+
+  test('of many at once no more than the limit are let through', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, (_, i) => store('raced', [`k${i}`], { INGEST_ITEMS_PER_DAY: '5' })),
+    )
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(5)
+  })
+})
+
+describe('tokens of models', () => {
+  function model() {
+    const spy = vi.spyOn(globalThis, 'fetch')
+    spy.mockImplementation(async () =>
+      Response.json({
+        model: 'm',
+        choices: [{ message: { content: 'An answer.' }, finish_reason: 'stop' }],
+        usage: { prompt_tokens: 900, completion_tokens: 100, total_tokens: 1000 },
+      }),
+    )
+    return spy
+  }
+
+  test('of a key and a project: counted as used, refused by name before the model is asked', async () => {
+    const asked = model()
+    const variables = {
+      LLAMA_CPP_BASE_URL: 'http://llama.budget',
+      REMOTE_MODEL_BASE_URL: 'http://remote.budget',
+      GENERATION_TOKENS_PER_KEY: '2500',
+      GENERATION_TOKENS_PER_PROJECT: '3500',
+    }
+    const { key } = await makeKey({ scopes: ['read', 'write'] })
+    const { key: second } = await makeKey({ scopes: ['read', 'write'] })
+    const ask = (own: string) =>
+      send(
+        new Request(`${ORIGIN}/v1/chat/completions`, {
+          method: 'POST',
+          headers: { 'X-API-Key': own, 'Content-Type': 'application/json' },
+          body: JSON.stringify({
+            model: 'local',
+            max_tokens: 1000,
+            messages: [{ role: 'user', content: 'Hi' }],
+            metadata: { project: 'budget' },
+          }),
+        }),
+        variables,
+      )
+    for (let i = 0; i < 2; i++) expect((await ask(key)).status).toBe(200)
+    const query = { project: 'budget', query: 'Hi', generate_response: true, mode: 'keyword' }
+    const calls = asked.mock.calls.length
+    const refused = await ask(key)
+    expect(refused.headers.get('retry-after')).toMatch(/^\d+$/)
+    expect(await refused.json()).toMatchObject({ error: { code: 'rate_limited', param: 'GENERATION_TOKENS_PER_KEY' } })
+    expect(asked.mock.calls.length, 'no model was asked').toBe(calls)
+    expect((await ask(second)).status).toBe(200)
+    const spent = (await (await ask(second)).json()) as { error: { param: string } }
+    expect(spent.error.param).toBe('GENERATION_TOKENS_PER_PROJECT')
+    const tool = await messageOf(await send(toolRequest('route_query', query, { 'X-API-Key': second }), variables))
+    expect(tool.result?.isError).toBe(true)
+    expect(tool.result?.content[0]?.text).toContain('GENERATION_TOKENS_PER_PROJECT')
+    expect(
+      (await call('route_query', { ...query, generate_response: false }, variables, { 'X-API-Key': key })).status,
+    ).toBe(200)
+  })
+
+  test('all budgets or none are charged, and no more than there is by many at once', async () => {
+    const database = openDatabase(env.DB)
+    const budgets = [
+      { subject: 'key:k', most: 100 },
+      { subject: 'project:p', most: 60 },
+    ]
+    const results = await Promise.all(
+      Array.from({ length: 10 }, () => reserveTokens(database, '2030-01-01', budgets, 10)),
+    )
+    expect(results.filter((spent) => spent === null)).toHaveLength(6)
+    expect(new Set(results)).toEqual(new Set([null, 'project:p']))
+    const read = async () =>
+      (await env.DB.prepare("SELECT subject, tokens FROM generation_usage WHERE day = '2030-01-01' ORDER BY 1").all())
+        .results
+    expect(await read()).toEqual([
+      { subject: 'key:k', tokens: 60 },
+      { subject: 'project:p', tokens: 60 },
+    ])
+    await settleTokens(database, '2030-01-01', budgets, -70)
+    expect(await read()).toEqual([
+      { subject: 'key:k', tokens: 0 },
+      { subject: 'project:p', tokens: 0 },
+    ])
+  })
+})
