@@ -226,10 +226,10 @@ describe('the MCP client SDK', () => {
     expect(tokens.access_token).not.toBe(before?.access_token)
     expect(tokens.refresh_token).not.toBe(before?.refresh_token)
     expect((await call(tokens.access_token, 'get_stats', { project: 'oauth-1' })).status).toBe(200)
-    const { entries } = (await asAdmin('list_audit_log', { limit: 50 })) as {
-      entries: { operation: string; caller: string }[]
+    const { acts } = (await asAdmin('list_audit_log', { limit: 50 })) as {
+      acts: { operation: string; caller: string }[]
     }
-    expect(entries).toContainEqual(expect.objectContaining({ operation: 'grant_access', caller: key_id }))
+    expect(acts).toContainEqual(expect.objectContaining({ operation: 'grant_access', caller: key_id }))
     await client.close()
   })
 
