@@ -57,6 +57,7 @@ const COMMANDS: Record<string, Command> = {
     summary: 'measure whether outcomes make search better',
     load: () => import('./eval/learning.ts'),
   },
+  conformance: { summary: 'run the MCP conformance suite', load: () => import('./conformance.ts') },
   screenshots: { summary: 'take the pictures of the README', load: () => import('./screenshots.ts') },
   reference: { summary: 'write docs/api.md and docs/settings.md', load: () => import('./reference.ts') },
   'bundle-size': { summary: 'print the size of the Worker', load: () => import('./bundle-size.ts') },

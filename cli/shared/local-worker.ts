@@ -28,20 +28,27 @@ export interface LocalWorkerOptions {
   readonly stateFolder?: string
   /** 0: any free port. */
   readonly port?: number
+  /** Another entry than the product's, named worker.ts: the same bindings with other code. */
+  readonly entry?: string
   /** Variables as they would stand in wrangler.toml. */
   readonly variables?: Readonly<Record<string, string>>
 }
 
 /**
  * Bundles the Worker with wrangler, exactly as a deployment would.
+ * @param entry another entry than the product's, named worker.ts
  * @returns the folder with worker.js and its data modules
  */
-export async function buildWorker(folder: string): Promise<string> {
+export async function buildWorker(folder: string, entry?: string): Promise<string> {
   const wrangler = join(dirname(createRequire(import.meta.url).resolve('wrangler/package.json')), 'bin/wrangler.js')
-  await promisify(execFile)(process.execPath, [wrangler, 'deploy', '--dry-run', '--outdir', folder], {
-    cwd: ROOT,
-    env: { ...process.env, WRANGLER_SEND_METRICS: 'false', WRANGLER_HIDE_BANNER: 'true', WRANGLER_LOG: 'error' },
-  })
+  await promisify(execFile)(
+    process.execPath,
+    [wrangler, 'deploy', ...(entry ? [entry] : []), '--dry-run', '--outdir', folder],
+    {
+      cwd: ROOT,
+      env: { ...process.env, WRANGLER_SEND_METRICS: 'false', WRANGLER_HIDE_BANNER: 'true', WRANGLER_LOG: 'error' },
+    },
+  )
   return folder
 }
 
@@ -50,7 +57,7 @@ export async function startLocalWorker(options: LocalWorkerOptions = {}): Promis
   const { convertV4MiniflareOptions, Log, LogLevel, Miniflare } = await import('miniflare')
   const { unstable_getMiniflareWorkerOptions: readOptions } = await import('wrangler')
   const scratch = await mkdtemp(join(tmpdir(), 'hybrid-coordinator-'))
-  const bundle = await buildWorker(join(scratch, 'bundle'))
+  const bundle = await buildWorker(join(scratch, 'bundle'), options.entry)
   const state = options.stateFolder ?? join(scratch, 'state')
   const { modulesRules: _, ...worker } = readOptions(join(ROOT, 'wrangler.toml')).workerOptions
   const miniflare = new Miniflare(

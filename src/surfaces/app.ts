@@ -13,7 +13,7 @@ import { type AppContext, type AppEnv, type MakeServices, requestIdOf } from './
 import { mountDocs } from './docs.ts'
 import { mountDownloads } from './downloads.ts'
 import { addressLimit, corsGuard, countKey, hostGuard, securityHeaders } from './guards.ts'
-import { mountMcp } from './mcp.ts'
+import { type McpServerFactory, mountMcp, operationServers } from './mcp.ts'
 import { callerOfToken, isAccessToken } from './oauth/access.ts'
 import { mountOAuth, OAUTH_PATHS } from './oauth/routes.ts'
 import { challenge, RESOURCE_PATH } from './oauth/server.ts'
@@ -29,11 +29,16 @@ const PUBLIC_PATHS = /^\/(?:$|health$|openapi\.json$|docs(?:\/|$)|dashboard\/)/
  * Builds the application.
  * @param makeServices called at most once per request, when an operation first needs it
  * @param operations the table that REST, MCP and OpenAPI are made from
+ * @param mcpServers what answers at `/mcp`; the operations when left out
  * @example
  * const app = createApp(makeServices, OPERATIONS)
  * export default { fetch: app.fetch }
  */
-export function createApp(makeServices: MakeServices, operations: readonly Operation[]): Hono<AppEnv> {
+export function createApp(
+  makeServices: MakeServices,
+  operations: readonly Operation[],
+  mcpServers: McpServerFactory = operationServers(operations),
+): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
   app.use(async (c, next) => {
     c.set('requestId', requestIdOf(c.req.raw.headers))
@@ -53,7 +58,7 @@ export function createApp(makeServices: MakeServices, operations: readonly Opera
   app.use(concurrencyGuard)
   mountDocs(app, operations)
   mountOAuth(app, lookupsOf)
-  mountMcp(app, operations)
+  mountMcp(app, mcpServers)
   mountOpenAi(app)
   mountDownloads(app)
   mountRest(app, operations)

@@ -6,6 +6,7 @@ import {
   type AuthInfo,
   type CallToolResult,
   createMcpHandler,
+  type McpServer,
   ProtocolError,
   ProtocolErrorCode,
   Server,
@@ -40,23 +41,31 @@ When somebody corrects an answer, send learning_feedback with the query and the 
 const LISTS = { ttlMs: 300_000, cacheScope: 'public' } as const
 
 /** What one request brings along; found again by the identity of its AuthInfo. */
-interface McpCall {
+export interface McpCall {
   readonly caller: Caller
   readonly requestId: string
   readonly services: () => Services
 }
 
-/** Adds `/mcp` to the application. */
-export function mountMcp(app: Hono<AppEnv>, operations: readonly Operation[]): void {
-  const calls = new WeakMap<AuthInfo, McpCall>()
+/** Makes the server that answers one request. */
+export type McpServerFactory = (call: McpCall) => Server | McpServer
+
+/** The servers of the product: every operation as a tool. */
+export function operationServers(operations: readonly Operation[]): McpServerFactory {
   const offered = toolsOf(operations)
   const table = new Map(offered.map((operation) => [operation.name, operation]))
   let tools: Tool[] | undefined
+  return (call) => createServer(table, call, () => (tools ??= offered.map(toolOf)))
+}
+
+/** Adds `/mcp` to the application: transport, origin check and limits, whatever the server behind it offers. */
+export function mountMcp(app: Hono<AppEnv>, serverOf: McpServerFactory): void {
+  const calls = new WeakMap<AuthInfo, McpCall>()
   const handler = createMcpHandler(
     ({ authInfo }) => {
       const call = authInfo && calls.get(authInfo)
       if (!call) throw new Error('An MCP request without a caller reached the server.')
-      return createServer(table, call, () => (tools ??= offered.map(toolOf)))
+      return serverOf(call)
     },
     { onerror: logRejection },
   )
