@@ -135,7 +135,7 @@ describe('the endpoint', () => {
     }
     const response = await send('/mcp', request, { HYBRID_API_KEY: KEY })
     expect(response.status).toBe(401)
-    expect(response.headers.get('www-authenticate')).toBe('Bearer')
+    expect(response.headers.get('www-authenticate')).toMatch(/^Bearer .*resource_metadata=/)
     const authorised = { ...request, headers: { ...request.headers, Authorization: `Bearer ${KEY}` } }
     expect((await send('/mcp', authorised, { HYBRID_API_KEY: KEY })).status).toBe(200)
   })
