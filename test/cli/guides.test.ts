@@ -15,7 +15,7 @@ import { referencePages } from '../../cli/reference.ts'
 const ROOT = join(import.meta.dirname, '../..')
 const DOCS = join(ROOT, 'docs')
 /** In the order in which a reader follows them: later ones build on the data of earlier ones. */
-const GUIDES = ['quick-start', 'connect', 'claude-code', 'fine-tune', 'operate']
+const GUIDES = ['quick-start', 'connect', 'claude-code', 'ingest', 'fine-tune', 'operate', 'engines', 'deploy', 'oauth']
 
 interface Block {
   language: string
@@ -28,7 +28,7 @@ interface Block {
 /** The fenced blocks of a Markdown text. */
 function blocksOf(markdown: string): Block[] {
   const blocks: Block[] = []
-  for (const match of markdown.matchAll(/(?:<!-- not run: ([^\n]+?) -->\n)?```(\w+)\n([\s\S]*?)\n```/g)) {
+  for (const match of markdown.matchAll(/(?: *<!-- not run: ([^\n]+?) -->\n)? *```(\w+)\n([\s\S]*?)\n *```/g)) {
     blocks.push({
       excuse: match[1] ?? null,
       language: match[2] ?? '',
@@ -53,6 +53,7 @@ beforeAll(async () => {
   folder = join(home, 'clone')
   await mkdir(join(home, 'code'))
   await cp(join(ROOT, 'src/text'), join(home, 'code/my-project'), { recursive: true })
+  await cp(join(ROOT, 'src/text'), join(home, 'my-project'), { recursive: true })
   await mkdir(folder)
   const port = await freePort()
   url = `http://127.0.0.1:${port}`
