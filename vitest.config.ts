@@ -13,8 +13,14 @@ export default defineConfig({
         plugins: [
           cloudflareTest(async () => ({
             wrangler: { configPath: './wrangler.toml' },
-            // Tests that don't draw hold-outs themselves must not meet one by chance.
-            miniflare: { bindings: { TEST_MIGRATIONS: await readD1Migrations('./migrations'), HOLD_OUT_SHARE: '0' } },
+            // Tests that don't draw hold-outs themselves must not meet one by chance; a line for every request would bury the rest.
+            miniflare: {
+              bindings: {
+                TEST_MIGRATIONS: await readD1Migrations('./migrations'),
+                HOLD_OUT_SHARE: '0',
+                LOG_LEVEL: 'warn',
+              },
+            },
           })),
         ],
         test: {

@@ -6,3 +6,9 @@ declare module '*.bin' {
   const bytes: ArrayBuffer
   export default bytes
 }
+declare module 'node:async_hooks' {
+  export class AsyncLocalStorage<T> {
+    run<R>(store: T, work: () => R): R
+    getStore(): T | undefined
+  }
+}

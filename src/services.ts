@@ -23,6 +23,7 @@ import { announcer, SpaceKeeper } from './knowledge/stores/space-keeper.ts'
 import { embeddingSubject } from './learning/embed-collection.ts'
 import type { Services } from './operations/operation.ts'
 import { readSettings } from './settings.ts'
+import { traceHeaders } from './tracing.ts'
 
 let staticEmbedder: Embedder | null = null
 
@@ -33,7 +34,7 @@ export function buildServices(env: Env): Services {
   const database = openDatabase(env.DB)
   const announceJobs = async (ids: readonly string[]) => {
     if (ids.length === 0) return
-    await env.JOBS.sendBatch(ids.map((jobId) => ({ body: { jobId } })))
+    await env.JOBS.sendBatch(ids.map((jobId) => ({ body: { jobId, ...traceHeaders() } })))
   }
   const embedder = openEmbedder(settings) ?? staticEmbedder
   const embedded = new EmbeddedStore(env.KNOWLEDGE)

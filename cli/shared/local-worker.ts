@@ -64,7 +64,7 @@ export async function startLocalWorker(options: LocalWorkerOptions = {}): Promis
     convertV4MiniflareOptions({
       ...worker,
       name: 'hybrid-coordinator',
-      bindings: { ...options.variables },
+      bindings: { LOG_LEVEL: 'warn', ...options.variables },
       modules: await bundledModules(bundle),
       modulesRoot: bundle,
       rootPath: ROOT,

@@ -2,6 +2,7 @@
  * Requests to engines over HTTP: what each answer means for the policy in resilience.ts.
  * @module
  */
+import { traceHeaders } from '../tracing.ts'
 import { EngineFailure } from './resilience.ts'
 
 /** Answers larger than this are not read, in bytes. */
@@ -38,6 +39,7 @@ export async function openEngine(
       headers: {
         accept: 'application/json',
         ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...traceHeaders(),
         ...headers,
       },
       body: body === undefined ? undefined : JSON.stringify(body),

@@ -4,8 +4,10 @@
  * @module
  */
 import { readControls } from '../database/queries/controls.ts'
-import { runJob } from '../learning/run-job.ts'
+import { type JobRun, runJob } from '../learning/run-job.ts'
+import { log } from '../log.ts'
 import type { Services } from '../operations/operation.ts'
+import { inTrace, traceFrom } from '../tracing.ts'
 import type { JobMessage } from './message.ts'
 
 /**
@@ -18,7 +20,12 @@ export async function consume(batch: MessageBatch<JobMessage>, services: Service
   const messages = [...batch.messages].sort((a, b) => (a.body.jobId < b.body.jobId ? -1 : 1))
   for (const message of messages) {
     try {
-      const run = await runJob(services, message.body.jobId)
+      const { jobId, traceparent } = message.body
+      const run = await inTrace(traceFrom(traceparent), async () => {
+        const ran = await runJob(services, jobId)
+        if (ran) logRun(services, jobId, ran)
+        return ran
+      })
       if (run?.status === 'waiting' || run?.status === 'failed') {
         message.retry({ delaySeconds: Math.max(1, Math.ceil((run.runAfter - services.now()) / 1000)) })
       } else message.ack()
@@ -26,4 +33,10 @@ export async function consume(batch: MessageBatch<JobMessage>, services: Service
       message.retry()
     }
   }
+}
+
+/** One line a run: which job, and how it ended. */
+function logRun({ settings }: Services, jobId: string, { kind, status, error }: JobRun): void {
+  const level = status === 'dead' ? 'error' : status === 'failed' ? 'warn' : 'info'
+  log(level, 'job', { job_id: jobId, kind, status, error }, settings.LOG_LEVEL)
 }

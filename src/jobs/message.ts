@@ -4,4 +4,6 @@
  */
 export interface JobMessage {
   readonly jobId: string
+  /** Trace of what caused the job; left out: none is known. */
+  readonly traceparent?: string
 }

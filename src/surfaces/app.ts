@@ -3,10 +3,13 @@
  * @module
  */
 import { Hono } from 'hono'
+import { routePath } from 'hono/route'
 import { CoordinatorError } from '../errors.ts'
+import { type LogLevel, log } from '../log.ts'
 import type { Caller, Operation, Services } from '../operations/operation.ts'
 import { isApiKey } from '../security/api-key.ts'
 import { readSettings } from '../settings.ts'
+import { inTrace, traceFrom, traceparentOf } from '../tracing.ts'
 import { authenticate, configuredKey, type KeyLookup, PUBLIC_CALLER, presentedKey } from './authenticate.ts'
 import { concurrencyGuard } from './concurrency.ts'
 import { type AppContext, type AppEnv, type MakeServices, requestIdOf } from './context.ts'
@@ -46,8 +49,14 @@ export function createApp(
       'services',
       once(() => makeServices(c.env, executionContext(c))),
     )
-    await next()
+    const trace = traceFrom(c.req.header('traceparent'))
+    const started = Date.now()
+    await inTrace(trace, async () => {
+      await next()
+      logRequest(c, Date.now() - started)
+    })
     c.header('X-Request-ID', c.var.requestId)
+    c.header('traceparent', traceparentOf(trace))
   })
   app.use(securityHeaders, corsGuard, hostGuard, addressLimit)
   app.use(async (c, next) => {
@@ -72,6 +81,30 @@ export function createApp(
     )
   })
   return app
+}
+
+/** One line a request: what was called, by which key, and how it ended; nothing of what was sent or answered. */
+function logRequest(c: AppContext, ms: number): void {
+  const level = logLevelOf(c)
+  if (level === 'warn' || level === 'error') return
+  const fields = {
+    request_id: c.var.requestId,
+    method: c.req.method,
+    route: routePath(c, -1).slice(0, 200),
+    status: c.res.status,
+    duration_ms: ms,
+    key: c.var.caller?.id ?? null,
+  }
+  log('info', 'request', fields, level)
+}
+
+/** A setting that can't be read is told to the caller; it must not keep the answer from being logged. */
+function logLevelOf(c: AppContext): LogLevel {
+  try {
+    return readSettings(c.env).LOG_LEVEL
+  } catch {
+    return 'error'
+  }
 }
 
 async function callerOf(c: AppContext): Promise<Caller> {

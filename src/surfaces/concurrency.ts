@@ -15,7 +15,13 @@ const LIMIT = 'CONCURRENT_REQUESTS_PER_KEY'
 /** Seconds after which a refused caller may try again. */
 const RETRY_S = 1
 
-const underWay = new Map<string, number>()
+/** No answer takes longer, in milliseconds: what is counted after it was left unread by a client that never went away. */
+const LONGEST_MS = 600_000
+/** Pieces of a streamed answer that are taken ahead of its reader, so that a short one has ended when it was made. */
+const AHEAD = 16
+
+/** When the requests of each key began that are under way, the oldest first. */
+const underWay = new Map<string, Set<{ readonly since: number }>>()
 
 /**
  * Lets so many requests of a key through at once. A streamed answer is under way until its last byte was read.
@@ -25,8 +31,10 @@ export const concurrencyGuard: MiddlewareHandler<AppEnv> = async (c, next) => {
   const { caller } = c.var
   const most = readSettings(c.env)[LIMIT]
   if (most === 0 || caller === OPEN_CALLER || caller === PUBLIC_CALLER) return next()
-  const count = underWay.get(caller.id) ?? 0
-  if (count >= most) {
+  const own = underWay.get(caller.id) ?? new Set()
+  const now = Date.now()
+  for (const request of own) if (now - request.since > LONGEST_MS) own.delete(request)
+  if (own.size >= most) {
     throw new CoordinatorError('rate_limited', `Too many requests at once: the limit ${LIMIT} is ${most}.`, {
       field: LIMIT,
       limit: most,
@@ -34,14 +42,11 @@ export const concurrencyGuard: MiddlewareHandler<AppEnv> = async (c, next) => {
       retryAfter: RETRY_S,
     })
   }
-  underWay.set(caller.id, count + 1)
-  let left = false
+  const request = { since: now }
+  underWay.set(caller.id, own.add(request))
   const leave = () => {
-    if (left) return
-    left = true
-    const now = (underWay.get(caller.id) ?? 1) - 1
-    if (now > 0) underWay.set(caller.id, now)
-    else underWay.delete(caller.id)
+    own.delete(request)
+    if (own.size === 0 && underWay.get(caller.id) === own) underWay.delete(caller.id)
   }
   try {
     await next()
@@ -57,21 +62,24 @@ export const concurrencyGuard: MiddlewareHandler<AppEnv> = async (c, next) => {
 /** The same stream; `ended` is called when it has ended, broken or was given up. */
 function whenEnded(body: ReadableStream<Uint8Array>, ended: () => void): ReadableStream<Uint8Array> {
   const reader = body.getReader()
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const { done, value } = await reader.read()
-        if (!done) return controller.enqueue(value)
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await reader.read()
+          if (!done) return controller.enqueue(value)
+          ended()
+          controller.close()
+        } catch (thrown) {
+          ended()
+          controller.error(thrown)
+        }
+      },
+      async cancel(reason) {
         ended()
-        controller.close()
-      } catch (thrown) {
-        ended()
-        controller.error(thrown)
-      }
+        await reader.cancel(reason)
+      },
     },
-    async cancel(reason) {
-      ended()
-      await reader.cancel(reason)
-    },
-  })
+    { highWaterMark: AHEAD },
+  )
 }

@@ -4,6 +4,7 @@
  */
 import type { MiddlewareHandler } from 'hono'
 import { CoordinatorError } from '../errors.ts'
+import { log } from '../log.ts'
 import { readSettings } from '../settings.ts'
 import { LOOPBACK_ADDRESSES, OPEN_CALLER } from './authenticate.ts'
 import type { AppContext, AppEnv } from './context.ts'
@@ -13,8 +14,8 @@ const LIMIT_PERIOD_S = 60
 
 /** Headers that scripts of allowed origins may send, and read. */
 const REQUEST_HEADERS =
-  'Authorization, Content-Type, If-None-Match, Last-Event-ID, MCP-Method, MCP-Name, MCP-Protocol-Version, Mcp-Session-Id, Range, X-API-Key, X-Request-ID'
-const ANSWER_HEADERS = 'Content-Range, ETag, Mcp-Session-Id, Retry-After, WWW-Authenticate, X-Request-ID'
+  'Authorization, Content-Type, If-None-Match, Last-Event-ID, MCP-Method, MCP-Name, MCP-Protocol-Version, Mcp-Session-Id, Range, traceparent, X-API-Key, X-Request-ID'
+const ANSWER_HEADERS = 'Content-Range, ETag, Mcp-Session-Id, Retry-After, traceparent, WWW-Authenticate, X-Request-ID'
 
 /** Of every answer. An answer that is a page brings a policy of its own. */
 const SECURITY_HEADERS: Readonly<Record<string, string>> = {
@@ -115,7 +116,7 @@ async function count(binding: RateLimit | undefined, name: string, key: string):
   if (!binding) return
   const { success } = await binding.limit({ key }).catch((fault: unknown) => {
     // A limiter that is out of order must not take the service down with it.
-    console.warn(JSON.stringify({ level: 'warn', event: 'limit_unavailable', limit: name, fault: String(fault) }))
+    log('warn', 'limit_unavailable', { limit: name, fault: String(fault) })
     return { success: true }
   })
   if (success) return

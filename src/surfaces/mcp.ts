@@ -14,9 +14,9 @@ import {
 } from '@modelcontextprotocol/server'
 import type { Hono } from 'hono'
 import { CoordinatorError, type ErrorCode } from '../errors.ts'
+import { log } from '../log.ts'
 import { invoke } from '../operations/invoke.ts'
 import type { Caller, Operation, Services } from '../operations/operation.ts'
-import { redact } from '../security/redact.ts'
 import { readSettings } from '../settings.ts'
 import { assertOwnOrigin } from './authenticate.ts'
 import { readJsonBody } from './body.ts'
@@ -203,7 +203,5 @@ async function bodyOf(c: AppContext): Promise<{ value: unknown } | Response> {
 }
 
 function logRejection(error: Error): void {
-  console.warn(
-    JSON.stringify({ level: 'warn', event: 'mcp_request_rejected', message: redact(error.message.slice(0, 500)) }),
-  )
+  log('warn', 'mcp_request_rejected', { message: error.message.slice(0, 500) })
 }

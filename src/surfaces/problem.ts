@@ -3,7 +3,7 @@
  * @module
  */
 import { type CoordinatorError, type ErrorCode, toCoordinatorError } from '../errors.ts'
-import { redact } from '../security/redact.ts'
+import { log } from '../log.ts'
 
 /** Problem details (RFC 9457, section 3.1) with the coordinator's own members. */
 export interface Problem {
@@ -74,21 +74,15 @@ export function reportError(thrown: unknown, requestId: string, doing: string): 
   const error = toCoordinatorError(thrown)
   if (error.status < 500) return error
   const fault = error.cause ?? error
-  console.error(
-    redact(
-      JSON.stringify({
-        level: 'error',
-        event: 'request_failed',
-        request_id: requestId,
-        doing,
-        code: error.code,
-        name: fault instanceof Error ? fault.name : typeof fault,
-        message: loggable(fault instanceof Error ? fault.message : String(fault)),
-        ...(fault instanceof Error && fault.cause instanceof Error && { cause: loggable(fault.cause.message) }),
-        ...(error.code === 'internal' && fault instanceof Error && { stack: stackFrames(fault) }),
-      }),
-    ),
-  )
+  log('error', 'request_failed', {
+    request_id: requestId,
+    doing,
+    code: error.code,
+    name: fault instanceof Error ? fault.name : typeof fault,
+    message: loggable(fault instanceof Error ? fault.message : String(fault)),
+    ...(fault instanceof Error && fault.cause instanceof Error && { cause: loggable(fault.cause.message) }),
+    ...(error.code === 'internal' && fault instanceof Error && { stack: stackFrames(fault) }),
+  })
   return error
 }
 

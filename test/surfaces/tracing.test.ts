@@ -1,0 +1,151 @@
+import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+import fc from 'fast-check'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import type { Env } from '../../src/env.ts'
+import { consume } from '../../src/jobs/consume.ts'
+import type { JobMessage } from '../../src/jobs/message.ts'
+import { buildServices } from '../../src/services.ts'
+import { currentTrace, inTrace, traceFrom, traceparentOf } from '../../src/tracing.ts'
+import worker from '../../src/worker.ts'
+import { ADMIN_KEY, ORIGIN } from '../security/keyed-worker.ts'
+
+const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736'
+const INCOMING = `00-${TRACE_ID}-00f067aa0ba902b7-01`
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+const hex = (length: number) =>
+  fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: length, maxLength: length })
+
+describe('traceparent', () => {
+  test('goes on with the trace that it names, in a span of its own', () => {
+    fc.assert(
+      fc.property(hex(32), hex(16), hex(2), (traceId, parentId, flags) => {
+        fc.pre(/[1-9a-f]/.test(traceId) && /[1-9a-f]/.test(parentId))
+        const trace = traceFrom(`00-${traceId}-${parentId}-${flags}`)
+        expect(trace).toMatchObject({ traceId, parentId, sampled: Number.parseInt(flags, 16) % 2 === 1 })
+        expect(trace.spanId).not.toBe(parentId)
+        expect(traceFrom(traceparentOf(trace))).toMatchObject({
+          traceId,
+          parentId: trace.spanId,
+          sampled: trace.sampled,
+        })
+      }),
+    )
+  })
+
+  test.each([
+    undefined,
+    null,
+    '',
+    'x',
+    `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`,
+    `00-${TRACE_ID}-${'0'.repeat(16)}-01`,
+    `ff-${TRACE_ID}-00f067aa0ba902b7-01`,
+    `${INCOMING}-more`,
+    INCOMING.toUpperCase(),
+    `00-${TRACE_ID}-00f067aa0ba902b7`,
+  ])('that can not be read begins a new trace: %s', (header) => {
+    const trace = traceFrom(header)
+    expect(trace.parentId).toBeNull()
+    expect(trace.traceId).toMatch(/^[0-9a-f]{32}$/)
+    expect(trace.traceId).not.toBe(TRACE_ID)
+    expect(traceparentOf(trace)).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$/)
+  })
+
+  test('of a later version is read as far as it is known', () => {
+    expect(traceFrom(`01-${TRACE_ID}-00f067aa0ba902b7-01-more`)).toMatchObject({ traceId: TRACE_ID, sampled: true })
+  })
+
+  test('two pieces of work at once keep their own', async () => {
+    const seen = await Promise.all(
+      ['a', 'b', 'c'].map((digit) =>
+        inTrace(traceFrom(`00-${digit.repeat(32)}-00f067aa0ba902b7-01`), async () => {
+          await new Promise((resolve) => setTimeout(resolve, 5))
+          return currentTrace()?.traceId
+        }),
+      ),
+    )
+    expect(seen).toEqual(['a'.repeat(32), 'b'.repeat(32), 'c'.repeat(32)])
+    expect(currentTrace()).toBeNull()
+  })
+})
+
+async function send(path: string, body: object | null, variables: Record<string, unknown> = {}) {
+  const context = createExecutionContext()
+  const headers = {
+    'X-API-Key': ADMIN_KEY,
+    'Content-Type': 'application/json',
+    traceparent: INCOMING,
+    'X-Request-ID': 'r-1',
+  }
+  const request = new Request(ORIGIN + path, {
+    method: body ? 'POST' : 'GET',
+    headers,
+    ...(body && { body: JSON.stringify(body) }),
+  })
+  const bindings = { ...env, HYBRID_API_KEY: ADMIN_KEY, KEY_LIMIT: undefined, ...variables } as unknown as Env
+  const response = await worker.fetch(request, bindings, context)
+  await response.clone().text()
+  await waitOnExecutionContext(context)
+  return response
+}
+
+test('a trace runs from the request through engines, answers and logs to the jobs that it causes', async () => {
+  const engine = vi
+    .spyOn(globalThis, 'fetch')
+    .mockImplementation(async () => Response.json({ choices: [{ message: { content: 'A.' } }] }))
+  const written = vi.spyOn(console, 'log').mockImplementation(() => undefined)
+  const messages: { body: JobMessage }[] = []
+  const JOBS = { sendBatch: async (batch: { body: JobMessage }[]) => void messages.push(...batch) }
+  const variables = { LLAMA_CPP_BASE_URL: 'http://llama.traced', JOBS, LOG_LEVEL: 'info' }
+  const question = 'What is the swordfish password?'
+  const response = await send(
+    '/v1/chat/completions',
+    { model: 'local', messages: [{ role: 'user', content: question }] },
+    variables,
+  )
+  expect(response.status).toBe(200)
+  const own = response.headers.get('traceparent')
+  expect(own).toMatch(new RegExp(`^00-${TRACE_ID}-[0-9a-f]{16}-01$`))
+  expect(own).not.toBe(INCOMING)
+  const sent = engine.mock.calls.map(([, init]) => new Headers(init?.headers).get('traceparent'))
+  expect(sent).toEqual([own])
+  expect(messages.map(({ body }) => body.traceparent)).toEqual([own])
+  const lines = written.mock.calls.map(([line]) => String(line))
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
+    expect.objectContaining({
+      level: 'info',
+      event: 'request',
+      trace_id: TRACE_ID,
+      request_id: 'r-1',
+      method: 'POST',
+      route: '/v1/chat/completions',
+      status: 200,
+      key: 'admin',
+    }),
+  ])
+  expect(lines.join()).not.toMatch(/swordfish|A\./)
+
+  written.mockClear()
+  const services = buildServices({ ...env, ...variables } as unknown as Env)
+  const batch = { messages: messages.map((message) => ({ ...message, ack: () => undefined, retry: () => undefined })) }
+  await consume(batch as unknown as MessageBatch<JobMessage>, services)
+  const jobs = written.mock.calls.map(([line]) => JSON.parse(String(line)) as Record<string, unknown>)
+  expect(jobs).toEqual([
+    expect.objectContaining({ event: 'job', trace_id: TRACE_ID, kind: 'index_interaction', status: 'done' }),
+  ])
+})
+
+test('the path of a request is logged as its route, and nothing is logged below LOG_LEVEL', async () => {
+  const written = vi.spyOn(console, 'log').mockImplementation(() => undefined)
+  await send('/session/secret-session', null, { LOG_LEVEL: 'info' })
+  expect(JSON.parse(String(written.mock.calls[0]?.[0]))).toMatchObject({ route: '/session/:session_id', status: 404 })
+  expect(String(written.mock.calls[0]?.[0])).not.toContain('secret-session')
+  written.mockClear()
+  await send('/session/secret-session', null, { LOG_LEVEL: 'warn' })
+  expect(written).not.toHaveBeenCalled()
+})
