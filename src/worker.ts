@@ -4,6 +4,7 @@
  */
 import type { Env } from './env.ts'
 import { consume } from './jobs/consume.ts'
+import { DEAD_LETTERS, keepDeadLetters } from './jobs/dead-letters.ts'
 import type { JobMessage } from './jobs/message.ts'
 import { exportNightly, NIGHTLY } from './jobs/nightly.ts'
 import { sweep } from './jobs/sweep.ts'
@@ -19,7 +20,8 @@ const app = createApp(buildServices, OPERATIONS)
 export default {
   fetch: app.fetch,
   async queue(batch, env) {
-    await consume(batch, buildServices(env))
+    const services = buildServices(env)
+    await (batch.queue.endsWith(DEAD_LETTERS) ? keepDeadLetters(batch, services) : consume(batch, services))
   },
   async scheduled(controller, env) {
     const services = buildServices(env)

@@ -2,6 +2,7 @@ import { createExecutionContext, createMessageBatch, getQueueResult } from 'clou
 import { describe, expect, it } from 'vitest'
 import { newId } from '../../src/ids.ts'
 import { consume } from '../../src/jobs/consume.ts'
+import { keepDeadLetters } from '../../src/jobs/dead-letters.ts'
 import type { JobMessage } from '../../src/jobs/message.ts'
 import { exportNightly } from '../../src/jobs/nightly.ts'
 import { sweep } from '../../src/jobs/sweep.ts'
@@ -163,5 +164,43 @@ describe('nightly export', () => {
     expect(made).toMatchObject({ status: 'unchanged', sha256: datasets[0]?.sha256 })
     services.clock.advance(2 * 86_400_000)
     expect(await exportNightly(services)).toBe(0)
+  })
+})
+
+describe('the dead-letter queue', () => {
+  const letters = (ids: readonly string[]) =>
+    createMessageBatch<JobMessage>(
+      'hybrid-coordinator-jobs-dead',
+      ids.map((jobId, i) => ({ id: String(i), timestamp: new Date(0), attempts: 1, body: { jobId } })),
+    )
+
+  it('is kept in the rows of the jobs, which the sweep still runs', async () => {
+    const services = testServices()
+    const { jobId } = await tracked(services)
+    const { jobId: done } = await tracked(services)
+    await deliver(services, [done])
+    const batch = letters([jobId, done, newId()])
+    await keepDeadLetters(batch, services)
+    expect((await getQueueResult(batch, createExecutionContext())).ackAll).toBe(true)
+    expect(await job(jobId)).toMatchObject({ status: 'pending', last_error: 'dead_letter' })
+    expect(await job(done)).toMatchObject({ status: 'done', last_error: null })
+    const late = {
+      ...services,
+      now: () => services.clock.time + 60_000,
+      announceJobs: () => Promise.reject(new Error('down')),
+    }
+    expect((await sweep(late)).ran).toBeGreaterThan(0)
+    expect(await job(jobId)).toMatchObject({ status: 'done', last_error: null })
+  })
+
+  it('keeps messages that can not be noted', async () => {
+    const services = testServices()
+    const broken = {
+      ...services,
+      database: { $client: { batch: () => Promise.reject(new Error('down')), prepare: () => ({ bind: () => null }) } },
+    }
+    const batch = letters([newId()])
+    await keepDeadLetters(batch, broken as never)
+    expect((await getQueueResult(batch, createExecutionContext())).retryBatch.retry).toBe(true)
   })
 })

@@ -136,6 +136,19 @@ export async function discardJob(database: Database, id: string, now: number): P
   return changes > 0
 }
 
+/**
+ * Notes that the queue has given up on the messages of these jobs.
+ * @returns ids of those that are not done; they keep their place in time
+ */
+export async function markDeadLetters(database: Database, ids: readonly string[], now: number): Promise<string[]> {
+  const { rows } = await execute(
+    database,
+    sql`UPDATE jobs SET last_error = 'dead_letter', updated_at = ${now}
+        WHERE id IN (SELECT value FROM json_each(${JSON.stringify(ids)})) AND status IN ('pending', 'running') RETURNING id`,
+  )
+  return rows.map((row) => String(row.id))
+}
+
 /** Waiting and dead jobs, and since when the longest waiting one is due; milliseconds since 1970. */
 export async function queueState(
   database: Database,

@@ -1,0 +1,29 @@
+/**
+ * The consumer of the dead-letter queue. The rows are the truth, so no work is lost with a message; but that one was given up on is
+ * kept where people look: in its job's row, and in the log.
+ * @module
+ */
+import { markDeadLetters } from '../database/queries/jobs.ts'
+import { log } from '../log.ts'
+import type { Services } from '../operations/operation.ts'
+import type { JobMessage } from './message.ts'
+
+/** How the name of a dead-letter queue ends. */
+export const DEAD_LETTERS = '-dead'
+
+/** Notes dead messages in the rows of their jobs that are not done; the sweep runs those when they are due. */
+export async function keepDeadLetters(batch: MessageBatch<JobMessage>, services: Services): Promise<void> {
+  const ids = batch.messages.map(({ body }) => body.jobId)
+  try {
+    const open = await markDeadLetters(services.database, ids, services.now())
+    log(
+      'error',
+      'dead_letters',
+      { queue: batch.queue, messages: ids.length, open_jobs: open },
+      services.settings.LOG_LEVEL,
+    )
+    batch.ackAll()
+  } catch {
+    batch.retryAll()
+  }
+}
