@@ -31,6 +31,9 @@ export interface Env {
   readonly ALLOWED_ORIGINS?: string
   readonly LOCAL_CONFIDENCE_THRESHOLD?: string
   readonly ROUTING_EXPLORATION?: string
+  readonly ROUTING_QUALITY_WEIGHT?: string
+  readonly ROUTING_COST_WEIGHT?: string
+  readonly ROUTING_LATENCY_WEIGHT?: string
   readonly HIGH_VALUE_THRESHOLD?: string
   readonly VALUE_WEIGHTS?: string
   readonly RELEVANCE_THRESHOLD?: string

@@ -67,6 +67,26 @@ const schema = z.object({
     .describe(
       'Share of routed queries that take the model that would not have been chosen, so that both stay known, 0 to 0.5.',
     ),
+  ROUTING_QUALITY_WEIGHT: z.coerce
+    .number()
+    .min(0.001)
+    .max(1000)
+    .default(1)
+    .describe('Worth of one successful answer, beside the two weights below.'),
+  ROUTING_COST_WEIGHT: z.coerce
+    .number()
+    .min(0)
+    .max(1000)
+    .default(0)
+    .describe(
+      'Worth of what a remote answer costs more than a local one: 0.05 asks for one more success in 20 answers.',
+    ),
+  ROUTING_LATENCY_WEIGHT: z.coerce
+    .number()
+    .min(0)
+    .max(1000)
+    .default(0)
+    .describe('Worth of one second of waiting; mean times of the latest answers are compared.'),
   HIGH_VALUE_THRESHOLD: probability
     .default(0.7)
     .describe('Value score from which an interaction is worth learning from, 0 to 1.'),

@@ -2,6 +2,7 @@
  * Every table of D1. Times are milliseconds since 1970; JSON columns hold exactly the type named beside them.
  * @module
  */
+import { sql } from 'drizzle-orm'
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 import type { ValueParts } from '../learning/value-score.ts'
 
@@ -29,6 +30,8 @@ export const interactions = sqliteTable(
     conversationId: text('conversation_id'),
     /** The augmentation that this answers. */
     retrievalId: text('retrieval_id'),
+    /** The routing decision that led to this answer. */
+    decisionId: text('decision_id'),
     /** Whether it was given any context; the items stand in interaction_contexts. */
     hadContext: integer('had_context', { mode: 'boolean' }).notNull().default(false),
     outcome: text('outcome').$type<Outcome>(),
@@ -53,6 +56,7 @@ export const interactions = sqliteTable(
     index('interactions_outcome').on(t.project, t.outcome, t.id),
     index('interactions_variant').on(t.project, t.variant, t.id),
     index('interactions_retrieval').on(t.retrievalId),
+    index('interactions_decision').on(t.project, t.id).where(sql`decision_id IS NOT NULL`),
   ],
 )
 

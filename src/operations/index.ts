@@ -48,6 +48,7 @@ import { multiTurnContext } from './multi-turn-context.ts'
 import type { Operation } from './operation.ts'
 import { processLearning } from './process-learning.ts'
 import { rateInteraction } from './rate-interaction.ts'
+import { replayRouting } from './replay-routing.ts'
 import { retryJob } from './retry-job.ts'
 import { revokeKey } from './revoke-key.ts'
 import { routeQuery } from './route-query.ts'
@@ -68,6 +69,7 @@ export const OPERATIONS: readonly Operation[] = [
   estimateRouting,
   trainRouterNow,
   calibrateRouting,
+  replayRouting,
   learningFeedback,
   generateTrainingData,
   searchContext,

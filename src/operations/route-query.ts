@@ -6,13 +6,13 @@ import { KNOWLEDGE_COLLECTIONS } from '../knowledge/collections.ts'
 import { optionalText, queryText } from '../knowledge/text-fields.ts'
 import { analyseQuery } from '../retrieval/query-analysis.ts'
 import { searchKnowledge } from '../retrieval/search.ts'
+import { decideModel } from '../routing/decide-model.ts'
 import { type Generated, generate } from '../routing/generate.ts'
-import { CHOICE_CAUSES, chooseModel } from '../routing/model-choice.ts'
+import { CHOICE_CAUSES } from '../routing/model-choice.ts'
 import { QUERY_CLASSES, queryClass } from '../routing/query-class.ts'
 import { chooseMode, MODE_CAUSES, type ModeDecision, modeSignals, SEARCH_MODES } from '../routing/search-mode.ts'
 import { type AcceptedSql, acceptSql, runSql, type SqlRows } from '../routing/sql.ts'
 import { beginsLikeSql, isRefused, type SqlRefusal } from '../routing/sql-text.ts'
-import { estimateOne } from '../routing/trained-router.ts'
 import { collectionName, collections, degraded, filter, limit, project, scoreThreshold } from './fields.ts'
 import { holds } from './invoke.ts'
 import { checkFilter } from './knowledge-views.ts'
@@ -49,6 +49,9 @@ const decision = z.object({
     local: estimateView,
     remote: estimateView,
     gain: gainView,
+    least_gain: z
+      .number()
+      .describe('Gain under which the remote model is not worth its price, by the weights of the settings.'),
     propensity: score.describe('Probability with which this backend was chosen.'),
   }),
   fallbacks: z.array(z.object({ from: z.string(), to: z.string(), reason: z.string() })),
@@ -118,27 +121,17 @@ export const routeQuery = operation({
     const analysis = analyseQuery(input.query)
     const signals = modeSignals(analysis.prose || analysis.text, sql.refusal)
     const chosen = chooseMode(input.mode, signals)
-    const [{ version, threshold, estimates }, searched, rows] = await Promise.all([
-      estimateOne(services, input.project, input.query),
+    const [{ choice, model: decided }, searched, rows] = await Promise.all([
+      decideModel(services, {
+        project: input.project,
+        query: input.query,
+        localModel: services.localModel !== null,
+        preferLocal: input.prefer_local,
+      }),
       chosen.mode === 'sql' ? null : search(services, input, names, chosen),
       sql.accepted && chosen.mode === 'sql' ? rowsOf(services, sql.accepted) : null,
     ])
-    const model = {
-      threshold: threshold ?? services.settings.LOCAL_CONFIDENCE_THRESHOLD,
-      prefer_local: input.prefer_local,
-      query_class: queryClass(analysis),
-      router_version: version,
-      ...estimates,
-    }
-    const choice = chooseModel({
-      localModel: services.localModel !== null,
-      preferLocal: input.prefer_local,
-      local: model.local,
-      remote: model.remote,
-      threshold: model.threshold,
-      exploration: services.settings.ROUTING_EXPLORATION,
-      random: services.random(),
-    })
+    const model = { ...decided, query_class: queryClass(analysis) }
     const answer: Generated =
       input.generate_response && chosen.mode !== 'sql'
         ? await generate(services, {
@@ -165,7 +158,7 @@ export const routeQuery = operation({
       cause: chosen.cause,
       signals,
       scores: chosen.scores,
-      model: { cause: choice.cause, propensity: choice.propensity, ...model },
+      model,
       fallbacks: answer.fallbacks,
     }
     const latency = services.now() - started

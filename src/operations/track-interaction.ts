@@ -36,6 +36,11 @@ export const trackInteraction = operation({
     retrieval_id: uuid
       .optional()
       .describe('The augmentation that this answers, from augment_query; lets the effect of context be estimated.'),
+    decision_id: uuid
+      .optional()
+      .describe(
+        'The decision that this answer follows, from route_query; lets other thresholds be judged by its outcome.',
+      ),
     variant: line(100).optional().describe('Experiment arm, compared by compare_variants.'),
     tags: tags.default([]).describe('Free labels; filters and exports can use them.'),
     idempotency_key: idempotencyKey.optional(),
@@ -61,6 +66,7 @@ export const trackInteraction = operation({
         variant: input.variant ?? null,
         conversationId: input.conversation_id || null,
         retrievalId: input.retrieval_id ?? null,
+        decisionId: input.decision_id ?? null,
         idempotencyKey: input.idempotency_key ?? null,
         caller: caller.id,
         contexts,

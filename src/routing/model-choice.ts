@@ -67,6 +67,8 @@ export interface ChoiceInput {
   readonly remote: SuccessEstimate
   /** Probability of success from which the local model answers. */
   readonly threshold: number
+  /** Gain in the chance of success under which the remote model isn't worth its price, −1 to 1; 0 when left out. See leastGain. */
+  readonly leastGain?: number
   /** Share of decisions that take the other model, so that its outcomes stay known, 0 to 1. */
   readonly exploration: number
   /** Uniform in [0, 1). */
@@ -80,9 +82,29 @@ export interface ModelChoice {
   readonly propensity: number
 }
 
+/** What success, money and waiting are worth to each other. */
+export interface Weights {
+  /** Worth of one success, above 0. */
+  readonly quality: number
+  /** Worth of what one remote answer costs more than a local one. */
+  readonly cost: number
+  /** Worth of one second of waiting. */
+  readonly latency: number
+  /** Seconds that the remote model takes longer, negative when it is the faster one. */
+  readonly extraSeconds: number
+}
+
+/**
+ * The gain in the chance of success from which the remote model has the greater expected utility: quality · gain > cost + latency ·
+ * extra seconds (von Neumann and Morgenstern's expected utility, linear in each part). Between −1 and 1.
+ */
+export function leastGain({ quality, cost, latency, extraSeconds }: Weights): number {
+  return Math.max(-1, Math.min(1, (cost + latency * extraSeconds) / quality))
+}
+
 /**
  * Local when it is configured and either its chance of success reaches the threshold, or the remote model, whose outcomes are
- * known too, is not expected to do better. A caller that doesn't prefer local gets it only in the second case. A small share of
+ * known too, is not expected to do better by more than its price. A caller that doesn't prefer local gets it only in the second case. A small share of
  * decisions takes the other model.
  */
 export function chooseModel(input: ChoiceInput): ModelChoice {
@@ -97,10 +119,11 @@ function bestModel({
   preferLocal,
   local,
   remote,
+  leastGain = 0,
   threshold,
 }: ChoiceInput): Omit<ModelChoice, 'propensity'> {
   if (!localModel) return { backend: 'remote', cause: 'no_local_model' }
-  const noGain = !local.cold_start && !remote.cold_start && remote.probability <= local.probability
+  const noGain = !local.cold_start && !remote.cold_start && remote.probability - local.probability <= leastGain
   if (noGain) return { backend: 'local', cause: 'no_gain' }
   if (local.probability >= threshold && !local.cold_start) {
     return preferLocal ? { backend: 'local', cause: 'confident' } : { backend: 'remote', cause: 'remote_preferred' }

@@ -10,18 +10,15 @@ import { newId } from '../ids.ts'
 import type { ChatUpstream, ChatUpstreams } from '../inference/chat-upstream.ts'
 import { parseContextId } from '../knowledge/collections.ts'
 import { type Augmentation, type AugmentServices, augment } from '../retrieval/augment.ts'
+import { type DecidedModel, decideModel, type RoutingSettings } from './decide-model.ts'
 import type { BudgetServices } from './generation-budget.ts'
-import { chooseModel } from './model-choice.ts'
-import { estimateOne } from './trained-router.ts'
 
 export interface ChatServices extends AugmentServices {
   readonly database: Database
   readonly settings: AugmentServices['settings'] &
     BudgetServices['settings'] & {
       readonly DEFAULT_TOKEN_BUDGET: number
-      readonly LOCAL_CONFIDENCE_THRESHOLD: number
-      readonly ROUTING_EXPLORATION: number
-    }
+    } & RoutingSettings
   announceJobs(ids: readonly string[]): Promise<void>
 }
 
@@ -48,6 +45,8 @@ export interface RoutedChat {
   /** In the order in which they are tried. */
   readonly targets: readonly ChatTarget[]
   readonly cause: string
+  /** What the choice between both models rested on; null: there was none to make. */
+  readonly model: DecidedModel | null
   readonly augmentation: Augmentation | null
 }
 
@@ -64,7 +63,7 @@ export interface ChatFallback {
  */
 export async function routeChat(services: ChatServices, upstreams: ChatUpstreams, task: ChatTask): Promise<RoutedChat> {
   const { project, query } = task
-  const [{ targets, cause }, augmentation] = await Promise.all([
+  const [{ targets, cause, model }, augmentation] = await Promise.all([
     chooseTargets(services, upstreams, task),
     query === null
       ? null
@@ -77,39 +76,36 @@ export async function routeChat(services: ChatServices, upstreams: ChatUpstreams
           ...(task.conversationId !== null && { conversationId: task.conversationId }),
         }),
   ])
-  return { decisionId: newId(), interactionId: newId(), targets, cause, augmentation }
+  return { decisionId: newId(), interactionId: newId(), targets, cause, model, augmentation }
 }
 
 async function chooseTargets(
   services: ChatServices,
   { local, remote }: ChatUpstreams,
   { project, query, model }: ChatTask,
-): Promise<{ targets: ChatTarget[]; cause: string }> {
+): Promise<{ targets: ChatTarget[]; cause: string; model: DecidedModel | null }> {
   const all = [local, remote].filter((upstream) => upstream !== null)
   const target = (upstream: ChatUpstream): ChatTarget => ({ upstream, model: upstream.model })
   if (model === 'auto') {
     if (all.length === 0) throw notConfigured('No model is configured.', 'LLAMA_CPP_BASE_URL or REMOTE_MODEL_BASE_URL')
-    if (!local || !remote || query === null) return { targets: all.map(target), cause: 'only_model' }
-    const { estimates, threshold } = await estimateOne(services, project, query)
-    const choice = chooseModel({
-      localModel: true,
-      preferLocal: true,
-      ...estimates,
-      threshold: threshold ?? services.settings.LOCAL_CONFIDENCE_THRESHOLD,
-      exploration: services.settings.ROUTING_EXPLORATION,
-      random: services.random(),
-    })
+    if (!local || !remote || query === null) return { targets: all.map(target), cause: 'only_model', model: null }
+    const decided = await decideModel(services, { project, query, localModel: true, preferLocal: true })
     return {
-      targets: (choice.backend === 'local' ? [local, remote] : [remote, local]).map(target),
-      cause: choice.cause,
+      targets: (decided.choice.backend === 'local' ? [local, remote] : [remote, local]).map(target),
+      cause: decided.choice.cause,
+      model: decided.model,
     }
   }
   if (model === 'local' || (local?.model !== null && model === local?.model)) {
     if (!local) throw notConfigured('No local model is configured.', 'LLAMA_CPP_BASE_URL')
-    return { targets: [target(local)], cause: 'requested' }
+    return { targets: [target(local)], cause: 'requested', model: null }
   }
   if (remote)
-    return { targets: [{ upstream: remote, model: model === 'remote' ? remote.model : model }], cause: 'requested' }
+    return {
+      targets: [{ upstream: remote, model: model === 'remote' ? remote.model : model }],
+      cause: 'requested',
+      model: null,
+    }
   if (model === 'remote') throw notConfigured('No remote model is configured.', 'REMOTE_MODEL_BASE_URL')
   throw new CoordinatorError('not_found', 'There is no such model.', {
     field: 'model',
@@ -159,6 +155,7 @@ export async function recordChat(
       interaction_id: end.response === '' ? null : routed.interactionId,
       requested_model: task.model,
       cause: routed.cause,
+      model: routed.model,
       status: end.status,
       fallbacks: end.fallbacks,
     },
@@ -188,6 +185,7 @@ export async function recordChat(
       variant: null,
       conversationId: task.conversationId,
       retrievalId: augmentation?.retrievalId ?? null,
+      decisionId: routed.decisionId,
       idempotencyKey: null,
       caller: task.caller ?? null,
       contexts: (augmentation?.contextIds ?? []).flatMap((id) => parseContextId(id) ?? []),

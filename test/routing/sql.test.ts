@@ -25,7 +25,9 @@ async function contents(): Promise<unknown> {
   const tables = await env.DB.prepare(
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'",
   ).all<{ name: string }>()
-  const names = tables.results.map(({ name }) => name).filter((name) => name !== 'routing_decisions')
+  // The decision itself is recorded, and counted by its rollup.
+  const recorded = ['routing_decisions', 'rollup_routing']
+  const names = tables.results.map(({ name }) => name).filter((name) => !recorded.includes(name))
   const all = await env.DB.batch(names.map((name) => env.DB.prepare(`SELECT * FROM "${name}"`)))
   return Object.fromEntries(names.map((name, i) => [name, all[i]?.results]))
 }

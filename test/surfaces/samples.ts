@@ -176,6 +176,7 @@ export const SAMPLES: Record<string, (prepared: Prepared) => Record<string, unkn
   process_learning: ({ project }) => ({ project, limit: 10 }),
   check_health: () => ({}),
   check_readiness: () => ({}),
+  replay_routing: ({ project }) => ({ project }),
   list_credit: ({ project }) => ({ project }),
   get_trends: ({ project }) => ({ project }),
   list_settings: () => ({}),

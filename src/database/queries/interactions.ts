@@ -33,6 +33,8 @@ export interface NewInteraction {
   readonly conversationId: string | null
   /** The augmentation that this answers. */
   readonly retrievalId?: string | null
+  /** The routing decision that led to this answer. */
+  readonly decisionId?: string | null
   readonly idempotencyKey: string | null
   /** Id of the key that tracks it. */
   readonly caller?: string | null
@@ -59,10 +61,10 @@ export async function insertInteraction(database: Database, entry: NewInteractio
   const exists = sql`EXISTS (SELECT 1 FROM interactions WHERE id = ${id})`
   const results = await atomically(database, [
     sql`INSERT INTO interactions (id, project, query, response, agent_type, model_used, tokens_used, latency_ms, tags, variant,
-          conversation_id, retrieval_id, had_context, idempotency_key, caller, revision, created_at, updated_at)
+          conversation_id, retrieval_id, decision_id, had_context, idempotency_key, caller, revision, created_at, updated_at)
         VALUES (${id}, ${entry.project}, ${redact(entry.query)}, ${redact(entry.response)}, ${entry.agentType}, ${entry.modelUsed},
           ${entry.tokensUsed}, ${entry.latencyMs}, ${JSON.stringify(entry.tags)}, ${entry.variant}, ${entry.conversationId},
-          ${entry.retrievalId ?? null}, ${entry.contexts.length > 0 ? 1 : 0}, ${entry.idempotencyKey},
+          ${entry.retrievalId ?? null}, ${entry.decisionId ?? null}, ${entry.contexts.length > 0 ? 1 : 0}, ${entry.idempotencyKey},
           ${entry.caller ?? null}, 0, ${now}, ${now})
         ON CONFLICT (project, idempotency_key) DO NOTHING`,
     sql`INSERT INTO interaction_contexts (interaction_id, collection, item_id, position)

@@ -33,6 +33,39 @@ export async function recentOutcomes(database: Database, project: string): Promi
   return counts
 }
 
+/** Mean time of a project's latest answers by who answered, in milliseconds; 0 while there are none. */
+export async function meanLatencies(database: Database, project: string): Promise<Record<AgentType, number>> {
+  const { rows } = await execute(
+    database,
+    sql`SELECT agent_type, avg(latency_ms) AS mean FROM (
+          SELECT agent_type, latency_ms FROM interactions WHERE project = ${project} ORDER BY id DESC LIMIT ${RECENT})
+        WHERE latency_ms > 0 GROUP BY agent_type`,
+  )
+  const of = (agent: AgentType) => Number(rows.find((row) => row.agent_type === agent)?.mean ?? 0)
+  return { local: of('local'), remote: of('remote') }
+}
+
+/** A decision and what came of the answer that followed it. */
+export interface DecidedOutcome {
+  readonly backend: string
+  readonly record: Readonly<Record<string, unknown>>
+  readonly outcome: Outcome
+}
+
+/** The latest decisions of a project whose answers were tracked and judged, newest first. */
+export async function decidedOutcomes(database: Database, project: string, limit: number): Promise<DecidedOutcome[]> {
+  const { rows } = await execute(
+    database,
+    sql`SELECT d.backend, d.record, i.outcome FROM interactions i JOIN routing_decisions d ON d.id = i.decision_id AND d.project = i.project
+        WHERE i.project = ${project} AND i.decision_id IS NOT NULL AND i.outcome IS NOT NULL ORDER BY i.id DESC LIMIT ${limit}`,
+  )
+  return rows.map((row) => ({
+    backend: String(row.backend),
+    record: JSON.parse(String(row.record)) as Record<string, unknown>,
+    outcome: row.outcome as Outcome,
+  }))
+}
+
 /** An interaction with a known outcome, as the router learns from it. */
 export interface OutcomeExample {
   readonly query: string
