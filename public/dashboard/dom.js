@@ -26,11 +26,34 @@ export function h(name, properties = {}, ...children) {
   return element
 }
 
-/** Replaces what an element holds. */
+const FOCUSABLE = 'a[href], button, input, select, textarea, summary, [tabindex]'
+
+/** Replaces what an element holds. The focus stays on the control that takes the place of the one that had it, and what was unfolded stays so. */
 export function fill(element, ...children) {
+  const controls = [...element.querySelectorAll(FOCUSABLE)]
+  const focused = controls.indexOf(/** @type {HTMLElement} */ (document.activeElement))
+  const unfolded = [...element.querySelectorAll('details')].map(({ open }) => open)
   element.replaceChildren(
     ...children.flat().filter((child) => child !== null && child !== undefined && child !== false),
   )
+  const details = element.querySelectorAll('details')
+  if (details.length === unfolded.length) {
+    for (const [i, one] of details.entries()) one.open = unfolded[i]
+  }
+  if (focused >= 0) successor(controls[focused], focused, element)?.focus({ preventScroll: true })
+}
+
+/** The control that stands for `before`: the same kind with the same words (and address), the nearest to its old place. */
+function successor(before, index, element) {
+  const same = (control) =>
+    control.tagName === before.tagName &&
+    control.id === before.id &&
+    control.textContent === before.textContent &&
+    control.getAttribute('href') === before.getAttribute('href')
+  return [...element.querySelectorAll(FOCUSABLE)]
+    .map((control, i) => ({ control, far: Math.abs(i - index) }))
+    .filter(({ control }) => same(control))
+    .sort((a, b) => a.far - b.far)[0]?.control
 }
 
 /** A titled section of a page. */

@@ -239,6 +239,34 @@ describe.skipIf(!supported)('the dashboard', () => {
     await done(watched)
   })
 
+  it('shows the numbers that SQL counts of a single interaction, item and dataset', async () => {
+    const compare = async (hash: string, counted: Record<string, unknown>) => {
+      const watched = await open(hash)
+      const shown = await figures(watched.page)
+      expect(Object.keys(shown).sort(), hash).toEqual(Object.keys(counted).sort())
+      for (const [name, value] of Object.entries(counted))
+        if (value === null) expect(shown[name], name).toBe('unknown')
+        else expect(Number(shown[name]), name).toBeCloseTo(Number(value), 6)
+      await done(watched)
+    }
+    const [interaction] = await worker.query(
+      "SELECT id, tokens_used, value_score FROM interactions WHERE project = 'demo' AND value_score IS NOT NULL ORDER BY id LIMIT 1",
+    )
+    await compare(`interactions/${interaction?.id}`, {
+      'interaction.tokens': interaction?.tokens_used,
+      'interaction.value_score': interaction?.value_score,
+    })
+    const [item] = await worker.query(
+      `SELECT c.collection, c.item_id, count(i.outcome) AS uses FROM interaction_contexts c JOIN interactions i ON i.id = c.interaction_id
+       WHERE i.project = 'demo' AND c.collection = 'codebase-context' GROUP BY 1, 2 ORDER BY uses DESC, c.item_id LIMIT 1`,
+    )
+    expect(Number(item?.uses)).toBeGreaterThan(0)
+    await compare(`knowledge/${item?.collection}/${item?.item_id}`, { 'item.access_count': item?.uses })
+    const exports = await worker.query("SELECT id, rows FROM exports WHERE project = 'demo'")
+    expect(exports.length).toBeGreaterThan(0)
+    await compare('datasets', Object.fromEntries(exports.map(({ id, rows }) => [`dataset.${id}.rows`, rows])))
+  })
+
   it('compares two variants as they grew', async () => {
     const http = createHttpClient({ url: worker.url })
     for (let i = 0; i < 24; i++) {
@@ -342,6 +370,27 @@ describe.skipIf(!supported)('the dashboard', () => {
     await page.focus('#pages a[data-page="jobs"]')
     await page.keyboard.press('Enter')
     await page.waitForSelector('main[data-ready="jobs"]')
+    await done(watched)
+  })
+
+  it('takes neither the focus nor what was unfolded away when it updates', async () => {
+    const watched = await open('overview')
+    const { page } = watched
+    const before = Number((await figures(page))['stats.interactions'])
+    await page.click('summary >> nth=0')
+    await page.focus('main a[href="#/knowledge/best-practices"]')
+    await createHttpClient({ url: worker.url }).post('/track_interaction', {
+      project: 'demo',
+      query: 'focus',
+      response: 'r',
+      agent_type: 'remote',
+      model_used: 'm',
+    })
+    await expect
+      .poll(async () => Number((await figures(page))['stats.interactions']), { timeout: 15_000 })
+      .toBe(before + 1)
+    expect(await page.evaluate('document.activeElement.getAttribute("href")')).toBe('#/knowledge/best-practices')
+    expect(await page.evaluate('document.querySelector("main details").open')).toBe(true)
     await done(watched)
   })
 
