@@ -133,7 +133,7 @@ async function send(url: string, shot: Shot): Promise<Answer | null> {
   } catch (error) {
     if (error instanceof Error && error.name === 'TimeoutError') return null
     // A body far over the limit is refused before it is read; the connection ends while it is still being sent.
-    const oversized = (shot.body?.length ?? 0) > MAX_BODY
+    const oversized = Buffer.byteLength(shot.body ?? '') > MAX_BODY
     return oversized ? { status: 413, body: '' } : { status: 500, body: `the connection broke: ${String(error)}` }
   }
 }
