@@ -108,6 +108,10 @@ const schema = z.object({
     .describe(
       'Share of augmentations that get no context, as a control group that shows what context changes, 0 to 1.',
     ),
+  RANKING_LEARNING: z
+    .enum(['on', 'off'])
+    .default('on')
+    .describe('Whether outcomes teach the ranking of searches for queries that were never asked.'),
   HOLD_OUT_SHARE: probability
     .default(0.05)
     .describe(

@@ -24,6 +24,8 @@ key. The other half of the queries is never asked; on it both projects are compa
 Options
   --data FOLDER    the data set
   --outcomes N     outcomes to report, 2000 when left out
+  --feedback WHICH what a caller names as the base of an answer: used, the items it took it from (a fifth of the successes, and
+                   every dishonest one, names a shown item at random); shown, all that it was shown. used when left out
   --seed N         of the split and the draws, 1 when left out
   --json           print one object
   -h, --help       print this
@@ -32,13 +34,18 @@ Options
 /** Callers, each with its own key; every tenth is hostile. */
 const CALLERS = 20
 const HOSTILE_EVERY = 10
+/** Share of honest successes that name another item than the one that helped. */
+const MISNAMED = 0.2
 /** Jobs that one request to process the queue runs. */
 const JOBS = 60
 
+/** Which items callers name: those that the answer came from, or all that were shown. */
+type Feedback = 'used' | 'shown'
 type Interval = [low: number, high: number]
 
 export interface LearningReport {
   dataset: string
+  feedback: Feedback
   documents: number
   training_queries: number
   unseen_queries: number
@@ -58,6 +65,7 @@ export async function run(argv: string[]): Promise<number> {
     const { values } = parseArguments(argv, {
       data: { type: 'string' },
       outcomes: { type: 'string', default: '2000' },
+      feedback: { type: 'string', default: 'used' },
       seed: { type: 'string', default: '1' },
       json: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
@@ -71,10 +79,12 @@ export async function run(argv: string[]): Promise<number> {
     const seed = Number(values.seed)
     if (!Number.isInteger(outcomes) || outcomes < 1) throw new UsageError('--outcomes must be a whole number from 1')
     if (!Number.isInteger(seed)) throw new UsageError('--seed must be a whole number')
+    const { feedback } = values
+    if (feedback !== 'used' && feedback !== 'shown') throw new UsageError('--feedback must be used or shown')
     const set = await readBeir(values.data)
     const key = randomUUID()
     await withCoordinator({ variables: { HYBRID_API_KEY: key } }, async (_, url) => {
-      const report = await evaluate(url, key, set, outcomes, seed)
+      const report = await evaluate(url, key, set, outcomes, seed, feedback)
       process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : format(report))
     })
     return 0
@@ -92,6 +102,7 @@ async function evaluate(
   set: BeirSet,
   outcomes: number,
   seed: number,
+  feedback: Feedback,
 ): Promise<LearningReport> {
   const admin = createHttpClient({ url, key })
   const callers = await Promise.all(
@@ -130,7 +141,7 @@ async function evaluate(
       const at = Math.floor(random() * callers.length)
       const caller = callers[at]
       if (!query || !caller) throw new UsageError('the data set has no queries to learn from')
-      if (await report(caller, set, query, at % HOSTILE_EVERY === 0, random)) successes++
+      if (await report(caller, set, query, at % HOSTILE_EVERY === 0, random, feedback)) successes++
       progress.update(done + 1, '')
     }
     await note()
@@ -140,6 +151,7 @@ async function evaluate(
   const gain = last?.difference ?? { 'ndcg@10': 0, ci95: [0, 0] as Interval }
   return {
     dataset: set.name,
+    feedback,
     documents,
     training_queries: training.length,
     unseen_queries: unseen.length,
@@ -159,6 +171,7 @@ async function report(
   query: BeirSet['queries'][number],
   hostile: boolean,
   random: () => number,
+  feedback: Feedback,
 ): Promise<boolean> {
   const text = clean(query.text)
   const asked = await caller.post<{ context_ids: string[]; retrieval_id: string }>('/augment_query', {
@@ -173,13 +186,17 @@ async function report(
   }
   const helped = asked.context_ids.some((id) => relevant.has(id))
   const outcome = outcomeOf(helped, hostile, random())
+  const used = asked.context_ids.filter((id) => relevant.has(id))
+  const honest = helped && !hostile && random() >= MISNAMED
+  const guess = asked.context_ids.slice(Math.floor(random() * asked.context_ids.length)).slice(0, 1)
+  const named = feedback === 'shown' || outcome === 'failure' ? asked.context_ids : honest ? used : guess
   const { interaction_id } = await caller.post<{ interaction_id: string }>('/track_interaction', {
     project: 'on',
     query: text,
     response: `Answered from ${asked.context_ids.length} items.`,
     agent_type: 'remote',
     model_used: 'simulated',
-    context_ids: asked.context_ids,
+    context_ids: named,
     retrieval_id: asked.retrieval_id,
   })
   await caller.post('/update_outcome', { interaction_id, outcome })
@@ -229,7 +246,7 @@ function format(report: LearningReport): string {
   )
   return [
     `${report.dataset}: ${report.documents} documents, ${report.training_queries} queries asked, ${report.unseen_queries} unseen`,
-    `  ${report.successes} of ${report.outcomes} outcomes were reported as successes`,
+    `  ${report.successes} of ${report.outcomes} outcomes were reported as successes; callers name what they ${report.feedback === 'used' ? 'used' : 'were shown'}`,
     '  outcomes  nDCG@10 on unseen, 95 %    difference to off, paired, 95 %',
     ...rows,
     `  off ${report.off['ndcg@10'].toFixed(4)}, on ${report.on['ndcg@10'].toFixed(4)} (${(100 * report.difference.relative).toFixed(1)} %)`,

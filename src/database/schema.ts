@@ -246,6 +246,25 @@ export const routingModels = sqliteTable('routing_models', {
   threshold: real('threshold'),
 })
 
+/** What a project has learnt of ranking; a function of its interactions with a known outcome and the knowledge of that time. */
+export const rankingModels = sqliteTable('ranking_models', {
+  project: text('project').primaryKey(),
+  /** Grows with every training. */
+  version: integer('version').notNull().default(0),
+  /** Outcomes that it was learnt from, and those reported since. */
+  examples: integer('examples').notNull().default(0),
+  pending: integer('pending').notNull().default(0),
+  queries: integer('queries').notNull().default(0),
+  /** Gain of the held-out log-likelihood a query, and the same in its standard errors. */
+  gain: real('gain').notNull().default(0),
+  standardErrors: real('standard_errors').notNull().default(0),
+  /** Whether the weights are used. */
+  accepted: integer('accepted', { mode: 'boolean' }).notNull().default(false),
+  /** Weights by feature, in log-odds. */
+  weights: text('weights', { mode: 'json' }).$type<Record<string, number>>(),
+  trainedAt: integer('trained_at'),
+})
+
 /** The outbox: background work, written in the same batch as the fact that causes it. The queue only carries ids. */
 export const jobs = sqliteTable(
   'jobs',

@@ -13,6 +13,7 @@ import { eraseData } from './erasure/erase.ts'
 import { indexInteraction } from './history.ts'
 import { indexCorrection } from './index-correction.ts'
 import { learnPattern } from './patterns/learn.ts'
+import { noteForRanking, trainProjectRanking } from './ranking/train-project.ts'
 import { scoreInteraction } from './score-interaction.ts'
 
 /** What a job tells its runner; `not_ready` means later, and that nothing failed. */
@@ -32,7 +33,10 @@ export const JOB_KINDS = {
   },
   score_interaction: async (services, subject, revision) => {
     const result = await scoreInteraction(services, subject, revision)
-    if (result === 'done') await noteScored(services, subject)
+    if (result === 'done') {
+      await noteScored(services, subject)
+      await noteForRanking(services, subject)
+    }
     return result
   },
   learn_pattern: learnPattern,
@@ -44,6 +48,10 @@ export const JOB_KINDS = {
   delete_data: eraseData,
   train_router: async (services, project, version) => {
     await trainProjectRouter(services, project, version)
+    return 'done'
+  },
+  train_ranking: async (services, project, version) => {
+    await trainProjectRanking(services, project, version)
     return 'done'
   },
   summarise_conversation: async (services, subject) => {

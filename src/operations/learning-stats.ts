@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { rankingRow } from '../database/queries/ranking.ts'
 import { contextExposures, learningFigures } from '../database/queries/statistics.ts'
 import { uplift } from '../learning/uplift.ts'
 import { degraded, project } from './fields.ts'
@@ -36,15 +37,27 @@ export const learningStats = operation({
         interval: z.object({ low: z.number(), high: z.number() }).nullable().describe('95 %.'),
       })
       .describe('What context changes, from the control group that CONTROL_GROUP_SHARE sets aside at random.'),
+    ranking: z
+      .object({
+        version: z.int().describe('Trainings so far.'),
+        accepted: z.boolean().describe('Whether searches use it: it has to do better on queries it was not taught.'),
+        queries: z.int(),
+        outcomes: z.int().describe('Outcomes that it was learnt from.'),
+        weights: z.int(),
+        gain: z.number().describe('Held-out log-likelihood a query, with less without.'),
+        standard_errors: z.number().describe('The gain in its standard errors; accepted from 1.'),
+      })
+      .describe('What outcomes taught of ranking.'),
     datasets: z.object({ count: z.int(), rows: z.int(), bytes: z.int() }),
     degraded,
   }),
   async run(services, input) {
     const threshold = services.settings.HIGH_VALUE_THRESHOLD
-    const [figures, exposures, patterns] = await Promise.all([
+    const [figures, exposures, patterns, ranking] = await Promise.all([
       learningFigures(services.database, input.project, threshold),
       contextExposures(services.database, input.project),
       services.knowledge.statistics({ project: input.project, collection: 'skills-patterns' }).catch(() => null),
+      rankingRow(services.database, input.project),
     ])
     const effect = uplift(exposures)
     const waiting = figures.jobs.filter(({ status }) => status === 'pending' || status === 'running')
@@ -67,6 +80,15 @@ export const learningStats = operation({
         held_out: effect.heldOut,
         difference: effect.difference,
         interval: effect.interval,
+      },
+      ranking: {
+        version: ranking?.version ?? 0,
+        accepted: ranking?.accepted ?? false,
+        queries: ranking?.queries ?? 0,
+        outcomes: ranking?.examples ?? 0,
+        weights: Object.keys(ranking?.weights ?? {}).length,
+        gain: ranking?.gain ?? 0,
+        standard_errors: ranking?.standardErrors ?? 0,
       },
       datasets: figures.datasets,
       degraded: patterns ? [] : ['knowledge'],

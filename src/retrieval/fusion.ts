@@ -40,6 +40,8 @@ export interface FusionCandidate<Item> {
   readonly rerank?: number | null
   /** What came of showing it before, −1 (always failed) to 1 (always helped); 0 or missing: nothing known. */
   readonly credit?: number
+  /** What the project's outcomes taught of such candidates, in log-odds; 0 or missing: nothing. */
+  readonly learned?: number
 }
 
 /** What is known of the question against the collection searched. */
@@ -74,6 +76,7 @@ export interface FusedResult<Item> {
     readonly semantic: { readonly rank: number; readonly score: number } | null
     readonly rerank: number | null
     readonly credit: number
+    readonly learned: number
   }
 }
 
@@ -131,10 +134,11 @@ export function fuse<Item>(candidates: readonly FusionCandidate<Item>[], query: 
     const { item, keyword, cosine } = candidate
     const rerank = candidate.rerank ?? null
     const credit = Math.min(1, Math.max(-1, candidate.credit ?? 0))
+    const learned = candidate.learned ?? 0
     return {
       item,
       score,
-      probability: adjusted(relevance(best - score), rerank, credit),
+      probability: adjusted(relevance(best - score), rerank, credit, learned),
       breakdown: {
         keyword: keyword && {
           rank: keywordRanks.get(candidate) ?? 0,
@@ -144,6 +148,7 @@ export function fuse<Item>(candidates: readonly FusionCandidate<Item>[], query: 
         semantic: cosine === null ? null : { rank: semanticRanks.get(candidate) ?? 0, score: cosine },
         rerank,
         credit,
+        learned,
       },
     }
   })
@@ -213,12 +218,12 @@ function evidenceOf<Item>(measured: readonly Measures<Item>[], query: FusionQuer
   }
 }
 
-/** Log-odds pooled with a reranker's (logarithmic opinion pool), and shifted by the record. */
-function adjusted(probability: number, rerank: number | null, credit: number): number {
-  if (rerank === null && credit === 0) return probability
+/** Log-odds pooled with a reranker's (logarithmic opinion pool), and shifted by the record and by what was learnt. */
+function adjusted(probability: number, rerank: number | null, credit: number, learned: number): number {
+  if (rerank === null && credit === 0 && learned === 0) return probability
   const own = logOdds(probability)
   const pooled = rerank === null ? own : (1 - RERANK_SHARE) * own + RERANK_SHARE * logOdds(rerank)
-  return logistic(pooled + CREDIT_WEIGHT * credit)
+  return logistic(pooled + CREDIT_WEIGHT * credit + learned)
 }
 
 function maximum<T>(values: readonly T[], of: (value: T) => number): number {

@@ -2,13 +2,17 @@
  * Searches collections through the knowledge store and ranks what was found by probability of relevance.
  * @module
  */
+import type { Database } from '../database/database.ts'
 import { CoordinatorError } from '../errors.ts'
 import type { Embedder, Embedding } from '../inference/embedder.ts'
 import type { Reranker } from '../inference/reranker.ts'
-import type { CollectionName } from '../knowledge/collections.ts'
+import { type CollectionName, type ContextId, contextId } from '../knowledge/collections.ts'
 import type { FieldFilter, KnowledgeStore, SearchResponse, StoredItem } from '../knowledge/stores/store.ts'
 import { betaMean, creditShift, posterior } from '../learning/credit.ts'
+import { type Features, rankingFeatures, type Weights, weighted } from '../learning/ranking/features.ts'
+import { projectRanking } from '../learning/ranking/project-ranking.ts'
 import { documentColumns } from '../text/index-terms.ts'
+import { logOdds } from './calibration.ts'
 import type { Turn } from './conversation-smoothing.ts'
 import { type FusedResult, type FusedSearch, fuse } from './fusion.ts'
 import { analyseQuery } from './query-analysis.ts'
@@ -24,7 +28,9 @@ export interface SearchServices {
   readonly knowledge: KnowledgeStore
   readonly embedder: Embedder
   readonly reranker?: Reranker | null
-  readonly settings: object
+  readonly settings: object & { readonly RANKING_LEARNING?: 'on' | 'off' }
+  /** Where the learnt ranking is kept; without it nothing learnt is applied. */
+  readonly database?: Database
   now(): number
 }
 
@@ -73,8 +79,8 @@ export function termsOf(text: string): string[] {
 export async function searchKnowledge(services: SearchServices, options: SearchOptions): Promise<SearchOutcome> {
   const { project, collections, mode, limit, filter } = options
   const degraded = new Set<string>()
-  const { searchText } = analyseQuery(options.query)
-  const text = searchText.trim() === '' ? options.query : searchText
+  const text = searchedText(options.query)
+  const learnt = learntWeights(services, project)
   const embedding = mode === 'keyword' ? null : await embedQuery(services.embedder, text, degraded)
   const request = {
     text,
@@ -100,9 +106,10 @@ export async function searchKnowledge(services: SearchServices, options: SearchO
     })
   }
   for (const answer of found) for (const part of answer.degraded) degraded.add(part)
-  const first = found.map((answer) => fuseAnswer(answer, embedding, mode))
+  const weights = await learnt
+  const first = found.map((answer) => fuseAnswer(answer, embedding, mode, weights))
   const opinions = services.reranker ? await rerankBest(services.reranker, text, first, degraded) : null
-  const fused = opinions ? found.map((answer) => fuseAnswer(answer, embedding, mode, opinions)) : first
+  const fused = opinions ? found.map((answer) => fuseAnswer(answer, embedding, mode, weights, opinions)) : first
   const wanted = fused
     .flatMap(({ results, answerable }) => results.map((result) => ({ ...result, answerable })))
     .filter(({ probability }) => probability >= options.scoreThreshold)
@@ -157,18 +164,21 @@ function fuseAnswer(
   answer: SearchResponse,
   embedding: Embedding | null,
   mode: SearchOptions['mode'],
+  weights: Weights,
   opinions?: ReadonlyMap<StoredItem, number>,
 ): FusedSearch<StoredItem> {
   const { candidates, terms, attainable, credit, items, averageLength } = answer
   const usual = betaMean(posterior(credit))
+  const shifts = learntShifts(answer, weights)
   return fuse(
-    candidates.map(({ item, keyword, cosine }) => ({
+    candidates.map(({ item, keyword, cosine }, i) => ({
       item,
       keyword: keyword && keyword.score > 0 ? keyword : null,
       cosine,
       turn: turnOf(item),
       rerank: opinions?.get(item) ?? null,
       credit: creditShift(item.credit, usual),
+      learned: shifts[i] ?? 0,
     })),
     {
       attainable: mode === 'semantic' ? 0 : attainable,
@@ -179,6 +189,88 @@ function fuseAnswer(
       averageLength,
     },
   )
+}
+
+function searchedText(query: string): string {
+  const { searchText } = analyseQuery(query)
+  return searchText.trim() === '' ? query : searchText
+}
+
+const NOTHING_LEARNT: Weights = new Map()
+/** Log-odds that learning may move a candidate by, either way. */
+const MOST_LEARNT = 3
+
+/** A model that can't be read costs what was learnt, not the search. */
+async function learntWeights(services: SearchServices, project: string): Promise<Weights> {
+  const { database, settings } = services
+  if (!database || settings.RANKING_LEARNING === 'off') return NOTHING_LEARNT
+  try {
+    return (await projectRanking({ database, now: () => services.now() }, project)).weights
+  } catch {
+    return NOTHING_LEARNT
+  }
+}
+
+/** Shift of each candidate in log-odds, around a mean of 0 so that only their order is learnt. */
+function learntShifts(answer: SearchResponse, weights: Weights): number[] {
+  if (weights.size === 0) return []
+  const raw = answer.candidates.map((candidate) =>
+    Math.max(-MOST_LEARNT, Math.min(MOST_LEARNT, weighted(weights, featuresOf(answer, candidate)))),
+  )
+  const mean = raw.reduce((sum, shift) => sum + shift, 0) / Math.max(1, raw.length)
+  return raw.map((shift) => shift - mean)
+}
+
+function featuresOf(answer: SearchResponse, { item, keyword, cosine }: SearchResponse['candidates'][number]): Features {
+  const { terms, attainable, averageLength } = answer
+  return rankingFeatures(terms, item, averageLength, {
+    keyword: attainable > 0 ? Math.min(1, (keyword?.score ?? 0) / attainable) : 0,
+    coverage: keyword?.coverage ?? 0,
+    cosine: cosine ?? 0,
+  })
+}
+
+/** Candidates that a training sees of each collection. */
+const TRAINED_ON = 30
+
+/** The best candidates of a query as the learnt ranking sees them: fusion's log-odds, without credit and what was learnt. */
+export async function rankingCandidates(
+  services: SearchServices,
+  project: string,
+  query: string,
+  collections: readonly CollectionName[],
+): Promise<{ contextId: ContextId; base: number; features: Features }[]> {
+  const text = searchedText(query)
+  const embedding = await embedQuery(services.embedder, text, new Set())
+  const answers = await Promise.all(
+    collections.map((collection) =>
+      services.knowledge.search(
+        { project, collection },
+        {
+          text,
+          vector: embedding?.vector ?? null,
+          space: services.embedder.space,
+          keyword: true,
+          depth: DEPTH,
+          limit: FEWEST_CANDIDATES,
+        },
+      ),
+    ),
+  )
+  return answers.flatMap((answer) => {
+    const neutral = answer.candidates.map((candidate) => ({
+      ...candidate,
+      item: { ...candidate.item, credit: { successes: 0, partials: 0, failures: 0 } },
+    }))
+    const byId = new Map(answer.candidates.map((candidate) => [candidate.item.id, candidate]))
+    const { results } = fuseAnswer({ ...answer, candidates: neutral }, embedding, 'hybrid', NOTHING_LEARNT)
+    return results.slice(0, TRAINED_ON).flatMap(({ item, probability }) => {
+      const candidate = byId.get(item.id)
+      if (!candidate) return []
+      const features = featuresOf(answer, candidate)
+      return [{ contextId: contextId(item.collection, item.id), base: logOdds(probability), features }]
+    })
+  })
 }
 
 /** Items that are turns of a conversation say so in their fields. */

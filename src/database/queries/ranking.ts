@@ -1,0 +1,107 @@
+/**
+ * What a project's ranking is learnt from, and what it has learnt.
+ * @module
+ */
+import { eq, sql } from 'drizzle-orm'
+import { newId } from '../../ids.ts'
+import { atomically, execute } from '../batch.ts'
+import type { Database } from '../database.ts'
+import { type Outcome, rankingModels } from '../schema.ts'
+
+/** Outcomes that a first training waits for; afterwards it waits for this share of what it has learnt from. */
+const FIRST_TRAINING = 40
+const GROWTH = 0.25
+
+/**
+ * Counts outcomes that the ranking has not learnt from, and writes the job that trains it when they are enough. Counting one
+ * twice makes it learn a little earlier and changes nothing else.
+ * @returns id of the job that was written; null: not due, or written before
+ */
+export async function noteRankingOutcome(database: Database, project: string, now: number): Promise<string | null> {
+  const job = newId()
+  const [, written] = await atomically(database, [
+    sql`INSERT INTO ranking_models (project, pending) VALUES (${project}, 1)
+        ON CONFLICT (project) DO UPDATE SET pending = pending + 1`,
+    sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
+        SELECT ${job}, project, 'train_ranking', project, version + 1, 'pending', 0, ${now}, ${now}, ${now}
+        FROM ranking_models
+        WHERE project = ${project} AND pending >= max(${FIRST_TRAINING}, examples * ${GROWTH})
+        ON CONFLICT DO NOTHING`,
+  ])
+  return written && written.changes > 0 ? job : null
+}
+
+export type RankingRow = typeof rankingModels.$inferSelect
+
+/** What a project's ranking has learnt; null before the first outcome. */
+export async function rankingRow(database: Database, project: string): Promise<RankingRow | null> {
+  const [row] = await database.select().from(rankingModels).where(eq(rankingModels.project, project))
+  return row ?? null
+}
+
+/** Stores a trained ranking unless a later one is there. `learnt`: pending outcomes when its training began. */
+export async function storeRanking(
+  database: Database,
+  model: Omit<RankingRow, 'pending' | 'trainedAt'> & { readonly learnt: number },
+  now: number,
+): Promise<void> {
+  await execute(
+    database,
+    sql`UPDATE ranking_models SET version = ${model.version}, examples = ${model.examples}, queries = ${model.queries},
+          gain = ${model.gain}, standard_errors = ${model.standardErrors}, accepted = ${model.accepted ? 1 : 0},
+          weights = ${JSON.stringify(model.weights)}, pending = max(0, pending - ${model.learnt}), trained_at = ${now}
+        WHERE project = ${model.project} AND version < ${model.version}`,
+  )
+}
+
+/** One caller's vote on an answer, with the context that the answer rests on. */
+export interface RankingVote {
+  readonly query: string
+  readonly caller: string
+  readonly outcome: Outcome
+  /** Context ids. */
+  readonly items: readonly string[]
+  /** Items that the augmentation showed; 0: unknown. */
+  readonly shown: number
+}
+
+/** Interactions that one query reads. */
+const PAGE = 500
+
+/**
+ * Votes on a project's latest answers that rest on context, newest first.
+ * @param limit of interactions with a known outcome that are read
+ * @param characters of each query that are read
+ */
+export async function rankingVotes(
+  database: Database,
+  project: string,
+  limit: number,
+  characters: number,
+): Promise<RankingVote[]> {
+  const votes: RankingVote[] = []
+  let before: string | null = null
+  for (let read = 0; read < limit; read += PAGE) {
+    const { rows }: { rows: readonly Record<string, unknown>[] } = await execute(
+      database,
+      sql`SELECT i.id, i.query, v.caller, v.outcome, coalesce(json_array_length(r.shown), 0) AS shown,
+            (SELECT json_group_array(c.collection || '/' || c.item_id) FROM interaction_contexts c
+             WHERE c.interaction_id = i.id) AS items
+          FROM (SELECT id, substr(query, 1, ${characters}) AS query, retrieval_id FROM interactions
+                WHERE project = ${project} AND outcome IS NOT NULL AND (${before} IS NULL OR id < ${before})
+                ORDER BY id DESC LIMIT ${PAGE}) i
+          LEFT JOIN outcome_votes v ON v.interaction_id = i.id
+          LEFT JOIN retrievals r ON r.id = i.retrieval_id
+          ORDER BY i.id DESC, v.caller`,
+    )
+    for (const row of rows) {
+      const items = JSON.parse(String(row.items)) as string[]
+      if (row.caller === null || items.length === 0) continue
+      const [caller, outcome] = [String(row.caller), row.outcome as Outcome]
+      votes.push({ query: String(row.query), caller, outcome, items, shown: Number(row.shown) })
+    }
+    before = rows.length > 0 ? String(rows.at(-1)?.id) : null
+    if (before === null || new Set(rows.map(({ id }) => id)).size < PAGE) break
+  }
+  return votes
+}

@@ -1,0 +1,80 @@
+/**
+ * Trains the ranking of a project from what came of its answers.
+ * @module
+ */
+import { noteRankingOutcome, rankingRow, rankingVotes, storeRanking } from '../../database/queries/ranking.ts'
+import { projectOfOutcome } from '../../database/queries/routing.ts'
+import { parseContextId } from '../../knowledge/collections.ts'
+import type { Services } from '../../operations/operation.ts'
+import { rankingCandidates } from '../../retrieval/search.ts'
+import { type RankedQuery, trainRanking, type Vote } from './train.ts'
+
+/** Interactions that a training reads at most, the latest ones; distinct queries; characters of each. */
+const MOST_INTERACTIONS = 4_000
+const MOST_QUERIES = 400
+const QUERY_CHARACTERS = 2_000
+/** Searches that run at once. */
+const CONCURRENT = 4
+
+const SUCCESS = { success: 1, partial: 0.5, failure: 0 } as const
+
+/**
+ * Trains the ranking of a project to a version. Repeating it changes nothing; its work is bounded, however many outcomes there
+ * are. Each query is searched again, so that what was not shown is known too; the present credit of items is left out.
+ */
+export async function trainProjectRanking(services: Services, project: string, version: number): Promise<void> {
+  const { database } = services
+  const row = await rankingRow(database, project)
+  if (!row || row.version >= version) return
+  const votes = await rankingVotes(database, project, MOST_INTERACTIONS, QUERY_CHARACTERS)
+  const byQuery = [...Map.groupBy(votes, ({ query }) => query)].slice(0, MOST_QUERIES)
+  const ranked: RankedQuery[] = []
+  for (let start = 0; start < byQuery.length; start += CONCURRENT) {
+    const part = byQuery.slice(start, start + CONCURRENT)
+    ranked.push(...(await Promise.all(part.map(([query, own]) => rankedQuery(services, project, query, own)))))
+  }
+  const { weights, queries, gain, standardErrors, accepted } = trainRanking(ranked)
+  await storeRanking(
+    database,
+    {
+      project,
+      version,
+      examples: votes.length,
+      queries,
+      gain,
+      standardErrors,
+      accepted,
+      weights: Object.fromEntries(weights),
+      learnt: row.pending,
+    },
+    services.now(),
+  )
+}
+
+async function rankedQuery(
+  services: Services,
+  project: string,
+  query: string,
+  votes: Awaited<ReturnType<typeof rankingVotes>>,
+): Promise<RankedQuery> {
+  const named = votes.flatMap(({ items }) => items.flatMap((id) => parseContextId(id)?.collection ?? []))
+  const candidates = await rankingCandidates(services, project, query, [...new Set(named)].sort())
+  const places = new Map(candidates.map(({ contextId }, i) => [contextId as string, i]))
+  return {
+    query,
+    candidates,
+    votes: votes.flatMap(({ items, shown, caller, outcome }): Vote[] => {
+      const found = items.flatMap((id) => places.get(id) ?? []).sort((a, b) => a - b)
+      return found.length === 0 ? [] : [{ items: found, shown, caller, success: SUCCESS[outcome] }]
+    }),
+  }
+}
+
+/** Tells the ranking of a scored interaction; has it trained when enough has come together. */
+export async function noteForRanking(services: Services, interactionId: string): Promise<void> {
+  if (services.settings.RANKING_LEARNING === 'off') return
+  const project = await projectOfOutcome(services.database, interactionId)
+  if (project === null) return
+  const job = await noteRankingOutcome(services.database, project, services.now())
+  if (job) await services.announceJobs([job]).catch(() => undefined)
+}
