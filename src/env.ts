@@ -46,6 +46,8 @@ export interface Env {
   readonly LLAMA_CPP_BASE_URL?: string
   readonly LLAMA_CPP_API_KEY?: string
   readonly LLAMA_CPP_MODEL?: string
+  readonly LLAMA_CPP_CODING_MODEL?: string
+  readonly LLAMA_CPP_ANALYSIS_MODEL?: string
   readonly LLAMA_CPP_ACCESS_CLIENT_ID?: string
   readonly LLAMA_CPP_ACCESS_CLIENT_SECRET?: string
   readonly LLAMA_CPP_EMBEDDINGS_URL?: string

@@ -140,6 +140,14 @@ const schema = z.object({
   LLAMA_CPP_BASE_URL: z.url().optional().describe('Base URL of a llama.cpp server, e.g. https://llama.example.com.'),
   LLAMA_CPP_API_KEY: z.string().optional().describe('The key given to llama-server --api-key.'),
   LLAMA_CPP_MODEL: z.string().optional().describe('Model to ask for, when the server has several.'),
+  LLAMA_CPP_CODING_MODEL: z
+    .string()
+    .optional()
+    .describe('Model that answers queries about code, when the server has several; else LLAMA_CPP_MODEL.'),
+  LLAMA_CPP_ANALYSIS_MODEL: z
+    .string()
+    .optional()
+    .describe('Model that answers queries asking for analysis, when the server has several; else LLAMA_CPP_MODEL.'),
   LLAMA_CPP_ACCESS_CLIENT_ID: z
     .string()
     .optional()

@@ -17,6 +17,8 @@ export interface ChatReply {
 }
 
 export interface ChatOptions {
+  /** Model to ask for instead of the usual one, where the server has several. */
+  readonly model?: string
   readonly maxTokens?: number
   /** For the whole answer, in milliseconds. */
   readonly deadlineMs?: number

@@ -142,10 +142,13 @@ export class LlamaCppChat implements StreamingChatModel {
     )
   }
 
-  #request(messages: readonly ChatMessage[], { maxTokens, temperature, schema }: ChatOptions): Record<string, unknown> {
+  #request(
+    messages: readonly ChatMessage[],
+    { model = this.#model, maxTokens, temperature, schema }: ChatOptions,
+  ): Record<string, unknown> {
     return {
       messages,
-      ...(this.#model !== undefined && { model: this.#model }),
+      ...(model !== undefined && { model }),
       ...(maxTokens !== undefined && { max_tokens: maxTokens }),
       ...(temperature !== undefined && { temperature }),
       ...(schema && {

@@ -138,6 +138,7 @@ export const routeQuery = operation({
             ...input,
             collections: names,
             backend: choice.backend,
+            queryClass: model.query_class,
             caller: caller.id,
           })
         : {

@@ -9,6 +9,7 @@ import { type AugmentServices, augment } from '../retrieval/augment.ts'
 import { tokenCounter } from '../text/token-counter.ts'
 import { type BudgetServices, EXPECTED_ANSWER_TOKENS, reserveGeneration } from './generation-budget.ts'
 import type { Backend } from './model-choice.ts'
+import { type LocalModelSettings, localModelFor, type QueryClass } from './query-class.ts'
 
 const INSTRUCTION =
   'Answer the question. Where the context below the question supports a statement, cite it by its number in brackets, like [1]. ' +
@@ -18,7 +19,8 @@ export interface GenerateServices extends AugmentServices, Pick<BudgetServices, 
   readonly localModel: ChatModel | null
   readonly remoteModel?: ChatModel | null
   readonly settings: AugmentServices['settings'] &
-    BudgetServices['settings'] & { readonly DEFAULT_TOKEN_BUDGET: number }
+    BudgetServices['settings'] &
+    LocalModelSettings & { readonly DEFAULT_TOKEN_BUDGET: number }
 }
 
 export interface GenerateRequest {
@@ -28,6 +30,8 @@ export interface GenerateRequest {
   readonly context?: string
   readonly collections: readonly CollectionName[]
   readonly backend: Backend
+  /** Chooses the local model, where there are several. */
+  readonly queryClass: QueryClass
   /** Id of the key that asks. */
   readonly caller?: string
 }
@@ -80,6 +84,7 @@ export async function generate(services: GenerateServices, request: GenerateRequ
   })
   // A remote model that isn't the coordinator's is the caller's, and comes before a local one that was not chosen.
   const tried = request.backend === 'remote' && !services.remoteModel ? [] : models
+  const local = localModelFor(request.queryClass, services.settings) ?? undefined
   const fallbacks: Fallback[] = []
   const degraded = [...augmentation.degraded]
   for (const [i, { backend, model }] of tried.entries()) {
@@ -87,7 +92,7 @@ export async function generate(services: GenerateServices, request: GenerateRequ
     const settle = await reserveGeneration(services, request, expected)
     let used = 0
     try {
-      const reply = await answerOf(model, backend, prompt)
+      const reply = await answerOf(model, backend, prompt, backend === 'local' ? local : undefined)
       used =
         reply.promptTokens === null || reply.completionTokens === null
           ? expected
@@ -116,11 +121,14 @@ export async function generate(services: GenerateServices, request: GenerateRequ
   return { ...handedBack, contextIds, retrievalId, fallbacks, degraded }
 }
 
-async function answerOf(model: ChatModel, backend: Backend, prompt: string): Promise<ChatReply> {
-  const reply = await model.complete([
-    { role: 'system', content: INSTRUCTION },
-    { role: 'user', content: prompt },
-  ])
+async function answerOf(model: ChatModel, backend: Backend, prompt: string, name?: string): Promise<ChatReply> {
+  const reply = await model.complete(
+    [
+      { role: 'system', content: INSTRUCTION },
+      { role: 'user', content: prompt },
+    ],
+    { model: name },
+  )
   if (reply.content.trim() !== '') return reply
   throw new CoordinatorError('engine_unavailable', `The ${backend} model ended without an answer.`)
 }

@@ -19,3 +19,21 @@ export function queryClass(analysis: QueryAnalysis): QueryClass {
   if (CODING.test(prose)) return 'coding'
   return ANALYSIS.test(prose) ? 'analysis' : 'general'
 }
+
+/** Names of the models that a llama.cpp server in router mode answers with. */
+export interface LocalModelSettings {
+  readonly LLAMA_CPP_MODEL?: string
+  readonly LLAMA_CPP_CODING_MODEL?: string
+  readonly LLAMA_CPP_ANALYSIS_MODEL?: string
+}
+
+/** The local model for a class of query: the class's own, else the general one; null: whichever the server has. */
+export function localModelFor(kind: QueryClass, settings: LocalModelSettings): string | null {
+  const { LLAMA_CPP_MODEL: general, LLAMA_CPP_CODING_MODEL: coding, LLAMA_CPP_ANALYSIS_MODEL: analysis } = settings
+  return { general, coding, analysis }[kind] ?? general ?? null
+}
+
+/** Every local model that has a name, without repetition. */
+export function namedLocalModels(settings: LocalModelSettings): string[] {
+  return [...new Set(QUERY_CLASSES.flatMap((kind) => localModelFor(kind, settings) ?? []))]
+}

@@ -10,15 +10,18 @@ import { newId } from '../ids.ts'
 import type { ChatUpstream, ChatUpstreams } from '../inference/chat-upstream.ts'
 import { parseContextId } from '../knowledge/collections.ts'
 import { type Augmentation, type AugmentServices, augment } from '../retrieval/augment.ts'
+import { analyseQuery } from '../retrieval/query-analysis.ts'
 import { type DecidedModel, decideModel, type RoutingSettings } from './decide-model.ts'
 import type { BudgetServices } from './generation-budget.ts'
+import { type LocalModelSettings, localModelFor, namedLocalModels, queryClass } from './query-class.ts'
 
 export interface ChatServices extends AugmentServices {
   readonly database: Database
   readonly settings: AugmentServices['settings'] &
     BudgetServices['settings'] & {
       readonly DEFAULT_TOKEN_BUDGET: number
-    } & RoutingSettings
+    } & RoutingSettings &
+    LocalModelSettings
   announceJobs(ids: readonly string[]): Promise<void>
 }
 
@@ -85,7 +88,13 @@ async function chooseTargets(
   { project, query, model }: ChatTask,
 ): Promise<{ targets: ChatTarget[]; cause: string; model: DecidedModel | null }> {
   const all = [local, remote].filter((upstream) => upstream !== null)
-  const target = (upstream: ChatUpstream): ChatTarget => ({ upstream, model: upstream.model })
+  const target = (upstream: ChatUpstream): ChatTarget => ({
+    upstream,
+    model:
+      upstream.side === 'local' && query !== null
+        ? localModelFor(queryClass(analyseQuery(query)), services.settings)
+        : upstream.model,
+  })
   if (model === 'auto') {
     if (all.length === 0) throw notConfigured('No model is configured.', 'LLAMA_CPP_BASE_URL or REMOTE_MODEL_BASE_URL')
     if (!local || !remote || query === null) return { targets: all.map(target), cause: 'only_model', model: null }
@@ -96,9 +105,12 @@ async function chooseTargets(
       model: decided.model,
     }
   }
-  if (model === 'local' || (local?.model !== null && model === local?.model)) {
+  if (model === 'local') {
     if (!local) throw notConfigured('No local model is configured.', 'LLAMA_CPP_BASE_URL')
     return { targets: [target(local)], cause: 'requested', model: null }
+  }
+  if (local && namedLocalModels(services.settings).includes(model)) {
+    return { targets: [{ upstream: local, model }], cause: 'requested', model: null }
   }
   if (remote)
     return {

@@ -13,6 +13,7 @@ import { openUpstreams } from '../inference/chat-upstream.ts'
 import { line } from '../knowledge/text-fields.ts'
 import { holds, parseInput } from '../operations/invoke.ts'
 import type { Scope } from '../operations/operation.ts'
+import { namedLocalModels } from '../routing/query-class.ts'
 import { tokenCounter } from '../text/token-counter.ts'
 import { readJsonObject } from './body.ts'
 import { type AppContext, type AppEnv, bodyLimit } from './context.ts'
@@ -54,6 +55,7 @@ async function models(c: AppContext): Promise<Response> {
     names.add(upstream.side)
     if (upstream.model) names.add(upstream.model)
   }
+  if (local) for (const name of namedLocalModels(services.settings)) names.add(name)
   names.add(services.embedder.space.name)
   const data = [...names].map((id) => ({ id, object: 'model', created: 0, owned_by: 'hybrid-coordinator' }))
   return Response.json({ object: 'list', data })

@@ -450,6 +450,36 @@ describe('two servers', () => {
   })
 })
 
+describe('a local server with several models', () => {
+  const several = () =>
+    client({
+      LLAMA_CPP_BASE_URL: local,
+      LLAMA_CPP_MODEL: 'talker',
+      LLAMA_CPP_CODING_MODEL: 'coder',
+      LLAMA_CPP_ANALYSIS_MODEL: 'thinker',
+    })
+
+  test.each([
+    ['Write a haiku about rain.', 'talker'],
+    ['Why does `parseConfig()` throw in src/config.ts?', 'coder'],
+    ['Compare both vendors: pros and cons.', 'thinker'],
+  ])('%s is answered by %s', async (content, model) => {
+    answers[local] = ({ body }) => completion('x', { model: body.model })
+    for (const wish of ['auto', 'local']) {
+      const data = await several().chat.completions.create({ model: wish, messages: [{ role: 'user', content }] })
+      expect(data.model).toBe(model)
+    }
+  })
+
+  test('each can be asked for by name and is listed', async () => {
+    answers[local] = ({ body }) => completion('x', { model: body.model })
+    const data = await several().chat.completions.create({ model: 'coder', messages })
+    expect(data.model).toBe('coder')
+    const ids = (await several().models.list()).data.map(({ id }) => id)
+    expect(ids).toEqual(expect.arrayContaining(['auto', 'local', 'talker', 'coder', 'thinker']))
+  })
+})
+
 describe('models and embeddings', () => {
   test('models', async () => {
     const ids = (await client().models.list()).data.map(({ id }) => id)

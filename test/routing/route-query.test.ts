@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { expect, test } from 'vitest'
 import { CoordinatorError } from '../../src/errors.ts'
-import type { ChatMessage, ChatModel } from '../../src/inference/chat-model.ts'
+import type { ChatMessage, ChatModel, ChatOptions } from '../../src/inference/chat-model.ts'
 import { EmbeddedStore } from '../../src/knowledge/stores/embedded.ts'
 import { routeQuery } from '../../src/operations/route-query.ts'
 import { storeKnowledge } from '../../src/operations/store-knowledge.ts'
@@ -20,19 +20,21 @@ type Routed = Record<string, unknown> & {
   response: string | null
   augmented_prompt: string | null
   results: { context_id: string }[]
-  decision: { decision_id: string; cause: string; model: { cause: string }; fallbacks: unknown[] }
+  decision: { decision_id: string; cause: string; model: { cause: string; query_class: string }; fallbacks: unknown[] }
   degraded: string[]
 }
 
 class FakeModel implements ChatModel {
   readonly name = 'fake'
   readonly asked: ChatMessage[][] = []
+  readonly models: (string | undefined)[] = []
   readonly #answer: string | CoordinatorError
   constructor(answer: string | CoordinatorError) {
     this.#answer = answer
   }
-  async complete(messages: readonly ChatMessage[]) {
+  async complete(messages: readonly ChatMessage[], { model }: ChatOptions = {}) {
     this.asked.push([...messages])
+    this.models.push(model)
     if (this.#answer instanceof CoordinatorError) throw this.#answer
     return { content: this.#answer, model: 'fake-1', promptTokens: 10, completionTokens: 3 }
   }
@@ -114,6 +116,21 @@ test('a local model is trusted only after outcomes', async () => {
     decision: { model: { cause: 'confident' }, fallbacks: [] },
   })
   expect(model.asked[0]?.[1]?.content).toContain('proxy_read_timeout')
+})
+
+test('the class of a query chooses the local model', async () => {
+  const model = new FakeModel('Sixty seconds [1].')
+  const settings = { LLAMA_CPP_MODEL: 'talker', LLAMA_CPP_CODING_MODEL: 'coder', RELEVANCE_THRESHOLD: '0' }
+  const services = testServices({ localModel: model, settings })
+  const project = await projectWith(services, 12)
+  const about = { project, generate_response: true }
+  const coding = await call<Routed>(routeQuery, services, {
+    ...about,
+    query: 'Which nginx directive sets the timeout?',
+  })
+  const analysis = await call<Routed>(routeQuery, services, { ...about, query: 'Compare both timeouts.' })
+  expect([coding, analysis].map(({ decision }) => decision.model.query_class)).toEqual(['coding', 'analysis'])
+  expect(model.models).toEqual(['coder', 'talker'])
 })
 
 test.each([
