@@ -69,8 +69,8 @@ export const routeQuery = operation({
   title: 'Route a query',
   description:
     'Decides how a query is best searched (sql, keyword, semantic or hybrid) and whether the local model can answer it, says ' +
-    'why, and returns the results. With generate_response the chosen model answers when the coordinator has one; else you ' +
-    'get the augmented prompt to answer yourself. SQL over the views interactions, outcomes, patterns and exports needs an ' +
+    'why, and returns the results. With generate_response the chosen model answers when the coordinator has one, else the ' +
+    'model that an MCP client offers for sampling; else you get the augmented prompt to answer yourself. SQL over the views interactions, outcomes, patterns and exports needs an ' +
     'admin key and only reads.',
   scope: 'read',
   annotations: ADDS,

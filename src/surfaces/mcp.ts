@@ -24,6 +24,7 @@ import { type AppContext, type AppEnv, bodyLimit } from './context.ts'
 import { inputSchemaOf, outputSchemaOf } from './json-schema.ts'
 import { getPrompt, PROMPTS } from './mcp-prompts.ts'
 import { complete, RESOURCE_TEMPLATES, readResource, resourcesOf } from './mcp-resources.ts'
+import { askCallersModel, withCallersAnswer } from './mcp-sampling.ts'
 import { type Problem, problemOf, reportError } from './problem.ts'
 import { SERVER_INFO } from './server-info.ts'
 
@@ -115,10 +116,12 @@ function createServer(table: ReadonlyMap<string, Operation>, call: McpCall, tool
     return invoke(operation, call.services(), input, call.caller)
   }
   server.setRequestHandler('tools/list', () => ({ tools: tools() }))
-  server.setRequestHandler('tools/call', async ({ params }) => {
+  server.setRequestHandler('tools/call', async ({ params }, context) => {
     if (!table.has(params.name)) throw unknownTool(params.name)
     try {
-      return toolResult(await run(params.name, params.arguments ?? {}))
+      const answered = withCallersAnswer(params.name, context)
+      const output = answered ?? (await run(params.name, params.arguments ?? {}))
+      return (answered ? null : askCallersModel(params.name, output, context)) ?? toolResult(output)
     } catch (thrown) {
       return errorResult(problemOf(reportError(thrown, call.requestId, `tool ${params.name}`), call.requestId))
     }
