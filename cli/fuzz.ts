@@ -2,7 +2,9 @@
  * `fuzz`: thousands of requests made from the coordinator's own schemas, sound and bent, over REST and MCP.
  * @module
  */
-import { type Pool, type Schema, seeded } from './fuzz/generate.ts'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { type Schema, seeded } from './fuzz/generate.ts'
+import { harvest, type Pool } from './fuzz/pool.ts'
 import { isFault, isMisnamed, isRefusal, type Shot, shoot, type Target } from './fuzz/requests.ts'
 import { parseArguments, UsageError } from './shared/args.ts'
 import { startLocalWorker } from './shared/local-worker.ts'
@@ -16,7 +18,7 @@ error, none hangs, and none that is refused changes what is stored.
 
 Options
   --requests N   default 20000
-  --seed N       default 1; the same seed makes the same requests
+  --seed N       default 1; the same seed makes the same requests, but for the ids that answers have named
   -h, --help     print this
 `
 
@@ -50,7 +52,8 @@ export async function run(argv: string[]): Promise<number> {
       process.stdout.write(HELP)
       return 0
     }
-    const worker = await startLocalWorker()
+    // Refused messages would be logged as warnings, thousands of them.
+    const worker = await startLocalWorker({ variables: { LOG_LEVEL: 'error' } })
     try {
       return await fuzz(worker.url, Number(values.requests ?? 20_000), Number(values.seed ?? 1))
     } finally {
@@ -65,6 +68,10 @@ export async function run(argv: string[]): Promise<number> {
 
 async function fuzz(url: string, requests: number, seed: number): Promise<number> {
   const random = seeded(seed)
+  // Of its own: which answer is kept when must not change what is sent next.
+  const keeping = seeded(~seed)
+  const pauses = monitorEventLoopDelay({ resolution: 20 })
+  pauses.enable()
   const targets = await targetsOf(url)
   const pool: Pool = {
     ids: ['0190b6f0-0000-7000-8000-000000000000'],
@@ -85,7 +92,7 @@ async function fuzz(url: string, requests: number, seed: number): Promise<number
       if (fault) found.push(`${fault}: ${describe(shot)}`)
       if (answer && isMisnamed(answer.body)) tally.misnamed++
       if (answer && isRefusal(answer.status, answer.body)) refused.push(shot)
-      else if (answer) harvest(answer.body, pool, random)
+      else if (answer) harvest(answer.body, pool, keeping)
     })
     const changed = await replay(url, refused)
     if (changed) found.push(`a refused request changed what is stored: ${changed}`)
@@ -95,7 +102,7 @@ async function fuzz(url: string, requests: number, seed: number): Promise<number
   process.stdout.write(
     `\n${count(requests)} requests of ${targets.length} operations (${count(tally.REST)} REST, ${count(tally.MCP)} MCP), seed ${seed}: ` +
       `${count(tally.refused)} refused, and sent again between two looks at what is stored; slowest answer ` +
-      `${(tally.slowest / 1000).toFixed(2)} s; ${count(tally.misnamed)} invalid messages that the MCP library itself names an internal error\n`,
+      `${(tally.slowest / 1000).toFixed(2)} s, longest pause of the fuzzer itself ${(pauses.max / 1e9).toFixed(2)} s; ${count(tally.misnamed)} invalid messages that the MCP library itself names an internal error\n`,
   )
   for (const line of found.slice(0, 20)) process.stdout.write(`${style('red', line)}\n`)
   process.stdout.write(
@@ -172,18 +179,6 @@ async function stateOf(url: string): Promise<string> {
     parts.push(await response.text())
   }
   return parts.join('\n')
-}
-
-/** Keeps ids that an answer names, so that later requests meet what exists. */
-function harvest(body: string, pool: Pool, random: () => number): void {
-  for (const [id] of body.matchAll(/[0-9a-f]{8}-[0-9a-f]{4}-[57][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g))
-    keep(pool.ids, id, random)
-  for (const [id] of body.matchAll(/[a-z]+-[a-z]+\/[0-9a-f]{8}-[0-9a-f-]{27}/g)) keep(pool.contextIds, id, random)
-}
-
-function keep(list: string[], id: string, random: () => number): void {
-  if (list.length < 200) list.push(id)
-  else list[Math.floor(random() * list.length)] = id
 }
 
 interface OpenApi {

@@ -3,6 +3,8 @@
  * @module
  */
 
+import type { Pool } from './pool.ts'
+
 /** The part of JSON Schema that the generator reads. */
 export interface Schema {
   readonly type?: string | readonly string[]
@@ -116,12 +118,6 @@ const WRONG: readonly unknown[] = [
   { length: 1e9 },
   { toString: 'x' },
 ]
-
-/** What earlier answers named, so that requests meet what exists. */
-export interface Pool {
-  readonly ids: string[]
-  readonly contextIds: string[]
-}
 
 /** A value that a schema most likely allows. */
 export function sampleValue(schema: Schema, name: string, pool: Pool, random: Random, depth = 0): unknown {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { beforeAll, expect, test } from 'vitest'
-import { bend, type Pool, type Schema, seeded } from '../../cli/fuzz/generate.ts'
+import { bend, type Schema, seeded } from '../../cli/fuzz/generate.ts'
+import type { Pool } from '../../cli/fuzz/pool.ts'
 import { isFault, isRefusal, type Shot, shoot, type Target } from '../../cli/fuzz/requests.ts'
 import { OPERATIONS } from '../../src/operations/index.ts'
 import { inputSchemaOf } from '../../src/surfaces/json-schema.ts'
