@@ -8,6 +8,7 @@ import type { JobMessage } from '../../src/jobs/message.ts'
 import { buildServices } from '../../src/services.ts'
 import { currentTrace, inTrace, traceFrom, traceparentOf } from '../../src/tracing.ts'
 import worker from '../../src/worker.ts'
+import { QdrantStub } from '../knowledge/stores/qdrant-stub.ts'
 import { ADMIN_KEY, ORIGIN } from '../security/keyed-worker.ts'
 
 const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736'
@@ -74,12 +75,17 @@ describe('traceparent', () => {
   })
 })
 
-async function send(path: string, body: object | null, variables: Record<string, unknown> = {}) {
+async function send(
+  path: string,
+  body: object | null,
+  variables: Record<string, unknown> = {},
+  traceparent: string = INCOMING,
+) {
   const context = createExecutionContext()
   const headers = {
     'X-API-Key': ADMIN_KEY,
     'Content-Type': 'application/json',
-    traceparent: INCOMING,
+    traceparent,
     'X-Request-ID': 'r-1',
   }
   const request = new Request(ORIGIN + path, {
@@ -138,6 +144,36 @@ test('a trace runs from the request through engines, answers and logs to the job
   expect(jobs).toEqual([
     expect.objectContaining({ event: 'job', trace_id: TRACE_ID, kind: 'index_interaction', status: 'done' }),
   ])
+})
+
+test('every call to Qdrant carries the trace of the request that it is made for, and of no other', async () => {
+  const stub = new QdrantStub()
+  const sent = new Map<string, number>()
+  vi.spyOn(globalThis, 'fetch').mockImplementation(async (input, init) => {
+    const traceparent = new Request(input as RequestInfo, init as RequestInit).headers.get('traceparent') ?? 'none'
+    sent.set(traceparent, (sent.get(traceparent) ?? 0) + 1)
+    return stub.fetch(input as RequestInfo, init as RequestInit)
+  })
+  const variables = { QDRANT_URL: 'http://qdrant.traced:6333', LOG_LEVEL: 'warn' }
+  const store = (project: string, digit: string) => {
+    const item = { key: 'k', fields: { title: project, description: 'Water the ferns on Mondays.' } }
+    const input = { project, collection: 'best-practices', items: [item] }
+    return send('/knowledge/items', input, variables, `00-${digit.repeat(32)}-00f067aa0ba902b7-01`)
+  }
+  const answers = await Promise.all([store('one', '1'), store('two', '2')])
+  answers.push(
+    await send(
+      '/hybrid_search',
+      { project: 'one', query: 'ferns' },
+      variables,
+      `00-${'3'.repeat(32)}-00f067aa0ba902b7-01`,
+    ),
+  )
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200])
+  const own = answers.map(({ headers }) => headers.get('traceparent') ?? '')
+  expect([...sent.keys()].sort()).toEqual(own.sort())
+  for (const traceparent of own) expect(sent.get(traceparent)).toBeGreaterThan(0)
+  expect(stub.violations).toEqual([])
 })
 
 test('the path of a request is logged as its route, and nothing is logged below LOG_LEVEL', async () => {

@@ -2,9 +2,10 @@
  * Qdrant's client under the coordinator's policy for engines, and the collections that the store keeps there.
  * @module
  */
-import { QdrantClient, type Schemas } from '@qdrant/js-client-rest'
+import { QdrantClient, type Schemas, withHeaders } from '@qdrant/js-client-rest'
 import type { EmbeddingSpace } from '../../inference/embedder.ts'
 import { type Engine, EngineFailure } from '../../inference/resilience.ts'
+import { traceHeaders } from '../../tracing.ts'
 
 /** Name of the sparse vector that keyword search uses. */
 export const TERMS = 'terms'
@@ -50,6 +51,7 @@ export class QdrantConnection {
 
   /**
    * Calls Qdrant. Every call of the store may be repeated: writes say what shall be, not what shall change.
+   * @param work calls the client once, before anything that it waits for: only then the trace goes along
    * @throws QdrantMissing when the collection doesn't exist
    * @throws CoordinatorError `engine_unavailable`
    */
@@ -57,7 +59,7 @@ export class QdrantConnection {
     const answer = await this.#engine.call(
       async (): Promise<{ value: T } | { missing: string }> => {
         try {
-          return { value: await work(this.#client, this.#prefix + collection) }
+          return { value: await withHeaders(traceHeaders(), () => work(this.#client, this.#prefix + collection)) }
         } catch (error) {
           const missing = missingPart(error)
           if (missing !== null) return { missing }
