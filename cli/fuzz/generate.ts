@@ -119,6 +119,9 @@ const WRONG: readonly unknown[] = [
   { toString: 'x' },
 ]
 
+/** Levels of nesting: as in a real value, beyond every schema, and beyond what recursion survives. */
+const DEPTHS: readonly number[] = [8, 40, 200, 4000]
+
 /** A value that a schema most likely allows. */
 export function sampleValue(schema: Schema, name: string, pool: Pool, random: Random, depth = 0): unknown {
   if (schema.const !== undefined) return schema.const
@@ -208,7 +211,7 @@ export function bend(input: Record<string, unknown>, random: Random): Record<str
   else if (kind < 0.75) bent[field] = pick(NASTY, random)
   else if (kind < 0.85) bent[pick(['unknown', '__proto__', 'constructor', 'then', ''], random)] = pick(WRONG, random)
   else if (kind < 0.93) bent[field] = many(bent[field])
-  else bent[field] = nested(200)
+  else bent[field] = nested(pick(DEPTHS, random))
   return bent
 }
 

@@ -7,10 +7,8 @@ import { countRedactions } from '../database/queries/redactions.ts'
 import { CoordinatorError, invalidInput } from '../errors.ts'
 import { type RedactionCounts, redactAll } from '../security/redact.ts'
 import { audited, isAudited } from './audit.ts'
+import { assertSizes, fieldName } from './input-sizes.ts'
 import type { Caller, Operation, Scope, Services } from './operation.ts'
-
-/** Levels of an input whose texts are measured; no schema goes deeper. */
-const MAX_DEPTH = 12
 
 /** Whether a caller holds a scope; `admin` holds all. */
 export function holds(caller: Caller, scope: Scope): boolean {
@@ -82,7 +80,7 @@ export async function invoke(operation: Operation, services: Services, raw: unkn
       hint: `Use a key with the scope "${operation.scope}".`,
     })
   }
-  assertFieldSizes(raw, services.settings.MAX_FIELD_CHARACTERS)
+  assertSizes(raw, services.settings.MAX_FIELD_CHARACTERS)
   const input = parseInput(operation.input, inOwnProject(operation, raw, caller))
   assertProject(input, caller)
   const clean = await withoutSecrets(services, input, caller)
@@ -112,25 +110,6 @@ function inOwnProject(operation: Operation, raw: unknown, caller: Caller): unkno
   return { ...input, project: caller.project }
 }
 
-/**
- * No text of an input is longer than the limit, wherever it stands.
- * @throws CoordinatorError `payload_too_large` naming the field and the limit
- */
-function assertFieldSizes(value: unknown, most: number, path: readonly PropertyKey[] = []): void {
-  if (typeof value === 'string') {
-    if (value.length <= most) return
-    const field = fieldName('', path)
-    throw new CoordinatorError('payload_too_large', `${field} is over the limit MAX_FIELD_CHARACTERS of ${most}.`, {
-      field,
-      limit: most,
-      hint: 'Send a shorter text.',
-    })
-  }
-  if (typeof value !== 'object' || value === null || path.length > MAX_DEPTH) return
-  if (Array.isArray(value)) for (const [at, item] of value.entries()) assertFieldSizes(item, most, [...path, at])
-  else for (const [name, item] of Object.entries(value)) assertFieldSizes(item, most, [...path, name])
-}
-
 /** A key bound to a project can't reach another one. */
 function assertProject(input: Record<string, unknown>, caller: Caller): void {
   if (caller.project === null || input.project === undefined || input.project === caller.project) return
@@ -138,12 +117,6 @@ function assertProject(input: Record<string, unknown>, caller: Caller): void {
     field: 'project',
     hint: 'Leave project out or use a key for that project.',
   })
-}
-
-function fieldName(prefix: string, path: readonly PropertyKey[]): string {
-  let name = prefix
-  for (const part of path) name += typeof part === 'number' ? `[${part}]` : `${name ? '.' : ''}${String(part)}`
-  return name.slice(0, 200) || 'input'
 }
 
 /** zod's own messages begin with "Invalid …"; ours continue the sentence that the field's name begins. */

@@ -59,6 +59,57 @@ describe('sizes', () => {
       ).status,
     ).toBe(200)
   })
+
+  test.each([40, 2000, 100_000])(
+    'of nesting, on REST and MCP: %i levels are refused by field and limit',
+    async (levels) => {
+      for (const deep of ['['.repeat(levels) + ']'.repeat(levels), `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`]) {
+        const bodies: Record<string, string> = {
+          '/knowledge/items': `{"project":"deep","collection":"best-practices","items":[{"key":"k","fields":{"title":"t","description":"d","x":${deep}}}]}`,
+          '/knowledge/documents': `{"project":"deep","source":"s","documents":[{"path":"p","hash":"h","items":[{"key":"k","fields":{"code_snippet":"c","x":${deep}}}]}]}`,
+          '/search_context': `{"project":"deep","query":"q","collection":"best-practices","filter":${deep}}`,
+        }
+        const json = { ...ADMIN, 'Content-Type': 'application/json' }
+        for (const [path, body] of Object.entries(bodies)) {
+          const refused = await send(new Request(ORIGIN + path, { method: 'POST', headers: json, body }))
+          expect(refused.status, path).toBe(400)
+          expect(await refused.json()).toMatchObject({ code: 'invalid_input', limit: 32 })
+        }
+        const request = toolRequest('store_knowledge', {}, ADMIN)
+        const body = (await request.clone().text()).replace(
+          '"arguments":{}',
+          `"arguments":${bodies['/knowledge/items']}`,
+        )
+        const { result } = await messageOf(await send(new Request(request, { body })))
+        expect(result).toMatchObject({ isError: true })
+        expect(result?.content[0]?.text).toContain('deeper than 32 levels')
+      }
+      const stored = await call('list_knowledge', { project: 'deep', collection: 'best-practices' })
+      expect(await stored.json()).toMatchObject({ items: [] })
+    },
+  )
+
+  test('of a chat message: 413 with the name of the limit, before a model is asked', async () => {
+    const asked = vi.spyOn(globalThis, 'fetch')
+    const ask = (content: unknown) =>
+      send(
+        new Request(`${ORIGIN}/v1/chat/completions`, {
+          method: 'POST',
+          headers: { ...ADMIN, 'Content-Type': 'application/json' },
+          body: JSON.stringify({ model: 'local', messages: [{ role: 'user', content }] }),
+        }),
+        { LLAMA_CPP_BASE_URL: 'http://llama.sizes', MAX_FIELD_CHARACTERS: '1000' },
+      )
+    for (const content of ['x'.repeat(1001), [{ type: 'text', text: 'x'.repeat(1001) }]]) {
+      const refused = await ask(content)
+      expect(refused.status).toBe(413)
+      expect(await refused.text()).toContain('MAX_FIELD_CHARACTERS')
+    }
+    expect(asked).not.toHaveBeenCalled()
+    asked.mockImplementation(async () => Response.json({ choices: [{ message: { content: 'A picture.' } }] }))
+    const picture = { type: 'image_url', image_url: { url: `data:image/png;base64,${'A'.repeat(5000)}` } }
+    expect((await ask([{ type: 'text', text: 'What is this?' }, picture])).status, 'what is not text').toBe(200)
+  })
 })
 
 describe('requests of a key at once', () => {
