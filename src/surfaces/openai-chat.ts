@@ -3,9 +3,11 @@
  * @module
  */
 import * as z from 'zod'
+import { countRedactions } from '../database/queries/redactions.ts'
 import { CoordinatorError, toCoordinatorError } from '../errors.ts'
 import { openUpstreams } from '../inference/chat-upstream.ts'
 import * as fields from '../operations/fields.ts'
+import { assertSizes } from '../operations/input-sizes.ts'
 import { parseInput } from '../operations/invoke.ts'
 import type { Caller } from '../operations/operation.ts'
 import { MAX_RESPONSE } from '../operations/track-interaction.ts'
@@ -20,11 +22,12 @@ import {
   recordChat,
   routeChat,
 } from '../routing/route-chat.ts'
+import { type RedactionCounts, redact } from '../security/redact.ts'
 import { tokenCounter } from '../text/token-counter.ts'
 import { readJsonObject } from './body.ts'
 import { type AppContext, bodyLimit } from './context.ts'
 import { errorBody } from './openai-errors.ts'
-import { AnswerSoFar, askedText, type ChatRequest, chatRequest, withContext } from './openai-messages.ts'
+import { AnswerSoFar, askedText, type ChatRequest, chatRequest, textsOf, withContext } from './openai-messages.ts'
 import { reportError } from './problem.ts'
 
 const scopeFields = z.object({ project: fields.project, conversation_id: fields.conversationId.optional() })
@@ -70,6 +73,8 @@ interface Chat {
   /** Told how many tokens the answer has used. */
   settle(used: number): Promise<void>
   readonly fallbacks: ChatFallback[]
+  /** What was taken out of question and answer before they were kept. */
+  readonly redactions: RedactionCounts
 }
 
 /** Answers `POST /v1/chat/completions`. */
@@ -77,8 +82,11 @@ export async function answerChat(c: AppContext): Promise<Response> {
   const services = c.var.services()
   const startedAt = services.now()
   const request = parseInput(chatRequest, await readJsonObject(c.req.raw, bodyLimit(c)))
+  assertSizes(textsOf(request.messages), services.settings.MAX_FIELD_CHARACTERS)
   const scope = scopeOf(c.var.caller, request.metadata)
-  const task: ChatTask = { ...scope, query: askedText(request.messages), model: request.model, caller: c.var.caller.id }
+  const redactions: RedactionCounts = {}
+  const query = askedText(request.messages, redactions)
+  const task: ChatTask = { ...scope, query, model: request.model, caller: c.var.caller.id }
   const routed = await routeChat(services, openUpstreams(services.settings), task)
   const expected = await expectedTokens(request)
   const settle = await reserveGeneration(services, task, expected)
@@ -95,6 +103,7 @@ export async function answerChat(c: AppContext): Promise<Response> {
     answer: new AnswerSoFar(),
     settle,
     fallbacks: [],
+    redactions,
   }
   return request.stream ? streamed(chat) : whole(chat)
 }
@@ -243,12 +252,14 @@ function headers({ routed, task }: Chat, { upstream }: ChatTarget): Record<strin
 
 async function record(chat: Chat, status: ChatEnd['status'], target: ChatTarget | null): Promise<void> {
   await chat.settle(chat.answer.tokens)
-  const { answer, services, task, routed, fallbacks, startedAt } = chat
+  const { answer, services, task, routed, fallbacks, startedAt, redactions } = chat
+  const response = redact(answer.text.replaceAll('\0', ' '), redactions).slice(0, MAX_RESPONSE).toWellFormed()
+  await countRedactions(services.database, task.project, redactions, services.now()).catch(() => undefined)
   return recordChat(services, task, routed, {
     status,
     target,
     fallbacks,
-    response: answer.text.replaceAll('\0', ' ').slice(0, MAX_RESPONSE).toWellFormed(),
+    response,
     modelUsed: answer.model,
     tokens: answer.tokens,
     calledTools: answer.calledTools,

@@ -4,6 +4,7 @@
  */
 import * as z from 'zod'
 import { MAX_QUERY } from '../knowledge/text-fields.ts'
+import { type RedactionCounts, redact } from '../security/redact.ts'
 
 const part = z.looseObject({ type: z.string(), text: z.string().optional() })
 
@@ -24,12 +25,26 @@ export const chatRequest = z.looseObject({
 export type ChatRequest = z.output<typeof chatRequest>
 type Message = z.output<typeof message>
 
-/** The text of the person's latest message; null when there is none. Cut to what a query may hold. */
-export function askedText(messages: readonly Message[]): string | null {
+/**
+ * The text of the person's latest message as it is searched for and kept: without secrets and private spans, cut to what a query
+ * may hold. Null when there is none.
+ * @param counts grows by what was taken out, by kind
+ */
+export function askedText(messages: readonly Message[], counts: RedactionCounts = {}): string | null {
   const content = messages.findLast(({ role }) => role === 'user')?.content
   const text = typeof content === 'string' ? content : (content ?? []).flatMap(({ text }) => text ?? []).join('\n')
-  const asked = text.replaceAll('\0', ' ').toWellFormed().trim().slice(0, MAX_QUERY).toWellFormed()
+  const clean = redact(text.replaceAll('\0', ' ').toWellFormed(), counts)
+  const asked = clean.trim().slice(0, MAX_QUERY).toWellFormed()
   return asked === '' ? null : asked
+}
+
+/** The texts of messages, under the names that an error can tell; not images and whatever else is passed on unread. */
+export function textsOf(messages: readonly Message[]): object {
+  return {
+    messages: messages.map(({ content }) => ({
+      content: typeof content === 'string' ? content : (content ?? []).map(({ text }) => ({ text })),
+    })),
+  }
 }
 
 /** The messages with context below the person's latest one; the others are the same objects. */

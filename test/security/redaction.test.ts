@@ -45,6 +45,23 @@ async function attempt(name: string, input: Record<string, unknown>): Promise<Re
   return body
 }
 
+/** A conversation over the OpenAI surface, in which question and answer hold the text. */
+async function chat(query: string, text: string, n: number): Promise<void> {
+  const model = vi
+    .spyOn(globalThis, 'fetch')
+    .mockImplementation(async () => Response.json({ choices: [{ message: { content: `Like this: ${text}` } }] }))
+  const body = {
+    model: 'local',
+    messages: [{ role: 'user', content: query }],
+    metadata: { project: PROJECT, conversation_id: `chat${n % 5}` },
+  }
+  const headers = { ...HEADERS, 'Content-Type': 'application/json' }
+  const request = new Request(`${ORIGIN}/v1/chat/completions`, { method: 'POST', headers, body: JSON.stringify(body) })
+  const response = await send(request, { LLAMA_CPP_BASE_URL: 'http://llama.planted' })
+  if (response.status !== 200) refused.push(`chat: ${(await response.text()).slice(0, 300)}`)
+  model.mockRestore()
+}
+
 async function plant(text: string, n: number): Promise<void> {
   const query = `How do I use this (${n})? ${text}`
   const augmented = await attempt('augment_query', { project: PROJECT, query })
@@ -60,6 +77,7 @@ async function plant(text: string, n: number): Promise<void> {
   await attempt('learning_feedback', { project: PROJECT, query, correction: text, original_response: `No: ${text}` })
   await attempt('multi_turn_context', { project: PROJECT, session_id: `s${n % 5}`, query })
   await attempt('route_query', { project: PROJECT, query })
+  await chat(query, text, n)
   for (const name of ['search_context', 'fail']) {
     // What is wrong is answered and logged, and must not carry it on either.
     await send(

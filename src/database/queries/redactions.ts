@@ -17,6 +17,7 @@ export async function countRedactions(
   counts: Readonly<RedactionCounts>,
   now: number,
 ): Promise<void> {
+  if (Object.keys(counts).length === 0) return
   const day = new Date(now).toISOString().slice(0, 10)
   await atomically(
     database,
