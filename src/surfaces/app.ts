@@ -73,7 +73,7 @@ export function createApp(
   mountRest(app, operations)
   app.notFound((c) => problemResponse(notServed(c, app), c.var.requestId, allowHeader(c, app)))
   app.onError((thrown, c) => {
-    const error = reportError(thrown, c.var.requestId, `${c.req.method} ${new URL(c.req.url).pathname.slice(0, 200)}`)
+    const error = reportError(thrown, c.var.requestId, `${c.req.method} ${routePath(c, -1)}`)
     return problemResponse(
       error,
       c.var.requestId,

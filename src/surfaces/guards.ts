@@ -6,7 +6,7 @@ import type { MiddlewareHandler } from 'hono'
 import { CoordinatorError } from '../errors.ts'
 import { log } from '../log.ts'
 import { readSettings } from '../settings.ts'
-import { LOOPBACK_ADDRESSES, OPEN_CALLER } from './authenticate.ts'
+import { LOOPBACK_ADDRESSES, OPEN_CALLER, PUBLIC_CALLER } from './authenticate.ts'
 import type { AppContext, AppEnv } from './context.ts'
 
 /** The period of the limits in wrangler.toml, in seconds: after it a refused caller is served again for certain. */
@@ -84,18 +84,20 @@ export const corsGuard: MiddlewareHandler<AppEnv> = async (c, next) => {
 export const addressLimit: MiddlewareHandler<AppEnv> = async (c, next) => {
   const address = c.req.header('cf-connecting-ip')
   if (address !== undefined && !LOOPBACK_ADDRESSES.includes(address)) {
-    await count(c.env.ADDRESS_LIMIT, 'ADDRESS_LIMIT', networkOf(address))
+    await count(c, 'ADDRESS_LIMIT', networkOf(address))
   }
   await next()
 }
 
 /**
- * Counts a request of a key. The open loopback is not limited.
+ * Counts requests of a key. The open loopback is not limited; what needs no key is limited by address alone, so that nobody can
+ * use it up for all others, sign-in included.
  * @throws CoordinatorError `rate_limited`
  */
-export async function countKey(c: AppContext): Promise<void> {
+export async function countKey(c: AppContext, requests = 1): Promise<void> {
   const { caller } = c.var
-  if (caller !== OPEN_CALLER) await count(c.env.KEY_LIMIT, 'KEY_LIMIT', caller.id)
+  if (caller === OPEN_CALLER || caller === PUBLIC_CALLER) return
+  for (let counted = 0; counted < requests; counted++) await count(c, 'KEY_LIMIT', caller.id)
 }
 
 /** An IPv6 host can choose among the addresses of its /64, so these count as one. */
@@ -112,11 +114,12 @@ export function networkOf(address: string): string {
     .join(':')}::/64`
 }
 
-async function count(binding: RateLimit | undefined, name: string, key: string): Promise<void> {
+async function count({ env }: AppContext, name: 'KEY_LIMIT' | 'ADDRESS_LIMIT', key: string): Promise<void> {
+  const binding = env[name]
   if (!binding) return
   const { success } = await binding.limit({ key }).catch((fault: unknown) => {
     // A limiter that is out of order must not take the service down with it.
-    log('warn', 'limit_unavailable', { limit: name, fault: String(fault) })
+    log('warn', 'limit_unavailable', { limit: name, fault: String(fault) }, readSettings(env).LOG_LEVEL)
     return { success: true }
   })
   if (success) return

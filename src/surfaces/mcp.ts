@@ -14,13 +14,14 @@ import {
 } from '@modelcontextprotocol/server'
 import type { Hono } from 'hono'
 import { CoordinatorError, type ErrorCode } from '../errors.ts'
-import { log } from '../log.ts'
+import { type LogLevel, log } from '../log.ts'
 import { invoke } from '../operations/invoke.ts'
 import type { Caller, Operation, Services } from '../operations/operation.ts'
 import { readSettings } from '../settings.ts'
 import { assertOwnOrigin } from './authenticate.ts'
 import { readJsonBody } from './body.ts'
 import { type AppContext, type AppEnv, bodyLimit } from './context.ts'
+import { countKey } from './guards.ts'
 import { inputSchemaOf, outputSchemaOf } from './json-schema.ts'
 import { getPrompt, PROMPTS } from './mcp-prompts.ts'
 import { complete, RESOURCE_TEMPLATES, readResource, resourcesOf } from './mcp-resources.ts'
@@ -37,6 +38,9 @@ The loop for every task that the team's knowledge could help with:
 2. track_interaction with query, response and the context_ids that were given: it returns interaction_id.
 3. update_outcome with that interaction_id as soon as it is known whether the answer worked (success, partial or failure) and how the person liked it. Don't guess an outcome.
 When somebody corrects an answer, send learning_feedback with the query and the correction. To look something up without the loop use search_context (one collection) or hybrid_search (several). Use the same project in all calls of one task.`
+
+/** Messages of one JSON-RPC batch, which clients of 2025-03-26 may send. */
+const MAX_BATCH = 20
 
 /** How long a client may keep what is the same for every caller, in milliseconds. */
 const LISTS = { ttlMs: 300_000, cacheScope: 'public' } as const
@@ -62,21 +66,27 @@ export function operationServers(operations: readonly Operation[]): McpServerFac
 /** Adds `/mcp` to the application: transport, origin check and limits, whatever the server behind it offers. */
 export function mountMcp(app: Hono<AppEnv>, serverOf: McpServerFactory): void {
   const calls = new WeakMap<AuthInfo, McpCall>()
+  let logLevel: LogLevel = 'info'
   const handler = createMcpHandler(
     ({ authInfo }) => {
       const call = authInfo && calls.get(authInfo)
       if (!call) throw new Error('An MCP request without a caller reached the server.')
       return serverOf(call)
     },
-    { onerror: logRejection },
+    { onerror: (error) => logRejection(error, logLevel) },
   )
   app.all(MCP_PATH, async (c) => {
-    assertOwnOrigin(c.req.raw, readSettings(c.env).ALLOWED_ORIGINS)
+    const settings = readSettings(c.env)
+    assertOwnOrigin(c.req.raw, settings.ALLOWED_ORIGINS)
+    logLevel = settings.LOG_LEVEL
     const authInfo: AuthInfo = { token: '', clientId: c.var.caller.id, scopes: [...c.var.caller.scopes] }
     calls.set(authInfo, { caller: c.var.caller, requestId: c.var.requestId, services: c.var.services })
     if (c.req.method !== 'POST') return handler.fetch(c.req.raw, { authInfo })
     const body = await bodyOf(c)
-    return body instanceof Response ? body : handler.fetch(c.req.raw, { authInfo, parsedBody: body.value })
+    if (body instanceof Response) return body
+    // What is sent in one batch counts as what it is: so many requests.
+    if (Array.isArray(body.value)) await countKey(c, body.value.length - 1)
+    return handler.fetch(c.req.raw, { authInfo, parsedBody: body.value })
   })
 }
 
@@ -189,6 +199,7 @@ const JSON_RPC_CODES: Partial<Record<ErrorCode, number>> = { invalid_input: -327
 async function bodyOf(c: AppContext): Promise<{ value: unknown } | Response> {
   try {
     const value = await readJsonBody(c.req.raw, bodyLimit(c))
+    if (Array.isArray(value)) assertBatch(value)
     if (value !== undefined) return { value }
     throw new CoordinatorError('invalid_input', 'The body is empty.', {
       field: 'body',
@@ -205,6 +216,17 @@ async function bodyOf(c: AppContext): Promise<{ value: unknown } | Response> {
   }
 }
 
-function logRejection(error: Error): void {
-  log('warn', 'mcp_request_rejected', { message: error.message.slice(0, 500) })
+function assertBatch({ length }: readonly unknown[]): void {
+  if (length <= MAX_BATCH) return
+  throw new CoordinatorError('payload_too_large', `The batch has more than ${MAX_BATCH} messages.`, {
+    field: 'body',
+    limit: MAX_BATCH,
+    hint: 'Send the messages in several requests.',
+  })
+}
+
+/** Names the rule that a message broke. The library's sentence isn't logged: it can repeat what the message said. */
+function logRejection(error: Error, least: LogLevel): void {
+  const [, rule = error.name] = /^Rejected inbound request \(([\w-]{1,60})\)/.exec(error.message) ?? []
+  log('warn', 'mcp_request_rejected', { rule }, least)
 }

@@ -79,14 +79,17 @@ export function reportError(thrown: unknown, requestId: string, doing: string): 
     doing,
     code: error.code,
     name: fault instanceof Error ? fault.name : typeof fault,
-    message: loggable(fault instanceof Error ? fault.message : String(fault)),
-    ...(fault instanceof Error && fault.cause instanceof Error && { cause: loggable(fault.cause.message) }),
+    message: loggable(fault),
+    ...(fault instanceof Error && fault.cause instanceof Error && { cause: loggable(fault.cause) }),
     ...(error.code === 'internal' && fault instanceof Error && { stack: stackFrames(fault) }),
   })
   return error
 }
 
-function loggable(message: string): string {
+/** What a fault says, without what users wrote: parameters of queries, and texts that could not be parsed, which are quoted. */
+function loggable(fault: unknown): string {
+  if (fault instanceof SyntaxError) return 'A text could not be parsed.'
+  const message = fault instanceof Error ? fault.message : String(fault)
   const query = message.search(/\s*params:/)
   return (query < 0 ? message : message.slice(0, query)).slice(0, 1000)
 }

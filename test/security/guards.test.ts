@@ -36,6 +36,40 @@ describe('rate limits', () => {
     expect([...KEY_LIMIT.counts.keys()].join(), 'the limiter is told ids, never keys').not.toContain(key)
   })
 
+  test('of a key: each message of a batch counts, and a batch is short', async () => {
+    const KEY_LIMIT = limiter(5)
+    const { key } = await makeKey({ scopes: ['read'] })
+    const batch = (messages: number) => {
+      const list = Array.from({ length: messages }, (_, id) => ({ jsonrpc: '2.0', id, method: 'ping' }))
+      const request = toolRequest('list_collections', {}, { 'X-API-Key': key })
+      return send(new Request(request, { body: JSON.stringify(list) }), { KEY_LIMIT })
+    }
+    const long = await batch(21)
+    expect(long.status).toBe(413)
+    expect(await long.text()).toContain('20 messages')
+    const served = await batch(4)
+    expect(served.status, await served.text()).toBe(200)
+    const refused = await batch(2)
+    expect(refused.status).toBe(429)
+    expect(refused.headers.get('retry-after')).toBe('60')
+    expect(await refused.json()).toMatchObject({ field: 'KEY_LIMIT' })
+  })
+
+  test('of a key: what needs none can not be used up by anyone for all others', async () => {
+    const KEY_LIMIT = limiter(0)
+    for (const path of ['/health', '/', '/openapi.json', '/docs', '/.well-known/oauth-protected-resource/mcp']) {
+      expect((await send(get(path), { KEY_LIMIT })).status, path).toBe(200)
+    }
+    expect(KEY_LIMIT.counts.size).toBe(0)
+    const token = new Request(`${ORIGIN}/oauth/token`, {
+      method: 'POST',
+      body: new URLSearchParams({ grant_type: 'x' }),
+    })
+    expect((await send(token, { KEY_LIMIT })).status).not.toBe(429)
+    const ADDRESS_LIMIT = limiter(0)
+    expect((await send(get('/health', { 'CF-Connecting-IP': '203.0.113.9' }), { ADDRESS_LIMIT })).status).toBe(429)
+  })
+
   test('of an address: counted before the key is looked at', async () => {
     const ADDRESS_LIMIT = limiter(2)
     const call = (address: string, headers = {}) =>

@@ -185,3 +185,40 @@ test('the path of a request is logged as its route, and nothing is logged below 
   await send('/session/secret-session', null, { LOG_LEVEL: 'warn' })
   expect(written).not.toHaveBeenCalled()
 })
+
+test('a message that MCP refuses is logged by the rule that it broke, not by its words, and not below LOG_LEVEL', async () => {
+  const written = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+  const modern = {
+    _meta: {
+      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+      'io.modelcontextprotocol/clientInfo': { name: 'c', version: '1' },
+      'io.modelcontextprotocol/clientCapabilities': {},
+    },
+  }
+  const message = { jsonrpc: '2.0', id: 1, method: 'resources/read', params: { uri: 'secret-uri', ...modern } }
+  const ask = (level: string) => send('/mcp', message, { LOG_LEVEL: level })
+  expect((await ask('warn')).status).toBe(400)
+  const line = JSON.parse(String(written.mock.calls[0]?.[0])) as Record<string, unknown>
+  expect(line).toMatchObject({ event: 'mcp_request_rejected', rule: expect.stringMatching(/^[a-z-]+$/) })
+  expect(JSON.stringify(written.mock.calls)).not.toContain('secret-uri')
+  written.mockClear()
+  expect((await ask('error')).status).toBe(400)
+  expect(written).not.toHaveBeenCalled()
+})
+
+test('a fault is logged by its route and without the text that could not be parsed', async () => {
+  const written = vi.spyOn(console, 'error').mockImplementation(() => undefined)
+  const KNOWLEDGE = {
+    idFromName: () => {
+      throw new SyntaxError('Unexpected token, "secret-text" is not valid JSON')
+    },
+    getByName: () => {
+      throw new SyntaxError('Unexpected token, "secret-text" is not valid JSON')
+    },
+  }
+  const path = '/knowledge/items/best-practices/0190b6f0-0000-7000-8000-000000000000'
+  expect((await send(path, null, { KNOWLEDGE })).status).toBe(500)
+  const line = JSON.parse(String(written.mock.calls[0]?.[0])) as Record<string, unknown>
+  expect(line).toMatchObject({ event: 'request_failed', doing: 'GET /knowledge/items/:collection/:id' })
+  expect(JSON.stringify(written.mock.calls)).not.toContain('secret-text')
+})
