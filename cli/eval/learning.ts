@@ -38,6 +38,8 @@ const HOSTILE_EVERY = 10
 const MISNAMED = 0.2
 /** Jobs that one request to process the queue runs. */
 const JOBS = 60
+/** Milliseconds after which every search uses what was learnt last: weights in memory may be five seconds old. */
+const SETTLED_MS = 6_000
 
 /** Which items callers name: those that the answer came from, or all that were shown. */
 type Feedback = 'used' | 'shown'
@@ -214,6 +216,7 @@ async function drained(callers: readonly HttpClient[], set: BeirSet, unseen: Bei
     if (!answer || answer.kinds.every(({ left }) => left === 0)) break
     if (answer.ran === 0) await sleep(500)
   }
+  await sleep(SETTLED_MS)
   return measureUnseen(callers, 'on', set, unseen)
 }
 
