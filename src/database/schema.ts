@@ -4,6 +4,7 @@
  */
 import { sql } from 'drizzle-orm'
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import type { UploadedPart } from '../learning/datasets/sink.ts'
 import type { ValueParts } from '../learning/value-score.ts'
 
 export type AgentType = 'local' | 'remote'
@@ -47,6 +48,8 @@ export const interactions = sqliteTable(
     idempotencyKey: text('idempotency_key'),
     /** Id of the key that tracked it; null: from before this was noted. */
     caller: text('caller'),
+    /** Whether it happened elsewhere and was imported. */
+    imported: integer('imported', { mode: 'boolean' }).notNull().default(false),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
   },
@@ -311,6 +314,17 @@ export const exports = sqliteTable(
   },
   (t) => [index('exports_project_id').on(t.project, t.id), uniqueIndex('exports_key').on(t.key)],
 )
+
+/** Uploads of datasets that have begun and not ended: an export that was cut off goes on from here. */
+export const exportUploads = sqliteTable('export_uploads', {
+  /** Of the dataset in R2; named by its content, so the same key is the same bytes. */
+  key: text('key').primaryKey(),
+  project: text('project').notNull(),
+  uploadId: text('upload_id').notNull(),
+  /** The parts that R2 has, by number. */
+  parts: text('parts', { mode: 'json' }).$type<Record<string, UploadedPart>>().notNull().default({}),
+  startedAt: integer('started_at').notNull(),
+})
 
 /** The one row of switches for background work. */
 export const learningControls = sqliteTable('learning_controls', {

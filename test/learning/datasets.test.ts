@@ -149,7 +149,7 @@ describe('sinks', () => {
       },
       complete: async () => undefined,
     }
-    const sink = new MultipartSink(upload as unknown as R2MultipartUpload)
+    const sink = new MultipartSink(upload as unknown as R2MultipartUpload, {}, async () => undefined)
     const hash = new HashingSink()
     const sizes = [1, PART_BYTES - 2, 3, PART_BYTES * 2 + 7, 0, 12]
     for (const [i, size] of sizes.entries()) {

@@ -20,9 +20,9 @@ export interface ExampleFilter extends Omit<InteractionFilter, 'outcome'> {
   readonly minValueScore: number | null
 }
 
-/** Rows read at once, and the characters of text after which a page ends early. */
+/** Rows read at once, and the bytes of text after which a page ends early. */
 const PAGE_ROWS = 500
-const PAGE_CHARACTERS = 1_000_000
+const PAGE_BYTES = 1_000_000
 
 const CORRECTED = sql`EXISTS (SELECT 1 FROM corrections WHERE corrections.interaction_id = interactions.id)`
 
@@ -60,18 +60,22 @@ export async function interactionExamples(
 ): Promise<Example[]> {
   if (filter.kind === 'pair') return []
   const condition = interactionCondition({ ...filter, outcome: undefined })
-  const page = sql`SELECT id, query, response AS answer, NULL AS rejected, coalesce(user_feedback, 0) AS feedback, outcome
+  const page = sql`SELECT id, octet_length(query) + octet_length(response) AS bytes
     FROM interactions WHERE ${condition} AND ${interactions.id} > ${after} AND ${reason(filter)} IS NULL
     ORDER BY id LIMIT ${PAGE_ROWS}`
-  return examples(database, page, false)
+  const { rows } = await execute(
+    database,
+    sql`SELECT id, query, response AS answer, NULL AS rejected, coalesce(user_feedback, 0) AS feedback, outcome
+        FROM interactions WHERE id IN (${fitting(page)}) ORDER BY id`,
+  )
+  return rows.map((row) => toExample(row, false))
 }
 
 /** A page of examples from corrections in order of id, after the given id: the correction is the better answer. */
 export async function correctionExamples(database: Database, filter: ExampleFilter, after: string): Promise<Example[]> {
   if (filter.kind === 'verdict') return []
   const { agentType, since, until, variant } = filter
-  const page = sql`SELECT c.id, c.query, c.correction AS answer, c.original_response AS rejected, 1 AS feedback,
-      'success' AS outcome
+  const page = sql`SELECT c.id, octet_length(c.query) + octet_length(c.correction) + coalesce(octet_length(c.original_response), 0) AS bytes
     FROM corrections c LEFT JOIN interactions i ON i.id = c.interaction_id
     WHERE c.project = ${filter.project} AND c.id > ${after}
       AND (${filter.kind} <> 'pair' OR (c.original_response IS NOT NULL AND c.original_response <> c.correction))
@@ -82,25 +86,32 @@ export async function correctionExamples(database: Database, filter: ExampleFilt
       AND NOT EXISTS (SELECT 1 FROM json_each(${JSON.stringify(filter.tags ?? [])}) wanted
         WHERE wanted.value NOT IN (SELECT value FROM json_each(c.tags)))
     ORDER BY c.id LIMIT ${PAGE_ROWS}`
-  return examples(database, page, true)
-}
-
-/** Runs a page, ended after so many characters that it fits in memory many times over; never less than one row. */
-async function examples(database: Database, page: SQL, correction: boolean): Promise<Example[]> {
   const { rows } = await execute(
     database,
-    sql`SELECT * FROM (SELECT *, row_number() OVER (ORDER BY id) AS n,
-          sum(length(query) + length(answer) + coalesce(length(rejected), 0)) OVER (ORDER BY id) AS characters
-        FROM (${page})) WHERE n = 1 OR characters <= ${PAGE_CHARACTERS} ORDER BY id`,
+    sql`SELECT id, query, correction AS answer, original_response AS rejected, 1 AS feedback, 'success' AS outcome
+        FROM corrections WHERE id IN (${fitting(page)}) ORDER BY id`,
   )
-  return rows.map((row) => ({
+  return rows.map((row) => toExample(row, true))
+}
+
+/**
+ * The ids of a page of `id, bytes` that fit in memory many times over; never less than one. Sizes are told without reading the texts,
+ * so a page of long ones doesn't read what it leaves to the next.
+ */
+function fitting(page: SQL): SQL {
+  return sql`SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) AS n, sum(bytes) OVER (ORDER BY id) AS total FROM (${page}))
+    WHERE n = 1 OR total <= ${PAGE_BYTES}`
+}
+
+function toExample(row: Readonly<Record<string, unknown>>, correction: boolean): Example {
+  return {
     id: String(row.id),
     prompt: String(row.query),
     answer: String(row.answer),
     rejected: row.rejected === null ? null : String(row.rejected),
     good: Number(row.feedback) > 0 || (Number(row.feedback) === 0 && row.outcome === 'success'),
     correction,
-  }))
+  }
 }
 
 /** Notes a dataset that lies in R2. The same key is the same dataset: then the row that is there is returned. */

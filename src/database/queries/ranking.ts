@@ -54,6 +54,18 @@ export async function storeRanking(
   )
 }
 
+/** Forgets what a project's ranking has learnt; the job has it learn again from what is left. */
+export async function resetRanking(database: Database, project: string, job: string, now: number): Promise<void> {
+  await atomically(database, [
+    sql`UPDATE ranking_models SET weights = NULL, accepted = 0, gain = 0, standard_errors = 0, queries = 0, examples = 0, pending = 0,
+          version = version + 1 WHERE project = ${project}`,
+    sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
+        SELECT ${job}, project, 'train_ranking', project, version + 1, 'pending', 0, ${now}, ${now}, ${now} FROM ranking_models
+        WHERE project = ${project} AND EXISTS (SELECT 1 FROM interactions WHERE project = ${project} AND outcome IS NOT NULL)
+        ON CONFLICT DO NOTHING`,
+  ])
+}
+
 /** One caller's vote on an answer, with the context that the answer rests on. */
 export interface RankingVote {
   readonly query: string

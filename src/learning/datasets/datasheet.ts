@@ -5,8 +5,8 @@
 import { tokenCounter } from '../../text/token-counter.ts'
 import type { Example } from './formats.ts'
 
-/** Examples whose tokens are counted; beyond them the total is extrapolated. */
-const COUNTED_EXAMPLES = 2000
+/** Characters whose tokens are counted; the total of more is extrapolated from them. */
+const COUNTED_CHARACTERS = 2_000_000
 
 /** The part of a datasheet that is gathered while the examples stream by. */
 export interface SheetFigures {
@@ -24,6 +24,7 @@ export class SheetRecorder {
   readonly #lineage: string[] = []
   #counted = 0
   #tokens = 0
+  #characters = 0
   #corrections = 0
 
   async record(examples: readonly Example[]): Promise<void> {
@@ -31,18 +32,20 @@ export class SheetRecorder {
     for (const example of examples) {
       if (example.correction) this.#corrections++
       this.#lineage.push(example.id)
-      if (this.#counted >= COUNTED_EXAMPLES) continue
-      this.#counted++
+      const characters = example.prompt.length + example.answer.length + (example.rejected?.length ?? 0)
+      this.#characters += characters
+      if (this.#counted >= COUNTED_CHARACTERS) continue
+      this.#counted += characters
       this.#tokens += count(example.prompt) + count(example.answer) + count(example.rejected ?? '')
     }
   }
 
   figures(): SheetFigures {
     const rows = this.#lineage.length
-    const measured = rows <= this.#counted
+    const measured = this.#counted === this.#characters
     return {
       tokens: {
-        value: measured ? this.#tokens : Math.round((this.#tokens / this.#counted) * rows),
+        value: measured ? this.#tokens : Math.round((this.#tokens / this.#counted) * this.#characters),
         source: measured ? 'measured' : 'estimated',
       },
       redacted: this.redacted,

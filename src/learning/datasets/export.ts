@@ -16,7 +16,8 @@ import { companionKeys, SheetRecorder } from './datasheet.ts'
 import { examplePages, noCounts, type Selection, type SplitMask, type StreamCounts, splitMask } from './examples.ts'
 import { EXAMPLE_KIND, formatExample } from './formats.ts'
 import { type ExportSettings, filterOf, filtersOf } from './settings.ts'
-import { HashingSink, MultipartSink } from './sink.ts'
+import { HashingSink } from './sink.ts'
+import { UPLOAD_OPTIONS, uploadInParts } from './upload.ts'
 
 export interface ExportResult {
   readonly dataset: Dataset
@@ -38,7 +39,8 @@ interface Run {
 /**
  * Writes a dataset to R2, its datasheet and lineage beside it, and notes it. The content is read once to be hashed and, when it
  * is larger than one part, a second time to be uploaded under the key that its hash gives, so any size needs the memory of one
- * page and one part. The same data and settings give the same bytes, the same key and the same dataset.
+ * page and one part. The same data and settings give the same bytes, the same key and the same dataset. One that was cut off goes on
+ * with the parts that were uploaded.
  * @throws CoordinatorError `conflict` when the data kept changing while it was read
  */
 export async function exportDataset(services: Services, settings: ExportSettings): Promise<ExportResult> {
@@ -57,8 +59,11 @@ export async function exportDataset(services: Services, settings: ExportSettings
     const key = datasetKey(services, settings, hash, settingsHash)
     const known = await findDatasetByKey(services.database, key)
     if (known && (await services.datasets.head(key))) return { dataset: known, created: false }
-    if (content) await services.datasets.put(key, content, { ...uploadOptions, sha256: hash })
-    else if (!(await uploadInParts(run, key, hash))) continue
+    if (content) await services.datasets.put(key, content, { ...UPLOAD_OPTIONS, sha256: hash })
+    else {
+      const target = { project: settings.project, key, expected: hash }
+      if (!(await uploadInParts(services, target, (parts) => pour(run, noCounts(), null, parts)))) continue
+    }
     const skipped = { ...(await countSkipped(services.database, selection.filter)), ...positive(counts) }
     const sheet = { ...recorder.figures(), license: settings.license, series }
     await writeCompanions(services, key, recorder, {
@@ -108,31 +113,6 @@ async function pour(run: Run, counts: StreamCounts, recorder: SheetRecorder | nu
   return rows
 }
 
-/** Uploads and hashes again; false, and nothing stored, when the content is no longer what was hashed before. */
-async function uploadInParts(run: Run, key: string, expected: string): Promise<boolean> {
-  const upload = await run.services.datasets.createMultipartUpload(key, uploadOptions)
-  try {
-    const parts = new MultipartSink(upload)
-    const hash = new HashingSink()
-    const both = {
-      write: async (chunk: Uint8Array) => {
-        await hash.write(chunk)
-        await parts.write(chunk)
-      },
-    }
-    await pour(run, noCounts(), null, both)
-    if ((await hash.finish()).sha256 !== expected) {
-      await upload.abort()
-      return false
-    }
-    await parts.finish()
-    return true
-  } catch (error) {
-    await upload.abort().catch(() => undefined)
-    throw error
-  }
-}
-
 /** Stores datasheet and lineage. The sheet says nothing that changes from one run to the next over the same data. */
 async function writeCompanions(services: Services, key: string, recorder: SheetRecorder, sheet: object): Promise<void> {
   const keys = companionKeys(key)
@@ -158,8 +138,6 @@ function datasetKey(services: Services, settings: ExportSettings, hash: string, 
   const name = `${settings.format}-${hash}-${settingsHash}.jsonl`
   return [prefix, settings.project, name].filter((part) => part !== '').join('/')
 }
-
-const uploadOptions = { httpMetadata: { contentType: 'application/x-ndjson' } }
 
 async function shortHash(filters: Record<string, unknown>): Promise<string> {
   return (await sha256(stableJson(filters))).slice(0, 16)

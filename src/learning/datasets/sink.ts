@@ -23,21 +23,41 @@ export class HashingSink {
   /** SHA-256 as hex, and the whole content when it was small enough to be kept. */
   async finish(): Promise<{ sha256: string; bytes: number; content: Uint8Array | null }> {
     await this.#writer.close()
-    const digest = new Uint8Array(await this.#stream.digest)
-    const sha256 = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
+    const sha256 = hex(await this.#stream.digest)
     return { sha256, bytes: this.bytes, content: this.#kept && concatenated(this.#kept, this.bytes) }
   }
 }
 
-/** Uploads a stream of bytes as equal parts; one part is in memory at a time. */
+/** A part that R2 has: its name there, and the SHA-256 of its bytes. */
+export interface UploadedPart {
+  readonly etag: string
+  readonly sha256: string
+}
+
+/**
+ * Uploads a stream of bytes as equal parts; one part is in memory at a time. A part that is there already, with the same bytes, is
+ * not sent again.
+ */
 export class MultipartSink {
   readonly #upload: R2MultipartUpload
+  readonly #known: Readonly<Record<string, UploadedPart>>
+  readonly #note: (number: number, part: UploadedPart) => Promise<void>
   readonly #parts: R2UploadedPart[] = []
   #buffer = new Uint8Array(PART_BYTES)
   #filled = 0
 
-  constructor(upload: R2MultipartUpload) {
+  /**
+   * @param known parts of an earlier run by number
+   * @param note is told of each part that was sent
+   */
+  constructor(
+    upload: R2MultipartUpload,
+    known: Readonly<Record<string, UploadedPart>>,
+    note: (number: number, part: UploadedPart) => Promise<void>,
+  ) {
     this.#upload = upload
+    this.#known = known
+    this.#note = note
   }
 
   async write(chunk: Uint8Array): Promise<void> {
@@ -58,9 +78,23 @@ export class MultipartSink {
   }
 
   async #flush(): Promise<void> {
-    this.#parts.push(await this.#upload.uploadPart(this.#parts.length + 1, this.#buffer.slice(0, this.#filled)))
+    const number = this.#parts.length + 1
+    const bytes = this.#buffer.slice(0, this.#filled)
     this.#filled = 0
+    const sha256 = hex(await crypto.subtle.digest('SHA-256', bytes))
+    const known = this.#known[number]
+    if (known?.sha256 === sha256) {
+      this.#parts.push({ partNumber: number, etag: known.etag })
+      return
+    }
+    const part = await this.#upload.uploadPart(number, bytes)
+    this.#parts.push(part)
+    await this.#note(number, { etag: part.etag, sha256 })
   }
+}
+
+function hex(bytes: ArrayBuffer): string {
+  return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 function concatenated(chunks: readonly Uint8Array[], length: number): Uint8Array {

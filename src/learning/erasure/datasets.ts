@@ -7,6 +7,7 @@ import { datasetsAfter, type Selection, selectedAmong } from '../../database/que
 import { forgetDataset } from '../../database/queries/exports.ts'
 import type { Services } from '../../operations/operation.ts'
 import { companionKeys } from '../datasets/datasheet.ts'
+import { abortUploads } from '../datasets/upload.ts'
 
 /** Ids that are looked up in one query. */
 const ASKED = 5_000
@@ -25,6 +26,7 @@ export async function eraseDataset(
   after: string,
   since: number,
 ): Promise<Step> {
+  if (after === '') await abortUploads(services, selection.project)
   const dataset = await datasetsAfter(services.database, selection.project, after)
   if (!dataset) return { counts: {}, cursor: null }
   const files = companionKeys(dataset.key)
@@ -43,6 +45,7 @@ export async function eraseDataset(
 
 /** Deletes the files of a project's datasets, noted or not; entries in the database go with their table. */
 export async function eraseDatasetFiles(services: Services, project: string): Promise<Step> {
+  await abortUploads(services, project)
   const files = (await projectFiles(services, project)).slice(0, FILES)
   if (files.length > 0) {
     await services.datasets.delete(files)

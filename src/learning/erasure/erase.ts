@@ -20,6 +20,7 @@ import {
   type Selection,
   selectRows,
 } from '../../database/queries/erasure.ts'
+import { resetRanking } from '../../database/queries/ranking.ts'
 import { newId } from '../../ids.ts'
 import { COLLECTION_NAMES } from '../../knowledge/collections.ts'
 import type { Services } from '../../operations/operation.ts'
@@ -42,7 +43,7 @@ interface State {
   readonly phase: string
   readonly cursor: string
   readonly round: number
-  /** Projects whose routers have learnt from what was deleted. */
+  /** Projects whose routers and rankings have learnt from what was deleted. */
   readonly projects: readonly string[]
 }
 
@@ -162,9 +163,10 @@ async function take(services: Services, deletion: Deletion, selection: Selection
   }
   if (phase === 'routers') {
     for (const project of state.projects) {
-      const job = newId()
-      await resetRouter(database, project, job, services.now())
-      await services.announceJobs([job]).catch(() => undefined)
+      const jobs = [newId(), newId()] as const
+      await resetRouter(database, project, jobs[0], services.now())
+      await resetRanking(database, project, jobs[1], services.now())
+      await services.announceJobs(jobs).catch(() => undefined)
     }
     return { counts: { routers_reset: state.projects.length }, cursor: null }
   }
