@@ -9,12 +9,14 @@ import { redactAll } from '../security/redact.ts'
 import { tokenCounter } from '../text/token-counter.ts'
 import { COLLECTIONS, type CollectionName } from './collections.ts'
 import { splitPassages } from './passages.ts'
+import type { Provenance } from './provenance.ts'
 import type { PreparedItem } from './stores/store.ts'
 
-/** An item to be stored: its natural key and its validated fields. */
+/** An item to be stored: its natural key, its validated fields, and where they come from. */
 export interface ItemInput {
   readonly key: string
   readonly fields: Readonly<Record<string, unknown>>
+  readonly provenance: Provenance
 }
 
 /**
@@ -37,13 +39,14 @@ export async function prepareItems(
     texts.map(({ title, body }) => `${title}\n${body}`),
   )
   return Promise.all(
-    items.map(async ({ key, fields }, i) => {
+    items.map(async ({ key, fields, provenance }, i) => {
       const { title, body } = texts[i] ?? { title: '', body: '' }
       const fullKey = document ? JSON.stringify([document.source, document.path, key]) : key
       return {
         id: itemId(project, collection, fullKey),
         key,
         fields,
+        provenance,
         title,
         body,
         hash: await sha256(stableJson(fields)),
@@ -68,11 +71,10 @@ async function embedAll(embedder: Embedder, texts: readonly string[]): Promise<E
 export async function prepareItem(
   project: string,
   collection: CollectionName,
-  fields: Readonly<Record<string, unknown>>,
-  key: string,
+  given: ItemInput,
   embedder: Embedder,
 ): Promise<PreparedItem> {
-  const [item] = await prepareItems(project, collection, [{ key, fields }], embedder)
+  const [item] = await prepareItems(project, collection, [given], embedder)
   if (!item) throw new CoordinatorError('internal', 'The item could not be prepared.')
   return item
 }

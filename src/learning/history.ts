@@ -6,6 +6,7 @@ import type { Interaction } from '../database/queries/interactions.ts'
 import { contextsOf, findInteraction } from '../database/queries/interactions.ts'
 import { type CollectionName, contextId } from '../knowledge/collections.ts'
 import { prepareItem } from '../knowledge/prepare.ts'
+import { answerProvenance } from '../knowledge/provenance.ts'
 import { MAX_ITEM_TEXT } from '../knowledge/text-fields.ts'
 import type { Services } from '../operations/operation.ts'
 import { contentTerms, dice } from './similarity.ts'
@@ -47,7 +48,8 @@ export async function indexInteraction(services: Services, id: string): Promise<
   while (row) {
     const contexts = await contextsOf(services.database, id)
     const ids = contexts.map((context) => contextId(context.collection as CollectionName, context.itemId))
-    const item = await prepareItem(row.project, HISTORY, historyFields(row, ids), id, services.embedder)
+    const given = { key: id, fields: historyFields(row, ids), provenance: answerProvenance(row) }
+    const item = await prepareItem(row.project, HISTORY, given, services.embedder)
     await services.knowledge.upsert({ project: row.project, collection: HISTORY }, [item], services.embedder.space)
     const again = await findInteraction(services.database, id, null)
     if (again && sameState(again, row)) return

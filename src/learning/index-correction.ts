@@ -32,6 +32,7 @@ export function correctionFields(row: Correction): Record<string, unknown> {
 export async function indexCorrection(services: Services, id: string): Promise<void> {
   const row = await findCorrection(services.database, id)
   if (!row) return
-  const item = await prepareItem(row.project, FEEDBACK, correctionFields(row), id, services.embedder)
+  const given = { key: id, fields: correctionFields(row), provenance: 'human' as const }
+  const item = await prepareItem(row.project, FEEDBACK, given, services.embedder)
   await services.knowledge.upsert({ project: row.project, collection: FEEDBACK }, [item], services.embedder.space)
 }

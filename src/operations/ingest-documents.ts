@@ -122,7 +122,12 @@ async function checkDocument(collection: CollectionName, source: string, raw: un
   const keys = new Set<string>()
   const checked: ItemInput[] = []
   for (const [index, rawItem] of items.entries()) {
-    const item = await checkItem(collection, withSource(collection, rawItem, source), `${at}.items[${index}]`)
+    const item = await checkItem(
+      collection,
+      withSource(collection, rawItem, source),
+      `${at}.items[${index}]`,
+      'imported',
+    )
     if (item instanceof CoordinatorError) return { path, error: item }
     if (keys.has(item.key)) {
       const error = invalidInput(`${at}.items[${index}].key`, 'Two items of the document have this key.', {

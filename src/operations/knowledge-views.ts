@@ -6,6 +6,8 @@ import * as z from 'zod'
 import { type CoordinatorError, invalidInput } from '../errors.ts'
 import { COLLECTIONS, type CollectionName, contextId } from '../knowledge/collections.ts'
 import { type ItemInput, sha256, stableJson } from '../knowledge/prepare.ts'
+import { BY_RULES, PROVENANCES, type Provenance } from '../knowledge/provenance.ts'
+import { PROVENANCE_FACET } from '../knowledge/stores/item-rows.ts'
 import type { FieldFilter, StoredItem } from '../knowledge/stores/store.ts'
 import { line } from '../knowledge/text-fields.ts'
 import { collectionName, suspectedInstructions, timestamp, warningOf } from './fields.ts'
@@ -17,6 +19,11 @@ export const itemView = z.object({
   collection: collectionName,
   key: z.string(),
   fields: z.record(z.string(), z.unknown()),
+  provenance: z
+    .enum(PROVENANCES)
+    .describe(
+      'Whose words it holds: put in by someone, taken from an answer that worked, written by a model, or copied.',
+    ),
   source: z.string().nullable(),
   path: z.string().nullable(),
   access_count: z.int().describe('Tracked interactions with a known outcome that were shown this item.'),
@@ -31,6 +38,12 @@ export const itemView = z.object({
 
 export type ItemView = z.output<typeof itemView>
 
+/** What a caller may say of an item; that its words worked is for outcomes to say. */
+export const statedProvenance = z
+  .enum(PROVENANCES)
+  .exclude(['verified_outcome'])
+  .describe('Whose words these are: of a person, of a model, or copied from elsewhere.')
+
 /** A stored item as callers see it. */
 export function viewItem(item: StoredItem): ItemView {
   const { successes, partials, failures } = item.credit
@@ -41,6 +54,7 @@ export function viewItem(item: StoredItem): ItemView {
     collection: item.collection,
     key: item.key,
     fields: item.fields,
+    provenance: item.provenance,
     source: item.source,
     path: item.path,
     access_count: shown,
@@ -62,21 +76,32 @@ export const errorView = z.object({
 /**
  * Checks one item of a batch.
  * @param at where it stands in the input, e.g. `items[3]`, for the error's field
+ * @param provenance of an item that doesn't state one and names no model in `extracted_by`
  * @returns the item, or the error that names what is wrong with it
  */
 export async function checkItem(
   collection: CollectionName,
   raw: unknown,
   at: string,
+  provenance: Provenance,
 ): Promise<ItemInput | CoordinatorError> {
-  const schema = z.strictObject({ key: line(1000).optional(), fields: COLLECTIONS[collection].schema })
+  const schema = z.strictObject({
+    key: line(1000).optional(),
+    fields: COLLECTIONS[collection].schema,
+    provenance: statedProvenance.optional(),
+  })
   const result = schema.safeParse(raw)
   if (!result.success) {
     const [issue] = result.error.issues
     return issue ? fromIssue(issue, at) : invalidInput(at, `${at} is not valid.`)
   }
-  const { key, fields } = result.data
-  return { key: key ?? (await sha256(stableJson(fields))), fields }
+  const { key, fields, provenance: stated } = result.data
+  const byModel = typeof fields.extracted_by === 'string' && fields.extracted_by !== BY_RULES
+  return {
+    key: key ?? (await sha256(stableJson(fields))),
+    fields,
+    provenance: stated ?? (byModel ? 'model' : provenance),
+  }
 }
 
 /**
@@ -85,11 +110,12 @@ export async function checkItem(
  */
 export function checkFilter(filter: FieldFilter | undefined, collections: readonly CollectionName[]): void {
   for (const field of Object.keys(filter ?? {})) {
+    if (field === PROVENANCE_FACET) continue
     const known = collections.some((name) => Object.hasOwn(COLLECTIONS[name].schema.shape, field))
     if (known) continue
     const fields = [...new Set(collections.flatMap((name) => Object.keys(COLLECTIONS[name].schema.shape)))]
     throw invalidInput(`filter.${field}`, `No searched collection has a field ${JSON.stringify(field.slice(0, 60))}.`, {
-      hint: `Filter by one of: ${fields.join(', ')}.`,
+      hint: `Filter by one of: ${[PROVENANCE_FACET, ...fields].join(', ')}.`,
     })
   }
 }

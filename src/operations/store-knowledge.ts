@@ -24,7 +24,10 @@ export const storeKnowledge = operation({
       .array(z.record(z.string(), z.unknown()))
       .min(1)
       .max(MAX_BATCH)
-      .describe('Each {key?, fields}. Without a key the content itself is the identity.'),
+      .describe(
+        'Each {key?, fields, provenance?}. Without a key the content itself is the identity; without a provenance it is `human`, ' +
+          'so an agent that stores its own words says `model`.',
+      ),
   }),
   output: z.object({
     results: z.array(
@@ -41,7 +44,7 @@ export const storeKnowledge = operation({
   async run(services, input, caller) {
     await countIngest(services, input.project, input.items.length, input.items)
     const checked = await Promise.all(
-      input.items.map((item, index) => checkItem(input.collection, item, `items[${index}]`)),
+      input.items.map((item, index) => checkItem(input.collection, item, `items[${index}]`, 'human')),
     )
     const good = checked.filter((item): item is ItemInput => !(item instanceof CoordinatorError))
     const prepared = await prepareItems(input.project, input.collection, good, services.embedder)

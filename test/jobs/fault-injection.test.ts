@@ -97,8 +97,7 @@ class World {
       const item = await prepareItem(
         this.project,
         'best-practices',
-        { title: key, description: key },
-        key,
+        { key, fields: { title: key, description: key }, provenance: 'human' },
         silentEmbedder,
       )
       await this.services.knowledge.upsert(scope, [item])

@@ -213,7 +213,8 @@ describe('value score from data', () => {
   it('credits exactly the context of an interaction, and moves the credit when the outcome turns', async () => {
     const services = testServices()
     const project = freshProject()
-    const item = await prepareItem(project, 'best-practices', { title: 't', description: 'd' }, 'one', silentEmbedder)
+    const given = { key: 'one', fields: { title: 't', description: 'd' }, provenance: 'human' as const }
+    const item = await prepareItem(project, 'best-practices', given, silentEmbedder)
     const scope = { project, collection: 'best-practices' as const }
     await services.knowledge.upsert(scope, [item])
     const input = exchange(project, { context_ids: [`best-practices/${item.id}`] })

@@ -211,7 +211,8 @@ describe('firewall against self-echo', () => {
     const project = freshProject()
     const scope = { project, collection: 'best-practices' as const }
     const fields = { title: QUERY, description: STEPS }
-    const item = await prepareItem(project, 'best-practices', fields, 'one', silentEmbedder)
+    const given = { key: 'one', fields, provenance: 'human' as const }
+    const item = await prepareItem(project, 'best-practices', given, silentEmbedder)
     await services.knowledge.upsert(scope, [item])
     // 500 rounds with VITE_ECHO_ROUNDS=500 in the environment.
     const rounds = Number((import.meta as { env?: Record<string, string> }).env?.VITE_ECHO_ROUNDS ?? 25)

@@ -55,7 +55,7 @@ export class MemoryStore implements KnowledgeStore {
     return items.map((item) => {
       const entries = this.entries(scope)
       const known = entries.get(item.id)
-      if (known?.item.hash === item.hash) return 'unchanged'
+      if (known?.item.hash === item.hash && known.item.provenance === item.provenance) return 'unchanged'
       this.writes++
       entries.set(item.id, {
         item,
@@ -146,6 +146,7 @@ function stored(collection: CollectionName, { item, credit }: Entry): StoredItem
     collection,
     key: item.key,
     fields: { ...item.fields },
+    provenance: item.provenance,
     title: item.title,
     body: item.body,
     passages: [...item.passages],

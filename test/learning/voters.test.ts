@@ -17,7 +17,8 @@ describe('voters', () => {
     const services = testServices()
     const project = freshProject()
     const scope = { project, collection: 'best-practices' as const }
-    const item = await prepareItem(project, 'best-practices', { title: 't', description: 'd' }, 'one', silentEmbedder)
+    const given = { key: 'one', fields: { title: 't', description: 'd' }, provenance: 'human' as const }
+    const item = await prepareItem(project, 'best-practices', given, silentEmbedder)
     await services.knowledge.upsert(scope, [item])
     const hostile = { ...anyone, id: 'hostile' }
     for (let i = 0; i < 25; i++) {

@@ -19,6 +19,7 @@ export function itemOf(collection: CollectionName, fields: Record<string, unknow
     collection,
     key: `key ${made}`,
     fields,
+    provenance: 'human',
     title,
     body,
     passages: splitPassages(body, countTokens),

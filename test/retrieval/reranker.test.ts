@@ -63,7 +63,11 @@ describe('search with a reranker', () => {
 
   async function store(): Promise<void> {
     const { knowledge, embedder } = services(null)
-    const items = texts.map((description, i) => ({ key: `k${i}`, fields: { description } }))
+    const items = texts.map((description, i) => ({
+      key: `k${i}`,
+      fields: { description },
+      provenance: 'human' as const,
+    }))
     await knowledge.upsert(scope, await prepareItems(scope.project, scope.collection, items, embedder), embedder.space)
   }
 

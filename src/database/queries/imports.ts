@@ -67,11 +67,11 @@ export async function importInteractions(
   const { project, caller } = options
   const results = await atomically(database, [
     sql`INSERT INTO interactions (id, project, query, response, agent_type, model_used, tokens_used, latency_ms, tags, variant,
-          outcome, user_feedback, revision, last_event, idempotency_key, caller, created_at, updated_at)
+          outcome, user_feedback, revision, last_event, idempotency_key, caller, imported, created_at, updated_at)
         SELECT ${field('id')}, ${project}, ${field('query')}, ${field('response')}, ${field('agentType')},
           ${field('modelUsed')}, ${field('tokensUsed')}, ${field('latencyMs')}, value -> 'tags', ${field('variant')},
           ${field('outcome')}, ${field('userFeedback')}, CASE WHEN ${known} THEN 1 ELSE 0 END,
-          CASE WHEN ${known} THEN ${field('event')} END, ${field('idempotencyKey')}, ${caller}, ${field('createdAt')}, ${now}
+          CASE WHEN ${known} THEN ${field('event')} END, ${field('idempotencyKey')}, ${caller}, 1, ${field('createdAt')}, ${now}
         FROM json_each(${json}) WHERE 1
         ON CONFLICT (project, idempotency_key) DO NOTHING`,
     sql`INSERT INTO outcome_events (id, interaction_id, project, outcome, user_feedback, caller, created_at)

@@ -4,10 +4,14 @@
  */
 import { COLLECTIONS, type CollectionName } from '../collections.ts'
 import { indexedText } from '../prepare.ts'
+import type { Provenance } from '../provenance.ts'
 import type { FieldFilter, Passage, PreparedItem, StoredItem } from './store.ts'
 
 /** Longer texts can't be filtered by; they are searched. */
 const LONGEST_FACET = 200
+
+/** What items are filtered by besides their fields; no collection has a field of this name. */
+export const PROVENANCE_FACET = 'provenance'
 
 /** One statement each; run in order, each may run again. */
 export const TABLES = [
@@ -15,7 +19,7 @@ export const TABLES = [
     row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, key TEXT NOT NULL, source TEXT, path TEXT,
     fields TEXT NOT NULL, hash TEXT NOT NULL, passages TEXT NOT NULL,
     successes INTEGER NOT NULL DEFAULT 0, partials INTEGER NOT NULL DEFAULT 0, failures INTEGER NOT NULL DEFAULT 0,
-    credit_version INTEGER NOT NULL DEFAULT 0, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL)`,
+    credit_version INTEGER NOT NULL DEFAULT 0, provenance TEXT NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL)`,
   'CREATE INDEX IF NOT EXISTS items_document ON items (source, path) WHERE source IS NOT NULL',
   `CREATE INDEX IF NOT EXISTS items_credited ON items (credit_version, successes, partials, failures)
     WHERE credit_version > 0`,
@@ -37,6 +41,7 @@ export type ItemRow = {
   key: string
   source: string | null
   path: string | null
+  provenance: Provenance
   fields: string
   hash: string
   passages: string
@@ -48,7 +53,7 @@ export type ItemRow = {
 }
 
 export const ITEM_COLUMNS =
-  'row, id, key, source, path, fields, hash, passages, successes, partials, failures, created_at, updated_at'
+  'row, id, key, source, path, provenance, fields, hash, passages, successes, partials, failures, created_at, updated_at'
 
 /** Reads a row as the item that it holds. */
 export function toStoredItem(collection: CollectionName, row: ItemRow): StoredItem {
@@ -58,6 +63,7 @@ export function toStoredItem(collection: CollectionName, row: ItemRow): StoredIt
     collection,
     key: row.key,
     fields,
+    provenance: row.provenance,
     ...indexedText(collection, fields),
     passages: decodePassages(row.passages),
     source: row.source,
@@ -86,12 +92,12 @@ export function decodePassages(text: string): Passage[] {
   return passages
 }
 
-/** The values that an item can be filtered by: short texts, numbers, booleans, and elements of arrays of them. */
+/** The values that an item can be filtered by: its provenance, short texts, numbers, booleans, and elements of arrays of them. */
 export function facetsOf(
   collection: CollectionName,
-  item: Pick<PreparedItem, 'fields'>,
+  item: Pick<PreparedItem, 'fields' | 'provenance'>,
 ): [field: string, value: string][] {
-  const facets: [string, string][] = []
+  const facets: [string, string][] = [[PROVENANCE_FACET, item.provenance]]
   for (const field of Object.keys(COLLECTIONS[collection].schema.shape)) {
     const value = item.fields[field]
     for (const one of Array.isArray(value) ? value : [value]) {

@@ -17,6 +17,7 @@ import {
 } from './item-rows.ts'
 import { KeywordIndex } from './keyword-index.ts'
 import { type Evidence, preselect } from './preselect.ts'
+import { addProvenance } from './provenance-column.ts'
 import type {
   Candidate,
   Credit,
@@ -60,6 +61,7 @@ export class KnowledgeIndex extends DurableObject<object> {
     super(state, env)
     this.#sql = state.storage.sql
     for (const statement of TABLES) this.#sql.exec(statement)
+    addProvenance(this.#sql)
     this.#keywords = new KeywordIndex(this.#sql)
     this.#vectors = new VectorIndex(this.#sql)
   }
@@ -440,9 +442,12 @@ export class KnowledgeIndex extends DurableObject<object> {
     table: VectorTableName | null,
   ): WriteStatus {
     const [known] = this.#sql
-      .exec<{ row: number; hash: string }>('SELECT row, hash FROM items WHERE id = ?', item.id)
+      .exec<{ row: number; hash: string; provenance: string }>(
+        'SELECT row, hash, provenance FROM items WHERE id = ?',
+        item.id,
+      )
       .toArray()
-    if (known?.hash === item.hash) {
+    if (known?.hash === item.hash && known.provenance === item.provenance) {
       if (!table || !item.vector || this.#vectors.has(table, known.row)) return 'unchanged'
       this.#vectors.set(table, known.row, item.vector)
       return table === 'vectors' ? 'updated' : 'unchanged'
@@ -451,15 +456,16 @@ export class KnowledgeIndex extends DurableObject<object> {
     if (known) this.#unindex(known.row)
     const { row } = this.#sql
       .exec<{ row: number }>(
-        `INSERT INTO items (id, key, source, path, fields, hash, passages, created_at, updated_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (id) DO UPDATE SET fields = excluded.fields, hash = excluded.hash,
-           passages = excluded.passages, updated_at = excluded.updated_at
+        `INSERT INTO items (id, key, source, path, provenance, fields, hash, passages, created_at, updated_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET provenance = excluded.provenance, fields = excluded.fields,
+           hash = excluded.hash, passages = excluded.passages, updated_at = excluded.updated_at
          RETURNING row`,
         item.id,
         item.key,
         origin?.source ?? null,
         origin?.path ?? null,
+        item.provenance,
         JSON.stringify(item.fields),
         item.hash,
         encodePassages(item.passages),

@@ -83,8 +83,10 @@ export async function fingerprint(store: TransferStore, scope: CollectionScope):
 }
 
 function itemHash(item: TransferItem): Promise<string> {
-  const { id, key, fields, hash, passages, source, path, createdAt, updatedAt, credit, creditVersion } = item
-  const text = [id, key, stableJson(fields), hash, passages, source, path, createdAt, updatedAt, credit, creditVersion]
+  const { id, key, fields, provenance, hash, passages, source, path, createdAt, updatedAt, credit, creditVersion } =
+    item
+  const content = [id, key, stableJson(fields), provenance, hash, passages, source, path]
+  const text = [...content, createdAt, updatedAt, credit, creditVersion]
   return sha256(JSON.stringify(text))
 }
 

@@ -9,6 +9,7 @@ import { documentColumns } from '../../text/index-terms.ts'
 import { documentLength, TermListReader, termList } from '../../text/term-list.ts'
 import type { CollectionName } from '../collections.ts'
 import { indexedText } from '../prepare.ts'
+import { inferredProvenance, PROVENANCES } from '../provenance.ts'
 import { decodePassages, encodePassages, facetsOf } from './item-rows.ts'
 import type { CollectionScope, FieldFilter, PreparedItem, StoredItem } from './store.ts'
 
@@ -24,6 +25,7 @@ const payload = z.object({
   project: z.string(),
   key: z.string(),
   fields: z.record(z.string(), z.unknown()),
+  provenance: z.enum(PROVENANCES).optional(),
   hash: z.string(),
   passages: z.string(),
   source: z.string().nullish(),
@@ -49,6 +51,7 @@ export function toStoredItem(collection: CollectionName, point: { id: unknown; p
     collection,
     key: rest.key,
     fields: rest.fields,
+    provenance: rest.provenance ?? inferredProvenance(rest.fields, rest.source ?? null),
     ...indexedText(collection, rest.fields),
     passages: decodePassages(passages),
     source: rest.source ?? null,
@@ -86,6 +89,7 @@ export function toPoint(
       project,
       key: item.key,
       fields: item.fields,
+      provenance: item.provenance,
       hash: item.hash,
       passages: encodePassages(item.passages),
       terms: toBase64(list),

@@ -11,6 +11,8 @@ import type { CollectionScope, PreparedItem, WriteStatus } from './store.ts'
 /** What an item looked like before a write. */
 export interface Known {
   readonly hash: string
+  /** Null: it was written before items carried one, and is written anew. */
+  readonly provenance: string | null
   /** Names of the dense vectors that it was embedded for. */
   readonly embedded: readonly string[]
 }
@@ -18,7 +20,7 @@ export interface Known {
 export type Operation = Schemas['UpdateOperation']
 
 /** Payload fields that {@link knownOf} reads. */
-export const KNOWN_FIELDS = ['project', 'hash', 'embedded']
+export const KNOWN_FIELDS = ['project', 'hash', 'provenance', 'embedded']
 
 function namesIn(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((name) => typeof name === 'string') : []
@@ -28,6 +30,7 @@ function namesIn(value: unknown): string[] {
 export function knownOf({ payload }: Schemas['Record']): Known {
   return {
     hash: String(payload?.hash ?? ''),
+    provenance: typeof payload?.provenance === 'string' ? payload.provenance : null,
     embedded: namesIn(payload?.embedded),
   }
 }
@@ -56,16 +59,16 @@ export function planWrites(
   const statuses = items.map((item): WriteStatus => {
     const before = known.get(item.id)
     const dense = item.vector ? { name, values: Array.from(item.vector) } : null
-    if (before?.hash === item.hash) {
+    if (before?.hash === item.hash && before.provenance === item.provenance) {
       if (!dense || before.embedded.includes(name)) return 'unchanged'
       const embedded = [...before.embedded, name]
       operations.push(...addition(item, embedded, dense))
-      known.set(item.id, { hash: item.hash, embedded })
+      known.set(item.id, { ...before, embedded })
       return serving ? 'updated' : 'unchanged'
     }
     const point = toPoint(scope, item, origin, now)
     operations.push(...(before ? changed(point, dense, before) : created(point, dense, now)))
-    known.set(item.id, { hash: item.hash, embedded: dense ? [name] : [] })
+    known.set(item.id, { hash: item.hash, provenance: item.provenance, embedded: dense ? [name] : [] })
     return before ? 'updated' : 'indexed'
   })
   return { statuses, operations }

@@ -5,6 +5,7 @@
 import type { EmbeddingSpace } from '../../inference/embedder.ts'
 import type { KeywordEvidence, WeighedTerm } from '../../text/keyword-plan.ts'
 import type { CollectionName } from '../collections.ts'
+import type { Provenance } from '../provenance.ts'
 
 /** One collection of one project: the unit of storage. */
 export interface CollectionScope {
@@ -26,11 +27,12 @@ export interface PreparedItem {
   /** Natural key, unique within the collection (within the document, when there is one). */
   readonly key: string
   readonly fields: Readonly<Record<string, unknown>>
+  readonly provenance: Provenance
   /** Words that say what it is about. */
   readonly title: string
   /** Its substance, what passages are cut from. */
   readonly body: string
-  /** SHA-256 of the fields, hex; the same hash means nothing to do. */
+  /** SHA-256 of the fields, hex; the same hash and provenance mean nothing to do. */
   readonly hash: string
   readonly passages: readonly Passage[]
   /** Unit length, or null when the embedder knows none of its words. */
@@ -43,6 +45,7 @@ export interface StoredItem {
   readonly collection: CollectionName
   readonly key: string
   readonly fields: Record<string, unknown>
+  readonly provenance: Provenance
   readonly title: string
   readonly body: string
   readonly passages: Passage[]
@@ -91,7 +94,7 @@ export interface Page<T> {
   readonly nextCursor: string | null
 }
 
-/** A condition on one field: equal to the value, or to any of an array's values (for array fields: contains). */
+/** A condition on one field, or on `provenance`: equal to the value, or to any of an array's values (for array fields: contains). */
 export type FieldFilter = Readonly<Record<string, string | number | boolean | readonly (string | number | boolean)[]>>
 
 export interface SearchRequest {
@@ -152,7 +155,7 @@ export interface CreditUpdate extends Credit {
 
 export interface KnowledgeStore {
   readonly name: string
-  /** Stores items by id. An item with the same hash is left alone. Visible to the very next search. */
+  /** Stores items by id. An item with the same hash and provenance is left alone. Visible to the very next search. */
   upsert(scope: CollectionScope, items: readonly PreparedItem[], space: EmbeddingSpace): Promise<WriteStatus[]>
   get(scope: CollectionScope, ids: readonly string[]): Promise<(StoredItem | null)[]>
   /** Items in order of id. */

@@ -6,9 +6,6 @@ import type { CollectionName } from '../../knowledge/collections.ts'
 import { analyseQuery } from '../../retrieval/query-analysis.ts'
 import { contentTerms } from '../similarity.ts'
 
-/** What says that no model was asked. */
-export const BY_RULES = 'rules'
-
 /** A reusable way to solve a problem. */
 export interface ExtractedPattern {
   readonly collection: Extract<CollectionName, 'skills-patterns' | 'error-solutions'>

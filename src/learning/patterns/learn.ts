@@ -14,11 +14,12 @@ import {
 import { itemId } from '../../ids.ts'
 import type { CollectionName } from '../../knowledge/collections.ts'
 import { prepareItem, stableJson } from '../../knowledge/prepare.ts'
+import { BY_RULES, patternProvenance } from '../../knowledge/provenance.ts'
 import type { Services } from '../../operations/operation.ts'
 import { budgetedModel } from '../budget.ts'
 import { dice } from '../similarity.ts'
 import { ECHO_SHARE, echoShare } from './echo.ts'
-import { BY_RULES, type ExtractedPattern, extractByRules } from './extract.ts'
+import { type ExtractedPattern, extractByRules } from './extract.ts'
 import { extractByModel } from './extract-by-model.ts'
 import { patternFields } from './item.ts'
 
@@ -124,7 +125,8 @@ async function refreshItem(services: Services, id: string): Promise<void> {
   for (;;) {
     if (fields === null) await knowledge.delete(scope, [id])
     else {
-      const item = await prepareItem(pattern.project, scope.collection, fields, key, embedder)
+      const provenance = patternProvenance(pattern.extractedBy)
+      const item = await prepareItem(pattern.project, scope.collection, { key, fields, provenance }, embedder)
       await knowledge.upsert(scope, [item], embedder.space)
     }
     const again = await present()

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { newId } from '../../../src/ids.ts'
+import { PROVENANCES } from '../../../src/knowledge/provenance.ts'
 import type { Cases } from './contract.ts'
 import { Bench, madeUpWord, SPACE } from './contract-samples.ts'
 
@@ -53,6 +54,25 @@ export const itemCases: Cases = {
     await bench.put({ a: 'The word is wallaby.' })
     expect(await bench.byKeyword('kangaroo')).toEqual([])
     expect(await bench.byKeyword('wallaby')).toEqual(['a'])
+  },
+
+  'an item keeps its provenance, can be found by it, and is updated when it changes': async (store) => {
+    const bench = new Bench(store)
+    for (const provenance of PROVENANCES) {
+      const items = await bench.items({ [provenance]: `A heron, says ${provenance}.` }, undefined, provenance)
+      expect(await store.upsert(bench.scope, items, SPACE)).toEqual(['indexed'])
+      expect(await store.upsert(bench.scope, items, SPACE)).toEqual(['unchanged'])
+      const [stored] = await store.get(bench.scope, [items[0]?.id ?? ''])
+      expect(stored?.provenance).toBe(provenance)
+    }
+    expect(await bench.byKeyword('heron', { filter: { provenance: 'model' } })).toEqual(['model'])
+    const changed = await bench.items({ model: 'A heron, says model.' }, undefined, 'human')
+    expect(await store.upsert(bench.scope, changed, SPACE)).toEqual(['updated'])
+    const page = await store.list(bench.scope, { limit: 10, filter: { provenance: ['human', 'model'] } })
+    expect(page.entries.map(({ key, provenance }) => [key, provenance]).sort()).toEqual([
+      ['human', 'human'],
+      ['model', 'human'],
+    ])
   },
 
   'an item comes back as it was stored': async (store) => {

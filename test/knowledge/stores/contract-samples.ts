@@ -4,6 +4,7 @@
 import type { Embedder, EmbeddingSpace } from '../../../src/inference/embedder.ts'
 import type { CollectionName } from '../../../src/knowledge/collections.ts'
 import { prepareItems } from '../../../src/knowledge/prepare.ts'
+import type { Provenance } from '../../../src/knowledge/provenance.ts'
 import type {
   Candidate,
   CollectionScope,
@@ -72,10 +73,12 @@ export class Bench {
   async items(
     inputs: Readonly<Record<string, Readonly<Record<string, unknown>> | string>>,
     document?: { source: string; path: string },
+    provenance: Provenance = document ? 'imported' : 'human',
   ): Promise<PreparedItem[]> {
     const list = Object.entries(inputs).map(([key, fields]) => ({
       key,
       fields: typeof fields === 'string' ? bodyOnly(this.scope.collection, fields) : fields,
+      provenance,
     }))
     return prepareItems(this.scope.project, this.scope.collection, list, sampleEmbedder(this.space), document)
   }

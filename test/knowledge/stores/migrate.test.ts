@@ -5,6 +5,7 @@ import { env } from 'cloudflare:workers'
 import { afterEach, expect, it, vi } from 'vitest'
 import { itemId } from '../../../src/ids.ts'
 import { Engine } from '../../../src/inference/resilience.ts'
+import { PROVENANCES } from '../../../src/knowledge/provenance.ts'
 import { EmbeddedStore } from '../../../src/knowledge/stores/embedded.ts'
 import {
   fingerprint,
@@ -32,6 +33,7 @@ function item(scope: CollectionScope, i: number): TransferItem {
     id: itemId(scope.project, scope.collection, String(i)),
     key: `key ${i}`,
     fields: { description: text, category: `c${i % 5}` },
+    provenance: PROVENANCES[i % PROVENANCES.length] ?? 'human',
     title: `c${i % 5}`,
     body: text,
     hash: `hash-${i}`,

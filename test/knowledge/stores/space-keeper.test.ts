@@ -83,7 +83,12 @@ describe('an embedding engine that is down', () => {
     const store = keeper(flaky, [], announced)
     const bench = new Bench(store)
     const fields = { description: 'Reload the reverse proxy.' }
-    const items = await prepareItems(bench.scope.project, bench.scope.collection, [{ key: 'a', fields }], flaky)
+    const items = await prepareItems(
+      bench.scope.project,
+      bench.scope.collection,
+      [{ key: 'a', fields, provenance: 'human' }],
+      flaky,
+    )
     expect(items.map(({ vector }) => vector)).toEqual([null])
     expect(await store.upsert(bench.scope, items, SPACE)).toEqual(['indexed'])
     expect(announced).toHaveLength(1)
