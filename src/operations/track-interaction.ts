@@ -1,10 +1,10 @@
 import * as z from 'zod'
+import { noteAnswer } from '../conversation/note-answer.ts'
 import { insertInteraction } from '../database/queries/interactions.ts'
 import { parseContextId } from '../knowledge/collections.ts'
 import { line, optionalText, queryText } from '../knowledge/text-fields.ts'
-import { tokenCounter } from '../text/token-counter.ts'
 import { agentType, contextIdField, idempotencyKey, project, tags, uuid } from './fields.ts'
-import { ADDS, operation, type Services } from './operation.ts'
+import { ADDS, operation } from './operation.ts'
 
 /** Longest answer that is stored, in characters. */
 export const MAX_RESPONSE = 200_000
@@ -82,16 +82,3 @@ export const trackInteraction = operation({
     }
   },
 })
-
-/** Tells the conversation what its turn was answered; without it the turn's length is assumed, so failure is no error. */
-async function noteAnswer(
-  services: Pick<Services, 'conversations'>,
-  project: string,
-  conversation: string,
-  { query, response }: { query: string; response: string },
-): Promise<void> {
-  const countTokens = await tokenCounter()
-  await services.conversations
-    .addAnswer(project, conversation, { query, response, tokens: countTokens(response) })
-    .catch(() => false)
-}

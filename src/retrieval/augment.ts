@@ -62,6 +62,8 @@ export interface AugmentRequest {
   /** index: one line an item instead of passages. */
   readonly detail?: 'index' | 'full'
   readonly conversationId?: string
+  /** The answering model sees this turn alone: what earlier turns were shown is shown again where it is needed. */
+  readonly selfContained?: boolean
   /** Context that the caller has already. */
   readonly exclude?: ReadonlySet<string>
 }
@@ -272,7 +274,8 @@ function choose(
   countTokens: TokenCounter,
 ): Shown {
   const { termWeights } = found
-  const known = knownItems(relevant, recall, request.exclude)
+  const contexts = request.selfContained ? [] : recall.contexts
+  const known = knownItems(relevant, contexts, request.exclude)
   const packing = { items: relevant, termWeights, termsOf, budget: request.tokenBudget, countTokens }
   if (request.detail === 'index') {
     const fresh = relevant.filter(({ item }) => !known.has(contextId(item.collection, item.id)))
@@ -288,10 +291,10 @@ function choose(
 /** What the model has of the found items, as long as they are the same as when they were shown. */
 function knownItems(
   items: readonly PackableItem[],
-  recall: Recall,
+  contexts: Recall['contexts'],
   exclude: ReadonlySet<string> | undefined,
 ): Map<ContextId, KnownItem> {
-  const recalled = new Map(recall.contexts.map((entry) => [`${entry.contextId} ${entry.version}`, entry]))
+  const recalled = new Map(contexts.map((entry) => [`${entry.contextId} ${entry.version}`, entry]))
   const known = new Map<ContextId, KnownItem>()
   for (const { item } of items) {
     const id = contextId(item.collection, item.id)

@@ -2,6 +2,7 @@
  * Which server answers a chat request, with what context, and the record of both.
  * @module
  */
+import { noteAnswer } from '../conversation/note-answer.ts'
 import type { Database } from '../database/database.ts'
 import { insertInteraction } from '../database/queries/interactions.ts'
 import { recordDecision } from '../database/queries/routing.ts'
@@ -76,6 +77,8 @@ export async function routeChat(services: ChatServices, upstreams: ChatUpstreams
           project,
           query,
           tokenBudget: services.settings.DEFAULT_TOKEN_BUDGET,
+          // The client's own history has no context in it: what an earlier turn was shown, the model does not see now.
+          selfContained: true,
           ...(task.conversationId !== null && { conversationId: task.conversationId }),
         }),
   ])
@@ -205,4 +208,6 @@ export async function recordChat(
     now,
   )
   if (jobId) await services.announceJobs([jobId]).catch(() => undefined)
+  if (task.conversationId !== null)
+    await noteAnswer(services, project, task.conversationId, { query, response: end.response })
 }

@@ -207,6 +207,29 @@ describe('plain', () => {
     })
   })
 
+  test('a turn of a conversation brings its context again, since the client does not keep it, and notes the answer', async () => {
+    await ingest('turns')
+    const variables = { LLAMA_CPP_BASE_URL: local, LLAMA_CPP_MODEL: 'small', RELEVANCE_THRESHOLD: '0.01' }
+    answers[local] = () => completion('Sixty seconds [1].')
+    const history: OpenAI.Chat.ChatCompletionMessageParam[] = []
+    for (let turn = 0; turn < 2; turn++) {
+      history.push({ role: 'user', content: QUESTION })
+      const data = await client(variables).chat.completions.create({
+        model: 'auto',
+        messages: history,
+        metadata: { project: 'turns', conversation_id: 'one' },
+      })
+      expect(about(data).context_ids).toHaveLength(1)
+      expect(asked[turn]?.body.messages.at(-1)?.content).toContain('is 60 seconds')
+      history.push({ role: 'assistant', content: data.choices[0]?.message.content ?? '' })
+      await settled()
+    }
+    const request = new Request('http://localhost/session/one?project=turns')
+    const session = await worker.fetch(request, env as unknown as Env, createExecutionContext())
+    const { turns } = await session.json<{ turns: { answer_tokens: number | null }[] }>()
+    expect(turns.map(({ answer_tokens }) => answer_tokens)).toEqual([expect.any(Number), expect.any(Number)])
+  })
+
   test('parts of a message are kept and the text among them is what is asked', async () => {
     answers[local] = () => completion('A cat.')
     const image = { type: 'image_url' as const, image_url: { url: 'data:image/png;base64,AAAA' } }

@@ -1,0 +1,19 @@
+/**
+ * The answer to a turn of a conversation.
+ * @module
+ */
+import { tokenCounter } from '../text/token-counter.ts'
+import type { ConversationClient } from './client.ts'
+
+/** Tells the conversation what its turn was answered; without it the turn's length is assumed, so failure is no error. */
+export async function noteAnswer(
+  services: { readonly conversations: ConversationClient },
+  project: string,
+  conversation: string,
+  { query, response }: { query: string; response: string },
+): Promise<void> {
+  const countTokens = await tokenCounter()
+  await services.conversations
+    .addAnswer(project, conversation, { query, response, tokens: countTokens(response) })
+    .catch(() => false)
+}
