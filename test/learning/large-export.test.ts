@@ -46,6 +46,7 @@ describe('a large export', () => {
         return async (...parameters: Parameters<R2Bucket['createMultipartUpload']>) => {
           const upload = await target.createMultipartUpload(...parameters)
           return {
+            uploadId: upload.uploadId,
             complete: (all: R2UploadedPart[]) => upload.complete(all),
             abort: () => upload.abort(),
             uploadPart: (number: number, part: Uint8Array) => {
