@@ -263,7 +263,7 @@ export const rankingModels = sqliteTable('ranking_models', {
   standardErrors: real('standard_errors').notNull().default(0),
   /** Whether the weights are used. */
   accepted: integer('accepted', { mode: 'boolean' }).notNull().default(false),
-  /** Weights by feature, in log-odds. */
+  /** Weights by key of feature, in log-odds. */
   weights: text('weights', { mode: 'json' }).$type<Record<string, number>>(),
   trainedAt: integer('trained_at'),
 })

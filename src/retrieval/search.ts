@@ -9,7 +9,13 @@ import type { Reranker } from '../inference/reranker.ts'
 import { type CollectionName, type ContextId, contextId } from '../knowledge/collections.ts'
 import type { FieldFilter, KnowledgeStore, SearchResponse, StoredItem } from '../knowledge/stores/store.ts'
 import { betaMean, creditShift, posterior } from '../learning/credit.ts'
-import { type Features, rankingFeatures, type Weights, weighted } from '../learning/ranking/features.ts'
+import {
+  type Features,
+  featuresOf,
+  type RankingEvidence,
+  type Weights,
+  weighted,
+} from '../learning/ranking/features.ts'
 import { projectRanking } from '../learning/ranking/project-ranking.ts'
 import { documentColumns } from '../text/index-terms.ts'
 import { logOdds } from './calibration.ts'
@@ -80,8 +86,10 @@ export async function searchKnowledge(services: SearchServices, options: SearchO
   const { project, collections, mode, limit, filter } = options
   const degraded = new Set<string>()
   const text = searchedText(options.query)
-  const learnt = learntWeights(services, project)
-  const embedding = mode === 'keyword' ? null : await embedQuery(services.embedder, text, degraded)
+  const [weights, embedding] = await Promise.all([
+    learntWeights(services, project),
+    mode === 'keyword' ? null : embedQuery(services.embedder, text, degraded),
+  ])
   const request = {
     text,
     vector: embedding?.vector ?? null,
@@ -90,6 +98,7 @@ export async function searchKnowledge(services: SearchServices, options: SearchO
     depth: Math.max(DEPTH, limit),
     limit: Math.max(limit, FEWEST_CANDIDATES),
     filter,
+    lists: weights.size > 0,
   }
   const answers = await Promise.all(
     collections.map((collection) =>
@@ -106,7 +115,6 @@ export async function searchKnowledge(services: SearchServices, options: SearchO
     })
   }
   for (const answer of found) for (const part of answer.degraded) degraded.add(part)
-  const weights = await learnt
   const first = found.map((answer) => fuseAnswer(answer, embedding, mode, weights))
   const opinions = services.reranker ? await rerankBest(services.reranker, text, first, degraded) : null
   const fused = opinions ? found.map((answer) => fuseAnswer(answer, embedding, mode, weights, opinions)) : first
@@ -215,19 +223,25 @@ async function learntWeights(services: SearchServices, project: string): Promise
 function learntShifts(answer: SearchResponse, weights: Weights): number[] {
   if (weights.size === 0) return []
   const raw = answer.candidates.map((candidate) =>
-    Math.max(-MOST_LEARNT, Math.min(MOST_LEARNT, weighted(weights, featuresOf(answer, candidate)))),
+    Math.max(-MOST_LEARNT, Math.min(MOST_LEARNT, weighted(weights, answer, evidenceFor(answer, candidate)))),
   )
   const mean = raw.reduce((sum, shift) => sum + shift, 0) / Math.max(1, raw.length)
   return raw.map((shift) => shift - mean)
 }
 
-function featuresOf(answer: SearchResponse, { item, keyword, cosine }: SearchResponse['candidates'][number]): Features {
-  const { terms, attainable, averageLength } = answer
-  return rankingFeatures(terms, item, averageLength, {
+const NO_TERMS = new Uint8Array(0)
+
+/** What the learnt ranking goes by; a store that gives no term lists leaves it the two lists' evidence. */
+function evidenceFor(
+  { attainable }: SearchResponse,
+  { list, keyword, cosine }: SearchResponse['candidates'][number],
+): RankingEvidence {
+  return {
+    list: list ?? NO_TERMS,
     keyword: attainable > 0 ? Math.min(1, (keyword?.score ?? 0) / attainable) : 0,
     coverage: keyword?.coverage ?? 0,
     cosine: cosine ?? 0,
-  })
+  }
 }
 
 /** Candidates that a training sees of each collection. */
@@ -253,6 +267,7 @@ export async function rankingCandidates(
           keyword: true,
           depth: DEPTH,
           limit: FEWEST_CANDIDATES,
+          lists: true,
         },
       ),
     ),
@@ -267,7 +282,7 @@ export async function rankingCandidates(
     return results.slice(0, TRAINED_ON).flatMap(({ item, probability }) => {
       const candidate = byId.get(item.id)
       if (!candidate) return []
-      const features = featuresOf(answer, candidate)
+      const features = featuresOf(answer, evidenceFor(answer, candidate))
       return [{ contextId: contextId(item.collection, item.id), base: logOdds(probability), features }]
     })
   })

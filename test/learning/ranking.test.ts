@@ -2,20 +2,35 @@ import { env } from 'cloudflare:workers'
 import { expect, test } from 'vitest'
 import { openDatabase } from '../../src/database/database.ts'
 import { noteRankingOutcome, rankingRow, storeRanking } from '../../src/database/queries/ranking.ts'
-import { weighted } from '../../src/learning/ranking/features.ts'
+import { type Features, featureKey, featuresOf, KIND, weighted } from '../../src/learning/ranking/features.ts'
 import { minimise } from '../../src/learning/ranking/minimise.ts'
 import { projectRanking } from '../../src/learning/ranking/project-ranking.ts'
 import { type RankedQuery, trainRanking } from '../../src/learning/ranking/train.ts'
+import type { Services } from '../../src/operations/operation.ts'
+import { searchContext } from '../../src/operations/search-context.ts'
+import { storeKnowledge } from '../../src/operations/store-knowledge.ts'
 import { fuse } from '../../src/retrieval/fusion.ts'
+import { buildServices } from '../../src/services.ts'
+import { documentColumns, queryTerms } from '../../src/text/index-terms.ts'
+import { hashTerm, termList } from '../../src/text/term-list.ts'
+import { call } from './support.ts'
 
-/** Queries whose second candidate carries `w:good`; answers that rest on it succeed, those that rest on the first fail. */
+const GOOD = featureKey(KIND.beside, hashTerm('good'))
+const BAD = featureKey(KIND.beside, hashTerm('bad'))
+
+const features = (...keys: number[]): Features => ({
+  keys: Float64Array.from(keys),
+  values: Float32Array.from(keys, () => 1),
+})
+
+/** Queries whose second candidate carries `good`; answers that rest on it succeed, those that rest on the first fail. */
 function lessons(count: number, caller = (i: number) => `caller-${i % 5}`): RankedQuery[] {
   return Array.from({ length: count }, (_, i) => ({
     query: `question ${i}`,
     candidates: [
-      { base: 1, features: [['w:bad', 1]] as const },
-      { base: 0.5, features: [['w:good', 1]] as const },
-      { base: 0, features: [] },
+      { base: 1, features: features(BAD) },
+      { base: 0.5, features: features(GOOD) },
+      { base: 0, features: features() },
     ],
     votes: [
       { items: [1], shown: 3, caller: caller(i), success: 1 },
@@ -27,7 +42,7 @@ function lessons(count: number, caller = (i: number) => `caller-${i % 5}`): Rank
 test('what distinguishes the items of successful answers is learnt, and orders candidates of other queries', () => {
   const model = trainRanking(lessons(80))
   expect(model.accepted).toBe(true)
-  expect(weighted(model.weights, [['w:good', 1]])).toBeGreaterThan(weighted(model.weights, [['w:bad', 1]]) + 0.5)
+  expect(model.weights.get(GOOD)).toBeGreaterThan((model.weights.get(BAD) ?? 0) + 0.5)
 })
 
 test('outcomes that follow nothing teach nothing', () => {
@@ -60,7 +75,26 @@ test('one caller who says the opposite over and over does not turn what the othe
     ],
   }))
   const model = trainRanking(hostile)
-  expect(weighted(model.weights, [['w:good', 1]])).toBeGreaterThanOrEqual(weighted(model.weights, [['w:bad', 1]]))
+  expect(model.weights.get(GOOD) ?? 0).toBeGreaterThanOrEqual(model.weights.get(BAD) ?? 0)
+})
+
+test('the features of a candidate are its matched terms, its other words and the evidence of both lists', () => {
+  const list = termList(documentColumns({ body: 'heron heron lake' }))
+  const query = { terms: [{ hash: hashTerm('heron'), idf: 2 }], averageLength: 3 }
+  const evidence = { list, keyword: 0.5, coverage: 1, cosine: 0.25 }
+  const { keys, values } = featuresOf(query, evidence)
+  const byKey = new Map(Array.from(keys, (key, i) => [key, values[i]]))
+  expect(byKey.size).toBe(7)
+  expect(byKey.get(featureKey(KIND.beside, hashTerm('lake')))).toBeCloseTo(0.9 / Math.SQRT2)
+  expect(byKey.get(featureKey(KIND.match, hashTerm('heron')))).toBe(0.5)
+  expect(byKey.get(featureKey(KIND.strength, hashTerm('heron')))).toBeCloseTo((0.2 * 2 * 2 * 2.2) / (2 + 1.2))
+  expect([...byKey.keys()].slice(0, 4)).toEqual([0, 1, 2, 3])
+  const weights = new Map([
+    [featureKey(KIND.beside, hashTerm('lake')), 2],
+    [featureKey(KIND.beside, hashTerm('heron')), 9],
+    [featureKey(KIND.evidence, 1), 4],
+  ])
+  expect(weighted(weights, query, evidence)).toBeCloseTo((2 * 0.9) / Math.SQRT2 + 4 * 0.5)
 })
 
 test('minimisation finds the least of a convex function', () => {
@@ -105,9 +139,49 @@ test('a training is due after enough outcomes, once, and an older model never re
   for (let i = 0; i < 45; i++) jobs.push(await noteRankingOutcome(database, project, 1000))
   expect(jobs.filter((id) => id !== null)).toHaveLength(1)
   const model = { project, examples: 45, queries: 30, gain: 1, standardErrors: 3, accepted: true, learnt: 45 }
-  await storeRanking(database, { ...model, version: 2, weights: { 'w:good': 0.5 } }, 2000)
-  await storeRanking(database, { ...model, version: 1, weights: { 'w:good': -9 } }, 3000)
-  expect(await rankingRow(database, project)).toMatchObject({ version: 2, pending: 0, weights: { 'w:good': 0.5 } })
+  await storeRanking(database, { ...model, version: 2, weights: { [GOOD]: 0.5 } }, 2000)
+  await storeRanking(database, { ...model, version: 1, weights: { [GOOD]: -9 } }, 3000)
+  expect(await rankingRow(database, project)).toMatchObject({ version: 2, pending: 0, weights: { [GOOD]: 0.5 } })
   const served = await projectRanking({ database, now: () => 4000 }, project)
-  expect(served).toMatchObject({ version: 2, weights: new Map([['w:good', 0.5]]) })
+  expect(served).toMatchObject({ version: 2, weights: new Map([[GOOD, 0.5]]) })
+})
+
+test('a search uses the words that a project has learnt, and with RANKING_LEARNING off it does not', async () => {
+  const services = { ...buildServices(env), announceJobs: async () => undefined }
+  const project = 'ranking-served'
+  const items = ['Rotate the keys with the wizard.', 'Rotate the keys with the script.'].map((description, i) => ({
+    key: String(i),
+    fields: { description },
+  }))
+  await call(storeKnowledge, services, { project, collection: 'best-practices', items })
+  const search = async (with_: Services) => {
+    const input = { project, collection: 'best-practices', query: 'rotate the keys' }
+    const found = await call<{ items: { key: string; breakdown: { learned: number } }[] }>(searchContext, with_, input)
+    return found.items.map(({ key, breakdown }) => [key, Math.sign(breakdown.learned)])
+  }
+  await noteRankingOutcome(services.database, project, 0)
+  const model = {
+    project,
+    examples: 45,
+    queries: 30,
+    gain: 1,
+    standardErrors: 3,
+    accepted: true,
+    learnt: 1,
+    version: 1,
+  }
+  const term = (word: string) => featureKey(KIND.beside, hashTerm(queryTerms(word)[0]?.term ?? ''))
+  for (const [version, liked, other] of [
+    [1, 'wizard', '0'],
+    [2, 'script', '1'],
+  ] as const) {
+    await storeRanking(services.database, { ...model, version, weights: { [term(liked)]: 2 } }, 0)
+    const later = { ...services, now: () => services.now() + version * 60_000 }
+    expect(await search(later)).toEqual([
+      [other, 1],
+      [other === '0' ? '1' : '0', -1],
+    ])
+    const off = { ...later, settings: { ...services.settings, RANKING_LEARNING: 'off' as const } }
+    expect((await search(off)).map(([, learned]) => learned)).toEqual([0, 0])
+  }
 })

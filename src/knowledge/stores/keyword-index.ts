@@ -58,12 +58,21 @@ export class KeywordIndex {
     return { rows: index.search(plan, limit, allowed), evidence: (row) => index.evidence(plan, row) }
   }
 
+  /** The term lists of some rows, by row. */
+  lists(rows: readonly number[]): Map<number, Uint8Array> {
+    const found = this.#sql.exec<{ row: number; list: ArrayBuffer }>(
+      'SELECT row, list FROM term_lists WHERE row IN (SELECT value FROM json_each(?))',
+      JSON.stringify(rows),
+    )
+    return new Map([...found].map(({ row, list }) => [row, new Uint8Array(list)]))
+  }
+
   #open(): TermIndex {
-    this.#index ??= TermIndex.build(() => this.#lists())
+    this.#index ??= TermIndex.build(() => this.#allLists())
     return this.#index
   }
 
-  *#lists(): Generator<{ row: number; list: Uint8Array }> {
+  *#allLists(): Generator<{ row: number; list: Uint8Array }> {
     for (const { row, list } of this.#sql.exec<{ row: number; list: ArrayBuffer }>(
       'SELECT row, list FROM term_lists ORDER BY row',
     )) {

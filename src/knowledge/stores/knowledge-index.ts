@@ -201,6 +201,7 @@ export class KnowledgeIndex extends DurableObject<object> {
       candidates: this.#candidates(
         collection,
         preselect(evidence, request.limit, (a, b) => a.row - b.row),
+        request.lists ?? false,
       ),
       items: this.#itemCount(),
       terms: plan.terms,
@@ -392,16 +393,19 @@ export class KnowledgeIndex extends DurableObject<object> {
     }
   }
 
-  #candidates(collection: CollectionName, chosen: readonly RowEvidence[]): Candidate[] {
+  #candidates(collection: CollectionName, chosen: readonly RowEvidence[], withLists: boolean): Candidate[] {
     const items = new Map<number, StoredItem>()
     const rows = this.#sql.exec<ItemRow>(
       `SELECT ${ITEM_COLUMNS} FROM items WHERE row IN (SELECT value FROM json_each(?))`,
       JSON.stringify(chosen.map(({ row }) => row)),
     )
+    const lists = withLists ? this.#keywords.lists(chosen.map(({ row }) => row)) : null
     for (const row of rows) items.set(row.row, toStoredItem(collection, row))
     return chosen.flatMap(({ row, keyword, cosine }) => {
       const item = items.get(row)
-      return item ? [{ item, keyword, cosine }] : []
+      if (!item) return []
+      const list = lists?.get(row)
+      return [{ item, keyword, cosine, ...(list && { list }) }]
     })
   }
 

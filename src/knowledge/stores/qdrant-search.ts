@@ -112,6 +112,7 @@ export function readSearch(
       item: toStoredItem(collection, point),
       keyword,
       cosine,
+      ...(request.lists && { list: termListOf(point) }),
     })),
     items,
     terms: plan.terms,

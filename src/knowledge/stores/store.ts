@@ -110,6 +110,8 @@ export interface SearchRequest {
   /** The best so many of each list, and of both together, are returned. */
   readonly limit: number
   readonly filter?: FieldFilter
+  /** Whether each candidate comes with its term list. */
+  readonly lists?: boolean
 }
 
 /** One candidate with the evidence that fusion works on. */
@@ -119,6 +121,8 @@ export interface Candidate {
   readonly keyword: KeywordEvidence | null
   /** Cosine, −1 to 1; null: the item or the query has no vector. */
   readonly cosine: number | null
+  /** Its term list (see term-list.ts), when the request wanted it. */
+  readonly list?: Uint8Array
 }
 
 export interface SearchResponse {

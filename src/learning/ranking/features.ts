@@ -1,27 +1,38 @@
 /**
- * What the learnt ranking sees of a candidate: which words it shares with the query, how strongly, and which others it holds.
+ * What the learnt ranking sees of a candidate: which words it shares with the query, how strongly, and which others it holds. Words
+ * stand as the hashes that the index keeps, so no text is read again and a stored model holds none.
  * @module
  */
-import { documentColumns } from '../../text/index-terms.ts'
 import { BM25_B, BM25_K1, type WeighedTerm } from '../../text/keyword-plan.ts'
+import { FREQUENCY_UNIT, readTermList } from '../../text/term-list.ts'
 
-/** Features of one candidate: name and value. `t:` a matched term's BM25, `h:` that it is matched, `w:` a word beside the query,
- * `e:` evidence of the two lists. */
-export type Features = readonly (readonly [name: string, value: number])[]
+/** Kinds of features: evidence of the two lists; a matched term's BM25; that a term is matched; a word beside the query. */
+export const KIND = { evidence: 0, strength: 1, match: 2, beside: 3 } as const
 
-/** Weights by name of feature, in log-odds. */
-export type Weights = ReadonlyMap<string, number>
+/** Key of a feature: its kind, and the hash of its term. */
+export function featureKey(kind: (typeof KIND)[keyof typeof KIND], hash: number): number {
+  return kind * 2 ** 32 + hash
+}
 
-/** Characters of an item that are looked at. */
-const CHARACTERS = 4_000
+/** Weights by key of feature, in log-odds. */
+export type Weights = ReadonlyMap<number, number>
+
 /** Scales of the kinds. Together with the unit prior of the weights they say how far each kind may go unasked. */
-const TERM_SCALE = 0.2
-const HIT_SCALE = 0.5
-const WORD_SCALE = 0.9
+const STRENGTH_SCALE = 0.2
+const MATCH_SCALE = 0.5
+const BESIDE_SCALE = 0.9
 const EVIDENCE_SCALE = 0.5
 
-/** What the two lists say of a candidate, as the store returned it. */
-export interface Evidence {
+/** What a query is compared by: its terms as a collection weighs them, and the mean length of the collection's items in terms. */
+export interface RankingQuery {
+  readonly terms: readonly Pick<WeighedTerm, 'hash' | 'idf'>[]
+  readonly averageLength: number
+}
+
+/** What the store says of a candidate. */
+export interface RankingEvidence {
+  /** Its term list, see term-list.ts. */
+  readonly list: Uint8Array
   /** BM25 over the most that the query could reach, 0 to 1. */
   readonly keyword: number
   /** Covered share of the query's information, 0 to 1. */
@@ -29,48 +40,56 @@ export interface Evidence {
   readonly cosine: number
 }
 
-/**
- * Features of an item for a query.
- * @param terms of the query, as the collection weighs them
- * @param averageLength of the collection's items, in terms
- */
-export function rankingFeatures(
-  terms: readonly WeighedTerm[],
-  item: { readonly title: string; readonly body: string },
-  averageLength: number,
-  evidence: Evidence,
-): Features {
-  const counts = new Map<string, number>()
-  const columns = documentColumns({ title: item.title.slice(0, CHARACTERS), body: item.body.slice(0, CHARACTERS) })
-  let length = 0
-  for (const term of `${columns.title} ${columns.body} ${columns.identifiers}`.split(' ')) {
-    if (term === '') continue
-    counts.set(term, (counts.get(term) ?? 0) + 1)
-    length++
+/** Tells each feature of a candidate, its key and its value. */
+export function visitFeatures(
+  { terms, averageLength }: RankingQuery,
+  { list, keyword, coverage, cosine }: RankingEvidence,
+  visit: (key: number, value: number) => void,
+): void {
+  const { length, hashes, frequencies } = readTermList(list)
+  const relativeLength = length / Math.max(1, averageLength)
+  visit(featureKey(KIND.evidence, 0), EVIDENCE_SCALE * keyword)
+  visit(featureKey(KIND.evidence, 1), EVIDENCE_SCALE * coverage)
+  visit(featureKey(KIND.evidence, 2), 3 * EVIDENCE_SCALE * cosine)
+  visit(featureKey(KIND.evidence, 3), EVIDENCE_SCALE * Math.log(Math.max(0.05, relativeLength)))
+  const norm = BM25_K1 * (1 - BM25_B + BM25_B * relativeLength)
+  const asked = new Map(terms.map(({ hash, idf }) => [hash, idf]))
+  const share = BESIDE_SCALE / Math.sqrt(Math.max(1, hashes.length))
+  for (let i = 0; i < hashes.length; i++) {
+    const hash = hashes[i] ?? 0
+    const idf = asked.get(hash)
+    if (idf === undefined) {
+      visit(featureKey(KIND.beside, hash), share)
+      continue
+    }
+    const frequency = (frequencies[i] ?? 0) * FREQUENCY_UNIT
+    visit(featureKey(KIND.strength, hash), (STRENGTH_SCALE * idf * frequency * (BM25_K1 + 1)) / (frequency + norm))
+    visit(featureKey(KIND.match, hash), MATCH_SCALE)
   }
-  const features: [string, number][] = [
-    ['e:keyword', EVIDENCE_SCALE * evidence.keyword],
-    ['e:coverage', EVIDENCE_SCALE * evidence.coverage],
-    ['e:cosine', 3 * EVIDENCE_SCALE * evidence.cosine],
-    ['e:length', EVIDENCE_SCALE * Math.log(Math.max(0.05, length / Math.max(1, averageLength)))],
-  ]
-  const norm = BM25_K1 * (1 - BM25_B + (BM25_B * length) / Math.max(1, averageLength))
-  const asked = new Set<string>()
-  for (const { term, idf } of terms) {
-    asked.add(term)
-    const frequency = counts.get(term)
-    if (frequency === undefined) continue
-    features.push([`t:${term}`, (TERM_SCALE * idf * frequency * (BM25_K1 + 1)) / (frequency + norm)])
-    features.push([`h:${term}`, HIT_SCALE])
-  }
-  const share = WORD_SCALE / Math.sqrt(Math.max(1, counts.size))
-  for (const word of counts.keys()) if (!asked.has(word)) features.push([`w:${word}`, share])
-  return features
+}
+
+/** Features of a candidate as a training keeps them: keys, and the value of each. */
+export interface Features {
+  readonly keys: Float64Array
+  readonly values: Float32Array
+}
+
+/** All features of a candidate. */
+export function featuresOf(query: RankingQuery, evidence: RankingEvidence): Features {
+  const keys: number[] = []
+  const values: number[] = []
+  visitFeatures(query, evidence, (key, value) => {
+    keys.push(key)
+    values.push(value)
+  })
+  return { keys: Float64Array.from(keys), values: Float32Array.from(values) }
 }
 
 /** Sum of the weights of a candidate's features, in log-odds. */
-export function weighted(weights: Weights, features: Features): number {
+export function weighted(weights: Weights, query: RankingQuery, evidence: RankingEvidence): number {
   let sum = 0
-  for (const [name, value] of features) sum += value * (weights.get(name) ?? 0)
+  visitFeatures(query, evidence, (key, value) => {
+    sum += value * (weights.get(key) ?? 0)
+  })
   return sum
 }

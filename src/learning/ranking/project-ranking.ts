@@ -32,7 +32,9 @@ export async function projectRanking(
   const known = projects.get(project)
   if (known && now - known.checkedAt < FRESH_MS && now >= known.checkedAt) return known
   const row = await rankingRow(database, project)
-  const weights = row?.accepted ? Object.entries(row.weights ?? {}) : []
+  const weights = row?.accepted
+    ? Object.entries(row.weights ?? {}).map(([key, weight]) => [Number(key), weight] as const)
+    : []
   const current = { version: row?.version ?? 0, weights: new Map(weights), checkedAt: now }
   projects.delete(project)
   projects.set(project, current)

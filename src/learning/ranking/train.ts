@@ -74,13 +74,13 @@ export function trainRanking(queries: readonly RankedQuery[]): RankingModel {
   const votes = usable.reduce((sum, query) => sum + query.votes.length, 0)
   const none = { weights: new Map(), queries: usable.length, votes, gain: 0, standardErrors: 0, accepted: false }
   if (usable.length < LEAST_QUERIES) return none
-  const { names, prepared } = prepare(usable)
+  const { keys, prepared } = prepare(usable)
   const gains: number[] = []
   for (let fold = 0; fold < FOLDS; fold++) {
     const seen = prepared.filter((_, i) => foldOf(usable[i]?.query ?? '') !== fold)
     const unseen = prepared.filter((_, i) => foldOf(usable[i]?.query ?? '') === fold)
     if (seen.length === 0 || unseen.length === 0) continue
-    const learnt = fitWeights(seen, names.length)
+    const learnt = fitWeights(seen, keys.length)
     const plain = fitWeights(seen, 0)
     for (const query of unseen) {
       gains.push(loss(query, plain, null) - loss(query, learnt, null))
@@ -95,18 +95,18 @@ export function trainRanking(queries: readonly RankedQuery[]): RankingModel {
     gain,
     standardErrors,
     accepted,
-    weights: accepted ? weightsOf(fitWeights(prepared, names.length), names) : new Map(),
+    weights: accepted ? weightsOf(fitWeights(prepared, keys.length), keys) : new Map(),
   }
 }
 
 /** Weights on fusion's own scale, the greatest first. */
-function weightsOf(point: Float64Array, names: readonly string[]): Weights {
+function weightsOf(point: Float64Array, keys: readonly number[]): Weights {
   const scale = Math.exp(point[0] ?? 0)
   return new Map(
-    names
-      .map((name, i): [string, number] => [name, Math.round((1e4 * (point[i + 1] ?? 0)) / scale) / 1e4])
+    keys
+      .map((key, i): [number, number] => [key, Math.round((1e4 * (point[i + 1] ?? 0)) / scale) / 1e4])
       .filter(([, weight]) => Math.abs(weight) >= LEAST_WEIGHT)
-      .sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]) || (a[0] < b[0] ? -1 : 1))
+      .sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]) || a[0] - b[0])
       .slice(0, MOST_WEIGHTS),
   )
 }
@@ -181,20 +181,20 @@ function loss(query: Prepared, point: Float64Array, gradient: Float64Array | nul
   return value
 }
 
-function prepare(queries: readonly RankedQuery[]): { names: string[]; prepared: Prepared[] } {
-  const places = new Map<string, number>()
+function prepare(queries: readonly RankedQuery[]): { keys: number[]; prepared: Prepared[] } {
+  const places = new Map<number, number>()
   const share = callerShares(queries)
   const prepared = queries.map(({ candidates, votes }): Prepared => {
     const offsets = new Uint32Array(candidates.length + 1)
     const indices: number[] = []
     const values: number[] = []
     for (const [i, { features }] of candidates.entries()) {
-      for (const [name, value] of features) {
-        const place = places.get(name) ?? places.size
-        if (place === places.size) places.set(name, place)
+      features.keys.forEach((key, at) => {
+        const place = places.get(key) ?? places.size
+        if (place === places.size) places.set(key, place)
         indices.push(place)
-        values.push(value)
-      }
+        values.push(features.values[at] ?? 0)
+      })
       offsets[i + 1] = indices.length
     }
     // What differs in no candidate can't order them; the mean is taken off the base for the scale's sake.
@@ -218,7 +218,7 @@ function prepare(queries: readonly RankedQuery[]): { names: string[]; prepared: 
       votes: [...together.values()],
     }
   })
-  return { names: [...places.keys()], prepared }
+  return { keys: [...places.keys()], prepared }
 }
 
 /** By how much each caller's votes are scaled down. */

@@ -1,8 +1,9 @@
 /** The keyword list: whole words of every script, names as typed, and no text that breaks it. */
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import { queryTerms } from '../../../src/text/index-terms.ts'
+import { documentColumns, queryTerms } from '../../../src/text/index-terms.ts'
 import { type KeywordPlan, planKeywordSearch } from '../../../src/text/keyword-plan.ts'
+import { termList } from '../../../src/text/term-list.ts'
 import type { Cases } from './contract.ts'
 import { Bench, madeUpWord } from './contract-samples.ts'
 
@@ -43,6 +44,19 @@ function plan(text: string, items: number, documentFrequencies: Record<string, n
 }
 
 export const keywordCases: Cases = {
+  'candidates come with their term lists when these are wanted, and only then': async (store) => {
+    const bench = new Bench(store)
+    const items = await bench.put({ a: 'A heron stands in the lake.', b: 'Another heron.' })
+    const found = await bench.search('heron', { lists: true })
+    expect(found.candidates).toHaveLength(2)
+    for (const { item, list } of found.candidates) {
+      const { title = '', body = '' } = items.find(({ id }) => id === item.id) ?? {}
+      expect(Array.from(list ?? [])).toEqual(Array.from(termList(documentColumns({ title, body }))))
+    }
+    const without = await bench.search('heron')
+    expect(without.candidates.map(({ list }) => list)).toEqual([undefined, undefined])
+  },
+
   'words match whole, never within others': async (store) => {
     const bench = new Bench(store)
     await bench.put({ unix: 'A unix system.', nix: 'A nix flake.', phoenix: 'The phoenix rises.' })

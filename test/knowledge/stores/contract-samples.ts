@@ -100,11 +100,18 @@ export class Bench {
 
   async search(
     text: string,
-    options: { semantic?: boolean; keyword?: boolean; filter?: FieldFilter; limit?: number; depth?: number } = {},
+    options: {
+      semantic?: boolean
+      keyword?: boolean
+      filter?: FieldFilter
+      limit?: number
+      depth?: number
+      lists?: boolean
+    } = {},
   ): Promise<SearchResponse> {
-    const { semantic = true, keyword = true, limit = 10, depth = 50, filter } = options
+    const { semantic = true, keyword = true, limit = 10, depth = 50, filter, lists } = options
     const vector = semantic ? vectorOf(text, this.space) : null
-    return this.store.search(this.scope, { text, vector, space: this.space, keyword, depth, limit, filter })
+    return this.store.search(this.scope, { text, vector, space: this.space, keyword, depth, limit, filter, lists })
   }
 
   /** Keys found by keyword, best first. */
