@@ -38,6 +38,8 @@ const STATE = [
 interface Answer {
   status: number
   body: string
+  /** It came over a second connection. */
+  renewed?: boolean
 }
 
 /** Runs the command. Exit codes: 0 nothing found, 1 something found, 2 called wrongly. */
@@ -79,7 +81,7 @@ async function fuzz(url: string, requests: number, seed: number): Promise<number
   }
   const progress = new Progress({ noun: 'requests', total: requests })
   const found: string[] = []
-  const tally = { REST: 0, MCP: 0, refused: 0, misnamed: 0, slowest: 0 }
+  const tally = { REST: 0, MCP: 0, refused: 0, misnamed: 0, renewed: 0, slowest: 0 }
   for (let sent = 0; sent < requests; sent += BATCH) {
     const shots = Array.from({ length: Math.min(BATCH, requests - sent) }, () => shoot(targets, pool, random))
     const refused: Shot[] = []
@@ -90,6 +92,7 @@ async function fuzz(url: string, requests: number, seed: number): Promise<number
       tally[shot.surface]++
       const fault = faultOf(answer)
       if (fault) found.push(`${fault}: ${describe(shot)}`)
+      if (answer?.renewed) tally.renewed++
       if (answer && isMisnamed(answer.body)) tally.misnamed++
       if (answer && isRefusal(answer.status, answer.body)) refused.push(shot)
       else if (answer) harvest(answer.body, pool, keeping)
@@ -102,7 +105,7 @@ async function fuzz(url: string, requests: number, seed: number): Promise<number
   process.stdout.write(
     `\n${count(requests)} requests of ${targets.length} operations (${count(tally.REST)} REST, ${count(tally.MCP)} MCP), seed ${seed}: ` +
       `${count(tally.refused)} refused, and sent again between two looks at what is stored; slowest answer ` +
-      `${(tally.slowest / 1000).toFixed(2)} s, longest pause of the fuzzer itself ${(pauses.max / 1e9).toFixed(2)} s; ${count(tally.misnamed)} invalid messages that the MCP library itself names an internal error\n`,
+      `${(tally.slowest / 1000).toFixed(2)} s, longest pause of the fuzzer itself ${(pauses.max / 1e9).toFixed(2)} s; ${count(tally.renewed)} sent again over a new connection; ${count(tally.misnamed)} invalid messages that the MCP library itself names an internal error\n`,
   )
   for (const line of found.slice(0, 20)) process.stdout.write(`${style('red', line)}\n`)
   process.stdout.write(
@@ -126,8 +129,11 @@ async function inParallel<T>(list: readonly T[], work: (one: T) => Promise<void>
 /** Largest body that is read, in bytes, as in src/surfaces/body.ts. */
 const MAX_BODY = 4 * 1024 * 1024
 
-/** Null: no answer in time. */
-async function send(url: string, shot: Shot): Promise<Answer | null> {
+/**
+ * Null: no answer in time. A connection that was kept open may be closed by the server just as it is used again; such a request is sent
+ * once more (RFC 9112, section 9.3.1), and only what breaks twice is a finding.
+ */
+async function send(url: string, shot: Shot, again = true): Promise<Answer | null> {
   try {
     const response = await fetch(url + shot.path, {
       method: shot.method,
@@ -140,8 +146,13 @@ async function send(url: string, shot: Shot): Promise<Answer | null> {
   } catch (error) {
     if (error instanceof Error && error.name === 'TimeoutError') return null
     // A body far over the limit is refused before it is read; the connection ends while it is still being sent.
-    const oversized = Buffer.byteLength(shot.body ?? '') > MAX_BODY
-    return oversized ? { status: 413, body: '' } : { status: 500, body: `the connection broke: ${String(error)}` }
+    if (Buffer.byteLength(shot.body ?? '') > MAX_BODY) return { status: 413, body: '' }
+    if (again) {
+      const second = await send(url, shot, false)
+      return second && { ...second, renewed: true }
+    }
+    const cause = error instanceof Error ? error.cause : undefined
+    return { status: 500, body: `the connection broke: ${String(error)} ${cause === undefined ? '' : String(cause)}` }
   }
 }
 

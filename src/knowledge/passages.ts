@@ -76,22 +76,38 @@ function cutLong(body: string, start: number, end: number, cuts: number[]): void
 function joinShort(body: string, cuts: readonly number[]): [number, number][] {
   const joined: [number, number][] = []
   let from = 0
+  let read = 0
+  // Where what isn't white space begins and ends in body[from, cut); each piece is read once.
+  let first = -1
+  let last = -1
   for (const cut of cuts) {
     if (cut === from) continue
-    if (body.slice(from, cut).trim().length < SHORTEST && cut < body.length) continue
-    const last = joined.at(-1)
-    if (last && body.slice(from, cut).trim().length < SHORTEST && cut - last[0] <= LONGEST) last[1] = cut
+    const piece = body.slice(read, cut)
+    const inked = piece.trimStart().length
+    if (inked > 0) {
+      if (first < 0) first = cut - inked
+      last = read + piece.trimEnd().length
+    }
+    read = cut
+    const short = first < 0 || last - first < SHORTEST
+    if (short && cut < body.length) continue
+    const before = joined.at(-1)
+    if (before && short && cut - before[0] <= LONGEST) before[1] = cut
     else joined.push([from, cut])
     from = cut
+    first = -1
   }
   return joined
 }
+
+/** Two words, or a script or full stop that does without spaces. Begins at a word's last letter: from each letter on it would take a square. */
+const TWO_WORDS = /\p{L}[\p{M}',-]{0,8}\s+\p{L}|[。！？؟।]|\p{Script=Han}/u
 
 /** Few brackets, semicolons and operators for its length: sentences rather than code. */
 function looksLikeProse(block: string): boolean {
   if (/^\s*(```|[#>|]|[-*+] |\d+[.)] )/.test(block)) return false
   const symbols = block.match(/[{}()[\];=<>$|\\`_]/g)?.length ?? 0
-  return symbols / block.length < 0.02 && /\p{L}\p{M}*[\p{L}\p{M}',-]*\s+\p{L}|[。！？؟।]|\p{Script=Han}/u.test(block)
+  return symbols / block.length < 0.02 && TWO_WORDS.test(block)
 }
 
 function isLowSurrogate(code: number): boolean {

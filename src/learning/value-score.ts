@@ -46,8 +46,9 @@ export const RECURRENCE_SIMILARITY = 0.5
 const OUTCOME_SHARE = { success: 1, partial: 0.5, failure: 0 } as const
 const REUSABLE_PHRASE =
   /\b(how (do|can|to|should)|configur\w*|set(ting)? ?up|install\w*|deploy\w*|migrat\w*|best (way|practice)|example of|fix(ing)?|debug\w*|implement\w*|test(ing)?)\b/i
-const STEP = /^\s*(?:\d{1,3}[.)]|[-*•])\s+\S/gm
-const CODE_FENCE = /^\s*```/gm
+/** Indentation stays within its line: over blank lines it would be tried from each of them, which takes a square. */
+const STEP = /^[^\S\r\n\u2028\u2029]*(?:\d{1,3}[.)]|[-*•])\s+\S/gm
+const CODE_FENCE = /^[^\S\r\n\u2028\u2029]*```/gm
 
 /** Saturates: 0 at 0, 1/2 at `half`, towards 1. */
 function saturate(amount: number, half: number): number {

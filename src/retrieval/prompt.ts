@@ -133,7 +133,7 @@ export function tokensBelow(text: string, countTokens: TokenCounter): number {
 
 /** The chosen excerpts in order, gaps marked. */
 function excerptText({ item, excerpts, whole }: PackedItem): string {
-  const parts = excerpts.map(({ start, end }) => item.body.slice(start, end).replace(/^\n+|\s+$/g, ''))
+  const parts = excerpts.map(({ start, end }) => item.body.slice(start, end).replace(/^\n+/, '').trimEnd())
   return whole ? (parts[0] ?? '') : parts.join('\n…\n')
 }
 

@@ -116,7 +116,7 @@ function fnv1a(text: string): number {
 function measuresOf(text: string, lower: string): Float32Array {
   const words = text.match(/[\p{L}]+/gu) ?? []
   const numbers = text.match(/\d+(?:[.,]\d+)*/g) ?? []
-  const sentences = text.split(/[.?!]+\s|\n/).filter((part) => part.trim() !== '')
+  const sentences = text.split(/(?<![.?!])[.?!]+\s|\n/).filter((part) => part.trim() !== '')
   const letters = words.reduce((sum, word) => sum + word.length, 0)
   const longWords = words.reduce((sum, word) => sum + (word.length > 8 ? 1 : 0), 0)
   const perWord = Math.max(1, words.length)

@@ -47,7 +47,11 @@ const ERROR_CODE =
   /^(?:[A-Z]{1,6}-?\d{3,6}|E[A-Z]{3,}|0x[0-9a-fA-F]{3,}|ERR_[A-Z_]+|SIG[A-Z]{3,}|[A-Z]\w*(?:Error|Exception))$/
 const IDENTIFIER =
   /^(?:[a-z]+[A-Z]\w*|[A-Z][a-z0-9]+[A-Z]\w*|\w+_\w+|--?[a-z][\w-]*|\w+(?:\.\w+)+(?:\(\))?|\w+\(\)|\w+::[\w:]+|[A-Za-z]\+\+|[A-Za-z]#|@[\w-]+\/[\w.-]+)$/
-const QUOTED = /`([^`\n]+)`|"([^"\n]+)"|“([^”\n]+)”/g
+const QUOTED = /`([^`\n]+)`|"([^"\n]+)"|“([^“”\n]+)”/g
+/** What is longer is no name, in characters; the patterns above would take a time that grows with its square. */
+const LONGEST_NAME = 300
+/** Punctuation that closes a term. */
+const CLOSING = new Set(')]}>\'"`.,;:!?。？，')
 
 /**
  * Reads the signals of a query.
@@ -60,6 +64,7 @@ export function modeSignals(query: string, sql: ModeSignals['sql']): ModeSignals
   const rest = termsOf(text.replace(QUOTED, ' '))
   const kinds = { identifiers: 0, paths: 0, error_codes: 0 }
   for (const term of rest) {
+    if (term.length > LONGEST_NAME) continue
     if (ERROR_CODE.test(term)) kinds.error_codes++
     else if (PATH.test(term)) kinds.paths++
     else if (IDENTIFIER.test(term)) kinds.identifiers++
@@ -102,6 +107,12 @@ export function modeScores(signals: ModeSignals): ModeScores {
 function termsOf(text: string): string[] {
   return text
     .split(/\s+/)
-    .map((term) => term.replace(/^[([{<'"`]+/, '').replace(/(\(\))?[)\]}>'"`.,;:!?。？，]*$/, '$1'))
+    .map((term) => withoutClosing(term.replace(/^[([{<'"`]+/, '')))
     .filter((term) => /[\p{L}\p{N}]/u.test(term))
+}
+
+function withoutClosing(term: string): string {
+  let end = term.length
+  while (end > 0 && CLOSING.has(term.charAt(end - 1))) end--
+  return term.slice(0, term.startsWith('()', end - 1) ? end + 1 : end)
 }

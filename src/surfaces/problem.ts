@@ -90,7 +90,7 @@ export function reportError(thrown: unknown, requestId: string, doing: string): 
 function loggable(fault: unknown): string {
   if (fault instanceof SyntaxError) return 'A text could not be parsed.'
   const message = fault instanceof Error ? fault.message : String(fault)
-  const query = message.search(/\s*params:/)
+  const query = message.search(/\s{0,4}params:/)
   return (query < 0 ? message : message.slice(0, query)).slice(0, 1000)
 }
 

@@ -21,11 +21,11 @@ export function tokenCounter(): Promise<TokenCounter> {
 
 /** Merging the bytes of one run takes time that grows with its square, so a longer one is counted in pieces. */
 const LONGEST_RUN = 200
-const LONG_RUN = /\S{201,}/g
+const LONG_RUN = /\S{201,}|\s{201,}/g
 
 /**
- * A text in pieces that are counted apart: as it is, unless it holds an unbroken run of more than 200 characters, which no
- * text in words has. The sum is then at least what the whole would count.
+ * A text in pieces that are counted apart: as it is, unless it holds an unbroken run of more than 200 characters or of as much
+ * white space, which no text in words has. The sum is then at least what the whole would count.
  */
 export function piecesOf(text: string): string[] {
   const pieces: string[] = []

@@ -23,6 +23,8 @@ let theirs: Prepared
 /** The same with ids of which there are none. */
 let nobody: Prepared
 let bound: MadeKey
+/** Keys of two projects in which the same is done. */
+const twins: string[] = []
 const refused: Record<string, Record<string, string>> = {}
 
 function sampleOf(name: string, prepared: Prepared): Record<string, unknown> {
@@ -40,9 +42,21 @@ async function answer(response: Response): Promise<{ status: number; text: strin
   }
 }
 
+/** An answer without what names an id, a project or a time, which differ whatever was found. */
+function unnamed(text: string): string {
+  return text
+    .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, 'ID')
+    .replaceAll(/twin-\d/g, 'PROJECT')
+    .replaceAll(/"(\w+_(?:at|ms))":[\d.]+/g, '"$1":0')
+}
+
 beforeAll(async () => {
+  for (const project of ['twin-1', 'twin-2']) twins.push((await makeKey({ project, scopes: SCOPES })).key)
   theirs = await prepare('theirs')
-  const absent = Object.keys(theirs).map((name) => [name, name === 'project' ? 'mine' : ABSENT])
+  const absent = Object.keys(theirs).map((name, at) => [
+    name,
+    name === 'project' ? 'mine' : ABSENT.replace(/0{2}$/, String(at).padStart(2, '0')),
+  ])
   nobody = Object.fromEntries(absent) as Prepared
   bound = await makeKey({ project: 'mine', scopes: ['read', 'write', 'learn', 'admin'] })
   const revoked = await makeKey({ scopes: SCOPES })
@@ -123,6 +137,18 @@ describe.each(OPERATIONS.map((operation) => [operation.name, operation] as const
       }
     }
     expect(await contentOfDatabase(), 'a refusal changes nothing').toBe(before)
+  })
+
+  test('answers the same in the own project for ids of another one as for ids that nobody has', async () => {
+    const { project: _, ...there } = sampleOf(name, theirs)
+    const { project: __, ...absent } = sampleOf(name, nobody)
+    if (JSON.stringify(there) === JSON.stringify(absent)) return
+    const [first = '', second = ''] = twins
+    const route = operation.http[0]
+    const ofTheirs = await send(requestOf(route, there, { 'X-API-Key': first }))
+    const ofNobody = await send(requestOf(route, absent, { 'X-API-Key': second }))
+    expect(ofTheirs.status).toBe(ofNobody.status)
+    expect(unnamed(await ofTheirs.text())).toBe(unnamed(await ofNobody.text()))
   })
 
   test('finds nothing of another project under its ids in the own one', async () => {

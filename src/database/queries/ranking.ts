@@ -103,7 +103,7 @@ export async function rankingVotes(
                 WHERE project = ${project} AND outcome IS NOT NULL AND (${before} IS NULL OR id < ${before})
                 ORDER BY id DESC LIMIT ${PAGE}) i
           LEFT JOIN outcome_votes v ON v.interaction_id = i.id
-          LEFT JOIN retrievals r ON r.id = i.retrieval_id
+          LEFT JOIN retrievals r ON r.id = i.retrieval_id AND r.project = ${project}
           ORDER BY i.id DESC, v.caller`,
     )
     for (const row of rows) {

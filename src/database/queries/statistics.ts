@@ -158,7 +158,8 @@ const MOST_EXPOSURES = 20_000
 /** What came of answers to queries that could have been in the control group, with and without the context that was found. */
 export async function contextExposures(database: Database, project: string): Promise<Exposure[]> {
   const [found] = await atomically(database, [
-    sql`SELECT r.control, r.control_share, i.outcome FROM interactions i JOIN retrievals r ON r.id = i.retrieval_id
+    sql`SELECT r.control, r.control_share, i.outcome FROM interactions i
+        JOIN retrievals r ON r.id = i.retrieval_id AND r.project = i.project
         WHERE i.project = ${project} AND i.outcome IS NOT NULL AND r.control_share > 0 AND r.control_share < 1
         ORDER BY i.id DESC LIMIT ${MOST_EXPOSURES}`,
   ])
