@@ -59,7 +59,14 @@ function addChunk(raw: string, purpose: 'document' | 'query', tokens: Tokens): v
   }
   if (!ASCII.test(chunk)) for (const [pictograph] of chunk.matchAll(PICTOGRAPH)) tokens.words.push(pictograph)
   if (!plain && chunk.length > 1 && chunk.length <= LONGEST_COMPOUND)
-    addCompounds(chunk.toLowerCase(), tokens.compounds)
+    addCompounds(chunk.toLowerCase(), purpose, tokens.compounds)
+}
+
+/** A name written as one word, and as that word is asked for by somebody who writes it without its capitals. */
+function addJoined(name: string, purpose: 'document' | 'query', compounds: string[]): void {
+  compounds.push(name)
+  const word = stem(name)
+  if (purpose === 'document' && word !== name) compounds.push(word)
 }
 
 /** Adds the words of a run of letters and digits; false when it was made of several. */
@@ -74,7 +81,7 @@ function addRun(run: string, purpose: 'document' | 'query', tokens: Tokens): boo
     const pieces = part.split(DIGIT_BORDER)
     if (pieces.length > 1) for (const piece of pieces) addWord(piece, purpose, tokens.words)
   }
-  if (parts.length > 1) tokens.compounds.push(run.toLowerCase())
+  if (parts.length > 1) addJoined(run.toLowerCase(), purpose, tokens.compounds)
   return parts.length === 1
 }
 
@@ -108,7 +115,7 @@ function addPieces(characters: string[], words: string[]): void {
 }
 
 /** The compound as typed, without its line number, and the segments of a path or qualified name that are compounds. */
-function addCompounds(chunk: string, compounds: string[]): void {
+function addCompounds(chunk: string, purpose: 'document' | 'query', compounds: string[]): void {
   const found = new Set([chunk, chunk.replace(/(?::\d+)+$/, '')])
   for (const segment of chunk.split(/[/\\:@#]+/)) {
     if (!/[._-]/.test(segment)) continue
@@ -116,7 +123,11 @@ function addCompounds(chunk: string, compounds: string[]): void {
     for (const name of segment.split('.')) if (/[_-]/.test(name)) found.add(name)
   }
   for (const name of chunk.split(/[^\p{L}\p{M}\p{N}_-]+/u)) {
-    if (name.includes('_') || /\p{N}/u.test(name)) found.add(name.replace(/[_-]+/g, ''))
+    if (name.includes('_') || /\p{N}/u.test(name)) {
+      const joined = name.replace(/[_-]+/g, '')
+      found.add(joined)
+      if (purpose === 'document') found.add(stem(joined))
+    }
   }
   for (const compound of found) if (compound.length > 1 && /[\p{L}\p{N}]/u.test(compound)) compounds.push(compound)
 }

@@ -63,6 +63,8 @@ describe('matching', () => {
     ['getUserName', 'def get_user_name(self)'],
     ['get user name', 'function getUserName() {}'],
     ['get_user_name', 'class GetUserName'],
+    ['autoincrement', 'this.config.autoIncrement = true'],
+    ['readonlyproperties', 'READ_ONLY_PROPERTIES = []'],
     ['C++', 'modern C++ templates'],
     ['C#', 'a C# class'],
     ['--no-cache', 'docker build --no-cache .'],
