@@ -6,6 +6,7 @@ import { readControls } from '../database/queries/controls.ts'
 import { claimJob, dueJobs, endAttempt, type Job } from '../database/queries/jobs.ts'
 import { CoordinatorError } from '../errors.ts'
 import type { Services } from '../operations/operation.ts'
+import { redact } from '../security/redact.ts'
 import { BudgetSpent } from './budget.ts'
 import { jobFunction } from './job-kinds.ts'
 import { UnusableAnswer } from './patterns/extract-by-model.ts'
@@ -65,13 +66,23 @@ export async function runJob(services: Services, id: string): Promise<JobRun | n
     if (thrown instanceof BudgetSpent) return await postpone(services, job, thrown.until)
     // What a model can't answer well it won't answer well the sixth time: it is set aside for someone to look at.
     const unusable = thrown instanceof UnusableAnswer
-    const error = thrown instanceof CoordinatorError ? thrown.code : unusable ? 'unusable_answer' : 'internal'
+    const error = errorOf(thrown)
     const now = services.now()
     const dead = unusable || job.attempts >= MAX_ATTEMPTS
     const runAfter = dead ? now : now + backoffMs(job.attempts, services.random())
     await endAttempt(database, job, { status: dead ? 'dead' : 'pending', runAfter, error }, now)
     return { kind: job.kind, status: dead ? 'dead' : 'failed', error, runAfter }
   }
+}
+
+/** Characters of an error that are kept. */
+const LONGEST_ERROR = 200
+
+/** What is kept of an error: its code, never its text; of a model's answer that can't be used also what is wrong with it. */
+function errorOf(thrown: unknown): string {
+  if (thrown instanceof CoordinatorError) return thrown.code
+  if (thrown instanceof UnusableAnswer) return redact(`unusable_answer: ${thrown.message}`).slice(0, LONGEST_ERROR)
+  return 'internal'
 }
 
 /** Puts a job off without counting an attempt: nothing failed. */

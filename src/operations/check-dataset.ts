@@ -2,11 +2,8 @@ import * as z from 'zod'
 import { findDataset } from '../database/queries/exports.ts'
 import { notFound } from '../errors.ts'
 import { findWithdrawn } from '../learning/datasets/check.ts'
-import { uuid } from './fields.ts'
+import { limit, uuid } from './fields.ts'
 import { operation, READS } from './operation.ts'
-
-/** Rows that are named in an answer at most. */
-const NAMED = 100
 
 /** Whether the rows of a dataset would still be exported today. */
 export const checkDataset = operation({
@@ -18,13 +15,17 @@ export const checkDataset = operation({
   scope: 'read',
   annotations: READS,
   http: [{ method: 'GET', path: '/learning/datasets/{dataset_id}/check' }],
-  input: z.strictObject({ dataset_id: uuid.describe('From generate_training_data or list_datasets.') }),
+  input: z.strictObject({
+    dataset_id: uuid.describe('From generate_training_data or list_datasets.'),
+    limit: limit(100, 1000).describe('Withdrawn rows to name at most.'),
+    offset: z.int().min(0).default(0).describe('Withdrawn rows to pass over, for the next page.'),
+  }),
   output: z.object({
     dataset_id: z.string(),
     rows: z.int(),
     withdrawn: z.int(),
     by_reason: z.record(z.string(), z.int()),
-    examples: z.array(z.object({ id: z.string(), reason: z.string() })).describe('The first 100 of them.'),
+    examples: z.array(z.object({ id: z.string(), reason: z.string() })).describe('Those asked for, in order of id.'),
   }),
   async run(services, input, caller) {
     const dataset = await findDataset(services.database, input.dataset_id, caller.project)
@@ -37,7 +38,7 @@ export const checkDataset = operation({
       rows: dataset.rows,
       withdrawn: withdrawn.length,
       by_reason,
-      examples: withdrawn.slice(0, NAMED).map(({ id, reason }) => ({ id, reason })),
+      examples: withdrawn.slice(input.offset, input.offset + input.limit).map(({ id, reason }) => ({ id, reason })),
     }
   },
 })

@@ -47,6 +47,13 @@ describe('what lies beside a dataset', () => {
     await call(learningFeedback, services, { project, interaction_id: ids[1], query: 'q', correction: 'better' })
     await bindings.DB.prepare('DELETE FROM interactions WHERE id = ?').bind(ids[2]).run()
     expect(await check()).toMatchObject({ withdrawn: 3, by_reason: { other_outcome: 1, corrected: 1, gone: 1 } })
+    const named: string[] = []
+    for (let offset = 0; offset < 4; offset += 2) {
+      const page = { dataset_id: made.dataset_id, limit: 2, offset }
+      const { examples } = await call<{ examples: { id: string }[] }>(checkDataset, services, page)
+      named.push(...examples.map(({ id }) => id))
+    }
+    expect(named).toEqual(ids.slice(0, 3).sort())
   })
 
   it('makes increments that together are the whole', async () => {

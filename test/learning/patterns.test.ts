@@ -166,7 +166,7 @@ describe('patterns by the local model', () => {
     expect(model.asked[1]?.at(-1)?.content).toContain('problem_type')
   })
 
-  it('are set aside, visibly, when the model never answers usably, and break nothing', async () => {
+  it('are set aside with the reason when the model never answers usably, and break nothing', async () => {
     const model = scripted('no json at all', '{"broken": ')
     const services = testServices({ localModel: model })
     const project = freshProject()
@@ -174,7 +174,9 @@ describe('patterns by the local model', () => {
     expect(await itemsOf(services, project, 'skills-patterns')).toEqual([])
     expect(model.asked).toHaveLength(2)
     const { jobs } = await call<{ jobs: object[] }>(listJobs, services, { project, status: 'dead' })
-    expect(jobs).toMatchObject([{ kind: 'learn_pattern', attempts: 1, last_error: 'unusable_answer' }])
+    expect(jobs).toMatchObject([
+      { kind: 'learn_pattern', attempts: 1, last_error: 'unusable_answer: there is no JSON object in it' },
+    ])
   })
 
   it('wait for the next day when the budget is spent, without losing an attempt', async () => {

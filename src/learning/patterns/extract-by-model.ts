@@ -16,7 +16,7 @@ export const modelAnswer = z.strictObject({
 
 export type ModelAnswer = z.output<typeof modelAnswer>
 
-/** Thrown when the model's answer can't be used, also after being asked again. */
+/** Thrown when the model's answer can't be used, also after being asked again; the message says what is wrong with it. */
 export class UnusableAnswer extends Error {}
 
 const INSTRUCTION =
@@ -52,17 +52,19 @@ export async function extractByModel(
         `<answer>\n${plain(response, LONGEST_ANSWER)}\n</answer>`,
     },
   ]
+  let reason = ''
   for (let attempt = 0; attempt < TRIES; attempt++) {
     const options = { maxTokens: ANSWER_TOKENS, deadlineMs: DEADLINE_MS, temperature: 0, schema: answerSchema }
     const reply = await model.complete(messages, options)
     const parsed = parseAnswer(reply.content)
     if (parsed.success) return { ...found, approach: approachText(parsed.data) }
+    reason = parsed.reason
     messages.push(
       { role: 'assistant', content: reply.content.slice(0, LONGEST_ANSWER) },
       { role: 'user', content: `That can't be used: ${parsed.reason}. Reply with the corrected JSON object only.` },
     )
   }
-  throw new UnusableAnswer('The model gave no usable answer.')
+  throw new UnusableAnswer(reason)
 }
 
 /** Reads the model's answer: a JSON object, also within a code fence. */
