@@ -15,6 +15,36 @@ export const estimateView = z.object({
   cold_start: z.boolean().describe('Too few outcomes to say more than the prior.'),
 }) satisfies z.ZodType<SuccessEstimate>
 
+/** The decision behind an answer, as far as every kind of routing records it. */
+export const decisionView = z.object({
+  decision_id: z.string(),
+  route: z.string().describe('How was searched: sql, keyword, semantic or hybrid; chat: through the OpenAI endpoint.'),
+  backend: z.string().describe('local, remote or database.'),
+  cause: z.string().describe('Why: of the search, or of the server of a chat.'),
+  model: z
+    .object({
+      cause: z.string(),
+      threshold: probability,
+      propensity: probability,
+      local: estimateView,
+      remote: estimateView,
+    })
+    .nullable()
+    .describe('What the choice between the local and the remote model rested on; null: there was none to make.'),
+  fallbacks: z.array(z.object({ from: z.string(), to: z.string(), reason: z.string() })),
+})
+
+/** A decision's row in the form of decisionView. */
+export function viewDecision(row: {
+  readonly id: string
+  readonly route: string
+  readonly backend: string
+  readonly record: Readonly<Record<string, unknown>>
+}): z.output<typeof decisionView> {
+  const { id, route, backend, record } = row
+  return decisionView.parse({ ...record, decision_id: id, route, backend })
+}
+
 export const gainView = z
   .number()
   .min(-1)

@@ -205,6 +205,11 @@ describe('plain', () => {
       tokens_used: 15,
       tags: '["openai"]',
     })
+    const request = new Request(`http://localhost/interactions/${interaction_id}`)
+    const read = await worker.fetch(request, env as unknown as Env, createExecutionContext())
+    expect(await read.json()).toMatchObject({
+      routing: { route: 'chat', backend: 'local', cause: 'only_model', model: null, fallbacks: [] },
+    })
   })
 
   test('a turn of a conversation brings its context again, since the client does not keep it, and notes the answer', async () => {

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { CoordinatorError } from '../../src/errors.ts'
 import type { ChatMessage, ChatModel, ChatOptions } from '../../src/inference/chat-model.ts'
 import { EmbeddedStore } from '../../src/knowledge/stores/embedded.ts'
+import { getInteraction } from '../../src/operations/get-interaction.ts'
 import { routeQuery } from '../../src/operations/route-query.ts'
 import { storeKnowledge } from '../../src/operations/store-knowledge.ts'
 import { trackInteraction } from '../../src/operations/track-interaction.ts'
@@ -82,6 +83,30 @@ test('every decision is written down as it was answered', async () => {
     .first<Record<string, string>>()
   expect(row).toMatchObject({ project, query, route: 'hybrid', backend: 'remote' })
   expect(JSON.parse(row?.record ?? '')).toEqual(routed.decision)
+})
+
+test('an answer that names its decision shows it; one that names none, or another project’s, shows none', async () => {
+  const services = testServices()
+  const project = await projectWith(services, 0)
+  const { decision } = await call<Routed>(routeQuery, services, { project, query })
+  const track = async (more: object) => {
+    const { interaction_id } = await call<{ interaction_id: string }>(
+      trackInteraction,
+      services,
+      exchange(project, more),
+    )
+    return (await call<{ routing: unknown }>(getInteraction, services, { interaction_id })).routing
+  }
+  expect(await track({ decision_id: decision.decision_id })).toMatchObject({
+    decision_id: decision.decision_id,
+    route: 'hybrid',
+    backend: 'remote',
+    cause: decision.cause,
+    model: { cause: 'no_local_model', local: { cold_start: true } },
+    fallbacks: [],
+  })
+  expect(await track({})).toBeNull()
+  expect(await track({ project: freshProject(), decision_id: decision.decision_id })).toBeNull()
 })
 
 test('without a local model the augmented prompt is handed back', async () => {

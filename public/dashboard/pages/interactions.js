@@ -1,7 +1,7 @@
 /** What was asked and answered, and what came of it. */
 import { get, post } from '../api.js'
 import { act, card, empty, field, fill, h, pager, select, table, toast } from '../dom.js'
-import { ago, beginning, count, decimal, figure, outcomeMark } from '../format.js'
+import { ago, beginning, count, decimal, figure, outcomeMark, percent } from '../format.js'
 
 export async function render(root, context) {
   return context.item ? one(root, context) : list(root, context)
@@ -122,6 +122,7 @@ async function one(root, { item, go }) {
               )
             : h('p.muted', {}, 'None.'),
         ),
+        card('Routing', routing(row.routing)),
         card(
           'History',
           row.history.length > 0
@@ -145,6 +146,27 @@ async function one(root, { item, go }) {
     card('What it should have been', correctionForm(item, go)),
   )
   return load
+}
+
+/** Why this model answered; the chances are as they were estimated then. */
+function routing(decision) {
+  if (!decision) return h('p.muted', {}, 'The answer named no decision: pass decision_id to track_interaction.')
+  const { route, backend, cause, model, fallbacks } = decision
+  const chance = ({ probability, low, high, cold_start: cold }) =>
+    `${percent(probability)} [${percent(low)}, ${percent(high)}]${cold ? ', cold start' : ''}`
+  const facts = [
+    ['Route', `${route}: ${cause.replaceAll('_', ' ')}`],
+    ['Answered by', model ? `${backend}: ${model.cause.replaceAll('_', ' ')}` : backend],
+    ...(model
+      ? [
+          ['Local succeeds', chance(model.local)],
+          ['Remote succeeds', chance(model.remote)],
+          ['Local from', percent(model.threshold)],
+        ]
+      : []),
+    ...fallbacks.map(({ from, to, reason }) => [`From ${from} to ${to}`, reason]),
+  ]
+  return h('dl.figures', {}, ...facts.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]))
 }
 
 function score({ value_score: value, value_parts: parts, value_version: version }) {

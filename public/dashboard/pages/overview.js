@@ -191,7 +191,7 @@ function tiles(stats, learning) {
     tile(
       'Local share',
       figure('stats.local_share', stats.local_share, percent(stats.local_share)),
-      `${count(answered.local_answers)} answers`,
+      answered.local_answers === 1 ? '1 local answer' : `${count(answered.local_answers)} local answers`,
     ),
     tile(
       'Patterns',

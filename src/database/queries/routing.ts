@@ -2,7 +2,7 @@
  * Routing decisions, the outcomes that routing learns from, and what it has learnt.
  * @module
  */
-import { eq, sql } from 'drizzle-orm'
+import { and, eq, sql } from 'drizzle-orm'
 import { newId } from '../../ids.ts'
 import { redact } from '../../security/redact.ts'
 import { atomically, execute } from '../batch.ts'
@@ -12,6 +12,19 @@ import { type AgentType, type Outcome, routingDecisions, routingModels } from '.
 /** Writes one decision. */
 export async function recordDecision(database: Database, entry: typeof routingDecisions.$inferInsert): Promise<void> {
   await database.insert(routingDecisions).values({ ...entry, query: redact(entry.query) })
+}
+
+/** A decision of a project, e.g. the one that an answer names; null: there is none. */
+export async function findDecision(
+  database: Database,
+  project: string,
+  id: string,
+): Promise<typeof routingDecisions.$inferSelect | null> {
+  const [row] = await database
+    .select()
+    .from(routingDecisions)
+    .where(and(eq(routingDecisions.id, id), eq(routingDecisions.project, project)))
+  return row ?? null
 }
 
 export type OutcomeCounts = Readonly<Record<Outcome, number>>
