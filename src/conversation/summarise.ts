@@ -3,10 +3,10 @@
  * the job has run, the extractive summary stands.
  * @module
  */
-
 import type { Database } from '../database/database.ts'
 import { queueSummary } from '../database/queries/conversations.ts'
 import type { ChatModel } from '../inference/chat-model.ts'
+import { neutraliseWithin } from '../security/injection.ts'
 import type { ConversationClient, ConversationState } from './client.ts'
 
 /** A summary is made every so many turns. */
@@ -78,8 +78,5 @@ function transcript({ turns, summary }: ConversationState): string {
     lines.unshift(text)
   }
   const earlier = lines.length < turns.length ? [`summary of earlier turns: ${summary.text}`] : []
-  return [...earlier, ...lines]
-    .join('\n')
-    .toWellFormed()
-    .replace(/<(\/?)conversation/gi, '<$1 conversation')
+  return neutraliseWithin([...earlier, ...lines].join('\n').toWellFormed(), ['conversation'])
 }

@@ -49,3 +49,9 @@ const MARKS =
 export function neutralise(text: string): string {
   return text.replace(INVISIBLE, '').replace(MARKS, (mark) => (mark === '[' ? '\u2045' : '\u2039'))
 }
+
+/** {@link neutralise}, for text that stands between `<name>` and `</name>` of each name, which it can't close either. */
+export function neutraliseWithin(text: string, names: readonly string[]): string {
+  const delimiters = new RegExp(`<(?=\\s{0,3}/?\\s{0,3}(?:${names.join('|')})\\b)`, 'gi')
+  return neutralise(text).replace(delimiters, '\u2039')
+}

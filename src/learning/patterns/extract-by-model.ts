@@ -4,6 +4,7 @@
  */
 import * as z from 'zod'
 import type { ChatMessage, ChatModel } from '../../inference/chat-model.ts'
+import { neutraliseWithin } from '../../security/injection.ts'
 import type { ExtractedPattern } from './extract.ts'
 
 /** What the model is asked for. */
@@ -91,10 +92,7 @@ function approachText({ problem_type, solution_approach, skills_used, generaliza
   return `${generalizable_pattern}\n\n${problem_type}: ${solution_approach}${skills}`
 }
 
-/** Text that can't close the delimiters it stands between. */
+/** Text that can't close the delimiters it stands between, nor speak in another role. */
 function plain(text: string, length: number): string {
-  return text
-    .slice(0, length)
-    .toWellFormed()
-    .replace(/<(\/?)(question|answer)>/gi, '($1$2)')
+  return neutraliseWithin(text.slice(0, length).toWellFormed(), ['question', 'answer'])
 }
