@@ -215,7 +215,9 @@ const schema = z.object({
     .describe('Requests of one key that may be under way at once in one isolate of the Worker; 0: no limit.'),
   INGEST_ITEMS_PER_DAY: limit(0, 1_000_000_000)
     .default(500_000)
-    .describe('Items that a project may send to be stored in a day (UTC); 0: no limit.'),
+    .describe(
+      'Items that a project may send to be stored in a day (UTC), tracked interactions and corrections included; 0: no limit.',
+    ),
   INGEST_BYTES_PER_DAY: limit(0, 1_000_000_000_000)
     .default(2_000_000_000)
     .describe('Bytes of JSON that a project may send to be stored in a day (UTC); 0: no limit.'),

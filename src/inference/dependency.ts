@@ -2,6 +2,7 @@
  * What the coordinator depends on, and how each is asked whether it can serve. Asking is free: no model is called.
  * @module
  */
+import { traceHeaders } from '../tracing.ts'
 import type { EngineEndpoint } from './engine-http.ts'
 import type { BreakerState, Engine, FailureKind } from './resilience.ts'
 
@@ -99,7 +100,11 @@ function breakerOf({ engine }: Dependency): Pick<SeenDependency, 'breaker' | 'la
  * still loading its model.
  */
 export async function askServer(endpoint: EngineEndpoint, path: string, signal: AbortSignal): Promise<Observation> {
-  const response = await fetch(endpoint.baseUrl + path, { headers: endpoint.headers, redirect: 'manual', signal })
+  const response = await fetch(endpoint.baseUrl + path, {
+    headers: { ...traceHeaders(), ...endpoint.headers },
+    redirect: 'manual',
+    signal,
+  })
   await response.body?.cancel()
   if (response.ok) return { state: 'ok' }
   if (response.status === 503) return { state: 'loading', error: 'is loading its model' }

@@ -26,8 +26,25 @@ export async function countIngest(
   items: number,
   content: readonly unknown[],
 ): Promise<void> {
-  const { INGEST_ITEMS_PER_DAY, INGEST_BYTES_PER_DAY, PROJECT_ITEMS } = services.settings
+  const { PROJECT_ITEMS } = services.settings
   if (PROJECT_ITEMS > 0) await assertRoom(services, project, items, PROJECT_ITEMS)
+  await countWriting(services, project, items, content)
+}
+
+/**
+ * Counts what is about to be stored against the day's limits alone: what the loop records is stored in a full project too, but no
+ * key can fill the database with it.
+ * @param items number of items
+ * @param content what was sent, for its size as JSON
+ * @throws CoordinatorError `rate_limited`
+ */
+export async function countWriting(
+  services: Pick<Services, 'database' | 'settings' | 'now'>,
+  project: string,
+  items: number,
+  content: unknown,
+): Promise<void> {
+  const { INGEST_ITEMS_PER_DAY, INGEST_BYTES_PER_DAY } = services.settings
   const now = services.now()
   const bytes = new TextEncoder().encode(JSON.stringify(content)).byteLength
   const limits = { items: INGEST_ITEMS_PER_DAY, bytes: INGEST_BYTES_PER_DAY }

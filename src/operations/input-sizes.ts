@@ -8,18 +8,24 @@ import { CoordinatorError, invalidInput } from '../errors.ts'
 const MAX_LEVELS = 32
 
 /**
- * Measures every text and the depth of an input before anything else is done with it.
+ * Measures every text of an input, and how deep it goes.
  * @param most characters of one text
- * @param levels that arrays and objects may lie in each other
- * @throws CoordinatorError `payload_too_large` or `invalid_input` naming the field and the limit
+ * @returns the error of what lies too deep, null when nothing does; the schema's own finding comes before it
+ * @throws CoordinatorError `payload_too_large` naming the field and the limit
  */
-export function assertSizes(value: unknown, most: number, levels = MAX_LEVELS): void {
-  measure(value, most, levels, [])
+export function measureInput(value: unknown, most: number): CoordinatorError | null {
+  const path = tooDeep(value, most, [])
+  if (path === null) return null
+  const field = fieldName('', path)
+  return invalidInput(field, `${field} lies deeper than ${MAX_LEVELS} levels.`, {
+    limit: MAX_LEVELS,
+    hint: 'Send arrays and objects that are nested less deeply.',
+  })
 }
 
-function measure(value: unknown, most: number, levels: number, path: readonly PropertyKey[]): void {
+function tooDeep(value: unknown, most: number, path: readonly PropertyKey[]): readonly PropertyKey[] | null {
   if (typeof value === 'string') {
-    if (value.length <= most) return
+    if (value.length <= most) return null
     const field = fieldName('', path)
     throw new CoordinatorError('payload_too_large', `${field} is over the limit MAX_FIELD_CHARACTERS of ${most}.`, {
       field,
@@ -27,16 +33,12 @@ function measure(value: unknown, most: number, levels: number, path: readonly Pr
       hint: 'Send a shorter text.',
     })
   }
-  if (typeof value !== 'object' || value === null) return
-  if (path.length >= levels) {
-    const field = fieldName('', path)
-    throw invalidInput(field, `${field} lies deeper than ${levels} levels.`, {
-      limit: levels,
-      hint: 'Send arrays and objects that are nested less deeply.',
-    })
-  }
-  if (Array.isArray(value)) for (const [at, item] of value.entries()) measure(item, most, levels, [...path, at])
-  else for (const [name, item] of Object.entries(value)) measure(item, most, levels, [...path, name])
+  if (typeof value !== 'object' || value === null) return null
+  if (path.length >= MAX_LEVELS) return path
+  let found: readonly PropertyKey[] | null = null
+  const entries = Array.isArray(value) ? value.entries() : Object.entries(value)
+  for (const [name, item] of entries) found = tooDeep(item, most, [...path, name]) ?? found
+  return found
 }
 
 /** A path into an input as callers write it: `items[3].fields.title`. */

@@ -7,7 +7,7 @@ import { countRedactions } from '../database/queries/redactions.ts'
 import { CoordinatorError, invalidInput } from '../errors.ts'
 import { type RedactionCounts, redactAll } from '../security/redact.ts'
 import { audited, isAudited } from './audit.ts'
-import { assertSizes, fieldName } from './input-sizes.ts'
+import { fieldName, measureInput } from './input-sizes.ts'
 import type { Caller, Operation, Scope, Services } from './operation.ts'
 
 /** Whether a caller holds a scope; `admin` holds all. */
@@ -80,8 +80,9 @@ export async function invoke(operation: Operation, services: Services, raw: unkn
       hint: `Use a key with the scope "${operation.scope}".`,
     })
   }
-  assertSizes(raw, services.settings.MAX_FIELD_CHARACTERS)
+  const tooDeep = measureInput(raw, services.settings.MAX_FIELD_CHARACTERS)
   const input = parseInput(operation.input, inOwnProject(operation, raw, caller))
+  if (tooDeep) throw tooDeep
   assertProject(input, caller)
   const clean = await withoutSecrets(services, input, caller)
   const run = () => operation.run(services, clean, caller)

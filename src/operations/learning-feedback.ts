@@ -1,11 +1,13 @@
 import * as z from 'zod'
 import { insertCorrection } from '../database/queries/corrections.ts'
+import { findInteraction } from '../database/queries/interactions.ts'
 import { notFound } from '../errors.ts'
 import { contextId } from '../knowledge/collections.ts'
 import { itemText, line, MAX_ITEM_TEXT, optionalText } from '../knowledge/text-fields.ts'
 import { correctionItemId, FEEDBACK } from '../learning/index-correction.ts'
 import { runJob } from '../learning/run-job.ts'
 import { idempotencyKey, project, tags, uuid } from './fields.ts'
+import { countWriting } from './ingest-quota.ts'
 import { ADDS, operation } from './operation.ts'
 
 /** Stores a correction and makes it findable. */
@@ -41,6 +43,9 @@ export const learningFeedback = operation({
     context_id: z.string().describe('Under which it is retrieved.'),
   }),
   async run(services, input, caller) {
+    const about = input.interaction_id
+    if (about !== undefined && !(await findInteraction(services.database, about, input.project))) throw noInteraction()
+    await countWriting(services, input.project, 1, input)
     const stored = await insertCorrection(
       services.database,
       {
@@ -58,8 +63,7 @@ export const learningFeedback = operation({
       },
       services.now(),
     )
-    if (!stored)
-      throw notFound('interaction', 'interaction_id', 'Leave it out or use the id that track_interaction returned.')
+    if (!stored) throw noInteraction()
     // The row and its job are stored: from here on nothing can be lost, only be later.
     const run = stored.jobId ? await runJob(services, stored.jobId).catch(() => null) : null
     if (stored.jobId && run?.status !== 'done') await services.announceJobs([stored.jobId]).catch(() => undefined)
@@ -72,3 +76,7 @@ export const learningFeedback = operation({
     }
   },
 })
+
+function noInteraction() {
+  return notFound('interaction', 'interaction_id', 'Leave it out or use the id that track_interaction returned.')
+}

@@ -4,6 +4,7 @@ import { insertInteraction } from '../database/queries/interactions.ts'
 import { parseContextId } from '../knowledge/collections.ts'
 import { line, optionalText, queryText } from '../knowledge/text-fields.ts'
 import { agentType, contextIdField, idempotencyKey, project, tags, uuid } from './fields.ts'
+import { countWriting } from './ingest-quota.ts'
 import { ADDS, operation } from './operation.ts'
 
 /** Longest answer that is stored, in characters. */
@@ -51,6 +52,7 @@ export const trackInteraction = operation({
     index: z.literal('pending').describe('Becomes searchable in interaction-history in the background.'),
   }),
   async run(services, input, caller) {
+    await countWriting(services, input.project, 1, input)
     const contexts = input.context_ids.flatMap((text) => parseContextId(text) ?? [])
     const { id, created, jobId } = await insertInteraction(
       services.database,

@@ -3,6 +3,7 @@ import { noteWriters } from '../database/queries/deletions.ts'
 import { CoordinatorError, notFound } from '../errors.ts'
 import { prepareItems, stableJson } from '../knowledge/prepare.ts'
 import { collectionName, project, uuid } from './fields.ts'
+import { countWriting } from './ingest-quota.ts'
 import { checkItem, itemView, statedProvenance, viewItem } from './knowledge-views.ts'
 import { operation, SETS } from './operation.ts'
 
@@ -31,6 +32,7 @@ export const updateKnowledge = operation({
     const provenance = changed ? input.provenance : stored.provenance
     const checked = await checkItem(input.collection, { key: stored.key, fields: merged }, '', provenance)
     if (checked instanceof CoordinatorError) throw checked
+    if (changed) await countWriting(services, input.project, 1, input.fields)
     const document =
       stored.source !== null && stored.path !== null ? { source: stored.source, path: stored.path } : undefined
     const prepared = await prepareItems(

@@ -25,8 +25,10 @@ import { problemResponse, reportError } from './problem.ts'
 import { mountRest } from './rest.ts'
 import { storedKeys } from './stored-keys.ts'
 
-/** What is served without a key: the state of the service, the description of its API, and the files of the pages. */
-const PUBLIC_PATHS = /^\/(?:$|health$|openapi\.json$|docs(?:\/|$)|dashboard\/)/
+const HEALTH_PATH = '/health'
+
+/** What is served without a key beside that: the description of the API, and the files of the pages. */
+const PUBLIC_PATHS = /^\/(?:$|openapi\.json$|docs(?:\/|$)|dashboard\/)/
 
 /**
  * Builds the application.
@@ -107,15 +109,21 @@ function logLevelOf(c: AppContext): LogLevel {
   }
 }
 
+function isPublic(path: string): boolean {
+  return PUBLIC_PATHS.test(path) || OAUTH_PATHS.test(path)
+}
+
 async function callerOf(c: AppContext): Promise<Caller> {
-  if (PUBLIC_PATHS.test(c.req.path) || OAUTH_PATHS.test(c.req.path)) return PUBLIC_CALLER
+  const { HYBRID_API_KEY: adminKey, ALLOWED_ORIGINS: origins } = readSettings(c.env)
+  // Without a key there is nothing to read about, and nobody to sign in: elsewhere than on its own machine only the health is told.
+  const free = c.req.path === HEALTH_PATH || (adminKey !== undefined && isPublic(c.req.path))
+  if (free) return PUBLIC_CALLER
   const presented = presentedKey(c.req.raw.headers) ?? ''
   // A token opens what it was issued for, and only there is it looked at.
   if (c.req.path === RESOURCE_PATH && isAccessToken(presented)) {
     const caller = await callerOfToken(c.req.raw, presented, c.env, c.var.services)
     if (caller) return caller
   }
-  const { HYBRID_API_KEY: adminKey, ALLOWED_ORIGINS: origins } = readSettings(c.env)
   // A key of ours is judged even where none is needed, so that it can be tried out on the machine it was made on.
   const open = adminKey === undefined && !isApiKey(presented)
   return authenticate(c.req.raw, open ? [] : lookups(c, adminKey), origins)

@@ -7,7 +7,7 @@ import { countRedactions } from '../database/queries/redactions.ts'
 import { CoordinatorError, toCoordinatorError } from '../errors.ts'
 import { openUpstreams } from '../inference/chat-upstream.ts'
 import * as fields from '../operations/fields.ts'
-import { assertSizes } from '../operations/input-sizes.ts'
+import { measureInput } from '../operations/input-sizes.ts'
 import { parseInput } from '../operations/invoke.ts'
 import type { Caller } from '../operations/operation.ts'
 import { MAX_RESPONSE } from '../operations/track-interaction.ts'
@@ -82,7 +82,7 @@ export async function answerChat(c: AppContext): Promise<Response> {
   const services = c.var.services()
   const startedAt = services.now()
   const request = parseInput(chatRequest, await readJsonObject(c.req.raw, bodyLimit(c)))
-  assertSizes(textsOf(request.messages), services.settings.MAX_FIELD_CHARACTERS)
+  measureInput(textsOf(request.messages), services.settings.MAX_FIELD_CHARACTERS)
   const scope = scopeOf(c.var.caller, request.metadata)
   const redactions: RedactionCounts = {}
   const query = askedText(request.messages, redactions)

@@ -73,7 +73,10 @@ describe('sizes', () => {
         for (const [path, body] of Object.entries(bodies)) {
           const refused = await send(new Request(ORIGIN + path, { method: 'POST', headers: json, body }))
           expect(refused.status, path).toBe(400)
-          expect(await refused.json()).toMatchObject({ code: 'invalid_input', limit: 32 })
+          const problem = await refused.json()
+          expect(problem).toMatchObject({ code: 'invalid_input' })
+          if (path !== '/search_context')
+            expect(problem, 'where the schema leaves it open').toMatchObject({ limit: 32 })
         }
         const request = toolRequest('store_knowledge', {}, ADMIN)
         const body = (await request.clone().text()).replace(
@@ -213,6 +216,26 @@ describe('what a project may store', () => {
     const refused = await call('import_interactions', { project: 'bytes', interactions: [interaction] }, variables)
     expect(refused.status).toBe(429)
     expect(await refused.json()).toMatchObject({ field: 'INGEST_BYTES_PER_DAY', limit: 600 })
+  })
+
+  test('what the loop records counts as well, a refused correction does not', async () => {
+    const variables = { INGEST_ITEMS_PER_DAY: '2' }
+    const project = 'recorded'
+    const interaction = { project, query: 'q', response: 'r', agent_type: 'local', model_used: 'm' }
+    const correction = { project, query: 'q', correction: 'c' }
+    const absent = { ...correction, interaction_id: '0190b6f0-0000-7000-8000-000000000000' }
+    expect((await call('learning_feedback', absent, variables)).status).toBe(404)
+    expect((await call('track_interaction', interaction, variables)).status).toBe(200)
+    expect((await call('learning_feedback', correction, variables)).status).toBe(200)
+    for (const [name, input] of [
+      ['track_interaction', interaction],
+      ['learning_feedback', correction],
+    ] as const) {
+      const refused = await call(name, input, variables)
+      expect(refused.status).toBe(429)
+      expect(refused.headers.get('retry-after')).toMatch(/^\d+$/)
+      expect(await refused.json()).toMatchObject({ field: 'INGEST_ITEMS_PER_DAY', limit: 2 })
+    }
   })
 
   test('altogether: 413, since waiting does not help', async () => {

@@ -42,7 +42,21 @@ describe.each(TRICKS)('%s', (_, origin, headers) => {
         })
       }
     }
-    for (const path of ['/mcp', '/v1/models', '/learning/datasets/x/download']) {
+    const others = [
+      '/mcp',
+      '/v1/models',
+      '/learning/datasets/x/download',
+      '/',
+      '/docs',
+      '/openapi.json',
+      '/dashboard/app.js',
+      '/authorize',
+      '/oauth/token',
+      '/oauth/register',
+      '/.well-known/oauth-authorization-server',
+      '/nothing',
+    ]
+    for (const path of others) {
       const response = await send(new Request(origin + path, { headers: { ...CLIENT, ...headers } }), {
         HYBRID_API_KEY: undefined,
       })
