@@ -63,6 +63,7 @@ describe('posterior', () => {
   it('lets one lucky success move nothing, and steady success move something', () => {
     expect(creditShift({ successes: 0, partials: 0, failures: 0 }, 0.5)).toBe(0)
     expect(creditShift({ successes: 1, partials: 0, failures: 0 }, 0.5)).toBe(0)
+    expect(creditShift({ successes: 3, partials: 0, failures: 0 }, 0.5)).toBe(0)
     expect(creditShift({ successes: 18, partials: 0, failures: 2 }, 0.5)).toBeGreaterThan(0.3)
     expect(creditShift({ successes: 2, partials: 0, failures: 18 }, 0.5)).toBeLessThan(-0.3)
   })
