@@ -124,6 +124,7 @@ describe('uplift', () => {
       sum += found.difference ?? 0
       if (found.interval && found.interval.low <= truth && truth <= found.interval.high) covered++
     }
+    console.log(`coverage, ${n} exposures, ${shown} against ${heldOut}: ${covered / runs}`)
     // 2,000 runs at a true rate of 0.95 stay within 0.935 and 0.965 but once in 500.
     expect(covered / runs).toBeGreaterThan(0.935)
     expect(covered / runs).toBeLessThan(0.985)
