@@ -35,7 +35,7 @@ beforeAll(async () => {
       },
     ],
   })
-})
+}, 60_000)
 afterAll(() => worker?.stop())
 beforeEach(async () => {
   state = await mkdtemp(join(tmpdir(), 'hooks-'))

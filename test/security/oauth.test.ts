@@ -310,7 +310,7 @@ describe('consent', () => {
   test('is not offered by a coordinator without a key', async () => {
     const { authorize } = await register()
     const response = await send(new Request(authorize()), { HYBRID_API_KEY: undefined })
-    expect(response.status).toBe(403)
+    expect(response.status).toBe(401)
     expect(await response.text()).toContain('HYBRID_API_KEY')
   })
 })
