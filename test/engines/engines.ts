@@ -1,0 +1,296 @@
+/**
+ * The engines of the fault table: how each is configured, how it answers when it is well, and what must hold when it isn't.
+ */
+import { expect, vi } from 'vitest'
+import type { StoredItem } from '../../src/knowledge/stores/store.ts'
+import { QdrantStub } from '../knowledge/stores/qdrant-stub.ts'
+import { type Fault, RETRY_AFTER, type Sound } from './faults.ts'
+import { pass, timed } from './virtual-time.ts'
+import { type Answered, type Sounds, World } from './world.ts'
+
+export interface EngineRow {
+  readonly name: string
+  /** Longest wait for the answer, in milliseconds. */
+  readonly deadlineMs: number
+  open(): World
+  /** Before the engine fails. */
+  prepare?(world: World): Promise<void>
+  /** What is asked while it fails, and what must be true of the answer. */
+  ask(world: World): Promise<Answered>
+  named(answer: Answered, fault: Fault): void
+  /** What must be true of what is stored, while it fails and after it is well again. */
+  stored(world: World, fault: Fault): Promise<void>
+}
+
+/** Another one in every world: vectors of questions are remembered. */
+const question = ({ project }: World) => `How long is the timeout of the reverse proxy of ${project}?`
+const TITLE = 'Timeout of the reverse proxy'
+const FACT = 'The timeout of the reverse proxy is 60 seconds.'
+/** Size of the vectors of bge-small-en-v1.5, which these tests pretend to serve. */
+const SIZE = 384
+
+const vector = (length: number) => Array.from({ length }, (_, i) => Math.sin(i + 1))
+const withNull = [null, ...vector(SIZE - 1)]
+
+/** A reply of an OpenAI-compatible embeddings server, one vector for each text. */
+const embeddings = (texts: number, one: readonly (number | null)[]) =>
+  JSON.stringify({ data: Array.from({ length: texts }, (_, index) => ({ index, embedding: one })) })
+
+const completion = JSON.stringify({
+  model: 'm',
+  choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content: 'Sixty seconds.' } }],
+  usage: { prompt_tokens: 9, completion_tokens: 3, total_tokens: 12 },
+})
+const chunk = (delta: object, finish: string | null = null) =>
+  `data: ${JSON.stringify({ model: 'm', choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`
+const stream = `${chunk({ content: 'Sixty ' })}${chunk({ content: 'seconds.' })}${chunk({}, 'stop')}data: [DONE]\n\n`
+
+/** Vectors where a chat model was asked are as wrong as any other answer. */
+const wrong = { wrongSize: embeddings(1, vector(3)), notANumber: embeddings(1, withNull) }
+
+export const chatSounds: Sounds = ({ body }): Sound =>
+  (body as { stream?: boolean } | null)?.stream
+    ? { body: stream, type: 'text/event-stream', ...wrong }
+    : { body: completion, ...wrong }
+
+export const embeddingSounds: Sounds = ({ body }): Sound => {
+  const texts = (body as { input?: unknown[] } | null)?.input?.length ?? 1
+  return {
+    body: embeddings(texts, vector(SIZE)),
+    wrongSize: embeddings(texts, vector(SIZE - 1)),
+    notANumber: embeddings(texts, withNull),
+  }
+}
+
+/** What is said of a fault, by whoever says why. */
+const SAID: Readonly<Record<Fault, RegExp>> = {
+  refused: /could not be reached/,
+  'reset mid-body': /broke off in the middle|could not be reached/,
+  'status 500': /answered with status 500/,
+  'status 429': /has too much to do/,
+  '30 s of silence': /did not answer within|could not be reached/,
+  'slow drip': /did not answer within/,
+  'wrong size of vector': /not an OpenAI completion|broke off in the middle/,
+  'NaN in a vector': /not an OpenAI completion|broke off in the middle/,
+  'invalid JSON': /did not answer with JSON|not one of an OpenAI stream|broke off/,
+  'truncated stream': /did not answer with JSON|broke off in the middle|could not be reached/,
+  loading: /is still loading|answered with status 503/,
+}
+
+/** A routed question that a model of the coordinator's is asked: its failure is named and the prompt handed back. */
+export function chatRow(
+  name: string,
+  side: 'local' | 'remote',
+  variables: (world: World) => Record<string, unknown>,
+  sounds: Sounds = chatSounds,
+): EngineRow {
+  return {
+    name,
+    deadlineMs: 60_000,
+    open: () =>
+      new World(sounds, (world) => {
+        // Explored always, so that a project without outcomes asks its local model.
+        vi.spyOn(Math, 'random').mockReturnValue(0)
+        return { ROUTING_EXPLORATION: '0.5', ...variables(world) }
+      }),
+    ask: (world) => world.call('/query', { project: world.project, query: question(world), generate_response: true }),
+    named({ status, body }, fault) {
+      expect(status).toBe(200)
+      expect(body).toMatchObject({ degraded: [`${side}_model`], response: null, generation: null })
+      expect(body.augmented_prompt).toContain('timeout of the reverse proxy')
+      const { fallbacks } = body.decision as { fallbacks: { from: string; to: string; reason: string }[] }
+      expect(fallbacks).toMatchObject([{ from: side, to: 'caller', reason: expect.stringMatching(SAID[fault]) }])
+    },
+    async stored(world) {
+      expect(await world.rows('interactions')).toEqual([])
+      const [decision] = await world.rows('routing_decisions')
+      expect(JSON.parse(String(decision?.record)).fallbacks).toHaveLength(1)
+      world.fault = null
+      const again = await timed(() => this.ask(world))
+      expect(again.value.body).toMatchObject({ response: 'Sixty seconds.', degraded: [] })
+    },
+  }
+}
+
+/** The same models behind `/v1/chat/completions`: never a clean end, and a fragment is kept as one. */
+export function streamRow(
+  name: string,
+  side: 'local' | 'remote',
+  variables: (world: World) => Record<string, unknown>,
+  sounds: Sounds = chatSounds,
+): EngineRow {
+  return {
+    name,
+    deadlineMs: 300_000,
+    open: () => new World(sounds, variables),
+    ask: (world) =>
+      world.call('/v1/chat/completions', {
+        model: side,
+        messages: [{ role: 'user', content: question(world) }],
+        stream: true,
+        metadata: { project: world.project },
+      }),
+    named({ status, text }, fault) {
+      const last = text.startsWith('data: ') ? text.trimEnd().split('\n\n').at(-1)?.slice(6) : text
+      const { error } = JSON.parse(last ?? '') as { error: { code: string; message: string } }
+      expect(error.code).toBe('engine_unavailable')
+      expect(error.message).toMatch(SAID[fault])
+      expect(text).not.toContain('[DONE]')
+      expect(text).not.toContain('secret')
+      if (!text.startsWith('data: ')) expect(status).toBe(503)
+    },
+    async stored(world) {
+      for (const { tags } of await world.rows('interactions')) expect(JSON.parse(String(tags))).toContain('incomplete')
+      world.fault = null
+      const again = await timed(() => this.ask(world))
+      expect(again.value.text).toMatch(/\[DONE\]\s*$/)
+      const whole = (await world.rows('interactions')).filter(({ tags }) => !String(tags).includes('incomplete'))
+      expect(whole.map(({ response }) => response)).toEqual(['Sixty seconds.'])
+    },
+  }
+}
+
+/** Search goes on by words; what is written waits for its vector and is found meanwhile. */
+export function embedderRow(
+  name: string,
+  variables: (world: World) => Record<string, unknown>,
+  sounds: Sounds = embeddingSounds,
+  size = SIZE,
+): EngineRow {
+  return {
+    name,
+    // Documents are given 30 s, a query 2 s.
+    deadlineMs: 32_000,
+    open: () => new World(sounds, variables),
+    async ask(world) {
+      const { status, body } = await world.store(TITLE, FACT)
+      expect(status).toBe(200)
+      expect(body.results).toMatchObject([{ status: 'indexed' }])
+      const { value, tookMs } = await timed(() => search(world))
+      expect(tookMs).toBeLessThanOrEqual(2_000 + SLACK_MS)
+      return value
+    },
+    named({ status, body }) {
+      expect(status).toBe(200)
+      expect(body.degraded).toEqual(['vectors'])
+      expect(keysOf(body)).toEqual([TITLE])
+    },
+    async stored(world) {
+      expect((await world.items()).map(({ vector: own }) => own)).toEqual([null])
+      world.fault = null
+      await pass(OPEN_MS)
+      expect((await timed(() => world.embedPending())).value).toBe(true)
+      const [item] = await world.items()
+      expect(item?.vector).toHaveLength(size)
+      expect(Math.hypot(...(item?.vector ?? []))).toBeCloseTo(1, 1)
+      const again = await timed(() => search(world))
+      expect(again.value.body).toMatchObject({ degraded: [] })
+      expect(keysOf(again.value.body)).toEqual([TITLE])
+    },
+  }
+}
+
+/** The order of the two lists stands; only the reranker's opinion is missing. */
+export const rerankerRow: EngineRow = {
+  name: 'llama.cpp reranker',
+  deadlineMs: 1_500,
+  open: () =>
+    new World(
+      () => ({ body: JSON.stringify({ results: [{ index: 0, relevance_score: 3 }] }), ...wrong }),
+      ({ host }) => ({ LLAMA_CPP_RERANK_URL: host }),
+    ),
+  prepare: async (world) => void (await world.store(TITLE, FACT)),
+  ask: search,
+  named({ status, body }) {
+    expect(status).toBe(200)
+    expect(body.degraded).toEqual(['reranker'])
+    expect(keysOf(body)).toEqual([TITLE])
+  },
+  async stored(world) {
+    world.fault = null
+    const again = await timed(() => search(world))
+    expect(again.value.body).toMatchObject({
+      degraded: [],
+      combined_results: [{ breakdown: { rerank: expect.closeTo(0.95, 1) } }],
+    })
+  },
+}
+
+const QDRANT_ANSWER = JSON.stringify({
+  status: 'ok',
+  time: 0,
+  result: [{ points: [{ id: '018f0000-0000-7000-8000-000000000000', version: 1, score: 1, payload: {} }] }],
+})
+/** Qdrant's own words when a vector of a request is not what the collection holds. */
+const refusal = (message: string) => JSON.stringify({ status: { error: `Wrong input: ${message}` }, time: 0 })
+
+/** Nothing is answered without the store, and it says so; a write is whole or not there. */
+export const qdrantRow: EngineRow = {
+  name: 'Qdrant',
+  // A write and a search, each within 8 s.
+  deadlineMs: 16_000,
+  open() {
+    const stub = new QdrantStub()
+    const world = new World(
+      () => ({
+        body: QDRANT_ANSWER,
+        wrongSize: refusal('Vector dimension error: expected dim: 256, got 255'),
+        notANumber: refusal('Vector contains a value that is not a number'),
+      }),
+      ({ host }) => ({ QDRANT_URL: host }),
+    )
+    world.sound = (_, request) => stub.fetch(request as Request)
+    return world
+  },
+  prepare: async (world) => void (await world.store(TITLE, FACT)),
+  async ask(world) {
+    const { value, tookMs } = await timed(() => world.store('Another', 'What is written now is not kept.'))
+    expect(value.status).toBe(503)
+    expect(tookMs).toBeLessThanOrEqual(this.deadlineMs / 2 + SLACK_MS)
+    const { value: searched, tookMs: alone } = await timed(() => search(world))
+    expect(alone).toBeLessThanOrEqual(this.deadlineMs / 2 + SLACK_MS)
+    return searched
+  },
+  named({ status, body }) {
+    expect(status).toBe(503)
+    expect(body).toMatchObject({ code: 'engine_unavailable' })
+  },
+  async stored(world) {
+    world.fault = null
+    await pass(OPEN_MS)
+    const { value: items } = await timed(() => world.items())
+    expect(items.map(({ key }) => key)).toEqual([TITLE])
+    for (const { vector: own } of items) expect(Math.hypot(...(own ?? []))).toBeCloseTo(1, 1)
+    const again = await timed(() => search(world))
+    expect(again.value.body).toMatchObject({ degraded: [] })
+    expect(keysOf(again.value.body)).toEqual([TITLE])
+  },
+}
+
+/** Work of the machine that the virtual clock counts while it waits for nothing, in milliseconds. */
+export const SLACK_MS = 1_000
+/** After this time every breaker lets a call try again. */
+const OPEN_MS = Math.max(15_000, RETRY_AFTER * 1_000)
+
+export function search(world: World): Promise<Answered> {
+  const collections = ['best-practices']
+  return world.call('/hybrid_search', { project: world.project, query: question(world), collections })
+}
+
+/** Keys of the combined results. */
+export function keysOf(body: Record<string, unknown>): string[] {
+  return ((body.combined_results ?? []) as Pick<StoredItem, 'key'>[]).map(({ key }) => key)
+}
+
+export const ENGINES: readonly EngineRow[] = [
+  chatRow('llama.cpp chat', 'local', ({ host }) => ({ LLAMA_CPP_BASE_URL: host })),
+  streamRow('llama.cpp chat, streamed', 'local', ({ host }) => ({ LLAMA_CPP_BASE_URL: host })),
+  embedderRow('llama.cpp embeddings', ({ host }) => ({
+    LLAMA_CPP_EMBEDDINGS_URL: host,
+    EMBEDDING_MODEL: 'bge-small-en-v1.5',
+  })),
+  rerankerRow,
+  chatRow('remote model', 'remote', ({ host }) => ({ REMOTE_MODEL_BASE_URL: host })),
+  streamRow('remote model, streamed', 'remote', ({ host }) => ({ REMOTE_MODEL_BASE_URL: host })),
+  qdrantRow,
+]
