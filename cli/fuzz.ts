@@ -3,12 +3,13 @@
  * @module
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { type Schema, seeded } from './fuzz/generate.ts'
+import type { Schema } from './fuzz/generate.ts'
 import { harvest, type Pool } from './fuzz/pool.ts'
 import { isFault, isMisnamed, isRefusal, type Shot, shoot, type Target } from './fuzz/requests.ts'
 import { parseArguments, UsageError } from './shared/args.ts'
 import { startLocalWorker } from './shared/local-worker.ts'
 import { Progress } from './shared/progress.ts'
+import { seeded } from './shared/random.ts'
 import { count, style } from './shared/terminal.ts'
 
 const HELP = `Usage: npm run fuzz -- [options]

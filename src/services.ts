@@ -1,102 +1,38 @@
 /**
- * Builds what operations reach, once per invocation. The only place that picks engines.
+ * What operations and background work reach: the settings, the stores, the models and the clock. Types only; `build-services.ts` builds it.
  * @module
  */
-import { DurableConversations } from './conversation/durable-client.ts'
-import { openDatabase } from './database/database.ts'
-import { addEmbeddingJob } from './database/queries/embedding.ts'
-import type { Env } from './env.ts'
+import type { ConversationClient } from './conversation/client.ts'
+import type { Database } from './database/database.ts'
+import type { ChatModel } from './inference/chat-model.ts'
 import type { Dependency } from './inference/dependency.ts'
 import type { Embedder } from './inference/embedder.ts'
-import {
-  modelDependencies,
-  openChatModel,
-  openEmbedder,
-  openRemoteModel,
-  openReranker,
-} from './inference/open-models.ts'
-import { createStaticEmbedder } from './inference/static/embedder.ts'
-import staticTable from './inference/static/table.bin'
-import { EmbeddedStore } from './knowledge/stores/embedded.ts'
-import { openQdrant } from './knowledge/stores/open-qdrant.ts'
-import { announcer, SpaceKeeper } from './knowledge/stores/space-keeper.ts'
-import { embeddingSubject } from './learning/embed-collection.ts'
-import type { Services } from './operations/operation.ts'
-import { readSettings } from './settings.ts'
-import { traceHeaders } from './tracing.ts'
+import type { Reranker } from './inference/reranker.ts'
+import type { KnowledgeStore, TransferStore } from './knowledge/stores/store.ts'
+import type { Settings } from './settings.ts'
 
-let staticEmbedder: Embedder | null = null
-
-/** Opens every engine that the environment configures; what it doesn't configure runs on the embedded defaults. */
-export function buildServices(env: Env): Services {
-  const settings = readSettings(env)
-  staticEmbedder ??= createStaticEmbedder(staticTable)
-  const database = openDatabase(env.DB)
-  const announceJobs = async (ids: readonly string[]) => {
-    if (ids.length === 0) return
-    await env.JOBS.sendBatch(ids.map((jobId) => ({ body: { jobId, ...traceHeaders() } })))
-  }
-  const embedder = openEmbedder(settings) ?? staticEmbedder
-  const embedded = new EmbeddedStore(env.KNOWLEDGE)
-  const qdrant = openQdrant(settings)
-  const knowledge = new SpaceKeeper(qdrant ?? embedded, {
-    embedder,
-    others: [staticEmbedder],
-    mayFail: embedder !== staticEmbedder,
-    announce: announcer(async (scope) => {
-      const id = await addEmbeddingJob(database, scope.project, embeddingSubject(scope), Date.now())
-      // The row is the truth: a message that is lost is made up for by the sweep.
-      if (id) await announceJobs([id]).catch(() => undefined)
-    }),
-    now: () => Date.now(),
-  })
-  return {
-    settings,
-    database,
-    knowledge,
-    stores: { embedded, ...(qdrant && { qdrant }) },
-    embedder,
-    localModel: openChatModel(settings),
-    remoteModel: openRemoteModel(settings),
-    reranker: openReranker(settings),
-    conversations: new DurableConversations(env.CONVERSATIONS, settings.CONVERSATION_DAYS * 86_400_000),
-    datasets: env.DATASETS,
-    dependencies: [...storageDependencies(env, knowledge), ...modelDependencies(settings)],
-    announceJobs,
-    now: () => Date.now(),
-    random: () => Math.random(),
-  }
-}
-
-/** What holds the state, asked by the smallest read. */
-function storageDependencies(env: Env, knowledge: SpaceKeeper): Dependency[] {
-  return [
-    {
-      name: 'database',
-      required: true,
-      uses: 'd1',
-      ask: async () => {
-        await env.DB.prepare('SELECT 1').first()
-        return { state: 'ok' }
-      },
-    },
-    {
-      name: 'knowledge_store',
-      required: true,
-      uses: knowledge.name,
-      ask: async () => {
-        await knowledge.statistics({ project: 'default', collection: 'best-practices' })
-        return { state: 'ok' }
-      },
-    },
-    {
-      name: 'datasets',
-      required: false,
-      uses: 'r2',
-      ask: async () => {
-        await env.DATASETS.list({ limit: 1 })
-        return { state: 'ok' }
-      },
-    },
-  ]
+/** Everything an operation or a job may reach, built once per invocation. */
+export interface Services {
+  readonly settings: Settings
+  readonly database: Database
+  readonly knowledge: KnowledgeStore
+  /** The configured stores by name, for moving knowledge between them. */
+  readonly stores?: Readonly<Record<string, TransferStore>>
+  readonly embedder: Embedder
+  /** The local model; null when none is configured. */
+  readonly localModel: ChatModel | null
+  /** The remote model that the coordinator itself may ask; none when left out. */
+  readonly remoteModel?: ChatModel | null
+  /** Reorders the best results; none when left out. */
+  readonly reranker?: Reranker | null
+  readonly conversations: ConversationClient
+  readonly datasets: R2Bucket
+  /** What can be down; none when left out. */
+  readonly dependencies?: readonly Dependency[]
+  /** Tells the queue that job rows were written; the rows in the database stay the truth. */
+  announceJobs(ids: readonly string[]): Promise<void>
+  /** Milliseconds since 1970. */
+  now(): number
+  /** Uniform in [0, 1). */
+  random(): number
 }

@@ -4,7 +4,6 @@
  */
 import * as z from 'zod'
 import { CoordinatorError } from './errors.ts'
-import { VALUE_WEIGHTS } from './learning/value-score.ts'
 
 const probability = z.coerce.number().min(0).max(1)
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true')
@@ -17,6 +16,18 @@ const names = z
   .default('')
   .transform((text) => text.split(',').map((name) => name.trim().toLowerCase()))
   .transform((parts) => parts.filter((name) => name !== ''))
+
+/** Weight of each part of the value score, each 0 to 1; they sum to 1. */
+export type ValueWeights = Readonly<Record<'outcome' | 'feedback' | 'reusability' | 'complexity' | 'novelty', number>>
+
+/** The weights while the setting VALUE_WEIGHTS says nothing else. */
+export const VALUE_WEIGHTS: ValueWeights = {
+  outcome: 0.4,
+  feedback: 0.2,
+  reusability: 0.2,
+  complexity: 0.1,
+  novelty: 0.1,
+}
 
 /** Weights of the value score's parts as JSON, e.g. `{"outcome": 0.5, "feedback": 0.2, …}`. */
 const valueWeights = z

@@ -2,6 +2,8 @@
  * Entry of the Worker: requests, queue batches and cron ticks. Wiring only.
  * @module
  */
+
+import { buildServices } from './build-services.ts'
 import type { Env } from './env.ts'
 import { consume } from './jobs/consume.ts'
 import { DEAD_LETTERS, keepDeadLetters } from './jobs/dead-letters.ts'
@@ -9,7 +11,6 @@ import type { JobMessage } from './jobs/message.ts'
 import { exportNightly, NIGHTLY } from './jobs/nightly.ts'
 import { sweep } from './jobs/sweep.ts'
 import { OPERATIONS } from './operations/index.ts'
-import { buildServices } from './services.ts'
 import { createApp } from './surfaces/app.ts'
 
 export { Conversation } from './conversation/conversation.ts'

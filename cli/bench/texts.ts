@@ -4,8 +4,8 @@
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { mulberry32 } from '../eval/metrics.ts'
 import { walk } from '../ingest/walk.ts'
+import { seeded } from '../shared/random.ts'
 
 /** Size of one item's text, in characters. */
 const TARGET = 700
@@ -58,7 +58,7 @@ export async function packageTexts(count: number): Promise<BenchItem[]> {
 
 /** Questions made of three to six words of a random item, from a fixed seed. */
 export function questions(items: readonly BenchItem[], count: number): string[] {
-  const random = mulberry32(7)
+  const random = seeded(7)
   return Array.from({ length: count }, () => {
     const text = items[Math.floor(random() * items.length)]?.fields.code_snippet ?? ''
     const words = [...new Set(text.match(/[A-Za-z][A-Za-z_]{3,20}/g) ?? ['function'])]

@@ -8,10 +8,11 @@ import { itemId } from '../../src/ids.ts'
 import { parseArguments, UsageError } from '../shared/args.ts'
 import { createHttpClient, type HttpClient } from '../shared/http.ts'
 import { Progress } from '../shared/progress.ts'
+import { seeded } from '../shared/random.ts'
 import { style } from '../shared/terminal.ts'
 import { type BeirSet, clean, readBeir, storeCorpus } from './beir.ts'
 import { checkpoints, outcomeOf, shuffled, splitQueries } from './learning-stream.ts'
-import { bootstrap95, mean, mulberry32, ndcg } from './metrics.ts'
+import { bootstrap95, mean, ndcg } from './metrics.ts'
 import { withCoordinator } from './worker.ts'
 
 const HELP = `Usage: npm run eval:learning -- --data <folder> [options]
@@ -118,7 +119,7 @@ async function evaluate(
   )
   const documents = await storeCorpus(admin, 'off', set)
   await storeCorpus(admin, 'on', set)
-  const random = mulberry32(seed)
+  const random = seeded(seed)
   const { training, unseen } = splitQueries(set.queries, random)
   const off = await measureUnseen(callers, 'off', set, unseen)
   const curve: LearningReport['curve'] = []

@@ -2,6 +2,7 @@
  * Measures of ranked retrieval, and intervals for their differences.
  * @module
  */
+import { seeded } from '../shared/random.ts'
 
 /** Relevance grades of one query's documents, by document id. */
 export type Judgements = ReadonlyMap<string, number>
@@ -59,24 +60,13 @@ export function mean(values: readonly number[]): number {
  */
 export function bootstrap95(values: readonly number[], resamples = 2000): [low: number, high: number] {
   if (values.length === 0) return [0, 0]
-  const random = mulberry32(20_260_728)
+  const random = seeded(20_260_728)
   const means = Array.from({ length: resamples }, () => {
     let sum = 0
     for (let i = 0; i < values.length; i++) sum += values[Math.floor(random() * values.length)] ?? 0
     return sum / values.length
   }).sort((a, b) => a - b)
   return [means[Math.floor(0.025 * resamples)] ?? 0, means[Math.ceil(0.975 * resamples) - 1] ?? 0]
-}
-
-/** A small seeded generator of uniform numbers in [0, 1) (Tommy Ettinger's mulberry32). */
-export function mulberry32(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }
 
 /**

@@ -9,10 +9,10 @@ import { countTokens, decode, encode } from 'gpt-tokenizer/encoding/cl100k_base'
 import { parseArguments, parseUrl, UsageError } from '../shared/args.ts'
 import type { HttpClient } from '../shared/http.ts'
 import { Progress } from '../shared/progress.ts'
+import { seeded } from '../shared/random.ts'
 import { style } from '../shared/terminal.ts'
 import { type BeirSet, clean, readBeir, readLines, storeCorpus } from './beir.ts'
 import { type CurvePoint, holdsProof, normalise, type Outcome, type Proofs, pointOf, tokensAt } from './coverage.ts'
-import { mulberry32 } from './metrics.ts'
 import { withCoordinator } from './worker.ts'
 
 const HELP = `Usage: npm run eval:tokens -- --data <folder> [options]
@@ -193,7 +193,7 @@ function interval(
   whole: readonly Outcome[],
   evidence: readonly number[],
 ): [number, number] | null {
-  const random = mulberry32(20_261_122)
+  const random = seeded(20_261_122)
   const ratios = Array.from({ length: RESAMPLES }, () => {
     const drawn = evidence.map(() => Math.floor(random() * evidence.length))
     const pick = <T>(values: readonly T[]) => drawn.flatMap((i) => values[i] ?? [])

@@ -2,7 +2,7 @@
  * Requests made from JSON Schemas, and bent. Pure: the same seed makes the same requests.
  * @module
  */
-
+import type { Random } from '../shared/random.ts'
 import type { Pool } from './pool.ts'
 
 /** The part of JSON Schema that the generator reads. */
@@ -21,20 +21,6 @@ export interface Schema {
   readonly maxLength?: number
   readonly maxItems?: number
   readonly minItems?: number
-}
-
-/** Uniform in [0, 1). */
-export type Random = () => number
-
-/** A seeded generator of numbers (mulberry32, T. Ettinger). */
-export function seeded(seed: number): Random {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
 }
 
 /** One of a list. */

@@ -2,7 +2,7 @@
  * What earlier answers named, so that later requests meet what exists.
  * @module
  */
-import type { Random } from './generate.ts'
+import type { Random } from '../shared/random.ts'
 
 /** Ids and context ids that some answer has named. */
 export interface Pool {

@@ -2,7 +2,8 @@
  * Turns operations into requests on REST and MCP, with damage of their own: methods, headers, paths and messages.
  * @module
  */
-import { bend, damage, pick, type Random, type Schema, sampleValue } from './generate.ts'
+import type { Random } from '../shared/random.ts'
+import { bend, damage, pick, type Schema, sampleValue } from './generate.ts'
 import type { Pool } from './pool.ts'
 
 /** A way to reach an operation. */

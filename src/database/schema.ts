@@ -4,14 +4,27 @@
  */
 import { sql } from 'drizzle-orm'
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
-import type { UploadedPart } from '../learning/datasets/sink.ts'
-import type { ValueParts } from '../learning/value-score.ts'
 
 export type AgentType = 'local' | 'remote'
 /** What a key may do. `admin` includes all others. */
 export type Scope = 'read' | 'write' | 'learn' | 'admin'
 export type Outcome = 'success' | 'partial' | 'failure'
 /** `dead`: out of attempts; `discarded`: given up by someone. */
+/** Parts of an interaction's value score, each already multiplied by its weight, so that they sum to the score. */
+export interface ValueParts {
+  outcome: number
+  feedback: number
+  reusability: number
+  complexity: number
+  novelty: number
+}
+
+/** A part of an upload that R2 has: its name there, and the SHA-256 of its bytes. */
+export interface UploadedPart {
+  readonly etag: string
+  readonly sha256: string
+}
+
 export type JobStatus = 'pending' | 'running' | 'done' | 'dead' | 'discarded'
 
 /** One question and its answer, with what came of it. */

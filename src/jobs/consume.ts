@@ -4,11 +4,11 @@
  * @module
  */
 import { readControls } from '../database/queries/controls.ts'
-import { type JobRun, runJob } from '../learning/run-job.ts'
 import { log } from '../log.ts'
-import type { Services } from '../operations/operation.ts'
+import type { Services } from '../services.ts'
 import { inTrace, traceFrom } from '../tracing.ts'
 import type { JobMessage } from './message.ts'
+import { type JobRun, runJob } from './run-job.ts'
 
 /**
  * Runs the jobs of one batch, oldest cause first, each at most once.

@@ -5,7 +5,7 @@
  */
 import { markDeadLetters } from '../database/queries/jobs.ts'
 import { log } from '../log.ts'
-import type { Services } from '../operations/operation.ts'
+import type { Services } from '../services.ts'
 import type { JobMessage } from './message.ts'
 
 /** How the name of a dead-letter queue ends. */

@@ -3,7 +3,7 @@
  * @module
  */
 import { scheduleExports } from '../database/queries/exports.ts'
-import type { Services } from '../operations/operation.ts'
+import type { Services } from '../services.ts'
 
 /** The cron expression of the night, as in wrangler.toml. */
 export const NIGHTLY = '17 3 * * *'

@@ -4,8 +4,8 @@
  */
 import { readControls } from '../database/queries/controls.ts'
 import { dueJobs } from '../database/queries/jobs.ts'
-import { runJob } from '../learning/run-job.ts'
-import type { Services } from '../operations/operation.ts'
+import type { Services } from '../services.ts'
+import { runJob } from './run-job.ts'
 
 /** A row that has been due for less is left to its message. */
 export const SWEEP_AGE_MS = 30_000

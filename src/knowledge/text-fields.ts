@@ -8,6 +8,8 @@ import * as z from 'zod'
 export const MAX_ITEM_TEXT = 32_000
 /** Longest query, in characters. */
 export const MAX_QUERY = 100_000
+/** Longest answer that is stored, in characters. */
+export const MAX_RESPONSE = 200_000
 
 const clean = (schema: z.ZodString) =>
   schema
@@ -32,3 +34,6 @@ export const itemText = line(MAX_ITEM_TEXT)
 
 /** What a person or an agent asks. */
 export const queryText = line(MAX_QUERY)
+
+/** What was answered. */
+export const responseText = line(MAX_RESPONSE)

@@ -4,7 +4,7 @@
  */
 import { adjustUse, readControls, reserveUse } from '../database/queries/controls.ts'
 import type { ChatMessage, ChatModel, ChatReply } from '../inference/chat-model.ts'
-import type { Services } from '../operations/operation.ts'
+import type { Services } from '../services.ts'
 import { tokenCounter } from '../text/token-counter.ts'
 
 const DAY_MS = 86_400_000

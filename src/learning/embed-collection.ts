@@ -4,7 +4,7 @@
  */
 import { COLLECTION_NAMES } from '../knowledge/collections.ts'
 import type { CollectionScope } from '../knowledge/stores/store.ts'
-import type { Services } from '../operations/operation.ts'
+import type { Services } from '../services.ts'
 
 /** The subject of a job for a collection. */
 export function embeddingSubject({ project, collection }: CollectionScope): string {

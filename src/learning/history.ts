@@ -8,7 +8,7 @@ import { type CollectionName, contextId } from '../knowledge/collections.ts'
 import { prepareItem } from '../knowledge/prepare.ts'
 import { answerProvenance } from '../knowledge/provenance.ts'
 import { MAX_ITEM_TEXT } from '../knowledge/text-fields.ts'
-import type { Services } from '../operations/operation.ts'
+import type { Services } from '../services.ts'
 import { contentTerms, dice } from './similarity.ts'
 
 export const HISTORY: CollectionName = 'interaction-history'

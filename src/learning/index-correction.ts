@@ -6,7 +6,7 @@ import { type Correction, findCorrection } from '../database/queries/corrections
 import { itemId } from '../ids.ts'
 import type { CollectionName } from '../knowledge/collections.ts'
 import { prepareItem } from '../knowledge/prepare.ts'
-import type { Services } from '../operations/operation.ts'
+import type { Services } from '../services.ts'
 import { clipped } from './history.ts'
 
 export const FEEDBACK: CollectionName = 'learning-feedback'

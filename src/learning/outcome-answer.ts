@@ -4,8 +4,8 @@
  */
 import * as z from 'zod'
 import type { RecordedOutcome } from '../database/queries/outcomes.ts'
-import type { Services } from '../operations/operation.ts'
-import type { ValueParts } from './value-score.ts'
+import type { ValueParts } from '../database/schema.ts'
+import type { Services } from '../services.ts'
 
 /** The parts of a value score, each already weighted; they sum to the score. */
 export const valuePartsOutput = z.object({

@@ -2,17 +2,8 @@
  * What showing an item adds, measured against randomised hold-outs. Pure functions.
  * @module
  */
+import type { Exposure } from '../database/queries/statistics.ts'
 import { type Interval, studentQuantile } from './statistics.ts'
-
-/** One time that an item was chosen for an augmentation, whether or not it was then held out. */
-export interface Exposure {
-  /** Whether the item was shown; false: held out by the random draw. */
-  readonly shown: boolean
-  /** Probability with which it was shown when it was drawn, above 0 and below 1. */
-  readonly probability: number
-  /** What came of the interaction: success 1, partial 0.5, failure 0. */
-  readonly success: number
-}
 
 export interface Uplift {
   readonly shown: number

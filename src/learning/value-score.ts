@@ -3,32 +3,14 @@
  * @module
  */
 
+import type { ValueParts } from '../database/schema.ts'
+import { VALUE_WEIGHTS, type ValueWeights } from '../settings.ts'
+
 /** Version of the formulas of the parts. */
 const FORMULA_VERSION = 'value-1'
 
-/** Weight of each part in the total, each 0 to 1; they sum to 1. */
-export type ValueWeights = Readonly<Record<keyof ValueParts, number>>
-
-/** The weights while the setting VALUE_WEIGHTS says nothing else. */
-export const VALUE_WEIGHTS: ValueWeights = {
-  outcome: 0.4,
-  feedback: 0.2,
-  reusability: 0.2,
-  complexity: 0.1,
-  novelty: 0.1,
-}
-
 /** The parts in the order in which a version lists their weights. */
 const PARTS = ['outcome', 'feedback', 'reusability', 'complexity', 'novelty'] as const
-
-/** Each part already multiplied by its weight, so that they sum to the score. */
-export interface ValueParts {
-  outcome: number
-  feedback: number
-  reusability: number
-  complexity: number
-  novelty: number
-}
 
 export interface ValueFacts {
   readonly query: string

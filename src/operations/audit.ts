@@ -5,7 +5,8 @@
 import { closeAct, insertAct } from '../database/queries/audit.ts'
 import { CoordinatorError } from '../errors.ts'
 import { newId } from '../ids.ts'
-import type { Caller, Operation, Services } from './operation.ts'
+import type { Services } from '../services.ts'
+import type { Caller, Operation } from './operation.ts'
 
 /** Longest text and most entries of a list that the log keeps of an input. */
 const MAX_TEXT = 200

@@ -3,7 +3,7 @@ import { EMBED_COLLECTION } from '../database/queries/embedding.ts'
 import { openSubjects, queueState } from '../database/queries/jobs.ts'
 import { observe } from '../inference/dependency.ts'
 import { COLLECTION_NAMES } from '../knowledge/collections.ts'
-import type { Services } from './operation.ts'
+import type { Services } from '../services.ts'
 import { operation, READS } from './operation.ts'
 
 /** Collections that are being embedded again, shown at most. */

@@ -7,8 +7,8 @@ import type { CollectionName } from '../knowledge/collections.ts'
 import { contextId, parseContextId } from '../knowledge/collections.ts'
 import type { StoredItem } from '../knowledge/stores/store.ts'
 import type { Augmentation } from '../retrieval/augment.ts'
+import type { Services } from '../services.ts'
 import { collectionName, suspectedInstructions, warningOf } from './fields.ts'
-import type { Services } from './operation.ts'
 
 export const contextView = z.object({
   context_id: z.string(),

@@ -1,8 +1,9 @@
 import * as z from 'zod'
-import { itemExposures } from '../database/queries/statistics.ts'
+import { itemDraws } from '../database/queries/statistics.ts'
 import { notFound } from '../errors.ts'
 import { contextId } from '../knowledge/collections.ts'
 import { uplift } from '../learning/uplift.ts'
+import { shownProbability } from '../retrieval/hold-out.ts'
 import { collectionName, project, uuid } from './fields.ts'
 import { itemView, viewItem } from './knowledge-views.ts'
 import { operation, READS } from './operation.ts'
@@ -29,7 +30,11 @@ export const getKnowledge = operation({
   async run(services, input) {
     const [item] = await services.knowledge.get(input, [input.id])
     if (!item) throw notFound('knowledge item', 'id', 'Search for it, or list the collection with list_knowledge.')
-    const exposures = await itemExposures(services.database, input.project, contextId(item.collection, item.id))
+    const draws = await itemDraws(services.database, input.project, contextId(item.collection, item.id))
+    const exposures = draws.map(({ share, items, ...draw }) => ({
+      ...draw,
+      probability: shownProbability(share, items),
+    }))
     const { heldOut, ...effect } = uplift(exposures)
     return { ...viewItem(item), uplift: { ...effect, held_out: heldOut } }
   },

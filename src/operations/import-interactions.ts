@@ -1,11 +1,10 @@
 import * as z from 'zod'
 import { type ImportedInteraction, importInteractions as store } from '../database/queries/imports.ts'
 import { noteOutcomes } from '../database/queries/routing.ts'
-import { line, queryText } from '../knowledge/text-fields.ts'
+import { line, queryText, responseText } from '../knowledge/text-fields.ts'
 import { agentType, idempotencyKey, outcome, project, tags, timestamp, userFeedback } from './fields.ts'
 import { countIngest } from './ingest-quota.ts'
 import { ADDS, operation } from './operation.ts'
-import { MAX_RESPONSE } from './track-interaction.ts'
 
 /** Interactions that one call imports at most. */
 const MAX_IMPORT = 500
@@ -28,7 +27,7 @@ export const importInteractions = operation({
       .array(
         z.strictObject({
           query: queryText,
-          response: line(MAX_RESPONSE),
+          response: responseText,
           agent_type: agentType,
           model_used: line(200),
           outcome: outcome.optional(),

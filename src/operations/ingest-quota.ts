@@ -6,7 +6,7 @@ import { reserveIngest } from '../database/queries/quotas.ts'
 import { CoordinatorError } from '../errors.ts'
 import { COLLECTION_NAMES } from '../knowledge/collections.ts'
 import { dayOf, nextDay } from '../learning/budget.ts'
-import type { Services } from './operation.ts'
+import type { Services } from '../services.ts'
 
 /** How long a count of a project's items is used, in milliseconds. */
 const FRESH_MS = 60_000

@@ -6,9 +6,10 @@ import type * as z from 'zod'
 import { countRedactions } from '../database/queries/redactions.ts'
 import { CoordinatorError, invalidInput } from '../errors.ts'
 import { type RedactionCounts, redactAll } from '../security/redact.ts'
+import type { Services } from '../services.ts'
 import { audited, isAudited } from './audit.ts'
 import { fieldName, measureInput } from './input-sizes.ts'
-import type { Caller, Operation, Scope, Services } from './operation.ts'
+import type { Caller, Operation, Scope } from './operation.ts'
 
 /** Whether a caller holds a scope; `admin` holds all. */
 export function holds(caller: Caller, scope: Scope): boolean {

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { listJobs as list } from '../database/queries/jobs.ts'
-import { JOB_KIND_NAMES } from '../learning/job-kinds.ts'
-import { jobOutput, jobStatus, presentJob } from '../learning/job-output.ts'
+import { JOB_KIND_NAMES } from '../jobs/job-kinds.ts'
+import { jobOutput, jobStatus, presentJob } from '../jobs/job-output.ts'
 import { cursor, limit, project, uuid } from './fields.ts'
 import { operation, READS } from './operation.ts'
 

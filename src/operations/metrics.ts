@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { redactionFigures } from '../database/queries/redactions.ts'
 import { learningFigures, usageFigures } from '../database/queries/statistics.ts'
-import { JOB_KIND_NAMES } from '../learning/job-kinds.ts'
+import { JOB_KIND_NAMES } from '../jobs/job-kinds.ts'
 import { type Metric, prometheusText } from '../learning/prometheus.ts'
 import { REDACTION_KINDS } from '../security/redact.ts'
 import { operation, READS } from './operation.ts'

@@ -3,15 +3,8 @@
  * @module
  */
 import type * as z from 'zod'
-import type { ConversationClient } from '../conversation/client.ts'
-import type { Database } from '../database/database.ts'
 import type { Scope } from '../database/schema.ts'
-import type { ChatModel } from '../inference/chat-model.ts'
-import type { Dependency } from '../inference/dependency.ts'
-import type { Embedder } from '../inference/embedder.ts'
-import type { Reranker } from '../inference/reranker.ts'
-import type { KnowledgeStore, TransferStore } from '../knowledge/stores/store.ts'
-import type { Settings } from '../settings.ts'
+import type { Services } from '../services.ts'
 
 export type { Scope }
 
@@ -22,32 +15,6 @@ export interface Caller {
   readonly scopes: readonly Scope[]
   /** The only project that the caller may use; null: any. */
   readonly project: string | null
-}
-
-/** Everything an operation may reach, built once per invocation. */
-export interface Services {
-  readonly settings: Settings
-  readonly database: Database
-  readonly knowledge: KnowledgeStore
-  /** The configured stores by name, for moving knowledge between them. */
-  readonly stores?: Readonly<Record<string, TransferStore>>
-  readonly embedder: Embedder
-  /** The local model; null when none is configured. */
-  readonly localModel: ChatModel | null
-  /** The remote model that the coordinator itself may ask; none when left out. */
-  readonly remoteModel?: ChatModel | null
-  /** Reorders the best results; none when left out. */
-  readonly reranker?: Reranker | null
-  readonly conversations: ConversationClient
-  readonly datasets: R2Bucket
-  /** What can be down; none when left out. */
-  readonly dependencies?: readonly Dependency[]
-  /** Tells the queue that job rows were written; the rows in the database stay the truth. */
-  announceJobs(ids: readonly string[]): Promise<void>
-  /** Milliseconds since 1970. */
-  now(): number
-  /** Uniform in [0, 1). */
-  random(): number
 }
 
 /** MCP's hints to a client about what a call does (Model Context Protocol 2026-07-28, ToolAnnotations). */

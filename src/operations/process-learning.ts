@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { countJobs } from '../database/queries/jobs.ts'
-import { runDueJobs } from '../learning/run-job.ts'
+import { runDueJobs } from '../jobs/run-job.ts'
 import { limit, project } from './fields.ts'
 import { operation, SETS } from './operation.ts'
 

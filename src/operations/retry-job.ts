@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { findJob, reviveJob } from '../database/queries/jobs.ts'
 import { CoordinatorError, notFound } from '../errors.ts'
-import { jobOutput, presentJob } from '../learning/job-output.ts'
+import { jobOutput, presentJob } from '../jobs/job-output.ts'
 import { uuid } from './fields.ts'
 import { operation, SETS } from './operation.ts'
 

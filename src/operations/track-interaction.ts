@@ -2,13 +2,10 @@ import * as z from 'zod'
 import { noteAnswer } from '../conversation/note-answer.ts'
 import { insertInteraction } from '../database/queries/interactions.ts'
 import { parseContextId } from '../knowledge/collections.ts'
-import { line, optionalText, queryText } from '../knowledge/text-fields.ts'
+import { line, optionalText, queryText, responseText } from '../knowledge/text-fields.ts'
 import { agentType, contextIdField, idempotencyKey, project, tags, uuid } from './fields.ts'
 import { countWriting } from './ingest-quota.ts'
 import { ADDS, operation } from './operation.ts'
-
-/** Longest answer that is stored, in characters. */
-export const MAX_RESPONSE = 200_000
 
 /** Records a question, its answer and the context that was given. */
 export const trackInteraction = operation({
@@ -22,7 +19,7 @@ export const trackInteraction = operation({
   http: [{ method: 'POST', path: '/track_interaction' }],
   input: z.strictObject({
     query: queryText.describe('What was asked.'),
-    response: line(MAX_RESPONSE).describe('What was answered.'),
+    response: responseText.describe('What was answered.'),
     agent_type: agentType.describe('Whether the local model or a remote agent answered.'),
     model_used: line(200).describe('Name of the model that answered.'),
     context_ids: z

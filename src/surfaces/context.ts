@@ -4,7 +4,8 @@
  */
 import type { Context } from 'hono'
 import type { Env } from '../env.ts'
-import type { Caller, Services } from '../operations/operation.ts'
+import type { Caller } from '../operations/operation.ts'
+import type { Services } from '../services.ts'
 import { readSettings } from '../settings.ts'
 
 /** Builds the services of one invocation. */

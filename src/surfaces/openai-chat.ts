@@ -6,11 +6,11 @@ import * as z from 'zod'
 import { countRedactions } from '../database/queries/redactions.ts'
 import { CoordinatorError, toCoordinatorError } from '../errors.ts'
 import { openUpstreams } from '../inference/chat-upstream.ts'
+import { MAX_RESPONSE } from '../knowledge/text-fields.ts'
 import * as fields from '../operations/fields.ts'
 import { measureInput } from '../operations/input-sizes.ts'
 import { parseInput } from '../operations/invoke.ts'
 import type { Caller } from '../operations/operation.ts'
-import { MAX_RESPONSE } from '../operations/track-interaction.ts'
 import { EXPECTED_ANSWER_TOKENS, reserveGeneration } from '../routing/generation-budget.ts'
 import {
   type ChatEnd,

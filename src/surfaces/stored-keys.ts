@@ -7,8 +7,9 @@
  * @module
  */
 import { findKeyByHash, type KeyRow, touchKey } from '../database/queries/keys.ts'
-import type { Caller, Services } from '../operations/operation.ts'
+import type { Caller } from '../operations/operation.ts'
 import { fromHex, hex, isApiKey } from '../security/api-key.ts'
+import type { Services } from '../services.ts'
 import type { KeyLookup } from './authenticate.ts'
 
 /** The last use of a key is true to this many milliseconds, so that it isn't written with every request. */

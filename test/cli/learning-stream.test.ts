@@ -1,22 +1,22 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { checkpoints, outcomeOf, shuffled, splitQueries } from '../../cli/eval/learning-stream.ts'
-import { mulberry32 } from '../../cli/eval/metrics.ts'
+import { seeded } from '../../cli/shared/random.ts'
 
 describe('the simulated stream of the learning evaluation', () => {
   it('asks no query that it measures on, and leaves none out', () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.integer()), fc.nat(), (queries, seed) => {
-        const { training, unseen } = splitQueries(queries, mulberry32(seed))
+        const { training, unseen } = splitQueries(queries, seeded(seed))
         expect([...training, ...unseen].sort()).toEqual([...queries].sort())
         expect(unseen.length - training.length).toBe(queries.length % 2)
-        expect(splitQueries(queries, mulberry32(seed))).toEqual({ training, unseen })
+        expect(splitQueries(queries, seeded(seed))).toEqual({ training, unseen })
       }),
     )
   })
 
   it('shuffles every order about equally often', () => {
-    const random = mulberry32(7)
+    const random = seeded(7)
     const seen = new Map<string, number>()
     for (let i = 0; i < 6000; i++) {
       const order = shuffled(['a', 'b', 'c'], random).join('')
@@ -27,7 +27,7 @@ describe('the simulated stream of the learning evaluation', () => {
   })
 
   it('is right four times in five when honest, and never when hostile', () => {
-    const random = mulberry32(3)
+    const random = seeded(3)
     const draws = Array.from({ length: 10_000 }, random)
     const right = draws.filter((draw) => outcomeOf(true, false, draw) === 'success').length
     expect(Math.abs(right / draws.length - 0.8)).toBeLessThan(0.02)

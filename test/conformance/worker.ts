@@ -3,8 +3,8 @@
  * authentication, from the same application.
  */
 import { fromJsonSchema, McpServer } from '@modelcontextprotocol/server'
+import { buildServices } from '../../src/build-services.ts'
 import { OPERATIONS } from '../../src/operations/index.ts'
-import { buildServices } from '../../src/services.ts'
 import { createApp } from '../../src/surfaces/app.ts'
 import product from '../../src/worker.ts'
 import { addContent, SCHEMA_2020_12 } from './content.ts'

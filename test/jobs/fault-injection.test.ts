@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import { seeded } from '../../cli/shared/random.ts'
 import { evidenceOf, findPattern } from '../../src/database/queries/patterns.ts'
 import type { Outcome } from '../../src/database/schema.ts'
+import { runJob } from '../../src/jobs/run-job.ts'
 import { sweep } from '../../src/jobs/sweep.ts'
 import { prepareItem } from '../../src/knowledge/prepare.ts'
 import { patternFields } from '../../src/learning/patterns/item.ts'
-import { runJob } from '../../src/learning/run-job.ts'
 import { contentTerms, dice } from '../../src/learning/similarity.ts'
 import { valueParts, valueScore } from '../../src/learning/value-score.ts'
 import { trackInteraction } from '../../src/operations/track-interaction.ts'
@@ -19,7 +20,7 @@ import {
   type TestServices,
   testServices,
 } from '../learning/support.ts'
-import { KillSwitch, mortalServices, randomFrom } from './faults.ts'
+import { KillSwitch, mortalServices } from './faults.ts'
 
 /** Random schedules; 1,000 with VITE_FAULT_SCHEDULES=1000 in the environment. */
 const SCHEDULES = Number((import.meta as { env?: Record<string, string> }).env?.VITE_FAULT_SCHEDULES ?? 200)
@@ -60,7 +61,7 @@ class World {
   deaths = 0
 
   constructor(seed: number) {
-    this.random = randomFrom(seed)
+    this.random = seeded(seed)
     this.services = testServices({ settings: { HIGH_VALUE_THRESHOLD: '0.5' } })
   }
 

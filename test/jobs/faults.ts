@@ -2,20 +2,8 @@
  * A world in which everything goes wrong: messages are dropped, doubled and reordered, and the Worker dies between any two steps.
  */
 import { openDatabase } from '../../src/database/database.ts'
-import type { Services } from '../../src/operations/operation.ts'
+import type { Services } from '../../src/services.ts'
 import { bindings, type MemoryStore, type TestServices } from '../learning/support.ts'
-
-/** Uniform numbers in [0, 1) from a seed (mulberry32). */
-export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = state
-    t = Math.imul(t ^ (t >>> 15), t | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}
 
 /** Thrown by every call of a Worker that has died. */
 export class Died extends Error {}

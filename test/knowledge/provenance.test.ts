@@ -2,6 +2,7 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
+import { buildServices } from '../../src/build-services.ts'
 import { inferredProvenance } from '../../src/knowledge/provenance.ts'
 import { addProvenance } from '../../src/knowledge/stores/provenance-column.ts'
 import { toStoredItem } from '../../src/knowledge/stores/qdrant-points.ts'
@@ -15,7 +16,6 @@ import { storeKnowledge } from '../../src/operations/store-knowledge.ts'
 import { trackInteraction } from '../../src/operations/track-interaction.ts'
 import { updateKnowledge } from '../../src/operations/update-knowledge.ts'
 import { updateOutcome } from '../../src/operations/update-outcome.ts'
-import { buildServices } from '../../src/services.ts'
 import { call, exchange } from '../learning/support.ts'
 
 interface Shown {

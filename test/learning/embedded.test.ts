@@ -1,5 +1,6 @@
 import { env } from 'cloudflare:workers'
 import { expect, it } from 'vitest'
+import { buildServices } from '../../src/build-services.ts'
 import { augmentQuery } from '../../src/operations/augment-query.ts'
 import { getInteraction } from '../../src/operations/get-interaction.ts'
 import { learningFeedback } from '../../src/operations/learning-feedback.ts'
@@ -8,7 +9,6 @@ import { searchContext } from '../../src/operations/search-context.ts'
 import { storeKnowledge } from '../../src/operations/store-knowledge.ts'
 import { trackInteraction } from '../../src/operations/track-interaction.ts'
 import { updateOutcome } from '../../src/operations/update-outcome.ts'
-import { buildServices } from '../../src/services.ts'
 import { call, exchange } from './support.ts'
 
 it('learns on the embedded store: novelty, credit, history and corrections', async () => {

@@ -1,17 +1,18 @@
 /** Everything of a project, a conversation or a key is planted everywhere, deleted, and found nowhere. */
 import { env } from 'cloudflare:workers'
 import { afterEach, expect, test, vi } from 'vitest'
+import { buildServices } from '../../src/build-services.ts'
 import { DEPENDENT_TABLES, GLOBAL_TABLES, KEPT_TABLES, PROJECT_TABLES } from '../../src/database/queries/erasure.ts'
 import { Engine } from '../../src/inference/resilience.ts'
+import { runJob } from '../../src/jobs/run-job.ts'
 import { COLLECTION_NAMES } from '../../src/knowledge/collections.ts'
 import { MIGRATION_START, migratePage } from '../../src/knowledge/stores/migrate.ts'
 import { QdrantStore } from '../../src/knowledge/stores/qdrant.ts'
 import { QdrantConnection } from '../../src/knowledge/stores/qdrant-connection.ts'
-import { runJob } from '../../src/learning/run-job.ts'
 import { OPERATIONS } from '../../src/operations/index.ts'
 import { invoke } from '../../src/operations/invoke.ts'
-import type { Caller, Services } from '../../src/operations/operation.ts'
-import { buildServices } from '../../src/services.ts'
+import type { Caller } from '../../src/operations/operation.ts'
+import type { Services } from '../../src/services.ts'
 import { QdrantStub } from '../knowledge/stores/qdrant-stub.ts'
 
 /** Stands in everything that is to be deleted, and in nothing else. */

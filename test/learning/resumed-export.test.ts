@@ -4,7 +4,7 @@ import { exportDataset } from '../../src/learning/datasets/export.ts'
 import { nightlySettings } from '../../src/learning/datasets/settings.ts'
 import { PART_BYTES } from '../../src/learning/datasets/sink.ts'
 import { abortUploads, uploadInParts } from '../../src/learning/datasets/upload.ts'
-import type { Services } from '../../src/operations/operation.ts'
+import type { Services } from '../../src/services.ts'
 import { Died, KillSwitch, mortalServices } from '../jobs/faults.ts'
 import { bindings, freshProject, testServices } from './support.ts'
 

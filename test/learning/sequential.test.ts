@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { seeded } from '../../cli/shared/random.ts'
 import { compareArms } from '../../src/learning/compare.ts'
 import { alwaysValidInterval, assignVariant } from '../../src/learning/sequential.ts'
 import { newcombe } from '../../src/learning/statistics.ts'
 import { assignVariant as assignVariantOperation } from '../../src/operations/assign-variant.ts'
-import { randomFrom } from '../jobs/faults.ts'
 import { call, testServices } from './support.ts'
 
 const EXPERIMENTS = 1000
@@ -12,7 +12,7 @@ const OBSERVATIONS = 2000
 
 /** Share of experiments that ever show a difference when looked at after every observation, and the observations it took. */
 function everShown(seed: number, rateA: number, rateB: number, interval: typeof alwaysValidInterval) {
-  const random = randomFrom(seed)
+  const random = seeded(seed)
   let shown = 0
   let observations = 0
   for (let experiment = 0; experiment < EXPERIMENTS; experiment++) {

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { backoffMs } from '../../src/jobs/run-job.ts'
 import { compareArms } from '../../src/learning/compare.ts'
 import { prometheusText } from '../../src/learning/prometheus.ts'
-import { backoffMs } from '../../src/learning/run-job.ts'
 import { contentTerms, dice } from '../../src/learning/similarity.ts'
 import {
   minimumDetectableEffect,

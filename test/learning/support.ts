@@ -17,7 +17,8 @@ import type {
   WriteStatus,
 } from '../../src/knowledge/stores/store.ts'
 import { invoke } from '../../src/operations/invoke.ts'
-import type { Caller, Operation, Services } from '../../src/operations/operation.ts'
+import type { Caller, Operation } from '../../src/operations/operation.ts'
+import type { Services } from '../../src/services.ts'
 import { readSettings, type Settings } from '../../src/settings.ts'
 import { words } from '../../src/text/words.ts'
 

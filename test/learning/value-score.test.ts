@@ -4,12 +4,11 @@ import {
   complexity,
   novelty,
   reusability,
-  VALUE_WEIGHTS,
   valueParts,
   valueScore,
   valueVersion,
 } from '../../src/learning/value-score.ts'
-import { readSettings } from '../../src/settings.ts'
+import { readSettings, VALUE_WEIGHTS } from '../../src/settings.ts'
 
 const facts = fc.record({
   query: fc.string({ maxLength: 200 }),

@@ -1,13 +1,13 @@
 import { env } from 'cloudflare:workers'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { buildServices } from '../../src/build-services.ts'
 import { getKnowledge } from '../../src/operations/get-knowledge.ts'
 import { storeKnowledge } from '../../src/operations/store-knowledge.ts'
 import { trackInteraction } from '../../src/operations/track-interaction.ts'
 import { updateOutcome } from '../../src/operations/update-outcome.ts'
 import { augment } from '../../src/retrieval/augment.ts'
 import { drawHoldOut, NO_HOLD_OUT, shownProbability } from '../../src/retrieval/hold-out.ts'
-import { buildServices } from '../../src/services.ts'
 
 const caller = { id: 'tester', scopes: ['admin' as const], project: null }
 

@@ -3,13 +3,13 @@
  */
 import { env } from 'cloudflare:workers'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { buildServices } from '../../src/build-services.ts'
 import type { Env } from '../../src/env.ts'
 import { LlamaCppReranker } from '../../src/inference/llama-cpp-reranker.ts'
 import type { Reranker } from '../../src/inference/reranker.ts'
 import { Engine } from '../../src/inference/resilience.ts'
 import { prepareItems } from '../../src/knowledge/prepare.ts'
 import { searchKnowledge } from '../../src/retrieval/search.ts'
-import { buildServices } from '../../src/services.ts'
 
 afterEach(() => vi.restoreAllMocks())
 

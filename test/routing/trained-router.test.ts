@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers'
 import { expect, test } from 'vitest'
-import { runDueJobs } from '../../src/learning/run-job.ts'
+import { runDueJobs } from '../../src/jobs/run-job.ts'
 import { calibrateRouting } from '../../src/operations/calibrate-routing.ts'
 import { estimateRouting } from '../../src/operations/estimate-routing.ts'
 import { importInteractions } from '../../src/operations/import-interactions.ts'

@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import { invoke, parseInput } from '../../src/operations/invoke.ts'
-import { type Caller, operation, READS, type Services } from '../../src/operations/operation.ts'
+
+import { type Caller, operation, READS } from '../../src/operations/operation.ts'
+
+import type { Services } from '../../src/services.ts'
 import { readSettings } from '../../src/settings.ts'
 
 const echo = operation({

@@ -1,8 +1,8 @@
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { buildServices } from '../../src/build-services.ts'
 import type { Env } from '../../src/env.ts'
 import { OPERATIONS } from '../../src/operations/index.ts'
-import { buildServices } from '../../src/services.ts'
 import { createApp } from '../../src/surfaces/app.ts'
 
 interface Readiness {

@@ -6,7 +6,10 @@ import * as z from 'zod'
 import { openDatabase } from '../../src/database/database.ts'
 import type { Env } from '../../src/env.ts'
 import { CoordinatorError, notFound } from '../../src/errors.ts'
-import { ADDS, type Operation, operation, READS, type Services } from '../../src/operations/operation.ts'
+
+import { ADDS, type Operation, operation, READS } from '../../src/operations/operation.ts'
+
+import type { Services } from '../../src/services.ts'
 import { readSettings } from '../../src/settings.ts'
 import { createApp } from '../../src/surfaces/app.ts'
 

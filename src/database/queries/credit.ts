@@ -5,10 +5,9 @@
 import { sql } from 'drizzle-orm'
 import { newId } from '../../ids.ts'
 import type { CollectionName } from '../../knowledge/collections.ts'
-import type { ValueParts } from '../../learning/value-score.ts'
 import { atomically, execute } from '../batch.ts'
 import type { Database } from '../database.ts'
-import type { Outcome } from '../schema.ts'
+import type { Outcome, ValueParts } from '../schema.ts'
 
 export interface Score {
   readonly value: number

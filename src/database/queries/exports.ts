@@ -4,13 +4,30 @@
  */
 import { and, desc, eq, lt, type SQL, sql } from 'drizzle-orm'
 import { newId } from '../../ids.ts'
-import type { Example, ExampleKind } from '../../learning/datasets/formats.ts'
 import { atomically, execute } from '../batch.ts'
 import type { Database } from '../database.ts'
 import { exports, interactions, type Outcome } from '../schema.ts'
 import { type InteractionFilter, interactionCondition } from './interactions.ts'
 
 export type Dataset = typeof exports.$inferSelect
+
+/** What a format is made of: answers to imitate, pairs of a better and a worse answer, or answers with a verdict. */
+export type ExampleKind = 'answer' | 'pair' | 'verdict'
+
+/** One training example before it has a format. */
+export interface Example {
+  /** Id of the interaction or correction that it comes from. */
+  readonly id: string
+  readonly prompt: string
+  /** The answer to learn from (for `kto`, the answer that is judged). */
+  readonly answer: string
+  /** The worse answer; only pairs have one. */
+  readonly rejected: string | null
+  /** Whether the answer was good; only verdicts use it. */
+  readonly good: boolean
+  /** Whether it comes from a correction rather than an interaction. */
+  readonly correction: boolean
+}
 
 export interface ExampleFilter extends Omit<InteractionFilter, 'outcome'> {
   readonly kind: ExampleKind

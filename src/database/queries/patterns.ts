@@ -3,7 +3,6 @@
  * @module
  */
 import { eq, sql } from 'drizzle-orm'
-import type { ExtractedPattern } from '../../learning/patterns/extract.ts'
 import { atomically, execute } from '../batch.ts'
 import type { Database } from '../database.ts'
 import { type Outcome, patterns } from '../schema.ts'
@@ -15,7 +14,7 @@ export async function insertPattern(
   database: Database,
   id: string,
   project: string,
-  pattern: ExtractedPattern,
+  pattern: Readonly<Pick<Pattern, 'collection' | 'title' | 'approach'>> & { readonly terms: readonly string[] },
   extractedBy: string,
   interactionId: string,
   now: number,

@@ -3,8 +3,6 @@
  * @module
  */
 import { type SQL, sql } from 'drizzle-orm'
-import type { Exposure } from '../../learning/uplift.ts'
-import { shownProbability } from '../../retrieval/hold-out.ts'
 import { atomically } from '../batch.ts'
 import type { Database } from '../database.ts'
 
@@ -155,6 +153,23 @@ export async function learningFigures(
 /** Interactions that the effect of context is reckoned from at most, the newest. */
 const MOST_EXPOSURES = 20_000
 
+/** One time that an item was chosen for an augmentation, whether or not it was then held out. */
+export interface Exposure {
+  /** Whether the item was shown; false: held out by the random draw. */
+  readonly shown: boolean
+  /** Probability with which it was shown when it was drawn, above 0 and below 1. */
+  readonly probability: number
+  /** What came of the interaction: success 1, partial 0.5, failure 0. */
+  readonly success: number
+}
+
+/** One time that an item was in the draw of what to hold out. */
+export interface ItemDraw extends Omit<Exposure, 'probability'> {
+  /** Probability that any was left out, and of how many. */
+  readonly share: number
+  readonly items: number
+}
+
 /** What came of answers to queries that could have been in the control group, with and without the context that was found. */
 export async function contextExposures(database: Database, project: string): Promise<Exposure[]> {
   const [found] = await atomically(database, [
@@ -174,7 +189,7 @@ export async function contextExposures(database: Database, project: string): Pro
  * What came of answers to queries that an item was chosen for, with it and without it: everything that was chosen shown, or this
  * item left out by the draw. Counts what augmentation showed, not what callers say that they used.
  */
-export async function itemExposures(database: Database, project: string, contextId: string): Promise<Exposure[]> {
+export async function itemDraws(database: Database, project: string, contextId: string): Promise<ItemDraw[]> {
   const [found] = await atomically(database, [
     sql`SELECT r.held_out, r.hold_out_share, r.hold_out_items, i.outcome
         FROM (SELECT * FROM interactions WHERE project = ${project} ORDER BY id DESC LIMIT ${MOST_EXPOSURES}) i
@@ -184,7 +199,8 @@ export async function itemExposures(database: Database, project: string, context
   ])
   return (found?.rows ?? []).map((row) => ({
     shown: row.held_out === null,
-    probability: shownProbability(number(row.hold_out_share), number(row.hold_out_items)),
+    share: number(row.hold_out_share),
+    items: number(row.hold_out_items),
     success: row.outcome === 'success' ? 1 : row.outcome === 'partial' ? 0.5 : 0,
   }))
 }

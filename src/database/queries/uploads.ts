@@ -3,10 +3,9 @@
  * @module
  */
 import { eq, sql } from 'drizzle-orm'
-import type { UploadedPart } from '../../learning/datasets/sink.ts'
 import { execute } from '../batch.ts'
 import type { Database } from '../database.ts'
-import { exportUploads } from '../schema.ts'
+import { exportUploads, type UploadedPart } from '../schema.ts'
 
 export type Upload = typeof exportUploads.$inferSelect
 

@@ -4,7 +4,7 @@
  */
 import { type Dataset, withdrawnExamples } from '../../database/queries/exports.ts'
 import { CoordinatorError } from '../../errors.ts'
-import type { Services } from '../../operations/operation.ts'
+import type { Services } from '../../services.ts'
 import { companionKeys } from './datasheet.ts'
 import type { DatasetFormat } from './formats.ts'
 import { storedFilter } from './settings.ts'

@@ -2,8 +2,9 @@
  * What lies beside every dataset: a sheet that says what it is, and the list of what it came from.
  * @module
  */
+
+import type { Example } from '../../database/queries/exports.ts'
 import { tokenCounter } from '../../text/token-counter.ts'
-import type { Example } from './formats.ts'
 
 /** Characters whose tokens are counted; the total of more is extrapolated from them. */
 const COUNTED_CHARACTERS = 2_000_000

@@ -3,9 +3,9 @@
  * @module
  */
 import type { Database } from '../../database/database.ts'
+import type { Example } from '../../database/queries/exports.ts'
 import { correctionExamples, type ExampleFilter, interactionExamples } from '../../database/queries/exports.ts'
 import { redact } from '../../security/redact.ts'
-import type { Example } from './formats.ts'
 import { inValidation, PromptGroups } from './groups.ts'
 
 /** `train` and `validation` share out all examples; near-duplicate prompts are always on the same side. */

@@ -11,7 +11,7 @@ import {
 } from '../../database/queries/exports.ts'
 import { CoordinatorError } from '../../errors.ts'
 import { sha256, stableJson } from '../../knowledge/prepare.ts'
-import type { Services } from '../../operations/operation.ts'
+import type { Services } from '../../services.ts'
 import { companionKeys, SheetRecorder } from './datasheet.ts'
 import { examplePages, noCounts, type Selection, type SplitMask, type StreamCounts, splitMask } from './examples.ts'
 import { EXAMPLE_KIND, formatExample } from './formats.ts'

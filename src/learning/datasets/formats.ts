@@ -2,14 +2,12 @@
  * The file formats of fine-tuning datasets, each as published by the trainers that read it. Pure functions.
  * @module
  */
+import type { Example, ExampleKind } from '../../database/queries/exports.ts'
 
 /** One object a line, UTF-8, `\n` after every line (https://jsonlines.org). */
 export const DATASET_FORMATS = ['openai-chat', 'sharegpt', 'alpaca', 'dpo', 'kto'] as const
 
 export type DatasetFormat = (typeof DATASET_FORMATS)[number]
-
-/** What a format is made of: answers to imitate, pairs of a better and a worse answer, or answers with a verdict. */
-export type ExampleKind = 'answer' | 'pair' | 'verdict'
 
 export const EXAMPLE_KIND: Readonly<Record<DatasetFormat, ExampleKind>> = {
   'openai-chat': 'answer',
@@ -17,21 +15,6 @@ export const EXAMPLE_KIND: Readonly<Record<DatasetFormat, ExampleKind>> = {
   alpaca: 'answer',
   dpo: 'pair',
   kto: 'verdict',
-}
-
-/** One training example before it has a format. */
-export interface Example {
-  /** Id of the interaction or correction that it comes from. */
-  readonly id: string
-  readonly prompt: string
-  /** The answer to learn from (for `kto`, the answer that is judged). */
-  readonly answer: string
-  /** The worse answer; only pairs have one. */
-  readonly rejected: string | null
-  /** Whether the answer was good; only verdicts use it. */
-  readonly good: boolean
-  /** Whether it comes from a correction rather than an interaction. */
-  readonly correction: boolean
 }
 
 const message = (role: 'system' | 'user' | 'assistant', content: string) => ({ role, content })

@@ -2,6 +2,7 @@
  * Where the bytes of a dataset go: a hash alone, or R2 in parts.
  * @module
  */
+import type { UploadedPart } from '../../database/schema.ts'
 
 /** Size of a part in bytes: R2 wants at least 5 MiB and all parts but the last of equal size. */
 export const PART_BYTES = 8 * 1024 * 1024
@@ -26,12 +27,6 @@ export class HashingSink {
     const sha256 = hex(await this.#stream.digest)
     return { sha256, bytes: this.bytes, content: this.#kept && concatenated(this.#kept, this.bytes) }
   }
-}
-
-/** A part that R2 has: its name there, and the SHA-256 of its bytes. */
-export interface UploadedPart {
-  readonly etag: string
-  readonly sha256: string
 }
 
 /**

@@ -3,8 +3,9 @@
  * @module
  */
 import { beginUpload, endUpload, findUpload, notePart, uploadsOf } from '../../database/queries/uploads.ts'
-import type { Services } from '../../operations/operation.ts'
-import { HashingSink, MultipartSink, type UploadedPart } from './sink.ts'
+import type { UploadedPart } from '../../database/schema.ts'
+import type { Services } from '../../services.ts'
+import { HashingSink, MultipartSink } from './sink.ts'
 
 /** R2 gives up an upload that is 7 days old; one that is nearly so is not gone on with. */
 const LONGEST_MS = 6 * 86_400_000

@@ -5,7 +5,7 @@
  */
 import { datasetsAfter, type Selection, selectedAmong } from '../../database/queries/erasure.ts'
 import { forgetDataset } from '../../database/queries/exports.ts'
-import type { Services } from '../../operations/operation.ts'
+import type { Services } from '../../services.ts'
 import { companionKeys } from '../datasets/datasheet.ts'
 import { abortUploads } from '../datasets/upload.ts'
 

@@ -23,7 +23,7 @@ import {
 import { resetRanking } from '../../database/queries/ranking.ts'
 import { newId } from '../../ids.ts'
 import { COLLECTION_NAMES } from '../../knowledge/collections.ts'
-import type { Services } from '../../operations/operation.ts'
+import type { Services } from '../../services.ts'
 import { eraseDataset, eraseDatasetFiles, projectFiles } from './datasets.ts'
 import { eraseInteractionsWithItems, eraseItems, eraseWritings, pushCreditOf, storesOf } from './knowledge.ts'
 

@@ -14,7 +14,7 @@ import {
 import { itemId } from '../../ids.ts'
 import type { CollectionName } from '../../knowledge/collections.ts'
 import type { KnowledgeStore } from '../../knowledge/stores/store.ts'
-import type { Services } from '../../operations/operation.ts'
+import type { Services } from '../../services.ts'
 import { combined } from '../credit.ts'
 
 /** Every store that may hold something: the one in use and the other, which may hold what was moved from it. */

@@ -5,8 +5,8 @@
 import { noteRankingOutcome, rankingRow, rankingVotes, storeRanking } from '../../database/queries/ranking.ts'
 import { projectOfOutcome } from '../../database/queries/routing.ts'
 import { parseContextId } from '../../knowledge/collections.ts'
-import type { Services } from '../../operations/operation.ts'
 import { rankingCandidates } from '../../retrieval/search.ts'
+import type { Services } from '../../services.ts'
 import { type RankedQuery, trainRanking, type Vote } from './train.ts'
 
 /** Interactions that a training reads at most, the latest ones; distinct queries; characters of each. */

@@ -4,8 +4,9 @@
  */
 import { findKeyById } from '../../database/queries/keys.ts'
 import type { Env } from '../../env.ts'
-import type { Caller, Scope, Services } from '../../operations/operation.ts'
+import type { Caller, Scope } from '../../operations/operation.ts'
 import { digestOf, hex } from '../../security/api-key.ts'
+import type { Services } from '../../services.ts'
 import { authorizationServer, GRANTABLE, type GrantProps, RESOURCE_PATH } from './server.ts'
 
 /** What tokens of the authorization server look like: grant's user, grant and secret. */

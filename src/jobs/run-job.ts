@@ -5,11 +5,11 @@
 import { readControls } from '../database/queries/controls.ts'
 import { claimJob, dueJobs, endAttempt, type Job } from '../database/queries/jobs.ts'
 import { CoordinatorError } from '../errors.ts'
-import type { Services } from '../operations/operation.ts'
+import { BudgetSpent } from '../learning/budget.ts'
+import { UnusableAnswer } from '../learning/patterns/extract-by-model.ts'
 import { redact } from '../security/redact.ts'
-import { BudgetSpent } from './budget.ts'
+import type { Services } from '../services.ts'
 import { jobFunction } from './job-kinds.ts'
-import { UnusableAnswer } from './patterns/extract-by-model.ts'
 
 /** A run that takes longer counts as lost and another may begin. Jobs are idempotent, so this costs time, not truth. */
 export const LEASE_MS = 120_000

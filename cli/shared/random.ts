@@ -1,0 +1,18 @@
+/**
+ * Random numbers that can be had again.
+ * @module
+ */
+
+/** Uniform in [0, 1). */
+export type Random = () => number
+
+/** A generator that gives the same numbers for the same seed (Tommy Ettinger's mulberry32). */
+export function seeded(seed: number): Random {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * Builds what operations reach, once per invocation. The only place that picks engines.
+ * @module
+ */
+import { DurableConversations } from './conversation/durable-client.ts'
+import { openDatabase } from './database/database.ts'
+import { addEmbeddingJob } from './database/queries/embedding.ts'
+import type { Env } from './env.ts'
+import type { Dependency } from './inference/dependency.ts'
+import type { Embedder } from './inference/embedder.ts'
+import {
+  modelDependencies,
+  openChatModel,
+  openEmbedder,
+  openRemoteModel,
+  openReranker,
+} from './inference/open-models.ts'
+import { createStaticEmbedder } from './inference/static/embedder.ts'
+import staticTable from './inference/static/table.bin'
+import { EmbeddedStore } from './knowledge/stores/embedded.ts'
+import { openQdrant } from './knowledge/stores/open-qdrant.ts'
+import { announcer, SpaceKeeper } from './knowledge/stores/space-keeper.ts'
+import { embeddingSubject } from './learning/embed-collection.ts'
+import type { Services } from './services.ts'
+import { readSettings } from './settings.ts'
+import { traceHeaders } from './tracing.ts'
+
+let staticEmbedder: Embedder | null = null
+
+/** Opens every engine that the environment configures; what it doesn't configure runs on the embedded defaults. */
+export function buildServices(env: Env): Services {
+  const settings = readSettings(env)
+  staticEmbedder ??= createStaticEmbedder(staticTable)
+  const database = openDatabase(env.DB)
+  const announceJobs = async (ids: readonly string[]) => {
+    if (ids.length === 0) return
+    await env.JOBS.sendBatch(ids.map((jobId) => ({ body: { jobId, ...traceHeaders() } })))
+  }
+  const embedder = openEmbedder(settings) ?? staticEmbedder
+  const embedded = new EmbeddedStore(env.KNOWLEDGE)
+  const qdrant = openQdrant(settings)
+  const knowledge = new SpaceKeeper(qdrant ?? embedded, {
+    embedder,
+    others: [staticEmbedder],
+    mayFail: embedder !== staticEmbedder,
+    announce: announcer(async (scope) => {
+      const id = await addEmbeddingJob(database, scope.project, embeddingSubject(scope), Date.now())
+      // The row is the truth: a message that is lost is made up for by the sweep.
+      if (id) await announceJobs([id]).catch(() => undefined)
+    }),
+    now: () => Date.now(),
+  })
+  return {
+    settings,
+    database,
+    knowledge,
+    stores: { embedded, ...(qdrant && { qdrant }) },
+    embedder,
+    localModel: openChatModel(settings),
+    remoteModel: openRemoteModel(settings),
+    reranker: openReranker(settings),
+    conversations: new DurableConversations(env.CONVERSATIONS, settings.CONVERSATION_DAYS * 86_400_000),
+    datasets: env.DATASETS,
+    dependencies: [...storageDependencies(env, knowledge), ...modelDependencies(settings)],
+    announceJobs,
+    now: () => Date.now(),
+    random: () => Math.random(),
+  }
+}
+
+/** What holds the state, asked by the smallest read. */
+function storageDependencies(env: Env, knowledge: SpaceKeeper): Dependency[] {
+  return [
+    {
+      name: 'database',
+      required: true,
+      uses: 'd1',
+      ask: async () => {
+        await env.DB.prepare('SELECT 1').first()
+        return { state: 'ok' }
+      },
+    },
+    {
+      name: 'knowledge_store',
+      required: true,
+      uses: knowledge.name,
+      ask: async () => {
+        await knowledge.statistics({ project: 'default', collection: 'best-practices' })
+        return { state: 'ok' }
+      },
+    },
+    {
+      name: 'datasets',
+      required: false,
+      uses: 'r2',
+      ask: async () => {
+        await env.DATASETS.list({ limit: 1 })
+        return { state: 'ok' }
+      },
+    },
+  ]
+}

@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs'
+import { glob } from 'node:fs/promises'
+import { dirname, join, normalize, relative } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+const ROOT = join(import.meta.dirname, '..')
+
+/** The floors of src/, from the top; what stands on one may import from its own and from all below. Types count too. */
+const FLOORS = [
+  ['worker'],
+  ['build-services'],
+  ['surfaces'],
+  ['operations'],
+  ['jobs'],
+  ['routing'],
+  ['retrieval', 'learning'],
+  ['services'],
+  ['conversation'],
+  ['database'],
+  ['knowledge'],
+  ['inference'],
+  ['settings', 'log'],
+  ['security', 'text', 'errors', 'tracing', 'ids'],
+]
+/** Names the bindings of wrangler.toml, among them the classes of Durable Objects: known to what begins a request only. */
+const ENVIRONMENT = 'env'
+const MAY_READ_ENVIRONMENT = new Set(['worker', 'build-services', 'surfaces'])
+
+const IMPORT = /^(?:import|export)\b[^'"]*?\bfrom '(\.[^']+)'/gm
+
+interface Import {
+  readonly from: string
+  readonly to: string
+}
+
+const roomOf = (path: string) => path.split('/')[0]?.replace(/\.ts$/, '') ?? ''
+
+async function imports(): Promise<Import[]> {
+  const found: Import[] = []
+  for await (const path of glob('src/**/*.ts', { cwd: ROOT })) {
+    const text = readFileSync(join(ROOT, path), 'utf8')
+    for (const [, target = ''] of text.matchAll(IMPORT)) {
+      found.push({ from: relative('src', path), to: relative('src', normalize(join(dirname(path), target))) })
+    }
+  }
+  return found
+}
+
+describe('imports', () => {
+  const floorOf = (path: string) => FLOORS.findIndex((rooms) => rooms.includes(roomOf(path)))
+
+  it('go down, from floor to floor', async () => {
+    const all = await imports()
+    expect(all.length).toBeGreaterThan(500)
+    const up = all.filter(
+      ({ from, to }) => roomOf(from) !== ENVIRONMENT && roomOf(to) !== ENVIRONMENT && floorOf(to) < floorOf(from),
+    )
+    expect(up).toEqual([])
+  })
+
+  it('know a floor for every room', async () => {
+    const rooms = new Set((await imports()).flatMap(({ from, to }) => [roomOf(from), roomOf(to)]))
+    expect([...rooms].filter((room) => room !== ENVIRONMENT && floorOf(room) === -1)).toEqual([])
+  })
+
+  it('reach the bindings from where a request begins only', async () => {
+    const readers = (await imports()).filter(({ to }) => roomOf(to) === ENVIRONMENT).map(({ from }) => roomOf(from))
+    expect(readers.filter((room) => !MAY_READ_ENVIRONMENT.has(room))).toEqual([])
+  })
+
+  it('never go from one operation to another', async () => {
+    const sideways = (await imports()).filter(({ from, to }) => isOperation(from) && isOperation(to))
+    expect(sideways).toEqual([])
+  })
+})
+
+function isOperation(path: string): boolean {
+  return roomOf(path) === 'operations' && /= operation\(\{/.test(readFileSync(join(ROOT, 'src', path), 'utf8'))
+}
