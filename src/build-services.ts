@@ -6,14 +6,17 @@ import { DurableConversations } from './conversation/durable-client.ts'
 import { openDatabase } from './database/database.ts'
 import { addEmbeddingJob } from './database/queries/embedding.ts'
 import type { Env } from './env.ts'
+import { openUpstreams } from './inference/chat-upstream.ts'
 import type { Dependency } from './inference/dependency.ts'
 import type { Embedder } from './inference/embedder.ts'
+import { modelDependencies } from './inference/model-dependencies.ts'
 import {
-  modelDependencies,
+  openAidb,
   openChatModel,
   openEmbedder,
   openRemoteModel,
   openReranker,
+  otherEmbedders,
 } from './inference/open-models.ts'
 import { createStaticEmbedder } from './inference/static/embedder.ts'
 import staticTable from './inference/static/table.bin'
@@ -36,12 +39,12 @@ export function buildServices(env: Env): Services {
     if (ids.length === 0) return
     await env.JOBS.sendBatch(ids.map((jobId) => ({ body: { jobId, ...traceHeaders() } })))
   }
-  const embedder = openEmbedder(settings) ?? staticEmbedder
+  const embedder = openEmbedder(settings, env.AI) ?? staticEmbedder
   const embedded = new EmbeddedStore(env.KNOWLEDGE)
   const qdrant = openQdrant(settings)
   const knowledge = new SpaceKeeper(qdrant ?? embedded, {
     embedder,
-    others: [staticEmbedder],
+    others: [staticEmbedder, ...otherEmbedders(settings, env.AI)],
     mayFail: embedder !== staticEmbedder,
     announce: announcer(async (scope) => {
       const id = await addEmbeddingJob(database, scope.project, embeddingSubject(scope), Date.now())
@@ -56,9 +59,11 @@ export function buildServices(env: Env): Services {
     knowledge,
     stores: { embedded, ...(qdrant && { qdrant }) },
     embedder,
-    localModel: openChatModel(settings),
-    remoteModel: openRemoteModel(settings),
+    localModel: openChatModel(settings, env.AI),
+    remoteModel: openRemoteModel(settings, env.AI),
+    upstreams: openUpstreams(settings, env.AI),
     reranker: openReranker(settings),
+    external: openAidb(settings),
     conversations: new DurableConversations(env.CONVERSATIONS, settings.CONVERSATION_DAYS * 86_400_000),
     datasets: env.DATASETS,
     dependencies: [...storageDependencies(env, knowledge), ...modelDependencies(settings)],

@@ -4,6 +4,7 @@
  */
 
 import type { Conversation } from './conversation/conversation.ts'
+import type { WorkersAi } from './inference/workers-ai.ts'
 import type { JobMessage } from './jobs/message.ts'
 import type { KnowledgeIndex } from './knowledge/stores/knowledge-index.ts'
 
@@ -25,6 +26,9 @@ export interface Env {
   /** Requests per key and minute, and per address and minute; absent: no limit. */
   readonly KEY_LIMIT?: RateLimit
   readonly ADDRESS_LIMIT?: RateLimit
+
+  /** Models of Workers AI; absent: none. */
+  readonly AI?: WorkersAi
 
   readonly HYBRID_API_KEY?: string
   readonly ALLOWED_HOSTS?: string
@@ -52,6 +56,7 @@ export interface Env {
   readonly LLAMA_CPP_ACCESS_CLIENT_SECRET?: string
   readonly LLAMA_CPP_EMBEDDINGS_URL?: string
   readonly LLAMA_CPP_RERANK_URL?: string
+  readonly EMBEDDER?: string
   readonly EMBEDDING_MODEL?: string
   readonly EMBEDDING_DIMENSIONS?: string
   readonly EMBEDDING_QUERY_PREFIX?: string
@@ -63,6 +68,11 @@ export interface Env {
   readonly REMOTE_MODEL_BASE_URL?: string
   readonly REMOTE_MODEL_API_KEY?: string
   readonly REMOTE_MODEL?: string
+  readonly WORKERS_AI_LOCAL_MODEL?: string
+  readonly WORKERS_AI_REMOTE_MODEL?: string
+  readonly WORKERS_AI_EMBEDDING_MODEL?: string
+  readonly AIDB_URL?: string
+  readonly AIDB_API_KEY?: string
   readonly SQL_ROUTE_ENABLED?: string
   readonly MAX_BODY_BYTES?: string
   readonly MAX_FIELD_CHARACTERS?: string

@@ -4,7 +4,9 @@
  */
 import type { ConversationClient } from './conversation/client.ts'
 import type { Database } from './database/database.ts'
+import type { ExternalList } from './inference/aidb.ts'
 import type { ChatModel } from './inference/chat-model.ts'
+import type { ChatUpstreams } from './inference/chat-upstream.ts'
 import type { Dependency } from './inference/dependency.ts'
 import type { Embedder } from './inference/embedder.ts'
 import type { Reranker } from './inference/reranker.ts'
@@ -25,6 +27,10 @@ export interface Services {
   readonly remoteModel?: ChatModel | null
   /** Reorders the best results; none when left out. */
   readonly reranker?: Reranker | null
+  /** The same models as clients of OpenAI's API get them; none when left out. */
+  readonly upstreams?: ChatUpstreams
+  /** Makes one more ranked list; none when left out. */
+  readonly external?: ExternalList | null
   readonly conversations: ConversationClient
   readonly datasets: R2Bucket
   /** What can be down; none when left out. */

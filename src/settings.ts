@@ -56,6 +56,13 @@ const valueWeights = z
       ),
   )
 
+/** A model as Workers AI names it. */
+const workersAiModel = z
+  .string()
+  .max(200)
+  .regex(/^@[\w-]+(?:\/[\w.-]+){2,}$/, 'must be a model of Workers AI, such as @cf/baai/bge-m3')
+  .optional()
+
 const schema = z.object({
   HYBRID_API_KEY: z.string().min(16).optional().describe('Admin key. Without it only loopback requests are served.'),
   ALLOWED_HOSTS: names
@@ -172,11 +179,17 @@ const schema = z.object({
     .url()
     .optional()
     .describe('Base URL of a llama.cpp server started with --embeddings. Without it the built-in word table embeds.'),
+  EMBEDDER: z
+    .enum(['static', 'llama.cpp', 'workers-ai', 'aidb'])
+    .optional()
+    .describe(
+      'Which engine embeds. Left out: llama.cpp where LLAMA_CPP_EMBEDDINGS_URL is set, else Workers AI where WORKERS_AI_EMBEDDING_MODEL is, else the built-in word table (static).',
+    ),
   EMBEDDING_MODEL: z
     .string()
     .max(200)
     .optional()
-    .describe('Embedding model behind LLAMA_CPP_EMBEDDINGS_URL or Workers AI, e.g. nomic-embed-text-v1.5.'),
+    .describe('Embedding model behind LLAMA_CPP_EMBEDDINGS_URL or AIDB, e.g. nomic-embed-text-v1.5.'),
   EMBEDDING_DIMENSIONS: z.coerce
     .number()
     .int()
@@ -212,6 +225,20 @@ const schema = z.object({
     ),
   REMOTE_MODEL_API_KEY: z.string().optional().describe('Its API key.'),
   REMOTE_MODEL: z.string().max(200).optional().describe('Model to ask it for.'),
+  WORKERS_AI_LOCAL_MODEL: workersAiModel.describe(
+    'Model of Workers AI that takes the place of the local model where LLAMA_CPP_BASE_URL is not set; needs the binding AI.',
+  ),
+  WORKERS_AI_REMOTE_MODEL: workersAiModel.describe(
+    'Model of Workers AI that takes the place of the remote model where REMOTE_MODEL_BASE_URL is not set; needs the binding AI.',
+  ),
+  WORKERS_AI_EMBEDDING_MODEL: workersAiModel.describe(
+    'Embedding model of Workers AI, e.g. @cf/baai/bge-m3; needs the binding AI.',
+  ),
+  AIDB_URL: z
+    .url()
+    .optional()
+    .describe('Base URL of AIDB, an external knowledge service: its results are one more ranked list of every search.'),
+  AIDB_API_KEY: z.string().optional().describe('Sent to it as Authorization: Bearer.'),
   SQL_ROUTE_ENABLED: flag
     .default(true)
     .describe('Whether route_query may run read-only SQL over the documented views.'),

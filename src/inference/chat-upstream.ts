@@ -1,15 +1,14 @@
 /**
- * OpenAI-compatible servers as they are: requests and answers go through unchanged, so that tools, images and whatever comes
+ * Chat models with OpenAI's API as they are: requests and answers go through unchanged, so that tools, images and whatever comes
  * next work without the coordinator knowing of them. Failures follow the policy of resilience.ts.
  * @module
  */
 import type { Settings } from '../settings.ts'
-import { askEngine, type EngineEndpoint, openEngine } from './engine-http.ts'
-import { eventData } from './event-stream.ts'
-import { engineAt, llamaEndpoint, remoteEndpoint } from './open-models.ts'
+import type { ChatTransport } from './chat-transport.ts'
+import { type ConfiguredChat, configuredChat, engineAt } from './open-models.ts'
 import { Engine, EngineFailure } from './resilience.ts'
+import type { WorkersAi } from './workers-ai.ts'
 
-const PATH = '/v1/chat/completions'
 /** Milliseconds that an answer may take. */
 const DEADLINE_MS = 300_000
 
@@ -34,51 +33,41 @@ export interface ChatUpstreams {
   readonly remote: ChatUpstream | null
 }
 
-/** The servers that the settings name. */
-export function openUpstreams(settings: Settings): ChatUpstreams {
-  const { LLAMA_CPP_BASE_URL: local, REMOTE_MODEL_BASE_URL: remote } = settings
-  return {
-    local: local
-      ? upstream('local', settings.LLAMA_CPP_MODEL ?? null, llamaEndpoint(local, settings), 'LLAMA_CPP_BASE_URL')
-      : null,
-    remote: remote
-      ? upstream('remote', settings.REMOTE_MODEL ?? null, remoteEndpoint(remote, settings), 'REMOTE_MODEL_BASE_URL')
-      : null,
+/** No model is configured. */
+export const NO_UPSTREAMS: ChatUpstreams = { local: null, remote: null }
+
+/** The models that the settings name. */
+export function openUpstreams(settings: Settings, ai?: WorkersAi): ChatUpstreams {
+  const open = (side: ChatUpstream['side']) => {
+    const chat = configuredChat(side, settings, ai)
+    return chat && upstream(side, chat)
   }
+  return { local: open('local'), remote: open('remote') }
 }
 
-function upstream(
-  side: ChatUpstream['side'],
-  model: string | null,
-  endpoint: EngineEndpoint,
-  variable: string,
-): ChatUpstream {
-  const engine = engineAt(side, endpoint.baseUrl, () => {
+function upstream(side: ChatUpstream['side'], { model, address, transport, hint }: ConfiguredChat): ChatUpstream {
+  const engine = engineAt(side, address, () => {
     const policy = { deadlineMs: DEADLINE_MS, attempts: 1, concurrent: 32, failures: 5, openMs: 10_000 }
-    return new Engine(`The ${side} model`, `Check ${variable} and that its server can be reached.`, policy)
+    return new Engine(`The ${side} model`, hint, policy)
   })
   return {
     side,
     model,
     ask: (body, stopped) =>
-      engine.call((signal) => askEngine(endpoint, PATH, body, AbortSignal.any([signal, stopped])), {
-        repeatable: false,
-      }),
-    stream: (body, stopped) => engine.stream((signal) => events(endpoint, body, signal, stopped)),
+      engine.call((signal) => transport.ask(body, AbortSignal.any([signal, stopped])), { repeatable: false }),
+    stream: (body, stopped) => engine.stream((signal) => events(transport, body, signal, stopped)),
   }
 }
 
 /** A caller that stops reading ends the stream without a failure: the server did nothing wrong. */
 async function* events(
-  endpoint: EngineEndpoint,
+  transport: ChatTransport,
   body: object,
   signal: AbortSignal,
   stopped: AbortSignal,
 ): AsyncGenerator<string, void, void> {
   try {
-    const response = await openEngine(endpoint, PATH, body, AbortSignal.any([signal, stopped]))
-    if (!response.body) throw new EngineFailure('invalid', 'sent no body')
-    for await (const data of eventData(response.body)) {
+    for await (const data of transport.events(body, AbortSignal.any([signal, stopped]))) {
       yield data
       if (data === '[DONE]') return
     }

@@ -110,3 +110,9 @@ export async function askServer(endpoint: EngineEndpoint, path: string, signal: 
   if (response.status === 503) return { state: 'loading', error: 'is loading its model' }
   return { state: 'down', error: `answered with status ${response.status}` }
 }
+
+/** Asks a server that documents no such question: any answer but a failure of its own or a closed door means that it serves. */
+export async function askReachable(endpoint: EngineEndpoint, path: string, signal: AbortSignal): Promise<Observation> {
+  const seen = await askServer(endpoint, path, signal)
+  return seen.error === 'answered with status 404' || seen.error === 'answered with status 405' ? { state: 'ok' } : seen
+}

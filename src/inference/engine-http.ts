@@ -51,8 +51,7 @@ export async function openEngine(
     if (signal.aborted) throw new EngineFailure('timeout', 'did not answer in time')
     throw new EngineFailure('unreachable', 'could not be reached')
   }
-  if (response.ok) return response
-  throw await failureOf(response)
+  return successful(response)
 }
 
 /** Sends one request and reads its whole answer as JSON. */
@@ -62,7 +61,20 @@ export async function askEngine(
   body: unknown,
   signal: AbortSignal,
 ): Promise<unknown> {
-  const response = await openEngine(endpoint, path, body, signal)
+  return readJson(await openEngine(endpoint, path, body, signal), signal)
+}
+
+/**
+ * The answer, when its status says success.
+ * @throws EngineFailure for every other one
+ */
+export async function successful(response: Response): Promise<Response> {
+  if (response.ok) return response
+  throw await failureOf(response)
+}
+
+/** Reads a whole answer as JSON. */
+export async function readJson(response: Response, signal: AbortSignal): Promise<unknown> {
   if (Number(response.headers.get('content-length') ?? 0) > LARGEST_ANSWER) {
     await response.body?.cancel()
     throw new EngineFailure('refused', 'sent more than the coordinator reads')
@@ -88,6 +100,7 @@ async function failureOf(response: Response): Promise<EngineFailure> {
   if (status === 401 || status === 403 || (status >= 300 && status < 400)) {
     return new EngineFailure('unauthorized', `did not accept its key or access headers (status ${status})`)
   }
+  if (status === 408) return new EngineFailure('timeout', 'did not answer in time')
   if (status === 429) return new EngineFailure('busy', 'has too much to do (status 429)', retryAfterMs)
   if (status === 503 && /loading/i.test(said)) return new EngineFailure('loading', 'is still loading', retryAfterMs)
   // llama.cpp blames itself (500) for a text that is longer than its batch; it will say so every time.

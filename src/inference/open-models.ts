@@ -5,17 +5,20 @@
  */
 import { CoordinatorError } from '../errors.ts'
 import type { Settings } from '../settings.ts'
+import { AidbEmbedder, AidbList, type ExternalList } from './aidb.ts'
 import { CachedEmbedder, EmbeddingCache } from './cached-embedder.ts'
 import type { StreamingChatModel } from './chat-model.ts'
-import { askServer, type Dependency } from './dependency.ts'
+import { type ChatTransport, httpChat } from './chat-transport.ts'
 import type { Embedder } from './embedder.ts'
 import { type EmbeddingModel, knownEmbeddingModel } from './embedding-models.ts'
 import { type EngineEndpoint, normalBaseUrl } from './engine-http.ts'
 import { LlamaCppChat } from './llama-cpp.ts'
 import { LlamaCppEmbedder } from './llama-cpp-embedder.ts'
 import { LlamaCppReranker } from './llama-cpp-reranker.ts'
+import { OpenAiChat } from './openai-chat.ts'
 import type { Reranker } from './reranker.ts'
 import { Engine } from './resilience.ts'
+import { type WorkersAi, WorkersAiEmbedder, workersAiChat } from './workers-ai.ts'
 
 const CHECK = 'and that llama-server runs and is reachable from the Worker.'
 const engines = new Map<string, Engine>()
@@ -29,27 +32,88 @@ export function engineAt(name: string, address: string, open: () => Engine): Eng
   return engine
 }
 
-/** The chat model of `LLAMA_CPP_BASE_URL`; null when none is set. */
-export function openChatModel(settings: Settings): StreamingChatModel | null {
-  if (!settings.LLAMA_CPP_BASE_URL) return null
-  const endpoint = llamaEndpoint(settings.LLAMA_CPP_BASE_URL, settings)
-  const engine = engineAt('chat', endpoint.baseUrl, () => {
-    // A model that thinks for a minute is not broken, and few servers answer many at once.
-    const policy = { deadlineMs: 60_000, attempts: 2, concurrent: 8, failures: 3, openMs: 15_000 }
-    return new Engine('The local model', `Check LLAMA_CPP_BASE_URL ${CHECK}`, policy)
-  })
-  return new LlamaCppChat(endpoint, engine, settings.LLAMA_CPP_MODEL)
+/** The engine behind an address if this isolate has called it. */
+export function knownEngine(name: string, address: string): Engine | undefined {
+  return engines.get(`${name} ${address}`)
 }
 
-/** The chat model of `REMOTE_MODEL_BASE_URL`, any OpenAI-compatible server; null when none is set. */
-export function openRemoteModel(settings: Settings): StreamingChatModel | null {
-  if (!settings.REMOTE_MODEL_BASE_URL) return null
-  const endpoint = remoteEndpoint(settings.REMOTE_MODEL_BASE_URL, settings)
-  const engine = engineAt('remote chat', endpoint.baseUrl, () => {
-    const policy = { deadlineMs: 60_000, attempts: 2, concurrent: 16, failures: 3, openMs: 15_000 }
-    return new Engine('The remote model', 'Check REMOTE_MODEL_BASE_URL and that its server can be reached.', policy)
+/** A chat model that the settings put on one side: what it is, and how it is reached. */
+export interface ConfiguredChat {
+  readonly name: string
+  /** Whoever runs it, as breakers and messages tell engines apart. */
+  readonly address: string
+  readonly transport: ChatTransport
+  /** Where a server of llama.cpp is; left out for others. */
+  readonly llama?: EngineEndpoint
+  /** Model to ask for; null: the server's own. */
+  readonly model: string | null
+  /** What a person can check when it fails. */
+  readonly hint: string
+}
+
+/**
+ * The chat model of a side: a server by its URL, else a model of Workers AI; null when none is set.
+ * @throws CoordinatorError `internal` when a model of Workers AI is named without the binding
+ */
+export function configuredChat(side: 'local' | 'remote', settings: Settings, ai?: WorkersAi): ConfiguredChat | null {
+  const local = side === 'local'
+  const variable = local ? 'LLAMA_CPP_BASE_URL' : 'REMOTE_MODEL_BASE_URL'
+  const url = settings[variable]
+  if (url) {
+    const endpoint = local ? llamaEndpoint(url, settings) : remoteEndpoint(url, settings)
+    return {
+      name: local ? 'llama.cpp' : 'remote',
+      address: endpoint.baseUrl,
+      transport: httpChat(endpoint),
+      ...(local && { llama: endpoint }),
+      model: (local ? settings.LLAMA_CPP_MODEL : settings.REMOTE_MODEL) ?? null,
+      hint: local ? `Check ${variable} ${CHECK}` : `Check ${variable} and that its server can be reached.`,
+    }
+  }
+  const named = local ? 'WORKERS_AI_LOCAL_MODEL' : 'WORKERS_AI_REMOTE_MODEL'
+  const model = settings[named]
+  if (!model) return null
+  const transport = workersAiChat(boundAi(ai, named), model)
+  return { name: 'workers-ai', address: model, transport, model, hint: `Check ${named} and the account's Workers AI.` }
+}
+
+/** @throws CoordinatorError `internal` naming the variable that needs the binding */
+function boundAi(ai: WorkersAi | undefined, variable: string): WorkersAi {
+  if (ai) return ai
+  throw new CoordinatorError('internal', `${variable} is set, but the Worker has no binding AI.`, {
+    field: variable,
+    hint: 'Uncomment [ai] in wrangler.toml, or remove the variable.',
   })
-  return new LlamaCppChat(endpoint, engine, settings.REMOTE_MODEL)
+}
+
+/** The local model: of `LLAMA_CPP_BASE_URL`, else of `WORKERS_AI_LOCAL_MODEL`; null when none is set. */
+export function openChatModel(settings: Settings, ai?: WorkersAi): StreamingChatModel | null {
+  // A model that thinks for a minute is not broken, and few servers answer many at once.
+  return openChat('local', 'chat', settings, ai, 8)
+}
+
+/** The remote model: of `REMOTE_MODEL_BASE_URL`, any OpenAI-compatible server, else of `WORKERS_AI_REMOTE_MODEL`; null when none is set. */
+export function openRemoteModel(settings: Settings, ai?: WorkersAi): StreamingChatModel | null {
+  return openChat('remote', 'remote chat', settings, ai, 16)
+}
+
+function openChat(
+  side: 'local' | 'remote',
+  key: string,
+  settings: Settings,
+  ai: WorkersAi | undefined,
+  concurrent: number,
+): StreamingChatModel | null {
+  const chat = configuredChat(side, settings, ai)
+  if (!chat) return null
+  const engine = engineAt(key, chat.address, () => {
+    const policy = { deadlineMs: 60_000, attempts: 2, concurrent, failures: 3, openMs: 15_000 }
+    return new Engine(`The ${side} model`, chat.hint, policy)
+  })
+  const model = chat.model ?? undefined
+  return chat.llama
+    ? new LlamaCppChat(chat.llama, engine, model)
+    : new OpenAiChat(chat.name, chat.transport, engine, model)
 }
 
 /** Where the remote model is, with its key. */
@@ -57,17 +121,88 @@ export function remoteEndpoint(url: string, { REMOTE_MODEL_API_KEY: key }: Setti
   return { baseUrl: normalBaseUrl(url), headers: key ? { authorization: `Bearer ${key}` } : {} }
 }
 
+/** Engines that can embed, the first configured one first where the settings don't choose; AIDB only embeds when chosen. */
+const EMBEDDERS = ['llama.cpp', 'workers-ai', 'aidb'] as const
+type EmbedderName = (typeof EMBEDDERS)[number]
+
+/** Which engine embeds; null: the built-in word table. */
+export function chosenEmbedder(settings: Settings): EmbedderName | null {
+  if (settings.EMBEDDER === 'static') return null
+  if (settings.EMBEDDER) return settings.EMBEDDER
+  if (settings.LLAMA_CPP_EMBEDDINGS_URL) return 'llama.cpp'
+  return settings.WORKERS_AI_EMBEDDING_MODEL ? 'workers-ai' : null
+}
+
 /**
- * The embedder of `LLAMA_CPP_EMBEDDINGS_URL`; null when none is set.
- * @throws CoordinatorError `internal` when its space isn't known from the settings
+ * The embedder that the settings choose; null: the built-in word table.
+ * @throws CoordinatorError `internal` when its space isn't known from the settings, or its engine isn't configured
  */
-export function openEmbedder(settings: Settings): Embedder | null {
-  if (!settings.LLAMA_CPP_EMBEDDINGS_URL) return null
-  const endpoint = llamaEndpoint(settings.LLAMA_CPP_EMBEDDINGS_URL, settings)
+export function openEmbedder(settings: Settings, ai?: WorkersAi): Embedder | null {
+  const chosen = chosenEmbedder(settings)
+  return chosen && openEmbedderOf(chosen, settings, ai)
+}
+
+/** Configured embedders that are not chosen: they can still embed questions for collections that are in their space. */
+export function otherEmbedders(settings: Settings, ai?: WorkersAi): Embedder[] {
+  const chosen = chosenEmbedder(settings)
+  const set = {
+    'llama.cpp': settings.LLAMA_CPP_EMBEDDINGS_URL && settings.EMBEDDING_MODEL,
+    'workers-ai': settings.WORKERS_AI_EMBEDDING_MODEL && ai,
+    aidb: false,
+  }
+  return EMBEDDERS.filter((name) => name !== chosen && set[name]).map((name) => openEmbedderOf(name, settings, ai))
+}
+
+function openEmbedderOf(name: EmbedderName, settings: Settings, ai: WorkersAi | undefined): Embedder {
+  return new CachedEmbedder(uncachedEmbedder(name, settings, ai), cache)
+}
+
+function uncachedEmbedder(name: EmbedderName, settings: Settings, ai: WorkersAi | undefined): Embedder {
+  if (name === 'workers-ai') {
+    const variable = 'WORKERS_AI_EMBEDDING_MODEL'
+    const served = needed(settings[variable], variable)
+    const engine = engineAt('embeddings', served, () => {
+      return new Engine('The embedding model', `Check ${variable} and the account's Workers AI.`)
+    })
+    return new WorkersAiEmbedder(boundAi(ai, variable), engine, embeddingModel(settings, served), served)
+  }
+  if (name === 'aidb') {
+    const endpoint = aidbEndpoint(needed(settings.AIDB_URL, 'AIDB_URL'), settings)
+    const engine = engineAt('embeddings', endpoint.baseUrl, () => {
+      return new Engine('AIDB', 'Check AIDB_URL and that AIDB is reachable from the Worker.')
+    })
+    return new AidbEmbedder(endpoint, engine, embeddingModel(settings))
+  }
+  const variable = 'LLAMA_CPP_EMBEDDINGS_URL'
+  const endpoint = llamaEndpoint(needed(settings[variable], variable), settings)
   const engine = engineAt('embeddings', endpoint.baseUrl, () => {
-    return new Engine('The embedding server', `Check LLAMA_CPP_EMBEDDINGS_URL ${CHECK}`)
+    return new Engine('The embedding server', `Check ${variable} ${CHECK}`)
   })
-  return new CachedEmbedder(new LlamaCppEmbedder(endpoint, engine, embeddingModel(settings)), cache)
+  return new LlamaCppEmbedder(endpoint, engine, embeddingModel(settings))
+}
+
+/** @throws CoordinatorError `internal` naming the variable that the chosen embedder needs */
+function needed(value: string | undefined, variable: string): string {
+  if (value) return value
+  throw new CoordinatorError('internal', `The embedder that EMBEDDER names needs ${variable}.`, {
+    field: variable,
+    hint: `Set ${variable}, or choose another EMBEDDER.`,
+  })
+}
+
+/** The ranked list of `AIDB_URL`; null when none is set. */
+export function openAidb(settings: Settings): ExternalList | null {
+  if (!settings.AIDB_URL) return null
+  const endpoint = aidbEndpoint(settings.AIDB_URL, settings)
+  const engine = engineAt('aidb', endpoint.baseUrl, () => {
+    return new Engine('AIDB', 'Check AIDB_URL and that AIDB is reachable from the Worker.', { backoffMs: 50 })
+  })
+  return new AidbList(endpoint, engine)
+}
+
+/** Where AIDB is, with its key. */
+export function aidbEndpoint(url: string, { AIDB_API_KEY: key }: Settings): EngineEndpoint {
+  return { baseUrl: url.replace(/\/+$/, ''), headers: key ? { authorization: `Bearer ${key}` } : {} }
 }
 
 /** The reranker of `LLAMA_CPP_RERANK_URL`; null when none is set. */
@@ -84,8 +219,8 @@ export function openReranker(settings: Settings): Reranker | null {
  * The embedding model that the settings describe: a known one by its name, or one that they describe in full.
  * @throws CoordinatorError `internal` naming the missing variable
  */
-export function embeddingModel(settings: Settings): EmbeddingModel {
-  const { EMBEDDING_MODEL: name, EMBEDDING_DIMENSIONS: dimensions } = settings
+export function embeddingModel(settings: Settings, name = settings.EMBEDDING_MODEL): EmbeddingModel {
+  const { EMBEDDING_DIMENSIONS: dimensions } = settings
   if (!name) {
     throw new CoordinatorError('internal', 'EMBEDDING_MODEL has to name the model that embeds.', {
       field: 'EMBEDDING_MODEL',
@@ -96,7 +231,7 @@ export function embeddingModel(settings: Settings): EmbeddingModel {
   if (!known && dimensions === undefined) {
     throw new CoordinatorError('internal', `EMBEDDING_DIMENSIONS has to say how long the vectors of ${name} are.`, {
       field: 'EMBEDDING_DIMENSIONS',
-      hint: 'It stands in /v1/models of the server as n_embd.',
+      hint: 'llama.cpp says it in /v1/models as n_embd; else see the model card.',
     })
   }
   return {
@@ -106,25 +241,6 @@ export function embeddingModel(settings: Settings): EmbeddingModel {
     queryPrefix: settings.EMBEDDING_QUERY_PREFIX ?? known?.queryPrefix ?? '',
     documentPrefix: settings.EMBEDDING_DOCUMENT_PREFIX ?? known?.documentPrefix ?? '',
   }
-}
-
-/** The model servers that the settings name, to be asked whether they can serve. */
-export function modelDependencies(settings: Settings): Dependency[] {
-  const server = (name: string, key: string, endpoint: EngineEndpoint, path = '/health'): Dependency => ({
-    name,
-    required: false,
-    uses: new URL(endpoint.baseUrl).host,
-    ask: (signal) => askServer(endpoint, path, signal),
-    engine: engines.get(`${key} ${endpoint.baseUrl}`),
-  })
-  const { LLAMA_CPP_BASE_URL: chat, LLAMA_CPP_EMBEDDINGS_URL: embeddings } = settings
-  const { LLAMA_CPP_RERANK_URL: reranker, REMOTE_MODEL_BASE_URL: remote } = settings
-  return [
-    ...(chat ? [server('local_model', 'chat', llamaEndpoint(chat, settings))] : []),
-    ...(embeddings ? [server('embedder', 'embeddings', llamaEndpoint(embeddings, settings))] : []),
-    ...(reranker ? [server('reranker', 'reranker', llamaEndpoint(reranker, settings))] : []),
-    ...(remote ? [server('remote_model', 'remote chat', remoteEndpoint(remote, settings), '/v1/models')] : []),
-  ]
 }
 
 /** Where a llama.cpp server is, with what lets the Worker in. */

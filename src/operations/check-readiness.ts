@@ -93,7 +93,7 @@ export const checkReadiness = operation({
   },
 })
 
-const OPTIONAL = ['local_model', 'embedder', 'reranker', 'remote_model']
+const OPTIONAL = ['local_model', 'embedder', 'reranker', 'remote_model', 'aidb']
 
 async function movingCollections(services: Services, project: string | null): Promise<z.input<typeof reembedding>[]> {
   const subjects = await openSubjects(services.database, EMBED_COLLECTION, project, SHOWN)

@@ -99,7 +99,11 @@ async function chooseTargets(
         : upstream.model,
   })
   if (model === 'auto') {
-    if (all.length === 0) throw notConfigured('No model is configured.', 'LLAMA_CPP_BASE_URL or REMOTE_MODEL_BASE_URL')
+    if (all.length === 0)
+      throw notConfigured(
+        'No model is configured.',
+        'LLAMA_CPP_BASE_URL, REMOTE_MODEL_BASE_URL or a model of Workers AI',
+      )
     if (!local || !remote || query === null) return { targets: all.map(target), cause: 'only_model', model: null }
     const decided = await decideModel(services, { project, query, localModel: true, preferLocal: true })
     return {
@@ -112,7 +116,7 @@ async function chooseTargets(
     if (!local) throw notConfigured('No local model is configured.', 'LLAMA_CPP_BASE_URL')
     return { targets: [target(local)], cause: 'requested', model: null }
   }
-  if (local && namedLocalModels(services.settings).includes(model)) {
+  if (local && (model === local.model || namedLocalModels(services.settings).includes(model))) {
     return { targets: [{ upstream: local, model }], cause: 'requested', model: null }
   }
   if (remote)

@@ -5,7 +5,7 @@
 import * as z from 'zod'
 import { countRedactions } from '../database/queries/redactions.ts'
 import { CoordinatorError, toCoordinatorError } from '../errors.ts'
-import { openUpstreams } from '../inference/chat-upstream.ts'
+import { NO_UPSTREAMS } from '../inference/chat-upstream.ts'
 import { MAX_RESPONSE } from '../knowledge/text-fields.ts'
 import * as fields from '../operations/fields.ts'
 import { measureInput } from '../operations/input-sizes.ts'
@@ -87,7 +87,7 @@ export async function answerChat(c: AppContext): Promise<Response> {
   const redactions: RedactionCounts = {}
   const query = askedText(request.messages, redactions)
   const task: ChatTask = { ...scope, query, model: request.model, caller: c.var.caller.id }
-  const routed = await routeChat(services, openUpstreams(services.settings), task)
+  const routed = await routeChat(services, services.upstreams ?? NO_UPSTREAMS, task)
   const expected = await expectedTokens(request)
   const settle = await reserveGeneration(services, task, expected)
   const stop = new AbortController()

@@ -9,7 +9,7 @@
 import type { Hono } from 'hono'
 import * as z from 'zod'
 import { CoordinatorError, invalidInput } from '../errors.ts'
-import { openUpstreams } from '../inference/chat-upstream.ts'
+import { NO_UPSTREAMS } from '../inference/chat-upstream.ts'
 import { line } from '../knowledge/text-fields.ts'
 import { holds, parseInput } from '../operations/invoke.ts'
 import type { Scope } from '../operations/operation.ts'
@@ -47,7 +47,7 @@ async function guarded(c: AppContext, scope: Scope, answer: () => Promise<Respon
 
 async function models(c: AppContext): Promise<Response> {
   const services = c.var.services()
-  const { local, remote } = openUpstreams(services.settings)
+  const { local, remote } = services.upstreams ?? NO_UPSTREAMS
   const names = new Set<string>()
   if (local || remote) names.add('auto')
   for (const upstream of [local, remote]) {

@@ -2,6 +2,7 @@
  * The engines of the fault table: how each is configured, how it answers when it is well, and what must hold when it isn't.
  */
 import { expect, vi } from 'vitest'
+import type { WorkersAi } from '../../src/inference/workers-ai.ts'
 import type { StoredItem } from '../../src/knowledge/stores/store.ts'
 import { QdrantStub } from '../knowledge/stores/qdrant-stub.ts'
 import { type Fault, RETRY_AFTER, type Sound } from './faults.ts'
@@ -52,6 +53,36 @@ export const chatSounds: Sounds = ({ body }): Sound =>
   (body as { stream?: boolean } | null)?.stream
     ? { body: stream, type: 'text/event-stream', ...wrong }
     : { body: completion, ...wrong }
+
+const nativeChunk = (response: string, more: object = {}) => `data: ${JSON.stringify({ response, ...more })}\n\n`
+const nativeUsage = { usage: { prompt_tokens: 9, completion_tokens: 3 } }
+
+/** Models of Workers AI in their own form. */
+export const workersAiSounds: Sounds = ({ body }): Sound => {
+  const inputs = body as { stream?: boolean; text?: string[] }
+  if (inputs.text) {
+    const shaped = (one: readonly (number | null)[]) => JSON.stringify({ data: inputs.text?.map(() => one) })
+    return { body: shaped(vector(SIZE)), wrongSize: shaped(vector(SIZE - 1)), notANumber: shaped(withNull) }
+  }
+  return inputs.stream
+    ? {
+        body: `${nativeChunk('Sixty ')}${nativeChunk('seconds.')}${nativeChunk('', nativeUsage)}data: [DONE]\n\n`,
+        type: 'text/event-stream',
+        ...wrong,
+      }
+    : { body: JSON.stringify({ response: 'Sixty seconds.', ...nativeUsage }), ...wrong }
+}
+
+/** The binding `AI` of a world. */
+function binding(world: World): WorkersAi {
+  return { run: (model, inputs, { signal }) => world.answer({ path: model, body: inputs }, signal, null) }
+}
+
+const aidbVectors: Sounds = ({ body }): Sound => {
+  const texts = (body as { texts?: unknown[] } | null)?.texts ?? []
+  const shaped = (one: readonly (number | null)[]) => JSON.stringify({ embeddings: texts.map(() => one) })
+  return { body: shaped(vector(SIZE)), wrongSize: shaped(vector(SIZE - 1)), notANumber: shaped(withNull) }
+}
 
 export const embeddingSounds: Sounds = ({ body }): Sound => {
   const texts = (body as { input?: unknown[] } | null)?.input?.length ?? 1
@@ -293,4 +324,29 @@ export const ENGINES: readonly EngineRow[] = [
   chatRow('remote model', 'remote', ({ host }) => ({ REMOTE_MODEL_BASE_URL: host })),
   streamRow('remote model, streamed', 'remote', ({ host }) => ({ REMOTE_MODEL_BASE_URL: host })),
   qdrantRow,
+  chatRow(
+    'Workers AI as local model',
+    'local',
+    (world) => ({ AI: binding(world), WORKERS_AI_LOCAL_MODEL: `@cf/test/${world.project}` }),
+    workersAiSounds,
+  ),
+  streamRow(
+    'Workers AI as remote model, streamed',
+    'remote',
+    (world) => ({ AI: binding(world), WORKERS_AI_REMOTE_MODEL: `@cf/test/${world.project}` }),
+    workersAiSounds,
+  ),
+  embedderRow(
+    'Workers AI embeddings',
+    (world) => ({
+      AI: binding(world),
+      WORKERS_AI_EMBEDDING_MODEL: `@cf/${world.project}/bge-small-en-v1.5`,
+    }),
+    workersAiSounds,
+  ),
+  embedderRow(
+    'AIDB embeddings',
+    ({ host }) => ({ EMBEDDER: 'aidb', AIDB_URL: host, EMBEDDING_MODEL: 'bge-small-en-v1.5' }),
+    aidbVectors,
+  ),
 ]

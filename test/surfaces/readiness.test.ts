@@ -39,7 +39,7 @@ describe('/ready', () => {
     expect(status).toBe(200)
     expect(body).toMatchObject({ ready: true, status: 'ok', queue: { pending: expect.any(Number), dead: 0 } })
     for (const name of ['database', 'knowledge_store', 'datasets']) expect(stateOf(body, name)?.state).toBe('ok')
-    expect(body.not_configured).toEqual(['local_model', 'embedder', 'reranker', 'remote_model'])
+    expect(body.not_configured).toEqual(['local_model', 'embedder', 'reranker', 'remote_model', 'aidb'])
   })
 
   test.each([
@@ -60,6 +60,26 @@ describe('/ready', () => {
       'http://llama.test:8080/health',
       'http://remote.test/v1/models',
     ])
+  })
+
+  test('tells of Workers AI without asking it, and of AIDB by whether it answers at all', async () => {
+    const fetched = vi.spyOn(globalThis, 'fetch').mockImplementation(async () => new Response('', { status: 404 }))
+    const ai = { run: vi.fn() }
+    const { body } = await ask({
+      AI: ai,
+      WORKERS_AI_LOCAL_MODEL: '@cf/test/chat',
+      WORKERS_AI_EMBEDDING_MODEL: '@cf/baai/bge-m3',
+      AIDB_URL: 'http://aidb.test',
+    })
+    expect(stateOf(body, 'local_model')).toMatchObject({ state: 'ok', uses: 'workers-ai @cf/test/chat' })
+    expect(stateOf(body, 'embedder')).toMatchObject({ state: 'ok', uses: 'workers-ai @cf/baai/bge-m3' })
+    expect(stateOf(body, 'aidb')).toMatchObject({ state: 'ok', breaker: 'closed' })
+    expect(body.not_configured).toEqual(['reranker', 'remote_model'])
+    expect(ai.run).not.toHaveBeenCalled()
+    expect(fetched.mock.calls.map(([url]) => String(url))).toEqual(['http://aidb.test/health'])
+    fetched.mockImplementation(async () => new Response('', { status: 502 }))
+    clock += 60_000
+    expect(stateOf((await ask({ AIDB_URL: 'http://aidb.test' })).body, 'aidb')?.state).toBe('down')
   })
 
   test('shows an observation again for a moment, with its age', async () => {

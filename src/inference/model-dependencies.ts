@@ -1,0 +1,60 @@
+/**
+ * The models that the settings name, to be asked whether they can serve.
+ * @module
+ */
+import type { Settings } from '../settings.ts'
+import { askReachable, askServer, type Dependency } from './dependency.ts'
+import type { EngineEndpoint } from './engine-http.ts'
+import { aidbEndpoint, chosenEmbedder, knownEngine, llamaEndpoint, remoteEndpoint } from './open-models.ts'
+
+/** A server that is asked by a GET that costs nothing. */
+function server(name: string, key: string, endpoint: EngineEndpoint, path = '/health'): Dependency {
+  return {
+    name,
+    required: false,
+    uses: new URL(endpoint.baseUrl).host,
+    ask: (signal) => askServer(endpoint, path, signal),
+    engine: knownEngine(key, endpoint.baseUrl),
+  }
+}
+
+/** A model of Workers AI: nothing about it can be asked for free, so its breaker in this isolate tells. */
+function hosted(name: string, key: string, model: string): Dependency {
+  const engine = knownEngine(key, model)
+  return {
+    name,
+    required: false,
+    uses: `workers-ai ${model}`,
+    ask: async () =>
+      engine?.state === 'open' ? { state: 'down', error: 'failed repeatedly a moment ago' } : { state: 'ok' },
+    engine,
+  }
+}
+
+/** Everything about models that can be down. */
+export function modelDependencies(settings: Settings): Dependency[] {
+  const { LLAMA_CPP_BASE_URL: chat, LLAMA_CPP_EMBEDDINGS_URL: embeddings, AIDB_URL: aidb } = settings
+  const { LLAMA_CPP_RERANK_URL: reranker, REMOTE_MODEL_BASE_URL: remote } = settings
+  const { WORKERS_AI_LOCAL_MODEL: localModel, WORKERS_AI_REMOTE_MODEL: remoteModel } = settings
+  const { WORKERS_AI_EMBEDDING_MODEL: embeddingModel } = settings
+  const embedder = chosenEmbedder(settings)
+  const found: (Dependency | false | '' | undefined)[] = [
+    chat
+      ? server('local_model', 'chat', llamaEndpoint(chat, settings))
+      : localModel && hosted('local_model', 'chat', localModel),
+    embedder === 'llama.cpp' && embeddings && server('embedder', 'embeddings', llamaEndpoint(embeddings, settings)),
+    embedder === 'workers-ai' && embeddingModel && hosted('embedder', 'embeddings', embeddingModel),
+    embedder === 'aidb' && aidb && external('embedder', 'embeddings', aidbEndpoint(aidb, settings)),
+    reranker && server('reranker', 'reranker', llamaEndpoint(reranker, settings)),
+    remote
+      ? server('remote_model', 'remote chat', remoteEndpoint(remote, settings), '/v1/models')
+      : remoteModel && hosted('remote_model', 'remote chat', remoteModel),
+    aidb && external('aidb', 'aidb', aidbEndpoint(aidb, settings)),
+  ]
+  return found.filter((dependency) => typeof dependency === 'object')
+}
+
+/** AIDB documents no way to ask how it is; whatever it answers to a GET, it is there. */
+function external(name: string, key: string, endpoint: EngineEndpoint): Dependency {
+  return { ...server(name, key, endpoint), ask: (signal) => askReachable(endpoint, '/health', signal) }
+}
