@@ -27,7 +27,8 @@ const COMMANDS: Record<string, Command> = {
     summary: 'measure search on a data set in BEIR layout',
     load: () => import('./eval/retrieval.ts'),
   },
-  'bench:search': { summary: 'measure what a search costs', load: () => import('./bench/search.ts') },
+  bench: { summary: 'measure what every hot path costs, beside bare code', load: () => import('./bench/bench.ts') },
+  'bench:peers': { summary: 'measure search beside other engines', load: () => import('./bench/peers.ts') },
   'bench:dashboard': { summary: 'measure how soon the overview is there', load: () => import('./bench/dashboard.ts') },
   'eval:abstention': {
     summary: 'measure how often nothing relevant is recognised as such',

@@ -4,8 +4,9 @@
  */
 import { openBrowser } from '../screenshots/browser.ts'
 import { parseArguments, UsageError } from '../shared/args.ts'
-import { type LocalWorker, startLocalWorker } from '../shared/local-worker.ts'
+import { startLocalWorker } from '../shared/local-worker.ts'
 import { style } from '../shared/terminal.ts'
+import { addInteractions } from './seed.ts'
 
 const HELP = `Usage: npm run bench:dashboard -- [options]
 
@@ -67,25 +68,6 @@ function wholeNumber(text: string, option: string): number {
   const value = Number(text)
   if (!Number.isInteger(value) || value < 1) throw new UsageError(`${option} must be a whole number from 1`)
   return value
-}
-
-/** Inserts interactions as tracking does, with outcomes and scores, in pieces that D1 takes. */
-async function addInteractions(worker: LocalWorker, count: number): Promise<void> {
-  const piece = 10_000
-  const now = Date.now()
-  for (let from = 0; from < count; from += piece) {
-    await worker.query(
-      `WITH RECURSIVE n(i) AS (SELECT ? UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?)
-       INSERT INTO interactions (id, project, query, response, agent_type, model_used, tokens_used, latency_ms, tags, had_context, outcome, value_score, revision, created_at, updated_at)
-       SELECT printf('01a00000-0000-7000-8000-%012x', i), 'default', 'How do I configure part ' || i, 'Set it in the file.',
-         CASE i % 4 WHEN 0 THEN 'local' ELSE 'remote' END, 'model-' || (i % 7), 100 + i % 900, 50, '[]', i % 3 > 0,
-         CASE i % 5 WHEN 0 THEN 'failure' WHEN 1 THEN 'partial' WHEN 2 THEN NULL ELSE 'success' END,
-         CASE WHEN i % 5 = 2 THEN NULL ELSE (i % 97) / 97.0 END, 1, ? - (i % 90) * 86400000, 0 FROM n`,
-      from,
-      Math.min(count, from + piece),
-      now,
-    )
-  }
 }
 
 /** The median load; null without a browser. */
