@@ -150,18 +150,35 @@ export const KNOWLEDGE_COLLECTIONS: readonly CollectionName[] = COLLECTION_NAMES
   (name) => name !== 'interaction-history',
 )
 
+/** Context from the external list: it is shown, tracked and credited like any other, and not stored here. */
+export const EXTERNAL = 'aidb'
+
+/** Where context comes from. */
+export type ContextSource = CollectionName | typeof EXTERNAL
+
+export const CONTEXT_SOURCES = [...COLLECTION_NAMES, EXTERNAL] as const
+
+/** Heading above context of a source in an augmented prompt. */
+export function headingOf(source: ContextSource): string {
+  return source === EXTERNAL ? 'External knowledge' : COLLECTIONS[source].heading
+}
+
 /** How context is named in every answer: the collection is part of the name, so that no one has to search for it. */
-export type ContextId = `${CollectionName}/${string}`
+export type ContextId = `${ContextSource}/${string}`
 
 /** Joins collection and item id to a context id. */
-export function contextId(name: CollectionName, id: string): ContextId {
+export function contextId(name: ContextSource, id: string): ContextId {
   return `${name}/${id}`
 }
 
-/** Splits a context id; null when it does not name a collection. */
-export function parseContextId(text: string): { collection: CollectionName; id: string } | null {
+/** Splits a context id; null when it names no source of context. */
+export function parseContextId(text: string): { collection: ContextSource; id: string } | null {
   const slash = text.indexOf('/')
-  const name = text.slice(0, slash)
-  if (slash < 1 || !Object.hasOwn(COLLECTIONS, name)) return null
-  return { collection: name as CollectionName, id: text.slice(slash + 1) }
+  const collection = CONTEXT_SOURCES.find((name) => name === text.slice(0, slash))
+  return collection === undefined ? null : { collection, id: text.slice(slash + 1) }
+}
+
+/** Whether context comes from a collection of ours. */
+export function isCollection(source: ContextSource): source is CollectionName {
+  return source !== EXTERNAL
 }

@@ -4,7 +4,7 @@
  */
 import type { Interaction } from '../database/queries/interactions.ts'
 import { contextsOf, findInteraction } from '../database/queries/interactions.ts'
-import { type CollectionName, contextId } from '../knowledge/collections.ts'
+import { type CollectionName, type ContextSource, contextId } from '../knowledge/collections.ts'
 import { prepareItem } from '../knowledge/prepare.ts'
 import { answerProvenance } from '../knowledge/provenance.ts'
 import { MAX_ITEM_TEXT } from '../knowledge/text-fields.ts'
@@ -47,7 +47,7 @@ export async function indexInteraction(services: Services, id: string): Promise<
   let row = await findInteraction(services.database, id, null)
   while (row) {
     const contexts = await contextsOf(services.database, id)
-    const ids = contexts.map((context) => contextId(context.collection as CollectionName, context.itemId))
+    const ids = contexts.map((context) => contextId(context.collection as ContextSource, context.itemId))
     const given = { key: id, fields: historyFields(row, ids), provenance: answerProvenance(row) }
     const item = await prepareItem(row.project, HISTORY, given, services.embedder)
     await services.knowledge.upsert({ project: row.project, collection: HISTORY }, [item], services.embedder.space)

@@ -5,7 +5,7 @@
 import { applyOutcome, votesOnContext } from '../database/queries/credit.ts'
 import { findInteraction } from '../database/queries/interactions.ts'
 import { earlierIndexPending } from '../database/queries/jobs.ts'
-import type { CollectionName } from '../knowledge/collections.ts'
+import { type ContextSource, isCollection } from '../knowledge/collections.ts'
 import type { Credit } from '../knowledge/stores/store.ts'
 import type { Services } from '../services.ts'
 import { combined } from './credit.ts'
@@ -50,7 +50,7 @@ export async function scoreInteraction(
 
 /** Hands the present credit of an interaction's context to the knowledge store; an older version than the store's is ignored. */
 async function pushCredit({ database, knowledge }: Services, project: string, id: string): Promise<void> {
-  const items = new Map<string, { collection: CollectionName; id: string; version: number; callers: Credit[] }>()
+  const items = new Map<string, { collection: ContextSource; id: string; version: number; callers: Credit[] }>()
   for (const { collection, itemId, version, ...votes } of await votesOnContext(database, id)) {
     const item = items.get(`${collection}/${itemId}`) ?? { collection, id: itemId, version, callers: [] }
     items.set(`${collection}/${itemId}`, item)
@@ -58,6 +58,8 @@ async function pushCredit({ database, knowledge }: Services, project: string, id
   }
   const byCollection = Map.groupBy(items.values(), ({ collection }) => collection)
   for (const [collection, found] of byCollection) {
+    // External context isn't stored: its credit stays in the database.
+    if (!isCollection(collection)) continue
     const updates = found.map(({ id: item, version, callers }) => ({ id: item, version, ...combined(callers) }))
     await knowledge.setCredit({ project, collection }, updates)
   }

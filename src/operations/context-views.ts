@@ -3,17 +3,16 @@
  * @module
  */
 import * as z from 'zod'
-import type { CollectionName } from '../knowledge/collections.ts'
-import { contextId, parseContextId } from '../knowledge/collections.ts'
+import { type CollectionName, contextId, EXTERNAL, isCollection, parseContextId } from '../knowledge/collections.ts'
 import type { StoredItem } from '../knowledge/stores/store.ts'
 import type { Augmentation } from '../retrieval/augment.ts'
 import type { Services } from '../services.ts'
-import { collectionName, suspectedInstructions, warningOf } from './fields.ts'
+import { contextSource, suspectedInstructions, warningOf } from './fields.ts'
 
 export const contextView = z.object({
   context_id: z.string(),
   number: z.int().describe('The number that the prompt shows it under; within a conversation it stays the same.'),
-  collection: collectionName,
+  collection: contextSource,
   title: z.string(),
   probability: z.number().describe('Calibrated probability of relevance, 0 to 1.'),
   tokens: z.int().describe('Tokens of what is shown of it.'),
@@ -81,8 +80,8 @@ export async function readItems(
 ): Promise<Map<string, StoredItem>> {
   const grouped = new Map<CollectionName, string[]>()
   for (const text of ids) {
-    const parsed = parseContextId(text)
-    if (parsed) grouped.set(parsed.collection, [...(grouped.get(parsed.collection) ?? []), parsed.id])
+    const { collection, id } = parseContextId(text) ?? { collection: EXTERNAL, id: '' }
+    if (isCollection(collection)) grouped.set(collection, [...(grouped.get(collection) ?? []), id])
   }
   const found = await Promise.all([...grouped].map(([collection, own]) => knowledge.get({ project, collection }, own)))
   const items = found.flat().filter((item) => item !== null)

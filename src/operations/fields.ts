@@ -3,7 +3,7 @@
  * @module
  */
 import * as z from 'zod'
-import { COLLECTION_NAMES, parseContextId } from '../knowledge/collections.ts'
+import { COLLECTION_NAMES, CONTEXT_SOURCES, parseContextId } from '../knowledge/collections.ts'
 import { line } from '../knowledge/text-fields.ts'
 import { SUSPICIONS, suspectedInstructions as suspicionsOf } from '../security/injection.ts'
 
@@ -14,6 +14,9 @@ export const projectName = z
 export const project = projectName.default('default').describe('Scope of knowledge, interactions and conversations.')
 
 export const collectionName = z.enum(COLLECTION_NAMES)
+export const contextSource = z
+  .enum(CONTEXT_SOURCES)
+  .describe('Its collection; aidb: found by the external service, and not stored here.')
 export const collections = z
   .array(collectionName)
   .min(1)

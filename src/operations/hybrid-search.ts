@@ -73,6 +73,7 @@ export const hybridSearch = operation({
       limit: offset + Math.max(input.limit, input.keyword_limit),
       scoreThreshold: input.score_threshold ?? 0,
       filter: input.filter,
+      external: input.collections === undefined,
     })
     return {
       query: input.query,

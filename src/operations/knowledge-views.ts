@@ -10,13 +10,13 @@ import { BY_RULES, PROVENANCES, type Provenance } from '../knowledge/provenance.
 import { PROVENANCE_FACET } from '../knowledge/stores/item-rows.ts'
 import type { FieldFilter, StoredItem } from '../knowledge/stores/store.ts'
 import { line } from '../knowledge/text-fields.ts'
-import { collectionName, suspectedInstructions, timestamp, warningOf } from './fields.ts'
+import { contextSource, suspectedInstructions, timestamp, warningOf } from './fields.ts'
 import { fromIssue } from './invoke.ts'
 
 export const itemView = z.object({
   context_id: z.string(),
   id: z.string(),
-  collection: collectionName,
+  collection: contextSource,
   key: z.string(),
   fields: z.record(z.string(), z.unknown()),
   provenance: z

@@ -24,6 +24,10 @@ export const resultView = itemView.extend({
       .nullable()
       .describe('Null: the item or the query has no vector.'),
     rerank: z.number().nullable().describe('Probability of relevance by a reranker.'),
+    external: z
+      .object({ rank, score: z.number().describe("The service's own scale.") })
+      .nullable()
+      .describe('Its place in the list of the external service (AIDB).'),
     credit: z.number().describe('What came of showing it before, −1 to 1.'),
     learned: z.number().describe("What the project's outcomes taught of such results, in log-odds; 0: nothing."),
     fused: z.number().describe('Sum of the lists that the probability is made from.'),

@@ -138,6 +138,7 @@ export const routeQuery = operation({
         ? await generate(services, {
             ...input,
             collections: names,
+            external: !input.collections,
             backend: choice.backend,
             queryClass: model.query_class,
             caller: caller.id,
@@ -253,6 +254,7 @@ async function search(
     keyword_limit: number
     score_threshold?: number
     filter?: z.output<typeof filter>
+    collections?: z.output<typeof collections>
   },
   names: z.output<typeof collections>,
   { mode }: ModeDecision,
@@ -266,6 +268,7 @@ async function search(
     limit: wanted,
     scoreThreshold: input.score_threshold ?? 0,
     filter: input.filter,
+    external: input.collections === undefined,
   })
   return { results: found.ranked.slice(0, wanted).map(viewResult), degraded: found.degraded }
 }

@@ -6,7 +6,13 @@ import type { ConversationClient, Recall, ShownItem } from '../conversation/clie
 import type { Database } from '../database/database.ts'
 import { recordRetrieval } from '../database/queries/retrievals.ts'
 import { newId } from '../ids.ts'
-import { type CollectionName, type ContextId, contextId, KNOWLEDGE_COLLECTIONS } from '../knowledge/collections.ts'
+import {
+  type CollectionName,
+  type ContextId,
+  contextId,
+  isCollection,
+  KNOWLEDGE_COLLECTIONS,
+} from '../knowledge/collections.ts'
 import type { KnowledgeStore } from '../knowledge/stores/store.ts'
 import { type TokenCounter, tokenCounter } from '../text/token-counter.ts'
 import { withPriorOdds } from './calibration.ts'
@@ -54,6 +60,8 @@ export interface AugmentRequest {
   readonly project: string
   readonly query: string
   readonly collections?: readonly CollectionName[]
+  /** Whether the external list is asked; left out: when no collections are named. */
+  readonly external?: boolean
   readonly level?: ContextLevel
   /** Tokens below the query at most, as the tokenizer counts what is written. */
   readonly tokenBudget: number
@@ -115,7 +123,15 @@ export async function augment(services: AugmentServices, request: AugmentRequest
   const { project, query, conversationId } = request
   const { items: most } = CONTEXT_LEVELS[request.level ?? 'standard']
   const [found, recall, countTokens] = await Promise.all([
-    searchKnowledge(services, { project, query, collections, mode: 'hybrid', limit: most, scoreThreshold: 0 }),
+    searchKnowledge(services, {
+      project,
+      query,
+      collections,
+      mode: 'hybrid',
+      limit: most,
+      scoreThreshold: 0,
+      external: request.external ?? request.collections === undefined,
+    }),
     conversationId ? recalled(services, project, conversationId) : { recall: NOTHING_RECALLED, degraded: [] },
     tokenCounter(),
   ])
@@ -228,7 +244,7 @@ async function documentTokens(
   const documents = new Map<CollectionName, Map<string, { source: string; path: string }>>()
   for (const { item, tokensWhole } of packed) {
     const { source, path, collection } = item
-    if (source === null || path === null) alone += tokensWhole
+    if (source === null || path === null || !isCollection(collection)) alone += tokensWhole
     else {
       const own = documents.get(collection) ?? new Map<string, { source: string; path: string }>()
       documents.set(collection, own.set(JSON.stringify([source, path]), { source, path }))

@@ -20,6 +20,14 @@
 import { logistic, logOdds, type SearchEvidence, searchProbabilities } from './calibration.ts'
 import { smoothTurns, type Turn } from './conversation-smoothing.ts'
 
+/** The place of an item in an external list. */
+export interface ExternalPlace {
+  /** 1 is best. */
+  readonly rank: number
+  /** As the list's maker scores it, on a scale of its own. */
+  readonly score: number
+}
+
 /** What is known of one candidate. */
 export interface FusionCandidate<Item> {
   readonly item: Item
@@ -38,6 +46,8 @@ export interface FusionCandidate<Item> {
   readonly turn?: Turn
   /** Probability of relevance by a reranker, 0 to 1. */
   readonly rerank?: number | null
+  /** Its place in an external list; missing: it isn't there, or there is none. */
+  readonly external?: ExternalPlace | null
   /** What came of showing it before, −1 (always failed) to 1 (always helped); 0 or missing: nothing known. */
   readonly credit?: number
   /** What the project's outcomes taught of such candidates, in log-odds; 0 or missing: nothing. */
@@ -75,6 +85,7 @@ export interface FusedResult<Item> {
     readonly keyword: { readonly rank: number; readonly score: number; readonly coverage: number | null } | null
     readonly semantic: { readonly rank: number; readonly score: number } | null
     readonly rerank: number | null
+    readonly external: ExternalPlace | null
     readonly credit: number
     readonly learned: number
   }
@@ -104,6 +115,12 @@ const COSINE_MEAN = 0.13
 const COSINE_DEVIATION = 0.078
 /** Share that a reranker's opinion has in the log-odds. */
 const RERANK_SHARE = 0.7
+/**
+ * Log-odds that the first place of an external list adds, falling with the rank as in reciprocal rank fusion (Cormack, Clarke and
+ * Büttcher 2009, k = 60). As much as a perfect record: not measured, and kept small for that reason.
+ */
+const EXTERNAL_WEIGHT = 0.5
+const RANK_CONSTANT = 60
 /** Log-odds that a perfect record adds. */
 const CREDIT_WEIGHT = 0.5
 
@@ -135,10 +152,11 @@ export function fuse<Item>(candidates: readonly FusionCandidate<Item>[], query: 
     const rerank = candidate.rerank ?? null
     const credit = Math.min(1, Math.max(-1, candidate.credit ?? 0))
     const learned = candidate.learned ?? 0
+    const external = candidate.external ?? null
     return {
       item,
       score,
-      probability: adjusted(relevance(best - score), rerank, credit, learned),
+      probability: adjusted(relevance(best - score), rerank, credit, learned + externalShift(external)),
       breakdown: {
         keyword: keyword && {
           rank: keywordRanks.get(candidate) ?? 0,
@@ -147,6 +165,7 @@ export function fuse<Item>(candidates: readonly FusionCandidate<Item>[], query: 
         },
         semantic: cosine === null ? null : { rank: semanticRanks.get(candidate) ?? 0, score: cosine },
         rerank,
+        external,
         credit,
         learned,
       },
@@ -224,6 +243,10 @@ function adjusted(probability: number, rerank: number | null, credit: number, le
   const own = logOdds(probability)
   const pooled = rerank === null ? own : (1 - RERANK_SHARE) * own + RERANK_SHARE * logOdds(rerank)
   return logistic(pooled + CREDIT_WEIGHT * credit + learned)
+}
+
+function externalShift(external: ExternalPlace | null): number {
+  return external ? (EXTERNAL_WEIGHT * (RANK_CONSTANT + 1)) / (RANK_CONSTANT + external.rank) : 0
 }
 
 function maximum<T>(values: readonly T[], of: (value: T) => number): number {

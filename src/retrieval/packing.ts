@@ -2,7 +2,7 @@
  * Chooses the passages that go into a prompt: best value first, within a budget, each once, shown in reading order. Pure.
  * @module
  */
-import { COLLECTIONS, type CollectionName, type ContextId, contextId } from '../knowledge/collections.ts'
+import { type ContextId, type ContextSource, contextId, headingOf } from '../knowledge/collections.ts'
 import type { Stretch } from '../knowledge/passages.ts'
 import type { StoredItem } from '../knowledge/stores/store.ts'
 import type { TokenCounter } from '../text/token-counter.ts'
@@ -137,7 +137,7 @@ function fill(
   shown: readonly ValuedPassage[],
 ): { chosen: Map<number, Choice>; cut: boolean } {
   const chosen = new Map<number, Choice>()
-  const opened = new Set<CollectionName>()
+  const opened = new Set<ContextSource>()
   const taken = [...shown]
   let left = budget
   let cut = false
@@ -146,7 +146,7 @@ function fill(
     if (!item || taken.some((other) => alike(other, passage))) continue
     const own = chosen.get(passage.entry)
     const line = own ? GAP : countTokens(sourceLine(item, WIDEST_NUMBER, [passage])) + DELIMITERS
-    const section = own || opened.has(item.collection) ? 0 : countTokens(COLLECTIONS[item.collection].heading) + 4
+    const section = own || opened.has(item.collection) ? 0 : countTokens(headingOf(item.collection)) + 4
     const room = left - line - section
     const fitted = passage.tokens <= room ? passage : own ? null : trimPassage(item.body, passage, room, countTokens)
     if (fitted !== passage) cut = true

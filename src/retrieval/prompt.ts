@@ -2,7 +2,7 @@
  * Writes an augmented prompt: the query first, then the context as delimited and attributed material.
  * @module
  */
-import { COLLECTION_NAMES, COLLECTIONS } from '../knowledge/collections.ts'
+import { CONTEXT_SOURCES, headingOf } from '../knowledge/collections.ts'
 import type { Stretch } from '../knowledge/passages.ts'
 import type { StoredItem } from '../knowledge/stores/store.ts'
 import { neutralise, suspectedInstructions } from '../security/injection.ts'
@@ -91,7 +91,7 @@ function fitting(
 
 /** Items by kind in the order of the collections, within a kind as they came. */
 function inReadingOrder(packed: readonly PackedItem[]): PackedItem[] {
-  const place = new Map(COLLECTION_NAMES.map((name, i) => [name, i]))
+  const place = new Map(CONTEXT_SOURCES.map((name, i) => [name, i]))
   return [...packed].sort((a, b) => (place.get(a.item.collection) ?? 0) - (place.get(b.item.collection) ?? 0))
 }
 
@@ -109,7 +109,7 @@ export function renderContext(
   const parts: string[] = packed.length > 0 ? [PREFACE] : []
   packed.forEach((entry, i) => {
     const { collection } = entry.item
-    if (packed[i - 1]?.item.collection !== collection) parts.push(`## ${COLLECTIONS[collection].heading}`)
+    if (packed[i - 1]?.item.collection !== collection) parts.push(`## ${headingOf(collection)}`)
     const text = excerptText(entry)
     const warning = suspectedInstructions(text).length > 0 ? SUSPECT : ''
     const line = `[${numbers[i] ?? i + 1}] ${namedSource(entry.item, entry.excerpts)}${warning}`

@@ -4,6 +4,7 @@
  */
 import type { Database } from '../database/database.ts'
 import { CoordinatorError } from '../errors.ts'
+import type { ExternalList } from '../inference/aidb.ts'
 import type { Embedder, Embedding } from '../inference/embedder.ts'
 import type { Reranker } from '../inference/reranker.ts'
 import { type CollectionName, type ContextId, contextId } from '../knowledge/collections.ts'
@@ -20,6 +21,7 @@ import { projectRanking } from '../learning/ranking/project-ranking.ts'
 import { documentColumns } from '../text/index-terms.ts'
 import { logOdds } from './calibration.ts'
 import type { Turn } from './conversation-smoothing.ts'
+import { askExternalList, type ExternalFindings, NOTHING_EXTERNAL, rankExternal } from './external-list.ts'
 import { type FusedResult, type FusedSearch, fuse } from './fusion.ts'
 import { analyseQuery } from './query-analysis.ts'
 
@@ -34,6 +36,7 @@ export interface SearchServices {
   readonly knowledge: KnowledgeStore
   readonly embedder: Embedder
   readonly reranker?: Reranker | null
+  readonly external?: ExternalList | null
   readonly settings: object & { readonly RANKING_LEARNING?: 'on' | 'off' }
   /** Where the learnt ranking is kept; without it nothing learnt is applied. */
   readonly database?: Database
@@ -49,6 +52,8 @@ export interface SearchOptions {
   /** Least probability of relevance. */
   readonly scoreThreshold: number
   readonly filter?: FieldFilter
+  /** Whether the external list is asked too; never under a filter, which it doesn't know. */
+  readonly external?: boolean
 }
 
 export interface RankedItem extends FusedResult<StoredItem> {
@@ -100,14 +105,18 @@ export async function searchKnowledge(services: SearchServices, options: SearchO
     filter,
     lists: weights.size > 0,
   }
-  const answers = await Promise.all(
-    collections.map((collection) =>
-      services.knowledge.search({ project, collection }, request).catch((): SearchResponse | null => {
-        degraded.add(`collection:${collection}`)
-        return null
-      }),
+  const asked = options.external && mode !== 'keyword' && !filter ? services.external : null
+  const [answers, listed] = await Promise.all([
+    Promise.all(
+      collections.map((collection) =>
+        services.knowledge.search({ project, collection }, request).catch((): SearchResponse | null => {
+          degraded.add(`collection:${collection}`)
+          return null
+        }),
+      ),
     ),
-  )
+    asked ? askExternalList(asked, project, text, degraded) : null,
+  ])
   const found = answers.filter((answer) => answer !== null)
   if (found.length === 0) {
     throw new CoordinatorError('engine_unavailable', 'The knowledge store does not answer.', {
@@ -115,9 +124,19 @@ export async function searchKnowledge(services: SearchServices, options: SearchO
     })
   }
   for (const answer of found) for (const part of answer.degraded) degraded.add(part)
-  const first = found.map((answer) => fuseAnswer(answer, embedding, mode, weights))
+  const { places, own } = listed
+    ? await rankExternal(
+        { project, query: text, embedding, embedder: services.embedder },
+        listed,
+        found.flatMap(({ candidates }) => candidates.map(({ item }) => item)),
+      )
+    : NOTHING_EXTERNAL
+  const first = found.map((answer) => fuseAnswer(answer, embedding, mode, weights, places))
   const opinions = services.reranker ? await rerankBest(services.reranker, text, first, degraded) : null
-  const fused = opinions ? found.map((answer) => fuseAnswer(answer, embedding, mode, weights, opinions)) : first
+  const stored = opinions
+    ? found.map((answer) => fuseAnswer(answer, embedding, mode, weights, places, opinions))
+    : first
+  const fused = own ? [...stored, own] : stored
   const wanted = fused
     .flatMap(({ results, answerable }) => results.map((result) => ({ ...result, answerable })))
     .filter(({ probability }) => probability >= options.scoreThreshold)
@@ -173,6 +192,7 @@ function fuseAnswer(
   embedding: Embedding | null,
   mode: SearchOptions['mode'],
   weights: Weights,
+  places: ExternalFindings['places'],
   opinions?: ReadonlyMap<StoredItem, number>,
 ): FusedSearch<StoredItem> {
   const { candidates, terms, attainable, credit, items, averageLength } = answer
@@ -185,6 +205,7 @@ function fuseAnswer(
       cosine,
       turn: turnOf(item),
       rerank: opinions?.get(item) ?? null,
+      external: places.get(item) ?? null,
       credit: creditShift(item.credit, usual),
       learned: shifts[i] ?? 0,
     })),
@@ -278,7 +299,7 @@ export async function rankingCandidates(
       item: { ...candidate.item, credit: { successes: 0, partials: 0, failures: 0 } },
     }))
     const byId = new Map(answer.candidates.map((candidate) => [candidate.item.id, candidate]))
-    const { results } = fuseAnswer({ ...answer, candidates: neutral }, embedding, 'hybrid', NOTHING_LEARNT)
+    const { results } = fuseAnswer({ ...answer, candidates: neutral }, embedding, 'hybrid', NOTHING_LEARNT, new Map())
     return results.slice(0, TRAINED_ON).flatMap(({ item, probability }) => {
       const candidate = byId.get(item.id)
       if (!candidate) return []

@@ -30,6 +30,8 @@ export interface GenerateRequest {
   /** What the caller adds for the answering model. */
   readonly context?: string
   readonly collections: readonly CollectionName[]
+  /** Whether the external list is asked too. */
+  readonly external: boolean
   readonly backend: Backend
   /** Chooses the local model, where there are several. */
   readonly queryClass: QueryClass
@@ -74,6 +76,7 @@ export async function generate(services: GenerateServices, request: GenerateRequ
     project: request.project,
     query: request.query,
     collections: request.collections,
+    external: request.external,
     tokenBudget: services.settings.DEFAULT_TOKEN_BUDGET,
   })
   const { contextIds, retrievalId } = augmentation

@@ -247,6 +247,33 @@ export const rerankerRow: EngineRow = {
   },
 }
 
+/** What the coordinator stores itself is found; only the external list is missing. */
+const aidbRow: EngineRow = {
+  name: 'AIDB, ranked list',
+  deadlineMs: 1_500,
+  open: () =>
+    new World(
+      () => ({ body: JSON.stringify({ results: [{ content: FACT, score: 12.5 }] }), ...wrong }),
+      ({ host }) => ({ AIDB_URL: host }),
+    ),
+  prepare: async (world) => void (await world.store(TITLE, FACT)),
+  ask: (world) => world.call('/hybrid_search', { project: world.project, query: question(world) }),
+  named({ status, body }) {
+    expect(status).toBe(200)
+    expect(body.degraded).toEqual(['aidb'])
+    expect(keysOf(body)).toEqual([TITLE])
+  },
+  async stored(world) {
+    world.fault = null
+    await pass(OPEN_MS)
+    const again = await timed(() => this.ask(world))
+    expect(again.value.body).toMatchObject({
+      degraded: [],
+      combined_results: [{ key: TITLE, breakdown: { external: { rank: 1, score: 12.5 } } }],
+    })
+  },
+}
+
 const QDRANT_ANSWER = JSON.stringify({
   status: 'ok',
   time: 0,
@@ -344,6 +371,7 @@ export const ENGINES: readonly EngineRow[] = [
     }),
     workersAiSounds,
   ),
+  aidbRow,
   embedderRow(
     'AIDB embeddings',
     ({ host }) => ({ EMBEDDER: 'aidb', AIDB_URL: host, EMBEDDING_MODEL: 'bge-small-en-v1.5' }),

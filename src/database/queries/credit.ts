@@ -4,7 +4,7 @@
  */
 import { sql } from 'drizzle-orm'
 import { newId } from '../../ids.ts'
-import type { CollectionName } from '../../knowledge/collections.ts'
+import type { ContextSource } from '../../knowledge/collections.ts'
 import { atomically, execute } from '../batch.ts'
 import type { Database } from '../database.ts'
 import type { Outcome, ValueParts } from '../schema.ts'
@@ -64,7 +64,7 @@ export async function applyOutcome(
 
 /** One caller's votes on one item. */
 export interface CallerVotes {
-  readonly collection: CollectionName
+  readonly collection: ContextSource
   readonly itemId: string
   /** Of the item's counters; grows with every change. */
   readonly version: number
@@ -84,7 +84,7 @@ export async function votesOnContext(database: Database, interactionId: string):
         WHERE c.interaction_id = ${interactionId} ORDER BY c.position, v.caller`,
   )
   return rows.map((row) => ({
-    collection: row.collection as CollectionName,
+    collection: row.collection as ContextSource,
     itemId: String(row.item_id),
     version: Number(row.version),
     successes: Number(row.successes),
@@ -99,7 +99,7 @@ export async function creditedItems(
   project: string,
   order: 'best' | 'worst',
   limit: number,
-): Promise<{ collection: CollectionName; itemId: string; successes: number; partials: number; failures: number }[]> {
+): Promise<{ collection: ContextSource; itemId: string; successes: number; partials: number; failures: number }[]> {
   const { rows } = await execute(
     database,
     sql`SELECT collection, item_id, successes, partials, failures FROM context_credit
@@ -108,7 +108,7 @@ export async function creditedItems(
           successes + partials + failures DESC, item_id LIMIT ${limit}`,
   )
   return rows.map((row) => ({
-    collection: row.collection as CollectionName,
+    collection: row.collection as ContextSource,
     itemId: String(row.item_id),
     successes: Number(row.successes),
     partials: Number(row.partials),

@@ -4,7 +4,7 @@
  */
 import { and, asc, desc, eq, getTableColumns, gte, lt, type SQL, sql } from 'drizzle-orm'
 import { newId } from '../../ids.ts'
-import type { CollectionName } from '../../knowledge/collections.ts'
+import type { ContextSource } from '../../knowledge/collections.ts'
 import { redact } from '../../security/redact.ts'
 import { atomically } from '../batch.ts'
 import type { Database } from '../database.ts'
@@ -14,7 +14,7 @@ export type Interaction = typeof interactions.$inferSelect
 
 /** An item of context, in the order in which it was shown. */
 export interface ContextReference {
-  readonly collection: CollectionName
+  readonly collection: ContextSource
   readonly id: string
 }
 

@@ -4,7 +4,7 @@
  */
 import type { EmbeddingSpace } from '../../inference/embedder.ts'
 import type { KeywordEvidence, WeighedTerm } from '../../text/keyword-plan.ts'
-import type { CollectionName } from '../collections.ts'
+import type { CollectionName, ContextSource } from '../collections.ts'
 import type { Provenance } from '../provenance.ts'
 
 /** One collection of one project: the unit of storage. */
@@ -42,7 +42,7 @@ export interface PreparedItem {
 /** An item as it is stored. */
 export interface StoredItem {
   readonly id: string
-  readonly collection: CollectionName
+  readonly collection: ContextSource
   readonly key: string
   readonly fields: Record<string, unknown>
   readonly provenance: Provenance

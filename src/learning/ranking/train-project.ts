@@ -4,7 +4,7 @@
  */
 import { noteRankingOutcome, rankingRow, rankingVotes, storeRanking } from '../../database/queries/ranking.ts'
 import { projectOfOutcome } from '../../database/queries/routing.ts'
-import { parseContextId } from '../../knowledge/collections.ts'
+import { isCollection, parseContextId } from '../../knowledge/collections.ts'
 import { rankingCandidates } from '../../retrieval/search.ts'
 import type { Services } from '../../services.ts'
 import { type RankedQuery, trainRanking, type Vote } from './train.ts'
@@ -57,7 +57,9 @@ async function rankedQuery(
   query: string,
   votes: Awaited<ReturnType<typeof rankingVotes>>,
 ): Promise<RankedQuery> {
-  const named = votes.flatMap(({ items }) => items.flatMap((id) => parseContextId(id)?.collection ?? []))
+  const named = votes
+    .flatMap(({ items }) => items.flatMap((id) => parseContextId(id)?.collection ?? []))
+    .filter(isCollection)
   const candidates = await rankingCandidates(services, project, query, [...new Set(named)].sort())
   const places = new Map(candidates.map(({ contextId }, i) => [contextId as string, i]))
   return {

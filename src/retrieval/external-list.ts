@@ -1,0 +1,169 @@
+/**
+ * One more ranked list, of a service outside the coordinator: what it shares with a collection lifts the collection's own item,
+ * what only it knows is ranked as a small collection of its own, by the same evidence as everything else. The service's scores are
+ * on a scale of its own, so only the order of its list counts.
+ * @module
+ */
+
+import { itemId } from '../ids.ts'
+import type { ExternalList, ExternalResult } from '../inference/aidb.ts'
+import type { Embedder, Embedding } from '../inference/embedder.ts'
+import { EXTERNAL } from '../knowledge/collections.ts'
+import { splitPassages } from '../knowledge/passages.ts'
+import type { StoredItem } from '../knowledge/stores/store.ts'
+import { documentColumns, queryTerms } from '../text/index-terms.ts'
+import { keywordEvidence, planKeywordSearch } from '../text/keyword-plan.ts'
+import { documentLength, hashTerm, TermListReader, termList } from '../text/term-list.ts'
+import { tokenCounter } from '../text/token-counter.ts'
+import { jaccard, NEAR_DUPLICATE, shingles } from './diversity.ts'
+import { type ExternalPlace, type FusedSearch, fuse } from './fusion.ts'
+
+/** Results that are asked for. */
+const DEPTH = 10
+/** Their vectors are worth no longer wait than this, in milliseconds. */
+const EMBEDDING_MS = 2_000
+/** Characters of a result's first line that name it. */
+const LONGEST_TITLE = 120
+
+interface Listed extends ExternalResult, ExternalPlace {}
+
+/** What an external list says of one query. */
+export interface ExternalFindings {
+  /** Places of stored items that it lists too. */
+  readonly places: ReadonlyMap<StoredItem, ExternalPlace>
+  /** What it alone knows. */
+  readonly own: FusedSearch<StoredItem> | null
+}
+
+export const NOTHING_EXTERNAL: ExternalFindings = { places: new Map(), own: null }
+
+/** Asks the list; null when it doesn't answer in time, and then its name is in `degraded`. */
+export async function askExternalList(
+  external: ExternalList,
+  project: string,
+  query: string,
+  degraded: Set<string>,
+): Promise<ExternalResult[] | null> {
+  try {
+    return await external.search(project, query, DEPTH)
+  } catch {
+    degraded.add(external.name)
+    return null
+  }
+}
+
+/**
+ * Ranks what an external list gave, beside the items that collections found.
+ * @param embedding of the query; null: words alone are compared
+ */
+export async function rankExternal(
+  request: {
+    readonly project: string
+    readonly query: string
+    readonly embedding: Embedding | null
+    readonly embedder: Embedder
+  },
+  results: readonly ExternalResult[],
+  found: readonly StoredItem[],
+): Promise<ExternalFindings> {
+  const places = new Map<StoredItem, ExternalPlace>()
+  const unknown: Listed[] = []
+  const known = found.map((item) => ({ item, words: shingles(item.body), text: plain(item.body) }))
+  results.forEach(({ content, score }, i) => {
+    const place = { rank: i + 1, score }
+    const words = shingles(content)
+    const text = plain(content)
+    const same = known.filter((stored) => stored.text === text || jaccard(stored.words, words) >= NEAR_DUPLICATE)
+    for (const { item } of same) if (!places.has(item)) places.set(item, place)
+    if (same.length === 0) unknown.push({ content, ...place })
+  })
+  return { places, own: unknown.length > 0 ? await fuseOwn(request, unknown) : null }
+}
+
+/** Ranks results that no collection holds: they are searched as a collection that consists of them. */
+async function fuseOwn(
+  request: Parameters<typeof rankExternal>[0],
+  listed: readonly Listed[],
+): Promise<FusedSearch<StoredItem>> {
+  const { project, query, embedding, embedder } = request
+  const [cosines, countTokens] = await Promise.all([cosinesOf(embedding, embedder, listed), tokenCounter()])
+  const lists = listed.map(({ content }) => termList(documentColumns({ body: content })))
+  const terms = queryTerms(query)
+  const readers = lists.map((list) => new TermListReader(list))
+  const frequencyOf = (term: string) => readers.filter((reader) => reader.frequency(hashTerm(term)) > 0).length
+  const averageLength = lists.reduce((sum, list) => sum + documentLength(list), 0) / Math.max(1, lists.length)
+  const plan = planKeywordSearch(terms, {
+    items: listed.length,
+    averageLength,
+    documentFrequencies: new Map(terms.map(({ term }) => [term, frequencyOf(term)])),
+  })
+  const candidates = listed.map(({ content, rank, score }, i) => {
+    const keyword = keywordEvidence(plan, lists[i] ?? new Uint8Array(0))
+    return {
+      item: externalItem(project, content, splitPassages(content, countTokens)),
+      keyword: keyword.score > 0 ? keyword : null,
+      cosine: cosines?.[i] ?? null,
+      external: { rank, score },
+    }
+  })
+  return fuse(candidates, {
+    attainable: plan.attainable,
+    terms: plan.terms.length,
+    compounds: plan.terms.filter(({ kind }) => kind === 'compound').length,
+    embeddingCoverage: cosines ? (embedding?.coverage ?? 0) : 0,
+    items: listed.length,
+    averageLength,
+  })
+}
+
+/** Cosines to the query by the coordinator's own embedder, so that they mean the same as everywhere; null: none in time. */
+async function cosinesOf(
+  embedding: Embedding | null,
+  embedder: Embedder,
+  listed: readonly Listed[],
+): Promise<(number | null)[] | null> {
+  const query = embedding?.vector
+  if (!query) return null
+  const late = new Promise<null>((resolve) => {
+    setTimeout(() => resolve(null), EMBEDDING_MS)
+  })
+  const asked = embedder
+    .embed(
+      listed.map(({ content }) => content),
+      'document',
+    )
+    .catch(() => null)
+  const embedded = await Promise.race([asked, late])
+  if (!embedded) return null
+  return embedded.map(({ vector }) => vector && dot(vector, query))
+}
+
+function dot(a: Float32Array, b: Float32Array): number {
+  return a.reduce((sum, value, i) => sum + value * (b[i] ?? 0), 0)
+}
+
+function externalItem(project: string, content: string, passages: StoredItem['passages']): StoredItem {
+  const [first = ''] = content.trim().split('\n')
+  return {
+    // The same text is the same item, whenever it comes.
+    id: itemId(project, EXTERNAL, content),
+    collection: EXTERNAL,
+    key: first.slice(0, LONGEST_TITLE).toWellFormed(),
+    fields: { content },
+    provenance: 'imported',
+    title: '',
+    body: content,
+    passages,
+    source: EXTERNAL,
+    path: null,
+    // Unknown, and the same whenever it is fetched: an unchanged text is not sent twice in a conversation.
+    createdAt: 0,
+    updatedAt: 0,
+    credit: { successes: 0, partials: 0, failures: 0 },
+  }
+}
+
+/** A text without its layout. */
+function plain(text: string): string {
+  return text.replace(/\s+/g, ' ').trim().toLowerCase()
+}
