@@ -65,6 +65,7 @@ export interface Env {
   readonly QDRANT_URL?: string
   readonly QDRANT_API_KEY?: string
   readonly QDRANT_PREFIX?: string
+  readonly QDRANT_QUANTIZATION?: string
   readonly REMOTE_MODEL_BASE_URL?: string
   readonly REMOTE_MODEL_API_KEY?: string
   readonly REMOTE_MODEL?: string

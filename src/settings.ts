@@ -217,6 +217,12 @@ const schema = z.object({
     .max(60)
     .default('')
     .describe("Put before the names of Qdrant's collections, so that several coordinators can share a server."),
+  QDRANT_QUANTIZATION: z
+    .enum(['none', 'scalar', 'product', 'binary'])
+    .default('scalar')
+    .describe(
+      'How Qdrant compresses vectors in memory: scalar to a quarter, product to a sixteenth, binary to a thirty-second (for large vectors). Taken when a collection is made; results are scored by the whole vectors.',
+    ),
   REMOTE_MODEL_BASE_URL: z
     .url()
     .optional()

@@ -20,15 +20,17 @@ export function openQdrant({
   QDRANT_URL: url,
   QDRANT_API_KEY: apiKey,
   QDRANT_PREFIX: prefix,
+  QDRANT_QUANTIZATION: quantization,
 }: Settings): QdrantStore | null {
   if (!url) return null
-  const address = JSON.stringify([url, prefix, apiKey])
+  const address = JSON.stringify([url, prefix, apiKey, quantization])
   const engine = engineAt('qdrant', url, () => {
     const hint = 'Check QDRANT_URL and QDRANT_API_KEY, and that the server is reachable from the Worker.'
     return new Engine('Qdrant', hint, { deadlineMs: DEADLINE_MS, concurrent: 64 })
   })
   const connection =
-    connections.get(address) ?? new QdrantConnection({ url, apiKey, prefix, engine, timeoutMs: ATTEMPT_MS })
+    connections.get(address) ??
+    new QdrantConnection({ url, apiKey, prefix, quantization, engine, timeoutMs: ATTEMPT_MS })
   connections.set(address, connection)
   return new QdrantStore(connection)
 }

@@ -19,6 +19,9 @@ import type { CollectionScope, Credit, SearchRequest, SearchResponse } from './s
 const SAMPLE = 64
 const CREDIT_SAMPLE = 256
 
+/** Compressed vectors only choose candidates: twice as many as wanted, scored by the whole vectors, so that a cosine is one. */
+const BY_WHOLE_VECTORS = { quantization: { rescore: true, oversampling: 2 } }
+
 const EMPTY = { items: 0, averageLength: 0, documentFrequencies: new Map<string, number>() }
 
 type Point = Schemas['ScoredPoint']
@@ -50,7 +53,9 @@ export function planSearch({ project }: CollectionScope, request: SearchRequest,
   const vector = using !== null && request.vector ? Array.from(request.vector) : null
   const unweighed = planKeywordSearch(queryTerms(request.text), EMPTY).terms
   const dense =
-    vector && using !== null ? add({ query: vector, using, filter, limit: request.depth, with_payload: true }) : null
+    vector && using !== null
+      ? add({ query: vector, using, filter, params: BY_WHOLE_VECTORS, limit: request.depth, with_payload: true })
+      : null
   let keyword: number | null = null
   let cosines: number | null = null
   if (request.keyword && unweighed.length > 0) {
@@ -63,7 +68,14 @@ export function planSearch({ project }: CollectionScope, request: SearchRequest,
     const sparse = { query, using: TERMS, filter, params: idf, limit: request.depth }
     keyword = add({ ...sparse, with_payload: true })
     if (vector && using !== null) {
-      cosines = add({ prefetch: sparse, query: vector, using, limit: request.depth, with_payload: false })
+      cosines = add({
+        prefetch: sparse,
+        query: vector,
+        using,
+        params: BY_WHOLE_VECTORS,
+        limit: request.depth,
+        with_payload: false,
+      })
     }
   }
   // The score of the best point for one term alone tells the term's inverse document frequency.

@@ -16,6 +16,8 @@ interface Point {
 interface Collection {
   readonly dense: Map<string, number>
   readonly sparse: Map<string, { idf: boolean }>
+  /** As it was asked for when the collection was made. */
+  readonly quantization: unknown
   readonly indexes: Set<string>
   readonly points: Map<string, Point>
   /** Ids in order, as the last scroll left them. */
@@ -173,7 +175,11 @@ export class QdrantStub {
 
   #create(
     name: string,
-    body: { vectors?: Record<string, { size: number }>; sparse_vectors?: Record<string, { modifier?: string }> },
+    body: {
+      vectors?: Record<string, { size: number }>
+      sparse_vectors?: Record<string, { modifier?: string }>
+      quantization_config?: unknown
+    },
   ): boolean {
     if (this.collections.has(name)) throw new Refused(409, `Wrong input: Collection \`${name}\` already exists!`)
     this.collections.set(name, {
@@ -184,6 +190,7 @@ export class QdrantStub {
           { idf: modifier === 'idf' },
         ]),
       ),
+      quantization: body.quantization_config ?? null,
       indexes: new Set(),
       points: new Map(),
       sorted: [],
