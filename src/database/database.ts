@@ -2,12 +2,17 @@
  * D1 behind drizzle. Errors of D1 carry SQL and parameters, so they are caught at the surfaces and never shown.
  * @module
  */
-import { drizzle } from 'drizzle-orm/d1'
-import * as schema from './schema.ts'
+import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
 
-export type Database = ReturnType<typeof openDatabase>
+export type Database = DrizzleD1Database & { readonly $client: D1Database }
 
-/** Opens the database of one invocation. */
-export function openDatabase(binding: D1Database) {
-  return drizzle(binding, { schema })
+const opened = new WeakMap<D1Database, Database>()
+
+/** The database behind a binding; made once, as it holds nothing of a request. */
+export function openDatabase(binding: D1Database): Database {
+  const known = opened.get(binding)
+  if (known) return known
+  const database = drizzle(binding)
+  opened.set(binding, database)
+  return database
 }
