@@ -3,3 +3,9 @@ declare module '*.bin?url&inline' {
   const url: string
   export default url
 }
+
+/** A file as text, as Vite inlines it. */
+declare module '*?raw' {
+  const text: string
+  export default text
+}

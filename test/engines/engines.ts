@@ -5,14 +5,14 @@ import { expect, vi } from 'vitest'
 import type { WorkersAi } from '../../src/inference/workers-ai.ts'
 import type { StoredItem } from '../../src/knowledge/stores/store.ts'
 import { QdrantStub } from '../knowledge/stores/qdrant-stub.ts'
-import { type Fault, RETRY_AFTER, type Sound } from './faults.ts'
+import { type EngineName, isReasonOf, PROMISED } from './contract.ts'
+import { type Fault, RETRY_AFTER } from './faults.ts'
+import { aidbVectors, chatSounds, embeddingSounds, SIZE, workersAiSounds, wrong } from './sounds.ts'
 import { pass, timed } from './virtual-time.ts'
 import { type Answered, type Sounds, World } from './world.ts'
 
 export interface EngineRow {
-  readonly name: string
-  /** Longest wait for the answer, in milliseconds. */
-  readonly deadlineMs: number
+  readonly name: EngineName
   open(): World
   /** Before the engine fails. */
   prepare?(world: World): Promise<void>
@@ -27,110 +27,37 @@ export interface EngineRow {
 const question = ({ project }: World) => `How long is the timeout of the reverse proxy of ${project}?`
 const TITLE = 'Timeout of the reverse proxy'
 const FACT = 'The timeout of the reverse proxy is 60 seconds.'
-/** Size of the vectors of bge-small-en-v1.5, which these tests pretend to serve. */
-const SIZE = 384
-
-const vector = (length: number) => Array.from({ length }, (_, i) => Math.sin(i + 1))
-const withNull = [null, ...vector(SIZE - 1)]
-
-/** A reply of an OpenAI-compatible embeddings server, one vector for each text. */
-const embeddings = (texts: number, one: readonly (number | null)[]) =>
-  JSON.stringify({ data: Array.from({ length: texts }, (_, index) => ({ index, embedding: one })) })
-
-const completion = JSON.stringify({
-  model: 'm',
-  choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content: 'Sixty seconds.' } }],
-  usage: { prompt_tokens: 9, completion_tokens: 3, total_tokens: 12 },
-})
-const chunk = (delta: object, finish: string | null = null) =>
-  `data: ${JSON.stringify({ model: 'm', choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`
-const stream = `${chunk({ content: 'Sixty ' })}${chunk({ content: 'seconds.' })}${chunk({}, 'stop')}data: [DONE]\n\n`
-
-/** Vectors where a chat model was asked are as wrong as any other answer. */
-const wrong = { wrongSize: embeddings(1, vector(3)), notANumber: embeddings(1, withNull) }
-
-export const chatSounds: Sounds = ({ body }): Sound =>
-  (body as { stream?: boolean } | null)?.stream
-    ? { body: stream, type: 'text/event-stream', ...wrong }
-    : { body: completion, ...wrong }
-
-const nativeChunk = (response: string, more: object = {}) => `data: ${JSON.stringify({ response, ...more })}\n\n`
-const nativeUsage = { usage: { prompt_tokens: 9, completion_tokens: 3 } }
-
-/** Models of Workers AI in their own form. */
-export const workersAiSounds: Sounds = ({ body }): Sound => {
-  const inputs = body as { stream?: boolean; text?: string[] }
-  if (inputs.text) {
-    const shaped = (one: readonly (number | null)[]) => JSON.stringify({ data: inputs.text?.map(() => one) })
-    return { body: shaped(vector(SIZE)), wrongSize: shaped(vector(SIZE - 1)), notANumber: shaped(withNull) }
-  }
-  return inputs.stream
-    ? {
-        body: `${nativeChunk('Sixty ')}${nativeChunk('seconds.')}${nativeChunk('', nativeUsage)}data: [DONE]\n\n`,
-        type: 'text/event-stream',
-        ...wrong,
-      }
-    : { body: JSON.stringify({ response: 'Sixty seconds.', ...nativeUsage }), ...wrong }
-}
-
 /** The binding `AI` of a world. */
 function binding(world: World): WorkersAi {
   return { run: (model, inputs, { signal }) => world.answer({ path: model, body: inputs }, signal, null) }
 }
 
-const aidbVectors: Sounds = ({ body }): Sound => {
-  const texts = (body as { texts?: unknown[] } | null)?.texts ?? []
-  const shaped = (one: readonly (number | null)[]) => JSON.stringify({ embeddings: texts.map(() => one) })
-  return { body: shaped(vector(SIZE)), wrongSize: shaped(vector(SIZE - 1)), notANumber: shaped(withNull) }
-}
-
-export const embeddingSounds: Sounds = ({ body }): Sound => {
-  const texts = (body as { input?: unknown[] } | null)?.input?.length ?? 1
-  return {
-    body: embeddings(texts, vector(SIZE)),
-    wrongSize: embeddings(texts, vector(SIZE - 1)),
-    notANumber: embeddings(texts, withNull),
-  }
-}
-
-/** What is said of a fault, by whoever says why. */
-const SAID: Readonly<Record<Fault, RegExp>> = {
-  refused: /could not be reached/,
-  'reset mid-body': /broke off in the middle|could not be reached/,
-  'status 500': /answered with status 500/,
-  'status 429': /has too much to do/,
-  '30 s of silence': /did not answer within|could not be reached/,
-  'slow drip': /did not answer within/,
-  'wrong size of vector': /not an OpenAI completion|broke off in the middle/,
-  'NaN in a vector': /not an OpenAI completion|broke off in the middle/,
-  'invalid JSON': /did not answer with JSON|not one of an OpenAI stream|broke off/,
-  'truncated stream': /did not answer with JSON|broke off in the middle|could not be reached/,
-  loading: /is still loading|answered with status 503/,
-}
-
 /** A routed question that a model of the coordinator's is asked: its failure is named and the prompt handed back. */
 export function chatRow(
-  name: string,
+  name: EngineName,
   side: 'local' | 'remote',
   variables: (world: World) => Record<string, unknown>,
   sounds: Sounds = chatSounds,
 ): EngineRow {
   return {
     name,
-    deadlineMs: 60_000,
     open: () =>
       new World(sounds, (world) => {
         // Explored always, so that a project without outcomes asks its local model.
         vi.spyOn(Math, 'random').mockReturnValue(0)
         return { ROUTING_EXPLORATION: '0.5', ...variables(world) }
       }),
-    ask: (world) => world.call('/query', { project: world.project, query: question(world), generate_response: true }),
+    ask: (world) =>
+      inTime(PROMISED[name].deadlineMs, () =>
+        world.call('/query', { project: world.project, query: question(world), generate_response: true }),
+      ),
     named({ status, body }, fault) {
       expect(status).toBe(200)
-      expect(body).toMatchObject({ degraded: [`${side}_model`], response: null, generation: null })
+      expect(body).toMatchObject({ degraded: PROMISED[name].degraded, response: null, generation: null })
       expect(body.augmented_prompt).toContain('timeout of the reverse proxy')
       const { fallbacks } = body.decision as { fallbacks: { from: string; to: string; reason: string }[] }
-      expect(fallbacks).toMatchObject([{ from: side, to: 'caller', reason: expect.stringMatching(SAID[fault]) }])
+      expect(fallbacks).toMatchObject([{ from: side, to: 'caller' }])
+      expect(isReasonOf(fault, fallbacks[0]?.reason ?? '')).toBe(true)
     },
     async stored(world) {
       expect(await world.rows('interactions')).toEqual([])
@@ -145,27 +72,28 @@ export function chatRow(
 
 /** The same models behind `/v1/chat/completions`: never a clean end, and a fragment is kept as one. */
 export function streamRow(
-  name: string,
+  name: EngineName,
   side: 'local' | 'remote',
   variables: (world: World) => Record<string, unknown>,
   sounds: Sounds = chatSounds,
 ): EngineRow {
   return {
     name,
-    deadlineMs: 300_000,
     open: () => new World(sounds, variables),
     ask: (world) =>
-      world.call('/v1/chat/completions', {
-        model: side,
-        messages: [{ role: 'user', content: question(world) }],
-        stream: true,
-        metadata: { project: world.project },
-      }),
+      inTime(PROMISED[name].deadlineMs, () =>
+        world.call('/v1/chat/completions', {
+          model: side,
+          messages: [{ role: 'user', content: question(world) }],
+          stream: true,
+          metadata: { project: world.project },
+        }),
+      ),
     named({ status, text }, fault) {
       const last = text.startsWith('data: ') ? text.trimEnd().split('\n\n').at(-1)?.slice(6) : text
       const { error } = JSON.parse(last ?? '') as { error: { code: string; message: string } }
       expect(error.code).toBe('engine_unavailable')
-      expect(error.message).toMatch(SAID[fault])
+      expect(isReasonOf(fault, error.message)).toBe(true)
       expect(text).not.toContain('[DONE]')
       expect(text).not.toContain('secret')
       if (!text.startsWith('data: ')) expect(status).toBe(503)
@@ -183,27 +111,23 @@ export function streamRow(
 
 /** Search goes on by words; what is written waits for its vector and is found meanwhile. */
 export function embedderRow(
-  name: string,
+  name: EngineName,
   variables: (world: World) => Record<string, unknown>,
   sounds: Sounds = embeddingSounds,
   size = SIZE,
 ): EngineRow {
   return {
     name,
-    // Documents are given 30 s, a query 2 s.
-    deadlineMs: 32_000,
     open: () => new World(sounds, variables),
     async ask(world) {
-      const { status, body } = await world.store(TITLE, FACT)
+      const { status, body } = await inTime(PROMISED[name].deadlineMs, () => world.store(TITLE, FACT))
       expect(status).toBe(200)
       expect(body.results).toMatchObject([{ status: 'indexed' }])
-      const { value, tookMs } = await timed(() => search(world))
-      expect(tookMs).toBeLessThanOrEqual(2_000 + SLACK_MS)
-      return value
+      return inTime(2_000, () => search(world))
     },
     named({ status, body }) {
       expect(status).toBe(200)
-      expect(body.degraded).toEqual(['vectors'])
+      expect(body.degraded).toEqual(PROMISED[name].degraded)
       expect(keysOf(body)).toEqual([TITLE])
     },
     async stored(world) {
@@ -223,18 +147,17 @@ export function embedderRow(
 
 /** The order of the two lists stands; only the reranker's opinion is missing. */
 export const rerankerRow: EngineRow = {
-  name: 'llama.cpp reranker',
-  deadlineMs: 1_500,
+  name: 'llama.cpp, reranker',
   open: () =>
     new World(
       () => ({ body: JSON.stringify({ results: [{ index: 0, relevance_score: 3 }] }), ...wrong }),
       ({ host }) => ({ LLAMA_CPP_RERANK_URL: host }),
     ),
   prepare: async (world) => void (await world.store(TITLE, FACT)),
-  ask: search,
+  ask: (world) => inTime(PROMISED['llama.cpp, reranker'].deadlineMs, () => search(world)),
   named({ status, body }) {
     expect(status).toBe(200)
-    expect(body.degraded).toEqual(['reranker'])
+    expect(body.degraded).toEqual(PROMISED[this.name].degraded)
     expect(keysOf(body)).toEqual([TITLE])
   },
   async stored(world) {
@@ -250,17 +173,19 @@ export const rerankerRow: EngineRow = {
 /** What the coordinator stores itself is found; only the external list is missing. */
 const aidbRow: EngineRow = {
   name: 'AIDB, ranked list',
-  deadlineMs: 1_500,
   open: () =>
     new World(
       () => ({ body: JSON.stringify({ results: [{ content: FACT, score: 12.5 }] }), ...wrong }),
       ({ host }) => ({ AIDB_URL: host }),
     ),
   prepare: async (world) => void (await world.store(TITLE, FACT)),
-  ask: (world) => world.call('/hybrid_search', { project: world.project, query: question(world) }),
+  ask: (world) =>
+    inTime(PROMISED['AIDB, ranked list'].deadlineMs, () =>
+      world.call('/hybrid_search', { project: world.project, query: question(world) }),
+    ),
   named({ status, body }) {
     expect(status).toBe(200)
-    expect(body.degraded).toEqual(['aidb'])
+    expect(body.degraded).toEqual(PROMISED[this.name].degraded)
     expect(keysOf(body)).toEqual([TITLE])
   },
   async stored(world) {
@@ -285,8 +210,6 @@ const refusal = (message: string) => JSON.stringify({ status: { error: `Wrong in
 /** Nothing is answered without the store, and it says so; a write is whole or not there. */
 export const qdrantRow: EngineRow = {
   name: 'Qdrant',
-  // A write and a search, each within 8 s.
-  deadlineMs: 16_000,
   open() {
     const stub = new QdrantStub()
     const world = new World(
@@ -302,12 +225,11 @@ export const qdrantRow: EngineRow = {
   },
   prepare: async (world) => void (await world.store(TITLE, FACT)),
   async ask(world) {
-    const { value, tookMs } = await timed(() => world.store('Another', 'What is written now is not kept.'))
-    expect(value.status).toBe(503)
-    expect(tookMs).toBeLessThanOrEqual(this.deadlineMs / 2 + SLACK_MS)
-    const { value: searched, tookMs: alone } = await timed(() => search(world))
-    expect(alone).toBeLessThanOrEqual(this.deadlineMs / 2 + SLACK_MS)
-    return searched
+    const { status } = await inTime(PROMISED.Qdrant.deadlineMs, () =>
+      world.store('Another', 'What is written now is not kept.'),
+    )
+    expect(status).toBe(503)
+    return inTime(PROMISED.Qdrant.deadlineMs, () => search(world))
   },
   named({ status, body }) {
     expect(status).toBe(503)
@@ -327,6 +249,13 @@ export const qdrantRow: EngineRow = {
 
 /** Work of the machine that the virtual clock counts while it waits for nothing, in milliseconds. */
 export const SLACK_MS = 1_000
+/** Runs one call, which has to end within its deadline by the virtual clock. */
+async function inTime(deadlineMs: number, call: () => Promise<Answered>): Promise<Answered> {
+  const { value, tookMs } = await timed(call)
+  expect(tookMs).toBeLessThanOrEqual(deadlineMs + SLACK_MS)
+  return value
+}
+
 /** After this time every breaker lets a call try again. */
 const OPEN_MS = Math.max(15_000, RETRY_AFTER * 1_000)
 
@@ -341,15 +270,15 @@ export function keysOf(body: Record<string, unknown>): string[] {
 }
 
 export const ENGINES: readonly EngineRow[] = [
-  chatRow('llama.cpp chat', 'local', ({ host }) => ({ LLAMA_CPP_BASE_URL: host })),
-  streamRow('llama.cpp chat, streamed', 'local', ({ host }) => ({ LLAMA_CPP_BASE_URL: host })),
-  embedderRow('llama.cpp embeddings', ({ host }) => ({
+  chatRow('llama.cpp, chat', 'local', ({ host }) => ({ LLAMA_CPP_BASE_URL: host })),
+  streamRow('llama.cpp, chat through `/v1`, streamed', 'local', ({ host }) => ({ LLAMA_CPP_BASE_URL: host })),
+  embedderRow('llama.cpp, embeddings', ({ host }) => ({
     LLAMA_CPP_EMBEDDINGS_URL: host,
     EMBEDDING_MODEL: 'bge-small-en-v1.5',
   })),
   rerankerRow,
   chatRow('remote model', 'remote', ({ host }) => ({ REMOTE_MODEL_BASE_URL: host })),
-  streamRow('remote model, streamed', 'remote', ({ host }) => ({ REMOTE_MODEL_BASE_URL: host })),
+  streamRow('remote model through `/v1`, streamed', 'remote', ({ host }) => ({ REMOTE_MODEL_BASE_URL: host })),
   qdrantRow,
   chatRow(
     'Workers AI as local model',
@@ -358,13 +287,13 @@ export const ENGINES: readonly EngineRow[] = [
     workersAiSounds,
   ),
   streamRow(
-    'Workers AI as remote model, streamed',
+    'Workers AI as remote model through `/v1`, streamed',
     'remote',
     (world) => ({ AI: binding(world), WORKERS_AI_REMOTE_MODEL: `@cf/test/${world.project}` }),
     workersAiSounds,
   ),
   embedderRow(
-    'Workers AI embeddings',
+    'Workers AI, embeddings',
     (world) => ({
       AI: binding(world),
       WORKERS_AI_EMBEDDING_MODEL: `@cf/${world.project}/bge-small-en-v1.5`,
@@ -373,7 +302,7 @@ export const ENGINES: readonly EngineRow[] = [
   ),
   aidbRow,
   embedderRow(
-    'AIDB embeddings',
+    'AIDB, embeddings',
     ({ host }) => ({ EMBEDDER: 'aidb', AIDB_URL: host, EMBEDDING_MODEL: 'bge-small-en-v1.5' }),
     aidbVectors,
   ),
