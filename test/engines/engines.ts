@@ -49,7 +49,12 @@ export function chatRow(
       }),
     ask: (world) =>
       inTime(PROMISED[name].deadlineMs, () =>
-        world.call('/query', { project: world.project, query: question(world), generate_response: true }),
+        world.call('/query', {
+          project: world.project,
+          query: question(world),
+          collections: ['best-practices'],
+          generate_response: true,
+        }),
       ),
     named({ status, body }, fault) {
       expect(status).toBe(200)

@@ -21,7 +21,7 @@ export type Fault = (typeof FAULTS)[number]
 /** Seconds that the engine asks for by `Retry-After`. */
 export const RETRY_AFTER = 7
 const SILENCE_MS = 30_000
-const DRIP_MS = 1_000
+const DRIP_MS = 10_000
 const JSON_TYPE = { 'content-type': 'application/json' }
 
 /** What a sound engine would answer, from which the broken answers are made. */
@@ -78,11 +78,12 @@ function silence(signal: AbortSignal | null | undefined): Promise<void> {
   })
 }
 
-/** One byte a second, without end. */
+/** A byte at once, then one every ten seconds without end. */
 function drip(signal: AbortSignal | null | undefined): ReadableStream<Uint8Array> {
+  let bytes = 0
   return new ReadableStream({
     async pull(controller) {
-      await new Promise((resolve) => setTimeout(resolve, DRIP_MS))
+      if (bytes++ > 0) await new Promise((resolve) => setTimeout(resolve, DRIP_MS))
       if (signal?.aborted) controller.error(new DOMException('Aborted', 'AbortError'))
       else controller.enqueue(new TextEncoder().encode(' '))
     },

@@ -61,8 +61,10 @@ export async function timed<T>(work: () => Promise<T>): Promise<{ value: T; took
   while (!done) {
     await new Promise((resolve) => realTimeout(resolve, 0))
     if (done) break
-    if (calls > 0 && ++stuck > STUCK_TURNS) await vi.advanceTimersToNextTimerAsync()
-    else await vi.advanceTimersByTimeAsync(IDLE_MS)
+    if (calls > 0 && ++stuck > STUCK_TURNS) {
+      progress()
+      await vi.advanceTimersToNextTimerAsync()
+    } else await vi.advanceTimersByTimeAsync(IDLE_MS)
   }
   return { value: await running, tookMs: Date.now() - began }
 }

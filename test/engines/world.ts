@@ -28,6 +28,7 @@ export interface Answered {
   readonly text: string
 }
 
+const app = createApp(buildServices, OPERATIONS)
 let worlds = 0
 
 export class World {
@@ -79,7 +80,6 @@ export class World {
 
   /** Calls the Worker over REST. */
   async call(path: string, body: object): Promise<Answered> {
-    const app = createApp(() => this.services, OPERATIONS)
     const response = await app.request(
       `http://localhost${path}`,
       {
