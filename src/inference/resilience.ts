@@ -44,8 +44,8 @@ export class EngineFailure extends Error {
   }
 }
 
-/** Kinds after which the same call may succeed. */
-const REPEATABLE: ReadonlySet<FailureKind> = new Set(['unreachable', 'busy', 'failed', 'invalid'])
+/** Kinds after which the same call may succeed; an attempt that timed out by itself leaves time for another one. */
+const REPEATABLE: ReadonlySet<FailureKind> = new Set(['unreachable', 'timeout', 'busy', 'failed', 'invalid'])
 /** Kinds that say something about the engine's health, not about one request. */
 const COUNTED: ReadonlySet<FailureKind> = new Set(['unreachable', 'timeout', 'busy', 'failed', 'invalid', 'loading'])
 

@@ -45,6 +45,20 @@ describe('retries', () => {
     expect([result, calls, clock.slept]).toEqual(['answer', 3, [100, 200]])
   })
 
+  it('come after an attempt that was given up early, as long as the deadline is not there', async () => {
+    const clock = new TestClock()
+    const engine = new Engine('It', 'hint', POLICY, clock)
+    let calls = 0
+    const work = async () => {
+      calls++
+      clock.time += 3_000
+      throw new EngineFailure('timeout', 'did not answer in time')
+    }
+    const error = await attempt(engine, work, true)
+    expect([calls, clock.slept]).toEqual([2, [100]])
+    expect(error).toMatchObject({ message: 'It did not answer within 5 s.' })
+  })
+
   it('leave alone what must not be repeated', async () => {
     for (const [kind, repeatable] of [
       ['failed', false],
