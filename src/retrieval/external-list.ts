@@ -11,6 +11,7 @@ import type { Embedder, Embedding } from '../inference/embedder.ts'
 import { EXTERNAL } from '../knowledge/collections.ts'
 import { splitPassages } from '../knowledge/passages.ts'
 import type { StoredItem } from '../knowledge/stores/store.ts'
+import { redact } from '../security/redact.ts'
 import { documentColumns, queryTerms } from '../text/index-terms.ts'
 import { keywordEvidence, planKeywordSearch } from '../text/keyword-plan.ts'
 import { documentLength, hashTerm, TermListReader, termList } from '../text/term-list.ts'
@@ -37,7 +38,10 @@ export interface ExternalFindings {
 
 export const NOTHING_EXTERNAL: ExternalFindings = { places: new Map(), own: null }
 
-/** Asks the list; null when it doesn't answer in time, and then its name is in `degraded`. */
+/**
+ * Asks the list; null when it doesn't answer in time, and then its name is in `degraded`. What it gives has passed no boundary of
+ * ours, so credentials are taken out here.
+ */
 export async function askExternalList(
   external: ExternalList,
   project: string,
@@ -45,7 +49,8 @@ export async function askExternalList(
   degraded: Set<string>,
 ): Promise<ExternalResult[] | null> {
   try {
-    return await external.search(project, query, DEPTH)
+    const results = await external.search(project, query, DEPTH)
+    return results.map(({ content, score }) => ({ content: redact(content.replaceAll('\0', ' ')), score }))
   } catch {
     degraded.add(external.name)
     return null
