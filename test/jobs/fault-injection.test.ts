@@ -23,8 +23,8 @@ import {
 import { KillSwitch, mortalServices } from './faults.ts'
 
 /** Random schedules; 1,000 with VITE_FAULT_SCHEDULES=1000 in the environment. */
-const SCHEDULES = Number((import.meta as { env?: Record<string, string> }).env?.VITE_FAULT_SCHEDULES ?? 200)
-const IN_ONE_TEST = 25
+const SCHEDULES = Number((import.meta as { env?: Record<string, string> }).env?.VITE_FAULT_SCHEDULES ?? 60)
+const IN_ONE_TEST = 20
 
 const QUERIES = [
   'set up the proxy',
