@@ -268,6 +268,11 @@ const schema = z.object({
   PROJECT_ITEMS: limit(0, 1_000_000_000)
     .default(1_000_000)
     .describe('Items that a project may hold in all its collections; more is answered 413; 0: no limit.'),
+  ARCHIVE_AFTER_DAYS: limit(0, 36_500)
+    .default(365)
+    .describe(
+      'Days without a change after which the answer, contexts and history of an interaction move from D1 to R2; its figures stay, and whatever reads it finds it there. 0: never.',
+    ),
   GENERATION_TOKENS_PER_KEY: limit(0, 1_000_000_000_000)
     .default(5_000_000)
     .describe(

@@ -8,7 +8,7 @@ import type { Env } from './env.ts'
 import { consume } from './jobs/consume.ts'
 import { DEAD_LETTERS, keepDeadLetters } from './jobs/dead-letters.ts'
 import type { JobMessage } from './jobs/message.ts'
-import { exportNightly, NIGHTLY } from './jobs/nightly.ts'
+import { archiveNightly, exportNightly, NIGHTLY } from './jobs/nightly.ts'
 import { sweep } from './jobs/sweep.ts'
 import { OPERATIONS } from './operations/index.ts'
 import { createApp } from './surfaces/app.ts'
@@ -27,6 +27,9 @@ export default {
   async scheduled(controller, env) {
     const services = buildServices(env)
     await sweep(services)
-    if (controller.cron === NIGHTLY) await exportNightly(services)
+    if (controller.cron === NIGHTLY) {
+      await exportNightly(services)
+      await archiveNightly(services)
+    }
   },
 } satisfies ExportedHandler<Env, JobMessage>

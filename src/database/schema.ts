@@ -63,6 +63,15 @@ export const interactions = sqliteTable(
     caller: text('caller'),
     /** Whether it happened elsewhere and was imported. */
     imported: integer('imported', { mode: 'boolean' }).notNull().default(false),
+    /**
+     * The archive in R2 that holds its answer, contexts, history and votes; null: they are here. The row itself stays, with the figures
+     * and the beginning of the query, so that nothing that is counted or selected changes.
+     */
+    archiveId: text('archive_id'),
+    /** Bytes of query and answer while they are archived. */
+    archivedBytes: integer('archived_bytes'),
+    /** Its finished jobs that are archived with it, counted by kind. */
+    archivedJobs: text('archived_jobs', { mode: 'json' }).$type<Record<string, number>>(),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
   },
@@ -73,7 +82,31 @@ export const interactions = sqliteTable(
     index('interactions_variant').on(t.project, t.variant, t.id),
     index('interactions_retrieval').on(t.retrievalId),
     index('interactions_decision').on(t.project, t.id).where(sql`decision_id IS NOT NULL`),
+    index('interactions_archive').on(t.project, t.archiveId, t.id),
   ],
+)
+
+/** Files in R2 that hold what was moved out of interactions and their dependent tables; see learning/archive. */
+export const archives = sqliteTable(
+  'archives',
+  {
+    id: text('id').primaryKey(),
+    project: text('project').notNull(),
+    /** `writing`: nothing rests on it yet; the file may be there or not. `abandoned`: nothing ever will. */
+    status: text('status').$type<'writing' | 'stored' | 'abandoned'>().notNull(),
+    /** Interactions that the file holds. */
+    lines: integer('lines').notNull(),
+    /** Of the file. */
+    bytes: integer('bytes').notNull(),
+    /** SHA-256 of what it holds, unpacked. */
+    sha256: text('sha256').notNull(),
+    /** Keys whose votes or reports it holds. */
+    callers: text('callers', { mode: 'json' }).$type<string[]>().notNull(),
+    /** Whether it holds lines that no row points to any more: it is to be written anew without them. */
+    stale: integer('stale', { mode: 'boolean' }).notNull().default(false),
+    createdAt: integer('created_at').notNull(),
+  },
+  (t) => [index('archives_project').on(t.project, t.id)],
 )
 
 /** Which context an interaction was given. */

@@ -3,6 +3,7 @@
  * @module
  */
 import { summariseConversation } from '../conversation/summarise.ts'
+import { archiveInteractions } from '../learning/archive/archive.ts'
 import { budgetedModel } from '../learning/budget.ts'
 import { exportDataset } from '../learning/datasets/export.ts'
 import { nightlySettings } from '../learning/datasets/settings.ts'
@@ -46,6 +47,7 @@ export const JOB_KINDS = {
     return 'done'
   },
   delete_data: eraseData,
+  archive_interactions: archiveInteractions,
   train_router: async (services, project, version) => {
     await trainProjectRouter(services, project, version)
     return 'done'

@@ -1,8 +1,11 @@
 /**
- * What cron starts every night: one export job for each project in which something was learnt since the last night.
+ * What cron starts every night: one export job for each project in which something was learnt since the last night, and one archiving
+ * job for each with interactions that nothing has changed for long.
  * @module
  */
+import { scheduleArchiving } from '../database/queries/archives.ts'
 import { scheduleExports } from '../database/queries/exports.ts'
+import { coldBefore } from '../learning/archive/archive.ts'
 import type { Services } from '../services.ts'
 
 /** The cron expression of the night, as in wrangler.toml. */
@@ -19,6 +22,19 @@ const OVERLAP_MS = 7_200_000
 export async function exportNightly(services: Services): Promise<number> {
   const now = services.now()
   const ids = await scheduleExports(services.database, now - DAY_MS - OVERLAP_MS, Math.floor(now / DAY_MS), now)
+  await services.announceJobs(ids).catch(() => undefined)
+  return ids.length
+}
+
+/**
+ * Writes and announces the archiving jobs of this day (UTC); a second call on the same day adds none.
+ * @returns number of projects whose archiving is under way
+ */
+export async function archiveNightly(services: Services): Promise<number> {
+  const now = services.now()
+  // Without a setting nothing is added to the archives; those that hold too much are tidied all the same.
+  const before = coldBefore(services) ?? 0
+  const ids = await scheduleArchiving(services.database, before, Math.floor(now / DAY_MS), now)
   await services.announceJobs(ids).catch(() => undefined)
   return ids.length
 }

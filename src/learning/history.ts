@@ -9,6 +9,7 @@ import { prepareItem } from '../knowledge/prepare.ts'
 import { answerProvenance } from '../knowledge/provenance.ts'
 import { MAX_ITEM_TEXT } from '../knowledge/text-fields.ts'
 import type { Services } from '../services.ts'
+import { tableInteraction } from './archive/thaw.ts'
 import { contentTerms, dice } from './similarity.ts'
 
 export const HISTORY: CollectionName = 'interaction-history'
@@ -44,7 +45,7 @@ export function historyFields(row: Interaction, contextIds: readonly string[]): 
  * if the row has changed, so the last writer, however late, leaves the present state.
  */
 export async function indexInteraction(services: Services, id: string): Promise<void> {
-  let row = await findInteraction(services.database, id, null)
+  let row = await tableInteraction(services, id)
   while (row) {
     const contexts = await contextsOf(services.database, id)
     const ids = contexts.map((context) => contextId(context.collection as ContextSource, context.itemId))

@@ -26,6 +26,7 @@ export const interactionOutput = z.object({
   value_version: z.string().nullable().describe('Version of the formula.'),
   created_at: z.number().describe('Milliseconds since 1970.'),
   updated_at: z.number().describe('Milliseconds since 1970.'),
+  archived: z.boolean().describe('Its answer, contexts and history lie in R2, see ARCHIVE_AFTER_DAYS.'),
 })
 
 /** A row in the form of interactionOutput. */
@@ -50,5 +51,6 @@ export function presentInteraction(row: Interaction): z.input<typeof interaction
     value_version: row.valueVersion,
     created_at: row.createdAt,
     updated_at: row.updatedAt,
+    archived: row.archiveId !== null,
   }
 }

@@ -3,11 +3,11 @@
  * @module
  */
 import { applyOutcome, votesOnContext } from '../database/queries/credit.ts'
-import { findInteraction } from '../database/queries/interactions.ts'
 import { earlierIndexPending } from '../database/queries/jobs.ts'
 import { type ContextSource, isCollection } from '../knowledge/collections.ts'
 import type { Credit } from '../knowledge/stores/store.ts'
 import type { Services } from '../services.ts'
+import { tableInteraction } from './archive/thaw.ts'
 import { combined } from './credit.ts'
 import { earlierSimilarities, indexInteraction } from './history.ts'
 import { valueParts, valueScore, valueVersion } from './value-score.ts'
@@ -24,7 +24,7 @@ export async function scoreInteraction(
   revision: number,
 ): Promise<'done' | 'not_ready'> {
   const { database } = services
-  const row = await findInteraction(database, id, null)
+  const row = await tableInteraction(services, id)
   if (!row || row.revision !== revision) return 'done'
   if (await earlierIndexPending(database, row.project, id)) return 'not_ready'
   let score = null

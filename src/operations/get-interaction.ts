@@ -1,8 +1,7 @@
 import * as z from 'zod'
-import { contextsOf, findInteraction } from '../database/queries/interactions.ts'
-import { outcomeHistory } from '../database/queries/outcomes.ts'
 import { findDecision } from '../database/queries/routing.ts'
 import { notFound } from '../errors.ts'
+import { wholeInteraction } from '../learning/archive/read.ts'
 import { interactionOutput, presentInteraction } from '../learning/interaction-output.ts'
 import { uuid } from './fields.ts'
 import { operation, READS } from './operation.ts'
@@ -34,26 +33,16 @@ export const getInteraction = operation({
       }),
     ),
   }),
-  async run({ database }, input, caller) {
-    const row = await findInteraction(database, input.interaction_id, caller.project)
-    if (!row) throw notFound('interaction', 'interaction_id')
-    const [contexts, history, decision] = await Promise.all([
-      contextsOf(database, row.id),
-      outcomeHistory(database, row.id),
-      row.decisionId === null ? null : findDecision(database, row.project, row.decisionId),
-    ])
+  async run(services, input, caller) {
+    const found = await wholeInteraction(services, input.interaction_id, caller.project)
+    if (!found) throw notFound('interaction', 'interaction_id')
+    const { row, contexts, history } = found
+    const decision = row.decisionId === null ? null : await findDecision(services.database, row.project, row.decisionId)
     return {
       ...presentInteraction(row),
-      contexts: contexts.map(({ collection, itemId, position }) => ({
-        context_id: `${collection}/${itemId}`,
-        position,
-      })),
+      contexts: contexts.map(({ contextId, position }) => ({ context_id: contextId, position })),
       routing: decision && viewDecision(decision),
-      history: history.map((event) => ({
-        outcome: event.outcome,
-        user_feedback: event.userFeedback,
-        at: event.createdAt,
-      })),
+      history: history.map(({ outcome, userFeedback, at }) => ({ outcome, user_feedback: userFeedback, at })),
     }
   },
 })

@@ -5,6 +5,7 @@ import { notFound } from '../errors.ts'
 import { runJob } from '../jobs/run-job.ts'
 import { contextId } from '../knowledge/collections.ts'
 import { itemText, line, MAX_ITEM_TEXT, optionalText } from '../knowledge/text-fields.ts'
+import { textsOf } from '../learning/archive/read.ts'
 import { correctionItemId, FEEDBACK } from '../learning/index-correction.ts'
 import { idempotencyKey, project, tags, uuid } from './fields.ts'
 import { countWriting } from './ingest-quota.ts'
@@ -44,7 +45,11 @@ export const learningFeedback = operation({
   }),
   async run(services, input, caller) {
     const about = input.interaction_id
-    if (about !== undefined && !(await findInteraction(services.database, about, input.project))) throw noInteraction()
+    const corrected = about === undefined ? null : await findInteraction(services.database, about, input.project)
+    if (about !== undefined && !corrected) throw noInteraction()
+    // The answer that is corrected is taken from the interaction; one that is archived has it in R2.
+    const archived = corrected !== null && corrected.archiveId !== null && !input.original_response
+    const answer = archived ? (await textsOf(services, [corrected.id])).get(corrected.id)?.response : undefined
     await countWriting(services, input.project, 1, input)
     const stored = await insertCorrection(
       services.database,
@@ -52,7 +57,7 @@ export const learningFeedback = operation({
         project: input.project,
         interactionId: input.interaction_id ?? null,
         query: input.query,
-        originalResponse: input.original_response || null,
+        originalResponse: input.original_response || answer || null,
         correction: input.correction,
         rating: input.rating ?? null,
         tags: [...new Set(input.tags)],

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { LISTED_CHARACTERS, listInteractions as list } from '../database/queries/interactions.ts'
 import { line } from '../knowledge/text-fields.ts'
+import { textsOf } from '../learning/archive/read.ts'
 import { interactionOutput, presentInteraction } from '../learning/interaction-output.ts'
 import { agentType, cursor, limit, outcome, project, tags, timestamp, uuid } from './fields.ts'
 import { operation, READS } from './operation.ts'
@@ -32,9 +33,9 @@ export const listInteractions = operation({
     ),
     next_cursor: z.string().nullable(),
   }),
-  async run({ database }, input) {
+  async run(services, input) {
     const rows = await list(
-      database,
+      services.database,
       {
         project: input.project,
         outcome: input.outcome,
@@ -48,11 +49,16 @@ export const listInteractions = operation({
       input.limit,
     )
     const page = rows.slice(0, input.limit)
+    const archived = page.flatMap(({ id, archiveId }) => (archiveId === null ? [] : [id]))
+    const texts = await textsOf(services, archived)
     return {
-      interactions: page.map((row) => ({
-        ...presentInteraction({ ...row, query: beginning(row.query), response: beginning(row.response) }),
-        truncated: isLonger(row.query) || isLonger(row.response),
-      })),
+      interactions: page.map((row) => {
+        const { query, response } = texts.get(row.id) ?? row
+        return {
+          ...presentInteraction({ ...row, query: beginning(query), response: beginning(response) }),
+          truncated: isLonger(query) || isLonger(response),
+        }
+      }),
       next_cursor: rows.length > input.limit ? (page.at(-1)?.id ?? null) : null,
     }
   },

@@ -1,6 +1,6 @@
 import * as z from 'zod'
-import { recordOutcome } from '../database/queries/outcomes.ts'
 import { notFound } from '../errors.ts'
+import { reportOutcome } from '../learning/archive/thaw.ts'
 import { outcomeAnswer, outcomeOutput } from '../learning/outcome-answer.ts'
 import { idempotencyKey, userFeedback, uuid } from './fields.ts'
 import { operation, SETS } from './operation.ts'
@@ -22,17 +22,13 @@ export const rateInteraction = operation({
   }),
   output: outcomeOutput,
   async run(services, input, caller) {
-    const recorded = await recordOutcome(
-      services.database,
-      {
-        interactionId: input.interaction_id,
-        userFeedback: input.rating,
-        caller: caller.id,
-        onlyProject: caller.project,
-        idempotencyKey: input.idempotency_key ?? null,
-      },
-      services.now(),
-    )
+    const recorded = await reportOutcome(services, {
+      interactionId: input.interaction_id,
+      userFeedback: input.rating,
+      caller: caller.id,
+      onlyProject: caller.project,
+      idempotencyKey: input.idempotency_key ?? null,
+    })
     if (!recorded)
       throw notFound('interaction', 'interaction_id', 'Use the interaction_id that track_interaction returned.')
     return outcomeAnswer(services, input.interaction_id, recorded)

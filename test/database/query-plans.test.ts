@@ -1,5 +1,11 @@
 import { env } from 'cloudflare:workers'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { buildServices } from '../../src/build-services.ts'
+import { archiveNightly } from '../../src/jobs/nightly.ts'
+import { archiveInteractions } from '../../src/learning/archive/archive.ts'
+import { textsOf } from '../../src/learning/archive/read.ts'
+import { thaw } from '../../src/learning/archive/thaw.ts'
+import { votesOfProject } from '../../src/learning/ranking/train-project.ts'
 import { OPERATIONS } from '../../src/operations/index.ts'
 import { type Prepared, prepare, SAMPLES } from '../surfaces/samples.ts'
 import { callRest } from '../surfaces/worker-client.ts'
@@ -16,6 +22,7 @@ const FACTS = [
   'routing_decisions',
   'jobs',
   'pattern_sources',
+  'archives',
 ]
 
 const database = (env as unknown as { DB: D1Database }).DB
@@ -37,8 +44,31 @@ beforeAll(async () => {
   for (let rounds = 0; process && rounds < 10; rounds++) {
     if ((await callRest(process, { project: 'plans' })).ran === 0) break
   }
+  await growOld()
   vi.restoreAllMocks()
 }, 120_000)
+
+/** A year later: what has grown cold is archived, read, brought back, and deleted. */
+async function growOld(): Promise<void> {
+  const services = {
+    ...buildServices(env),
+    now: () => Date.now() + 400 * 86_400_000,
+    announceJobs: async () => undefined,
+  }
+  await archiveNightly(services)
+  await archiveInteractions(services, 'plans')
+  const { results } = await env.DB.prepare(
+    "SELECT id FROM interactions WHERE project = 'plans' AND archive_id IS NOT NULL",
+  ).all<{
+    id: string
+  }>()
+  const ids = results.map(({ id }) => id)
+  expect(ids.length).toBeGreaterThan(0)
+  await textsOf(services, ids)
+  await votesOfProject(services, 'plans')
+  await thaw(services, ids.slice(0, 1))
+  await archiveInteractions(services, 'plans')
+}
 
 /** The tables that a statement's names stand for. */
 function tablesOf(sql: string): Map<string, string> {

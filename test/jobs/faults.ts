@@ -73,6 +73,17 @@ function wrapStore(store: MemoryStore, kill: KillSwitch): MemoryStore {
   })
 }
 
+function wrapBucket(kill: KillSwitch): R2Bucket {
+  return new Proxy(bindings.DATASETS, {
+    get(target, name) {
+      const value = Reflect.get(target, name) as unknown
+      if (typeof value !== 'function') return value
+      return (...parameters: unknown[]) =>
+        kill.step(async () => Reflect.apply(value as (...all: unknown[]) => unknown, target, parameters))
+    },
+  })
+}
+
 /** The services of one invocation that dies at its switch; everything stored is shared with the others. */
 export function mortalServices(
   services: TestServices,
@@ -83,6 +94,7 @@ export function mortalServices(
     ...services,
     database: openDatabase(wrapDatabase(kill)),
     knowledge: wrapStore(services.knowledge, kill),
+    datasets: wrapBucket(kill),
     announceJobs: async (ids) => kill.step(async () => announce(ids)),
   }
 }

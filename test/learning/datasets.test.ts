@@ -205,6 +205,7 @@ describe('formats', () => {
     rejected: 'No.',
     good: true,
     correction: false,
+    archived: false,
   }
   it.each(DATASET_FORMATS)('%s is one line of JSON that holds prompt and answer', (format) => {
     const line = formatExample(format, example, 'Be brief.')

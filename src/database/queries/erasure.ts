@@ -149,6 +149,18 @@ export async function dependentsOf(database: Database, ids: readonly string[]): 
   }
 }
 
+/** The other interactions that patterns of these rest on, as far as they are archived. */
+export async function fellowSources(database: Database, ids: readonly string[]): Promise<string[]> {
+  const list = sql`(SELECT value FROM json_each(${JSON.stringify(ids)}))`
+  const { rows } = await execute(
+    database,
+    sql`SELECT DISTINCT s.interaction_id AS id FROM pattern_sources s JOIN interactions i ON i.id = s.interaction_id
+        WHERE s.pattern_id IN (SELECT pattern_id FROM pattern_sources WHERE interaction_id IN ${list})
+          AND i.archive_id IS NOT NULL`,
+  )
+  return rows.map((row) => String(row.id))
+}
+
 /**
  * Deletes interactions with all that hangs on them in one transaction: what their votes credited is taken back, and what was
  * learnt from them is forgotten and learnt again from the interactions that remain.

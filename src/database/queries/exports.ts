@@ -27,6 +27,8 @@ export interface Example {
   readonly good: boolean
   /** Whether it comes from a correction rather than an interaction. */
   readonly correction: boolean
+  /** Whether prompt and answer are to be read from an archive. */
+  readonly archived: boolean
 }
 
 export interface ExampleFilter extends Omit<InteractionFilter, 'outcome'> {
@@ -77,12 +79,12 @@ export async function interactionExamples(
 ): Promise<Example[]> {
   if (filter.kind === 'pair') return []
   const condition = interactionCondition({ ...filter, outcome: undefined })
-  const page = sql`SELECT id, octet_length(query) + octet_length(response) AS bytes
+  const page = sql`SELECT id, coalesce(archived_bytes, octet_length(query) + octet_length(response)) AS bytes
     FROM interactions WHERE ${condition} AND ${interactions.id} > ${after} AND ${reason(filter)} IS NULL
     ORDER BY id LIMIT ${PAGE_ROWS}`
   const { rows } = await execute(
     database,
-    sql`SELECT id, query, response AS answer, NULL AS rejected, coalesce(user_feedback, 0) AS feedback, outcome
+    sql`SELECT id, query, response AS answer, NULL AS rejected, coalesce(user_feedback, 0) AS feedback, outcome, archive_id
         FROM interactions WHERE id IN (${fitting(page)}) ORDER BY id`,
   )
   return rows.map((row) => toExample(row, false))
@@ -128,6 +130,7 @@ function toExample(row: Readonly<Record<string, unknown>>, correction: boolean):
     rejected: row.rejected === null ? null : String(row.rejected),
     good: Number(row.feedback) > 0 || (Number(row.feedback) === 0 && row.outcome === 'success'),
     correction,
+    archived: !correction && row.archive_id !== null,
   }
 }
 

@@ -34,6 +34,8 @@ export interface RecordedOutcome {
   /** The job that scores this revision; null when there never was one. */
   readonly jobId: string | null
   readonly jobStatus: JobStatus | null
+  /** It lies in an archive: nothing was written, it has to be brought back first. */
+  readonly archived: boolean
 }
 
 /**
@@ -57,7 +59,7 @@ export async function recordOutcome(
     sql`UPDATE interactions SET outcome = coalesce(${outcome}, outcome), user_feedback = coalesce(${feedback}, user_feedback),
           revision = revision + 1, last_event = ${event}, value_score = NULL, value_parts = NULL, value_version = NULL,
           updated_at = ${now}
-        WHERE id = ${id} AND (${change.onlyProject} IS NULL OR project = ${change.onlyProject})
+        WHERE id = ${id} AND archive_id IS NULL AND (${change.onlyProject} IS NULL OR project = ${change.onlyProject})
           AND ((${outcome} IS NOT NULL AND (outcome IS NOT ${outcome} OR NOT EXISTS (SELECT 1 FROM outcome_votes
               WHERE interaction_id = ${id} AND caller = ${change.caller} AND outcome = ${outcome})))
             OR (${feedback} IS NOT NULL AND user_feedback IS NOT ${feedback}))
@@ -70,7 +72,7 @@ export async function recordOutcome(
         ON CONFLICT (interaction_id, caller) DO UPDATE SET outcome = excluded.outcome`,
     sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
         SELECT ${jobId}, project, 'score_interaction', id, revision, 'pending', 0, ${now}, ${now}, ${now} ${mine}`,
-    sql`SELECT i.project, i.outcome, i.user_feedback, i.revision, i.value_score, i.value_parts, i.last_event,
+    sql`SELECT i.project, i.outcome, i.user_feedback, i.revision, i.value_score, i.value_parts, i.last_event, i.archive_id,
           j.id AS job_id, j.status AS job_status
         FROM interactions i
         LEFT JOIN jobs j ON j.kind = 'score_interaction' AND j.subject = i.id AND j.revision = i.revision
@@ -88,6 +90,7 @@ export async function recordOutcome(
     valueParts: row.value_parts as string | null,
     jobId: row.job_id as string | null,
     jobStatus: row.job_status as JobStatus | null,
+    archived: row.archive_id !== null,
   }
 }
 

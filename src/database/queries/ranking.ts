@@ -77,11 +77,18 @@ export interface RankingVote {
   readonly shown: number
 }
 
+/** An answer whose votes and context lie in an archive. */
+export interface ArchivedAnswer extends Pick<RankingVote, 'query' | 'shown'> {
+  readonly id: string
+  readonly archiveId: string
+  readonly project: string
+}
+
 /** Interactions that one query reads. */
 const PAGE = 500
 
 /**
- * Votes on a project's latest answers that rest on context, newest first.
+ * Votes on a project's latest answers that rest on context, newest first; of those that are archived, where to find them.
  * @param limit of interactions with a known outcome that are read
  * @param characters of each query that are read
  */
@@ -90,16 +97,16 @@ export async function rankingVotes(
   project: string,
   limit: number,
   characters: number,
-): Promise<RankingVote[]> {
-  const votes: RankingVote[] = []
+): Promise<(RankingVote | ArchivedAnswer)[]> {
+  const votes: (RankingVote | ArchivedAnswer)[] = []
   let before: string | null = null
   for (let read = 0; read < limit; read += PAGE) {
     const { rows }: { rows: readonly Record<string, unknown>[] } = await execute(
       database,
-      sql`SELECT i.id, i.query, v.caller, v.outcome, coalesce(json_array_length(r.shown), 0) AS shown,
+      sql`SELECT i.id, i.query, i.archive_id, v.caller, v.outcome, coalesce(json_array_length(r.shown), 0) AS shown,
             (SELECT json_group_array(c.collection || '/' || c.item_id) FROM interaction_contexts c
              WHERE c.interaction_id = i.id) AS items
-          FROM (SELECT id, substr(query, 1, ${characters}) AS query, retrieval_id FROM interactions
+          FROM (SELECT id, substr(query, 1, ${characters}) AS query, retrieval_id, archive_id FROM interactions
                 WHERE project = ${project} AND outcome IS NOT NULL AND (${before} IS NULL OR id < ${before})
                 ORDER BY id DESC LIMIT ${PAGE}) i
           LEFT JOIN outcome_votes v ON v.interaction_id = i.id
@@ -107,6 +114,11 @@ export async function rankingVotes(
           ORDER BY i.id DESC, v.caller`,
     )
     for (const row of rows) {
+      if (row.archive_id !== null) {
+        const place = { id: String(row.id), archiveId: String(row.archive_id), project }
+        votes.push({ ...place, query: String(row.query), shown: Number(row.shown) })
+        continue
+      }
       const items = JSON.parse(String(row.items)) as string[]
       if (row.caller === null || items.length === 0) continue
       const [caller, outcome] = [String(row.caller), row.outcome as Outcome]

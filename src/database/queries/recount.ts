@@ -55,7 +55,10 @@ const RECOUNTS: Readonly<Record<string, { columns: string; measure: string; fact
   rollup_jobs: {
     columns: 'project, kind, status, n',
     measure: 'n',
-    facts: sql`SELECT project, kind, status, count(*) FROM jobs GROUP BY 1, 2, 3`,
+    facts: sql`SELECT project, kind, status, sum(n) FROM (
+        SELECT project, kind, status, count(*) AS n FROM jobs GROUP BY 1, 2, 3
+        UNION ALL SELECT project, key, 'done', value FROM interactions, json_each(archived_jobs) WHERE archive_id IS NOT NULL)
+      GROUP BY 1, 2, 3`,
   },
   rollup_counts: {
     columns: 'project, name, n',

@@ -94,8 +94,14 @@ const HEAD = `WITH ${[...viewDefinitions(), ...shadowedTables()].join(', ')} SEL
 function viewDefinitions(): string[] {
   return Object.entries(SQL_VIEWS).map(([view, columns]) => {
     const table = TABLES[view as SqlView]
+    // An answer that lies in R2 is no empty answer.
+    const read = columns.map((column) =>
+      view === 'interactions' && column === 'response'
+        ? 'CASE WHEN archive_id IS NULL THEN response END AS response'
+        : column,
+    )
     const body = table
-      ? `SELECT ${columns.join(', ')} FROM main.${table} WHERE project = ?1`
+      ? `SELECT ${read.join(', ')} FROM main.${table} WHERE project = ?1`
       : `SELECT ${columns.map((column) => `value ->> '${column}' AS ${column}`).join(', ')} FROM json_each(?2)`
     return `${view} AS (${body})`
   })

@@ -2,10 +2,10 @@
  * The stream of examples that a dataset consists of: in a fixed order, without duplicates or secrets, a page in memory at a time.
  * @module
  */
-import type { Database } from '../../database/database.ts'
 import type { Example } from '../../database/queries/exports.ts'
 import { correctionExamples, type ExampleFilter, interactionExamples } from '../../database/queries/exports.ts'
 import { redact } from '../../security/redact.ts'
+import { type ArchiveServices, textsOf } from '../archive/read.ts'
 import { inValidation, PromptGroups } from './groups.ts'
 
 /** `train` and `validation` share out all examples; near-duplicate prompts are always on the same side. */
@@ -41,7 +41,7 @@ export type SplitMask = (index: number) => boolean
  * @param redacted grows by the number of credentials that were replaced, by kind
  */
 export async function* examplePages(
-  database: Database,
+  services: ArchiveServices,
   selection: Selection,
   mask: SplitMask,
   counts: StreamCounts,
@@ -49,7 +49,7 @@ export async function* examplePages(
 ): AsyncGenerator<Example[]> {
   let left = selection.limit ?? Number.POSITIVE_INFINITY
   let index = 0
-  for await (const fresh of freshExamples(database, selection, counts)) {
+  for await (const fresh of freshExamples(services, selection, counts)) {
     const taken: Example[] = []
     for (const example of fresh) {
       if (!mask(index++)) counts.other_split++
@@ -67,11 +67,11 @@ export async function* examplePages(
  * Reads every prompt once and decides which side of the split it is on.
  * @returns a mask that keeps everything when no split is wanted
  */
-export async function splitMask(database: Database, selection: Selection): Promise<SplitMask> {
+export async function splitMask(services: ArchiveServices, selection: Selection): Promise<SplitMask> {
   if (selection.split === 'all') return () => true
   const groups = new PromptGroups()
   const ids: string[] = []
-  for await (const fresh of freshExamples(database, selection, noCounts())) {
+  for await (const fresh of freshExamples(services, selection, noCounts())) {
     for (const { id, prompt } of fresh) {
       groups.add(prompt)
       ids.push(id)
@@ -86,7 +86,7 @@ export async function splitMask(database: Database, selection: Selection): Promi
 
 /** Pages of examples that no earlier dataset has; of those with equal prompt and answer the first. */
 async function* freshExamples(
-  database: Database,
+  services: ArchiveServices,
   selection: Selection,
   counts: StreamCounts,
 ): AsyncGenerator<Example[]> {
@@ -95,10 +95,11 @@ async function* freshExamples(
   for (const source of sources) {
     let after = ''
     for (;;) {
-      const page = await source(database, selection.filter, after)
-      const last = page.at(-1)
+      const read = await source(services.database, selection.filter, after)
+      const last = read.at(-1)
       if (!last) break
       after = last.id
+      const page = await withTexts(services, read)
       const fresh = page.filter((example) => {
         const key = fingerprint(
           `${normalised(example.prompt)}\0${normalised(example.answer)}\0${example.rejected ?? ''}`,
@@ -115,6 +116,19 @@ async function* freshExamples(
       if (fresh.length > 0) yield fresh
     }
   }
+}
+
+/** The same examples with the texts of those that are archived. */
+async function withTexts(services: ArchiveServices, page: readonly Example[]): Promise<Example[]> {
+  const archived = page.flatMap(({ id, archived: away }) => (away ? [id] : []))
+  if (archived.length === 0) return [...page]
+  const texts = await textsOf(services, archived)
+  return page.flatMap((example) => {
+    if (!example.archived) return [example]
+    const found = texts.get(example.id)
+    // Deleted between two reads: then it is no example any more.
+    return found ? [{ ...example, prompt: found.query, answer: found.response }] : []
+  })
 }
 
 function withoutSecrets(example: Example, redacted: Record<string, number>): Example {

@@ -50,7 +50,7 @@ export async function exportDataset(services: Services, settings: ExportSettings
   const exclude = settings.incremental ? await exportedBefore(services, settings.project, series) : new Set<string>()
   const selection = selectionOf(settings, exclude)
   for (let attempt = 0; attempt < TRIES; attempt++) {
-    const run = { services, settings, selection, mask: await splitMask(services.database, selection) }
+    const run = { services, settings, selection, mask: await splitMask(services, selection) }
     const counts = noCounts()
     const recorder = new SheetRecorder()
     const sink = new HashingSink()
@@ -103,7 +103,7 @@ async function pour(run: Run, counts: StreamCounts, recorder: SheetRecorder | nu
   const { format, systemPrompt } = run.settings
   const encoder = new TextEncoder()
   let rows = 0
-  const pages = examplePages(run.services.database, run.selection, run.mask, counts, recorder?.redacted ?? {})
+  const pages = examplePages(run.services, run.selection, run.mask, counts, recorder?.redacted ?? {})
   for await (const page of pages) {
     rows += page.length
     await recorder?.record(page)

@@ -6,6 +6,7 @@
  * it is counted again, and what was written meanwhile is taken in another round.
  * @module
  */
+import { countArchivesOfCaller } from '../../database/queries/archives.ts'
 import { type Deletion, findDeletion, saveDeletion } from '../../database/queries/deletions.ts'
 import {
   CHUNK,
@@ -24,6 +25,7 @@ import { resetRanking } from '../../database/queries/ranking.ts'
 import { newId } from '../../ids.ts'
 import { COLLECTION_NAMES } from '../../knowledge/collections.ts'
 import type { Services } from '../../services.ts'
+import { archiveFiles, eraseArchiveFiles, thawVotes, tidyArchives } from './archives.ts'
 import { eraseDataset, eraseDatasetFiles, projectFiles } from './datasets.ts'
 import { eraseInteractionsWithItems, eraseItems, eraseWritings, pushCreditOf, storesOf } from './knowledge.ts'
 
@@ -84,7 +86,10 @@ export async function censusOf(services: Services, selection: Selection): Promis
     const { project, conversation } = selection
     return { ...counts, conversations: (await services.conversations.read(project, conversation)) ? 1 : 0 }
   }
-  if (selection.what === 'key') return counts
+  if (selection.what === 'key') {
+    const archives = await countArchivesOfCaller(services.database, selection.key, selection.project)
+    return { ...counts, archives }
+  }
   for (const collection of COLLECTION_NAMES) {
     for (const store of storesOf(services)) {
       const { items, documents } = await store.statistics({ project: selection.project, collection })
@@ -92,12 +97,18 @@ export async function censusOf(services: Services, selection: Selection): Promis
       counts.knowledge_documents = (counts.knowledge_documents ?? 0) + documents
     }
   }
-  return { ...counts, dataset_files: (await projectFiles(services, selection.project)).length }
+  return {
+    ...counts,
+    dataset_files: (await projectFiles(services, selection.project)).length,
+    archive_files: (await archiveFiles(services, selection.project)).length,
+  }
 }
 
 function phasesOf({ what }: Selection): readonly string[] {
-  if (what === 'project') return ['datasets', 'jobs', 'knowledge', 'interactions', 'retrievals', 'tables', 'recount']
-  return ['datasets', ...FACTS, ...(what === 'key' ? ['knowledge', 'votes'] : ['conversation']), 'routers', 'recount']
+  if (what === 'project')
+    return ['datasets', 'jobs', 'knowledge', 'interactions', 'retrievals', 'archives', 'tables', 'recount']
+  const own = what === 'key' ? ['knowledge', 'archived_votes', 'votes'] : ['conversation']
+  return ['datasets', ...FACTS, ...own, 'archives', 'routers', 'recount']
 }
 
 /** One step, and the note of it. */
@@ -148,6 +159,13 @@ async function take(services: Services, deletion: Deletion, selection: Selection
     )
     return { counts: { [phase]: count }, cursor: next }
   }
+  if (phase === 'archives') {
+    const { project } = selection
+    return selection.what === 'project'
+      ? eraseArchiveFiles(services, selection.project)
+      : tidyArchives(services, project)
+  }
+  if (phase === 'archived_votes' && selection.what === 'key') return thawVotes(services, selection, cursor)
   if (selection.what === 'project') return eraseProject(services, selection.project, phase, cursor)
   if (phase === 'conversation' && selection.what === 'conversation') {
     return { counts: await forget(services, selection.project, [selection.conversation]), cursor: null }

@@ -6,6 +6,7 @@ import { forgetWriters } from '../../database/queries/deletions.ts'
 import {
   dependentsOf,
   eraseInteractions,
+  fellowSources,
   type ItemReference,
   type Selection,
   votesOnItems,
@@ -15,6 +16,7 @@ import { itemId } from '../../ids.ts'
 import type { CollectionName } from '../../knowledge/collections.ts'
 import type { KnowledgeStore } from '../../knowledge/stores/store.ts'
 import type { Services } from '../../services.ts'
+import { thaw } from '../archive/thaw.ts'
 import { combined } from '../credit.ts'
 
 /** Every store that may hold something: the one in use and the other, which may hold what was moved from it. */
@@ -61,6 +63,8 @@ export async function eraseInteractionsWithItems(
 ): Promise<Record<string, number>> {
   const ids = rows.map(({ id }) => id)
   if (!withItems) return eraseInteractions(services.database, ids, services.now())
+  // What is taken back, and what other interactions are learnt from again, has to be in the tables.
+  await thaw(services, [...ids, ...(await fellowSources(services.database, ids))], 'leave')
   const { corrections, patterns, credited } = await dependentsOf(services.database, ids)
   let items = await eraseItems(services, 'interaction-history', rows)
   items += await eraseItems(services, 'learning-feedback', corrections)

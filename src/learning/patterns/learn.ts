@@ -2,7 +2,7 @@
  * From a scored interaction to patterns: new ones, more evidence for old ones, or evidence against them.
  * @module
  */
-import { contextsOf, findInteraction, type Interaction } from '../../database/queries/interactions.ts'
+import { contextsOf, type Interaction } from '../../database/queries/interactions.ts'
 import {
   addSource,
   evidenceOf,
@@ -16,6 +16,7 @@ import type { CollectionName } from '../../knowledge/collections.ts'
 import { prepareItem, stableJson } from '../../knowledge/prepare.ts'
 import { BY_RULES, patternProvenance } from '../../knowledge/provenance.ts'
 import type { Services } from '../../services.ts'
+import { tableInteraction } from '../archive/thaw.ts'
 import { budgetedModel } from '../budget.ts'
 import { dice } from '../similarity.ts'
 import { ECHO_SHARE, echoShare } from './echo.ts'
@@ -36,7 +37,7 @@ const COMPARED = 20
  */
 export async function learnPattern(services: Services, id: string, revision: number): Promise<'done'> {
   const { database } = services
-  const row = await findInteraction(database, id, null)
+  const row = await tableInteraction(services, id)
   if (!row || row.revision !== revision) return 'done'
   const found = extractByRules(row.query, row.response)
   if (found && (await isWorthLearning(services, row))) await learn(services, row, found)

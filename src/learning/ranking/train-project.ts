@@ -2,11 +2,19 @@
  * Trains the ranking of a project from what came of its answers.
  * @module
  */
-import { noteRankingOutcome, rankingRow, rankingVotes, storeRanking } from '../../database/queries/ranking.ts'
+import {
+  noteRankingOutcome,
+  type RankingVote,
+  rankingRow,
+  rankingVotes,
+  storeRanking,
+} from '../../database/queries/ranking.ts'
 import { projectOfOutcome } from '../../database/queries/routing.ts'
+import type { Outcome } from '../../database/schema.ts'
 import { isCollection, parseContextId } from '../../knowledge/collections.ts'
 import { rankingCandidates } from '../../retrieval/search.ts'
 import type { Services } from '../../services.ts'
+import { type ArchiveServices, archivedLines } from '../archive/read.ts'
 import { type RankedQuery, trainRanking, type Vote } from './train.ts'
 
 /** Interactions that a training reads at most, the latest ones; distinct queries; characters of each. */
@@ -26,7 +34,7 @@ export async function trainProjectRanking(services: Services, project: string, v
   const { database } = services
   const row = await rankingRow(database, project)
   if (!row || row.version >= version) return
-  const votes = await rankingVotes(database, project, MOST_INTERACTIONS, QUERY_CHARACTERS)
+  const votes = await votesOfProject(services, project)
   const byQuery = [...Map.groupBy(votes, ({ query }) => query)].slice(0, MOST_QUERIES)
   const ranked: RankedQuery[] = []
   for (let start = 0; start < byQuery.length; start += CONCURRENT) {
@@ -51,11 +59,26 @@ export async function trainProjectRanking(services: Services, project: string, v
   )
 }
 
+/** Votes on a project's latest answers, wherever they lie. One on its way between table and archive is left out this time. */
+export async function votesOfProject(services: ArchiveServices, project: string): Promise<RankingVote[]> {
+  const read = await rankingVotes(services.database, project, MOST_INTERACTIONS, QUERY_CHARACTERS)
+  const away = read.flatMap((entry) => ('archiveId' in entry ? [entry] : []))
+  const lines = await archivedLines(services, away)
+  return read.flatMap((entry): RankingVote[] => {
+    if (!('archiveId' in entry)) return [entry]
+    const line = lines.get(entry.id)
+    const items = (line?.contexts ?? []).map((context) => `${context.collection}/${context.item_id}`)
+    if (!line || items.length === 0) return []
+    const { query, shown } = entry
+    return line.votes.map(({ caller, outcome }) => ({ query, shown, items, caller, outcome: outcome as Outcome }))
+  })
+}
+
 async function rankedQuery(
   services: Services,
   project: string,
   query: string,
-  votes: Awaited<ReturnType<typeof rankingVotes>>,
+  votes: readonly RankingVote[],
 ): Promise<RankedQuery> {
   const named = votes
     .flatMap(({ items }) => items.flatMap((id) => parseContextId(id)?.collection ?? []))

@@ -1,0 +1,74 @@
+/**
+ * Back from the archive: whatever changes an interaction, or all that hangs on it, has it in the tables first.
+ * @module
+ */
+import { moveFromArchive, type RestoredRow, whereabouts } from '../../database/queries/archives.ts'
+import { findInteraction, type Interaction } from '../../database/queries/interactions.ts'
+import { type OutcomeChange, type RecordedOutcome, recordOutcome } from '../../database/queries/outcomes.ts'
+import { CoordinatorError } from '../../errors.ts'
+import type { Services } from '../../services.ts'
+import { type ArchiveServices, archivedLines, fileIsGone, TRIES } from './read.ts'
+
+/** Interactions that one transaction brings back. */
+const TOGETHER = 20
+
+/**
+ * Brings interactions back to the tables; those that are there, and those that don't exist, are left alone.
+ * @param lost what happens to one whose file is missing: `refuse` throws, `leave` leaves it archived
+ * @returns how many were brought back
+ * @throws CoordinatorError `engine_unavailable` when an archive can't be read
+ */
+export async function thaw(
+  services: ArchiveServices,
+  ids: readonly string[],
+  lost: 'refuse' | 'leave' = 'refuse',
+): Promise<number> {
+  let thawed = 0
+  for (let at = 0; at < ids.length; at += TOGETHER)
+    thawed += await thawFew(services, ids.slice(at, at + TOGETHER), lost)
+  return thawed
+}
+
+async function thawFew(services: ArchiveServices, ids: readonly string[], lost: 'refuse' | 'leave'): Promise<number> {
+  let thawed = 0
+  for (let attempt = 0; ; attempt++) {
+    const places = (await whereabouts(services.database, ids)).filter(({ archiveId }) => archiveId !== null)
+    const [first] = places
+    if (!first) return thawed
+    if (attempt === TRIES) {
+      if (lost === 'leave') return thawed
+      throw fileIsGone(first.id)
+    }
+    const lines = await archivedLines(services, places)
+    const rows = places.flatMap(({ id, archiveId }): RestoredRow[] => {
+      const line = lines.get(id)
+      return line && archiveId !== null ? [{ ...line, archiveId }] : []
+    })
+    await moveFromArchive(services.database, rows)
+    thawed += rows.length
+  }
+}
+
+/** One interaction, in the tables with all that hangs on it; null when there is none. */
+export async function tableInteraction(services: ArchiveServices, id: string): Promise<Interaction | null> {
+  const row = await findInteraction(services.database, id, null)
+  if (!row || row.archiveId === null) return row
+  await thaw(services, [id])
+  return findInteraction(services.database, id, null)
+}
+
+/**
+ * Records an outcome or a rating, wherever the interaction is.
+ * @returns null when there is no such interaction; then nothing was written
+ * @throws CoordinatorError `engine_unavailable` when its archive can't be read
+ */
+export async function reportOutcome(services: Services, change: OutcomeChange): Promise<RecordedOutcome | null> {
+  for (let attempt = 0; attempt < TRIES; attempt++) {
+    const recorded = await recordOutcome(services.database, change, services.now())
+    if (!recorded?.archived) return recorded
+    await thaw(services, [change.interactionId])
+  }
+  throw new CoordinatorError('conflict', 'The interaction kept moving while its outcome was recorded.', {
+    hint: 'Report it again.',
+  })
+}
