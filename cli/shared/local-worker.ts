@@ -3,12 +3,14 @@
  * that is deployed, without the development server's overhead.
  * @module
  */
+
 import { execFile } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import type { RemoteProxyConnectionString } from 'miniflare'
 
 const ROOT = join(import.meta.dirname, '../..')
 
@@ -32,6 +34,8 @@ export interface LocalWorkerOptions {
   readonly entry?: string
   /** Variables as they would stand in wrangler.toml. */
   readonly variables?: Readonly<Record<string, string>>
+  /** A server that stands behind the binding AI, which then is the platform's own; left out: no such binding. */
+  readonly workersAi?: URL
 }
 
 /**
@@ -65,6 +69,9 @@ export async function startLocalWorker(options: LocalWorkerOptions = {}): Promis
       ...worker,
       name: 'hybrid-coordinator',
       bindings: { LOG_LEVEL: 'warn', ...options.variables },
+      ...(options.workersAi && {
+        ai: { binding: 'AI', remoteProxyConnectionString: options.workersAi as RemoteProxyConnectionString },
+      }),
       modules: await bundledModules(bundle),
       modulesRoot: bundle,
       rootPath: ROOT,
