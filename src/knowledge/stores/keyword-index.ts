@@ -68,7 +68,7 @@ export class KeywordIndex {
   }
 
   #open(): TermIndex {
-    this.#index ??= TermIndex.build(() => this.#allLists())
+    this.#index ??= TermIndex.build(this.#allLists())
     return this.#index
   }
 

@@ -5,25 +5,16 @@
  */
 import { BM25_B, BM25_K1, type KeywordEvidence, type KeywordPlan } from '../../text/keyword-plan.ts'
 import { FREQUENCY_UNIT, readTermList } from '../../text/term-list.ts'
+import { buildSegment, EMPTY_SEGMENT, mergeSegment, PACKED_ROW, rangeOf, type Segment } from './segment.ts'
 
 /** Postings beside the main segment are merged into it beyond this number and this share of it. */
-const MOST_RECENT = 100_000
-const RECENT_SHARE = 0.25
-
-/** A row and how often it says a term, in units of FREQUENCY_UNIT. */
-interface Posting {
-  readonly row: number
-  readonly frequency: number
-}
+const MOST_RECENT = 50_000
+const RECENT_SHARE = 0.1
 
 export class TermIndex {
-  /** Distinct term hashes, ascending; the postings of hash i lie at offsets[i] … offsets[i + 1] − 1. */
-  #hashes = new Uint32Array(0)
-  #offsets = new Uint32Array(1)
-  #rows = new Uint32Array(0)
-  #frequencies = new Uint8Array(0)
-  /** What was written since: postings by term hash, and term lists of those rows. */
-  readonly #recent = new Map<number, Posting[]>()
+  #main: Segment = EMPTY_SEGMENT
+  /** What was written since: postings by term hash, each as row · PACKED_ROW + frequency. */
+  readonly #recent = new Map<number, number[]>()
   #recentPostings = 0
   /** By row: length in terms (0: no such item), and whether its postings in the main segment are out of date. */
   #lengths = new Uint32Array(1024)
@@ -36,42 +27,10 @@ export class TermIndex {
   #matched = new Uint8Array(1024)
   #touched: number[] = []
 
-  /**
-   * Builds the index from all term lists.
-   * @param lists is read twice
-   */
-  static build(lists: () => Iterable<{ row: number; list: Uint8Array }>): TermIndex {
+  /** Builds the index from all term lists. */
+  static build(lists: Iterable<{ row: number; list: Uint8Array }>): TermIndex {
     const index = new TermIndex()
-    const counts = new Map<number, number>()
-    let postings = 0
-    for (const { row, list } of lists()) {
-      const { length, hashes } = readTermList(list)
-      index.#setLength(row, length)
-      for (const hash of hashes) counts.set(hash, (counts.get(hash) ?? 0) + 1)
-      postings += hashes.length
-    }
-    index.#hashes = Uint32Array.from(counts.keys()).sort()
-    index.#offsets = new Uint32Array(index.#hashes.length + 1)
-    index.#rows = new Uint32Array(postings)
-    index.#frequencies = new Uint8Array(postings)
-    // From here on the map holds where the next posting of a hash goes.
-    const next = counts
-    let offset = 0
-    index.#hashes.forEach((hash, i) => {
-      const start = offset
-      offset += counts.get(hash) ?? 0
-      index.#offsets[i + 1] = offset
-      next.set(hash, start)
-    })
-    for (const { row, list } of lists()) {
-      const { hashes, frequencies } = readTermList(list)
-      hashes.forEach((hash, i) => {
-        const at = next.get(hash) ?? 0
-        index.#rows[at] = row
-        index.#frequencies[at] = frequencies[i] ?? 0
-        next.set(hash, at + 1)
-      })
-    }
+    index.#main = buildSegment(lists, (row, length) => index.#setLength(row, length))
     return index
   }
 
@@ -87,10 +46,10 @@ export class TermIndex {
   /** Bytes held by the typed arrays. */
   get bytes(): number {
     return [
-      this.#hashes,
-      this.#offsets,
-      this.#rows,
-      this.#frequencies,
+      this.#main.hashes,
+      this.#main.offsets,
+      this.#main.rows,
+      this.#main.frequencies,
       this.#lengths,
       this.#stale,
       this.#scores,
@@ -104,13 +63,13 @@ export class TermIndex {
     const { length, hashes, frequencies } = readTermList(list)
     this.#setLength(row, length)
     hashes.forEach((hash, i) => {
-      const posting = { row, frequency: frequencies[i] ?? 0 }
+      const posting = row * PACKED_ROW + (frequencies[i] ?? 0)
       const known = this.#recent.get(hash)
       if (known) known.push(posting)
       else this.#recent.set(hash, [posting])
     })
     this.#recentPostings += hashes.length
-    if (this.#recentPostings > Math.max(MOST_RECENT, RECENT_SHARE * this.#rows.length)) this.#merge()
+    if (this.#recentPostings > Math.max(MOST_RECENT, RECENT_SHARE * this.#main.rows.length)) this.#merge()
   }
 
   /** Removes the item of a row, given the term list that it was added with. */
@@ -119,7 +78,7 @@ export class TermIndex {
     let recent = 0
     for (const hash of hashes) {
       const postings = this.#recent.get(hash)
-      const at = postings?.findIndex((posting) => posting.row === row) ?? -1
+      const at = postings?.findIndex((posting) => Math.floor(posting / PACKED_ROW) === row) ?? -1
       if (!postings || at === -1) continue
       postings.splice(at, 1)
       recent++
@@ -133,9 +92,10 @@ export class TermIndex {
 
   /** Number of items that hold a term. */
   documentFrequency(hash: number): number {
-    const [start, end] = this.#range(hash)
+    const { rows } = this.#main
+    const [start, end] = rangeOf(this.#main, hash)
     let count = this.#recent.get(hash)?.length ?? 0
-    for (let at = start; at < end; at++) if (this.#stale[this.#rows[at] ?? 0] === 0) count++
+    for (let at = start; at < end; at++) if (this.#stale[rows[at] ?? 0] === 0) count++
     return count
   }
 
@@ -151,6 +111,7 @@ export class TermIndex {
     }
     this.#touched = []
     const average = Math.max(1, plan.averageLength)
+    const { rows, frequencies } = this.#main
     for (const { hash, idf, weight } of plan.terms) {
       const add = (row: number, units: number) => {
         const frequency = units * FREQUENCY_UNIT
@@ -160,12 +121,12 @@ export class TermIndex {
         this.#covered[row] = (this.#covered[row] ?? 0) + idf
         this.#matched[row] = (this.#matched[row] ?? 0) + 1
       }
-      const [start, end] = this.#range(hash)
+      const [start, end] = rangeOf(this.#main, hash)
       for (let at = start; at < end; at++) {
-        const row = this.#rows[at] ?? 0
-        if (this.#stale[row] === 0) add(row, this.#frequencies[at] ?? 0)
+        const row = rows[at] ?? 0
+        if (this.#stale[row] === 0) add(row, frequencies[at] ?? 0)
       }
-      for (const { row, frequency } of this.#recent.get(hash) ?? []) add(row, frequency)
+      for (const packed of this.#recent.get(hash) ?? []) add(Math.floor(packed / PACKED_ROW), packed % PACKED_ROW)
     }
     return this.#best(limit, allowed)
   }
@@ -203,47 +164,9 @@ export class TermIndex {
     return best
   }
 
-  /** Start and end of a term's postings in the main segment. */
-  #range(hash: number): [start: number, end: number] {
-    let low = 0
-    let high = this.#hashes.length - 1
-    while (low <= high) {
-      const middle = (low + high) >>> 1
-      const found = this.#hashes[middle] ?? 0
-      if (found === hash) return [this.#offsets[middle] ?? 0, this.#offsets[middle + 1] ?? 0]
-      if (found < hash) low = middle + 1
-      else high = middle - 1
-    }
-    return [0, 0]
-  }
-
   /** Writes main segment and recent postings into one new main segment. */
   #merge(): void {
-    const all = new Set<number>(this.#hashes)
-    for (const hash of this.#recent.keys()) all.add(hash)
-    const hashes = Uint32Array.from(all).sort()
-    const offsets = new Uint32Array(hashes.length + 1)
-    const rows = new Uint32Array(this.#rows.length + this.#recentPostings)
-    const frequencies = new Uint8Array(rows.length)
-    let to = 0
-    hashes.forEach((hash, i) => {
-      const [start, end] = this.#range(hash)
-      for (let at = start; at < end; at++) {
-        const row = this.#rows[at] ?? 0
-        if (this.#stale[row] === 1) continue
-        rows[to] = row
-        frequencies[to++] = this.#frequencies[at] ?? 0
-      }
-      for (const { row, frequency } of this.#recent.get(hash) ?? []) {
-        rows[to] = row
-        frequencies[to++] = frequency
-      }
-      offsets[i + 1] = to
-    })
-    this.#hashes = hashes
-    this.#offsets = offsets
-    this.#rows = rows.slice(0, to)
-    this.#frequencies = frequencies.slice(0, to)
+    this.#main = mergeSegment(this.#main, this.#recent, this.#stale)
     this.#recent.clear()
     this.#recentPostings = 0
     this.#stale.fill(0)

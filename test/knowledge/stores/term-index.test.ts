@@ -3,6 +3,7 @@
  */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { buildSegment, mergeSegment, PACKED_ROW, rangeOf, type Segment } from '../../../src/knowledge/stores/segment.ts'
 import { TermIndex } from '../../../src/knowledge/stores/term-index.ts'
 import { documentColumns, queryTerms } from '../../../src/text/index-terms.ts'
 import { keywordEvidence, planKeywordSearch } from '../../../src/text/keyword-plan.ts'
@@ -72,17 +73,63 @@ function check(index: TermIndex, lists: ReadonlyMap<number, Uint8Array>, questio
   expect(index.search(plan, 10, even).every((at) => even.has(at))).toBe(true)
 }
 
+/** Term lists with any hashes, as real words' are spread: several in every part of the range. */
+const hashes = fc.uniqueArray(fc.integer({ min: 0, max: 2 ** 32 - 1 }), { maxLength: 60 })
+
+function listOf(from: readonly number[]): Uint8Array {
+  const sorted = Uint32Array.from(from).sort()
+  const bytes = new Uint8Array(4 + 5 * sorted.length)
+  bytes.set(new Uint8Array(sorted.buffer), 4)
+  sorted.forEach((hash, i) => {
+    bytes[4 + 4 * sorted.length + i] = 1 + (hash % 255)
+  })
+  return bytes
+}
+
+describe('a segment', () => {
+  it('holds every posting under its hash, in the order of the lists, also after a merge', () => {
+    fc.assert(
+      fc.property(fc.array(hashes, { maxLength: 40 }), fc.array(hashes, { maxLength: 10 }), (first, later) => {
+        const rows = new Map(first.map((list, i) => [i + 1, list]))
+        const built = buildSegment(
+          [...rows].map(([row, list]) => ({ row, list: listOf(list) })),
+          () => undefined,
+        )
+        expectPostings(built, rows)
+        const stale = new Uint8Array(100)
+        stale[1] = 1
+        const recent = new Map<number, number[]>()
+        later.forEach((list, i) => {
+          rows.set(50 + i, list)
+          for (const hash of list)
+            recent.set(hash, [...(recent.get(hash) ?? []), (50 + i) * PACKED_ROW + 1 + (hash % 255)])
+        })
+        rows.delete(1)
+        expectPostings(mergeSegment(built, recent, stale), rows)
+      }),
+    )
+  })
+})
+
+function expectPostings(segment: Segment, rows: ReadonlyMap<number, readonly number[]>): void {
+  const expected = new Map<number, number[]>()
+  for (const [row, list] of rows) for (const hash of list) expected.set(hash, [...(expected.get(hash) ?? []), row])
+  const kept = [...segment.hashes].filter((_, i) => segment.offsets[i] !== segment.offsets[i + 1])
+  expect(kept).toEqual([...expected.keys()].sort((a, b) => a - b))
+  for (const [hash, owners] of expected) {
+    const [start, end] = rangeOf(segment, hash)
+    expect([...segment.rows.subarray(start, end)]).toEqual(owners)
+    expect([...segment.frequencies.subarray(start, end)]).toEqual(owners.map(() => 1 + (hash % 255)))
+  }
+}
+
 describe('TermIndex', () => {
   it('agrees with a scan after any changes', () => {
     fc.assert(
       fc.property(steps, steps, body, (before, after, question) => {
         const lists = new Map<number, Uint8Array>()
-        apply(
-          TermIndex.build(() => []),
-          lists,
-          before,
-        )
-        const index = TermIndex.build(() => [...lists].map(([at, list]) => ({ row: at, list })))
+        apply(TermIndex.build([]), lists, before)
+        const index = TermIndex.build([...lists].map(([at, list]) => ({ row: at, list })))
         check(index, lists, question)
         apply(index, lists, after)
         check(index, lists, question)
@@ -91,7 +138,7 @@ describe('TermIndex', () => {
   })
 
   it('agrees after recent postings were merged', () => {
-    const index = TermIndex.build(() => [])
+    const index = TermIndex.build([])
     const lists = new Map<number, Uint8Array>()
     for (let at = 1; at <= 3000; at++) {
       const text = Array.from({ length: 40 }, (_, i) => `term${(at * 7 + i * i) % 900}`).join(' ')
