@@ -1,0 +1,204 @@
+/**
+ * Interactions, and everything that is said of one.
+ * @module
+ */
+import { sql } from 'drizzle-orm'
+import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+
+export type AgentType = 'local' | 'remote'
+export type Outcome = 'success' | 'partial' | 'failure'
+
+/** Parts of an interaction's value score, each already multiplied by its weight, so that they sum to the score. */
+export interface ValueParts {
+  outcome: number
+  feedback: number
+  reusability: number
+  complexity: number
+  novelty: number
+}
+
+/** One question and its answer, with what came of it. */
+export const interactions = sqliteTable(
+  'interactions',
+  {
+    id: text('id').primaryKey(),
+    project: text('project').notNull(),
+    query: text('query').notNull(),
+    response: text('response').notNull(),
+    agentType: text('agent_type').$type<AgentType>().notNull(),
+    modelUsed: text('model_used').notNull(),
+    tokensUsed: integer('tokens_used').notNull(),
+    latencyMs: real('latency_ms').notNull(),
+    tags: text('tags', { mode: 'json' }).$type<string[]>().notNull(),
+    variant: text('variant'),
+    conversationId: text('conversation_id'),
+    /** The augmentation that this answers. */
+    retrievalId: text('retrieval_id'),
+    /** The routing decision that led to this answer. */
+    decisionId: text('decision_id'),
+    /** Whether it was given any context; the items stand in interaction_contexts. */
+    hadContext: integer('had_context', { mode: 'boolean' }).notNull().default(false),
+    outcome: text('outcome').$type<Outcome>(),
+    userFeedback: integer('user_feedback'),
+    /** Grows with every change of outcome or feedback; a score computed for an older revision is not written. */
+    revision: integer('revision').notNull().default(0),
+    /** The event that made this revision. */
+    lastEvent: text('last_event'),
+    valueScore: real('value_score'),
+    valueParts: text('value_parts', { mode: 'json' }).$type<ValueParts>(),
+    /** Version of the formula, e.g. `value-1`. */
+    valueVersion: text('value_version'),
+    idempotencyKey: text('idempotency_key'),
+    /** Id of the key that tracked it; null: from before this was noted. */
+    caller: text('caller'),
+    /** Whether it happened elsewhere and was imported. */
+    imported: integer('imported', { mode: 'boolean' }).notNull().default(false),
+    /**
+     * The archive in R2 that holds its answer, contexts, history and votes; null: they are here. The row itself stays, with the figures
+     * and the beginning of the query, so that nothing that is counted or selected changes.
+     */
+    archiveId: text('archive_id'),
+    /** Bytes of query and answer while they are archived. */
+    archivedBytes: integer('archived_bytes'),
+    /** Its finished jobs that are archived with it, counted by kind. */
+    archivedJobs: text('archived_jobs', { mode: 'json' }).$type<Record<string, number>>(),
+    createdAt: integer('created_at').notNull(),
+    updatedAt: integer('updated_at').notNull(),
+  },
+  (t) => [
+    uniqueIndex('interactions_idempotency').on(t.project, t.idempotencyKey),
+    index('interactions_project_id').on(t.project, t.id),
+    index('interactions_outcome').on(t.project, t.outcome, t.id),
+    index('interactions_variant').on(t.project, t.variant, t.id),
+    index('interactions_retrieval').on(t.retrievalId),
+    index('interactions_decision').on(t.project, t.id).where(sql`decision_id IS NOT NULL`),
+    index('interactions_archive').on(t.project, t.archiveId, t.id),
+  ],
+)
+
+/** Files in R2 that hold what was moved out of interactions and their dependent tables; see learning/archive. */
+export const archives = sqliteTable(
+  'archives',
+  {
+    id: text('id').primaryKey(),
+    project: text('project').notNull(),
+    /** `writing`: nothing rests on it yet; the file may be there or not. `abandoned`: nothing ever will. */
+    status: text('status').$type<'writing' | 'stored' | 'abandoned'>().notNull(),
+    /** Interactions that the file holds. */
+    lines: integer('lines').notNull(),
+    /** Of the file. */
+    bytes: integer('bytes').notNull(),
+    /** SHA-256 of what it holds, unpacked. */
+    sha256: text('sha256').notNull(),
+    /** Keys whose votes or reports it holds. */
+    callers: text('callers', { mode: 'json' }).$type<string[]>().notNull(),
+    /** Whether it holds lines that no row points to any more: it is to be written anew without them. */
+    stale: integer('stale', { mode: 'boolean' }).notNull().default(false),
+    createdAt: integer('created_at').notNull(),
+  },
+  (t) => [index('archives_project').on(t.project, t.id)],
+)
+
+/** Which context an interaction was given. */
+export const interactionContexts = sqliteTable(
+  'interaction_contexts',
+  {
+    interactionId: text('interaction_id').notNull(),
+    collection: text('collection').notNull(),
+    itemId: text('item_id').notNull(),
+    position: integer('position').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.interactionId, t.collection, t.itemId] }),
+    index('interaction_contexts_item').on(t.collection, t.itemId),
+  ],
+)
+
+/** Every change of outcome or feedback, in order: the history behind `interactions.outcome`. */
+export const outcomeEvents = sqliteTable(
+  'outcome_events',
+  {
+    id: text('id').primaryKey(),
+    interactionId: text('interaction_id').notNull(),
+    project: text('project').notNull(),
+    outcome: text('outcome').$type<Outcome>(),
+    userFeedback: integer('user_feedback'),
+    caller: text('caller').notNull(),
+    idempotencyKey: text('idempotency_key'),
+    createdAt: integer('created_at').notNull(),
+  },
+  (t) => [
+    index('outcome_events_interaction').on(t.interactionId, t.id),
+    uniqueIndex('outcome_events_idempotency').on(t.interactionId, t.idempotencyKey),
+  ],
+)
+
+/** What each caller last said of an interaction: one voter, one vote. `credited` is the outcome that the counters hold already. */
+export const outcomeVotes = sqliteTable(
+  'outcome_votes',
+  {
+    interactionId: text('interaction_id').notNull(),
+    caller: text('caller').notNull(),
+    outcome: text('outcome').$type<Outcome>().notNull(),
+    credited: text('credited').$type<Outcome>(),
+  },
+  (t) => [primaryKey({ columns: [t.interactionId, t.caller] })],
+)
+
+/** One caller's votes on one item. Changed by increments only. */
+export const contextVotes = sqliteTable(
+  'context_votes',
+  {
+    project: text('project').notNull(),
+    collection: text('collection').notNull(),
+    itemId: text('item_id').notNull(),
+    caller: text('caller').notNull(),
+    successes: integer('successes').notNull().default(0),
+    partials: integer('partials').notNull().default(0),
+    failures: integer('failures').notNull().default(0),
+  },
+  (t) => [primaryKey({ columns: [t.project, t.collection, t.itemId, t.caller] })],
+)
+
+/** All callers' votes on an item, uncapped. Changed by increments only. */
+export const contextCredit = sqliteTable(
+  'context_credit',
+  {
+    project: text('project').notNull(),
+    collection: text('collection').notNull(),
+    itemId: text('item_id').notNull(),
+    successes: integer('successes').notNull().default(0),
+    partials: integer('partials').notNull().default(0),
+    failures: integer('failures').notNull().default(0),
+    /** Grows with every change; the knowledge store ignores an older one. */
+    version: integer('version').notNull().default(0),
+    updatedAt: integer('updated_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.project, t.collection, t.itemId] })],
+)
+
+/** Corrections given by people or agents; also stored in the collection learning-feedback. */
+export const corrections = sqliteTable(
+  'corrections',
+  {
+    id: text('id').primaryKey(),
+    project: text('project').notNull(),
+    interactionId: text('interaction_id'),
+    query: text('query').notNull(),
+    originalResponse: text('original_response'),
+    correction: text('correction').notNull(),
+    rating: real('rating'),
+    tags: text('tags', { mode: 'json' }).$type<string[]>().notNull(),
+    model: text('model'),
+    variant: text('variant'),
+    idempotencyKey: text('idempotency_key'),
+    /** Id of the key that gave it; null: from before this was noted. */
+    caller: text('caller'),
+    createdAt: integer('created_at').notNull(),
+  },
+  (t) => [
+    uniqueIndex('corrections_idempotency').on(t.project, t.idempotencyKey),
+    index('corrections_project_id').on(t.project, t.id),
+    index('corrections_interaction').on(t.interactionId),
+  ],
+)
