@@ -215,3 +215,11 @@ function failureOf(error: unknown): EngineFailure {
   if (status >= 500) return new EngineFailure('failed', `answered with status ${status}`)
   return new EngineFailure('refused', `refused the request (status ${status})`)
 }
+
+/** Points written in one request. */
+export const WRITE_BATCH = 64
+
+/** A list in pieces of a size; the last may be shorter. */
+export function chunks<T>(all: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size))
+}

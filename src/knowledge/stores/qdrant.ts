@@ -7,11 +7,11 @@
  * @module
  */
 import type { Schemas } from '@qdrant/js-client-rest'
-import { invalidInput } from '../../errors.ts'
-import { isUuid, itemId } from '../../ids.ts'
 import type { EmbeddingSpace } from '../../inference/embedder.ts'
-import { type QdrantConnection, vectorName } from './qdrant-connection.ts'
+import { chunks, type QdrantConnection, vectorName, WRITE_BATCH } from './qdrant-connection.ts'
 import { itemFilter, type Origin, toPoint, toStoredItem } from './qdrant-points.ts'
+import { QdrantReader, READ_BATCH } from './qdrant-reader.ts'
+import { QdrantRegister, sameSpace } from './qdrant-register.ts'
 import { planSearch, readSearch } from './qdrant-search.ts'
 import {
   addition,
@@ -44,24 +44,21 @@ import type {
   WriteStatus,
 } from './store.ts'
 
-/** Qdrant collection with what belongs to collections rather than items: documents and embedding spaces. */
-const REGISTER = 'knowledge-register'
-/** Points written in one request. */
-const WRITE_BATCH = 64
-/** Points read in one request. */
-const READ_BATCH = 500
-
 export class QdrantStore implements TransferStore {
   readonly name = 'qdrant'
   readonly #qdrant: QdrantConnection
+  readonly #reader: QdrantReader
+  readonly #register: QdrantRegister
 
   constructor(connection: QdrantConnection) {
     this.#qdrant = connection
+    this.#reader = new QdrantReader(connection)
+    this.#register = new QdrantRegister(connection, this.#reader)
   }
 
   async upsert(scope: CollectionScope, items: readonly PreparedItem[], space: EmbeddingSpace): Promise<WriteStatus[]> {
     if (items.length === 0) return []
-    const serving = await this.#adoptSpace(scope, space)
+    const serving = await this.#register.adoptSpace(scope, space)
     const known = await this.#known(
       scope,
       items.map(({ id }) => id),
@@ -83,7 +80,7 @@ export class QdrantStore implements TransferStore {
     scope: CollectionScope,
     options: { cursor?: string; limit: number; filter?: FieldFilter },
   ): Promise<Page<StoredItem>> {
-    const { points, nextCursor } = await this.#page(
+    const { points, nextCursor } = await this.#reader.page(
       scope.collection,
       itemFilter(scope.project, options.filter),
       options,
@@ -102,13 +99,13 @@ export class QdrantStore implements TransferStore {
       }
     }
     // The documents no longer hold what their hashes say: the next ingestion has to write them again.
-    for (const origin of documents.values()) await this.#setDocument(scope, origin, { hash: '' })
+    for (const origin of documents.values()) await this.#register.setDocument(scope, origin, { hash: '' })
     await this.#qdrant.call(scope.collection, (client, name) =>
       client.delete(name, { points: points.map(({ id }) => id), wait: true }),
     )
     for (const origin of documents.values()) {
-      const items = await this.#count(scope.collection, documentFilter(scope.project, origin))
-      await this.#setDocument(scope, origin, { items })
+      const items = await this.#reader.count(scope.collection, documentFilter(scope.project, origin))
+      await this.#register.setDocument(scope, origin, { items })
     }
     return points.length
   }
@@ -120,7 +117,7 @@ export class QdrantStore implements TransferStore {
     space: EmbeddingSpace,
   ): Promise<DocumentResult[]> {
     if (documents.length === 0) return []
-    const serving = await this.#adoptSpace(scope, space)
+    const serving = await this.#register.adoptSpace(scope, space)
     const results: DocumentResult[] = []
     for (const document of documents) {
       results.push(await this.#replaceDocument(scope, { source, path: document.path }, document, { space, serving }))
@@ -133,8 +130,8 @@ export class QdrantStore implements TransferStore {
     source: string,
     options: { cursor?: string; limit: number },
   ): Promise<Page<DocumentEntry>> {
-    const { points, nextCursor } = await this.#page(REGISTER, registerFilter(scope, 'document', source), options)
-    return { entries: points.map(documentOf).map(({ path, hash, items }) => ({ path, hash, items })), nextCursor }
+    const { entries, nextCursor } = await this.#register.documents(scope, options, source)
+    return { entries: entries.map(({ path, hash, items }) => ({ path, hash, items })), nextCursor }
   }
 
   async deleteDocuments(
@@ -147,17 +144,13 @@ export class QdrantStore implements TransferStore {
     for (const path of new Set(paths)) {
       const origin = { source, path }
       const filter = documentFilter(scope.project, origin)
-      const count = await this.#count(scope.collection, filter)
+      const count = await this.#reader.count(scope.collection, filter)
       if (count > 0) {
-        await this.#setDocument(scope, origin, { hash: '' })
+        await this.#register.setDocument(scope, origin, { hash: '' })
         await this.#qdrant.call(scope.collection, (client, name) => client.delete(name, { filter, wait: true }))
         items += count
       }
-      const id = registerId(scope, 'document', origin)
-      const [known] = await this.#retrieve(REGISTER, [id], false)
-      if (!known) continue
-      await this.#qdrant.call(REGISTER, (client, name) => client.delete(name, { points: [id], wait: true }))
-      documents++
+      if (await this.#register.removeDocument(scope, origin)) documents++
     }
     return { documents, items }
   }
@@ -166,10 +159,7 @@ export class QdrantStore implements TransferStore {
     const { documents, items } = await this.statistics(scope)
     const filter = itemFilter(scope.project)
     await this.#qdrant.read(scope.collection, (client, name) => client.delete(name, { filter, wait: true }), null)
-    for (const kind of ['document', 'space'] as const) {
-      const entries = registerFilter(scope, kind)
-      await this.#qdrant.read(REGISTER, (client, name) => client.delete(name, { filter: entries, wait: true }), null)
-    }
+    await this.#register.clear(scope)
     return { documents, items }
   }
 
@@ -178,8 +168,8 @@ export class QdrantStore implements TransferStore {
     const using = request.vector && (await this.#qdrant.hasVector(scope.collection, request.space))
     const batch = planSearch(scope, request, using ? vectorName(request.space) : null)
     const [serving, items, answers] = await Promise.all([
-      request.vector ? this.#space(scope) : null,
-      this.#count(scope.collection, itemFilter(scope.project)),
+      request.vector ? this.#register.space(scope) : null,
+      this.#reader.count(scope.collection, itemFilter(scope.project)),
       this.#qdrant.read(scope.collection, (client, name) => client.queryBatch(name, { searches: batch.searches }), []),
     ])
     const other = serving !== null && !sameSpace(serving, request.space)
@@ -190,12 +180,13 @@ export class QdrantStore implements TransferStore {
   async statistics(scope: CollectionScope): Promise<StoreStatistics> {
     const filter = itemFilter(scope.project)
     const [space, items, documents] = await Promise.all([
-      this.#space(scope),
-      this.#count(scope.collection, filter),
-      this.#count(REGISTER, registerFilter(scope, 'document')),
+      this.#register.space(scope),
+      this.#reader.count(scope.collection, filter),
+      this.#register.countDocuments(scope),
     ])
     const has = space ? [{ has_vector: vectorName(space) }] : []
-    const withVector = space && items > 0 ? await this.#count(scope.collection, { must: [...filter.must, ...has] }) : 0
+    const withVector =
+      space && items > 0 ? await this.#reader.count(scope.collection, { must: [...filter.must, ...has] }) : 0
     return { items, documents, withVector, space }
   }
 
@@ -223,7 +214,11 @@ export class QdrantStore implements TransferStore {
     space: EmbeddingSpace,
     options: { cursor?: string; limit: number },
   ): Promise<Page<PendingItem>> {
-    const { points, nextCursor } = await this.#page(scope.collection, missingFilter(scope.project, space), options)
+    const { points, nextCursor } = await this.#reader.page(
+      scope.collection,
+      missingFilter(scope.project, space),
+      options,
+    )
     const entries = points.map((point) => {
       const { id, title, body } = toStoredItem(scope.collection, point)
       return { id, hash: String(point.payload?.hash ?? ''), title, body }
@@ -247,13 +242,10 @@ export class QdrantStore implements TransferStore {
   }
 
   async serveSpace(scope: CollectionScope, space: EmbeddingSpace): Promise<boolean> {
-    if ((await this.#count(scope.collection, missingFilter(scope.project, space))) > 0) return false
-    const before = await this.#space(scope)
+    if ((await this.#reader.count(scope.collection, missingFilter(scope.project, space))) > 0) return false
+    const before = await this.#register.space(scope)
     if (!before || sameSpace(before, space)) return true
-    const payload = { name: space.name, dimensions: space.dimensions }
-    await this.#qdrant.call(REGISTER, (client, name) =>
-      client.setPayload(name, { payload, points: [registerId(scope, 'space')], wait: true }),
-    )
+    await this.#register.setSpace(scope, space)
     const filter = itemFilter(scope.project)
     await this.#qdrant.read(
       scope.collection,
@@ -264,9 +256,9 @@ export class QdrantStore implements TransferStore {
   }
 
   async exportItems(scope: CollectionScope, options: { cursor?: string; limit: number }): Promise<Page<TransferItem>> {
-    const space = await this.#space(scope)
+    const space = await this.#register.space(scope)
     const name = space && (await this.#qdrant.hasVector(scope.collection, space)) ? vectorName(space) : null
-    const { points, nextCursor } = await this.#page(scope.collection, itemFilter(scope.project), options, name)
+    const { points, nextCursor } = await this.#reader.page(scope.collection, itemFilter(scope.project), options, name)
     const entries = points.map((point): TransferItem => {
       const { hash, credit_version: version } = point.payload as { hash: string; credit_version?: number }
       const vector = name === null ? undefined : (point.vector as Record<string, number[]> | undefined)?.[name]
@@ -285,7 +277,7 @@ export class QdrantStore implements TransferStore {
     items: readonly TransferItem[],
     space: EmbeddingSpace | null,
   ): Promise<void> {
-    if (space) await this.#adoptSpace(scope, space)
+    if (space) await this.#register.adoptSpace(scope, space)
     const operations = items.map((item): Operation => {
       const { source, path, credit, creditVersion, createdAt, updatedAt } = item
       const point = toPoint(scope, item, source !== null && path !== null ? { source, path } : null, updatedAt)
@@ -302,22 +294,12 @@ export class QdrantStore implements TransferStore {
     await this.#write(scope, space, operations)
   }
 
-  async exportDocuments(
-    scope: CollectionScope,
-    options: { cursor?: string; limit: number },
-  ): Promise<Page<StoredDocument>> {
-    const { points, nextCursor } = await this.#page(REGISTER, registerFilter(scope, 'document'), options)
-    return { entries: points.map(documentOf), nextCursor }
+  exportDocuments(scope: CollectionScope, options: { cursor?: string; limit: number }): Promise<Page<StoredDocument>> {
+    return this.#register.documents(scope, options)
   }
 
-  async importDocuments(scope: CollectionScope, documents: readonly StoredDocument[]): Promise<void> {
-    const points = documents.map(({ source, path, hash, items }) => {
-      const payload = { ...registerPayload(scope, 'document'), source, path, hash, items }
-      return { id: registerId(scope, 'document', { source, path }), vector: {}, payload }
-    })
-    for (const batch of chunks(points, WRITE_BATCH)) {
-      await this.#qdrant.write(REGISTER, null, (client, name) => client.upsert(name, { points: batch, wait: true }))
-    }
+  importDocuments(scope: CollectionScope, documents: readonly StoredDocument[]): Promise<void> {
+    return this.#register.importDocuments(scope, documents)
   }
 
   async #replaceDocument(
@@ -326,17 +308,17 @@ export class QdrantStore implements TransferStore {
     { path, hash, items }: PreparedDocument,
     target: Target,
   ): Promise<DocumentResult> {
-    const before = await this.#scan(scope.collection, documentFilter(scope.project, origin), KNOWN_FIELDS)
+    const before = await this.#reader.scan(scope.collection, documentFilter(scope.project, origin), KNOWN_FIELDS)
     const known = new Map(before.map((point) => [String(point.id), knownOf(point)]))
     const keep = new Set(items.map(({ id }) => id))
     const stale = [...known.keys()].filter((id) => !keep.has(id))
     const { statuses, operations } = planWrites(scope, items, origin, known, target)
     if (stale.length > 0) operations.push({ delete: { points: stale } })
     if (operations.length > 0) {
-      await this.#setDocument(scope, origin, { hash: '', items: known.size })
+      await this.#register.setDocument(scope, origin, { hash: '', items: known.size })
       await this.#write(scope, target.space, operations)
     }
-    await this.#setDocument(scope, origin, { hash, items: items.length })
+    await this.#register.setDocument(scope, origin, { hash, items: items.length })
     const count = (status: WriteStatus) => statuses.filter((one) => one === status).length
     return {
       path,
@@ -356,45 +338,6 @@ export class QdrantStore implements TransferStore {
     }
   }
 
-  /** The first space that writes to a collection of a project is its own; whether this one is it. */
-  async #adoptSpace(scope: CollectionScope, space: EmbeddingSpace): Promise<boolean> {
-    const known = await this.#space(scope)
-    if (known) return sameSpace(known, space)
-    const point = {
-      id: registerId(scope, 'space'),
-      vector: {},
-      payload: { ...registerPayload(scope, 'space'), name: space.name, dimensions: space.dimensions },
-    }
-    // Of two that write at once the first stays: an insert never overwrites.
-    await this.#qdrant.write(REGISTER, null, (client, name) =>
-      client.upsert(name, { points: [point], update_mode: 'insert_only', wait: true }),
-    )
-    const adopted = await this.#space(scope)
-    return adopted !== null && sameSpace(adopted, space)
-  }
-
-  async #space(scope: CollectionScope): Promise<EmbeddingSpace | null> {
-    const [point] = await this.#retrieve(REGISTER, [registerId(scope, 'space')], true)
-    const { name, dimensions } = (point?.payload ?? {}) as { name?: unknown; dimensions?: unknown }
-    return typeof name === 'string' && typeof dimensions === 'number' ? { name, dimensions } : null
-  }
-
-  /** Sets some properties of a document; it is made when it isn't there. */
-  async #setDocument(scope: CollectionScope, origin: Origin, values: { hash?: string; items?: number }): Promise<void> {
-    const id = registerId(scope, 'document', origin)
-    const payload = { ...registerPayload(scope, 'document'), ...origin }
-    const operations: Operation[] = [
-      {
-        upsert: {
-          points: [{ id, vector: {}, payload: { ...payload, hash: '', items: 0 } }],
-          update_mode: 'insert_only',
-        },
-      },
-      { set_payload: { payload: { ...values }, points: [id] } },
-    ]
-    await this.#qdrant.write(REGISTER, null, (client, name) => client.batchUpdate(name, { operations, wait: true }))
-  }
-
   async #known(scope: CollectionScope, ids: readonly string[]): Promise<Map<string, Known>> {
     const points = await this.#points(scope, [...new Set(ids)], KNOWN_FIELDS)
     return new Map(points.map((point) => [String(point.id), knownOf(point)]))
@@ -407,83 +350,9 @@ export class QdrantStore implements TransferStore {
     with_payload: string[] | true,
   ): Promise<Schemas['Record'][]> {
     const points: Schemas['Record'][] = []
-    for (const batch of chunks(ids, READ_BATCH)) points.push(...(await this.#retrieve(collection, batch, with_payload)))
+    for (const batch of chunks(ids, READ_BATCH))
+      points.push(...(await this.#reader.retrieve(collection, batch, with_payload)))
     return points.filter(({ payload }) => payload?.project === project)
-  }
-
-  #retrieve(collection: string, ids: string[], with_payload: string[] | boolean): Promise<Schemas['Record'][]> {
-    return this.#qdrant.read(
-      collection,
-      (client, name) => client.retrieve(name, { ids, with_payload, with_vector: false }),
-      [],
-    )
-  }
-
-  /**
-   * Points after the cursor in order of id.
-   * @throws CoordinatorError `invalid_input` for a cursor that no page has given
-   */
-  async #page(
-    collection: string,
-    filter: Schemas['Filter'],
-    { cursor, limit }: { cursor?: string; limit: number },
-    vector: string | null = null,
-  ): Promise<{ points: Schemas['Record'][]; nextCursor: string | null }> {
-    if (cursor !== undefined && !isUuid(cursor)) {
-      throw invalidInput('cursor', 'No page has given this cursor.', { hint: 'Send it as it was returned.' })
-    }
-    const page = await this.#scroll(collection, filter, true, limit + 2, cursor, vector)
-    const points = page.filter(({ id }) => String(id) !== cursor)
-    const entries = points.slice(0, limit)
-    return { points: entries, nextCursor: points.length > limit ? String(entries.at(-1)?.id) : null }
-  }
-
-  /** All points of a filter. */
-  async #scan(collection: string, filter: Schemas['Filter'], fields: string[]): Promise<Schemas['Record'][]> {
-    const points: Schemas['Record'][] = []
-    let offset: string | undefined
-    do {
-      const page = await this.#scroll(collection, filter, fields, READ_BATCH + 1, offset)
-      points.push(...page.slice(0, READ_BATCH))
-      offset = page.length > READ_BATCH ? String(page.at(-1)?.id) : undefined
-    } while (offset !== undefined)
-    return points
-  }
-
-  #scroll(
-    collection: string,
-    filter: Schemas['Filter'],
-    with_payload: string[] | true,
-    limit: number,
-    offset: string | undefined,
-    vector: string | null = null,
-  ): Promise<Schemas['Record'][]> {
-    const with_vector = vector === null ? false : [vector]
-    return this.#qdrant.read(
-      collection,
-      async (client, name) => {
-        const page = await client.scroll(name, { filter, limit, with_payload, with_vector, offset })
-        return page.points
-      },
-      [],
-    )
-  }
-
-  #count(collection: string, filter: Schemas['Filter']): Promise<number> {
-    return this.#qdrant.read(
-      collection,
-      async (client, name) => (await client.count(name, { filter, exact: true })).count,
-      0,
-    )
-  }
-}
-
-function documentOf({ payload }: Schemas['Record']): StoredDocument {
-  return {
-    source: String(payload?.source ?? ''),
-    path: String(payload?.path ?? ''),
-    hash: String(payload?.hash ?? ''),
-    items: Number(payload?.items ?? 0),
   }
 }
 
@@ -500,35 +369,4 @@ function documentFilter(project: string, { source, path }: Origin): { must: Sche
       { key: 'path', match: { value: path } },
     ],
   }
-}
-
-function registerFilter(
-  { project, collection }: CollectionScope,
-  kind: 'document' | 'space',
-  source?: string,
-): { must: Schemas['Condition'][] } {
-  return {
-    must: [
-      { key: 'project', match: { value: project } },
-      { key: 'collection', match: { value: collection } },
-      { key: 'kind', match: { value: kind } },
-      ...(source === undefined ? [] : [{ key: 'source', match: { value: source } }]),
-    ],
-  }
-}
-
-function registerPayload({ project, collection }: CollectionScope, kind: 'document' | 'space') {
-  return { project, collection, kind }
-}
-
-function registerId({ project, collection }: CollectionScope, kind: 'document' | 'space', origin?: Origin): string {
-  return itemId(project, collection, JSON.stringify(origin ? [kind, origin.source, origin.path] : [kind]))
-}
-
-function sameSpace(a: EmbeddingSpace, b: EmbeddingSpace): boolean {
-  return a.name === b.name && a.dimensions === b.dimensions
-}
-
-function chunks<T>(all: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size))
 }
