@@ -12,6 +12,12 @@ export function newId(): string {
   return v7()
 }
 
+/** The least id that can have been made at a time or later: a UUIDv7 begins with its time, in milliseconds since 1970. */
+export function leastIdAt(time: number): string {
+  const hex = Math.max(0, Math.floor(time)).toString(16).padStart(12, '0')
+  return `${hex.slice(0, 8)}-${hex.slice(8)}`
+}
+
 /**
  * The id of a knowledge item: UUIDv5 of project, collection and natural key, so that storing it twice changes nothing
  * (RFC 9562, version 5).

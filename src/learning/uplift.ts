@@ -42,10 +42,11 @@ function side(exposures: readonly Exposure[], shown: boolean): Side {
   for (const exposure of exposures) {
     if (exposure.shown !== shown) continue
     const weight = 1 / (shown ? exposure.probability : 1 - exposure.probability)
-    n++
-    weights += weight
-    squares += weight * weight
-    sum += weight * exposure.success
+    const count = exposure.count ?? 1
+    n += count
+    weights += count * weight
+    squares += count * weight * weight
+    sum += count * weight * exposure.success
   }
   return { n, mean: n > 0 ? sum / weights : 0, effective: n > 0 ? (weights * weights) / squares : 0 }
 }

@@ -1,7 +1,8 @@
 import { env } from 'cloudflare:workers'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { buildServices } from '../../src/build-services.ts'
-import { archiveNightly } from '../../src/jobs/nightly.ts'
+import { archiveNightly, exportNightly } from '../../src/jobs/nightly.ts'
+import { sweep } from '../../src/jobs/sweep.ts'
 import { archiveInteractions } from '../../src/learning/archive/archive.ts'
 import { textsOf } from '../../src/learning/archive/read.ts'
 import { thaw } from '../../src/learning/archive/thaw.ts'
@@ -55,6 +56,8 @@ async function growOld(): Promise<void> {
     now: () => Date.now() + 400 * 86_400_000,
     announceJobs: async () => undefined,
   }
+  await exportNightly(buildServices(env))
+  await sweep(services)
   await archiveNightly(services)
   await archiveInteractions(services, 'plans')
   const { results } = await env.DB.prepare(

@@ -32,6 +32,7 @@ const steps = fc.oneof(
   fc.record({ do: fc.constant('outcome' as const), which, outcome }),
   fc.record({ do: fc.constant('score' as const), which, score }),
   fc.record({ do: fc.constant('forget' as const), which }),
+  fc.record({ do: fc.constant('unretrieve' as const), which }),
   fc.record({
     do: fc.constant('retrieve' as const),
     project,
@@ -98,6 +99,8 @@ async function play(all: readonly (typeof steps extends fc.Arbitrary<infer T> ? 
           .bind(step.score, pick(ids.interactions, step.which))
       case 'forget':
         return db.prepare('DELETE FROM interactions WHERE id = ?').bind(pick(ids.interactions, step.which))
+      case 'unretrieve':
+        return db.prepare('DELETE FROM retrievals WHERE id = ?').bind(pick(ids.retrievals, step.which))
       case 'retrieve':
         ids.retrievals.push(id)
         return db

@@ -144,6 +144,8 @@ describe('sweep', () => {
 describe('nightly export', () => {
   it('exports each project with news once a day, through the same function as a call', async () => {
     const services = testServices()
+    // Ids tell the time, so here the clock is the real one.
+    services.clock.time = Date.now()
     const project = freshProject()
     const { interaction_id } = await tracked(services, project)
     await call(updateOutcome, services, { interaction_id, outcome: 'success', user_feedback: 1 })

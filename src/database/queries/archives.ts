@@ -4,7 +4,7 @@
  * @module
  */
 import { and, eq, type SQL, sql } from 'drizzle-orm'
-import { newId } from '../../ids.ts'
+import { leastIdAt, newId } from '../../ids.ts'
 import { atomically, execute } from '../batch.ts'
 import type { Database } from '../database.ts'
 import { archives } from '../schema.ts'
@@ -80,13 +80,7 @@ export interface Dependents {
   }[]
 }
 
-/** The least id that an interaction stored at a time can have (UUIDv7 begins with it, in milliseconds). */
-function leastId(time: number): string {
-  const hex = Math.max(0, Math.floor(time)).toString(16).padStart(12, '0')
-  return `${hex.slice(0, 8)}-${hex.slice(8)}`
-}
-
-const COLD = (before: number) => sql`archive_id IS NULL AND id < ${leastId(before)} AND updated_at < ${before}`
+const COLD = (before: number) => sql`archive_id IS NULL AND id < ${leastIdAt(before)} AND updated_at < ${before}`
 
 const FIGURES = [
   'agent_type',

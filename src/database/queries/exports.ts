@@ -3,7 +3,7 @@
  * @module
  */
 import { and, desc, eq, lt, type SQL, sql } from 'drizzle-orm'
-import { newId } from '../../ids.ts'
+import { leastIdAt, newId } from '../../ids.ts'
 import { atomically, execute } from '../batch.ts'
 import type { Database } from '../database.ts'
 import { exports, interactions, type Outcome } from '../schema.ts'
@@ -219,8 +219,9 @@ export async function forgetDataset(database: Database, id: string): Promise<voi
  */
 export async function scheduleExports(database: Database, since: number, day: number, now: number): Promise<string[]> {
   const [projects] = await atomically(database, [
-    sql`SELECT project FROM outcome_events WHERE created_at >= ${since}
-        UNION SELECT project FROM corrections WHERE created_at >= ${since} ORDER BY project`,
+    sql`SELECT DISTINCT project FROM (
+          SELECT project FROM outcome_events WHERE id >= ${leastIdAt(since)} AND created_at >= ${since}
+          UNION ALL SELECT project FROM corrections WHERE id >= ${leastIdAt(since)} AND created_at >= ${since}) ORDER BY project`,
   ])
   const entries = JSON.stringify((projects?.rows ?? []).map((row) => [newId(), row.project]))
   const [, waiting] = await atomically(database, [

@@ -107,7 +107,7 @@ export async function rankingVotes(
             (SELECT json_group_array(c.collection || '/' || c.item_id) FROM interaction_contexts c
              WHERE c.interaction_id = i.id) AS items
           FROM (SELECT id, substr(query, 1, ${characters}) AS query, retrieval_id, archive_id FROM interactions
-                WHERE project = ${project} AND outcome IS NOT NULL AND (${before} IS NULL OR id < ${before})
+                WHERE project = ${project} AND outcome IS NOT NULL ${before === null ? sql`` : sql`AND id < ${before}`}
                 ORDER BY id DESC LIMIT ${PAGE}) i
           LEFT JOIN outcome_votes v ON v.interaction_id = i.id
           LEFT JOIN retrievals r ON r.id = i.retrieval_id AND r.project = ${project}

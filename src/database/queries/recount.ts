@@ -47,6 +47,13 @@ const RECOUNTS: Readonly<Record<string, { columns: string; measure: string; fact
       FROM retrievals r LEFT JOIN interactions i ON i.retrieval_id = r.id AND i.project = r.project
       WHERE r.control_share > 0 AND r.control_share < 1 GROUP BY 1, 2`,
   },
+  rollup_exposures: {
+    columns: 'project, control, control_share, outcome, n',
+    measure: 'n',
+    facts: sql`SELECT r.project, r.control, r.control_share, i.outcome, count(*)
+      FROM retrievals r JOIN interactions i ON i.retrieval_id = r.id AND i.project = r.project
+      WHERE r.control_share > 0 AND r.control_share < 1 AND i.outcome IS NOT NULL GROUP BY 1, 2, 3, 4`,
+  },
   rollup_routing: {
     columns: 'project, day, route, backend, n',
     measure: 'n',

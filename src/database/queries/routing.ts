@@ -105,7 +105,7 @@ export async function outcomeExamples(
     const { rows }: { rows: readonly Record<string, unknown>[] } = await execute(
       database,
       sql`SELECT id, agent_type, outcome, substr(query, 1, ${characters}) AS query FROM interactions
-          WHERE project = ${project} AND outcome IS NOT NULL AND (${before} IS NULL OR id < ${before})
+          WHERE project = ${project} AND outcome IS NOT NULL ${before === null ? sql`` : sql`AND id < ${before}`}
           ORDER BY id DESC LIMIT ${Math.min(PAGE, limit - examples.length)}`,
     )
     for (const row of rows) {

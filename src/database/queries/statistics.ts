@@ -150,11 +150,13 @@ export async function learningFigures(
   }
 }
 
-/** Interactions that the effect of context is reckoned from at most, the newest. */
-const MOST_EXPOSURES = 20_000
+/** Interactions that the effect of an item is reckoned from at most, the newest. */
+const MOST_EXPOSURES = 5_000
 
-/** One time that an item was chosen for an augmentation, whether or not it was then held out. */
+/** One time that an item was chosen for an augmentation, whether or not it was then held out; or so many times alike. */
 export interface Exposure {
+  /** How many times; once when left out. */
+  readonly count?: number
   /** Whether the item was shown; false: held out by the random draw. */
   readonly shown: boolean
   /** Probability with which it was shown when it was drawn, above 0 and below 1. */
@@ -164,7 +166,7 @@ export interface Exposure {
 }
 
 /** One time that an item was in the draw of what to hold out. */
-export interface ItemDraw extends Omit<Exposure, 'probability'> {
+export interface ItemDraw extends Omit<Exposure, 'probability' | 'count'> {
   /** Probability that any was left out, and of how many. */
   readonly share: number
   readonly items: number
@@ -173,12 +175,10 @@ export interface ItemDraw extends Omit<Exposure, 'probability'> {
 /** What came of answers to queries that could have been in the control group, with and without the context that was found. */
 export async function contextExposures(database: Database, project: string): Promise<Exposure[]> {
   const [found] = await atomically(database, [
-    sql`SELECT r.control, r.control_share, i.outcome FROM interactions i
-        JOIN retrievals r ON r.id = i.retrieval_id AND r.project = i.project
-        WHERE i.project = ${project} AND i.outcome IS NOT NULL AND r.control_share > 0 AND r.control_share < 1
-        ORDER BY i.id DESC LIMIT ${MOST_EXPOSURES}`,
+    sql`SELECT control, control_share, outcome, n FROM rollup_exposures WHERE project = ${project} AND n > 0`,
   ])
   return (found?.rows ?? []).map((row) => ({
+    count: number(row.n),
     shown: number(row.control) === 0,
     probability: 1 - number(row.control_share),
     success: row.outcome === 'success' ? 1 : row.outcome === 'partial' ? 0.5 : 0,

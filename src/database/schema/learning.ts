@@ -2,6 +2,7 @@
  * Background work, datasets and patterns.
  * @module
  */
+import { sql } from 'drizzle-orm'
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 
 /** `dead`: out of attempts; `discarded`: given up by someone. */
@@ -35,7 +36,9 @@ export const jobs = sqliteTable(
   (t) => [
     uniqueIndex('jobs_cause').on(t.kind, t.subject, t.revision),
     index('jobs_due').on(t.status, t.runAfter),
-    index('jobs_project_status').on(t.project, t.status),
+    index('jobs_project_status').on(t.project, t.status, t.id),
+    // What is open, and nothing of what is done: it stays as small as the queue.
+    index('jobs_open').on(t.project, t.kind, t.subject).where(sql`status IN ('pending', 'running')`),
   ],
 )
 

@@ -92,6 +92,19 @@ export const rollupArms = sqliteTable(
   (t) => [primaryKey({ columns: [t.project, t.control] })],
 )
 
+/** What came of the answers to the queries of that experiment. */
+export const rollupExposures = sqliteTable(
+  'rollup_exposures',
+  {
+    project: text('project').notNull(),
+    control: integer('control').notNull(),
+    controlShare: real('control_share').notNull(),
+    outcome: text('outcome').notNull(),
+    n: integer('n').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.project, t.control, t.controlShare, t.outcome] })],
+)
+
 export const rollupRouting = sqliteTable(
   'rollup_routing',
   {
