@@ -16,6 +16,10 @@ const COMMANDS: Record<string, Command> = {
     summary: 'thousands of sound and bent requests against a fresh coordinator',
     load: () => import('./fuzz.ts'),
   },
+  chaos: {
+    summary: 'a busy hour while everything goes wrong, and whether all is as it was told',
+    load: () => import('./chaos.ts'),
+  },
   deploy: { summary: 'deploy to Cloudflare, with everything that it needs', load: () => import('./deploy.ts') },
   'migrate-store': {
     summary: 'move knowledge between the embedded store and Qdrant',

@@ -22,6 +22,8 @@ export interface LocalWorker {
   scheduled(cron: string): Promise<void>
   /** Reads the Worker's own database, past its API. */
   query(sql: string, ...values: unknown[]): Promise<Record<string, unknown>[]>
+  /** Kills the process and starts it again over the same databases, under the same URL; variables on top of those given. */
+  restart(variables?: Readonly<Record<string, string>>): Promise<void>
   stop(): Promise<void>
 }
 
@@ -32,6 +34,8 @@ export interface LocalWorkerOptions {
   readonly port?: number
   /** Another entry than the product's, named worker.ts: the same bindings with other code. */
   readonly entry?: string
+  /** A folder that {@link buildWorker} has filled, to build once for several Workers. */
+  readonly bundle?: string
   /** Variables as they would stand in wrangler.toml. */
   readonly variables?: Readonly<Record<string, string>>
   /** A server that stands behind the binding AI, which then is the platform's own; left out: no such binding. */
@@ -61,18 +65,19 @@ export async function startLocalWorker(options: LocalWorkerOptions = {}): Promis
   const { convertV4MiniflareOptions, Log, LogLevel, Miniflare } = await import('miniflare')
   const { unstable_getMiniflareWorkerOptions: readOptions } = await import('wrangler')
   const scratch = await mkdtemp(join(tmpdir(), 'hybrid-coordinator-'))
-  const bundle = await buildWorker(join(scratch, 'bundle'), options.entry)
+  const bundle = options.bundle ?? (await buildWorker(join(scratch, 'bundle'), options.entry))
   const state = options.stateFolder ?? join(scratch, 'state')
   const { modulesRules: _, ...worker } = readOptions(join(ROOT, 'wrangler.toml')).workerOptions
-  const miniflare = new Miniflare(
+  const modules = await bundledModules(bundle)
+  const optionsWith = (variables: Readonly<Record<string, string>> = {}) =>
     convertV4MiniflareOptions({
       ...worker,
       name: 'hybrid-coordinator',
-      bindings: { LOG_LEVEL: 'warn', ...options.variables },
+      bindings: { LOG_LEVEL: 'warn', ...options.variables, ...variables },
       ...(options.workersAi && {
         ai: { binding: 'AI', remoteProxyConnectionString: options.workersAi as RemoteProxyConnectionString },
       }),
-      modules: await bundledModules(bundle),
+      modules,
       modulesRoot: bundle,
       rootPath: ROOT,
       host: '127.0.0.1',
@@ -81,10 +86,11 @@ export async function startLocalWorker(options: LocalWorkerOptions = {}): Promis
       log: new Log(LogLevel.ERROR),
       resourcePersistencePath: state,
       unsafeTriggerHandlers: true,
-    }),
-  )
+    })
+  const miniflare = new Miniflare(optionsWith())
   const url = await miniflare.ready
-  const database = (await miniflare.getD1Database('DB')) as unknown as MigratedDatabase
+  const openDatabase = async () => (await miniflare.getD1Database('DB')) as unknown as MigratedDatabase
+  let database = await openDatabase()
   await applyMigrations(database)
   return {
     url: url.origin,
@@ -96,6 +102,10 @@ export async function startLocalWorker(options: LocalWorkerOptions = {}): Promis
     async scheduled(cron) {
       const fetcher = await miniflare.getWorker()
       await fetcher.scheduled({ cron })
+    },
+    async restart(variables) {
+      await miniflare.setOptions(optionsWith(variables))
+      database = await openDatabase()
     },
     async stop() {
       await miniflare.dispose()
