@@ -14,6 +14,15 @@ import { type Incident, type Plan, planOf, type Size } from './plan.ts'
 
 export const ENTRY = join(import.meta.dirname, '../../test/chaos/worker.ts')
 const ADMIN_KEY = 'the-admin-key-of-a-chaos-run'
+/** All that are searched. */
+const COLLECTIONS = [
+  'codebase-context',
+  'skills-patterns',
+  'error-solutions',
+  'best-practices',
+  'interaction-history',
+  'learning-feedback',
+]
 const MINUTE_MS = 60_000
 /** Every minute, and at night; as in wrangler.toml. */
 const CRON = { minute: '* * * * *', night: '17 3 * * *' }
@@ -131,6 +140,8 @@ export class ChaosRun {
     await this.#control({ faults: false })
     for (let round = 0; round < SETTLING_ROUNDS; round++) {
       await this.#advance(Math.min(MINUTE_MS * 2 ** round, LONGEST_BACKOFF_MS))
+      // What was stored and never announced for its vector is, by the next search.
+      await this.admin.post('/hybrid_search', { project: this.project, query: 'proxy', collections: COLLECTIONS })
       await this.#worker.scheduled(CRON.minute)
       if (await this.#idle()) return
     }

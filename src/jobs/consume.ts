@@ -10,6 +10,10 @@ import { inTrace, traceFrom } from '../tracing.ts'
 import type { JobMessage } from './message.ts'
 import { type JobRun, runJob } from './run-job.ts'
 
+/** The error of a job that waits for an engine; past this many milliseconds it is left to the sweep. */
+const WAITS = 'engine_unavailable'
+const LONGEST_DELAY_MS = 60_000
+
 /**
  * Runs the jobs of one batch, oldest cause first, each at most once.
  * A message whose row can't even be claimed or ended (the database doesn't answer) goes back to the queue.
@@ -26,9 +30,10 @@ export async function consume(batch: MessageBatch<JobMessage>, services: Service
         if (ran) logRun(services, jobId, ran)
         return ran
       })
-      if (run?.status === 'waiting' || run?.status === 'failed') {
-        message.retry({ delaySeconds: Math.max(1, Math.ceil((run.runAfter - services.now()) / 1000)) })
-      } else message.ack()
+      const waitMs = run?.status === 'waiting' || run?.status === 'failed' ? run.runAfter - services.now() : null
+      // A message that waits for an engine would be given up on sooner than its job.
+      if (waitMs === null || (run?.error === WAITS && waitMs > LONGEST_DELAY_MS)) message.ack()
+      else message.retry({ delaySeconds: Math.max(1, Math.ceil(waitMs / 1000)) })
     } catch {
       message.retry()
     }

@@ -19,12 +19,15 @@ export const MAX_ATTEMPTS = 6
 export const NOT_READY_MS = 2_000
 const FIRST_BACKOFF_MS = 5_000
 const LAST_BACKOFF_MS = 900_000
+/** A job waits so long for an engine that doesn't answer before its failures count: your own machine may be off for days. */
+export const ENGINE_PATIENCE_MS = 7 * 86_400_000
+const LONGEST_ENGINE_WAIT_MS = 3_600_000
 
 export interface JobRun {
   readonly kind: string
-  /** `waiting`: not ready, comes again; `failed`: comes again after a backoff; `dead`: out of attempts. */
+  /** `waiting`: not ready, or its engine doesn't answer, comes again; `failed`: comes again after a backoff; `dead`: out of attempts. */
   readonly status: 'done' | 'waiting' | 'failed' | 'dead'
-  /** Error code when it failed. */
+  /** Error code when it failed, or when its engine didn't answer. */
   readonly error: string | null
   /** Not before this time again, for `waiting` and `failed`; milliseconds since 1970. */
   readonly runAfter: number
@@ -38,6 +41,17 @@ export interface JobRun {
  */
 export function backoffMs(attempts: number, random: number): number {
   const ceiling = Math.min(LAST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (attempts - 1))
+  return Math.round(ceiling * (0.5 + random / 2))
+}
+
+/**
+ * Wait of a job whose engine doesn't answer: a quarter of the time that it has waited, from 5 s to an hour, with jitter over its
+ * upper half. So it is done soon after the engine is back, and an engine that stays away is asked ever less.
+ * @param ageMs since the job was written
+ * @param random uniform in [0, 1)
+ */
+export function engineWaitMs(ageMs: number, random: number): number {
+  const ceiling = Math.min(LONGEST_ENGINE_WAIT_MS, Math.max(FIRST_BACKOFF_MS, ageMs / 4))
   return Math.round(ceiling * (0.5 + random / 2))
 }
 
@@ -68,6 +82,10 @@ export async function runJob(services: Services, id: string): Promise<JobRun | n
     const unusable = thrown instanceof UnusableAnswer
     const error = errorOf(thrown)
     const now = services.now()
+    const age = now - job.createdAt
+    if (error === 'engine_unavailable' && age < ENGINE_PATIENCE_MS) {
+      return await postpone(services, job, now + engineWaitMs(age, services.random()), error)
+    }
     const dead = unusable || job.attempts >= MAX_ATTEMPTS
     const runAfter = dead ? now : now + backoffMs(job.attempts, services.random())
     await endAttempt(database, job, { status: dead ? 'dead' : 'pending', runAfter, error }, now)
@@ -85,15 +103,10 @@ function errorOf(thrown: unknown): string {
   return 'internal'
 }
 
-/** Puts a job off without counting an attempt: nothing failed. */
-async function postpone(services: Services, job: Job, runAfter: number): Promise<JobRun> {
-  await endAttempt(
-    services.database,
-    job,
-    { status: 'pending', runAfter, error: null, returnAttempt: true },
-    services.now(),
-  )
-  return { kind: job.kind, status: 'waiting', error: null, runAfter }
+/** Puts a job off without counting an attempt: the job itself did not fail. */
+async function postpone(services: Services, job: Job, runAfter: number, error: string | null = null): Promise<JobRun> {
+  await endAttempt(services.database, job, { status: 'pending', runAfter, error, returnAttempt: true }, services.now())
+  return { kind: job.kind, status: 'waiting', error, runAfter }
 }
 
 /** What a forced run did, by kind. */

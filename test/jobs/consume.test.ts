@@ -1,11 +1,12 @@
 import { createExecutionContext, createMessageBatch, getQueueResult } from 'cloudflare:test'
 import { describe, expect, it } from 'vitest'
+import { CoordinatorError } from '../../src/errors.ts'
 import { newId } from '../../src/ids.ts'
 import { consume } from '../../src/jobs/consume.ts'
 import { keepDeadLetters } from '../../src/jobs/dead-letters.ts'
 import type { JobMessage } from '../../src/jobs/message.ts'
 import { exportNightly } from '../../src/jobs/nightly.ts'
-import { LEASE_MS, MAX_ATTEMPTS, runJob } from '../../src/jobs/run-job.ts'
+import { ENGINE_PATIENCE_MS, LEASE_MS, MAX_ATTEMPTS, runJob } from '../../src/jobs/run-job.ts'
 import { sweep } from '../../src/jobs/sweep.ts'
 import { generateTrainingData } from '../../src/operations/generate-training-data.ts'
 import { listDatasets } from '../../src/operations/list-datasets.ts'
@@ -72,6 +73,48 @@ describe('consume', () => {
       services.clock.advance(1_000_000)
     }
     expect(await runJob(services, jobId)).toBeNull()
+  })
+
+  it('waits for an engine that is off for days without losing an attempt, and is done soon after it is back', async () => {
+    const services = testServices()
+    const { jobId } = await tracked(services)
+    const began = services.clock.time
+    const upsert = services.knowledge.upsert.bind(services.knowledge)
+    services.knowledge.upsert = async () => {
+      throw new CoordinatorError('engine_unavailable', 'The embedding server could not be reached.')
+    }
+    let asked = 0
+    const ask = async () => {
+      services.clock.advance(Math.max(0, ((await job(jobId))?.run_after ?? 0) - services.clock.time))
+      asked++
+      return runJob(services, jobId)
+    }
+    expect((await deliver(services, [jobId])).retryMessages).toHaveLength(1)
+    while (services.clock.time - began < ENGINE_PATIENCE_MS / 2) await ask()
+    expect(await job(jobId)).toMatchObject({ status: 'pending', attempts: 0, last_error: 'engine_unavailable' })
+    expect(asked).toBeGreaterThan(20)
+    services.clock.advance(3_600_000)
+    // The sweep has announced the row; a message would be given up on before the engine is back.
+    expect((await deliver(services, [jobId])).explicitAcks).toEqual(['0'])
+    expect(asked).toBeLessThan(250)
+    services.knowledge.upsert = upsert
+    const back = services.clock.time
+    expect(await ask()).toMatchObject({ status: 'done' })
+    expect(services.clock.time - back).toBeLessThanOrEqual(3_600_000)
+    expect(await job(jobId)).toMatchObject({ status: 'done', attempts: 1, last_error: null })
+  })
+
+  it('counts the attempts of a job that has waited a week for its engine', async () => {
+    const services = testServices()
+    const { jobId } = await tracked(services)
+    services.knowledge.upsert = async () => {
+      throw new CoordinatorError('engine_unavailable', 'The embedding server could not be reached.')
+    }
+    services.clock.advance(ENGINE_PATIENCE_MS)
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      expect(await runJob(services, jobId)).toMatchObject({ status: attempt < MAX_ATTEMPTS ? 'failed' : 'dead' })
+      services.clock.advance(1_000_000)
+    }
   })
 
   it('waits with a score until earlier interactions are indexed, without using up attempts', async () => {

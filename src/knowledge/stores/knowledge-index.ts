@@ -154,6 +154,7 @@ export class KnowledgeIndex extends DurableObject<object> {
       averageLength: plan.averageLength,
       credit: items.credit,
       degraded: vectors === 'other space' ? ['vectors'] : [],
+      pending: this.#tables.vectors.embedded < items.count,
     }
   }
 

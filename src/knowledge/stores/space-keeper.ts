@@ -75,9 +75,13 @@ export class SpaceKeeper implements KnowledgeStore {
     return results
   }
 
-  /** A collection that is still in another space is searched there, with that space's own model. */
+  /**
+   * A collection that is still in another space is searched there, with that space's own model. One whose items wait for vectors
+   * is announced once more: the Worker that stored them may have died before it could, or their engine failed again meanwhile.
+   */
   async search(scope: CollectionScope, request: SearchRequest): Promise<SearchResponse> {
     const answer = await this.#store.search(scope, request)
+    if (answer.pending && this.#options.mayFail) await this.#options.announce(scope)
     if (!request.vector || !answer.degraded.includes('vectors')) return answer
     await this.#options.announce(scope)
     const { space } = await this.#store.statistics(scope)

@@ -141,6 +141,8 @@ export interface SearchResponse {
   readonly credit: Credit
   /** What could not be searched, e.g. `vectors`. */
   readonly degraded: string[]
+  /** Whether items of the searched space wait for their vector; a store that doesn't know leaves it out. */
+  readonly pending?: boolean
 }
 
 export interface StoreStatistics {

@@ -16,6 +16,8 @@ export class VectorIndex {
   readonly #sql: SqlStorage
   /** Follows the table; null: to be read from it. */
   #vectors: VectorTable | null = null
+  /** Follows the table too. */
+  #embedded: number | null = null
 
   constructor(sql: SqlStorage) {
     this.#sql = sql
@@ -24,6 +26,7 @@ export class VectorIndex {
   /** Forgets what is held in memory, after a rollback. */
   reset(): void {
     this.#vectors = null
+    this.#embedded = null
   }
 
   /** The space that is searched; null while nothing was written. */
@@ -34,6 +37,12 @@ export class VectorIndex {
   /** Number of items with a vector. */
   get size(): number {
     return this.#sql.exec<{ n: number }>('SELECT count(*) AS n FROM vectors WHERE length(codes) > 0').one().n
+  }
+
+  /** Number of items that were embedded in the searched space, those that have no vector there included. */
+  get embedded(): number {
+    this.#embedded ??= this.#sql.exec<{ n: number }>('SELECT count(*) AS n FROM vectors').one().n
+    return this.#embedded
   }
 
   /** Where vectors of a space belong: the first space that comes is the one that is searched. Null: nowhere (yet). */
@@ -60,14 +69,17 @@ export class VectorIndex {
   /** Adds or replaces a row's vector; null: it was embedded and has none. */
   set(table: VectorTableName, row: number, vector: Float32Array | null): void {
     const { scale, codes } = vector ? quantize(vector) : { scale: 0, codes: new Int8Array(0) }
+    const known = table === 'vectors' && this.#embedded !== null && this.#isIn(table, row)
     this.#sql.exec(`INSERT OR REPLACE INTO ${table} (row, scale, codes) VALUES (?, ?, ?)`, row, scale, codes.buffer)
     if (table !== 'vectors') return
+    if (!known && this.#embedded !== null) this.#embedded++
     if (vector) this.#vectors?.set(row, { scale, codes })
     else this.#vectors?.delete(row)
   }
 
   /** Removes a row's vectors. */
   remove(row: number): void {
+    if (this.#embedded !== null && this.#isIn('vectors', row)) this.#embedded--
     for (const table of Object.keys(TABLES)) this.#sql.exec(`DELETE FROM ${table} WHERE row = ?`, row)
     this.#vectors?.delete(row)
   }
@@ -106,7 +118,7 @@ export class VectorIndex {
     this.#sql.exec('DELETE FROM next_vectors')
     this.#sql.exec("DELETE FROM properties WHERE name = 'next_space'")
     this.#setSpace('vectors', space)
-    this.#vectors = null
+    this.reset()
   }
 
   /** The vectors to search with a query of a space; null: there are none. */
@@ -123,6 +135,10 @@ export class VectorIndex {
       }
     }
     return this.#vectors
+  }
+
+  #isIn(table: VectorTableName, row: number): boolean {
+    return this.#sql.exec(`SELECT 1 FROM ${table} WHERE row = ?`, row).toArray().length > 0
   }
 
   #spaceOf(table: VectorTableName): EmbeddingSpace | null {

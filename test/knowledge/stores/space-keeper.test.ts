@@ -99,4 +99,27 @@ describe('an embedding engine that is down', () => {
     expect(await store.embedPending(bench.scope)).toBe(true)
     expect(await bench.byVector('Reload the reverse proxy.')).toEqual(['a'])
   })
+
+  it('what is left without a vector is announced by the next search, until it is embedded', async () => {
+    const announced: CollectionScope[] = []
+    const store = keeper(sampleEmbedder(SPACE), [], announced)
+    const bench = new Bench(store)
+    const [first, second] = await bench.items({ a: 'Reload the reverse proxy.', b: 'Rotate the certificate.' })
+    if (!first || !second) throw new Error('no items')
+    // Stored by a Worker that died before it could announce: past the keeper.
+    const stored = new EmbeddedStore(env.KNOWLEDGE)
+    await stored.upsert(bench.scope, [first, { ...second, vector: null }], SPACE)
+    await bench.search('proxy')
+    await bench.search('proxy')
+    expect(announced).toHaveLength(2)
+    expect(await store.embedPending(bench.scope)).toBe(true)
+    await bench.search('proxy')
+    expect(announced).toHaveLength(2)
+    await stored.delete(bench.scope, [first.id])
+    await bench.search('proxy')
+    expect(announced).toHaveLength(2)
+    await stored.upsert(bench.scope, [{ ...first, vector: null }], SPACE)
+    await bench.search('proxy')
+    expect(announced).toHaveLength(3)
+  })
 })
