@@ -33,6 +33,7 @@ const COMMANDS: Record<string, Command> = {
   },
   bench: { summary: 'measure what every hot path costs, beside bare code', load: () => import('./bench/bench.ts') },
   'bench:peers': { summary: 'measure search beside other engines', load: () => import('./bench/peers.ts') },
+  'bench:storage': { summary: 'measure what interactions and items take', load: () => import('./bench/storage.ts') },
   'bench:dashboard': { summary: 'measure how soon the overview is there', load: () => import('./bench/dashboard.ts') },
   'eval:abstention': {
     summary: 'measure how often nothing relevant is recognised as such',

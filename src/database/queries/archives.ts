@@ -139,7 +139,8 @@ const held = ({ id, project }: Pick<Archive, 'id' | 'project'>) =>
 
 /**
  * Moves interactions to an archive whose file lies in R2, all or nothing. One that has changed since it was read stays where it is, and so
- * do all when the archive was given up meanwhile.
+ * do all when the archive was given up meanwhile. The rows get new places at the end of their table: SQLite joins the pages that rows leave,
+ * but not those in which rows shrink.
  */
 export async function moveToArchive(
   database: Database,
@@ -152,8 +153,8 @@ export async function moveToArchive(
   const own = sql`interactions.id`
   await atomically(database, [
     sql`UPDATE interactions SET archive_id = ${archive.id}, archived_bytes = e.value ->> 3, archived_jobs = e.value -> 4,
-          response = '', query = substr(query, 1, ${KEPT_QUERY_CHARACTERS})
-        FROM json_each(${expected}) e
+          response = '', query = substr(query, 1, ${KEPT_QUERY_CHARACTERS}), rowid = top.id + 1 + e.key
+        FROM json_each(${expected}) e, (SELECT rowid AS id FROM interactions WHERE rowid > 0 ORDER BY rowid DESC LIMIT 1) top
         WHERE interactions.id = e.value ->> 0 AND interactions.revision = e.value ->> 1 AND interactions.archive_id IS NULL
           AND NOT ${busy(own)} AND ${dependents(own)} = e.value ->> 2 AND ${isWriting(archive.id)}`,
     sql`DELETE FROM interaction_contexts WHERE interaction_id IN ${held(archive)}`,
