@@ -97,7 +97,10 @@ const FIGURES = [
   'updated_at',
 ] as const
 
-/** The oldest interactions of a project that nothing has changed since a time, as many as one archive holds; busy ones wait. */
+/**
+ * The oldest interactions of a project that nothing has changed since a time, as many as one archive holds; busy ones wait, and so do those
+ * on which more hangs than one parameter can carry.
+ */
 export async function coldRows(database: Database, project: string, before: number): Promise<ColdRow[]> {
   const own = sql`interactions.id`
   const { rows } = await execute(
@@ -105,7 +108,8 @@ export async function coldRows(database: Database, project: string, before: numb
     sql`WITH page AS (
           SELECT id, octet_length(query) + octet_length(response) AS texts, ${dependents(own)} AS dependents FROM interactions
           WHERE project = ${project} AND ${COLD(before)} AND NOT ${busy(own)} ORDER BY id LIMIT ${MOST_ROWS}),
-        fitting AS (SELECT *, row_number() OVER (ORDER BY id) AS n, sum(texts + octet_length(dependents)) OVER (ORDER BY id) AS total FROM page)
+        fitting AS (SELECT *, row_number() OVER (ORDER BY id) AS n, sum(texts + octet_length(dependents)) OVER (ORDER BY id) AS total FROM page
+          WHERE octet_length(dependents) <= ${MOST_BYTES})
         SELECT i.id, i.revision, i.query, i.response, f.dependents, ${sql.raw(FIGURES.map((name) => `i.${name}`).join(', '))}
         FROM fitting f JOIN interactions i ON i.id = f.id WHERE f.n = 1 OR f.total <= ${MOST_BYTES} ORDER BY i.id`,
   )
@@ -189,7 +193,7 @@ export interface RestoredRow extends Dependents {
 
 /**
  * Moves interactions back to the tables, all or nothing, each only if it still rests on that archive. Their archives are stale from then on.
- * @param rows at most twenty
+ * @param rows at most twenty, with no more hanging on them than one parameter can carry: some 1 MB of JSON
  */
 export async function moveFromArchive(database: Database, rows: readonly RestoredRow[]): Promise<void> {
   if (rows.length === 0) return

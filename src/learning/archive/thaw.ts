@@ -11,6 +11,8 @@ import { type ArchiveServices, archivedLines, fileIsGone, TRIES } from './read.t
 
 /** Interactions that one transaction brings back. */
 const TOGETHER = 20
+/** Characters of JSON of what hangs on them. */
+const PORTION = 500_000
 
 /**
  * Brings interactions back to the tables; those that are there, and those that don't exist, are left alone.
@@ -44,9 +46,26 @@ async function thawFew(services: ArchiveServices, ids: readonly string[], lost: 
       const line = lines.get(id)
       return line && archiveId !== null ? [{ ...line, archiveId }] : []
     })
-    await moveFromArchive(services.database, rows)
+    for (const part of portions(rows)) await moveFromArchive(services.database, part)
     thawed += rows.length
   }
+}
+
+/** The same rows in parts, none of which has more hanging on it than a statement can carry; a single one always can. */
+function portions(rows: readonly RestoredRow[]): RestoredRow[][] {
+  const parts: RestoredRow[][] = []
+  let left = 0
+  for (const row of rows) {
+    const { contexts, history, votes, jobs } = row
+    const size = JSON.stringify([contexts, history, votes, jobs]).length
+    if (size > left) {
+      parts.push([])
+      left = PORTION
+    }
+    parts.at(-1)?.push(row)
+    left -= size
+  }
+  return parts
 }
 
 /** One interaction, in the tables with all that hangs on it; null when there is none. */
