@@ -66,7 +66,7 @@ function indexTable(list: readonly IndexCost[]): string[] {
     `  ${'items'.padEnd(28)}${'first'.padStart(10)}${'again'.padStart(9)}${'memory'.padStart(12)}`,
     ...list.map(
       ({ items, cold_ms, warm_ms, memory_bytes }) =>
-        `  ${items.toString().padEnd(28)}${cold_ms.toFixed(0).padStart(10)}${number(warm_ms)}${(memory_bytes === null ? 'unknown' : `${(memory_bytes / 1e6).toFixed(0)} MB`).padStart(12)}`,
+        `  ${items.toString().padEnd(28)}${cold_ms.toFixed(0).padStart(10)}${number(warm_ms)}${`${(memory_bytes / 1e6).toFixed(0)} MB`.padStart(12)}`,
     ),
     '',
   ]

@@ -12,11 +12,13 @@ import { type Effort, type Load, measure, type Target } from './load.ts'
 import { cycle, post, tool } from './requests.ts'
 import type { IndexCost, Measurement } from './results.ts'
 import { type BenchItem, packageTexts, questions } from './texts.ts'
-import { workerdMemory } from './workerd.ts'
+import { freePort, isolateBytes } from './workerd.ts'
 
 const COLLECTION = 'codebase-context'
 const BATCH = 200
 const QUESTIONS = 500
+/** Searches between building an index and looking at its memory. */
+const SETTLING = 50
 /** Nothing is drawn at random, and nothing of what the machine can do is refused. */
 const VARIABLES = { HOLD_OUT_SHARE: '0', INGEST_ITEMS_PER_DAY: '0', INGEST_BYTES_PER_DAY: '0' }
 
@@ -83,7 +85,8 @@ async function measureSizes(
 
 /** The first request of a Worker that has just started on a filled disk. */
 async function restart(stateFolder: string, items: number, query: string): Promise<IndexCost> {
-  const worker = await startLocalWorker({ stateFolder, variables: VARIABLES })
+  const inspectorPort = await freePort()
+  const worker = await startLocalWorker({ stateFolder, inspectorPort, variables: VARIABLES })
   try {
     const http = createHttpClient({ url: worker.url })
     const ask = async (project: string) => {
@@ -93,11 +96,13 @@ async function restart(stateFolder: string, items: number, query: string): Promi
     }
     // What every request costs once, whatever the index, is paid before its memory is looked at; its time is not.
     const empty = await ask('bench-none')
-    const before = workerdMemory()
+    const before = await isolateBytes(inspectorPort)
     const cold = await ask(projectOf(items))
-    const after = workerdMemory()
-    const memory = before === null || after === null ? null : after - before
-    return { items, cold_ms: empty + cold, warm_ms: await ask(projectOf(items)), memory_bytes: memory }
+    const warm = await ask(projectOf(items))
+    // Searches make garbage, and V8 collects what building the index left behind.
+    for (let i = 0; i < SETTLING; i++) await ask(projectOf(items))
+    const memory = (await isolateBytes(inspectorPort)) - before
+    return { items, cold_ms: empty + cold, warm_ms: warm, memory_bytes: memory }
   } finally {
     await worker.stop()
   }

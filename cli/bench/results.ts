@@ -21,8 +21,8 @@ export interface IndexCost {
   /** Milliseconds of the first augment_query after a restart, and of the same question asked again. */
   readonly cold_ms: number
   readonly warm_ms: number
-  /** Bytes by which workerd grew with the first search; null where the system doesn't tell. */
-  readonly memory_bytes: number | null
+  /** Bytes by which the isolate grew with the index, garbage included: an upper bound. */
+  readonly memory_bytes: number
 }
 
 export interface BenchReport {

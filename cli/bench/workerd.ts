@@ -1,30 +1,54 @@
 /**
- * What this process's workerd children use, as Linux tells it.
+ * What a Worker holds in memory, as V8's inspector tells it.
  * @module
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 
-/** Bytes of memory that the workerd children hold (resident set); null where /proc is missing. */
-export function workerdMemory(): number | null {
-  try {
-    let kilobytes = 0
-    for (const pid of readdirSync('/proc')) {
-      if (!/^\d+$/.test(pid)) continue
-      const status = readFileOrNothing(`/proc/${pid}/status`)
-      if (!status.startsWith('Name:\tworkerd\n') || !status.includes(`\nPPid:\t${process.pid}\n`)) continue
-      kilobytes += Number(/^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1] ?? 0)
-    }
-    return kilobytes > 0 ? kilobytes * 1024 : null
-  } catch {
-    return null
-  }
+/** A message of the inspector; answers bear the number of their question. */
+interface Answer {
+  readonly id?: number
+  readonly result?: Record<string, number>
+  readonly error?: { readonly message: string }
 }
 
-/** A process may be gone before its file is read. */
-function readFileOrNothing(path: string): string {
+/** A port that nothing listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('There is no free port.')
+  return address.port
+}
+
+/**
+ * Bytes that the isolate of the product holds, garbage that wasn't collected yet included: objects, and the buffers behind typed arrays
+ * (Chrome DevTools Protocol, Runtime.getHeapUsage).
+ */
+export async function isolateBytes(port: number): Promise<number> {
+  const response = await fetch(`http://127.0.0.1:${port}/json`)
+  const targets = (await response.json()) as { id: string; webSocketDebuggerUrl: string }[]
+  const target = targets.find(({ id }) => id.includes('hybrid-coordinator'))
+  if (!target) throw new Error(`The inspector shows no Worker of ours, but ${targets.map(({ id }) => id).join(', ')}.`)
+  const socket = new WebSocket(target.webSocketDebuggerUrl)
+  await once(socket, 'open')
+  const waiting = new Map<number, (answer: Answer) => void>()
+  socket.addEventListener('message', ({ data }) => {
+    const message = JSON.parse(String(data)) as Answer
+    if (message.id !== undefined) waiting.get(message.id)?.(message)
+  })
+  const ask = (method: string) =>
+    new Promise<Record<string, number>>((resolve, reject) => {
+      const id = waiting.size + 1
+      waiting.set(id, ({ result, error }) => (error ? reject(new Error(error.message)) : resolve(result ?? {})))
+      socket.send(JSON.stringify({ id, method }))
+    })
   try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
+    const { usedSize = 0, embedderHeapUsedSize = 0, backingStorageSize = 0 } = await ask('Runtime.getHeapUsage')
+    return usedSize + embedderHeapUsedSize + backingStorageSize
+  } finally {
+    socket.close()
   }
 }

@@ -32,6 +32,8 @@ export interface LocalWorkerOptions {
   readonly stateFolder?: string
   /** 0: any free port. */
   readonly port?: number
+  /** Where V8's inspector listens; none when left out. */
+  readonly inspectorPort?: number
   /** Another entry than the product's, named worker.ts: the same bindings with other code. */
   readonly entry?: string
   /** A folder that {@link buildWorker} has filled, to build once for several Workers. */
@@ -82,6 +84,7 @@ export async function startLocalWorker(options: LocalWorkerOptions = {}): Promis
       rootPath: ROOT,
       host: '127.0.0.1',
       port: options.port ?? 0,
+      inspectorPort: options.inspectorPort,
       cf: false,
       log: new Log(LogLevel.ERROR),
       resourcePersistencePath: state,
