@@ -9,3 +9,8 @@ declare module '*?raw' {
   const text: string
   export default text
 }
+
+/** Vite's import of many modules at once. */
+interface ImportMeta {
+  glob(pattern: string, options: { readonly eager: true }): Record<string, Record<string, unknown>>
+}
