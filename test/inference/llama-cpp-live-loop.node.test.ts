@@ -41,7 +41,8 @@ describe.skipIf(!chatUrl || !embeddingsUrl)('the loop on a running server', () =
   }
 
   beforeAll(async () => {
-    const endpoint = { baseUrl: embeddingsUrl ?? '', headers: key ? { authorization: `Bearer ${key}` } : {} }
+    const headers: Record<string, string> = key ? { authorization: `Bearer ${key}` } : {}
+    const endpoint = { baseUrl: embeddingsUrl ?? '', headers }
     const [model] = await new LlamaCppChat(endpoint, new Engine('The embedding server', '')).models()
     worker = await startLocalWorker({
       variables: {

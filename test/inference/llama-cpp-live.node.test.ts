@@ -7,7 +7,7 @@ import { LlamaCppEmbedder } from '../../src/inference/llama-cpp-embedder.ts'
 import { Engine } from '../../src/inference/resilience.ts'
 
 const { LLAMA_CPP_BASE_URL: chatUrl, LLAMA_CPP_EMBEDDINGS_URL: embeddingsUrl, LLAMA_CPP_API_KEY: key } = process.env
-const headers = key ? { authorization: `Bearer ${key}` } : {}
+const headers: Record<string, string> = key ? { authorization: `Bearer ${key}` } : {}
 const messages = [
   { role: 'system' as const, content: 'Answer in one short sentence.' },
   { role: 'user' as const, content: 'What is a reverse proxy?' },

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { seeded } from '../../cli/fuzz/generate.ts'
 import { harvest, type Pool } from '../../cli/fuzz/pool.ts'
+import { seeded } from '../../cli/shared/random.ts'
 
 const ID = '0190b6f0-0000-7000-8000-000000000000'
 
