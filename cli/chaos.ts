@@ -15,8 +15,8 @@ const HELP = `Usage: npm run chaos -- [options]
 
 Runs the built Worker in workerd under a mixed load: agents augment, route, search, track, report, correct, ingest, remove and export
 at once, over REST and MCP, while an hour of its clock goes by. Meanwhile invocations die between any two steps, clocks differ by
-minutes, messages get lost and doubled, consumers are killed, Durable Objects are evicted, the process is killed and started again, and
-the embedding server fails in four ways. Agents repeat each call until it is answered. Then the faults end, open work is done, and all
+minutes, messages get lost and doubled, consumers are killed, Durable Objects are evicted, the process is killed and started again, the
+embedding server fails in four ways, and twice a day and a half goes by, so that what was quiet is archived. Agents repeat each call until it is answered. Then the faults end, open work is done, and all
 that is stored is held against what the agents were told: nothing lost, nothing doubled, every counter equal to its recount.
 
 A seed decides what each agent does, which of its calls die where, and what goes wrong in which minute. How the calls of different
@@ -26,7 +26,7 @@ Options
   --seeds N       runs, with the seeds 1 to N (default 20)
   --seed N        only this seed, with a line for each thing that goes wrong
   --agents N      default 8
-  --steps N       of each agent, default 75
+  --steps N       of each agent, default 60
   --minutes N     of the coordinator's clock, default 60
   --json          print one object
   -h, --help      print this
@@ -39,7 +39,7 @@ export async function run(argv: string[]): Promise<number> {
       seeds: { type: 'string', default: '20' },
       seed: { type: 'string' },
       agents: { type: 'string', default: '8' },
-      steps: { type: 'string', default: '75' },
+      steps: { type: 'string', default: '60' },
       minutes: { type: 'string', default: '60' },
       json: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
@@ -97,7 +97,7 @@ export function formatReport(report: RunReport): string {
   const held = violations.length === 0 ? style('green', 'held', process.stdout) : style('red', 'BROKEN', process.stdout)
   const what = [
     `${count(answered)} calls answered, ${count(repeated)} attempts lost`,
-    plural(report.interactions, 'interaction'),
+    `${plural(report.interactions, 'interaction')} (${count(report.archived)} archived at the end)`,
     plural(report.reports, 'report'),
     plural(report.jobs, 'job'),
     plural(crashes, 'crash').replace(/crashs$/, 'crashes'),

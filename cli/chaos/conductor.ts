@@ -24,6 +24,8 @@ const COLLECTIONS = [
   'learning-feedback',
 ]
 const MINUTE_MS = 60_000
+/** Longer than the day after which what is quiet is archived here. */
+const HOLIDAY_MS = 36 * 3_600_000
 /** Every minute, and at night; as in wrangler.toml. */
 const CRON = { minute: '* * * * *', night: '17 3 * * *' }
 /** Rounds after which work that is still open is a finding. */
@@ -45,6 +47,8 @@ export interface RunReport {
   readonly evictions: number
   readonly outages: number
   readonly interactions: number
+  /** Interactions that were in the archive at the end. */
+  readonly archived: number
   readonly reports: number
   readonly documents: number
   readonly datasets: number
@@ -97,6 +101,7 @@ export class ChaosRun {
       EMBEDDING_MODEL: 'chaos-words',
       EMBEDDING_DIMENSIONS: String(DIMENSIONS),
       HIGH_VALUE_THRESHOLD: '0.5',
+      ARCHIVE_AFTER_DAYS: '1',
       CHAOS_SEED: String(seed),
     }
     try {
@@ -148,6 +153,12 @@ export class ChaosRun {
     // What is left is found by the audit.
   }
 
+  /** Brings what was archived back to the tables, where it is looked at; how much there was. */
+  async thaw(): Promise<number> {
+    const { thawed } = await this.admin.post<{ thawed: number }>('/chaos/thaw', { project: this.project })
+    return thawed
+  }
+
   /** Everything that does not hold. */
   async violations(): Promise<string[]> {
     const audited = await this.admin.post<string[]>('/chaos/audit', { project: this.project })
@@ -161,6 +172,7 @@ export class ChaosRun {
   readonly get = <T>(path: string) => this.admin.get<T>(path)
 
   async report(started: number): Promise<RunReport> {
+    const archived = await this.thaw()
     const violations = await this.violations()
     const [jobs] = await this.query('SELECT count(*) AS n FROM jobs')
     const { ledger } = this
@@ -173,6 +185,7 @@ export class ChaosRun {
       evictions: this.#count.eviction,
       outages: this.#count.outage,
       interactions: ledger.tracked.size,
+      archived,
       reports: ledger.reports.length,
       documents: ledger.documents.size,
       datasets: ledger.datasets.size,
@@ -213,7 +226,10 @@ export class ChaosRun {
       this.#engine.outage = incident.outage
     } else if (incident.kind === 'recovery') this.#engine.outage = null
     else if (incident.kind === 'night') await this.#worker.scheduled(CRON.night)
-    else if (incident.kind === 'crash') {
+    else if (incident.kind === 'holiday') {
+      await this.#advance(HOLIDAY_MS)
+      await this.#worker.scheduled(CRON.night)
+    } else if (incident.kind === 'crash') {
       this.#count.crash++
       await this.#worker.restart({ CHAOS_AHEAD: String(this.#aheadMs) })
     } else {
@@ -242,7 +258,7 @@ export class ChaosRun {
       if (rows.every(({ status }) => status === 'dead')) {
         for (const { id } of rows) await this.#revive(String(id))
       }
-      await sleep(50)
+      await sleep(250)
     }
     return false
   }

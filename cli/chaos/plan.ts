@@ -61,6 +61,8 @@ export type Incident =
   /** The process is killed and started again; messages under way are lost with it. */
   | { readonly kind: 'crash' }
   | { readonly kind: 'night' }
+  /** A day and a half without anyone, and its nights: what is quiet by then is archived. */
+  | { readonly kind: 'holiday' }
 
 export interface Plan {
   readonly seed: number
@@ -98,7 +100,7 @@ function draw(random: Random): StepKind {
   return 'augment'
 }
 
-/** One crash and one outage at least, whatever the seed; the night comes once, with the exports that it starts. */
+/** One crash and one outage at least, whatever the seed; a night starts exports, and holidays archiving. */
 function incidentsOf(seed: number, minutes: number): Map<number, Incident[]> {
   const random = seeded(seedAt(seed, -1))
   const found = new Map<number, Incident[]>()
@@ -118,6 +120,8 @@ function incidentsOf(seed: number, minutes: number): Map<number, Incident[]> {
     add(from + 1 + random() * stretch * 0.5, { kind: 'recovery' })
   }
   add(minutes * (0.3 + random() * 0.6), { kind: 'night' })
+  add(minutes * (0.3 + random() * 0.2), { kind: 'holiday' })
+  add(minutes * (0.6 + random() * 0.4), { kind: 'holiday' })
   return found
 }
 

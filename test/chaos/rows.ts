@@ -17,3 +17,13 @@ export function allCorrections({ database }: Services, project: string) {
 export async function rowsOf(services: Services, sql: string, project: string): Promise<Record<string, unknown>[]> {
   return (await services.database.$client.prepare(sql).bind(project).all()).results as Record<string, unknown>[]
 }
+
+/** Interactions that are in the archive. */
+export async function archivedIds(services: Services, project: string): Promise<string[]> {
+  const rows = await rowsOf(
+    services,
+    'SELECT id FROM interactions WHERE project = ? AND archive_id IS NOT NULL',
+    project,
+  )
+  return rows.map(({ id }) => String(id))
+}

@@ -10,11 +10,13 @@ import type { Env } from '../../src/env.ts'
 import type { JobMessage } from '../../src/jobs/message.ts'
 import { COLLECTION_NAMES } from '../../src/knowledge/collections.ts'
 import { KnowledgeIndex as ProductIndex } from '../../src/knowledge/stores/knowledge-index.ts'
+import { thaw } from '../../src/learning/archive/thaw.ts'
 import { OPERATIONS } from '../../src/operations/index.ts'
 import { createApp } from '../../src/surfaces/app.ts'
 import product from '../../src/worker.ts'
 import { Died, KillSwitch, mortal, mortalDatabase } from '../jobs/kill-switch.ts'
 import { audit } from './audit.ts'
+import { archivedIds } from './rows.ts'
 
 export class Conversation extends ProductConversation {
   /** Loses what is in memory and what is under way, as when the platform moves the object. */
@@ -116,6 +118,11 @@ export default {
     if (pathname === '/chaos/audit') {
       const { project } = await request.json<{ project: string }>()
       return Response.json(await audit(buildServices(invocation(env, null).env), project))
+    }
+    if (pathname === '/chaos/thaw') {
+      const { project } = await request.json<{ project: string }>()
+      const services = buildServices(invocation(env, null).env)
+      return Response.json({ thawed: await thaw(services, await archivedIds(services, project)) })
     }
     const drawn = request.headers.get('x-chaos')
     const { env: seen, kill, skew: mine } = invocation(env, drawn === null ? null : Number(drawn))

@@ -78,7 +78,7 @@ test('the same seed makes the same plan, with a crash and an outage', () => {
     const plan = planOf(seed, size)
     expect(planOf(seed, size)).toEqual(plan)
     const kinds = [...plan.incidents.values()].flat().map(({ kind }) => kind)
-    expect(kinds).toEqual(expect.arrayContaining(['crash', 'outage', 'recovery', 'eviction', 'night']))
+    expect(kinds).toEqual(expect.arrayContaining(['crash', 'outage', 'recovery', 'eviction', 'night', 'holiday']))
     expect([...plan.incidents.keys()].every((minute) => minute >= 1 && minute < size.minutes)).toBe(true)
   }
   expect(planOf(1, size)).not.toEqual(planOf(2, size))
