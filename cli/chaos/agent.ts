@@ -17,6 +17,8 @@ const TIMEOUT_MS = 45_000
 const REPEATED: ReadonlySet<number> = new Set([409, 429, 500, 502, 503, 504])
 /** Files that each agent writes. */
 const FILES = 4
+/** Interactions that most reports are about. */
+const LATEST = 5
 export const SOURCE = 'chaos'
 
 export interface AgentOptions {
@@ -51,6 +53,7 @@ export class Agent {
     search: (random) => this.#search(random),
     route: (random) => this.#route(random),
     export: (random) => this.#export(random),
+    process: () => this.#process(),
   }
   #step: Step | null = null
   #shown: (Shown & { query: string }) | null = null
@@ -109,25 +112,29 @@ export class Agent {
     if (stored) ledger.tracked.set(key, { id: stored.interaction_id, caller, input })
   }
 
-  /** Of any agent's interaction: several agents judge the same one. */
+  /** Of any agent's interaction, mostly of a late one: several agents judge the same one at once, each more than once. */
   async #report(random: Random, withOutcome: boolean): Promise<void> {
     const { ledger, caller } = this.#options
-    const tracked = [...ledger.tracked.values()]
+    const all = [...ledger.tracked.values()]
+    const tracked = random() < 0.7 ? all.slice(-LATEST) : all
     const about = tracked[Math.floor(random() * tracked.length)]
     if (!about) return
-    const luck = random()
-    const outcome: Outcome | null = withOutcome ? (luck < 0.6 ? 'success' : luck < 0.8 ? 'partial' : 'failure') : null
     const rating = !withOutcome || random() < 0.2 ? Math.floor(random() * 3) - 1 : null
-    const key = this.#key()
-    const common = { interaction_id: about.id, idempotency_key: key }
-    const answer = withOutcome
-      ? await this.#call('update_outcome', '/update_outcome', {
-          ...common,
-          outcome,
-          ...(rating !== null && { user_feedback: rating }),
-        })
-      : await this.#call('rate_interaction', `/feedback/${about.id}`, { ...common, rating }, ['interaction_id'])
-    if (answer) ledger.reports.push({ interaction: about.id, caller, key, outcome, rating })
+    // Who thinks better of it says so at once: two scores of one interaction are under way together.
+    const words = withOutcome ? [drawOutcome(random), ...(random() < 0.4 ? [drawOutcome(random)] : [])] : [null]
+    for (const [i, outcome] of words.entries()) {
+      const key = `${this.#key()}-${i}`
+      const common = { interaction_id: about.id, idempotency_key: key }
+      const answer =
+        outcome !== null
+          ? await this.#call('update_outcome', '/update_outcome', {
+              ...common,
+              outcome,
+              ...(rating !== null && { user_feedback: rating }),
+            })
+          : await this.#call('rate_interaction', `/feedback/${about.id}`, { ...common, rating }, ['interaction_id'])
+      if (answer) ledger.reports.push({ interaction: about.id, caller, key, outcome, rating })
+    }
   }
 
   async #correct(random: Random): Promise<void> {
@@ -196,6 +203,11 @@ export class Agent {
     if (answer) this.#options.ledger.datasets.add(answer.dataset_id)
   }
 
+  /** Runs what is due here and now, beside the consumers. */
+  async #process(): Promise<void> {
+    await this.#call('process_learning', '/learning/process', { limit: 10 })
+  }
+
   #path(random: Random): string {
     return `agent-${this.#options.number}/file-${Math.floor(random() * FILES)}.ts`
   }
@@ -251,6 +263,11 @@ export class Agent {
     ledger.astonishing.push(`${name} was not answered in ${ATTEMPTS} attempts, last: ${last}`)
     return null
   }
+}
+
+function drawOutcome(random: Random): Outcome {
+  const luck = random()
+  return luck < 0.6 ? 'success' : luck < 0.8 ? 'partial' : 'failure'
 }
 
 interface ToolMessage {

@@ -24,21 +24,23 @@ export const STEP_KINDS = [
   'search',
   'route',
   'export',
+  'process',
 ] as const
 export type StepKind = (typeof STEP_KINDS)[number]
 
 /** How often each kind comes, in a hundred steps. */
 const SHARES: Readonly<Record<StepKind, number>> = {
-  augment: 25,
-  track: 24,
-  report: 22,
+  augment: 23,
+  track: 22,
+  report: 26,
   rate: 4,
   correct: 4,
   ingest: 8,
   remove: 2,
   search: 4,
   route: 4,
-  export: 3,
+  export: 2,
+  process: 4,
 }
 
 export interface Step {

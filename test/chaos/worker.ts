@@ -3,7 +3,7 @@
  * An invocation may die between any two steps, has a clock of its own, and its messages get lost or doubled; objects are evicted.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { seeded } from '../../cli/shared/random.ts'
+import { type Random, seeded } from '../../cli/shared/random.ts'
 import { buildServices } from '../../src/build-services.ts'
 import { Conversation as ProductConversation } from '../../src/conversation/conversation.ts'
 import type { Env } from '../../src/env.ts'
@@ -14,7 +14,7 @@ import { thaw } from '../../src/learning/archive/thaw.ts'
 import { OPERATIONS } from '../../src/operations/index.ts'
 import { createApp } from '../../src/surfaces/app.ts'
 import product from '../../src/worker.ts'
-import { Died, KillSwitch, mortal, mortalDatabase } from '../jobs/kill-switch.ts'
+import { KillSwitch, mortal, mortalDatabase } from '../jobs/kill-switch.ts'
 import { audit } from './audit.ts'
 import { archivedIds } from './rows.ts'
 
@@ -43,6 +43,8 @@ interface ChaosEnv extends Env {
 const DEATHS = 0.15
 const LOST = 0.15
 const DOUBLED = 0.15
+/** Consumers that run at once. */
+const CONSUMERS = 5
 /** Steps of which the one after is the last. */
 const STEPS = 14
 /** Clocks of two invocations are apart by at most twice this, in milliseconds: more than a lease lasts. */
@@ -65,14 +67,14 @@ interface Invocation {
 }
 
 /** The bindings as one invocation sees them, with the faults that its number draws; null draws none. */
-function invocation(env: ChaosEnv, number: number | null): Invocation {
+function invocation(env: ChaosEnv, number: number | null, consumes = false): Invocation {
   world.ahead ??= Number(env.CHAOS_AHEAD ?? 0)
   // The limits of requests a minute would only slow the load down.
   const open = { ...env, KEY_LIMIT: undefined, ADDRESS_LIMIT: undefined }
   if (number === null || !world.faults) return { env: open, kill: new KillSwitch(null, false), skew: 0 }
   const random = seeded(number)
   const steps = random() < DEATHS ? Math.floor(random() * STEPS) : null
-  const kill = new KillSwitch(steps, random() < 0.5, () => delayMs(random()))
+  const kill = new KillSwitch(steps, random() < 0.5, () => delayMs(random, consumes))
   const jobs = {
     sendBatch: (messages: MessageSendRequest<JobMessage>[]) =>
       kill.step(async () => {
@@ -97,9 +99,11 @@ function invocation(env: ChaosEnv, number: number | null): Invocation {
   }
 }
 
-/** Mostly none; now and then long enough for others to do all their steps. */
-function delayMs(luck: number): number {
-  return luck < 0.02 ? 40 : luck < 0.15 ? 3 : 0
+/** Wait before a step: mostly none; of a request now and then a little; of a consumer sometimes so long that others overtake it. */
+function delayMs(random: Random, consumes: boolean): number {
+  const luck = random()
+  if (consumes) return luck < 0.06 ? 50 + 350 * random() : 0
+  return luck < 0.03 ? 60 : luck < 0.2 ? 4 : 0
 }
 
 function mortalObjects<T extends DurableObjectNamespace<ProductIndex> | DurableObjectNamespace<ProductConversation>>(
@@ -130,14 +134,43 @@ export default {
     // What died has no answer, whatever it was about to say.
     return kill.dead ? new Response('The Worker died.', { status: 500 }) : response
   },
+  /** Several consumers share a batch, side by side: the platform runs many at once, workerd on a machine one. */
   async queue(batch: MessageBatch<JobMessage>, env: ChaosEnv): Promise<void> {
-    const { env: seen, kill, skew: mine } = invocation(env, Number(env.CHAOS_SEED ?? 0) * 1_000_003 + world.batches++)
-    await skew.run(mine, () => product.queue(batch, seen))
-    if (kill.dead) throw new Died('The consumer died.')
+    const shares = Array.from({ length: CONSUMERS }, (_, i) => batch.messages.filter((_, at) => at % CONSUMERS === i))
+    await Promise.all(shares.filter((share) => share.length > 0).map((share) => consumeShare(batch.queue, share, env)))
   },
   async scheduled(controller: ScheduledController, env: ChaosEnv): Promise<void> {
     await product.scheduled(controller, invocation(env, null).env)
   },
+}
+
+async function consumeShare(queue: string, messages: readonly Message<JobMessage>[], env: ChaosEnv): Promise<void> {
+  const number = Number(env.CHAOS_SEED ?? 0) * 1_000_003 + world.batches++
+  const { env: seen, kill, skew: mine } = invocation(env, number, true)
+  const ended = new Set<Message<JobMessage>>()
+  const each = (end: (message: Message<JobMessage>) => void) => () => {
+    for (const message of messages) end(message)
+  }
+  const own = messages.map((message) => {
+    const ending = (end: () => void) => {
+      // What a dead consumer says of its messages is not heard.
+      if (kill.dead) return
+      ended.add(message)
+      end()
+    }
+    return {
+      id: message.id,
+      timestamp: message.timestamp,
+      body: message.body,
+      attempts: message.attempts,
+      ack: () => ending(() => message.ack()),
+      retry: (options?: QueueRetryOptions) => ending(() => message.retry(options)),
+    }
+  })
+  const share = { queue, messages: own, ackAll: each((m) => m.ack()), retryAll: each((m) => m.retry()) }
+  await skew.run(mine, () => product.queue(share as unknown as MessageBatch<JobMessage>, seen)).catch(() => undefined)
+  // They come again.
+  if (kill.dead) for (const message of messages) if (!ended.has(message)) message.retry({ delaySeconds: 1 })
 }
 
 interface Control {
