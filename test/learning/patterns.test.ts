@@ -207,7 +207,7 @@ describe('patterns by the local model', () => {
 
 describe('firewall against self-echo', () => {
   it('does not learn an answer that repeats the context it was given, round after round', {
-    timeout: 120_000,
+    timeout: 600_000,
   }, async () => {
     const services = testServices()
     const project = freshProject()
