@@ -4,6 +4,7 @@
  */
 import { DurableConversations } from './conversation/durable-client.ts'
 import { openDatabase } from './database/database.ts'
+import { votesOnItems } from './database/queries/credit.ts'
 import { addEmbeddingJob } from './database/queries/embedding.ts'
 import type { Env } from './env.ts'
 import { openUpstreams } from './inference/chat-upstream.ts'
@@ -24,6 +25,7 @@ import { EmbeddedStore } from './knowledge/stores/embedded.ts'
 import { openQdrant } from './knowledge/stores/open-qdrant.ts'
 import { announcer, SpaceKeeper } from './knowledge/stores/space-keeper.ts'
 import { embeddingSubject } from './learning/embed-collection.ts'
+import { pushCredit } from './learning/push-credit.ts'
 import type { Services } from './services.ts'
 import { readSettings } from './settings.ts'
 import { traceHeaders } from './tracing.ts'
@@ -51,6 +53,11 @@ export function buildServices(env: Env): Services {
       // The row is the truth: a message that is lost is made up for by the sweep.
       if (id) await announceJobs([id]).catch(() => undefined)
     }),
+    // An item that had gone and comes back has the credit that it had.
+    written: async ({ project, collection }, ids) => {
+      const items = ids.map((id) => ({ project, collection, id }))
+      await pushCredit([qdrant ?? embedded], await votesOnItems(database, items))
+    },
     now: () => Date.now(),
   })
   return {

@@ -4,12 +4,10 @@
  */
 import { applyOutcome, votesOnContext } from '../database/queries/credit.ts'
 import { earlierIndexPending } from '../database/queries/jobs.ts'
-import { type ContextSource, isCollection } from '../knowledge/collections.ts'
-import type { Credit } from '../knowledge/stores/store.ts'
 import type { Services } from '../services.ts'
 import { tableInteraction } from './archive/thaw.ts'
-import { combined } from './credit.ts'
 import { earlierSimilarities, indexInteraction } from './history.ts'
+import { pushCredit } from './push-credit.ts'
 import { valueParts, valueScore, valueVersion } from './value-score.ts'
 
 /**
@@ -42,25 +40,8 @@ export async function scoreInteraction(
   }
   const threshold = services.settings.HIGH_VALUE_THRESHOLD
   const learning = await applyOutcome(database, id, revision, score, threshold, services.now())
-  await pushCredit(services, row.project, id)
+  await pushCredit([services.knowledge], await votesOnContext(database, id))
   await indexInteraction(services, id)
   if (learning !== null) await services.announceJobs([learning]).catch(() => undefined)
   return 'done'
-}
-
-/** Hands the present credit of an interaction's context to the knowledge store; an older version than the store's is ignored. */
-async function pushCredit({ database, knowledge }: Services, project: string, id: string): Promise<void> {
-  const items = new Map<string, { collection: ContextSource; id: string; version: number; callers: Credit[] }>()
-  for (const { collection, itemId, version, ...votes } of await votesOnContext(database, id)) {
-    const item = items.get(`${collection}/${itemId}`) ?? { collection, id: itemId, version, callers: [] }
-    items.set(`${collection}/${itemId}`, item)
-    item.callers.push(votes)
-  }
-  const byCollection = Map.groupBy(items.values(), ({ collection }) => collection)
-  for (const [collection, found] of byCollection) {
-    // External context isn't stored: its credit stays in the database.
-    if (!isCollection(collection)) continue
-    const updates = found.map(({ id: item, version, callers }) => ({ id: item, version, ...combined(callers) }))
-    await knowledge.setCredit({ project, collection }, updates)
-  }
 }

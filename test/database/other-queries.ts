@@ -10,6 +10,7 @@ import {
 } from '../../src/database/queries/archives.ts'
 import { adjustUse, readControls, reserveUse } from '../../src/database/queries/controls.ts'
 import { queueSummary } from '../../src/database/queries/conversations.ts'
+import { votesOnItems } from '../../src/database/queries/credit.ts'
 import { addEmbeddingJob } from '../../src/database/queries/embedding.ts'
 import {
   countSelected,
@@ -21,7 +22,6 @@ import {
   PROJECT_TABLES,
   resetRouter,
   selectRows,
-  votesOnItems,
   writtenBy,
 } from '../../src/database/queries/erasure.ts'
 import { keysOfSeries } from '../../src/database/queries/exports.ts'

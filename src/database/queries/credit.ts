@@ -2,9 +2,10 @@
  * What an interaction's outcome says about it and about the context it was given.
  * @module
  */
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { newId } from '../../ids.ts'
-import type { ContextSource } from '../../knowledge/collections.ts'
+import type { CollectionName, ContextSource } from '../../knowledge/collections.ts'
+import type { CreditUpdate } from '../../knowledge/stores/store.ts'
 import { atomically, execute } from '../batch.ts'
 import type { Database } from '../database.ts'
 import type { Outcome, ValueParts } from '../schema.ts'
@@ -62,30 +63,49 @@ export async function applyOutcome(
   return job ? String(job.id) : null
 }
 
-/** One caller's votes on one item. */
-export interface CallerVotes {
-  readonly collection: ContextSource
-  readonly itemId: string
-  /** Of the item's counters; grows with every change. */
-  readonly version: number
-  readonly successes: number
-  readonly partials: number
-  readonly failures: number
+/** An item of a collection. */
+export interface ItemReference {
+  readonly project: string
+  readonly collection: CollectionName
+  readonly id: string
 }
 
-/** The votes on every item that an interaction was given, a row for each item and caller, as of one moment. */
-export async function votesOnContext(database: Database, interactionId: string): Promise<CallerVotes[]> {
-  const { rows } = await execute(
+/** One caller's votes on one item; `version` is that of the item's counters together. */
+export interface ItemVotes extends CreditUpdate {
+  readonly project: string
+  readonly collection: ContextSource
+}
+
+const VOTES = sql`k.project, k.collection, k.item_id AS id, k.version, coalesce(v.successes, 0) AS successes,
+  coalesce(v.partials, 0) AS partials, coalesce(v.failures, 0) AS failures`
+const OF_EACH_CALLER = sql`LEFT JOIN context_votes v ON v.project = k.project AND v.collection = k.collection AND v.item_id = k.item_id`
+
+/** The votes on every item that an interaction was given: a row for each item and caller, as of one moment. */
+export function votesOnContext(database: Database, interactionId: string): Promise<ItemVotes[]> {
+  return votes(
     database,
-    sql`SELECT k.collection, k.item_id, k.version, v.successes, v.partials, v.failures
-        FROM interaction_contexts c JOIN interactions i ON i.id = c.interaction_id
+    sql`SELECT ${VOTES} FROM interaction_contexts c JOIN interactions i ON i.id = c.interaction_id
         JOIN context_credit k ON k.project = i.project AND k.collection = c.collection AND k.item_id = c.item_id
-        JOIN context_votes v ON v.project = k.project AND v.collection = k.collection AND v.item_id = k.item_id
-        WHERE c.interaction_id = ${interactionId} ORDER BY c.position, v.caller`,
+        ${OF_EACH_CALLER} WHERE c.interaction_id = ${interactionId} ORDER BY c.position, v.caller`,
   )
+}
+
+/** The votes on these items: a row for each item and caller, as of one moment. One whose votes were taken back has a row of zeros. */
+export function votesOnItems(database: Database, items: readonly ItemReference[]): Promise<ItemVotes[]> {
+  return votes(
+    database,
+    sql`SELECT ${VOTES} FROM json_each(${JSON.stringify(items)}) asked JOIN context_credit k
+          ON k.project = asked.value ->> 'project' AND k.collection = asked.value ->> 'collection'
+          AND k.item_id = asked.value ->> 'id' ${OF_EACH_CALLER}`,
+  )
+}
+
+async function votes(database: Database, query: SQL): Promise<ItemVotes[]> {
+  const { rows } = await execute(database, query)
   return rows.map((row) => ({
+    project: String(row.project),
     collection: row.collection as ContextSource,
-    itemId: String(row.item_id),
+    id: String(row.id),
     version: Number(row.version),
     successes: Number(row.successes),
     partials: Number(row.partials),

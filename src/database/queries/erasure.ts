@@ -5,10 +5,10 @@
 import { getTableColumns, getTableName, is, type SQL, sql } from 'drizzle-orm'
 import { SQLiteTable } from 'drizzle-orm/sqlite-core'
 import type { CollectionName } from '../../knowledge/collections.ts'
-import type { CreditUpdate } from '../../knowledge/stores/store.ts'
 import { atomically, execute } from '../batch.ts'
 import type { Database } from '../database.ts'
 import * as schema from '../schema.ts'
+import type { ItemReference } from './credit.ts'
 
 /** Whose data is meant. */
 export type Selection =
@@ -108,13 +108,6 @@ export async function selectedAmong(
             AND NOT EXISTS (SELECT 1 FROM corrections WHERE corrections.id = asked.id)) LIMIT 1`,
   )
   return rows.length > 0
-}
-
-/** An item of the knowledge store. */
-export interface ItemReference {
-  readonly project: string
-  readonly collection: CollectionName
-  readonly id: string
 }
 
 /** What hangs on interactions beside their own rows. */
@@ -279,30 +272,6 @@ export async function eraseVotes(
       id: String(row.id),
     })),
   }
-}
-
-/** The votes on these items as they are now, a row for each item and caller; an item without votes has one row of zeros. */
-export async function votesOnItems(
-  database: Database,
-  items: readonly ItemReference[],
-): Promise<(CreditUpdate & ItemReference)[]> {
-  const { rows } = await execute(
-    database,
-    sql`SELECT k.project, k.collection, k.item_id AS id, k.version, coalesce(v.successes, 0) AS successes,
-          coalesce(v.partials, 0) AS partials, coalesce(v.failures, 0) AS failures
-        FROM json_each(${JSON.stringify(items)}) asked JOIN context_credit k ON k.project = asked.value ->> 'project'
-          AND k.collection = asked.value ->> 'collection' AND k.item_id = asked.value ->> 'id'
-        LEFT JOIN context_votes v ON v.project = k.project AND v.collection = k.collection AND v.item_id = k.item_id`,
-  )
-  return rows.map((row) => ({
-    project: String(row.project),
-    collection: row.collection as CollectionName,
-    id: String(row.id),
-    version: Number(row.version),
-    successes: Number(row.successes),
-    partials: Number(row.partials),
-    failures: Number(row.failures),
-  }))
 }
 
 /** Forgets a project's router and has it learnt anew from what remains; its job's id. */

@@ -37,6 +37,8 @@ export interface SpaceKeeperOptions {
   readonly mayFail: boolean
   /** Told that a collection has items to embed; it sees to it that `embedPending` is called. */
   announce(scope: CollectionScope): Promise<void>
+  /** Told which items were written, those that stayed as they were among them, before the writer is answered. */
+  written?(scope: CollectionScope, ids: readonly string[]): Promise<void>
   /** Milliseconds since 1970. */
   now(): number
 }
@@ -58,6 +60,7 @@ export class SpaceKeeper implements KnowledgeStore {
     const statuses = await this.#store.upsert(scope, items, space)
     const pending = items.some(({ vector }, i) => !vector && statuses[i] !== 'unchanged')
     if (pending && this.#options.mayFail) await this.#options.announce(scope)
+    await this.#options.written?.(scope, idsOf(items))
     return statuses
   }
 
@@ -72,6 +75,10 @@ export class SpaceKeeper implements KnowledgeStore {
       ({ items }, i) => results[i]?.status === 'indexed' && items.some(({ vector }) => !vector),
     )
     if (pending && this.#options.mayFail) await this.#options.announce(scope)
+    await this.#options.written?.(
+      scope,
+      documents.flatMap(({ items }) => idsOf(items)),
+    )
     return results
   }
 
@@ -163,6 +170,8 @@ export class SpaceKeeper implements KnowledgeStore {
     return this.#store.documentTokens?.bind(this.#store)
   }
 }
+
+const idsOf = (items: readonly PreparedItem[]) => items.map(({ id }) => id)
 
 /** Announcements of one collection are this far apart, in milliseconds. */
 const ANNOUNCED_EVERY_MS = 30_000

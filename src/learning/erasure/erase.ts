@@ -7,6 +7,7 @@
  * @module
  */
 import { countArchivesOfCaller } from '../../database/queries/archives.ts'
+import { votesOnItems } from '../../database/queries/credit.ts'
 import { type Deletion, findDeletion, saveDeletion } from '../../database/queries/deletions.ts'
 import {
   CHUNK,
@@ -25,9 +26,10 @@ import { resetRanking } from '../../database/queries/ranking.ts'
 import { newId } from '../../ids.ts'
 import { COLLECTION_NAMES } from '../../knowledge/collections.ts'
 import type { Services } from '../../services.ts'
+import { pushCredit } from '../push-credit.ts'
 import { archiveFiles, eraseArchiveFiles, thawVotes, tidyArchives } from './archives.ts'
 import { eraseDataset, eraseDatasetFiles, projectFiles } from './datasets.ts'
-import { eraseInteractionsWithItems, eraseItems, eraseWritings, pushCreditOf, storesOf } from './knowledge.ts'
+import { eraseInteractionsWithItems, eraseItems, eraseWritings, storesOf } from './knowledge.ts'
 
 /** How long one run works, in milliseconds: well within the lease of a job. */
 const RUN_MS = 20_000
@@ -176,7 +178,7 @@ async function take(services: Services, deletion: Deletion, selection: Selection
   }
   if (phase === 'votes' && selection.what === 'key') {
     const { changed, credited } = await eraseVotes(database, selection, services.now())
-    await pushCreditOf(services, credited)
+    await pushCredit(storesOf(services), await votesOnItems(database, credited))
     return { counts: { votes: changed }, cursor: changed > 0 ? 'more' : null }
   }
   if (phase === 'routers') {

@@ -2,14 +2,14 @@
  * The part of a deletion that lies in the knowledge stores.
  * @module
  */
+
+import { type ItemReference, votesOnItems } from '../../database/queries/credit.ts'
 import { forgetWriters } from '../../database/queries/deletions.ts'
 import {
   dependentsOf,
   eraseInteractions,
   fellowSources,
-  type ItemReference,
   type Selection,
-  votesOnItems,
   writtenBy,
 } from '../../database/queries/erasure.ts'
 import { itemId } from '../../ids.ts'
@@ -17,7 +17,7 @@ import type { CollectionName } from '../../knowledge/collections.ts'
 import type { KnowledgeStore } from '../../knowledge/stores/store.ts'
 import type { Services } from '../../services.ts'
 import { thaw } from '../archive/thaw.ts'
-import { combined } from '../credit.ts'
+import { pushCredit } from '../push-credit.ts'
 
 /** Every store that may hold something: the one in use and the other, which may hold what was moved from it. */
 export function storesOf(services: Services): readonly KnowledgeStore[] {
@@ -70,22 +70,8 @@ export async function eraseInteractionsWithItems(
   items += await eraseItems(services, 'learning-feedback', corrections)
   items += await eraseReferences(services, patterns)
   const counts = await eraseInteractions(services.database, ids, services.now())
-  await pushCreditOf(services, credited)
+  await pushCredit(storesOf(services), await votesOnItems(services.database, credited))
   return { ...counts, knowledge_items: items }
-}
-
-/** Hands the present credit of items to the stores. */
-export async function pushCreditOf(services: Services, items: readonly ItemReference[]): Promise<void> {
-  if (items.length === 0) return
-  const votes = Map.groupBy(await votesOnItems(services.database, items), (row) =>
-    JSON.stringify([row.project, row.collection, row.id]),
-  )
-  for (const rows of votes.values()) {
-    const [item] = rows
-    if (!item) continue
-    const update = { id: item.id, version: item.version, ...combined(rows) }
-    for (const store of storesOf(services)) await store.setCredit(item, [update])
-  }
 }
 
 /** Deletes up to 500 documents or items that a key wrote; null: there are no more. */
