@@ -85,23 +85,15 @@ export async function invoke(operation: Operation, services: Services, raw: unkn
   const input = parseInput(operation.input, inOwnProject(operation, raw, caller))
   if (tooDeep) throw tooDeep
   assertProject(input, caller)
-  const clean = await withoutSecrets(services, input, caller)
+  // Nothing that is stored, searched or sent to a model from here on has secrets or private spans in it.
+  const redactions: RedactionCounts = {}
+  const clean = redactAll(input, redactions)
   const run = () => operation.run(services, clean, caller)
-  return isAudited(operation) ? audited(operation, services, clean, caller, run) : run()
-}
-
-/** Nothing that is stored, searched or sent to a model from here on has secrets or private spans in it. */
-async function withoutSecrets<T extends Record<string, unknown>>(
-  { database, now }: Services,
-  input: T,
-  caller: Caller,
-): Promise<T> {
-  const counts: RedactionCounts = {}
-  const clean = redactAll(input, counts)
-  if (clean === input) return input
+  const output = await (isAudited(operation) ? audited(operation, services, clean, caller, run) : run())
+  // Only now: what was refused has changed nothing, this count included.
   const project = typeof input.project === 'string' ? input.project : (caller.project ?? 'default')
-  await countRedactions(database, project, counts, now()).catch(() => undefined)
-  return clean
+  await countRedactions(services.database, project, redactions, services.now()).catch(() => undefined)
+  return output
 }
 
 /** A caller that is bound to a project and names none means its own, not the default one. */

@@ -190,6 +190,16 @@ describe('planted secrets', () => {
     expect(text).toMatch(/hybrid_coordinator_redactions_total\{kind="github_token"\} \d+/)
   })
 
+  test('are not counted when the request that held them was refused', async () => {
+    const counted = () => env.DB.prepare('SELECT sum(count) AS n FROM redactions').first<number>('n')
+    const before = await counted()
+    const path = `/session/${encodeURIComponent('<private>an unknown session</private>')}`
+    const refused = await send(new Request(ORIGIN + path, { method: 'DELETE', headers: HEADERS }))
+    expect(refused.status).toBe(404)
+    await refused.text()
+    expect(await counted()).toBe(before)
+  })
+
   test('are in no answer to the one who sent them, either', async () => {
     const token = `ghp_${'a1B2'.repeat(9)}`
     const augmented = await asAdmin('augment_query', { project: PROJECT, query: `push with ${token}` })
