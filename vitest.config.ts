@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 
@@ -7,6 +8,8 @@ import { defineConfig } from 'vitest/config'
  */
 export default defineConfig({
   test: {
+    // Loading the Worker takes most of a small file's time, so every core is used; each worker wants some 400 MB.
+    maxWorkers: Math.min(4, availableParallelism()),
     reporters: ['default', ['json', { outputFile: 'test-results.json' }]],
     projects: [
       {
