@@ -24,7 +24,7 @@ export async function packageTexts(count: number): Promise<BenchItem[]> {
   const { files } = await walk(root, {
     include: ['*.js', '*.mjs', '*.cjs', '*.ts', '*.mts', '*.cts', '*.md', '*.css', '*.json'],
     exclude: [],
-    maxFileSize: 512 * 1024,
+    maxFileSize: 4 * 1024 * 1024,
   })
   const items: BenchItem[] = []
   const seen = new Set<string>()
