@@ -53,9 +53,9 @@ export class KeywordIndex {
     plan: KeywordPlan,
     limit: number,
     allowed?: ReadonlySet<number>,
-  ): { rows: number[]; evidence: (row: number) => KeywordEvidence } {
+  ): { rows: number[]; evidence: (rows: readonly number[]) => KeywordEvidence[] } {
     const index = this.#open()
-    return { rows: index.search(plan, limit, allowed), evidence: (row) => index.evidence(plan, row) }
+    return { rows: index.search(plan, limit, allowed), evidence: (rows) => index.evidence(plan, rows) }
   }
 
   /** The term lists of some rows, by row. */

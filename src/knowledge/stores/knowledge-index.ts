@@ -134,12 +134,9 @@ export class KnowledgeIndex extends DurableObject<object> {
     const nearest = request.vector && usable ? usable.nearest(request.vector, request.depth, allowed) : []
     const rows = [...new Set([...(keyword?.rows ?? []), ...nearest.map(({ row }) => row)])]
     const cosines = request.vector && usable ? usable.cosines(request.vector, rows) : []
+    const keywordEvidence = keyword?.evidence(rows)
     const evidence = rows.map(
-      (row, i): RowEvidence => ({
-        row,
-        keyword: keyword?.evidence(row) ?? null,
-        cosine: cosines[i] ?? null,
-      }),
+      (row, i): RowEvidence => ({ row, keyword: keywordEvidence?.[i] ?? null, cosine: cosines[i] ?? null }),
     )
     return {
       candidates: this.#candidates(

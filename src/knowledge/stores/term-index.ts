@@ -19,13 +19,12 @@ export class TermIndex {
   /** By row: length in terms (0: no such item), and whether its postings in the main segment are out of date. */
   #lengths = new Uint32Array(1024)
   #stale = new Uint8Array(1024)
+  #staleRows = 0
   #items = 0
   #totalLength = 0
-  /** By row, used during one search. */
+  /** By row: the scores of the last search; the place of a row whose evidence is being gathered, from 1. */
   #scores = new Float32Array(1024)
-  #covered = new Float32Array(1024)
-  #matched = new Uint8Array(1024)
-  #touched: number[] = []
+  #places = new Uint16Array(1024)
 
   /** Builds the index from all term lists. */
   static build(lists: Iterable<{ row: number; list: Uint8Array }>): TermIndex {
@@ -53,8 +52,7 @@ export class TermIndex {
       this.#lengths,
       this.#stale,
       this.#scores,
-      this.#covered,
-      this.#matched,
+      this.#places,
     ].reduce((sum, array) => sum + array.byteLength, 0)
   }
 
@@ -84,7 +82,10 @@ export class TermIndex {
       recent++
     }
     this.#recentPostings -= recent
-    if (recent === 0) this.#stale[row] = 1
+    if (recent === 0 && this.#stale[row] === 0) {
+      this.#stale[row] = 1
+      this.#staleRows++
+    }
     this.#lengths[row] = 0
     this.#items--
     this.#totalLength -= length
@@ -94,72 +95,88 @@ export class TermIndex {
   documentFrequency(hash: number): number {
     const { rows } = this.#main
     const [start, end] = rangeOf(this.#main, hash)
-    let count = this.#recent.get(hash)?.length ?? 0
+    const recent = this.#recent.get(hash)?.length ?? 0
+    if (this.#staleRows === 0) return end - start + recent
+    let count = recent
     for (let at = start; at < end; at++) if (this.#stale[rows[at] ?? 0] === 0) count++
     return count
   }
 
   /**
    * Scores every item that holds a term of the plan.
-   * @returns the rows by falling BM25, at most `limit`; `evidence` answers for these and any other row until the next search
+   * @returns the rows by falling BM25, at most `limit`, equal scores in order of row; `evidence` answers for these and any other rows
+   *   until the next search
    */
   search(plan: KeywordPlan, limit: number, allowed?: ReadonlySet<number>): number[] {
-    for (const row of this.#touched) {
-      this.#scores[row] = 0
-      this.#covered[row] = 0
-      this.#matched[row] = 0
-    }
-    this.#touched = []
-    const average = Math.max(1, plan.averageLength)
+    const scores = this.#scores.fill(0)
+    const [lengths, stale] = [this.#lengths, this.#stale]
     const { rows, frequencies } = this.#main
-    for (const { hash, idf, weight } of plan.terms) {
-      const add = (row: number, units: number) => {
-        const frequency = units * FREQUENCY_UNIT
-        const norm = BM25_K1 * (1 - BM25_B + (BM25_B * (this.#lengths[row] ?? 0)) / average)
-        if (this.#matched[row] === 0) this.#touched.push(row)
-        this.#scores[row] = (this.#scores[row] ?? 0) + (weight * frequency * (BM25_K1 + 1)) / (frequency + norm)
-        this.#covered[row] = (this.#covered[row] ?? 0) + idf
-        this.#matched[row] = (this.#matched[row] ?? 0) + 1
-      }
+    const flat = BM25_K1 * (1 - BM25_B)
+    const slope = (BM25_K1 * BM25_B) / Math.max(1, plan.averageLength)
+    for (const { hash, weight } of plan.terms) {
+      const most = weight * (BM25_K1 + 1)
       const [start, end] = rangeOf(this.#main, hash)
       for (let at = start; at < end; at++) {
-        const row = rows[at] ?? 0
-        if (this.#stale[row] === 0) add(row, frequencies[at] ?? 0)
+        const row = rows[at] as number
+        if (stale[row] !== 0) continue
+        const frequency = (frequencies[at] as number) * FREQUENCY_UNIT
+        scores[row] =
+          (scores[row] as number) + (most * frequency) / (frequency + flat + slope * (lengths[row] as number))
       }
-      for (const packed of this.#recent.get(hash) ?? []) add(Math.floor(packed / PACKED_ROW), packed % PACKED_ROW)
+      for (const packed of this.#recent.get(hash) ?? []) {
+        const row = Math.floor(packed / PACKED_ROW)
+        const frequency = (packed % PACKED_ROW) * FREQUENCY_UNIT
+        scores[row] = (scores[row] ?? 0) + (most * frequency) / (frequency + flat + slope * (lengths[row] ?? 0))
+      }
     }
     return this.#best(limit, allowed)
   }
 
-  /** The evidence of the last search for a row. */
-  evidence(plan: KeywordPlan, row: number): KeywordEvidence {
-    return {
-      score: this.#scores[row] ?? 0,
-      coverage: plan.totalIdf > 0 ? Math.min(1, (this.#covered[row] ?? 0) / plan.totalIdf) : 0,
-      matched: this.#matched[row] ?? 0,
-      length: this.#lengths[row] ?? 0,
+  /** The evidence of the last search for some rows, in their order; fewer than 65,536 of them. */
+  evidence(plan: KeywordPlan, wanted: readonly number[]): KeywordEvidence[] {
+    const places = this.#places
+    const covered = new Float64Array(wanted.length)
+    const matched = new Uint32Array(wanted.length)
+    for (const [i, row] of wanted.entries()) places[row] = i + 1
+    const { rows } = this.#main
+    for (const { hash, idf } of plan.terms) {
+      const note = (row: number) => {
+        const place = (places[row] ?? 0) - 1
+        covered[place] = (covered[place] ?? 0) + idf
+        matched[place] = (matched[place] ?? 0) + 1
+      }
+      const [start, end] = rangeOf(this.#main, hash)
+      for (let at = start; at < end; at++) {
+        const row = rows[at] as number
+        if (places[row] !== 0 && this.#stale[row] === 0) note(row)
+      }
+      for (const packed of this.#recent.get(hash) ?? []) {
+        const row = Math.floor(packed / PACKED_ROW)
+        if (places[row] !== 0) note(row)
+      }
     }
+    for (const row of wanted) places[row] = 0
+    return wanted.map((row, i) => ({
+      score: this.#scores[row] ?? 0,
+      coverage: plan.totalIdf > 0 ? Math.min(1, (covered[i] ?? 0) / plan.totalIdf) : 0,
+      matched: matched[i] ?? 0,
+      length: this.#lengths[row] ?? 0,
+    }))
   }
 
-  /** The touched rows with the greatest scores; equal scores in order of row. */
+  /** The rows with the greatest scores over 0; equal scores in order of row. */
   #best(limit: number, allowed?: ReadonlySet<number>): number[] {
     const scores = this.#scores
     const best: number[] = []
-    let floor = Number.NEGATIVE_INFINITY
-    for (const row of this.#touched) {
-      const score = scores[row] ?? 0
-      if (score < floor || (best.length === limit && score === floor && row > (best[limit - 1] ?? 0))) continue
-      if (allowed && !allowed.has(row)) continue
+    let floor = 0
+    for (let row = 0; row < scores.length; row++) {
+      const score = scores[row] as number
+      if (score <= floor || (allowed && !allowed.has(row))) continue
       let at = best.length
-      while (at > 0) {
-        const before = best[at - 1] ?? 0
-        const other = scores[before] ?? 0
-        if (other > score || (other === score && before < row)) break
-        at--
-      }
+      while (at > 0 && (scores[best[at - 1] as number] as number) < score) at--
       best.splice(at, 0, row)
       if (best.length > limit) best.pop()
-      if (best.length === limit) floor = scores[best[limit - 1] ?? 0] ?? floor
+      if (best.length === limit) floor = scores[best[limit - 1] as number] as number
     }
     return best
   }
@@ -170,20 +187,20 @@ export class TermIndex {
     this.#recent.clear()
     this.#recentPostings = 0
     this.#stale.fill(0)
+    this.#staleRows = 0
   }
 
   #setLength(row: number, length: number): void {
     if (row >= this.#lengths.length) {
       const size = Math.max(row + 1, Math.ceil(this.#lengths.length * 1.5))
-      const grow = <T extends Uint32Array | Uint8Array | Float32Array>(from: T, to: T): T => {
+      const grow = <T extends Uint32Array | Uint16Array | Uint8Array | Float32Array>(from: T, to: T): T => {
         to.set(from)
         return to
       }
       this.#lengths = grow(this.#lengths, new Uint32Array(size))
       this.#stale = grow(this.#stale, new Uint8Array(size))
       this.#scores = grow(this.#scores, new Float32Array(size))
-      this.#covered = grow(this.#covered, new Float32Array(size))
-      this.#matched = grow(this.#matched, new Uint8Array(size))
+      this.#places = grow(this.#places, new Uint16Array(size))
     }
     this.#lengths[row] = length
     this.#items++
