@@ -53,8 +53,11 @@ export function traceHeaders(): Record<string, string> {
   return trace ? { traceparent: traceparentOf(trace) } : {}
 }
 
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
+/** So many random bytes as hexadecimal digits. */
 function hexId(bytes: number): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (byte) => byte.toString(16).padStart(2, '0')).join(
-    '',
-  )
+  let id = ''
+  for (const byte of crypto.getRandomValues(new Uint8Array(bytes))) id += HEX[byte]
+  return id
 }

@@ -18,7 +18,7 @@ import {
   weighted,
 } from '../learning/ranking/features.ts'
 import { projectRanking } from '../learning/ranking/project-ranking.ts'
-import { documentColumns } from '../text/index-terms.ts'
+import { tokenise } from '../text/tokens.ts'
 import { logOdds } from './calibration.ts'
 import type { Turn } from './conversation-smoothing.ts'
 import { askExternalList, type ExternalFindings, NOTHING_EXTERNAL, rankExternal } from './external-list.ts'
@@ -79,8 +79,8 @@ export interface SearchOutcome {
 
 /** The terms of a text as the index holds them. */
 export function termsOf(text: string): string[] {
-  const { body, identifiers } = documentColumns({ body: text })
-  return `${body} ${identifiers}`.split(' ')
+  const { words, compounds } = tokenise(text, 'document')
+  return [...words, ...compounds]
 }
 
 /**

@@ -4,9 +4,9 @@
  */
 
 import { stemmer } from 'stemmer'
+import { Memo } from './memo.ts'
 
-const MEMORY_LIMIT = 20_000
-const memory = new Map<string, string>()
+const stems = new Memo<string>(20_000, 64)
 
 /**
  * The Porter stem of a lower-case ASCII word (M. F. Porter, "An algorithm for suffix stripping", Program 14(3), 1980).
@@ -15,10 +15,5 @@ const memory = new Map<string, string>()
  */
 export function stem(word: string): string {
   if (word.length < 3 || !/^[a-z]+$/.test(word)) return word
-  const known = memory.get(word)
-  if (known !== undefined) return known
-  if (memory.size >= MEMORY_LIMIT) memory.clear()
-  const stemmed = stemmer(word)
-  memory.set(word, stemmed)
-  return stemmed
+  return stems.of(word, stemmer)
 }

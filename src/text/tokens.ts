@@ -3,6 +3,7 @@
  * @module
  */
 
+import { Memo } from './memo.ts'
 import { stem } from './stem.ts'
 import { foldText } from './words.ts'
 
@@ -41,25 +42,36 @@ const BY_SCRIPT = new RegExp(`(${IDEOGRAPHS.source})|(${UNSPACED.source})`, 'gu'
 export function tokenise(text: string, purpose: 'document' | 'query'): Tokens {
   const tokens: Tokens = { words: [], compounds: [] }
   const folded = ASCII.test(text) ? text : foldText(text.toWellFormed())
-  for (const [operator] of folded.matchAll(OPERATOR)) tokens.compounds.push(operator.toLowerCase())
-  for (const [chunk] of folded.matchAll(CHUNK)) addChunk(chunk, purpose, tokens)
+  for (const operator of folded.match(OPERATOR) ?? []) tokens.compounds.push(operator.toLowerCase())
+  for (const chunk of folded.match(CHUNK) ?? []) addChunk(chunk, purpose, tokens)
   return tokens
 }
 
-function addChunk(raw: string, purpose: 'document' | 'query', tokens: Tokens): void {
-  if (PLAIN_WORD.test(raw)) {
-    addWord(raw, purpose, tokens.words)
+/** Of chunks that are not plain words: names, calls and numbers come again as often as words do. */
+const chunks = { document: new Memo<Tokens>(10_000, 40), query: new Memo<Tokens>(1_000, 40) }
+
+function addChunk(chunk: string, purpose: 'document' | 'query', tokens: Tokens): void {
+  if (PLAIN_WORD.test(chunk)) {
+    addWord(chunk, purpose, tokens.words)
     return
   }
+  const { words, compounds } = chunks[purpose].of(chunk, (raw) => tokensOf(raw, purpose))
+  for (const word of words) tokens.words.push(word)
+  for (const compound of compounds) tokens.compounds.push(compound)
+}
+
+function tokensOf(raw: string, purpose: 'document' | 'query'): Tokens {
+  const tokens: Tokens = { words: [], compounds: [] }
   const chunk = trimPunctuation(withoutApostrophes(raw))
   let plain = true
-  for (const [run] of chunk.matchAll(RUN)) {
+  for (const run of chunk.match(RUN) ?? []) {
     if (run.length !== chunk.length) plain = false
     if (!addRun(run, purpose, tokens)) plain = false
   }
-  if (!ASCII.test(chunk)) for (const [pictograph] of chunk.matchAll(PICTOGRAPH)) tokens.words.push(pictograph)
+  if (!ASCII.test(chunk)) for (const pictograph of chunk.match(PICTOGRAPH) ?? []) tokens.words.push(pictograph)
   if (!plain && chunk.length > 1 && chunk.length <= LONGEST_COMPOUND)
     addCompounds(chunk.toLowerCase(), purpose, tokens.compounds)
+  return tokens
 }
 
 /** A name written as one word, and as that word is asked for by somebody who writes it without its capitals. */

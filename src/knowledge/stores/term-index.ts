@@ -5,6 +5,7 @@
  */
 import { BM25_B, BM25_K1, type KeywordEvidence, type KeywordPlan } from '../../text/keyword-plan.ts'
 import { FREQUENCY_UNIT, readTermList } from '../../text/term-list.ts'
+import { BestRows } from './best-rows.ts'
 import { buildSegment, EMPTY_SEGMENT, mergeSegment, PACKED_ROW, rangeOf, type Segment } from './segment.ts'
 
 /** Postings beside the main segment are merged into it beyond this number and this share of it. */
@@ -167,18 +168,12 @@ export class TermIndex {
   /** The rows with the greatest scores over 0; equal scores in order of row. */
   #best(limit: number, allowed?: ReadonlySet<number>): number[] {
     const scores = this.#scores
-    const best: number[] = []
-    let floor = 0
+    const best = new BestRows(limit, 0)
     for (let row = 0; row < scores.length; row++) {
       const score = scores[row] as number
-      if (score <= floor || (allowed && !allowed.has(row))) continue
-      let at = best.length
-      while (at > 0 && (scores[best[at - 1] as number] as number) < score) at--
-      best.splice(at, 0, row)
-      if (best.length > limit) best.pop()
-      if (best.length === limit) floor = scores[best[limit - 1] as number] as number
+      if (score > best.floor && (!allowed || allowed.has(row))) best.add(row, score)
     }
-    return best
+    return best.rows
   }
 
   /** Writes main segment and recent postings into one new main segment. */

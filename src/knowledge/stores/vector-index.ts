@@ -16,6 +16,8 @@ export class VectorIndex {
   readonly #sql: SqlStorage
   /** Follows the table; null: to be read from it. */
   #vectors: VectorTable | null = null
+  /** Of each table, as its property says; missing: to be read from it. */
+  readonly #spaces = new Map<VectorTableName, EmbeddingSpace | null>()
   /** Follows the table too. */
   #embedded: number | null = null
 
@@ -26,6 +28,7 @@ export class VectorIndex {
   /** Forgets what is held in memory, after a rollback. */
   reset(): void {
     this.#vectors = null
+    this.#spaces.clear()
     this.#embedded = null
   }
 
@@ -142,15 +145,20 @@ export class VectorIndex {
   }
 
   #spaceOf(table: VectorTableName): EmbeddingSpace | null {
+    const known = this.#spaces.get(table)
+    if (known !== undefined) return known
     const [row] = this.#sql
       .exec<{ value: string }>('SELECT value FROM properties WHERE name = ?', TABLES[table])
       .toArray()
-    return row ? (JSON.parse(row.value) as EmbeddingSpace) : null
+    const space = row ? (JSON.parse(row.value) as EmbeddingSpace) : null
+    this.#spaces.set(table, space)
+    return space
   }
 
   #setSpace(table: VectorTableName, space: EmbeddingSpace): void {
     const value = JSON.stringify({ name: space.name, dimensions: space.dimensions })
     this.#sql.exec('INSERT OR REPLACE INTO properties (name, value) VALUES (?, ?)', TABLES[table], value)
+    this.#spaces.set(table, { name: space.name, dimensions: space.dimensions })
   }
 }
 

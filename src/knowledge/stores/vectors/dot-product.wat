@@ -1,30 +1,68 @@
-;; Dot products of one int8 query with many int8 vectors, 16 dimensions a step.
+;; Dot products of one int8 query with many int8 vectors, 16 dimensions of four vectors a step.
 ;; Memory: the query as int16 values at $query, vectors of $dimensions bytes side by side at $vectors;
-;; the int32 result of vector i is stored at $results + 4 i. $dimensions is a multiple of 16.
+;; the int32 result of vector i is stored at $results + 4 i. $dimensions is a multiple of 16. Vectors and results are handled by fours:
+;; up to three of each beyond $count are read and written.
 (module
   (memory (export "memory") 1)
   (func (export "dotProducts")
     (param $query i32) (param $vectors i32) (param $count i32) (param $dimensions i32) (param $results i32)
-    (local $stop i32) (local $queryStop i32) (local $q i32) (local $block v128) (local $sum v128)
+    (local $stop i32) (local $queryStop i32) (local $q i32)
+    (local $block v128) (local $low v128) (local $high v128)
+    (local $v0 i32) (local $v1 i32) (local $v2 i32) (local $v3 i32)
+    (local $s0 v128) (local $s1 v128) (local $s2 v128) (local $s3 v128)
     (local.set $stop (i32.add (local.get $results) (i32.shl (local.get $count) (i32.const 2))))
     (local.set $queryStop (i32.add (local.get $query) (i32.shl (local.get $dimensions) (i32.const 1))))
     (block $done
       (loop $each
         (br_if $done (i32.ge_u (local.get $results) (local.get $stop)))
-        (local.set $sum (v128.const i32x4 0 0 0 0))
+        (local.set $v0 (local.get $vectors))
+        (local.set $v1 (i32.add (local.get $v0) (local.get $dimensions)))
+        (local.set $v2 (i32.add (local.get $v1) (local.get $dimensions)))
+        (local.set $v3 (i32.add (local.get $v2) (local.get $dimensions)))
+        (local.set $vectors (i32.add (local.get $v3) (local.get $dimensions)))
+        (local.set $s0 (v128.const i32x4 0 0 0 0))
+        (local.set $s1 (v128.const i32x4 0 0 0 0))
+        (local.set $s2 (v128.const i32x4 0 0 0 0))
+        (local.set $s3 (v128.const i32x4 0 0 0 0))
         (local.set $q (local.get $query))
         (loop $step
-          (local.set $block (v128.load (local.get $vectors)))
-          (local.set $sum (i32x4.add (local.get $sum)
+          (local.set $low (v128.load (local.get $q)))
+          (local.set $high (v128.load offset=16 (local.get $q)))
+          (local.set $block (v128.load (local.get $v0)))
+          (local.set $v0 (i32.add (local.get $v0) (i32.const 16)))
+          (local.set $s0 (i32x4.add (local.get $s0)
             (i32x4.add
-              (i32x4.dot_i16x8_s (i16x8.extend_low_i8x16_s (local.get $block)) (v128.load (local.get $q)))
-              (i32x4.dot_i16x8_s (i16x8.extend_high_i8x16_s (local.get $block)) (v128.load offset=16 (local.get $q))))))
-          (local.set $vectors (i32.add (local.get $vectors) (i32.const 16)))
+              (i32x4.dot_i16x8_s (i16x8.extend_low_i8x16_s (local.get $block)) (local.get $low))
+              (i32x4.dot_i16x8_s (i16x8.extend_high_i8x16_s (local.get $block)) (local.get $high)))))
+          (local.set $block (v128.load (local.get $v1)))
+          (local.set $v1 (i32.add (local.get $v1) (i32.const 16)))
+          (local.set $s1 (i32x4.add (local.get $s1)
+            (i32x4.add
+              (i32x4.dot_i16x8_s (i16x8.extend_low_i8x16_s (local.get $block)) (local.get $low))
+              (i32x4.dot_i16x8_s (i16x8.extend_high_i8x16_s (local.get $block)) (local.get $high)))))
+          (local.set $block (v128.load (local.get $v2)))
+          (local.set $v2 (i32.add (local.get $v2) (i32.const 16)))
+          (local.set $s2 (i32x4.add (local.get $s2)
+            (i32x4.add
+              (i32x4.dot_i16x8_s (i16x8.extend_low_i8x16_s (local.get $block)) (local.get $low))
+              (i32x4.dot_i16x8_s (i16x8.extend_high_i8x16_s (local.get $block)) (local.get $high)))))
+          (local.set $block (v128.load (local.get $v3)))
+          (local.set $v3 (i32.add (local.get $v3) (i32.const 16)))
+          (local.set $s3 (i32x4.add (local.get $s3)
+            (i32x4.add
+              (i32x4.dot_i16x8_s (i16x8.extend_low_i8x16_s (local.get $block)) (local.get $low))
+              (i32x4.dot_i16x8_s (i16x8.extend_high_i8x16_s (local.get $block)) (local.get $high)))))
           (local.set $q (i32.add (local.get $q) (i32.const 32)))
           (br_if $step (i32.lt_u (local.get $q) (local.get $queryStop))))
-        (i32.store (local.get $results)
-          (i32.add
-            (i32.add (i32x4.extract_lane 0 (local.get $sum)) (i32x4.extract_lane 1 (local.get $sum)))
-            (i32.add (i32x4.extract_lane 2 (local.get $sum)) (i32x4.extract_lane 3 (local.get $sum)))))
-        (local.set $results (i32.add (local.get $results) (i32.const 4)))
+        ;; The sums of each vector's four lanes, side by side: first lanes 0 + 2 and 1 + 3, then both.
+        (local.set $s0 (i32x4.add
+          (i8x16.shuffle 0 1 2 3 16 17 18 19 4 5 6 7 20 21 22 23 (local.get $s0) (local.get $s1))
+          (i8x16.shuffle 8 9 10 11 24 25 26 27 12 13 14 15 28 29 30 31 (local.get $s0) (local.get $s1))))
+        (local.set $s2 (i32x4.add
+          (i8x16.shuffle 0 1 2 3 16 17 18 19 4 5 6 7 20 21 22 23 (local.get $s2) (local.get $s3))
+          (i8x16.shuffle 8 9 10 11 24 25 26 27 12 13 14 15 28 29 30 31 (local.get $s2) (local.get $s3))))
+        (v128.store (local.get $results) (i32x4.add
+          (i8x16.shuffle 0 1 2 3 4 5 6 7 16 17 18 19 20 21 22 23 (local.get $s0) (local.get $s2))
+          (i8x16.shuffle 8 9 10 11 12 13 14 15 24 25 26 27 28 29 30 31 (local.get $s0) (local.get $s2))))
+        (local.set $results (i32.add (local.get $results) (i32.const 16)))
         (br $each)))))

@@ -2,6 +2,7 @@
  * All vectors of one collection in memory, as int8, searched by brute force with WebAssembly SIMD.
  * @module
  */
+import { BestRows } from '../best-rows.ts'
 import kernelModule from './dot-product.wasm'
 
 interface Kernel {
@@ -16,6 +17,9 @@ export interface QuantizedVector {
 }
 
 const PAGE = 65_536
+/** Vectors that the kernel handles at once: as many are read, and as many results written, also where fewer are left. */
+const AT_ONCE = 4
+const wholeSteps = (count: number) => Math.ceil(count / AT_ONCE) * AT_ONCE
 
 /**
  * Symmetric int8 quantisation: the largest magnitude becomes ±127. The codes are padded with zeros to a multiple of 16.
@@ -99,18 +103,17 @@ export class VectorTable {
    * @returns rows by falling cosine
    */
   nearest(query: Float32Array, limit: number, allowed?: ReadonlySet<number>): { row: number; cosine: number }[] {
-    const scores = this.#scores(query)
-    const best: { row: number; cosine: number }[] = []
-    let floor = Number.NEGATIVE_INFINITY
-    for (let slot = 0; slot < scores.codes.length; slot++) {
-      const cosine = (scores.codes[slot] ?? 0) * (this.#scales[slot] ?? 0) * scores.scale
-      if (cosine <= floor) continue
-      const row = this.#rows[slot] ?? -1
-      if (allowed && !allowed.has(row)) continue
-      insert(best, { row, cosine }, limit)
-      if (best.length === limit) floor = best[limit - 1]?.cosine ?? floor
+    const { codes, scale } = this.#scores(query)
+    const scales = this.#scales
+    const best = new BestRows(limit)
+    for (let slot = 0; slot < codes.length; slot++) {
+      const cosine = (codes[slot] as number) * (scales[slot] as number) * scale
+      if (cosine <= best.floor) continue
+      const row = this.#rows[slot] as number
+      if (!allowed || allowed.has(row)) best.add(row, cosine)
     }
-    return best
+    const cosines = best.scores
+    return best.rows.map((row, i) => ({ row, cosine: cosines[i] as number }))
   }
 
   /** Cosine of a query with each given row, in order; null for a row without a vector. */
@@ -131,8 +134,8 @@ export class VectorTable {
   #scores(query: Float32Array): { codes: Int32Array; scale: number } {
     const { codes, scale } = quantize(query)
     const count = this.#rows.length
-    const results = this.#offset(count)
-    this.#grow(results + 4 * count)
+    const results = this.#offset(wholeSteps(count))
+    this.#grow(results + 4 * wholeSteps(count))
     new Int16Array(this.#kernel.memory.buffer, 0, this.#width).set(codes.subarray(0, this.#width))
     this.#kernel.dotProducts(0, this.#offset(0), count, this.#width, results)
     return { codes: new Int32Array(this.#kernel.memory.buffer, results, count), scale }
@@ -143,7 +146,7 @@ export class VectorTable {
   }
 
   #reserve(slots: number): void {
-    this.#grow(this.#offset(slots) + 4 * slots)
+    this.#grow(this.#offset(wholeSteps(slots)) + 4 * wholeSteps(slots))
     if (slots <= this.#scales.length) return
     const scales = new Float32Array(Math.max(slots, this.#scales.length * 2))
     scales.set(this.#scales)
@@ -155,12 +158,4 @@ export class VectorTable {
     const missing = bytes - memory.buffer.byteLength
     if (missing > 0) memory.grow(Math.ceil(Math.max(missing, memory.buffer.byteLength / 4) / PAGE))
   }
-}
-
-/** Inserts into a list kept by falling cosine, at most `limit` long. */
-function insert(best: { row: number; cosine: number }[], entry: { row: number; cosine: number }, limit: number): void {
-  let at = best.length
-  while (at > 0 && (best[at - 1]?.cosine ?? 0) < entry.cosine) at--
-  best.splice(at, 0, entry)
-  if (best.length > limit) best.pop()
 }
