@@ -73,9 +73,9 @@ export class KeywordIndex {
   }
 
   *#allLists(): Generator<{ row: number; list: Uint8Array }> {
-    for (const { row, list } of this.#sql.exec<{ row: number; list: ArrayBuffer }>(
-      'SELECT row, list FROM term_lists ORDER BY row',
-    )) {
+    for (const [row, list] of this.#sql
+      .exec('SELECT row, list FROM term_lists ORDER BY row')
+      .raw<[row: number, list: ArrayBuffer]>()) {
       yield { row, list: new Uint8Array(list) }
     }
   }

@@ -131,9 +131,9 @@ export class VectorIndex {
     if (!sameSpace(known, space)) return 'other space'
     if (!this.#vectors) {
       this.#vectors = new VectorTable(known.dimensions)
-      for (const { row, scale, codes } of this.#sql.exec<{ row: number; scale: number; codes: ArrayBuffer }>(
-        'SELECT row, scale, codes FROM vectors WHERE length(codes) > 0 ORDER BY row',
-      )) {
+      for (const [row, scale, codes] of this.#sql
+        .exec('SELECT row, scale, codes FROM vectors WHERE length(codes) > 0 ORDER BY row')
+        .raw<[row: number, scale: number, codes: ArrayBuffer]>()) {
         this.#vectors.set(row, { scale, codes: new Int8Array(codes) })
       }
     }
