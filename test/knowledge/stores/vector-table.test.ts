@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { seeded } from '../../../cli/shared/random.ts'
 import { quantize, VectorTable } from '../../../src/knowledge/stores/vectors/vector-table.ts'
 
 const DIMENSIONS = 20
@@ -130,5 +131,28 @@ describe('the table of vectors', () => {
     ).toBe(true)
     for (let i = 0; i < 2990; i++) table.delete(i)
     expect(table.nearest(unit(2995), 1)).toMatchObject([{ row: 2995 }])
+  })
+
+  it('finds among thousands exactly what comparing each of them finds', () => {
+    const random = seeded(11)
+    const some = () => {
+      const values = Float32Array.from({ length: DIMENSIONS }, () => random() - 0.5)
+      const length = Math.hypot(...values)
+      return values.map((value) => value / length)
+    }
+    const table = new VectorTable(DIMENSIONS)
+    const rows = Array.from({ length: 9_001 }, (_, i) => 3 * i + 1)
+    for (const row of rows) table.set(row, quantize(some()))
+    for (const row of rows.filter((_, i) => i % 7 === 0)) table.delete(row)
+    const left = rows.filter((_, i) => i % 7 !== 0)
+    for (const limit of [1, 100]) {
+      const query = some()
+      const exact = table.cosines(query, left).map((cosine) => cosine ?? -1)
+      const best = [...exact].sort((a, b) => b - a).slice(0, limit)
+      table.nearest(query, limit).forEach(({ row, cosine }, i) => {
+        expect(cosine).toBeCloseTo(best[i] ?? 9, 5)
+        expect(cosine).toBeCloseTo(exact[left.indexOf(row)] ?? 9, 5)
+      })
+    }
   })
 })

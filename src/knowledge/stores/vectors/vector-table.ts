@@ -3,11 +3,21 @@
  * @module
  */
 import { BestRows } from '../best-rows.ts'
-import kernelModule from './dot-product.wasm'
+import kernelModule from './compare.wasm'
 
 interface Kernel {
   readonly memory: WebAssembly.Memory
-  dotProducts(query: number, vectors: number, count: number, dimensions: number, results: number): void
+  /** See compare.wat. */
+  compare(
+    query: number,
+    vectors: number,
+    scales: number,
+    count: number,
+    dimensions: number,
+    floor: number,
+    scores: number,
+    found: number,
+  ): number
 }
 
 /** An int8 vector and the factor that turns it back: `value ≈ code × scale`. */
@@ -17,9 +27,11 @@ export interface QuantizedVector {
 }
 
 const PAGE = 65_536
-/** Vectors that the kernel handles at once: as many are read, and as many results written, also where fewer are left. */
+/** Vectors that the kernel handles at once: as many are read, and as many scores written, also where fewer are left. */
 const AT_ONCE = 4
 const wholeSteps = (count: number) => Math.ceil(count / AT_ONCE) * AT_ONCE
+/** Vectors of one call of the kernel: the floor rises from one to the next. */
+const BLOCK = 4096
 
 /**
  * Symmetric int8 quantisation: the largest magnitude becomes ±127. The codes are padded with zeros to a multiple of 16.
@@ -55,7 +67,7 @@ export class VectorTable {
     return this.#rows.length
   }
 
-  /** Bytes of memory held by the vectors and their results. */
+  /** Bytes of memory held by the vectors and what a search needs beside them. */
   get bytes(): number {
     return this.#kernel.memory.buffer.byteLength + this.#scales.byteLength
   }
@@ -103,17 +115,34 @@ export class VectorTable {
    * @returns rows by falling cosine
    */
   nearest(query: Float32Array, limit: number, allowed?: ReadonlySet<number>): { row: number; cosine: number }[] {
-    const { codes, scale } = this.#scores(query)
-    const scales = this.#scales
+    const { codes, scale } = quantize(query)
+    const count = this.#rows.length
+    // Memory: the query, the vectors; then their scales, and of one block the scores and the numbers of the fours with a good one.
+    const scales = this.#offset(wholeSteps(count))
+    const scores = scales + 4 * wholeSteps(count)
+    const found = scores + 4 * BLOCK
+    const { buffer } = this.#kernel.memory
+    new Int16Array(buffer, 0, this.#width).set(codes.subarray(0, this.#width))
+    new Float32Array(buffer, scales, count).set(this.#scales.subarray(0, count))
+    const ofBlock = new Float32Array(buffer, scores, BLOCK)
+    const fours = new Uint32Array(buffer, found, BLOCK / AT_ONCE)
     const best = new BestRows(limit)
-    for (let slot = 0; slot < codes.length; slot++) {
-      const cosine = (codes[slot] as number) * (scales[slot] as number) * scale
-      if (cosine <= best.floor) continue
-      const row = this.#rows[slot] as number
-      if (!allowed || allowed.has(row)) best.add(row, cosine)
+    for (let start = 0; start < count; start += BLOCK) {
+      const size = Math.min(BLOCK, count - start)
+      const vectors = this.#offset(start)
+      const end = this.#kernel.compare(0, vectors, scales + 4 * start, size, this.#width, best.floor, scores, found)
+      for (let i = 0; i < (end - found) / 4; i++) {
+        const first = AT_ONCE * (fours[i] as number)
+        for (let at = first; at < Math.min(first + AT_ONCE, size); at++) {
+          const score = ofBlock[at] as number
+          if (score <= best.floor) continue
+          const row = this.#rows[start + at] as number
+          if (!allowed || allowed.has(row)) best.add(row, score)
+        }
+      }
     }
-    const cosines = best.scores
-    return best.rows.map((row, i) => ({ row, cosine: cosines[i] as number }))
+    const similarities = best.scores
+    return best.rows.map((row, i) => ({ row, cosine: (similarities[i] as number) * scale }))
   }
 
   /** Cosine of a query with each given row, in order; null for a row without a vector. */
@@ -130,23 +159,12 @@ export class VectorTable {
     })
   }
 
-  /** Memory: the query (int16), the vectors, then the results (int32). */
-  #scores(query: Float32Array): { codes: Int32Array; scale: number } {
-    const { codes, scale } = quantize(query)
-    const count = this.#rows.length
-    const results = this.#offset(wholeSteps(count))
-    this.#grow(results + 4 * wholeSteps(count))
-    new Int16Array(this.#kernel.memory.buffer, 0, this.#width).set(codes.subarray(0, this.#width))
-    this.#kernel.dotProducts(0, this.#offset(0), count, this.#width, results)
-    return { codes: new Int32Array(this.#kernel.memory.buffer, results, count), scale }
-  }
-
   #offset(slot: number): number {
     return 2 * this.#width + slot * this.#width
   }
 
   #reserve(slots: number): void {
-    this.#grow(this.#offset(wholeSteps(slots)) + 4 * wholeSteps(slots))
+    this.#grow(this.#offset(wholeSteps(slots)) + 4 * wholeSteps(slots) + (4 + 4 / AT_ONCE) * BLOCK)
     if (slots <= this.#scales.length) return
     const scales = new Float32Array(Math.max(slots, this.#scales.length * 2))
     scales.set(this.#scales)

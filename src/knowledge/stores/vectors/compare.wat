@@ -1,20 +1,22 @@
-;; Dot products of one int8 query with many int8 vectors, 16 dimensions of four vectors a step.
-;; Memory: the query as int16 values at $query, vectors of $dimensions bytes side by side at $vectors;
-;; the int32 result of vector i is stored at $results + 4 i. $dimensions is a multiple of 16. Vectors and results are handled by fours:
-;; up to three of each beyond $count are read and written.
+;; Compares one int8 query with many int8 vectors, 16 dimensions of four vectors a step.
+;; Memory: the query as int16 values at $query; vectors of $dimensions bytes side by side at $vectors, their scales as float32 at
+;; $scales. The scaled dot product of vector i is stored as float32 at $scores + 4 i, and the number i / 4 of every four vectors
+;; of which one scores more than $floor as int32 at $found, one after the other; returned is where they end. $dimensions is a
+;; multiple of 16. All is handled by fours: up to three vectors, scales and scores beyond $count are read and written.
 (module
   (memory (export "memory") 1)
-  (func (export "dotProducts")
-    (param $query i32) (param $vectors i32) (param $count i32) (param $dimensions i32) (param $results i32)
-    (local $stop i32) (local $queryStop i32) (local $q i32)
+  (func (export "compare")
+    (param $query i32) (param $vectors i32) (param $scales i32) (param $count i32) (param $dimensions i32) (param $floor f32)
+    (param $scores i32) (param $found i32) (result i32)
+    (local $stop i32) (local $four i32) (local $queryStop i32) (local $q i32)
     (local $block v128) (local $low v128) (local $high v128)
     (local $v0 i32) (local $v1 i32) (local $v2 i32) (local $v3 i32)
     (local $s0 v128) (local $s1 v128) (local $s2 v128) (local $s3 v128)
-    (local.set $stop (i32.add (local.get $results) (i32.shl (local.get $count) (i32.const 2))))
+    (local.set $stop (i32.add (local.get $scores) (i32.shl (local.get $count) (i32.const 2))))
     (local.set $queryStop (i32.add (local.get $query) (i32.shl (local.get $dimensions) (i32.const 1))))
     (block $done
       (loop $each
-        (br_if $done (i32.ge_u (local.get $results) (local.get $stop)))
+        (br_if $done (i32.ge_u (local.get $scores) (local.get $stop)))
         (local.set $v0 (local.get $vectors))
         (local.set $v1 (i32.add (local.get $v0) (local.get $dimensions)))
         (local.set $v2 (i32.add (local.get $v1) (local.get $dimensions)))
@@ -61,8 +63,17 @@
         (local.set $s2 (i32x4.add
           (i8x16.shuffle 0 1 2 3 16 17 18 19 4 5 6 7 20 21 22 23 (local.get $s2) (local.get $s3))
           (i8x16.shuffle 8 9 10 11 24 25 26 27 12 13 14 15 28 29 30 31 (local.get $s2) (local.get $s3))))
-        (v128.store (local.get $results) (i32x4.add
+        (local.set $s0 (i32x4.add
           (i8x16.shuffle 0 1 2 3 4 5 6 7 16 17 18 19 20 21 22 23 (local.get $s0) (local.get $s2))
           (i8x16.shuffle 8 9 10 11 12 13 14 15 24 25 26 27 28 29 30 31 (local.get $s0) (local.get $s2))))
-        (local.set $results (i32.add (local.get $results) (i32.const 16)))
-        (br $each)))))
+        (local.set $s0 (f32x4.mul (f32x4.convert_i32x4_s (local.get $s0)) (v128.load (local.get $scales))))
+        (v128.store (local.get $scores) (local.get $s0))
+        (if (v128.any_true (f32x4.gt (local.get $s0) (f32x4.splat (local.get $floor))))
+          (then
+            (i32.store (local.get $found) (local.get $four))
+            (local.set $found (i32.add (local.get $found) (i32.const 4)))))
+        (local.set $four (i32.add (local.get $four) (i32.const 1)))
+        (local.set $scales (i32.add (local.get $scales) (i32.const 16)))
+        (local.set $scores (i32.add (local.get $scores) (i32.const 16)))
+        (br $each)))
+    (local.get $found)))
