@@ -65,7 +65,12 @@ export function valuePassages(request: ValueRequest): ValuedPassage[] {
   const valued = items.flatMap(({ item, probability }, entry) => {
     const inTitle = new Set(request.termsOf(item.title))
     const passages = item.passages.map(({ start, end, tokens }) => {
-      const counts = countTerms(request.termsOf(item.body.slice(start, end)))
+      const terms = new Set<string>()
+      const counts = new Map<string, number>()
+      for (const term of request.termsOf(item.body.slice(start, end))) {
+        terms.add(term)
+        if (termWeights.has(term)) counts.set(term, (counts.get(term) ?? 0) + 1)
+      }
       const length = 1 - LENGTH_PENALTY + (LENGTH_PENALTY * tokens) / meanLength
       let own = 0
       let inherited = 0
@@ -80,7 +85,7 @@ export function valuePassages(request: ValueRequest): ValuedPassage[] {
         tokens,
         own: own / information,
         inherited: inherited / information,
-        terms: new Set(counts.keys()),
+        terms,
       }
     })
     const most = passages.reduce((best, { own }) => Math.max(best, own), 0)
@@ -111,10 +116,4 @@ function liftCloseItems(items: readonly PackableItem[], valued: readonly ValuedP
     if (share < CLOSE_TO_BEST || bestOf.get(passage.entry) !== passage) return passage
     return { ...passage, value: Math.max(passage.value, most * share) }
   })
-}
-
-function countTerms(terms: readonly string[]): Map<string, number> {
-  const counts = new Map<string, number>()
-  for (const term of terms) if (term !== '') counts.set(term, (counts.get(term) ?? 0) + 1)
-  return counts
 }
