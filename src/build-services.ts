@@ -53,10 +53,13 @@ export function buildServices(env: Env): Services {
       // The row is the truth: a message that is lost is made up for by the sweep.
       if (id) await announceJobs([id]).catch(() => undefined)
     }),
-    // An item that had gone and comes back has the credit that it had.
+    // An item that had gone and comes back has the credit that it had. What is written stays written when that fails: storing it
+    // again, or the next vote, makes up for it.
     written: async ({ project, collection }, ids) => {
       const items = ids.map((id) => ({ project, collection, id }))
-      await pushCredit([qdrant ?? embedded], await votesOnItems(database, items))
+      await votesOnItems(database, items)
+        .then((votes) => pushCredit([qdrant ?? embedded], votes))
+        .catch(() => undefined)
     },
     now: () => Date.now(),
   })

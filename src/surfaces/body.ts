@@ -11,10 +11,8 @@ import { locateJsonError } from './json-error.ts'
  * @throws CoordinatorError `payload_too_large`, `unsupported_media_type`, or `invalid_input` with line and column
  */
 export async function readJsonBody(request: Request, maxBytes: number): Promise<unknown> {
-  const announced = request.headers.get('content-length')
-  if (Number(announced ?? 0) > maxBytes) throw tooLarge(maxBytes)
-  // What says its length is read at once: the runtime holds the body to it.
-  const text = announced === null ? await readText(request, maxBytes) : await readWhole(request, maxBytes)
+  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes)
+  const text = await readText(request, maxBytes)
   if (text === '') return undefined
   assertJson(request.headers)
   try {
@@ -49,12 +47,6 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-async function readWhole(request: Request, maxBytes: number): Promise<string> {
-  const bytes = await request.arrayBuffer()
-  if (bytes.byteLength > maxBytes) throw tooLarge(maxBytes)
-  return decode(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }), new Uint8Array(bytes), false)
-}
-
 async function readText(request: Request, maxBytes: number): Promise<string> {
   if (request.body === null) return ''
   const reader = request.body.getReader()
@@ -73,9 +65,9 @@ async function readText(request: Request, maxBytes: number): Promise<string> {
   }
 }
 
-function decode(decoder: TextDecoder, bytes?: Uint8Array, stream = bytes !== undefined): string {
+function decode(decoder: TextDecoder, bytes?: Uint8Array): string {
   try {
-    return decoder.decode(bytes, { stream })
+    return bytes ? decoder.decode(bytes, { stream: true }) : decoder.decode()
   } catch {
     throw invalidInput('body', 'The body is not valid UTF-8.', { hint: 'Send the JSON in UTF-8.' })
   }

@@ -31,7 +31,7 @@ async function creditOf(project: string, id: string): Promise<unknown> {
 it.each([
   {
     what: 'an item',
-    store: (project: string) => call(storeKnowledge, services, { project, collection, items: [item] }),
+    store: (project: string) => call(storeKnowledge, services, { project, collection, items: [item, item] }),
     remove: (project: string, id: string) => call(deleteKnowledge, services, { project, collection, id }),
   },
   {

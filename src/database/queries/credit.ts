@@ -70,7 +70,7 @@ export interface ItemReference {
   readonly id: string
 }
 
-/** One caller's votes on one item; `version` is that of the item's counters together. */
+/** One caller's votes on one item; `version` belongs to the item's counters, all callers together. */
 export interface ItemVotes extends CreditUpdate {
   readonly project: string
   readonly collection: ContextSource
@@ -78,7 +78,7 @@ export interface ItemVotes extends CreditUpdate {
 
 const VOTES = sql`k.project, k.collection, k.item_id AS id, k.version, coalesce(v.successes, 0) AS successes,
   coalesce(v.partials, 0) AS partials, coalesce(v.failures, 0) AS failures`
-const OF_EACH_CALLER = sql`LEFT JOIN context_votes v ON v.project = k.project AND v.collection = k.collection AND v.item_id = k.item_id`
+const CALLER_VOTES_JOIN = sql`LEFT JOIN context_votes v ON v.project = k.project AND v.collection = k.collection AND v.item_id = k.item_id`
 
 /** The votes on every item that an interaction was given: a row for each item and caller, as of one moment. */
 export function votesOnContext(database: Database, interactionId: string): Promise<ItemVotes[]> {
@@ -86,7 +86,7 @@ export function votesOnContext(database: Database, interactionId: string): Promi
     database,
     sql`SELECT ${VOTES} FROM interaction_contexts c JOIN interactions i ON i.id = c.interaction_id
         JOIN context_credit k ON k.project = i.project AND k.collection = c.collection AND k.item_id = c.item_id
-        ${OF_EACH_CALLER} WHERE c.interaction_id = ${interactionId} ORDER BY c.position, v.caller`,
+        ${CALLER_VOTES_JOIN} WHERE c.interaction_id = ${interactionId} ORDER BY c.position, v.caller`,
   )
 }
 
@@ -94,9 +94,9 @@ export function votesOnContext(database: Database, interactionId: string): Promi
 export function votesOnItems(database: Database, items: readonly ItemReference[]): Promise<ItemVotes[]> {
   return votes(
     database,
-    sql`SELECT ${VOTES} FROM json_each(${JSON.stringify(items)}) asked JOIN context_credit k
+    sql`SELECT ${VOTES} FROM (SELECT DISTINCT value FROM json_each(${JSON.stringify(items)})) asked JOIN context_credit k
           ON k.project = asked.value ->> 'project' AND k.collection = asked.value ->> 'collection'
-          AND k.item_id = asked.value ->> 'id' ${OF_EACH_CALLER}`,
+          AND k.item_id = asked.value ->> 'id' ${CALLER_VOTES_JOIN}`,
   )
 }
 

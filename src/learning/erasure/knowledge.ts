@@ -2,7 +2,6 @@
  * The part of a deletion that lies in the knowledge stores.
  * @module
  */
-
 import { type ItemReference, votesOnItems } from '../../database/queries/credit.ts'
 import { forgetWriters } from '../../database/queries/deletions.ts'
 import {

@@ -145,13 +145,20 @@ describe('the table of vectors', () => {
     for (const row of rows) table.set(row, quantize(some()))
     for (const row of rows.filter((_, i) => i % 7 === 0)) table.delete(row)
     const left = rows.filter((_, i) => i % 7 !== 0)
-    for (const limit of [1, 100]) {
+    const even = left.filter((row) => row % 2 === 0)
+    for (const [limit, among] of [
+      [1, left],
+      [100, left],
+      [100, even],
+    ] as const) {
       const query = some()
-      const exact = table.cosines(query, left).map((cosine) => cosine ?? -1)
+      const exact = table.cosines(query, among).map((cosine) => cosine ?? -1)
       const best = [...exact].sort((a, b) => b - a).slice(0, limit)
-      table.nearest(query, limit).forEach(({ row, cosine }, i) => {
+      const found = table.nearest(query, limit, among === even ? new Set(even) : undefined)
+      expect(found).toHaveLength(limit)
+      found.forEach(({ row, cosine }, i) => {
         expect(cosine).toBeCloseTo(best[i] ?? 9, 5)
-        expect(cosine).toBeCloseTo(exact[left.indexOf(row)] ?? 9, 5)
+        expect(cosine).toBeCloseTo(exact[among.indexOf(row)] ?? 9, 5)
       })
     }
   })
