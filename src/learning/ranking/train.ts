@@ -6,8 +6,8 @@
  * δ + (1 − ε − δ) · Σ_W of these chances, δ = ε · |W| / k: a share ε of the outcomes is reported wrong, and a wrong success may
  * name any items. θ has a normal prior of mean 0, so without outcomes nothing changes.
  *
- * Whether θ is used is decided by cross-validation over queries: on queries that a fit has not seen, the likelihood of the
- * outcomes must be better than without θ by more than its standard error.
+ * How much of θ is used is decided by cross-validation over queries: the share of it under which outcomes of queries that a fit has
+ * not seen are likeliest, less a standard error. None is used when no share makes them likelier by more than that.
  * @module
  */
 import { CALLER_CAP } from '../credit.ts'
@@ -25,6 +25,8 @@ const FOLDS = 4
 export const LEAST_QUERIES = 24
 /** Standard errors by which the held-out likelihood must be better. */
 export const LEAST_GAIN = 1
+/** Shares of the fitted weights that may be used. */
+const SHARES = [0.25, 0.5, 0.75, 1]
 const ITERATIONS = 40
 /** Precision of the prior of ln(scale) around 0. */
 const SCALE_PRECISION = 4
@@ -75,28 +77,44 @@ export function trainRanking(queries: readonly RankedQuery[]): RankingModel {
   const none = { weights: new Map(), queries: usable.length, votes, gain: 0, standardErrors: 0, accepted: false }
   if (usable.length < LEAST_QUERIES) return none
   const { keys, prepared } = prepare(usable)
-  const gains: number[] = []
+  const gains = SHARES.map((): number[] => [])
   for (let fold = 0; fold < FOLDS; fold++) {
     const seen = prepared.filter((_, i) => foldOf(usable[i]?.query ?? '') !== fold)
     const unseen = prepared.filter((_, i) => foldOf(usable[i]?.query ?? '') === fold)
     if (seen.length === 0 || unseen.length === 0) continue
     const learnt = fitWeights(seen, keys.length)
     const plain = fitWeights(seen, 0)
-    for (const query of unseen) {
-      gains.push(loss(query, plain, null) - loss(query, learnt, null))
+    const without = unseen.map((query) => loss(query, plain, null))
+    for (const [at, share] of SHARES.entries()) {
+      const point = shareOf(learnt, plain, share)
+      unseen.forEach((query, i) => {
+        gains[at]?.push((without[i] ?? 0) - loss(query, point, null))
+      })
     }
   }
+  const [best] = SHARES.map((share, at) => ({ share, ...gainOf(gains[at] ?? []) })).sort(
+    (a, b) => b.gain - b.error - (a.gain - a.error),
+  )
+  if (!best) return none
+  const { share, gain, error } = best
+  const standardErrors = error > 0 ? gain / error : 0
+  const accepted = standardErrors >= LEAST_GAIN
+  const weights = accepted
+    ? weightsOf(shareOf(fitWeights(prepared, keys.length), fitWeights(prepared, 0), share), keys)
+    : new Map()
+  return { ...none, gain, standardErrors, accepted, weights }
+}
+
+/** A share of what was learnt, between no weights with their own scale and all of them with theirs. */
+function shareOf(learnt: Float64Array, plain: Float64Array, share: number): Float64Array {
+  return learnt.map((value, i) => share * value + (1 - share) * (plain[i] ?? 0))
+}
+
+/** Mean gain a query and its standard error. */
+function gainOf(gains: readonly number[]): { gain: number; error: number } {
   const gain = gains.reduce((sum, value) => sum + value, 0) / Math.max(1, gains.length)
   const variance = gains.reduce((sum, value) => sum + (value - gain) ** 2, 0) / Math.max(1, gains.length - 1)
-  const standardErrors = variance > 0 ? gain / Math.sqrt(variance / gains.length) : 0
-  const accepted = standardErrors >= LEAST_GAIN
-  return {
-    ...none,
-    gain,
-    standardErrors,
-    accepted,
-    weights: accepted ? weightsOf(fitWeights(prepared, keys.length), keys) : new Map(),
-  }
+  return { gain, error: Math.sqrt(variance / Math.max(1, gains.length)) }
 }
 
 /** Weights on fusion's own scale, the greatest first. */
