@@ -22,7 +22,8 @@ export function plotReport(report: BenchReport): string {
   const width = 2 * PANEL.left + 2 * PANEL.width + PANEL.gap
   const height = PANEL.top + PANEL.height + 170
   const caption = `${report.machine.cores} × ${report.machine.cpu}, workerd ${report.versions.workerd ?? ''}, ${report.at.slice(0, 10)}`
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">
+<title>Milliseconds of one request by size, median, one at a time, beside a bare route</title>
 <rect width="100%" height="100%" fill="#ffffff"/>
 <text x="${PANEL.left}" y="24" ${FONT} font-size="15" fill="#111827">Milliseconds of one request, median, one at a time</text>
 <text x="${PANEL.left}" y="${height - 12}" ${FONT} font-size="11" fill="#6b7280">${xml(caption)}</text>
