@@ -90,6 +90,7 @@ export async function invoke(operation: Operation, services: Services, raw: unkn
   const clean = redactAll(input, redactions)
   const run = () => operation.run(services, clean, caller)
   const output = await (isAudited(operation) ? audited(operation, services, clean, caller, run) : run())
+  if (clean === input) return output
   // Only now: what was refused has changed nothing, this count included. What failed otherwise is counted when it is tried again.
   const project = typeof input.project === 'string' ? input.project : (caller.project ?? 'default')
   await countRedactions(services.database, project, redactions, services.now()).catch(() => undefined)
