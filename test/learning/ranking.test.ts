@@ -1,5 +1,6 @@
 import { env } from 'cloudflare:workers'
 import { expect, test } from 'vitest'
+import { seeded } from '../../cli/shared/random.ts'
 import { buildServices } from '../../src/build-services.ts'
 import { openDatabase } from '../../src/database/database.ts'
 import { noteRankingOutcome, rankingRow, storeRanking } from '../../src/database/queries/ranking.ts'
@@ -60,6 +61,28 @@ test('outcomes that follow nothing teach nothing', () => {
     if (trainRanking(noise).accepted) accepted++
   }
   expect(accepted).toBe(0)
+})
+
+test('a faint lesson is used in part, where the whole of it would not bear out', () => {
+  // With all of the weights or none, held-out outcomes of these draws gain less than a standard error.
+  for (const seed of [5, 9, 49]) {
+    const random = seeded(seed)
+    const faint = Array.from(
+      { length: 60 },
+      (_, i): RankedQuery => ({
+        query: `question ${i}`,
+        candidates: [
+          { base: 1, features: features(featureKey(KIND.beside, hashTerm(`n${i}`)), BAD) },
+          { base: 0.5, features: features(GOOD) },
+          { base: 0, features: features() },
+        ],
+        votes: [{ items: [random() < 0.6 ? 1 : 0], shown: 3, caller: `c${i % 5}`, success: random() < 0.75 ? 1 : 0 }],
+      }),
+    )
+    const model = trainRanking(faint)
+    expect(model.accepted).toBe(true)
+    expect(model.weights.get(GOOD)).toBeGreaterThan(0)
+  }
 })
 
 test('too few queries teach nothing', () => {

@@ -120,14 +120,13 @@ export class TermIndex {
       for (let at = start; at < end; at++) {
         const row = rows[at] as number
         if (stale[row] !== 0) continue
-        const frequency = (frequencies[at] as number) * FREQUENCY_UNIT
-        scores[row] =
-          (scores[row] as number) + (most * frequency) / (frequency + flat + slope * (lengths[row] as number))
+        const norm = flat + slope * (lengths[row] as number)
+        scores[row] = (scores[row] as number) + saturated(most, frequencies[at] as number, norm)
       }
       for (const packed of this.#recent.get(hash) ?? []) {
         const row = Math.floor(packed / PACKED_ROW)
-        const frequency = (packed % PACKED_ROW) * FREQUENCY_UNIT
-        scores[row] = (scores[row] ?? 0) + (most * frequency) / (frequency + flat + slope * (lengths[row] ?? 0))
+        const norm = flat + slope * (lengths[row] ?? 0)
+        scores[row] = (scores[row] ?? 0) + saturated(most, packed % PACKED_ROW, norm)
       }
     }
     return this.#best(limit, allowed)
@@ -201,4 +200,10 @@ export class TermIndex {
     this.#items++
     this.#totalLength += length
   }
+}
+
+/** What a term adds to a score, given what it would add if said without end (BM25, Robertson and Zaragoza 2009, section 3.4). */
+function saturated(most: number, units: number, norm: number): number {
+  const frequency = units * FREQUENCY_UNIT
+  return (most * frequency) / (frequency + norm)
 }
