@@ -8,8 +8,10 @@ import { votesOnItems } from './database/queries/credit.ts'
 import { addEmbeddingJob } from './database/queries/embedding.ts'
 import type { Env } from './env.ts'
 import { openUpstreams } from './inference/chat-upstream.ts'
-import type { Dependency } from './inference/dependency.ts'
-import type { Embedder } from './inference/embedder.ts'
+import type { Embedder } from './inference/embedding/embedder.ts'
+import { createStaticEmbedder } from './inference/embedding/static/embedder.ts'
+import staticTable from './inference/embedding/static/table.bin'
+import type { Dependency } from './inference/engine/dependency.ts'
 import { modelDependencies } from './inference/model-dependencies.ts'
 import {
   openAidb,
@@ -19,13 +21,11 @@ import {
   openReranker,
   otherEmbedders,
 } from './inference/open-models.ts'
-import { createStaticEmbedder } from './inference/static/embedder.ts'
-import staticTable from './inference/static/table.bin'
+import { embeddingSubject } from './jobs/embed-collection.ts'
 import { EmbeddedStore } from './knowledge/stores/embedded.ts'
-import { openQdrant } from './knowledge/stores/open-qdrant.ts'
-import { announcer, SpaceKeeper } from './knowledge/stores/space-keeper.ts'
-import { embeddingSubject } from './learning/embed-collection.ts'
-import { pushCredit } from './learning/push-credit.ts'
+import { enqueuer, MigratingStore } from './knowledge/stores/migrating-store.ts'
+import { openQdrant } from './knowledge/stores/qdrant/open.ts'
+import { syncCredit } from './outcomes/sync-credit.ts'
 import type { Services } from './services.ts'
 import { readSettings } from './settings.ts'
 import { traceHeaders } from './tracing.ts'
@@ -37,28 +37,28 @@ export function buildServices(env: Env): Services {
   const settings = readSettings(env)
   staticEmbedder ??= createStaticEmbedder(staticTable)
   const database = openDatabase(env.DB)
-  const announceJobs = async (ids: readonly string[]) => {
+  const enqueueJobs = async (ids: readonly string[]) => {
     if (ids.length === 0) return
     await env.JOBS.sendBatch(ids.map((jobId) => ({ body: { jobId, ...traceHeaders() } })))
   }
   const embedder = openEmbedder(settings, env.AI) ?? staticEmbedder
   const embedded = new EmbeddedStore(env.KNOWLEDGE)
   const qdrant = openQdrant(settings)
-  const knowledge = new SpaceKeeper(qdrant ?? embedded, {
+  const knowledge = new MigratingStore(qdrant ?? embedded, {
     embedder,
     others: [staticEmbedder, ...otherEmbedders(settings, env.AI)],
     mayFail: embedder !== staticEmbedder,
-    announce: announcer(async (scope) => {
+    enqueue: enqueuer(async (scope) => {
       const id = await addEmbeddingJob(database, scope.project, embeddingSubject(scope), Date.now())
       // The row is the truth: a message that is lost is made up for by the sweep.
-      if (id) await announceJobs([id]).catch(() => undefined)
+      if (id) await enqueueJobs([id]).catch(() => undefined)
     }),
     // An item that had gone and comes back has the credit that it had. What is written stays written when that fails: storing it
     // again, or the next vote, makes up for it.
     written: async ({ project, collection }, ids) => {
       const items = ids.map((id) => ({ project, collection, id }))
       await votesOnItems(database, items)
-        .then((votes) => pushCredit([qdrant ?? embedded], votes))
+        .then((votes) => syncCredit([qdrant ?? embedded], votes))
         .catch(() => undefined)
     },
     now: () => Date.now(),
@@ -77,14 +77,14 @@ export function buildServices(env: Env): Services {
     conversations: new DurableConversations(env.CONVERSATIONS, settings.CONVERSATION_DAYS * 86_400_000),
     datasets: env.DATASETS,
     dependencies: [...storageDependencies(env, knowledge), ...modelDependencies(settings)],
-    announceJobs,
+    enqueueJobs,
     now: () => Date.now(),
     random: () => Math.random(),
   }
 }
 
 /** What holds the state, asked by the smallest read. */
-function storageDependencies(env: Env, knowledge: SpaceKeeper): Dependency[] {
+function storageDependencies(env: Env, knowledge: MigratingStore): Dependency[] {
   return [
     {
       name: 'database',

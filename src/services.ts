@@ -4,12 +4,12 @@
  */
 import type { ConversationClient } from './conversation/client.ts'
 import type { Database } from './database/database.ts'
-import type { ExternalList } from './inference/aidb.ts'
-import type { ChatModel } from './inference/chat-model.ts'
+import type { ChatModel } from './inference/chat/chat-model.ts'
 import type { ChatUpstreams } from './inference/chat-upstream.ts'
-import type { Dependency } from './inference/dependency.ts'
-import type { Embedder } from './inference/embedder.ts'
-import type { Reranker } from './inference/reranker.ts'
+import type { ExternalList } from './inference/embedding/aidb.ts'
+import type { Embedder } from './inference/embedding/embedder.ts'
+import type { Dependency } from './inference/engine/dependency.ts'
+import type { Reranker } from './inference/reranking/reranker.ts'
 import type { KnowledgeStore, TransferStore } from './knowledge/stores/store.ts'
 import type { Settings } from './settings.ts'
 
@@ -36,7 +36,7 @@ export interface Services {
   /** What can be down; none when left out. */
   readonly dependencies?: readonly Dependency[]
   /** Tells the queue that job rows were written; the rows in the database stay the truth. */
-  announceJobs(ids: readonly string[]): Promise<void>
+  enqueueJobs(ids: readonly string[]): Promise<void>
   /** Milliseconds since 1970. */
   now(): number
   /** Uniform in [0, 1). */

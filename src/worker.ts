@@ -11,7 +11,7 @@ import type { JobMessage } from './jobs/message.ts'
 import { archiveNightly, exportNightly, NIGHTLY } from './jobs/nightly.ts'
 import { sweep } from './jobs/sweep.ts'
 import { OPERATIONS } from './operations/index.ts'
-import { createApp } from './surfaces/app.ts'
+import { createApp } from './transports/app.ts'
 
 export { Conversation } from './conversation/conversation.ts'
 export { KnowledgeIndex } from './knowledge/stores/knowledge-index.ts'

@@ -9,22 +9,30 @@ const ROOT = join(import.meta.dirname, '..')
 const FLOORS = [
   ['worker'],
   ['build-services'],
-  ['surfaces'],
+  ['transports'],
   ['operations'],
   ['jobs'],
+  ['erasure'],
+  ['training-data'],
+  ['patterns'],
+  ['outcomes'],
   ['routing'],
-  ['retrieval', 'learning'],
+  ['retrieval'],
+  ['archive'],
+  ['experiments'],
   ['services'],
   ['conversation'],
+  ['ranking'],
   ['database'],
   ['knowledge'],
   ['inference'],
   ['settings', 'log'],
-  ['security', 'text', 'errors', 'tracing', 'ids'],
+  ['security', 'text'],
+  ['errors', 'tracing', 'ids', 'statistics'],
 ]
 /** Names the bindings of wrangler.toml, among them the classes of Durable Objects: known to what begins a request only. */
 const ENVIRONMENT = 'env'
-const MAY_READ_ENVIRONMENT = new Set(['worker', 'build-services', 'surfaces'])
+const MAY_READ_ENVIRONMENT = new Set(['worker', 'build-services', 'transports'])
 
 const IMPORT = /^(?:import|export)\b[^'"]*?\bfrom '(\.[^']+)'/gm
 
@@ -56,6 +64,15 @@ describe('imports', () => {
       ({ from, to }) => roomOf(from) !== ENVIRONMENT && roomOf(to) !== ENVIRONMENT && floorOf(to) < floorOf(from),
     )
     expect(up).toEqual([])
+  })
+
+  it('never go both ways between two rooms', async () => {
+    const pairs = new Set((await imports()).map(({ from, to }) => `${roomOf(from)} ${roomOf(to)}`))
+    const mutual = [...pairs].filter((pair) => {
+      const [from, to] = pair.split(' ')
+      return from !== to && pairs.has(`${to} ${from}`)
+    })
+    expect(mutual).toEqual([])
   })
 
   it('know a floor for every room', async () => {

@@ -15,11 +15,11 @@ import { forgetSession, keepUndelivered, readSession, stateFolder, undelivered, 
 import { outcomeOfReply, readTurn } from './turn.mjs'
 
 /** Claude Code shows hook output whole up to 10,000 characters. */
-const MOST_CHARACTERS = 10_000
+const MAX_CHARACTERS = 10_000
 /** Longest answer that is tracked, in characters; the coordinator takes no more. */
-const MOST_ANSWER = 200_000
+const MAX_ANSWER = 200_000
 /** Longest query, likewise. */
-const MOST_QUERY = 100_000
+const MAX_QUERY = 100_000
 /** Longest wait for the transcript to hold the last answer. */
 const TRANSCRIPT_MS = 2000
 /** Undelivered turns that are sent along with one event. */
@@ -51,7 +51,7 @@ async function onPrompt({ session_id: id, prompt_id: promptId, prompt }) {
   if (session.lastInteraction) await judge(session.lastInteraction, outcomeOfReply(prompt))
   // Commands and shell lines are not questions.
   if (/^\s*[/!#]/.test(prompt) || prompt.trim() === '') return
-  const turn = { promptId, query: prompt.slice(0, MOST_QUERY), contextIds: [], startedAt: Date.now() }
+  const turn = { promptId, query: prompt.slice(0, MAX_QUERY), contextIds: [], startedAt: Date.now() }
   try {
     const found = await post('/augment_query', {
       query: turn.query,
@@ -67,7 +67,7 @@ async function onPrompt({ session_id: id, prompt_id: promptId, prompt }) {
     if (context !== '') {
       const hookSpecificOutput = {
         hookEventName: 'UserPromptSubmit',
-        additionalContext: context.slice(0, MOST_CHARACTERS),
+        additionalContext: context.slice(0, MAX_CHARACTERS),
       }
       process.stdout.write(JSON.stringify({ hookSpecificOutput }))
     }
@@ -83,7 +83,7 @@ async function onStop({ session_id: id, transcript_path: path, last_assistant_me
   const { turn } = session
   if (!turn) return
   const said = await writtenTurn(path, turn.promptId, message)
-  const response = (message || said.answer).slice(0, MOST_ANSWER)
+  const response = (message || said.answer).slice(0, MAX_ANSWER)
   if (response.trim() === '') return
   const tracked = {
     query: turn.query,

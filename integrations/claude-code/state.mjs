@@ -10,7 +10,7 @@ import { join } from 'node:path'
 /** Sessions that nothing was heard of for so long are forgotten. */
 const KEEP_MS = 14 * 86_400_000
 /** Undelivered turns that are kept at most; older ones are dropped. */
-const MOST_UNDELIVERED = 200
+const MAX_UNDELIVERED = 200
 
 /**
  * @typedef {object} Session
@@ -66,7 +66,7 @@ export async function forgetSession(folder, session) {
 export async function keepUndelivered(folder, requests) {
   await writeWhole(join(folder, `undelivered-${Date.now()}-${process.pid}.json`), requests)
   const kept = await undelivered(folder)
-  for (const path of kept.slice(0, Math.max(0, kept.length - MOST_UNDELIVERED))) await rm(path, { force: true })
+  for (const path of kept.slice(0, Math.max(0, kept.length - MAX_UNDELIVERED))) await rm(path, { force: true })
 }
 
 /** Files with undelivered requests, the oldest first. */

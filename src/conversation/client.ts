@@ -7,7 +7,7 @@ import type { Stretch } from '../knowledge/passages.ts'
 /** One turn: what was asked, which context was sent for it, and what was answered. */
 export interface Turn {
   readonly number: number
-  /** The beginning of the query, see MOST_TEXT in conversation.ts. */
+  /** The beginning of the query, see MAX_TEXT in conversation.ts. */
   readonly query: string
   readonly contextIds: readonly string[]
   /** Tokens of context that were sent. */

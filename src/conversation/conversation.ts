@@ -8,9 +8,9 @@ import type { AddedTurn, ConversationState, NewTurn, Recall, ShownContext, Shown
 import { extractSummary, SUMMARY_LENGTH, type Utterance } from './summary.ts'
 
 /** The oldest turns beyond this number are folded into the summary and dropped. */
-const MOST_TURNS = 500
+const MAX_TURNS = 500
 /** Of a query and an answer so many characters are kept. */
-const MOST_TEXT = 2000
+const MAX_TEXT = 2000
 /** Length of the summary of dropped turns, in characters. */
 const DROPPED_LENGTH = 400
 /** What an answer is taken to be long while none was tracked, in tokens. */
@@ -219,15 +219,15 @@ export class Conversation extends DurableObject {
   }
 
   #dropOldTurns(latest: number): void {
-    const old = this.#turns(latest - MOST_TURNS)
+    const old = this.#turns(latest - MAX_TURNS)
     if (old.length === 0) return
     const dropped = this.#property('dropped')
     this.#setProperty('dropped', {
       turns: (dropped?.turns ?? 0) + old.length,
       text: extractSummary([...spoken(dropped?.text ?? ''), ...utterances(old)], DROPPED_LENGTH),
     })
-    this.#rows('DELETE FROM turn WHERE number <= ?', latest - MOST_TURNS)
-    this.#rows('DELETE FROM shown WHERE turn <= ?', latest - MOST_TURNS)
+    this.#rows('DELETE FROM turn WHERE number <= ?', latest - MAX_TURNS)
+    this.#rows('DELETE FROM shown WHERE turn <= ?', latest - MAX_TURNS)
     this.#rows('DELETE FROM item WHERE number NOT IN (SELECT item FROM shown)')
   }
 
@@ -300,5 +300,5 @@ function spoken(summary: string): Utterance[] {
 }
 
 function beginning(text: string): string {
-  return text.slice(0, MOST_TEXT).toWellFormed()
+  return text.slice(0, MAX_TEXT).toWellFormed()
 }

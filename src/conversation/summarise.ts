@@ -5,17 +5,17 @@
  */
 import type { Database } from '../database/database.ts'
 import { queueSummary } from '../database/queries/conversations.ts'
-import type { ChatModel } from '../inference/chat-model.ts'
+import type { ChatModel } from '../inference/chat/chat-model.ts'
 import { neutraliseWithin } from '../security/injection.ts'
 import type { ConversationClient, ConversationState } from './client.ts'
 
 /** A summary is made every so many turns. */
 export const TURNS_PER_SUMMARY = 5
 /** Of the conversation its latest part is read, in characters. */
-const MOST_READ = 12_000
+const MAX_READ = 12_000
 /** Of each query and answer so many characters are read. */
-const MOST_OF_EACH = 600
-const LONGEST_SUMMARY = 2000
+const MAX_PART_LENGTH = 600
+const MAX_SUMMARY_LENGTH = 2000
 const ANSWER_TOKENS = 300
 
 const INSTRUCTION =
@@ -27,7 +27,7 @@ export async function considerSummary(
   services: {
     readonly database: Database
     readonly localModel: ChatModel | null
-    announceJobs(ids: readonly string[]): Promise<void>
+    enqueueJobs(ids: readonly string[]): Promise<void>
     now(): number
   },
   project: string,
@@ -36,7 +36,7 @@ export async function considerSummary(
 ): Promise<void> {
   if (!services.localModel || id === undefined || turn === null || turn % TURNS_PER_SUMMARY !== 0) return
   const job = await queueSummary(services.database, project, id, turn, services.now())
-  if (job) await services.announceJobs([job]).catch(() => undefined)
+  if (job) await services.enqueueJobs([job]).catch(() => undefined)
 }
 
 /**
@@ -59,18 +59,18 @@ export async function summariseConversation(
     ],
     { maxTokens: ANSWER_TOKENS, temperature: 0 },
   )
-  const text = content.trim().slice(0, LONGEST_SUMMARY).toWellFormed()
+  const text = content.trim().slice(0, MAX_SUMMARY_LENGTH).toWellFormed()
   if (text !== '') await conversations.saveSummary(project, id, { text, method: 'model', throughTurn: last.number })
 }
 
 /** The summary so far and the latest turns, as far as there is room; nothing in them can end the block. */
 function transcript({ turns, summary }: ConversationState): string {
   const lines: string[] = []
-  let left = MOST_READ
+  let left = MAX_READ
   for (const { query, answer } of turns.toReversed()) {
     const said = [
-      `user: ${query.slice(0, MOST_OF_EACH)}`,
-      ...(answer ? [`assistant: ${answer.slice(0, MOST_OF_EACH)}`] : []),
+      `user: ${query.slice(0, MAX_PART_LENGTH)}`,
+      ...(answer ? [`assistant: ${answer.slice(0, MAX_PART_LENGTH)}`] : []),
     ]
     const text = said.join('\n')
     if (text.length > left) break

@@ -8,7 +8,7 @@ import { tokenise } from '../text/tokens.ts'
 /** Longest summary, in characters. */
 export const SUMMARY_LENGTH = 1200
 /** Longer sentences are cut. */
-const LONGEST_SENTENCE = 240
+const MAX_SENTENCE_LENGTH = 240
 /** After so many turns a sentence counts half. */
 const HALF_LIFE_TURNS = 20
 
@@ -70,5 +70,7 @@ export function extractSummary(utterances: readonly Utterance[], length = SUMMAR
 }
 
 function shorten(sentence: string): string {
-  return sentence.length <= LONGEST_SENTENCE ? sentence : `${sentence.slice(0, LONGEST_SENTENCE - 1).toWellFormed()}…`
+  return sentence.length <= MAX_SENTENCE_LENGTH
+    ? sentence
+    : `${sentence.slice(0, MAX_SENTENCE_LENGTH - 1).toWellFormed()}…`
 }

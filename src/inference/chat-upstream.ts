@@ -4,9 +4,9 @@
  * @module
  */
 import type { Settings } from '../settings.ts'
-import type { ChatTransport } from './chat-transport.ts'
+import type { ChatTransport } from './chat/transport.ts'
+import { Engine, EngineFailure } from './engine/resilience.ts'
 import { type ConfiguredChat, configuredChat, engineAt } from './open-models.ts'
-import { Engine, EngineFailure } from './resilience.ts'
 import type { WorkersAi } from './workers-ai.ts'
 
 /** Milliseconds that an answer may take. */

@@ -3,8 +3,8 @@
  * @module
  */
 import type { Settings } from '../settings.ts'
-import { askReachable, askServer, type Dependency } from './dependency.ts'
-import type { EngineEndpoint } from './engine-http.ts'
+import { askReachable, askServer, type Dependency } from './engine/dependency.ts'
+import type { EngineEndpoint } from './engine/http.ts'
 import { aidbEndpoint, chosenEmbedder, knownEngine, llamaEndpoint, remoteEndpoint } from './open-models.ts'
 
 /** A server that is asked by a GET that costs nothing. */

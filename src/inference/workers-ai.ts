@@ -4,12 +4,12 @@
  * @module
  */
 import * as z from 'zod'
-import type { ChatTransport } from './chat-transport.ts'
-import type { EmbeddingModel } from './embedding-models.ts'
-import { readJson, successful } from './engine-http.ts'
-import { eventData } from './event-stream.ts'
-import { ModelEmbedder, notOneForEach } from './model-embedder.ts'
-import { type Engine, EngineFailure } from './resilience.ts'
+import { eventData } from './chat/event-stream.ts'
+import type { ChatTransport } from './chat/transport.ts'
+import type { EmbeddingModel } from './embedding/embedding-models.ts'
+import { ModelEmbedder, notOneForEach } from './embedding/model-embedder.ts'
+import { readJson, successful } from './engine/http.ts'
+import { type Engine, EngineFailure } from './engine/resilience.ts'
 
 /** The binding, as far as it is used: asked for raw responses, so that status and `Retry-After` tell what went wrong. */
 export interface WorkersAi {
@@ -21,7 +21,7 @@ export interface WorkersAi {
 }
 
 /** Tokens of an answer when the caller names no limit; Workers AI itself would stop at 256. */
-const MOST_TOKENS = 2048
+const MAX_TOKENS = 2048
 
 /** Asks a model; the response says success. */
 async function run(
@@ -96,7 +96,7 @@ function inputsOf(body: object): Record<string, unknown> {
   const schema = format?.type === 'json_schema' ? format.json_schema?.schema : undefined
   return {
     ...rest,
-    max_tokens: rest.max_tokens ?? max_completion_tokens ?? MOST_TOKENS,
+    max_tokens: rest.max_tokens ?? max_completion_tokens ?? MAX_TOKENS,
     ...(format && { response_format: schema === undefined ? format : { type: 'json_schema', json_schema: schema } }),
   }
 }

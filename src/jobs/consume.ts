@@ -12,7 +12,7 @@ import { type JobRun, runJob } from './run-job.ts'
 
 /** The error of a job that waits for an engine; past this many milliseconds it is left to the sweep. */
 const WAITS = 'engine_unavailable'
-const LONGEST_DELAY_MS = 60_000
+const MAX_DELAY_MS = 60_000
 
 /**
  * Runs the jobs of one batch, oldest cause first, each at most once.
@@ -32,7 +32,7 @@ export async function consume(batch: MessageBatch<JobMessage>, services: Service
       })
       const waitMs = run?.status === 'waiting' || run?.status === 'failed' ? run.runAfter - services.now() : null
       // A message that waits for an engine would be given up on sooner than its job.
-      if (waitMs === null || (run?.error === WAITS && waitMs > LONGEST_DELAY_MS)) message.ack()
+      if (waitMs === null || (run?.error === WAITS && waitMs > MAX_DELAY_MS)) message.ack()
       else message.retry({ delaySeconds: Math.max(1, Math.ceil(waitMs / 1000)) })
     } catch {
       message.retry()

@@ -2,20 +2,21 @@
  * The kinds of background work. Each is one idempotent function: it may run twice, late, out of order, or stop anywhere.
  * @module
  */
+
+import { archiveInteractions } from '../archive/archive.ts'
 import { summariseConversation } from '../conversation/summarise.ts'
-import { archiveInteractions } from '../learning/archive/archive.ts'
-import { budgetedModel } from '../learning/budget.ts'
-import { exportDataset } from '../learning/datasets/export.ts'
-import { nightlySettings } from '../learning/datasets/settings.ts'
-import { embedCollection } from '../learning/embed-collection.ts'
-import { eraseData } from '../learning/erasure/erase.ts'
-import { indexInteraction } from '../learning/history.ts'
-import { indexCorrection } from '../learning/index-correction.ts'
-import { learnPattern } from '../learning/patterns/learn.ts'
-import { noteForRanking, trainProjectRanking } from '../learning/ranking/train-project.ts'
-import { scoreInteraction } from '../learning/score-interaction.ts'
+import { eraseData } from '../erasure/erase.ts'
+import { indexInteraction } from '../outcomes/history.ts'
+import { indexCorrection } from '../outcomes/index-correction.ts'
+import { scoreInteraction } from '../outcomes/score-interaction.ts'
+import { budgetedModel } from '../patterns/generation-budget.ts'
+import { learnPattern } from '../patterns/learn.ts'
+import { noteForRanking, trainProjectRanking } from '../retrieval/train-ranking.ts'
 import { noteScored, trainProjectRouter } from '../routing/trained-router.ts'
 import type { Services } from '../services.ts'
+import { exportDataset } from '../training-data/export.ts'
+import { nightlySettings } from '../training-data/settings.ts'
+import { embedCollection } from './embed-collection.ts'
 
 /** What a job tells its runner; `not_ready` means later, and that nothing failed. */
 export type JobResult = 'done' | 'not_ready'

@@ -3,9 +3,10 @@
  * job for each with interactions that nothing has changed for long.
  * @module
  */
+
+import { coldBefore } from '../archive/archive.ts'
 import { scheduleArchiving } from '../database/queries/archives.ts'
 import { scheduleExports } from '../database/queries/exports.ts'
-import { coldBefore } from '../learning/archive/archive.ts'
 import type { Services } from '../services.ts'
 
 /** The cron expression of the night, as in wrangler.toml. */
@@ -22,7 +23,7 @@ const OVERLAP_MS = 7_200_000
 export async function exportNightly(services: Services): Promise<number> {
   const now = services.now()
   const ids = await scheduleExports(services.database, now - DAY_MS - OVERLAP_MS, Math.floor(now / DAY_MS), now)
-  await services.announceJobs(ids).catch(() => undefined)
+  await services.enqueueJobs(ids).catch(() => undefined)
   return ids.length
 }
 
@@ -35,6 +36,6 @@ export async function archiveNightly(services: Services): Promise<number> {
   // Without a setting nothing is added to the archives; those that hold too much are tidied all the same.
   const before = coldBefore(services) ?? 0
   const ids = await scheduleArchiving(services.database, before, Math.floor(now / DAY_MS), now)
-  await services.announceJobs(ids).catch(() => undefined)
+  await services.enqueueJobs(ids).catch(() => undefined)
   return ids.length
 }

@@ -5,8 +5,8 @@
 import { readControls } from '../database/queries/controls.ts'
 import { claimJob, dueJobs, endAttempt, type Job } from '../database/queries/jobs.ts'
 import { CoordinatorError } from '../errors.ts'
-import { BudgetSpent } from '../learning/budget.ts'
-import { UnusableAnswer } from '../learning/patterns/extract-by-model.ts'
+import { UnusableAnswer } from '../patterns/extract-by-model.ts'
+import { BudgetSpent } from '../patterns/generation-budget.ts'
 import { redact } from '../security/redact.ts'
 import type { Services } from '../services.ts'
 import { jobFunction } from './job-kinds.ts'
@@ -21,7 +21,7 @@ const FIRST_BACKOFF_MS = 5_000
 const LAST_BACKOFF_MS = 900_000
 /** A job waits so long for an engine that doesn't answer before its failures count: your own machine may be off for days. */
 export const ENGINE_PATIENCE_MS = 7 * 86_400_000
-const LONGEST_ENGINE_WAIT_MS = 3_600_000
+const MAX_ENGINE_WAIT_MS = 3_600_000
 
 export interface JobRun {
   readonly kind: string
@@ -51,7 +51,7 @@ export function backoffMs(attempts: number, random: number): number {
  * @param random uniform in [0, 1)
  */
 export function engineWaitMs(ageMs: number, random: number): number {
-  const ceiling = Math.min(LONGEST_ENGINE_WAIT_MS, Math.max(FIRST_BACKOFF_MS, ageMs / 4))
+  const ceiling = Math.min(MAX_ENGINE_WAIT_MS, Math.max(FIRST_BACKOFF_MS, ageMs / 4))
   return Math.round(ceiling * (0.5 + random / 2))
 }
 
@@ -94,12 +94,12 @@ export async function runJob(services: Services, id: string): Promise<JobRun | n
 }
 
 /** Characters of an error that are kept. */
-const LONGEST_ERROR = 200
+const MAX_ERROR_LENGTH = 200
 
 /** What is kept of an error: its code, never its text; of a model's answer that can't be used also what is wrong with it. */
 function errorOf(thrown: unknown): string {
   if (thrown instanceof CoordinatorError) return thrown.code
-  if (thrown instanceof UnusableAnswer) return redact(`unusable_answer: ${thrown.message}`).slice(0, LONGEST_ERROR)
+  if (thrown instanceof UnusableAnswer) return redact(`unusable_answer: ${thrown.message}`).slice(0, MAX_ERROR_LENGTH)
   return 'internal'
 }
 

@@ -21,16 +21,16 @@ const RUN_DIRECTLY = 20
  * work is paused.
  * @returns how many rows were overdue (at most 500) and what was done about them
  */
-export async function sweep(services: Services): Promise<{ announced: number; ran: number }> {
-  if ((await readControls(services.database)).paused) return { announced: 0, ran: 0 }
+export async function sweep(services: Services): Promise<{ enqueued: number; ran: number }> {
+  if ((await readControls(services.database)).paused) return { enqueued: 0, ran: 0 }
   const ids = await dueJobs(services.database, { before: services.now() - SWEEP_AGE_MS, limit: ANNOUNCED })
-  if (ids.length === 0) return { announced: 0, ran: 0 }
+  if (ids.length === 0) return { enqueued: 0, ran: 0 }
   try {
-    for (let i = 0; i < ids.length; i += MESSAGES) await services.announceJobs(ids.slice(i, i + MESSAGES))
-    return { announced: ids.length, ran: 0 }
+    for (let i = 0; i < ids.length; i += MESSAGES) await services.enqueueJobs(ids.slice(i, i + MESSAGES))
+    return { enqueued: ids.length, ran: 0 }
   } catch {
     let ran = 0
     for (const id of ids.slice(0, RUN_DIRECTLY)) if (await runJob(services, id)) ran++
-    return { announced: 0, ran }
+    return { enqueued: 0, ran }
   }
 }

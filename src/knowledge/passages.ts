@@ -14,7 +14,7 @@ export interface Stretch {
 /** Shorter pieces are joined with their neighbour, in characters. */
 const SHORTEST = 40
 /** Longest run of code lines in one passage. */
-const MOST_LINES = 12
+const MAX_LINES = 12
 /** No passage is longer than this, in characters. */
 const LONGEST = 1600
 
@@ -50,7 +50,7 @@ function cutBlock(body: string, start: number, end: number, cuts: number[]): voi
   for (let at = start; at < end; at++) {
     if (body[at] !== '\n') continue
     lines++
-    if (lines < MOST_LINES) continue
+    if (lines < MAX_LINES) continue
     cutLong(body, from, at + 1, cuts)
     from = at + 1
     lines = 0

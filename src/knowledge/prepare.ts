@@ -4,7 +4,7 @@
  */
 import { CoordinatorError } from '../errors.ts'
 import { itemId } from '../ids.ts'
-import type { Embedder, Embedding } from '../inference/embedder.ts'
+import type { Embedder, Embedding } from '../inference/embedding/embedder.ts'
 import { redactAll } from '../security/redact.ts'
 import { tokenCounter } from '../text/token-counter.ts'
 import { COLLECTIONS, type CollectionName } from './collections.ts'

@@ -5,12 +5,12 @@
 import { reserveIngest } from '../database/queries/quotas.ts'
 import { CoordinatorError } from '../errors.ts'
 import { COLLECTION_NAMES } from '../knowledge/collections.ts'
-import { dayOf, nextDay } from '../learning/budget.ts'
+import { dayOf, nextDay } from '../patterns/generation-budget.ts'
 import type { Services } from '../services.ts'
 
 /** How long a count of a project's items is used, in milliseconds. */
 const FRESH_MS = 60_000
-const MOST_PROJECTS = 1000
+const MAX_PROJECTS = 1000
 
 const counted = new WeakMap<object, Map<string, { items: number; at: number }>>()
 
@@ -74,7 +74,7 @@ async function assertRoom(services: Services, project: string, items: number, mo
     )
     known = { items: sizes.reduce((sum, size) => sum + size, 0), at: now }
   }
-  if (projects.size >= MOST_PROJECTS) projects.clear()
+  if (projects.size >= MAX_PROJECTS) projects.clear()
   projects.set(project, { ...known, items: known.items + items })
   if (known.items + items <= most) return
   throw new CoordinatorError('payload_too_large', `The project is full: the limit PROJECT_ITEMS is ${most}.`, {

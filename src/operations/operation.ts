@@ -8,6 +8,18 @@ import type { Services } from '../services.ts'
 
 export type { Scope }
 
+/** The groups of operations, in the order in which documentation shows them. OpenAPI tags and tool sets follow from them. */
+export const GROUPS = {
+  context: { title: 'Context', description: 'Find the passages that a query needs, and pack them into a prompt.' },
+  knowledge: { title: 'Knowledge', description: 'Store, read, change and delete knowledge.' },
+  interactions: { title: 'Interactions', description: 'Track answers, their outcomes and corrections.' },
+  routing: { title: 'Routing', description: 'Choose the search and the model for a query.' },
+  'training-data': { title: 'Training data', description: 'Export datasets for fine-tuning.' },
+  experiments: { title: 'Experiments', description: 'Assign variants and compare them.' },
+  administration: { title: 'Administration', description: 'Health, statistics, jobs, keys, settings and deletion.' },
+} as const satisfies Record<string, { title: string; description: string }>
+export type Group = keyof typeof GROUPS
+
 /** Who is calling; made by the surface from the key that was presented. */
 export interface Caller {
   /** Stable id of the key, `open` for the loopback without a key. */
@@ -65,6 +77,7 @@ export interface HttpRoute {
 export interface Operation<I extends z.ZodObject = z.ZodObject, O extends z.ZodObject = z.ZodObject> {
   /** Tool name, snake_case. */
   readonly name: string
+  readonly group: Group
   readonly title: string
   /** What it does and when to use it, for a model that chooses tools. */
   readonly description: string

@@ -14,8 +14,8 @@ import {
   KNOWLEDGE_COLLECTIONS,
 } from '../knowledge/collections.ts'
 import type { KnowledgeStore } from '../knowledge/stores/store.ts'
+import { withPriorOdds } from '../ranking/calibration.ts'
 import { type TokenCounter, tokenCounter } from '../text/token-counter.ts'
-import { withPriorOdds } from './calibration.ts'
 import { type IndexEntry, indexContext } from './context-index.ts'
 import { drawHoldOut, NO_HOLD_OUT } from './hold-out.ts'
 import { type KnownItem, leastShare, type PackedItem, sourceOf, tokensOfWhole } from './packing.ts'

@@ -6,25 +6,25 @@
  */
 
 import { itemId } from '../ids.ts'
-import type { ExternalList, ExternalResult } from '../inference/aidb.ts'
-import type { Embedder, Embedding } from '../inference/embedder.ts'
+import type { ExternalList, ExternalResult } from '../inference/embedding/aidb.ts'
+import type { Embedder, Embedding } from '../inference/embedding/embedder.ts'
 import { EXTERNAL } from '../knowledge/collections.ts'
 import { splitPassages } from '../knowledge/passages.ts'
 import type { StoredItem } from '../knowledge/stores/store.ts'
+import { type ExternalPlace, type FusedSearch, fuse } from '../ranking/fusion.ts'
 import { redact } from '../security/redact.ts'
 import { documentColumns, queryTerms } from '../text/index-terms.ts'
 import { keywordEvidence, planKeywordSearch } from '../text/keyword-plan.ts'
 import { documentLength, hashTerm, TermListReader, termList } from '../text/term-list.ts'
 import { tokenCounter } from '../text/token-counter.ts'
 import { jaccard, NEAR_DUPLICATE, shingles } from './diversity.ts'
-import { type ExternalPlace, type FusedSearch, fuse } from './fusion.ts'
 
 /** Results that are asked for. */
 const DEPTH = 10
 /** Their vectors are worth no longer wait than this, in milliseconds. */
 const EMBEDDING_MS = 2_000
 /** Characters of a result's first line that name it. */
-const LONGEST_TITLE = 120
+const MAX_TITLE_LENGTH = 120
 
 interface Listed extends ExternalResult, ExternalPlace {}
 
@@ -153,7 +153,7 @@ function externalItem(project: string, content: string, passages: StoredItem['pa
     // The same text is the same item, whenever it comes.
     id: itemId(project, EXTERNAL, content),
     collection: EXTERNAL,
-    key: first.slice(0, LONGEST_TITLE).toWellFormed(),
+    key: first.slice(0, MAX_TITLE_LENGTH).toWellFormed(),
     fields: { content },
     provenance: 'imported',
     title: '',

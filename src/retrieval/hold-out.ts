@@ -4,7 +4,7 @@
  */
 
 /** With fewer chosen items none is left out: nobody gets nothing for the sake of a measurement. */
-const FEWEST_ITEMS = 2
+const MIN_ITEMS = 2
 
 /** What the draw of one augmentation was, and what it gave. */
 export interface HoldOut<Id> {
@@ -25,7 +25,7 @@ export const NO_HOLD_OUT: HoldOut<never> = { heldOut: null, share: 0, items: 0 }
  * @param draw uniform in [0, 1)
  */
 export function drawHoldOut<Id>(chosen: readonly Id[], share: number, draw: number): HoldOut<Id> {
-  if (chosen.length < FEWEST_ITEMS || share <= 0) return NO_HOLD_OUT
+  if (chosen.length < MIN_ITEMS || share <= 0) return NO_HOLD_OUT
   const heldOut = draw < share ? (chosen[Math.floor((draw / share) * chosen.length)] ?? null) : null
   return { heldOut, share, items: chosen.length }
 }

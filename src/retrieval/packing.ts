@@ -11,7 +11,7 @@ import { type PackableItem, type ValuedPassage, type ValueRequest, valuePassages
 export type { PackableItem } from './passage-value.ts'
 
 /** A passage must reach this share of the best one's value. */
-const LEAST_SHARE = 0.33
+const MIN_SHARE = 0.33
 /** Up to this budget the share holds in full, in tokens; who asks for more gets to see more. */
 const AMPLE_BUDGET = 2000
 /** Two passages whose sets of terms overlap more than this are the same; a lower bar was measured to drop evidence. */
@@ -19,13 +19,13 @@ const SAME_JACCARD = 0.9
 /** Smaller passages are not compared, in tokens: closing brackets are alike everywhere. */
 const COMPARED_TOKENS = 12
 /** A trimmed passage is only worth showing from this length on, in tokens. */
-const SHORTEST_TRIM = 8
+const MIN_TRIM_LENGTH = 8
 /** Tokens of the delimiters around an item's excerpts, and of a gap between two of them. */
 const DELIMITERS = 8
 const GAP = 3
 /** Longest title and path shown above an item's excerpts, in characters. */
-const LONGEST_TITLE = 64
-const LONGEST_PATH = 200
+const MAX_TITLE_LENGTH = 64
+const MAX_PATH_LENGTH = 200
 /** Stands for a number that isn't given yet when tokens are reckoned; no shorter one costs more. */
 const WIDEST_NUMBER = 9999
 
@@ -121,7 +121,7 @@ export function packPassages(request: PackingRequest): Packing {
  * who asks for more wants to miss less. An adaptive bar was measured to hold the same evidence in fewer tokens than filling the budget.
  */
 export function leastShare(budget: number): number {
-  return LEAST_SHARE * Math.min(1, AMPLE_BUDGET / Math.max(1, budget))
+  return MIN_SHARE * Math.min(1, AMPLE_BUDGET / Math.max(1, budget))
 }
 
 interface Choice {
@@ -182,10 +182,10 @@ export function sourceOf({ fields, title, key, body }: StoredItem, excerpts: rea
     const first = excerpts[0]?.start ?? 0
     const blank = /^\n*/.exec(body.slice(first))?.[0].length ?? 0
     const skipped = first === 0 && excerpts.length === 0 ? 0 : body.slice(0, first + blank).split('\n').length - 1
-    const shown = oneLine(path, LONGEST_PATH)
+    const shown = oneLine(path, MAX_PATH_LENGTH)
     return typeof start === 'number' ? `${shown}:${start + skipped}` : shown
   }
-  return oneLine(title.trim() === '' ? key : title, LONGEST_TITLE)
+  return oneLine(title.trim() === '' ? key : title, MAX_TITLE_LENGTH)
 }
 
 /** The first line, cut at a word; nothing in it can end the block of stored text or begin a new line. */
@@ -231,7 +231,7 @@ function trimPassage<T extends Stretch & { readonly tokens: number }>(
   room: number,
   countTokens: TokenCounter,
 ): T | null {
-  if (room < SHORTEST_TRIM) return null
+  if (room < MIN_TRIM_LENGTH) return null
   const text = body.slice(passage.start, passage.end)
   let low = 0
   let high = text.length
@@ -243,5 +243,5 @@ function trimPassage<T extends Stretch & { readonly tokens: number }>(
   const space = Math.max(text.lastIndexOf(' ', low), text.lastIndexOf('\n', low))
   const end = space > low / 2 ? space : low - (text.slice(0, low).isWellFormed() ? 0 : 1)
   const tokens = countTokens(text.slice(0, end))
-  return tokens >= SHORTEST_TRIM && tokens <= room ? { ...passage, end: passage.start + end, tokens } : null
+  return tokens >= MIN_TRIM_LENGTH && tokens <= room ? { ...passage, end: passage.start + end, tokens } : null
 }

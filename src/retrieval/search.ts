@@ -4,33 +4,27 @@
  */
 import type { Database } from '../database/database.ts'
 import { CoordinatorError } from '../errors.ts'
-import type { ExternalList } from '../inference/aidb.ts'
-import type { Embedder, Embedding } from '../inference/embedder.ts'
-import type { Reranker } from '../inference/reranker.ts'
+import type { ExternalList } from '../inference/embedding/aidb.ts'
+import type { Embedder, Embedding } from '../inference/embedding/embedder.ts'
+import type { Reranker } from '../inference/reranking/reranker.ts'
 import { type CollectionName, type ContextId, contextId } from '../knowledge/collections.ts'
 import type { FieldFilter, KnowledgeStore, SearchResponse, StoredItem } from '../knowledge/stores/store.ts'
-import { betaMean, creditShift, posterior } from '../learning/credit.ts'
-import {
-  type Features,
-  featuresOf,
-  type RankingEvidence,
-  type Weights,
-  weighted,
-} from '../learning/ranking/features.ts'
-import { projectRanking } from '../learning/ranking/project-ranking.ts'
+import { logOdds } from '../ranking/calibration.ts'
+import type { Turn } from '../ranking/conversation-smoothing.ts'
+import { betaMean, creditShift, posterior } from '../ranking/credit.ts'
+import { type FusedResult, type FusedSearch, fuse } from '../ranking/fusion.ts'
+import { type Features, featuresOf, type RankingEvidence, type Weights, weighted } from '../ranking/learnt/features.ts'
+import { projectRanking } from '../ranking/learnt/project-ranking.ts'
+import { analyseQuery } from '../text/query-analysis.ts'
 import { tokenise } from '../text/tokens.ts'
-import { logOdds } from './calibration.ts'
-import type { Turn } from './conversation-smoothing.ts'
 import { askExternalList, type ExternalFindings, NOTHING_EXTERNAL, rankExternal } from './external-list.ts'
-import { type FusedResult, type FusedSearch, fuse } from './fusion.ts'
-import { analyseQuery } from './query-analysis.ts'
 
 /** Candidates that each list contributes. */
 const DEPTH = 100
 /** Results that a reranker reads. */
 const RERANKED = 20
 /** Fusion may reorder, so more candidates than results are looked at. */
-const FEWEST_CANDIDATES = 20
+const MIN_CANDIDATES = 20
 
 export interface SearchServices {
   readonly knowledge: KnowledgeStore
@@ -101,7 +95,7 @@ export async function searchKnowledge(services: SearchServices, options: SearchO
     space: services.embedder.space,
     keyword: mode !== 'semantic',
     depth: Math.max(DEPTH, limit),
-    limit: Math.max(limit, FEWEST_CANDIDATES),
+    limit: Math.max(limit, MIN_CANDIDATES),
     filter,
     lists: weights.size > 0,
   }
@@ -227,7 +221,7 @@ function searchedText(query: string): string {
 
 const NOTHING_LEARNT: Weights = new Map()
 /** Log-odds that learning may move a candidate by, either way. */
-const MOST_LEARNT = 3
+const MAX_LEARNT = 3
 
 /** A model that can't be read costs what was learnt, not the search. */
 async function learntWeights(services: SearchServices, project: string): Promise<Weights> {
@@ -244,7 +238,7 @@ async function learntWeights(services: SearchServices, project: string): Promise
 function learntShifts(answer: SearchResponse, weights: Weights): number[] {
   if (weights.size === 0) return []
   const raw = answer.candidates.map((candidate) =>
-    Math.max(-MOST_LEARNT, Math.min(MOST_LEARNT, weighted(weights, answer, evidenceFor(answer, candidate)))),
+    Math.max(-MAX_LEARNT, Math.min(MAX_LEARNT, weighted(weights, answer, evidenceFor(answer, candidate)))),
   )
   const mean = raw.reduce((sum, shift) => sum + shift, 0) / Math.max(1, raw.length)
   return raw.map((shift) => shift - mean)
@@ -287,7 +281,7 @@ export async function rankingCandidates(
           space: services.embedder.space,
           keyword: true,
           depth: DEPTH,
-          limit: FEWEST_CANDIDATES,
+          limit: MIN_CANDIDATES,
           lists: true,
         },
       ),

@@ -21,7 +21,7 @@ const BIN_VALUE = 1 / Math.sqrt(COUNT + PAIRS)
 /** Weight of the standardised measures beside the rest. */
 const LINEAR_VALUE = 0.05
 /** Standardised measures are cut here. */
-const LARGEST_DEVIATION = 3
+const MAX_DEVIATION = 3
 
 /** Where each measure's bins end and what its mean and deviation are; learned from the training queries. */
 export interface Scale {
@@ -73,7 +73,7 @@ export function toRow({ slots, values, measures }: QueryVector, scale: Scale): R
     for (let k = 0; k < ends.length; k++) if (value > (ends[k] ?? 0) && ends[k] !== ends[k - 1]) bin++
     bins[m] = bin
     const deviation = (value - (scale.means[m] ?? 0)) / (scale.deviations[m] ?? 1)
-    linear[m] = LINEAR_VALUE * Math.max(-LARGEST_DEVIATION, Math.min(LARGEST_DEVIATION, deviation))
+    linear[m] = LINEAR_VALUE * Math.max(-MAX_DEVIATION, Math.min(MAX_DEVIATION, deviation))
   }
   return { slots, values, bins, linear }
 }

@@ -3,7 +3,7 @@
  * Harness text is removed first, so that only what the person asked counts.
  * @module
  */
-import { analyseQuery } from '../retrieval/query-analysis.ts'
+import { analyseQuery } from '../text/query-analysis.ts'
 
 /** Slots that words and character sequences are hashed into. */
 export const TEXT_SLOTS = 32_768

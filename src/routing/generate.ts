@@ -3,7 +3,7 @@
  * @module
  */
 import { CoordinatorError } from '../errors.ts'
-import type { ChatModel, ChatReply } from '../inference/chat-model.ts'
+import type { ChatModel, ChatReply } from '../inference/chat/chat-model.ts'
 import type { CollectionName } from '../knowledge/collections.ts'
 import { type AugmentServices, augment } from '../retrieval/augment.ts'
 import { tokenCounter } from '../text/token-counter.ts'

@@ -2,7 +2,7 @@
  * What kind of work a query asks for. Pure.
  * @module
  */
-import type { QueryAnalysis } from '../retrieval/query-analysis.ts'
+import type { QueryAnalysis } from '../text/query-analysis.ts'
 
 export const QUERY_CLASSES = ['general', 'coding', 'analysis'] as const
 export type QueryClass = (typeof QUERY_CLASSES)[number]

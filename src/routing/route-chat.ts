@@ -11,7 +11,7 @@ import { newId } from '../ids.ts'
 import type { ChatUpstream, ChatUpstreams } from '../inference/chat-upstream.ts'
 import { parseContextId } from '../knowledge/collections.ts'
 import { type Augmentation, type AugmentServices, augment } from '../retrieval/augment.ts'
-import { analyseQuery } from '../retrieval/query-analysis.ts'
+import { analyseQuery } from '../text/query-analysis.ts'
 import { type DecidedModel, decideModel, type RoutingSettings } from './decide-model.ts'
 import type { BudgetServices } from './generation-budget.ts'
 import { type LocalModelSettings, localModelFor, namedLocalModels, queryClass } from './query-class.ts'
@@ -23,7 +23,7 @@ export interface ChatServices extends AugmentServices {
       readonly DEFAULT_TOKEN_BUDGET: number
     } & RoutingSettings &
     LocalModelSettings
-  announceJobs(ids: readonly string[]): Promise<void>
+  enqueueJobs(ids: readonly string[]): Promise<void>
 }
 
 export interface ChatTask {
@@ -211,7 +211,7 @@ export async function recordChat(
     },
     now,
   )
-  if (jobId) await services.announceJobs([jobId]).catch(() => undefined)
+  if (jobId) await services.enqueueJobs([jobId]).catch(() => undefined)
   if (task.conversationId !== null)
     await noteAnswer(services, project, task.conversationId, { query, response: end.response })
 }

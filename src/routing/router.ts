@@ -53,7 +53,7 @@ export interface Estimates {
 /** Parts that the examples are held out in, in turn, for calibration. */
 const FOLDS = 3
 /** Fewer examples of a model than this: its base rate is all that is said. */
-export const LEAST_EXAMPLES = 30
+export const MIN_EXAMPLES = 30
 /** Normal quantile of the central 90 %. */
 const Z90 = 1.645
 
@@ -66,7 +66,7 @@ export function trainRouter(examples: readonly Example[]): Router {
   for (const [query, vector] of vectors) rows.set(query, toRow(vector, scale))
   const side = (backend: Backend): Side | null => {
     const own = examples.filter((example) => example.backend === backend)
-    if (own.length < LEAST_EXAMPLES) return null
+    if (own.length < MIN_EXAMPLES) return null
     return trainSide(
       own.map(({ query }) => rows.get(query) as Row),
       Float64Array.from(own, ({ outcome }) => outcome),

@@ -49,7 +49,7 @@ const IDENTIFIER =
   /^(?:[a-z]+[A-Z]\w*|[A-Z][a-z0-9]+[A-Z]\w*|\w+_\w+|--?[a-z][\w-]*|\w+(?:\.\w+)+(?:\(\))?|\w+\(\)|\w+::[\w:]+|[A-Za-z]\+\+|[A-Za-z]#|@[\w-]+\/[\w.-]+)$/
 const QUOTED = /`([^`\n]+)`|"([^"\n]+)"|“([^“”\n]+)”/g
 /** What is longer is no name, in characters; the patterns above would take a time that grows with its square. */
-const LONGEST_NAME = 300
+const MAX_NAME_LENGTH = 300
 /** Punctuation that closes a term. */
 const CLOSING = new Set(')]}>\'"`.,;:!?。？，')
 
@@ -64,7 +64,7 @@ export function modeSignals(query: string, sql: ModeSignals['sql']): ModeSignals
   const rest = termsOf(text.replace(QUOTED, ' '))
   const kinds = { identifiers: 0, paths: 0, error_codes: 0 }
   for (const term of rest) {
-    if (term.length > LONGEST_NAME) continue
+    if (term.length > MAX_NAME_LENGTH) continue
     if (ERROR_CODE.test(term)) kinds.error_codes++
     else if (PATH.test(term)) kinds.paths++
     else if (IDENTIFIER.test(term)) kinds.identifiers++

@@ -66,13 +66,13 @@ export async function trainProjectRouter(services: RouterServices, project: stri
 
 /** Tells the router of a scored interaction; has it trained when enough has come together. */
 export async function noteScored(
-  services: RouterServices & { announceJobs(ids: readonly string[]): Promise<void> },
+  services: RouterServices & { enqueueJobs(ids: readonly string[]): Promise<void> },
   interactionId: string,
 ): Promise<void> {
   const project = await projectOfOutcome(services.database, interactionId)
   if (project === null) return
   const job = await noteOutcomes(services.database, project, 1, services.now())
-  if (job) await services.announceJobs([job]).catch(() => undefined)
+  if (job) await services.enqueueJobs([job]).catch(() => undefined)
 }
 
 /** The latest router of a project, at most `freshMs` milliseconds old. */

@@ -31,9 +31,9 @@ export interface QueryTerm {
 }
 
 /** More terms cost time and add nothing: a long text is asked for by its most telling ones. */
-const MOST_TERMS = 32
+const MAX_TERMS = 32
 /** Of a longer question the beginning and the end are read, where people put their request. */
-const LONGEST_QUESTION = 12_000
+const MAX_QUESTION_LENGTH = 12_000
 /** A path or symbol that an item is named by counts this many times: the file itself comes before files that mention it. */
 const TITLE_COMPOUND_WEIGHT = 4
 /** Prose, not a name: `double-blind`. */
@@ -65,8 +65,8 @@ export function documentColumns(document: SearchableDocument): DocumentColumns {
  */
 export function queryTerms(text: string): QueryTerm[] {
   const question =
-    text.length > LONGEST_QUESTION
-      ? `${text.slice(0, LONGEST_QUESTION / 2)} ${text.slice(-LONGEST_QUESTION / 2)}`
+    text.length > MAX_QUESTION_LENGTH
+      ? `${text.slice(0, MAX_QUESTION_LENGTH / 2)} ${text.slice(-MAX_QUESTION_LENGTH / 2)}`
       : text
   const tokens = tokenise(question, 'query')
   const counts = new Map<string, QueryTerm & { count: number }>()
@@ -80,5 +80,5 @@ export function queryTerms(text: string): QueryTerm[] {
   for (const compound of tokens.compounds) add(compound, 'compound')
   const telling = (term: QueryTerm) => Math.log2(1 + term.count) * Math.min(term.term.length, 12)
   const terms = [...counts.values()]
-  return terms.length <= MOST_TERMS ? terms : terms.sort((a, b) => telling(b) - telling(a)).slice(0, MOST_TERMS)
+  return terms.length <= MAX_TERMS ? terms : terms.sort((a, b) => telling(b) - telling(a)).slice(0, MAX_TERMS)
 }

@@ -10,7 +10,7 @@ import { hashTerm, TermListReader } from './term-list.ts'
 export const BM25_K1 = 1.2
 export const BM25_B = 0.75
 /** A term said more often than this in the question counts no more. */
-const MOST_REPEATS = 3
+const MAX_REPEATS = 3
 /** Items without the term that every collection is imagined to hold besides, so that terms tell something in a small one. */
 const BACKGROUND_ITEMS = 100
 
@@ -82,7 +82,7 @@ export function planKeywordSearch(terms: readonly QueryTerm[], statistics: Colle
       hash: hashTerm(term.term),
       kind: term.kind,
       idf,
-      weight: idf * Math.min(term.count, MOST_REPEATS),
+      weight: idf * Math.min(term.count, MAX_REPEATS),
     }
   })
   return {

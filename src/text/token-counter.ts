@@ -20,7 +20,7 @@ export function tokenCounter(): Promise<TokenCounter> {
 }
 
 /** Merging the bytes of one run takes time that grows with its square, so a longer one is counted in pieces. */
-const LONGEST_RUN = 200
+const MAX_RUN_LENGTH = 200
 const LONG_RUN = /\S{201,}|\s{201,}/g
 
 /**
@@ -32,7 +32,7 @@ export function piecesOf(text: string): string[] {
   let from = 0
   for (const { index, 0: run } of text.matchAll(LONG_RUN)) {
     if (index > from) pieces.push(text.slice(from, index))
-    for (let at = 0; at < run.length; at += LONGEST_RUN) pieces.push(run.slice(at, at + LONGEST_RUN))
+    for (let at = 0; at < run.length; at += MAX_RUN_LENGTH) pieces.push(run.slice(at, at + MAX_RUN_LENGTH))
     from = index + run.length
   }
   if (from === 0) return [text]

@@ -16,9 +16,9 @@ export interface Tokens {
 }
 
 /** Longer chunks (encoded data, minified code) give words but no compounds. */
-const LONGEST_COMPOUND = 120
+const MAX_COMPOUND_LENGTH = 120
 /** Longer words are cut: nobody types them, and no vocabulary needs them. */
-const LONGEST_WORD = 64
+const MAX_WORD_LENGTH = 64
 /** Length of the overlapping pieces of Thai, Lao, Khmer and Burmese, which write neither spaces nor one word a character. */
 const UNSPACED_PIECE = 3
 
@@ -69,7 +69,7 @@ function tokensOf(raw: string, purpose: 'document' | 'query'): Tokens {
     if (!addRun(run, purpose, tokens)) plain = false
   }
   if (!ASCII.test(chunk)) for (const pictograph of chunk.match(PICTOGRAPH) ?? []) tokens.words.push(pictograph)
-  if (!plain && chunk.length > 1 && chunk.length <= LONGEST_COMPOUND)
+  if (!plain && chunk.length > 1 && chunk.length <= MAX_COMPOUND_LENGTH)
     addCompounds(chunk.toLowerCase(), purpose, tokens.compounds)
   return tokens
 }
@@ -83,7 +83,7 @@ function addJoined(name: string, purpose: 'document' | 'query', compounds: strin
 
 /** Adds the words of a run of letters and digits; false when it was made of several. */
 function addRun(run: string, purpose: 'document' | 'query', tokens: Tokens): boolean {
-  if (run.length > LONGEST_WORD || PLAIN_WORD.test(run)) {
+  if (run.length > MAX_WORD_LENGTH || PLAIN_WORD.test(run)) {
     addWord(run, purpose, tokens.words)
     return true
   }
@@ -100,17 +100,17 @@ function addRun(run: string, purpose: 'document' | 'query', tokens: Tokens): boo
 function addWord(word: string, purpose: 'document' | 'query', words: string[]): void {
   const lower = word.toLowerCase()
   if (ASCII.test(lower)) {
-    words.push(stem(lower.slice(0, LONGEST_WORD)))
+    words.push(stem(lower.slice(0, MAX_WORD_LENGTH)))
     return
   }
   let end = 0
   for (const match of lower.matchAll(BY_SCRIPT)) {
-    if (match.index > end) words.push(lower.slice(end, Math.min(match.index, end + LONGEST_WORD)).toWellFormed())
+    if (match.index > end) words.push(lower.slice(end, Math.min(match.index, end + MAX_WORD_LENGTH)).toWellFormed())
     end = match.index + match[0].length
     if (match[1]) addIdeographs([...match[1]], purpose, words)
     else addPieces([...match[0]], words)
   }
-  if (end < lower.length) words.push(lower.slice(end, end + LONGEST_WORD).toWellFormed())
+  if (end < lower.length) words.push(lower.slice(end, end + MAX_WORD_LENGTH).toWellFormed())
 }
 
 /** Overlapping bigrams; single characters too, so that a query of one character finds them. */

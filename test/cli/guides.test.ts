@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { referencePages } from '../../cli/reference.ts'
+import { referencePages } from '../../scripts/reference/reference.ts'
 
 /**
  * The commands of the guides, as a person would paste them: every block of shell or JavaScript is run against a coordinator that

@@ -4,7 +4,7 @@ import { DurableConversations } from '../../src/conversation/durable-client.ts'
 import { considerSummary, summariseConversation, TURNS_PER_SUMMARY } from '../../src/conversation/summarise.ts'
 import { openDatabase } from '../../src/database/database.ts'
 import { newId } from '../../src/ids.ts'
-import type { ChatMessage, ChatModel } from '../../src/inference/chat-model.ts'
+import type { ChatMessage, ChatModel } from '../../src/inference/chat/chat-model.ts'
 
 const conversations = new DurableConversations(env.CONVERSATIONS, 86_400_000)
 
@@ -50,11 +50,11 @@ it('an empty answer and a conversation that is gone leave everything as it is', 
 })
 
 it('a job is written every few turns, once a turn, and only with a model', async () => {
-  const announced: string[] = []
+  const enqueued: string[] = []
   const services = {
     database: openDatabase(env.DB),
     localModel: modelThatSays('x'),
-    announceJobs: async (ids: readonly string[]) => void announced.push(...ids),
+    enqueueJobs: async (ids: readonly string[]) => void enqueued.push(...ids),
     now: () => Date.now(),
   }
   await considerSummary(services, 's', 'e', TURNS_PER_SUMMARY)
@@ -62,5 +62,5 @@ it('a job is written every few turns, once a turn, and only with a model', async
   await considerSummary(services, 's', 'e', TURNS_PER_SUMMARY + 1)
   await considerSummary(services, 's', undefined, null)
   await considerSummary({ ...services, localModel: null }, 's', 'f', TURNS_PER_SUMMARY)
-  expect(announced).toHaveLength(1)
+  expect(enqueued).toHaveLength(1)
 })

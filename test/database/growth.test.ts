@@ -2,8 +2,8 @@
 import { env } from 'cloudflare:workers'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { OPERATIONS } from '../../src/operations/index.ts'
-import { type Prepared, prepare, SAMPLES } from '../surfaces/samples.ts'
-import { callRest } from '../surfaces/worker-client.ts'
+import { type Prepared, prepare, SAMPLES } from '../transports/samples.ts'
+import { callRest } from '../transports/worker-client.ts'
 
 const SMALL = 800
 const LARGE = 2_400

@@ -1,15 +1,15 @@
 import { env } from 'cloudflare:workers'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { archiveInteractions } from '../../src/archive/archive.ts'
+import { textsOf } from '../../src/archive/read.ts'
+import { restore } from '../../src/archive/restore.ts'
 import { buildServices } from '../../src/build-services.ts'
 import { archiveNightly, exportNightly } from '../../src/jobs/nightly.ts'
 import { sweep } from '../../src/jobs/sweep.ts'
-import { archiveInteractions } from '../../src/learning/archive/archive.ts'
-import { textsOf } from '../../src/learning/archive/read.ts'
-import { thaw } from '../../src/learning/archive/thaw.ts'
-import { votesOfProject } from '../../src/learning/ranking/train-project.ts'
 import { OPERATIONS } from '../../src/operations/index.ts'
-import { type Prepared, prepare, SAMPLES } from '../surfaces/samples.ts'
-import { callRest } from '../surfaces/worker-client.ts'
+import { votesOfProject } from '../../src/retrieval/train-ranking.ts'
+import { type Prepared, prepare, SAMPLES } from '../transports/samples.ts'
+import { callRest } from '../transports/worker-client.ts'
 import { askTheOthers } from './other-queries.ts'
 
 /** Tables that grow with every interaction. A statement that scans one gets slower every day. */
@@ -75,7 +75,7 @@ async function growOld(): Promise<void> {
   const services = {
     ...buildServices(env),
     now: () => Date.now() + 400 * 86_400_000,
-    announceJobs: async () => undefined,
+    enqueueJobs: async () => undefined,
   }
   await exportNightly(buildServices(env))
   await sweep(services)
@@ -90,7 +90,7 @@ async function growOld(): Promise<void> {
   expect(ids.length).toBeGreaterThan(0)
   await textsOf(services, ids)
   await votesOfProject(services, 'plans')
-  await thaw(services, ids.slice(0, 1))
+  await restore(services, ids.slice(0, 1))
   await archiveInteractions(services, 'plans')
 }
 

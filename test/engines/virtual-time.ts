@@ -2,7 +2,7 @@
  * A clock that runs only while the coordinator waits for an engine, so that deadlines of a minute are tested as they are.
  */
 import { vi } from 'vitest'
-import { Engine } from '../../src/inference/resilience.ts'
+import { Engine } from '../../src/inference/engine/resilience.ts'
 
 const realTimeout = globalThis.setTimeout
 /** How far the clock goes in a turn in which no engine is waited for: real work takes its own time. */

@@ -9,7 +9,7 @@ import { EmbeddedStore } from '../../src/knowledge/stores/embedded.ts'
 import type { TransferItem } from '../../src/knowledge/stores/store.ts'
 import { OPERATIONS } from '../../src/operations/index.ts'
 import type { Services } from '../../src/services.ts'
-import { createApp } from '../../src/surfaces/app.ts'
+import { createApp } from '../../src/transports/app.ts'
 import { type Fault, failing, type Sound } from './faults.ts'
 import { progress } from './virtual-time.ts'
 

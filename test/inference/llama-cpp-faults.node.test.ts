@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { CoordinatorError } from '../../src/errors.ts'
-import type { ChatPiece } from '../../src/inference/chat-model.ts'
-import type { EmbeddingModel } from '../../src/inference/embedding-models.ts'
-import { LlamaCppChat } from '../../src/inference/llama-cpp.ts'
-import { LlamaCppEmbedder } from '../../src/inference/llama-cpp-embedder.ts'
-import { Engine } from '../../src/inference/resilience.ts'
+import type { ChatPiece } from '../../src/inference/chat/chat-model.ts'
+import { LlamaCppChat } from '../../src/inference/chat/llama-cpp.ts'
+import type { EmbeddingModel } from '../../src/inference/embedding/embedding-models.ts'
+import { LlamaCppEmbedder } from '../../src/inference/embedding/llama-cpp-embedder.ts'
+import { Engine } from '../../src/inference/engine/resilience.ts'
 import { closedPort, FAULTS, type Fault, FaultyServer } from './faulty-server.node.ts'
 
 const DEADLINE_MS = 400

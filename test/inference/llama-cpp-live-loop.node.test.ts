@@ -4,8 +4,8 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type LocalWorker, startLocalWorker } from '../../cli/shared/local-worker.ts'
-import { LlamaCppChat } from '../../src/inference/llama-cpp.ts'
-import { Engine } from '../../src/inference/resilience.ts'
+import { LlamaCppChat } from '../../src/inference/chat/llama-cpp.ts'
+import { Engine } from '../../src/inference/engine/resilience.ts'
 
 const { LLAMA_CPP_BASE_URL: chatUrl, LLAMA_CPP_EMBEDDINGS_URL: embeddingsUrl, LLAMA_CPP_API_KEY: key } = process.env
 const PROJECT = 'live'

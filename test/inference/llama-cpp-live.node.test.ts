@@ -2,9 +2,9 @@
  * The adapters against a running llama.cpp server: `LLAMA_CPP_BASE_URL=… LLAMA_CPP_EMBEDDINGS_URL=… npm run test:llama`.
  */
 import { describe, expect, it } from 'vitest'
-import { LlamaCppChat } from '../../src/inference/llama-cpp.ts'
-import { LlamaCppEmbedder } from '../../src/inference/llama-cpp-embedder.ts'
-import { Engine } from '../../src/inference/resilience.ts'
+import { LlamaCppChat } from '../../src/inference/chat/llama-cpp.ts'
+import { LlamaCppEmbedder } from '../../src/inference/embedding/llama-cpp-embedder.ts'
+import { Engine } from '../../src/inference/engine/resilience.ts'
 
 const { LLAMA_CPP_BASE_URL: chatUrl, LLAMA_CPP_EMBEDDINGS_URL: embeddingsUrl, LLAMA_CPP_API_KEY: key } = process.env
 const headers: Record<string, string> = key ? { authorization: `Bearer ${key}` } : {}

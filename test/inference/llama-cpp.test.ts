@@ -2,9 +2,9 @@
  * The adapters against what a real server answered; recorded by scripts/record-llama-cpp.mjs.
  */
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { LlamaCppChat } from '../../src/inference/llama-cpp.ts'
-import { LlamaCppEmbedder } from '../../src/inference/llama-cpp-embedder.ts'
-import { Engine } from '../../src/inference/resilience.ts'
+import { LlamaCppChat } from '../../src/inference/chat/llama-cpp.ts'
+import { LlamaCppEmbedder } from '../../src/inference/embedding/llama-cpp-embedder.ts'
+import { Engine } from '../../src/inference/engine/resilience.ts'
 import chatReply from '../fixtures/llama-cpp/chat.json'
 import chatCutShort from '../fixtures/llama-cpp/chat-cut-short.json'
 import chatSchema from '../fixtures/llama-cpp/chat-schema.json'

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { CoordinatorError } from '../../src/errors.ts'
-import { CachedEmbedder, EmbeddingCache } from '../../src/inference/cached-embedder.ts'
-import { Engine, type EngineClock, EngineFailure } from '../../src/inference/resilience.ts'
+import { CachedEmbedder, EmbeddingCache } from '../../src/inference/embedding/cached-embedder.ts'
+import { Engine, type EngineClock, EngineFailure } from '../../src/inference/engine/resilience.ts'
 
 class TestClock implements EngineClock {
   time = 1_000_000

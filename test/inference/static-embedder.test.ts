@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { Embedder } from '../../src/inference/embedder.ts'
-import { createStaticEmbedder, MAXIMUM_WORDS } from '../../src/inference/static/embedder.ts'
+import type { Embedder } from '../../src/inference/embedding/embedder.ts'
+import { createStaticEmbedder, MAXIMUM_WORDS } from '../../src/inference/embedding/static/embedder.ts'
 // Vite inlines the file as a data URL, which works in node and in workerd alike.
-import tableUrl from '../../src/inference/static/table.bin?url&inline'
-import { WordTableError } from '../../src/inference/static/table.ts'
+import tableUrl from '../../src/inference/embedding/static/table.bin?url&inline'
+import { WordTableError } from '../../src/inference/embedding/static/table.ts'
 
 function tableBytes(): ArrayBuffer {
   const binary = atob(tableUrl.slice(tableUrl.indexOf(',') + 1))

@@ -8,12 +8,12 @@ import type { JobMessage } from '../../src/jobs/message.ts'
 import { exportNightly } from '../../src/jobs/nightly.ts'
 import { ENGINE_PATIENCE_MS, LEASE_MS, MAX_ATTEMPTS, runJob } from '../../src/jobs/run-job.ts'
 import { sweep } from '../../src/jobs/sweep.ts'
-import { generateTrainingData } from '../../src/operations/generate-training-data.ts'
-import { listDatasets } from '../../src/operations/list-datasets.ts'
-import { processLearning } from '../../src/operations/process-learning.ts'
-import { trackInteraction } from '../../src/operations/track-interaction.ts'
-import { updateOutcome } from '../../src/operations/update-outcome.ts'
-import { bindings, call, exchange, freshProject, type TestServices, testServices } from '../learning/support.ts'
+import { processLearning } from '../../src/operations/administration/process-learning.ts'
+import { trackInteraction } from '../../src/operations/interactions/track-interaction.ts'
+import { updateOutcome } from '../../src/operations/interactions/update-outcome.ts'
+import { generateTrainingData } from '../../src/operations/training-data/generate-training-data.ts'
+import { listDatasets } from '../../src/operations/training-data/list-datasets.ts'
+import { bindings, call, exchange, freshProject, type TestServices, testServices } from '../outcomes/support.ts'
 
 async function deliver(services: TestServices, ids: readonly string[]) {
   const batch = createMessageBatch<JobMessage>(
@@ -31,7 +31,7 @@ const job = (id: string) =>
 
 async function tracked(services: TestServices, project = freshProject()) {
   const { interaction_id } = await call<{ interaction_id: string }>(trackInteraction, services, exchange(project))
-  return { interaction_id, jobId: services.announced.at(-1) ?? '' }
+  return { interaction_id, jobId: services.enqueued.at(-1) ?? '' }
 }
 
 describe('consume', () => {
@@ -39,7 +39,7 @@ describe('consume', () => {
     const services = testServices()
     const { interaction_id, jobId } = await tracked(services)
     await call(updateOutcome, services, { interaction_id, outcome: 'success' })
-    const [index, score] = services.announced
+    const [index, score] = services.enqueued
     const result = await deliver(services, [score ?? '', index ?? '', score ?? ''])
     expect(result.explicitAcks.sort()).toEqual(['0', '1', '2'])
     expect(await job(jobId)).toMatchObject({ status: 'done', attempts: 1 })
@@ -94,7 +94,7 @@ describe('consume', () => {
     expect(await job(jobId)).toMatchObject({ status: 'pending', attempts: 0, last_error: 'engine_unavailable' })
     expect(asked).toBeGreaterThan(20)
     services.clock.advance(3_600_000)
-    // The sweep has announced the row; a message would be given up on before the engine is back.
+    // The sweep has enqueued the row; a message would be given up on before the engine is back.
     expect((await deliver(services, [jobId])).explicitAcks).toEqual(['0'])
     expect(asked).toBeLessThan(250)
     services.knowledge.upsert = upsert
@@ -123,7 +123,7 @@ describe('consume', () => {
     const earlier = await tracked(services, project)
     const { interaction_id } = await tracked(services, project)
     await call(updateOutcome, services, { interaction_id, outcome: 'success' })
-    const score = services.announced.at(-1) ?? ''
+    const score = services.enqueued.at(-1) ?? ''
     expect((await deliver(services, [score])).retryMessages).toHaveLength(1)
     expect(await job(score)).toMatchObject({ status: 'pending', attempts: 0, last_error: null })
     services.clock.advance(5000)
@@ -136,12 +136,12 @@ describe('sweep', () => {
   it('announces rows that have waited long, and leaves fresh ones to their message', async () => {
     const services = testServices()
     const { jobId } = await tracked(services)
-    services.announced.length = 0
+    services.enqueued.length = 0
     await sweep(services)
-    expect(services.announced).not.toContain(jobId)
+    expect(services.enqueued).not.toContain(jobId)
     services.clock.advance(31_000)
     await sweep(services)
-    expect(services.announced).toContain(jobId)
+    expect(services.enqueued).toContain(jobId)
   })
 
   it('takes over a job whose runner died when its lease is over', async () => {
@@ -153,13 +153,13 @@ describe('sweep', () => {
     for (let i = 0; i < 100 && (await job(jobId))?.status !== 'running'; i++)
       await new Promise((done) => setTimeout(done, 5))
     services.knowledge.upsert = upsert
-    services.announced.length = 0
+    services.enqueued.length = 0
     services.clock.advance(LEASE_MS)
     await sweep(services)
-    expect(services.announced).not.toContain(jobId)
+    expect(services.enqueued).not.toContain(jobId)
     services.clock.advance(31_000)
     await sweep(services)
-    expect(services.announced).toContain(jobId)
+    expect(services.enqueued).toContain(jobId)
     expect(await runJob(services, jobId)).toMatchObject({ status: 'done' })
     expect(await job(jobId)).toMatchObject({ attempts: 2 })
   })
@@ -176,7 +176,7 @@ describe('sweep', () => {
     const services = testServices()
     const { jobId } = await tracked(services)
     services.clock.advance(31_000)
-    services.announceJobs = async () => {
+    services.enqueueJobs = async () => {
       throw new Error('queue down')
     }
     expect((await sweep(services)).ran).toBeGreaterThan(0)
@@ -194,11 +194,11 @@ describe('nightly export', () => {
     await call(updateOutcome, services, { interaction_id, outcome: 'success', user_feedback: 1 })
     await tracked(services, freshProject())
     await call(processLearning, services, { project })
-    services.announced.length = 0
+    services.enqueued.length = 0
     expect(await exportNightly(services)).toBeGreaterThan(0)
-    const jobs = services.announced.splice(0)
+    const jobs = services.enqueued.splice(0)
     expect(await exportNightly(services)).toBe(jobs.length)
-    expect(services.announced).toEqual(jobs)
+    expect(services.enqueued).toEqual(jobs)
     for (const id of jobs) await runJob(services, id)
     expect(await exportNightly(services)).toBe(0)
     const { datasets } = await call<{ datasets: { rows: number; sha256: string }[] }>(listDatasets, services, {
@@ -232,7 +232,7 @@ describe('the dead-letter queue', () => {
     const late = {
       ...services,
       now: () => services.clock.time + 60_000,
-      announceJobs: () => Promise.reject(new Error('down')),
+      enqueueJobs: () => Promise.reject(new Error('down')),
     }
     expect((await sweep(late)).ran).toBeGreaterThan(0)
     expect(await job(jobId)).toMatchObject({ status: 'done', last_error: null })

@@ -1,17 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import { readUse, reserveUse } from '../../src/database/queries/controls.ts'
 import { newId } from '../../src/ids.ts'
-import type { ChatModel } from '../../src/inference/chat-model.ts'
+import type { ChatModel } from '../../src/inference/chat/chat-model.ts'
 import { MAX_ATTEMPTS, runJob } from '../../src/jobs/run-job.ts'
 import { sweep } from '../../src/jobs/sweep.ts'
-import { BudgetSpent, budgetedModel, dayOf, nextDay } from '../../src/learning/budget.ts'
-import { controlLearning } from '../../src/operations/control-learning.ts'
-import { discardJob } from '../../src/operations/discard-job.ts'
-import { listJobs } from '../../src/operations/list-jobs.ts'
-import { processLearning } from '../../src/operations/process-learning.ts'
-import { retryJob } from '../../src/operations/retry-job.ts'
-import { trackInteraction } from '../../src/operations/track-interaction.ts'
-import { anyone, call, exchange, freshProject, type TestServices, testServices } from '../learning/support.ts'
+import { controlLearning } from '../../src/operations/administration/control-learning.ts'
+import { discardJob } from '../../src/operations/administration/discard-job.ts'
+import { listJobs } from '../../src/operations/administration/list-jobs.ts'
+import { processLearning } from '../../src/operations/administration/process-learning.ts'
+import { retryJob } from '../../src/operations/administration/retry-job.ts'
+import { trackInteraction } from '../../src/operations/interactions/track-interaction.ts'
+import { BudgetSpent, budgetedModel, dayOf, nextDay } from '../../src/patterns/generation-budget.ts'
+import { anyone, call, exchange, freshProject, type TestServices, testServices } from '../outcomes/support.ts'
 
 interface JobRow {
   job_id: string
@@ -22,7 +22,7 @@ interface JobRow {
 
 async function deadJob(services: TestServices, project: string): Promise<string> {
   await call(trackInteraction, services, exchange(project))
-  const id = services.announced.at(-1) ?? ''
+  const id = services.enqueued.at(-1) ?? ''
   const upsert = services.knowledge.upsert
   services.knowledge.upsert = async () => {
     throw new Error('private text')
@@ -78,7 +78,7 @@ describe('kill switch', () => {
     await call(trackInteraction, services, exchange(project))
     expect(await call(controlLearning, services, { paused: true })).toMatchObject({ paused: true, daily_calls: 500 })
     services.clock.advance(60_000)
-    expect(await sweep(services)).toEqual({ announced: 0, ran: 0 })
+    expect(await sweep(services)).toEqual({ enqueued: 0, ran: 0 })
     expect(await call(processLearning, services, { project })).toMatchObject({
       ran: 0,
       paused: true,

@@ -5,11 +5,11 @@ import type { Outcome } from '../../src/database/schema.ts'
 import { runJob } from '../../src/jobs/run-job.ts'
 import { sweep } from '../../src/jobs/sweep.ts'
 import { prepareItem } from '../../src/knowledge/prepare.ts'
-import { patternFields } from '../../src/learning/patterns/item.ts'
-import { contentTerms, dice } from '../../src/learning/similarity.ts'
-import { valueParts, valueScore } from '../../src/learning/value-score.ts'
-import { trackInteraction } from '../../src/operations/track-interaction.ts'
-import { updateOutcome } from '../../src/operations/update-outcome.ts'
+import { trackInteraction } from '../../src/operations/interactions/track-interaction.ts'
+import { updateOutcome } from '../../src/operations/interactions/update-outcome.ts'
+import { valueParts, valueScore } from '../../src/outcomes/value-score.ts'
+import { patternFields } from '../../src/patterns/item.ts'
+import { contentTerms, dice } from '../../src/text/similarity.ts'
 import {
   anyone,
   bindings,
@@ -19,7 +19,7 @@ import {
   silentEmbedder,
   type TestServices,
   testServices,
-} from '../learning/support.ts'
+} from '../outcomes/support.ts'
 import { KillSwitch, mortalServices } from './faults.ts'
 
 /** Random schedules; 1,000 with VITE_FAULT_SCHEDULES=1000 in the environment. */
@@ -37,7 +37,7 @@ const RESPONSES = ['Use nginx.', 'First:\n1. a\n2. b\n```\ncode\n```\n', 'It dep
 const CALLERS = ['alice', 'bob', 'mallory']
 const OUTCOMES: readonly Outcome[] = ['success', 'partial', 'failure']
 /** Deaths of one schedule: fewer than the attempts of a job, so that no job ends dead. */
-const MOST_DEATHS = 5
+const MAX_DEATHS = 5
 
 interface Planned {
   readonly query: string
@@ -70,7 +70,7 @@ class World {
   }
 
   /** A queue that loses a fifth of all messages and doubles another fifth. */
-  announce(ids: readonly string[]): void {
+  enqueue(ids: readonly string[]): void {
     for (const id of ids) {
       const luck = this.random()
       if (luck < 0.2) continue
@@ -80,10 +80,10 @@ class World {
   }
 
   invocation() {
-    const dies = this.deaths < MOST_DEATHS && this.random() < 0.3
+    const dies = this.deaths < MAX_DEATHS && this.random() < 0.3
     if (dies) this.deaths++
     const kill = new KillSwitch(dies ? Math.floor(this.random() * 12) : null, this.random() < 0.5, () => this.delayMs())
-    return mortalServices(this.services, kill, (ids) => this.announce(ids))
+    return mortalServices(this.services, kill, (ids) => this.enqueue(ids))
   }
 
   /** Mostly none; now and then long enough for another Worker to do all its steps. */
@@ -185,14 +185,14 @@ class World {
   /** The faults end; the sweep finds all that is left. */
   async settle(): Promise<void> {
     this.queue.length = 0
-    this.deaths = MOST_DEATHS
+    this.deaths = MAX_DEATHS
     const left = bindings.DB.prepare(
       "SELECT count(*) AS n FROM jobs WHERE project = ? AND status IN ('pending', 'running')",
     ).bind(this.project)
     for (let round = 0; (await left.first<number>('n')) !== 0; round++) {
       if (round > 30) throw new Error('jobs are left over')
       this.services.clock.advance(1_000_000)
-      await sweep({ ...this.services, announceJobs: async (ids) => void this.queue.push(...ids) })
+      await sweep({ ...this.services, enqueueJobs: async (ids) => void this.queue.push(...ids) })
       for (const id of this.queue.splice(0)) await runJob(this.services, id)
     }
   }

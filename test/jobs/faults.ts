@@ -3,7 +3,7 @@
  */
 import { openDatabase } from '../../src/database/database.ts'
 import type { Services } from '../../src/services.ts'
-import { bindings, type TestServices } from '../learning/support.ts'
+import { bindings, type TestServices } from '../outcomes/support.ts'
 import { type KillSwitch, mortal, mortalDatabase } from './kill-switch.ts'
 
 export { Died, KillSwitch } from './kill-switch.ts'
@@ -12,13 +12,13 @@ export { Died, KillSwitch } from './kill-switch.ts'
 export function mortalServices(
   services: TestServices,
   kill: KillSwitch,
-  announce: (ids: readonly string[]) => void,
+  enqueue: (ids: readonly string[]) => void,
 ): Services {
   return {
     ...services,
     database: openDatabase(mortalDatabase(bindings.DB, kill)),
     knowledge: mortal(services.knowledge, kill, ['entries']),
     datasets: mortal(bindings.DATASETS, kill),
-    announceJobs: async (ids) => kill.step(async () => announce(ids)),
+    enqueueJobs: async (ids) => kill.step(async () => enqueue(ids)),
   }
 }

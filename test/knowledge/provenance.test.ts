@@ -5,18 +5,18 @@ import { describe, expect, it } from 'vitest'
 import { buildServices } from '../../src/build-services.ts'
 import { inferredProvenance } from '../../src/knowledge/provenance.ts'
 import { addProvenance } from '../../src/knowledge/stores/provenance-column.ts'
-import { toStoredItem } from '../../src/knowledge/stores/qdrant-points.ts'
-import { importInteractions } from '../../src/operations/import-interactions.ts'
-import { ingestDocuments } from '../../src/operations/ingest-documents.ts'
-import { learningFeedback } from '../../src/operations/learning-feedback.ts'
-import { listKnowledge } from '../../src/operations/list-knowledge.ts'
-import { processLearning } from '../../src/operations/process-learning.ts'
-import { searchContext } from '../../src/operations/search-context.ts'
-import { storeKnowledge } from '../../src/operations/store-knowledge.ts'
-import { trackInteraction } from '../../src/operations/track-interaction.ts'
-import { updateKnowledge } from '../../src/operations/update-knowledge.ts'
-import { updateOutcome } from '../../src/operations/update-outcome.ts'
-import { call, exchange } from '../learning/support.ts'
+import { toStoredItem } from '../../src/knowledge/stores/qdrant/points.ts'
+import { processLearning } from '../../src/operations/administration/process-learning.ts'
+import { searchContext } from '../../src/operations/context/search-context.ts'
+import { importInteractions } from '../../src/operations/interactions/import-interactions.ts'
+import { learningFeedback } from '../../src/operations/interactions/learning-feedback.ts'
+import { trackInteraction } from '../../src/operations/interactions/track-interaction.ts'
+import { updateOutcome } from '../../src/operations/interactions/update-outcome.ts'
+import { ingestDocuments } from '../../src/operations/knowledge/ingest-documents.ts'
+import { listKnowledge } from '../../src/operations/knowledge/list-knowledge.ts'
+import { storeKnowledge } from '../../src/operations/knowledge/store-knowledge.ts'
+import { updateKnowledge } from '../../src/operations/knowledge/update-knowledge.ts'
+import { call, exchange } from '../outcomes/support.ts'
 
 interface Shown {
   id: string
@@ -25,7 +25,7 @@ interface Shown {
   fields: Record<string, unknown>
 }
 
-const services = { ...buildServices(env), announceJobs: async () => undefined }
+const services = { ...buildServices(env), enqueueJobs: async () => undefined }
 
 async function itemsOf(project: string, collection: string, filter?: object): Promise<Shown[]> {
   const input = { project, collection, ...(filter && { filter }) }

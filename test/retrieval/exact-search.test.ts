@@ -3,10 +3,10 @@
  * substring matches, dropped symbols, dropped scripts, only the first items searched).
  */
 import { beforeAll, describe, expect, it } from 'vitest'
-import { hybridSearch } from '../../src/operations/hybrid-search.ts'
+import { hybridSearch } from '../../src/operations/context/hybrid-search.ts'
+import { storeKnowledge } from '../../src/operations/knowledge/store-knowledge.ts'
 import type { Operation } from '../../src/operations/operation.ts'
-import { storeKnowledge } from '../../src/operations/store-knowledge.ts'
-import { callRest } from '../surfaces/worker-client.ts'
+import { callRest } from '../transports/worker-client.ts'
 import { EXACT_CASES, EXACT_ITEMS, SCRIPTS } from './exact-cases.ts'
 
 const store = storeKnowledge as unknown as Operation

@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { expect, it } from 'vitest'
 import { buildServices } from '../../src/build-services.ts'
-import { storeKnowledge } from '../../src/operations/store-knowledge.ts'
+import { storeKnowledge } from '../../src/operations/knowledge/store-knowledge.ts'
 import { augment } from '../../src/retrieval/augment.ts'
 
 const caller = { id: 'tester', scopes: ['admin' as const], project: null }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { OPERATIONS } from '../../src/operations/index.ts'
 import { tokenCounter } from '../../src/text/token-counter.ts'
-import { callRest } from '../surfaces/worker-client.ts'
+import { callRest } from '../transports/worker-client.ts'
 
 const countTokens = await tokenCounter()
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { betaEstimate, chooseModel, leastGain } from '../../src/routing/model-choice.ts'
 import { chosenAt, type LoggedDecision, replay } from '../../src/routing/replay.ts'
 import { operationOf } from '../security/keyed-worker.ts'
-import { callRest } from '../surfaces/worker-client.ts'
+import { callRest } from '../transports/worker-client.ts'
 
 const known = (probability: number) => ({ probability, low: 0, high: 1, outcomes: 100, cold_start: false })
 

@@ -1,14 +1,14 @@
 import { env } from 'cloudflare:workers'
 import { expect, test } from 'vitest'
 import { CoordinatorError } from '../../src/errors.ts'
-import type { ChatMessage, ChatModel, ChatOptions } from '../../src/inference/chat-model.ts'
+import type { ChatMessage, ChatModel, ChatOptions } from '../../src/inference/chat/chat-model.ts'
 import { EmbeddedStore } from '../../src/knowledge/stores/embedded.ts'
-import { getInteraction } from '../../src/operations/get-interaction.ts'
-import { routeQuery } from '../../src/operations/route-query.ts'
-import { storeKnowledge } from '../../src/operations/store-knowledge.ts'
-import { trackInteraction } from '../../src/operations/track-interaction.ts'
-import { updateOutcome } from '../../src/operations/update-outcome.ts'
-import { call, exchange, freshProject, testServices as memoryServices } from '../learning/support.ts'
+import { getInteraction } from '../../src/operations/interactions/get-interaction.ts'
+import { trackInteraction } from '../../src/operations/interactions/track-interaction.ts'
+import { updateOutcome } from '../../src/operations/interactions/update-outcome.ts'
+import { storeKnowledge } from '../../src/operations/knowledge/store-knowledge.ts'
+import { routeQuery } from '../../src/operations/routing/route-query.ts'
+import { call, exchange, freshProject, testServices as memoryServices } from '../outcomes/support.ts'
 
 /** Services as in memory, on the real knowledge store. */
 function testServices(options: Parameters<typeof memoryServices>[0] = {}) {

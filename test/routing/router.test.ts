@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { addRow, BINS, COLUMNS, dot, learnScale, toRow } from '../../src/routing/design.ts'
 import { MEASURES, queryVector, TEXT_SLOTS } from '../../src/routing/features.ts'
 import { calibrate, fitRidge } from '../../src/routing/ridge.ts'
-import { type Example, estimate, LEAST_EXAMPLES, type Router, trainRouter } from '../../src/routing/router.ts'
+import { type Example, estimate, MIN_EXAMPLES, type Router, trainRouter } from '../../src/routing/router.ts'
 import { decodeRouter, encodeRouter } from '../../src/routing/router-codec.ts'
 
 const NONE = { local: { success: 0, partial: 0, failure: 0 }, remote: { success: 0, partial: 0, failure: 0 } }
@@ -203,7 +203,7 @@ describe('router', () => {
   })
 
   test('a model with too few outcomes is known by its base rate', () => {
-    const examples = history(200, 2).filter(({ backend }, i) => backend === 'local' || i < LEAST_EXAMPLES)
+    const examples = history(200, 2).filter(({ backend }, i) => backend === 'local' || i < MIN_EXAMPLES)
     const router = trainRouter(examples)
     expect(router.sides.remote).toBeNull()
     const counts = { ...NONE, remote: { success: 3, partial: 0, failure: 1 } }

@@ -1,11 +1,11 @@
 import { env } from 'cloudflare:workers'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { routeQuery } from '../../src/operations/route-query.ts'
-import { trackInteraction } from '../../src/operations/track-interaction.ts'
-import { updateOutcome } from '../../src/operations/update-outcome.ts'
+import { trackInteraction } from '../../src/operations/interactions/track-interaction.ts'
+import { updateOutcome } from '../../src/operations/interactions/update-outcome.ts'
+import { routeQuery } from '../../src/operations/routing/route-query.ts'
 import { acceptSql, MAX_ROWS, runSql } from '../../src/routing/sql.ts'
 import { beginsLikeSql, isRefused, readSqlText } from '../../src/routing/sql-text.ts'
-import { anyone, call, exchange, testServices } from '../learning/support.ts'
+import { anyone, call, exchange, testServices } from '../outcomes/support.ts'
 import { EVERYDAY_QUERIES, STATEMENTS } from './everyday-queries.ts'
 
 const services = testServices()

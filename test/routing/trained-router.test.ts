@@ -1,15 +1,15 @@
 import { env } from 'cloudflare:workers'
 import { expect, test } from 'vitest'
 import { runDueJobs } from '../../src/jobs/run-job.ts'
-import { calibrateRouting } from '../../src/operations/calibrate-routing.ts'
-import { estimateRouting } from '../../src/operations/estimate-routing.ts'
-import { importInteractions } from '../../src/operations/import-interactions.ts'
-import { routeQuery } from '../../src/operations/route-query.ts'
-import { trackInteraction } from '../../src/operations/track-interaction.ts'
-import { trainRouterNow } from '../../src/operations/train-router.ts'
-import { updateOutcome } from '../../src/operations/update-outcome.ts'
+import { importInteractions } from '../../src/operations/interactions/import-interactions.ts'
+import { trackInteraction } from '../../src/operations/interactions/track-interaction.ts'
+import { updateOutcome } from '../../src/operations/interactions/update-outcome.ts'
+import { calibrateRouting } from '../../src/operations/routing/calibrate-routing.ts'
+import { estimateRouting } from '../../src/operations/routing/estimate-routing.ts'
+import { routeQuery } from '../../src/operations/routing/route-query.ts'
+import { trainRouterNow } from '../../src/operations/routing/train-router.ts'
 import { trainProjectRouter } from '../../src/routing/trained-router.ts'
-import { call, exchange, freshProject, type TestServices, testServices } from '../learning/support.ts'
+import { call, exchange, freshProject, type TestServices, testServices } from '../outcomes/support.ts'
 
 interface Estimated {
   estimates: { local: { probability: number; outcomes: number; cold_start: boolean }; gain: number }[]

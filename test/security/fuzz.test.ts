@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { beforeAll, expect, test } from 'vitest'
-import { bend, type Schema } from '../../cli/fuzz/generate.ts'
-import type { Pool } from '../../cli/fuzz/pool.ts'
-import { isFault, isRefusal, type Shot, shoot, type Target } from '../../cli/fuzz/requests.ts'
 import { seeded } from '../../cli/shared/random.ts'
 import { OPERATIONS } from '../../src/operations/index.ts'
-import { inputSchemaOf } from '../../src/surfaces/json-schema.ts'
-import { prepare } from '../surfaces/samples.ts'
+import { inputSchemaOf } from '../../src/transports/json-schema.ts'
+import { bend, type Schema } from '../fuzz/generate.ts'
+import type { Pool } from '../fuzz/pool.ts'
+import { isFault, isRefusal, type Shot, shoot, type Target } from '../fuzz/requests.ts'
+import { prepare } from '../transports/samples.ts'
 import { ADMIN_KEY, contentOfDatabase, ORIGIN, send } from './keyed-worker.ts'
 
 const TARGETS: readonly Target[] = OPERATIONS.filter(({ name }) => name !== 'control_learning').flatMap((operation) =>

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { readSettings } from '../../src/settings.ts'
-import { networkOf } from '../../src/surfaces/guards.ts'
+import { networkOf } from '../../src/transports/guards.ts'
 import { ADMIN_KEY, makeKey, messageOf, ORIGIN, send, toolRequest } from './keyed-worker.ts'
 
 const ADMIN = { 'X-API-Key': ADMIN_KEY }

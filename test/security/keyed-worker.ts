@@ -6,7 +6,7 @@ import { env } from 'cloudflare:workers'
 import type { Env } from '../../src/env.ts'
 import { OPERATIONS } from '../../src/operations/index.ts'
 import type { HttpRoute, Operation } from '../../src/operations/operation.ts'
-import { pathParameters } from '../../src/surfaces/rest.ts'
+import { pathParameters } from '../../src/transports/rest.ts'
 import worker from '../../src/worker.ts'
 
 export const ADMIN_KEY = 'the-admin-key-of-these-tests'

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { OPERATIONS } from '../../src/operations/index.ts'
 import type { Scope } from '../../src/operations/operation.ts'
 import { newApiKey } from '../../src/security/api-key.ts'
-import { type Prepared, prepare, SAMPLES } from '../surfaces/samples.ts'
+import { type Prepared, prepare, SAMPLES } from '../transports/samples.ts'
 import {
   asAdmin,
   contentOfDatabase,

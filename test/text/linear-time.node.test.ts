@@ -5,17 +5,17 @@
 import { describe, expect, test } from 'vitest'
 import { extractSummary } from '../../src/conversation/summary.ts'
 import { splitPassages } from '../../src/knowledge/passages.ts'
-import { errorType, essence } from '../../src/learning/patterns/extract.ts'
-import { complexity, reusability } from '../../src/learning/value-score.ts'
-import { analyseQuery } from '../../src/retrieval/query-analysis.ts'
+import { complexity, reusability } from '../../src/outcomes/value-score.ts'
+import { errorType, essence } from '../../src/patterns/extract.ts'
 import { queryVector } from '../../src/routing/features.ts'
 import { modeSignals } from '../../src/routing/search-mode.ts'
 import { readSqlText } from '../../src/routing/sql-text.ts'
 import { neutralise, suspectedInstructions } from '../../src/security/injection.ts'
-import { locateJsonError } from '../../src/surfaces/json-error.ts'
 import { documentColumns, queryTerms } from '../../src/text/index-terms.ts'
+import { analyseQuery } from '../../src/text/query-analysis.ts'
 import { tokenCounter } from '../../src/text/token-counter.ts'
 import { words } from '../../src/text/words.ts'
+import { locateJsonError } from '../../src/transports/json-error.ts'
 
 const countTokens = await tokenCounter()
 
@@ -69,7 +69,7 @@ const PIECES = [
 ]
 const LENGTH = 32_000
 /** For what takes a few milliseconds; those with a square took between one and thirty seconds. */
-const MOST_MS = 700
+const MAX_MS = 700
 
 describe.each(Object.entries(READERS))('%s', (_, read) => {
   const time = (text: string) => {
@@ -86,8 +86,7 @@ describe.each(Object.entries(READERS))('%s', (_, read) => {
         time(text.slice(0, 500))
         const took = time(text)
         // A machine that is busy with something else may be slow once; the same text could be answered from a cache.
-        if (took > MOST_MS && time(text.slice(1)) > MOST_MS)
-          slow.push(`${JSON.stringify(piece)}: ${Math.round(took)} ms`)
+        if (took > MAX_MS && time(text.slice(1)) > MAX_MS) slow.push(`${JSON.stringify(piece)}: ${Math.round(took)} ms`)
       }
     }
     expect(slow).toEqual([])

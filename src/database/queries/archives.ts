@@ -14,8 +14,8 @@ export type Archive = typeof archives.$inferSelect
 /** Characters of a query that stay in its row: as many as routing and ranking learn from. */
 export const KEPT_QUERY_CHARACTERS = 16_000
 /** Rows and bytes of one archive. */
-const MOST_ROWS = 500
-const MOST_BYTES = 1_000_000
+const MAX_ROWS = 500
+const MAX_BYTES = 1_000_000
 
 /** The kinds of jobs that are about one interaction. */
 const JOB_KINDS = sql`('index_interaction', 'score_interaction', 'learn_pattern')`
@@ -107,11 +107,11 @@ export async function coldRows(database: Database, project: string, before: numb
     database,
     sql`WITH page AS (
           SELECT id, octet_length(query) + octet_length(response) AS texts, ${dependents(own)} AS dependents FROM interactions
-          WHERE project = ${project} AND ${COLD(before)} AND NOT ${busy(own)} ORDER BY id LIMIT ${MOST_ROWS}),
+          WHERE project = ${project} AND ${COLD(before)} AND NOT ${busy(own)} ORDER BY id LIMIT ${MAX_ROWS}),
         fitting AS (SELECT *, row_number() OVER (ORDER BY id) AS n, sum(texts + octet_length(dependents)) OVER (ORDER BY id) AS total FROM page
-          WHERE octet_length(dependents) <= ${MOST_BYTES})
+          WHERE octet_length(dependents) <= ${MAX_BYTES})
         SELECT i.id, i.revision, i.query, i.response, f.dependents, ${sql.raw(FIGURES.map((name) => `i.${name}`).join(', '))}
-        FROM fitting f JOIN interactions i ON i.id = f.id WHERE f.n = 1 OR f.total <= ${MOST_BYTES} ORDER BY i.id`,
+        FROM fitting f JOIN interactions i ON i.id = f.id WHERE f.n = 1 OR f.total <= ${MAX_BYTES} ORDER BY i.id`,
   )
   return rows.map((row) => ({
     id: String(row.id),
@@ -226,7 +226,7 @@ export async function moveFromArchive(database: Database, rows: readonly Restore
 }
 
 /** Where interactions are now; those that are gone are left out. */
-export async function whereabouts(
+export async function locations(
   database: Database,
   ids: readonly string[],
 ): Promise<{ id: string; archiveId: string | null; project: string; bytes: number }[]> {

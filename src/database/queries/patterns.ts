@@ -70,7 +70,7 @@ export interface Evidence {
 }
 
 /** Sources that an item's examples and counts are made from at most, the newest. */
-const MOST_EVIDENCE = 500
+const MAX_EVIDENCE = 500
 
 /** The interactions that a pattern rests on, newest first, with their present outcomes. */
 export async function evidenceOf(database: Database, patternId: string): Promise<Evidence[]> {
@@ -78,7 +78,7 @@ export async function evidenceOf(database: Database, patternId: string): Promise
     database,
     sql`SELECT i.id, substr(i.query, 1, 500) AS query, i.outcome, i.user_feedback, i.value_score
         FROM pattern_sources s JOIN interactions i ON i.id = s.interaction_id
-        WHERE s.pattern_id = ${patternId} ORDER BY i.id DESC LIMIT ${MOST_EVIDENCE}`,
+        WHERE s.pattern_id = ${patternId} ORDER BY i.id DESC LIMIT ${MAX_EVIDENCE}`,
   )
   return rows.map((row) => ({
     interactionId: String(row.id),

@@ -151,7 +151,7 @@ export async function learningFigures(
 }
 
 /** Interactions that the effect of an item is reckoned from at most, the newest. */
-const MOST_EXPOSURES = 5_000
+const MAX_EXPOSURES = 5_000
 
 /** One time that an item was chosen for an augmentation, whether or not it was then held out; or so many times alike. */
 export interface Exposure {
@@ -192,7 +192,7 @@ export async function contextExposures(database: Database, project: string): Pro
 export async function itemDraws(database: Database, project: string, contextId: string): Promise<ItemDraw[]> {
   const [found] = await atomically(database, [
     sql`SELECT r.held_out, r.hold_out_share, r.hold_out_items, i.outcome
-        FROM (SELECT * FROM interactions WHERE project = ${project} ORDER BY id DESC LIMIT ${MOST_EXPOSURES}) i
+        FROM (SELECT * FROM interactions WHERE project = ${project} ORDER BY id DESC LIMIT ${MAX_EXPOSURES}) i
         JOIN retrievals r ON r.id = i.retrieval_id AND r.project = i.project
         WHERE i.outcome IS NOT NULL AND r.hold_out_share > 0 AND r.hold_out_share < 1 AND NOT r.control
           AND (r.held_out = ${contextId} OR (r.held_out IS NULL AND instr(r.shown, ${JSON.stringify(contextId)}) > 0))`,

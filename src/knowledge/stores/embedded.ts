@@ -3,7 +3,7 @@
  * @module
  */
 import { invalidInput } from '../../errors.ts'
-import type { EmbeddingSpace } from '../../inference/embedder.ts'
+import type { EmbeddingSpace } from '../../inference/embedding/embedder.ts'
 import type { KnowledgeIndex } from './knowledge-index.ts'
 import type {
   CollectionScope,

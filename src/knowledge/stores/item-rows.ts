@@ -8,7 +8,7 @@ import type { Provenance } from '../provenance.ts'
 import type { FieldFilter, Passage, PreparedItem, StoredItem } from './store.ts'
 
 /** Longer texts can't be filtered by; they are searched. */
-const LONGEST_FACET = 200
+const MAX_FACET_LENGTH = 200
 
 /** What items are filtered by besides their fields; no collection has a field of this name. */
 export const PROVENANCE_FACET = 'provenance'
@@ -103,7 +103,7 @@ export function facetsOf(
     for (const one of Array.isArray(value) ? value : [value]) {
       if (one === undefined || one === null || typeof one === 'object') continue
       const text = String(one)
-      if (text.length <= LONGEST_FACET) facets.push([field, text])
+      if (text.length <= MAX_FACET_LENGTH) facets.push([field, text])
     }
   }
   return facets

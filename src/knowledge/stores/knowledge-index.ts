@@ -4,7 +4,7 @@
  * @module
  */
 import { DurableObject } from 'cloudflare:workers'
-import type { EmbeddingSpace } from '../../inference/embedder.ts'
+import type { EmbeddingSpace } from '../../inference/embedding/embedder.ts'
 import type { CollectionName } from '../collections.ts'
 import { DocumentTable } from './document-table.ts'
 import { TABLES, toStoredItem } from './item-rows.ts'

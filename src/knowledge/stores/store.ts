@@ -2,7 +2,7 @@
  * What every knowledge store does: the embedded index and Qdrant share this interface and its contract tests.
  * @module
  */
-import type { EmbeddingSpace } from '../../inference/embedder.ts'
+import type { EmbeddingSpace } from '../../inference/embedding/embedder.ts'
 import type { KeywordEvidence, WeighedTerm } from '../../text/keyword-plan.ts'
 import type { CollectionName, ContextSource } from '../collections.ts'
 import type { Provenance } from '../provenance.ts'

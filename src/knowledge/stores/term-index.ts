@@ -5,11 +5,11 @@
  */
 import { BM25_B, BM25_K1, type KeywordEvidence, type KeywordPlan } from '../../text/keyword-plan.ts'
 import { FREQUENCY_UNIT, readTermList } from '../../text/term-list.ts'
-import { BestRows } from './best-rows.ts'
 import { buildSegment, EMPTY_SEGMENT, mergeSegment, PACKED_ROW, rangeOf, type Segment } from './segment.ts'
+import { TopK } from './top-k.ts'
 
 /** Postings beside the main segment are merged into it beyond this number and this share of it. */
-const MOST_RECENT = 50_000
+const MAX_RECENT = 50_000
 const RECENT_SHARE = 0.1
 
 export class TermIndex {
@@ -68,7 +68,7 @@ export class TermIndex {
       else this.#recent.set(hash, [posting])
     })
     this.#recentPostings += hashes.length
-    if (this.#recentPostings > Math.max(MOST_RECENT, RECENT_SHARE * this.#main.rows.length)) this.#merge()
+    if (this.#recentPostings > Math.max(MAX_RECENT, RECENT_SHARE * this.#main.rows.length)) this.#merge()
   }
 
   /** Removes the item of a row, given the term list that it was added with. */
@@ -167,7 +167,7 @@ export class TermIndex {
   /** The rows with the greatest scores over 0; equal scores in order of row. */
   #best(limit: number, allowed?: ReadonlySet<number>): number[] {
     const scores = this.#scores
-    const best = new BestRows(limit, 0)
+    const best = new TopK(limit, 0)
     for (let row = 0; row < scores.length; row++) {
       const score = scores[row] as number
       if (score > best.floor && (!allowed || allowed.has(row))) best.add(row, score)

@@ -3,7 +3,7 @@
  * space that is being prepared. The two never meet.
  * @module
  */
-import type { EmbeddingSpace } from '../../inference/embedder.ts'
+import type { EmbeddingSpace } from '../../inference/embedding/embedder.ts'
 import { quantize, VectorTable } from './vectors/vector-table.ts'
 
 /** Property that names the space of each table. */

@@ -1,7 +1,7 @@
 /**
  * Items for the contract of the knowledge stores, with vectors that need no model: texts that share words point the same way.
  */
-import type { Embedder, EmbeddingSpace } from '../../../src/inference/embedder.ts'
+import type { Embedder, EmbeddingSpace } from '../../../src/inference/embedding/embedder.ts'
 import type { CollectionName } from '../../../src/knowledge/collections.ts'
 import { prepareItems } from '../../../src/knowledge/prepare.ts'
 import type { Provenance } from '../../../src/knowledge/provenance.ts'

@@ -4,7 +4,7 @@
 import { env } from 'cloudflare:workers'
 import { afterEach, expect, it, vi } from 'vitest'
 import { itemId } from '../../../src/ids.ts'
-import { Engine } from '../../../src/inference/resilience.ts'
+import { Engine } from '../../../src/inference/engine/resilience.ts'
 import { PROVENANCES } from '../../../src/knowledge/provenance.ts'
 import { EmbeddedStore } from '../../../src/knowledge/stores/embedded.ts'
 import {
@@ -13,8 +13,8 @@ import {
   type MigrationPosition,
   migratePage,
 } from '../../../src/knowledge/stores/migrate.ts'
-import { QdrantStore } from '../../../src/knowledge/stores/qdrant.ts'
-import { QdrantConnection } from '../../../src/knowledge/stores/qdrant-connection.ts'
+import { QdrantConnection } from '../../../src/knowledge/stores/qdrant/connection.ts'
+import { QdrantStore } from '../../../src/knowledge/stores/qdrant/store.ts'
 import type { CollectionScope, TransferItem, TransferStore } from '../../../src/knowledge/stores/store.ts'
 import { freshProject, madeUpWord, vectorOf } from './contract-samples.ts'
 import { QdrantStub } from './qdrant-stub.ts'

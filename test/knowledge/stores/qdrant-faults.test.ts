@@ -3,9 +3,9 @@
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { CoordinatorError } from '../../../src/errors.ts'
-import { Engine } from '../../../src/inference/resilience.ts'
-import { QdrantStore } from '../../../src/knowledge/stores/qdrant.ts'
-import { QdrantConnection } from '../../../src/knowledge/stores/qdrant-connection.ts'
+import { Engine } from '../../../src/inference/engine/resilience.ts'
+import { QdrantConnection } from '../../../src/knowledge/stores/qdrant/connection.ts'
+import { QdrantStore } from '../../../src/knowledge/stores/qdrant/store.ts'
 import { Bench, SPACE } from './contract-samples.ts'
 import { QdrantStub } from './qdrant-stub.ts'
 

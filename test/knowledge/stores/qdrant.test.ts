@@ -3,9 +3,9 @@
  */
 import { env } from 'cloudflare:workers'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { Engine } from '../../../src/inference/resilience.ts'
-import { QdrantStore } from '../../../src/knowledge/stores/qdrant.ts'
-import { QdrantConnection } from '../../../src/knowledge/stores/qdrant-connection.ts'
+import { Engine } from '../../../src/inference/engine/resilience.ts'
+import { QdrantConnection } from '../../../src/knowledge/stores/qdrant/connection.ts'
+import { QdrantStore } from '../../../src/knowledge/stores/qdrant/store.ts'
 import { QdrantStub } from './qdrant-stub.ts'
 import { runContract } from './run-contract.ts'
 

@@ -2,7 +2,7 @@
  * All vectors of one collection in memory, as int8, searched by brute force with WebAssembly SIMD.
  * @module
  */
-import { BestRows } from '../best-rows.ts'
+import { TopK } from '../top-k.ts'
 import kernelModule from './compare.wasm'
 
 interface Kernel {
@@ -126,7 +126,7 @@ export class VectorTable {
     new Float32Array(buffer, scales, count).set(this.#scales.subarray(0, count))
     const ofBlock = new Float32Array(buffer, scores, BLOCK)
     const fours = new Uint32Array(buffer, found, BLOCK / AT_ONCE)
-    const best = new BestRows(limit)
+    const best = new TopK(limit)
     for (let start = 0; start < count; start += BLOCK) {
       const size = Math.min(BLOCK, count - start)
       const vectors = this.#offset(start)

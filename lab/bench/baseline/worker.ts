@@ -1,0 +1,61 @@
+/**
+ * What the benchmark compares with: the least that anyone would write for the same surface, on the same bindings.
+ * @module
+ */
+import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
+import { Hono } from 'hono'
+import * as z from 'zod'
+import type { Env } from '../../../src/env.ts'
+import { OPERATIONS } from '../../../src/operations/index.ts'
+import { toolsOf } from '../../../src/transports/mcp/endpoint.ts'
+
+export { Conversation } from '../../../src/conversation/conversation.ts'
+export { KnowledgeIndex } from '../../../src/knowledge/stores/knowledge-index.ts'
+
+const SERVER = { name: 'baseline', version: '1.0.0' }
+const echoed = z.object({ status: z.string(), version: z.string() })
+const STATUS = { status: 'ok', version: '1.0.0' }
+
+/** One tool without input, as the SDK's guide writes it. */
+const oneTool = createMcpHandler(() => {
+  const server = new McpServer(SERVER)
+  server.registerTool('status', { title: 'Status', description: 'Says ok.', outputSchema: echoed }, () => ({
+    content: [{ type: 'text', text: JSON.stringify(STATUS) }],
+    structuredContent: STATUS,
+  }))
+  return server
+})
+
+/** The product's tools, registered with their schemas as the SDK's guide writes it, and nothing behind them. */
+const allTools = createMcpHandler(() => {
+  const server = new McpServer(SERVER)
+  for (const { name, title, description, annotations, input, output } of toolsOf(OPERATIONS)) {
+    server.registerTool(name, { title, description, annotations, inputSchema: input, outputSchema: output }, () => ({
+      content: [],
+    }))
+  }
+  return server
+})
+
+const asked = z.strictObject({ query: z.string().min(1) })
+
+const app = new Hono<{ Bindings: Env }>()
+app.post('/bare', async (c) => c.json(asked.parse(await c.req.json())))
+app.post('/insert', async (c) => {
+  const { query } = asked.parse(await c.req.json())
+  const id = crypto.randomUUID()
+  await c.env.DB.prepare('INSERT INTO bare (id, query, response, created_at) VALUES (?, ?, ?, ?)')
+    .bind(id, query, query, Date.now())
+    .run()
+  return c.json({ id })
+})
+app.post('/prepare', async (c) => {
+  await c.env.DB.prepare(
+    'CREATE TABLE IF NOT EXISTS bare (id TEXT PRIMARY KEY, query TEXT, response TEXT, created_at INTEGER)',
+  ).run()
+  return c.json({})
+})
+app.all('/mcp', (c) => oneTool.fetch(c.req.raw))
+app.all('/mcp-all', (c) => allTools.fetch(c.req.raw))
+
+export default { fetch: app.fetch, queue: () => undefined, scheduled: () => undefined }

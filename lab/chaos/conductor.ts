@@ -1,0 +1,287 @@
+/**
+ * Conducts one run: starts a coordinator and its agents, lets things go wrong, ends the faults, lets work settle, and looks.
+ * @module
+ */
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createHttpClient, type HttpClient, HttpError, type LocalWorker, startLocalWorker } from '../../cli/harness.ts'
+import { Agent } from './agent.ts'
+import { type ChaosEngine, DIMENSIONS, startEngine } from './engine.ts'
+import { findings } from './invariants.ts'
+import { Ledger } from './ledger.ts'
+import { type Incident, type Plan, planOf, type Size } from './plan.ts'
+
+export const ENTRY = join(import.meta.dirname, './worker/worker.ts')
+const ADMIN_KEY = 'the-admin-key-of-a-chaos-run'
+/** All that are searched. */
+const COLLECTIONS = [
+  'codebase-context',
+  'skills-patterns',
+  'error-solutions',
+  'best-practices',
+  'interaction-history',
+  'learning-feedback',
+]
+const MINUTE_MS = 60_000
+/** Longer than the day after which what is quiet is archived here. */
+const HOLIDAY_MS = 36 * 3_600_000
+/** Every minute, and at night; as in wrangler.toml. */
+const CRON = { minute: '* * * * *', night: '17 3 * * *' }
+/** Rounds after which work that is still open is a finding. */
+const SETTLING_ROUNDS = 30
+/** Of a job, see src/jobs/run-job.ts. */
+const MAX_BACKOFF_MS = 900_000
+/** Wait for the next job to be done: longer than a batch of messages is gathered. */
+const STILL_MS = 1_800
+
+/** How a run went. */
+export interface RunReport {
+  readonly seed: number
+  /** What does not hold; empty: everything does. */
+  readonly violations: readonly string[]
+  readonly answered: number
+  /** Attempts that had no answer and were repeated. */
+  readonly repeated: number
+  readonly crashes: number
+  readonly evictions: number
+  readonly outages: number
+  readonly interactions: number
+  /** Interactions that were in the archive at the end. */
+  readonly archived: number
+  readonly reports: number
+  readonly documents: number
+  readonly datasets: number
+  readonly jobs: number
+  /** Jobs that ran out of attempts and were given them again, as an operator would. */
+  readonly revived: number
+  readonly seconds: number
+}
+
+/** Told what goes wrong, when it does. */
+export type Note = (minute: number, incident: Incident) => void
+
+/** A coordinator in a world that goes wrong, with what a test needs of it. */
+export class ChaosRun {
+  readonly plan: Plan
+  readonly ledger = new Ledger()
+  readonly project: string
+  readonly #worker: LocalWorker
+  readonly #engine: ChaosEngine
+  /** Calls as administrator, which no fault meets. */
+  readonly admin: HttpClient
+  readonly #note: Note
+  #aheadMs = 0
+  #revived = 0
+  #steps = 0
+  #minute = 0
+  #passing: Promise<void> = Promise.resolve()
+  readonly #count = { crash: 0, eviction: 0, outage: 0 }
+
+  private constructor(plan: Plan, worker: LocalWorker, engine: ChaosEngine, note: Note) {
+    this.plan = plan
+    this.project = `chaos-${plan.seed}`
+    this.#worker = worker
+    this.#engine = engine
+    this.admin = createHttpClient({ url: worker.url, key: ADMIN_KEY, pauseMs: 50 })
+    this.#note = note
+  }
+
+  /**
+   * Starts the coordinator.
+   * @param bundle a folder that `buildWorker` has filled from {@link ENTRY}; built when left out
+   * @param note told what goes wrong, when it does
+   */
+  static async start(seed: number, size: Size, bundle?: string, note: Note = () => undefined): Promise<ChaosRun> {
+    const engine = await startEngine()
+    const variables = {
+      LOG_LEVEL: 'error',
+      HYBRID_API_KEY: ADMIN_KEY,
+      LLAMA_CPP_EMBEDDINGS_URL: engine.url,
+      EMBEDDING_MODEL: 'chaos-words',
+      EMBEDDING_DIMENSIONS: String(DIMENSIONS),
+      HIGH_VALUE_THRESHOLD: '0.5',
+      ARCHIVE_AFTER_DAYS: '1',
+      CHAOS_SEED: String(seed),
+    }
+    try {
+      const worker = await startLocalWorker({ entry: ENTRY, bundle, variables })
+      return new ChaosRun(planOf(seed, size), worker, engine, note)
+    } catch (error) {
+      await engine.stop()
+      throw error
+    }
+  }
+
+  /** The load with its faults, until every agent has had an answer to each of its calls. */
+  async load(): Promise<void> {
+    const agents = []
+    for (const number of this.plan.steps.keys()) {
+      const made = await this.admin.post<{ key: string; key_id: string }>('/keys', {
+        name: `agent-${number}`,
+        scopes: ['read', 'write', 'learn'],
+        project: this.project,
+      })
+      const { url } = this.#worker
+      const { project, ledger } = this
+      const options = {
+        url,
+        project,
+        ledger,
+        number,
+        key: made.key,
+        caller: made.key_id,
+        onStep: () => this.#stepped(),
+      }
+      agents.push(new Agent(options))
+    }
+    await Promise.all(agents.map((agent, number) => agent.run(this.plan.steps[number] ?? [])))
+    await this.#passing
+  }
+
+  /** Ends the faults and lets minutes pass until no work is left: more and more of them, up to the longest backoff. */
+  async settle(): Promise<void> {
+    this.#engine.outage = null
+    await this.#control({ faults: false })
+    for (let round = 0; round < SETTLING_ROUNDS; round++) {
+      await this.#advance(Math.min(MINUTE_MS * 2 ** round, MAX_BACKOFF_MS))
+      // What was stored and never enqueued for its vector is, by the next search.
+      await this.admin.post('/hybrid_search', { project: this.project, query: 'proxy', collections: COLLECTIONS })
+      await this.#worker.scheduled(CRON.minute)
+      if (await this.#idle()) return
+    }
+    // What is left is found by the audit.
+  }
+
+  /** Brings what was archived back to the tables, where it is looked at; how much there was. */
+  async restore(): Promise<number> {
+    const { restored } = await this.admin.post<{ restored: number }>('/chaos/restore', { project: this.project })
+    return restored
+  }
+
+  /** Everything that does not hold. */
+  async violations(): Promise<string[]> {
+    const audited = await this.admin.post<string[]>('/chaos/audit', { project: this.project })
+    return [...this.ledger.astonishing, ...audited, ...(await findings(this))]
+  }
+
+  /** Reads the coordinator's database. */
+  readonly query = (sql: string, ...values: unknown[]) => this.#worker.query(sql, ...values)
+
+  /** Reads what its API says. */
+  readonly get = <T>(path: string) => this.admin.get<T>(path)
+
+  async report(started: number): Promise<RunReport> {
+    const archived = await this.restore()
+    const violations = await this.violations()
+    const [jobs] = await this.query('SELECT count(*) AS n FROM jobs')
+    const { ledger } = this
+    return {
+      seed: this.plan.seed,
+      violations,
+      answered: ledger.answered,
+      repeated: ledger.failed,
+      crashes: this.#count.crash,
+      evictions: this.#count.eviction,
+      outages: this.#count.outage,
+      interactions: ledger.tracked.size,
+      archived,
+      reports: ledger.reports.length,
+      documents: ledger.documents.size,
+      datasets: ledger.datasets.size,
+      jobs: Number(jobs?.n),
+      revived: this.#revived,
+      seconds: (performance.now() - started) / 1000,
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.#worker.stop()
+    await this.#engine.stop()
+  }
+
+  /** Minutes pass with the steps that are done; the others go on meanwhile. */
+  #stepped(): void {
+    this.#steps++
+    const { size, incidents } = this.plan
+    const due = Math.floor((this.#steps / (size.agents * size.steps)) * size.minutes)
+    while (this.#minute < due) {
+      const minute = ++this.#minute
+      this.#passing = this.#passing.then(() => this.#pass(minute, incidents.get(minute) ?? []))
+    }
+  }
+
+  async #pass(minute: number, incidents: readonly Incident[]): Promise<void> {
+    await this.#advance(MINUTE_MS)
+    for (const incident of incidents) {
+      this.#note(minute, incident)
+      await this.#happen(incident)
+    }
+    await this.#worker.scheduled(CRON.minute)
+  }
+
+  async #happen(incident: Incident): Promise<void> {
+    if (incident.kind === 'outage') {
+      this.#count.outage++
+      this.#engine.outage = incident.outage
+    } else if (incident.kind === 'recovery') this.#engine.outage = null
+    else if (incident.kind === 'night') await this.#worker.scheduled(CRON.night)
+    else if (incident.kind === 'holiday') {
+      await this.#advance(HOLIDAY_MS)
+      await this.#worker.scheduled(CRON.night)
+    } else if (incident.kind === 'crash') {
+      this.#count.crash++
+      await this.#worker.restart({ CHAOS_AHEAD: String(this.#aheadMs) })
+    } else {
+      this.#count.eviction++
+      const conversations = this.ledger.augmented.flatMap(({ conversation }) => conversation ?? [])
+      await this.#control({ evict: { project: this.project, conversations: [...new Set(conversations)] } })
+    }
+  }
+
+  #advance(ms: number): Promise<void> {
+    this.#aheadMs += ms
+    return this.#control({ ahead: this.#aheadMs })
+  }
+
+  async #control(control: object): Promise<void> {
+    await this.admin.post('/chaos/control', control)
+  }
+
+  /** Whether nothing is left to do; false once nothing was done for a while. What is dead is revived. */
+  async #idle(): Promise<boolean> {
+    let [left, since] = [Number.POSITIVE_INFINITY, performance.now()]
+    while (performance.now() - since < STILL_MS) {
+      const rows = await this.query(`SELECT id, status FROM jobs WHERE status IN ('pending', 'running', 'dead')`)
+      if (rows.length === 0) return true
+      if (rows.length < left) [left, since] = [rows.length, performance.now()]
+      if (rows.every(({ status }) => status === 'dead')) {
+        for (const { id } of rows) await this.#revive(String(id))
+      }
+      await sleep(250)
+    }
+    return false
+  }
+
+  async #revive(id: string): Promise<void> {
+    try {
+      await this.admin.post(`/learning/jobs/${id}/retry`, {})
+      this.#revived++
+    } catch (error) {
+      // Done in the meantime.
+      if (!(error instanceof HttpError && error.status === 409)) throw error
+    }
+  }
+}
+
+/** One run from its seed to its report. */
+export async function runSeed(seed: number, size: Size, bundle?: string, note?: Note): Promise<RunReport> {
+  const started = performance.now()
+  const run = await ChaosRun.start(seed, size, bundle, note)
+  try {
+    await run.load()
+    await run.settle()
+    return await run.report(started)
+  } finally {
+    await run.stop()
+  }
+}

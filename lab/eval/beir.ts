@@ -1,0 +1,121 @@
+/**
+ * Data sets in BEIR's layout, and how they are put into a coordinator.
+ * @module
+ */
+import { readFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import type { HttpClient } from '../../cli/harness.ts'
+import { Progress } from '../../cli/shared/progress.ts'
+import type { Judgements } from './metrics.ts'
+
+export interface BeirDocument {
+  readonly _id: string
+  readonly title?: string
+  readonly text: string
+}
+
+export interface BeirSet {
+  readonly name: string
+  /** The collection that its documents are stored in. */
+  readonly collection: 'best-practices' | 'interaction-history'
+  readonly documents: readonly BeirDocument[]
+  /** Queries that have at least one judgement. */
+  readonly queries: readonly { id: string; text: string; judgements: Judgements }[]
+}
+
+/** Items of one request. */
+const BATCH = 200
+/** Longest text that an item's field takes, in characters. */
+const LONGEST = 32_000
+
+/**
+ * Reads `corpus.jsonl`, `queries.jsonl` and `qrels/test.tsv` of a folder.
+ * @throws Error naming the file that is missing or malformed
+ */
+export async function readBeir(folder: string): Promise<BeirSet> {
+  const documents = await readLines<BeirDocument>(join(folder, 'corpus.jsonl'))
+  const texts = await readLines<{ _id: string; text: string }>(join(folder, 'queries.jsonl'))
+  const judgements = new Map<string, Map<string, number>>()
+  const lines = (await readFile(join(folder, 'qrels/test.tsv'), 'utf8')).split('\n').slice(1)
+  for (const line of lines) {
+    const [query, document, grade] = line.trim().split('\t')
+    if (!query || !document) continue
+    const known = judgements.get(query) ?? new Map<string, number>()
+    judgements.set(query, known.set(document, Number(grade)))
+  }
+  const queries = texts.flatMap(({ _id, text }) => {
+    const judged = judgements.get(_id)
+    return judged && text.trim() !== '' ? [{ id: _id, text, judgements: judged }] : []
+  })
+  const collection = areTurns(documents) ? 'interaction-history' : 'best-practices'
+  return { name: basename(folder.replace(/\/+$/, '')), collection, documents, queries }
+}
+
+/** `<conversation>:<turn>`, as data sets of conversations number their turns. */
+const TURN_ID = /^(.+)[:#/_-](\d+)$/
+/** Fewer than this many conversations, or turns of one in the mean, are no set of conversations. */
+const FEWEST = 5
+
+/** Whether every id is a conversation and a turn, and the turns of each conversation are numbered without many gaps. */
+function areTurns(documents: readonly BeirDocument[]): boolean {
+  const turns = new Map<string, number[]>()
+  for (const { _id } of documents) {
+    const [, conversation, turn] = TURN_ID.exec(_id) ?? []
+    if (conversation === undefined) return false
+    const known = turns.get(conversation)
+    if (known) known.push(Number(turn))
+    else turns.set(conversation, [Number(turn)])
+  }
+  const span = [...turns.values()].reduce((sum, numbers) => sum + Math.max(...numbers) - Math.min(...numbers) + 1, 0)
+  return turns.size >= FEWEST && documents.length >= FEWEST * turns.size && documents.length >= 0.8 * span
+}
+
+interface StoredDocument {
+  readonly key: string
+  readonly fields: Record<string, unknown>
+}
+
+/** Stores a set's documents under their ids as keys, through the public API. Empty documents are left out. */
+export async function storeCorpus(http: HttpClient, project: string, set: BeirSet): Promise<number> {
+  const items = set.documents.flatMap(({ _id, title, text }): StoredDocument[] => {
+    const body = clean(text.trim() === '' ? (title ?? '') : text).slice(0, LONGEST)
+    if (body.trim() === '') return []
+    if (set.collection === 'interaction-history') {
+      const [, conversation_id, turn] = TURN_ID.exec(_id) ?? []
+      return [{ key: _id, fields: { query: body, conversation_id, turn: Number(turn) } }]
+    }
+    const heading = title && title.trim() !== '' && text.trim() !== '' ? { title: clean(title).slice(0, 1000) } : {}
+    return [{ key: _id, fields: { ...heading, description: body } }]
+  })
+  const progress = new Progress({ noun: `documents of ${set.name}`, total: items.length })
+  for (let start = 0; start < items.length; start += BATCH) {
+    const batch = items.slice(start, start + BATCH)
+    const { totals } = await http.post<{ totals: { rejected: number } }>('/knowledge/items', {
+      project,
+      collection: set.collection,
+      items: batch,
+    })
+    if (totals.rejected > 0) throw new Error(`${totals.rejected} documents of ${set.name} were rejected.`)
+    progress.update(start + batch.length, '')
+  }
+  progress.finish()
+  return items.length
+}
+
+/** What inputs may not carry. */
+export function clean(text: string): string {
+  return text.replaceAll('\0', ' ').toWellFormed()
+}
+
+/** Parses JSON Lines. */
+export async function readLines<T>(path: string): Promise<T[]> {
+  const lines = (await readFile(path, 'utf8')).split('\n')
+  return lines.flatMap((line, i) => {
+    if (line.trim() === '') return []
+    try {
+      return [JSON.parse(line) as T]
+    } catch {
+      throw new Error(`${path}, line ${i + 1}: not JSON`)
+    }
+  })
+}

@@ -1,0 +1,260 @@
+/**
+ * `npm run --prefix lab eval:learning -- --data <BEIR folder>`: whether outcomes make search better for questions that nobody asked before.
+ * @module
+ */
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createHttpClient, type HttpClient } from '../../cli/harness.ts'
+import { parseArguments, UsageError } from '../../cli/shared/args.ts'
+import { Progress } from '../../cli/shared/progress.ts'
+import { seeded } from '../../cli/shared/random.ts'
+import { style } from '../../cli/shared/terminal.ts'
+import { itemId } from '../../src/ids.ts'
+import { type BeirSet, clean, readBeir, storeCorpus } from './beir.ts'
+import { checkpoints, outcomeOf, shuffled, splitQueries } from './learning-stream.ts'
+import { bootstrap95, mean, ndcg } from './metrics.ts'
+import { withCoordinator } from './worker.ts'
+
+const HELP = `Usage: npm run --prefix lab eval:learning -- --data <folder> [options]
+
+Stores a BEIR data set (corpus.jsonl, queries.jsonl, qrels/test.tsv) in two projects of a fresh local coordinator. In one, half
+of the queries are asked through augment_query, tracked, and given outcomes: success when something relevant was shown, failure
+otherwise, 20 % of them wrong at random; 10 % of the callers always say the opposite of what they mean. Every caller has its own
+key. The other half of the queries is never asked; on it both projects are compared.
+
+Options
+  --data FOLDER    the data set
+  --outcomes N     outcomes to report, 2000 when left out
+  --feedback WHICH what a caller names as the base of an answer: used, the items it took it from (a fifth of the successes, and
+                   every dishonest one, names a shown item at random); shown, all that it was shown. used when left out
+  --seed N         of the split and the draws, 1 when left out
+  --json           print one object
+  -h, --help       print this
+`
+
+/** Callers, each with its own key; every tenth is hostile. */
+const CALLERS = 20
+const HOSTILE_EVERY = 10
+/** Share of honest successes that name another item than the one that helped. */
+const MISNAMED = 0.2
+/** Jobs that one request to process the queue runs. */
+const JOBS = 60
+/** Milliseconds after which every search uses what was learnt last: weights in memory may be five seconds old. */
+const SETTLED_MS = 6_000
+
+/** Which items callers name: those that the answer came from, or all that were shown. */
+type Feedback = 'used' | 'shown'
+type Interval = [low: number, high: number]
+
+export interface LearningReport {
+  dataset: string
+  feedback: Feedback
+  documents: number
+  training_queries: number
+  unseen_queries: number
+  outcomes: number
+  successes: number
+  off: { 'ndcg@10': number }
+  on: { 'ndcg@10': number }
+  /** Of learning on, after so many outcomes; `difference` to off on the same queries. */
+  curve: { outcomes: number; 'ndcg@10': number; ci95: Interval; difference: { 'ndcg@10': number; ci95: Interval } }[]
+  /** On less off after the last outcome. */
+  difference: { 'ndcg@10': number; ci95: Interval; relative: number }
+}
+
+/** Runs the command. */
+export async function run(argv: string[]): Promise<number> {
+  try {
+    const { values } = parseArguments(argv, {
+      data: { type: 'string' },
+      outcomes: { type: 'string', default: '2000' },
+      feedback: { type: 'string', default: 'used' },
+      seed: { type: 'string', default: '1' },
+      json: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    })
+    if (values.help) {
+      process.stdout.write(HELP)
+      return 0
+    }
+    if (!values.data) throw new UsageError('name a data set: --data <folder>')
+    const outcomes = Number(values.outcomes)
+    const seed = Number(values.seed)
+    if (!Number.isInteger(outcomes) || outcomes < 1) throw new UsageError('--outcomes must be a whole number from 1')
+    if (!Number.isInteger(seed)) throw new UsageError('--seed must be a whole number')
+    const { feedback } = values
+    if (feedback !== 'used' && feedback !== 'shown') throw new UsageError('--feedback must be used or shown')
+    const set = await readBeir(values.data)
+    const key = randomUUID()
+    await withCoordinator({ variables: { HYBRID_API_KEY: key } }, async (_, url) => {
+      const report = await evaluate(url, key, set, outcomes, seed, feedback)
+      process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : format(report))
+    })
+    return 0
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab eval:learning -- --help\n`)
+    return 2
+  }
+}
+
+/** Teaches one of two projects and compares them after every part of the stream. */
+async function evaluate(
+  url: string,
+  key: string,
+  set: BeirSet,
+  outcomes: number,
+  seed: number,
+  feedback: Feedback,
+): Promise<LearningReport> {
+  const admin = createHttpClient({ url, key })
+  const callers = await Promise.all(
+    Array.from({ length: CALLERS }, async (_, i) => {
+      const made = await admin.post<{ key: string }>('/keys', {
+        name: `caller-${i}`,
+        scopes: ['read', 'write', 'learn'],
+      })
+      return createHttpClient({ url, key: made.key })
+    }),
+  )
+  const documents = await storeCorpus(admin, 'off', set)
+  await storeCorpus(admin, 'on', set)
+  const random = seeded(seed)
+  const { training, unseen } = splitQueries(set.queries, random)
+  const off = await measureUnseen(callers, 'off', set, unseen)
+  const curve: LearningReport['curve'] = []
+  let [done, successes] = [0, 0]
+  let waiting: typeof training = []
+  const progress = new Progress({ noun: `outcomes on ${set.name}`, total: outcomes })
+  const note = async () => {
+    const on = done === 0 ? await measureUnseen(callers, 'on', set, unseen) : await drained(callers, set, unseen)
+    const difference = on.map((value, i) => value - (off[i] ?? 0))
+    curve.push({
+      outcomes: done,
+      'ndcg@10': mean(on),
+      ci95: bootstrap95(on),
+      difference: { 'ndcg@10': mean(difference), ci95: bootstrap95(difference) },
+    })
+  }
+  await note()
+  for (const checkpoint of checkpoints(outcomes)) {
+    for (; done < checkpoint; done++) {
+      if (waiting.length === 0) waiting = shuffled(training, random)
+      const query = waiting.pop()
+      const at = Math.floor(random() * callers.length)
+      const caller = callers[at]
+      if (!query || !caller) throw new UsageError('the data set has no queries to learn from')
+      if (await report(caller, set, query, at % HOSTILE_EVERY === 0, random, feedback)) successes++
+      progress.update(done + 1, '')
+    }
+    await note()
+  }
+  progress.finish()
+  const last = curve.at(-1)
+  const gain = last?.difference ?? { 'ndcg@10': 0, ci95: [0, 0] as Interval }
+  return {
+    dataset: set.name,
+    feedback,
+    documents,
+    training_queries: training.length,
+    unseen_queries: unseen.length,
+    outcomes: done,
+    successes,
+    off: { 'ndcg@10': mean(off) },
+    on: { 'ndcg@10': last?.['ndcg@10'] ?? 0 },
+    curve,
+    difference: { ...gain, relative: gain['ndcg@10'] / Math.max(mean(off), Number.EPSILON) },
+  }
+}
+
+/** Asks one query, tracks an answer with what was shown, and reports how it went. Returns whether success was reported. */
+async function report(
+  caller: HttpClient,
+  set: BeirSet,
+  query: BeirSet['queries'][number],
+  hostile: boolean,
+  random: () => number,
+  feedback: Feedback,
+): Promise<boolean> {
+  const text = clean(query.text)
+  const asked = await caller.post<{ context_ids: string[]; retrieval_id: string }>('/augment_query', {
+    project: 'on',
+    query: text,
+    collections: [set.collection],
+    score_threshold: 0,
+  })
+  const relevant = new Set<string>()
+  for (const [document, grade] of query.judgements) {
+    if (grade > 0) relevant.add(`${set.collection}/${itemId('on', set.collection, document)}`)
+  }
+  const helped = asked.context_ids.some((id) => relevant.has(id))
+  const outcome = outcomeOf(helped, hostile, random())
+  const used = asked.context_ids.filter((id) => relevant.has(id))
+  const honest = helped && !hostile && random() >= MISNAMED
+  const guess = asked.context_ids.slice(Math.floor(random() * asked.context_ids.length)).slice(0, 1)
+  const named = feedback === 'shown' || outcome === 'failure' ? asked.context_ids : honest ? used : guess
+  const { interaction_id } = await caller.post<{ interaction_id: string }>('/track_interaction', {
+    project: 'on',
+    query: text,
+    response: `Answered from ${asked.context_ids.length} items.`,
+    agent_type: 'remote',
+    model_used: 'simulated',
+    context_ids: named,
+    retrieval_id: asked.retrieval_id,
+  })
+  await caller.post('/update_outcome', { interaction_id, outcome })
+  return outcome === 'success'
+}
+
+/** Runs what the outcomes caused, then measures. */
+async function drained(callers: readonly HttpClient[], set: BeirSet, unseen: BeirSet['queries']): Promise<number[]> {
+  for (let i = 0; ; i++) {
+    const caller = callers[i % callers.length]
+    const answer = await caller?.post<{ ran: number; kinds: { left: number }[] }>('/learning/process', {
+      project: 'on',
+      limit: JOBS,
+    })
+    if (!answer || answer.kinds.every(({ left }) => left === 0)) break
+    if (answer.ran === 0) await sleep(500)
+  }
+  await sleep(SETTLED_MS)
+  return measureUnseen(callers, 'on', set, unseen)
+}
+
+/** nDCG@10 of each query. */
+async function measureUnseen(
+  callers: readonly HttpClient[],
+  project: string,
+  set: BeirSet,
+  queries: BeirSet['queries'],
+): Promise<number[]> {
+  const values: number[] = []
+  for (const [i, query] of queries.entries()) {
+    const answer = await callers[i % callers.length]?.post<{ combined_results: { key: string }[] }>('/hybrid_search', {
+      project,
+      query: clean(query.text),
+      collections: [set.collection],
+      limit: 10,
+    })
+    values.push(ndcg(answer?.combined_results.map(({ key }) => key) ?? [], query.judgements, 10))
+  }
+  return values
+}
+
+function format(report: LearningReport): string {
+  const span = ([low, high]: Interval) => `[${low.toFixed(4)}, ${high.toFixed(4)}]`
+  const rows = report.curve.map(
+    (at) =>
+      `  ${String(at.outcomes).padStart(8)}  ${at['ndcg@10'].toFixed(4)} ${span(at.ci95)}  ` +
+      `${at.difference['ndcg@10'].toFixed(4).padStart(7)} ${span(at.difference.ci95)}`,
+  )
+  return [
+    `${report.dataset}: ${report.documents} documents, ${report.training_queries} queries asked, ${report.unseen_queries} unseen`,
+    `  ${report.successes} of ${report.outcomes} outcomes were reported as successes; callers name what they ${report.feedback === 'used' ? 'used' : 'were shown'}`,
+    '  outcomes  nDCG@10 on unseen, 95 %    difference to off, paired, 95 %',
+    ...rows,
+    `  off ${report.off['ndcg@10'].toFixed(4)}, on ${report.on['ndcg@10'].toFixed(4)} (${(100 * report.difference.relative).toFixed(1)} %)`,
+    '',
+    '',
+  ].join('\n')
+}

@@ -1,0 +1,106 @@
+/**
+ * `eval:redaction`: how often redaction takes something out of text that is known to hold no secrets.
+ * @module
+ */
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { extname, join } from 'node:path'
+import { parseArguments, UsageError } from '../../cli/shared/args.ts'
+import { count, style } from '../../cli/shared/terminal.ts'
+import { type RedactionCounts, redact } from '../../src/security/redact.ts'
+
+const HELP = `Usage: npm run --prefix lab eval:redaction -- FILE_OR_FOLDER... [options]
+
+Runs redaction over every item of .jsonl, .tsv, .csv and .txt files (an item is a line; of JSON its texts) and reports how
+many items it changes. Fails when more than the given share does.
+
+Options
+  --most SHARE     share of items that may be changed (default: 0.001)
+  --show N         changed items that are printed (default: 10)
+  -h, --help       print this
+`
+
+const EXTENSIONS: readonly string[] = ['.jsonl', '.ndjson', '.tsv', '.csv', '.txt', '.md']
+
+/** Runs the command. Exit codes: 0 within the share, 1 over it, 2 called wrongly. */
+export async function run(argv: string[]): Promise<number> {
+  try {
+    const { values, positionals } = parseArguments(argv, {
+      most: { type: 'string' },
+      show: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    })
+    if (values.help) {
+      process.stdout.write(HELP)
+      return 0
+    }
+    if (positionals.length === 0) throw new UsageError('name a file or a folder')
+    return await measure(positionals, Number(values.most ?? 0.001), Number(values.show ?? 10))
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab eval:redaction -- --help\n`)
+    return 2
+  }
+}
+
+async function measure(paths: readonly string[], most: number, show: number): Promise<number> {
+  const counts: RedactionCounts = {}
+  const totals = { items: 0, characters: 0, changed: 0 }
+  const started = performance.now()
+  for (const path of paths) {
+    for (const file of await filesIn(path)) {
+      const before = { ...totals }
+      for (const line of (await readFile(file, 'utf8')).split('\n')) {
+        const texts = textsOf(line)
+        if (texts.length === 0) continue
+        totals.items++
+        const clean = texts.map((text) => redact(text, counts))
+        for (const text of texts) totals.characters += text.length
+        const at = texts.findIndex((text, i) => text !== clean[i])
+        if (at < 0) continue
+        if (totals.changed++ < show) print(style('yellow', around(clean[at] ?? '')))
+      }
+      print(`${file}: ${count(totals.changed - before.changed)} of ${count(totals.items - before.items)} items changed`)
+    }
+  }
+  const seconds = (performance.now() - started) / 1000
+  const share = totals.items === 0 ? 0 : totals.changed / totals.items
+  print(`By kind: ${JSON.stringify(counts)}`)
+  print(
+    `${count(totals.changed)} of ${count(totals.items)} items changed (${(share * 100).toFixed(4)} %), ${(totals.characters / 1e6 / seconds).toFixed(1)} million characters a second`,
+  )
+  return totals.items > 0 && share <= most ? 0 : 1
+}
+
+async function filesIn(path: string): Promise<string[]> {
+  const found = await stat(path).catch(() => {
+    throw new UsageError(`${path} does not exist`)
+  })
+  if (found.isFile()) return [path]
+  const names = (await readdir(path)).sort()
+  const nested = await Promise.all(names.map((name) => filesIn(join(path, name))))
+  return nested.flat().filter((file) => EXTENSIONS.includes(extname(file)))
+}
+
+/** The texts of a line: those of its JSON value, or the line itself. */
+function textsOf(line: string): string[] {
+  if (line.trim() === '') return []
+  try {
+    return strings(JSON.parse(line))
+  } catch {
+    return [line]
+  }
+}
+
+function strings(value: unknown): string[] {
+  if (typeof value === 'string') return [value]
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(strings) : []
+}
+
+function around(text: string): string {
+  const at = Math.max(0, text.search(/\[redacted |\[private\]/) - 60)
+  return text.slice(at, at + 160).replaceAll('\n', ' ')
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`)
+}

@@ -1,0 +1,219 @@
+/**
+ * `fuzz`: thousands of requests made from the coordinator's own schemas, sound and bent, over REST and MCP.
+ * @module
+ */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { startLocalWorker } from '../../cli/harness.ts'
+import { parseArguments, UsageError } from '../../cli/shared/args.ts'
+import { Progress } from '../../cli/shared/progress.ts'
+import { seeded } from '../../cli/shared/random.ts'
+import { count, style } from '../../cli/shared/terminal.ts'
+import type { Schema } from '../../test/fuzz/generate.ts'
+import { harvest, type Pool } from '../../test/fuzz/pool.ts'
+import { isFault, isMisnamed, isRefusal, type Shot, shoot, type Target } from '../../test/fuzz/requests.ts'
+
+const HELP = `Usage: npm run --prefix lab fuzz -- [options]
+
+Starts a coordinator, makes requests from its own schemas, bends half of them, and checks that none is answered with a server
+error, none hangs, and none that is refused changes what is stored.
+
+Options
+  --requests N   default 20000
+  --seed N       default 1; the same seed makes the same requests, but for the ids that answers have named
+  -h, --help     print this
+`
+
+/** After this many milliseconds without an answer a request counts as hanging. */
+const HANG_MS = 20_000
+/** Requests after which those that were refused are sent again, between two looks at what is stored. */
+const BATCH = 200
+/** What is stored, as far as only requests change it. */
+const STATE = [
+  '/collections',
+  '/interactions?limit=100',
+  '/keys?limit=100',
+  '/learning/datasets',
+  '/knowledge/documents?source=fuzz',
+]
+
+interface Answer {
+  status: number
+  body: string
+  /** It came over a second connection. */
+  renewed?: boolean
+}
+
+/** Runs the command. Exit codes: 0 nothing found, 1 something found, 2 called wrongly. */
+export async function run(argv: string[]): Promise<number> {
+  try {
+    const { values } = parseArguments(argv, {
+      requests: { type: 'string' },
+      seed: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    })
+    if (values.help) {
+      process.stdout.write(HELP)
+      return 0
+    }
+    // Refused messages would be logged as warnings, thousands of them.
+    const worker = await startLocalWorker({ variables: { LOG_LEVEL: 'error' } })
+    try {
+      return await fuzz(worker.url, Number(values.requests ?? 20_000), Number(values.seed ?? 1))
+    } finally {
+      await worker.stop()
+    }
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab fuzz -- --help\n`)
+    return 2
+  }
+}
+
+async function fuzz(url: string, requests: number, seed: number): Promise<number> {
+  const random = seeded(seed)
+  // Of its own: which answer is kept when must not change what is sent next.
+  const keeping = seeded(~seed)
+  const pauses = monitorEventLoopDelay({ resolution: 20 })
+  pauses.enable()
+  const targets = await targetsOf(url)
+  const pool: Pool = {
+    ids: ['0190b6f0-0000-7000-8000-000000000000'],
+    contextIds: ['best-practices/0190b6f0-0000-7000-8000-000000000000'],
+  }
+  const progress = new Progress({ noun: 'requests', total: requests })
+  const found: string[] = []
+  const tally = { REST: 0, MCP: 0, refused: 0, misnamed: 0, renewed: 0, slowest: 0 }
+  for (let sent = 0; sent < requests; sent += BATCH) {
+    const shots = Array.from({ length: Math.min(BATCH, requests - sent) }, () => shoot(targets, pool, random))
+    const refused: Shot[] = []
+    await inParallel(shots, async (shot) => {
+      const started = performance.now()
+      const answer = await send(url, shot)
+      tally.slowest = Math.max(tally.slowest, performance.now() - started)
+      tally[shot.surface]++
+      const fault = faultOf(answer)
+      if (fault) found.push(`${fault}: ${describe(shot)}`)
+      if (answer?.renewed) tally.renewed++
+      if (answer && isMisnamed(answer.body)) tally.misnamed++
+      if (answer && isRefusal(answer.status, answer.body)) refused.push(shot)
+      else if (answer) harvest(answer.body, pool, keeping)
+    })
+    const changed = await replay(url, refused)
+    if (changed) found.push(`a refused request changed what is stored: ${changed}`)
+    tally.refused += refused.length
+    progress.update(sent + shots.length, `${tally.refused} refused`)
+  }
+  process.stdout.write(
+    `\n${count(requests)} requests of ${targets.length} operations (${count(tally.REST)} REST, ${count(tally.MCP)} MCP), seed ${seed}: ` +
+      `${count(tally.refused)} refused, and sent again between two looks at what is stored; slowest answer ` +
+      `${(tally.slowest / 1000).toFixed(2)} s, longest pause of the fuzzer itself ${(pauses.max / 1e9).toFixed(2)} s; ${count(tally.renewed)} sent again over a new connection; ${count(tally.misnamed)} invalid messages that the MCP library itself names an internal error\n`,
+  )
+  for (const line of found.slice(0, 20)) process.stdout.write(`${style('red', line)}\n`)
+  process.stdout.write(
+    found.length === 0 ? 'No server error, no hang, no change by a refused request.\n' : `${found.length} findings\n`,
+  )
+  return found.length === 0 ? 0 : 1
+}
+
+/** Requests that are under way at once. */
+const PARALLEL = 6
+
+async function inParallel<T>(list: readonly T[], work: (one: T) => Promise<void>): Promise<void> {
+  const waiting = list.values()
+  await Promise.all(
+    Array.from({ length: PARALLEL }, async () => {
+      for (const one of waiting) await work(one)
+    }),
+  )
+}
+
+/** Largest body that is read, in bytes, as in src/surfaces/body.ts. */
+const MAX_BODY = 4 * 1024 * 1024
+
+/**
+ * Null: no answer in time. A connection that was kept open may be closed by the server just as it is used again; such a request is sent
+ * once more (RFC 9112, section 9.3.1), and only what breaks twice is a finding.
+ */
+async function send(url: string, shot: Shot, again = true): Promise<Answer | null> {
+  try {
+    const response = await fetch(url + shot.path, {
+      method: shot.method,
+      headers: shot.headers,
+      body: shot.body === null || shot.method === 'HEAD' ? undefined : shot.body,
+      signal: AbortSignal.timeout(HANG_MS),
+      redirect: 'manual',
+    })
+    return { status: response.status, body: await response.text() }
+  } catch (error) {
+    if (error instanceof Error && error.name === 'TimeoutError') return null
+    // A body far over the limit is refused before it is read; the connection ends while it is still being sent.
+    if (Buffer.byteLength(shot.body ?? '') > MAX_BODY) return { status: 413, body: '' }
+    if (again) {
+      const second = await send(url, shot, false)
+      return second && { ...second, renewed: true }
+    }
+    const cause = error instanceof Error ? error.cause : undefined
+    return { status: 500, body: `the connection broke: ${String(error)} ${cause === undefined ? '' : String(cause)}` }
+  }
+}
+
+function faultOf(answer: Answer | null): string | null {
+  if (answer === null) return `no answer within ${HANG_MS / 1000} s`
+  return isFault(answer.status, answer.body) ? `server error ${answer.status} ${answer.body.slice(0, 300)}` : null
+}
+
+/** What changed while refused requests were sent again; null: nothing. Work that goes on in the background gets time to end. */
+async function replay(url: string, refused: readonly Shot[]): Promise<string | null> {
+  let shots = [...refused]
+  for (let attempt = 0; shots.length > 0; attempt++) {
+    const before = await stateOf(url)
+    const again: Shot[] = []
+    await inParallel(shots, async (shot) => {
+      const answer = await send(url, shot)
+      if (!answer || isRefusal(answer.status, answer.body)) again.push(shot)
+    })
+    if ((await stateOf(url)) === before) return null
+    // What is accepted now, because meanwhile there is what it names, may have changed something: the others once more.
+    if (again.length === shots.length && attempt >= 3) return shots.map(describe).join('; ').slice(0, 500)
+    shots = again
+    await new Promise((resolve) => setTimeout(resolve, 500))
+  }
+  return null
+}
+
+async function stateOf(url: string): Promise<string> {
+  const parts: string[] = []
+  for (const path of STATE) {
+    const response = await fetch(
+      `${url}${path}${path === '/keys?limit=100' ? '' : `${path.includes('?') ? '&' : '?'}project=fuzz`}`,
+    )
+    if (!response.ok) throw new Error(`${path} answers ${response.status}`)
+    parts.push(await response.text())
+  }
+  return parts.join('\n')
+}
+
+interface OpenApi {
+  paths: Record<string, Record<string, { operationId: string }>>
+  components: { schemas: Record<string, Schema> }
+}
+
+/** Every operation with its route and its schema, as the coordinator describes them. */
+async function targetsOf(url: string): Promise<Target[]> {
+  const { paths, components } = (await (await fetch(`${url}/openapi.json`)).json()) as OpenApi
+  const routes = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { operationId }]) => ({
+      name: operationId,
+      route: { method: method.toUpperCase(), path },
+    })),
+  )
+  return routes.flatMap(({ name, route }) => {
+    const input = components.schemas[`${name}_input`]
+    // A pause of background work, or a budget of 0, would stop what the other requests cause.
+    return input && name !== 'control_learning' ? [{ name, route, input, tool: !/_keys?$|_audit_log$/.test(name) }] : []
+  })
+}
+
+function describe({ surface, operation, method, path, body }: Shot): string {
+  return `${surface} ${operation} ${method} ${path.slice(0, 200)} ${(body ?? '').slice(0, 300)}`
+}

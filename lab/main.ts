@@ -1,0 +1,59 @@
+/**
+ * Entry of the laboratory: `npm run --prefix lab <command> -- [arguments]`. It measures the product from outside.
+ * @module
+ */
+import { runCommand } from '../cli/commands.ts'
+
+process.exitCode = await runCommand(
+  {
+    title: 'Hybrid Coordinator: laboratory',
+    prefix: 'npm run --prefix lab',
+    commands: {
+      bench: { summary: 'measure the cost of every hot path beside bare code', load: () => import('./bench/bench.ts') },
+      'bench:dashboard': {
+        summary: 'measure the first paint of the overview',
+        load: () => import('./bench/dashboard.ts'),
+      },
+      'bench:peers': { summary: 'measure search beside other engines', load: () => import('./bench/peers.ts') },
+      'bench:storage': {
+        summary: 'measure the size of interactions and items',
+        load: () => import('./bench/storage.ts'),
+      },
+      'bundle-size': { summary: 'print the size of the Worker', load: () => import('./bench/bundle-size.ts') },
+      chaos: {
+        summary: 'run a busy hour with every fault, then audit the data',
+        load: () => import('./chaos/chaos.ts'),
+      },
+      conformance: { summary: 'run the MCP conformance suite', load: () => import('./conformance/conformance.ts') },
+      'eval:abstention': {
+        summary: 'measure answers to questions that nothing answers',
+        load: () => import('./eval/abstention.ts'),
+      },
+      'eval:conversation': {
+        summary: 'measure what a conversation saves over independent calls',
+        load: () => import('./eval/conversation.ts'),
+      },
+      'eval:learning': { summary: 'measure whether outcomes improve search', load: () => import('./eval/learning.ts') },
+      'eval:modes': {
+        summary: 'measure the choice of search against always using one',
+        load: () => import('./eval/modes.ts'),
+      },
+      'eval:redaction': { summary: 'measure false alarms of redaction', load: () => import('./eval/redaction.ts') },
+      'eval:retrieval': {
+        summary: 'measure search on a data set in BEIR layout',
+        load: () => import('./eval/retrieval.ts'),
+      },
+      'eval:routing': { summary: 'measure what the router learns', load: () => import('./eval/routing.ts') },
+      'eval:tokens': {
+        summary: 'measure how many tokens packed context needs',
+        load: () => import('./eval/tokens.ts'),
+      },
+      fuzz: { summary: 'send thousands of valid and malformed requests', load: () => import('./fuzz/fuzz.ts') },
+      screenshots: {
+        summary: 'take the screenshots of the documentation',
+        load: () => import('./screenshots/screenshots.ts'),
+      },
+    },
+  },
+  process.argv.slice(2),
+)

@@ -1,0 +1,110 @@
+/**
+ * `npm run --prefix lab screenshots`: the pictures of the README, from the dashboard of a coordinator that has walked the demo.
+ * @module
+ */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { walkLoop } from '../../cli/demo.ts'
+import { createHttpClient, startLocalWorker } from '../../cli/harness.ts'
+import { parseArguments, UsageError } from '../../cli/shared/args.ts'
+import { style } from '../../cli/shared/terminal.ts'
+import { openBrowser } from './browser.ts'
+
+const HELP = `Usage: npm run --prefix lab screenshots -- [options]
+
+Starts a coordinator, walks the demo and takes the pictures of the README (docs/images). Needs Linux on x64, whose Chromium npm
+installs with the other packages.
+
+Options
+  --to FOLDER   another folder
+  --all         every page, in light and dark and on a phone
+  -h, --help    print this
+`
+
+const FOLDER = join(import.meta.dirname, '../../docs/images')
+const PAGES = ['overview', 'try-it', 'interactions', 'knowledge', 'experiments', 'datasets', 'jobs', 'settings']
+const QUESTION = 'Which flags does a session cookie need?'
+
+interface Shot {
+  readonly page: string
+  readonly scheme: 'light' | 'dark'
+  readonly width: number
+}
+
+/** Runs the command. Exit codes: 0 done, 1 there is no browser, 2 called wrongly. */
+export async function run(argv: string[]): Promise<number> {
+  try {
+    const { values } = parseArguments(argv, {
+      to: { type: 'string' },
+      all: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    })
+    if (values.help) {
+      process.stdout.write(HELP)
+      return 0
+    }
+    const browser = await openBrowser()
+    if (!browser) {
+      process.stderr.write(`${style('red', 'There is no Chromium for this machine among the packages.')}\n`)
+      return 1
+    }
+    const worker = await startLocalWorker({ variables: { HOLD_OUT_SHARE: '0' } })
+    try {
+      await walkLoop(worker.url)
+      await settled(worker.url)
+      const folder = values.to ?? FOLDER
+      await mkdir(folder, { recursive: true })
+      for (const shot of values.all ? allShots() : README_SHOTS) await take(browser, worker.url, shot, folder)
+    } finally {
+      await browser.close()
+      await worker.stop()
+    }
+    return 0
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab screenshots -- --help\n`)
+    return 2
+  }
+}
+
+const README_SHOTS: Shot[] = [
+  { page: 'overview', scheme: 'light', width: 1280 },
+  { page: 'overview', scheme: 'dark', width: 1280 },
+  { page: 'try-it', scheme: 'light', width: 1280 },
+]
+
+function allShots(): Shot[] {
+  return PAGES.flatMap((page) => [
+    { page, scheme: 'light' as const, width: 1280 },
+    { page, scheme: 'dark' as const, width: 1280 },
+    { page, scheme: 'light' as const, width: 390 },
+  ])
+}
+
+/** Background work is done before pictures are taken, so that they show its figures. */
+async function settled(url: string): Promise<void> {
+  const http = createHttpClient({ url })
+  await http.post('/learning/process', { project: 'demo', limit: 60 })
+}
+
+async function take(
+  browser: NonNullable<Awaited<ReturnType<typeof openBrowser>>>,
+  url: string,
+  { page: name, scheme, width }: Shot,
+  folder: string,
+): Promise<void> {
+  const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme: scheme })
+  await context.addInitScript("localStorage.setItem('hybrid-coordinator-project', 'demo')")
+  const page = await context.newPage()
+  await page.goto(`${url}/#/${name}`)
+  await page.waitForSelector(`main[data-ready="${name}"]`)
+  if (name === 'try-it') {
+    await page.fill('#query', QUESTION)
+    await page.click('button.primary')
+    await page.waitForSelector('#result .card')
+  }
+  const path = join(folder, `${name}-${scheme}${width < 600 ? '-phone' : ''}.png`)
+  await page.screenshot({ path, fullPage: width < 600 })
+  process.stdout.write(`${path}\n`)
+  await context.close()
+}

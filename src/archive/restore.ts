@@ -1,0 +1,97 @@
+/**
+ * Back from the archive: whatever changes an interaction, or all that hangs on it, has it in the tables first.
+ * @module
+ */
+import { locations, moveFromArchive, type RestoredRow } from '../database/queries/archives.ts'
+import { findInteraction, type Interaction } from '../database/queries/interactions.ts'
+import { type OutcomeChange, type RecordedOutcome, recordOutcome } from '../database/queries/outcomes.ts'
+import { CoordinatorError } from '../errors.ts'
+import type { Services } from '../services.ts'
+import { type ArchiveServices, archivedLines, fileIsGone, TRIES } from './read.ts'
+
+/** Interactions that one transaction brings back. */
+const TOGETHER = 20
+/** Characters of JSON of what hangs on them. */
+const PORTION = 500_000
+
+/**
+ * Brings interactions back to the tables; those that are there, and those that don't exist, are left alone.
+ * @param lost what happens to one whose file is missing: `refuse` throws, `leave` leaves it archived
+ * @returns how many were brought back
+ * @throws CoordinatorError `engine_unavailable` when an archive can't be read
+ */
+export async function restore(
+  services: ArchiveServices,
+  ids: readonly string[],
+  lost: 'refuse' | 'leave' = 'refuse',
+): Promise<number> {
+  let restored = 0
+  for (let at = 0; at < ids.length; at += TOGETHER)
+    restored += await restoreFew(services, ids.slice(at, at + TOGETHER), lost)
+  return restored
+}
+
+async function restoreFew(
+  services: ArchiveServices,
+  ids: readonly string[],
+  lost: 'refuse' | 'leave',
+): Promise<number> {
+  let restored = 0
+  for (let attempt = 0; ; attempt++) {
+    const places = (await locations(services.database, ids)).filter(({ archiveId }) => archiveId !== null)
+    const [first] = places
+    if (!first) return restored
+    if (attempt === TRIES) {
+      if (lost === 'leave') return restored
+      throw fileIsGone(first.id)
+    }
+    const lines = await archivedLines(services, places)
+    const rows = places.flatMap(({ id, archiveId }): RestoredRow[] => {
+      const line = lines.get(id)
+      return line && archiveId !== null ? [{ ...line, archiveId }] : []
+    })
+    for (const part of portions(rows)) await moveFromArchive(services.database, part)
+    restored += rows.length
+  }
+}
+
+/** The same rows in parts, none of which has more hanging on it than a statement can carry; a single one always can. */
+function portions(rows: readonly RestoredRow[]): RestoredRow[][] {
+  const parts: RestoredRow[][] = []
+  let left = 0
+  for (const row of rows) {
+    const { contexts, history, votes, jobs } = row
+    const size = JSON.stringify([contexts, history, votes, jobs]).length
+    if (size > left) {
+      parts.push([])
+      left = PORTION
+    }
+    parts.at(-1)?.push(row)
+    left -= size
+  }
+  return parts
+}
+
+/** One interaction, in the tables with all that hangs on it; null when there is none. */
+export async function tableInteraction(services: ArchiveServices, id: string): Promise<Interaction | null> {
+  const row = await findInteraction(services.database, id, null)
+  if (!row || row.archiveId === null) return row
+  await restore(services, [id])
+  return findInteraction(services.database, id, null)
+}
+
+/**
+ * Records an outcome or a rating, wherever the interaction is.
+ * @returns null when there is no such interaction; then nothing was written
+ * @throws CoordinatorError `engine_unavailable` when its archive can't be read
+ */
+export async function reportOutcome(services: Services, change: OutcomeChange): Promise<RecordedOutcome | null> {
+  for (let attempt = 0; attempt < TRIES; attempt++) {
+    const recorded = await recordOutcome(services.database, change, services.now())
+    if (!recorded?.archived) return recorded
+    await restore(services, [change.interactionId])
+  }
+  throw new CoordinatorError('conflict', 'The interaction kept moving while its outcome was recorded.', {
+    hint: 'Report it again.',
+  })
+}

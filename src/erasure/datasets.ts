@@ -1,0 +1,68 @@
+/**
+ * The part of a deletion that lies in R2. A dataset with a single row of what is deleted is withdrawn whole: its bytes are named by
+ * their hash, so there is no editing it; the next export makes one without those rows.
+ * @module
+ */
+import { datasetsAfter, type Selection, selectedAmong } from '../database/queries/erasure.ts'
+import { forgetDataset } from '../database/queries/exports.ts'
+import type { Services } from '../services.ts'
+import { companionKeys } from '../training-data/datasheet.ts'
+import { abortUploads } from '../training-data/upload.ts'
+
+/** Ids that are looked up in one query. */
+const ASKED = 5_000
+/** Files that R2 deletes at once. */
+const FILES = 1_000
+
+interface Step {
+  readonly counts: Record<string, number>
+  readonly cursor: string | null
+}
+
+/** Withdraws the next dataset if one of its rows came from the selection; the cursor is the dataset that was looked at. */
+export async function eraseDataset(
+  services: Services,
+  selection: Selection,
+  after: string,
+  since: number,
+): Promise<Step> {
+  if (after === '') await abortUploads(services, selection.project)
+  const dataset = await datasetsAfter(services.database, selection.project, after)
+  if (!dataset) return { counts: {}, cursor: null }
+  const files = companionKeys(dataset.key)
+  const lineage = ((await (await services.datasets.get(files.lineage))?.text()) ?? '').split('\n').filter(Boolean)
+  // One that was made while rows were being deleted may hold what is gone already.
+  const gone = dataset.createdAt >= since
+  for (let at = 0; at < lineage.length; at += ASKED) {
+    if (!(await selectedAmong(services.database, selection, lineage.slice(at, at + ASKED), gone))) continue
+    const { sheet } = files
+    await services.datasets.delete([dataset.key, sheet, files.lineage])
+    await forgetDataset(services.database, dataset.id)
+    return { counts: { datasets_withdrawn: 1 }, cursor: dataset.id }
+  }
+  return { counts: {}, cursor: dataset.id }
+}
+
+/** Deletes the files of a project's datasets, noted or not; entries in the database go with their table. */
+export async function eraseDatasetFiles(services: Services, project: string): Promise<Step> {
+  await abortUploads(services, project)
+  const files = (await projectFiles(services, project)).slice(0, FILES)
+  if (files.length > 0) {
+    await services.datasets.delete(files)
+    return { counts: { dataset_files: files.length }, cursor: 'more' }
+  }
+  // Those that lie elsewhere, because FINETUNE_DATA_PATH was another one.
+  const dataset = await datasetsAfter(services.database, project, '')
+  if (!dataset) return { counts: {}, cursor: null }
+  const { sheet, lineage } = companionKeys(dataset.key)
+  await services.datasets.delete([dataset.key, sheet, lineage])
+  await forgetDataset(services.database, dataset.id)
+  return { counts: { exports: 1 }, cursor: 'more' }
+}
+
+/** Keys of the files under a project's prefix, 1,000 at most. */
+export async function projectFiles(services: Services, project: string): Promise<string[]> {
+  const base = services.settings.FINETUNE_DATA_PATH.replace(/^\/+|\/+$/g, '')
+  const prefix = `${[base, project].filter((part) => part !== '').join('/')}/`
+  return (await services.datasets.list({ prefix, limit: FILES })).objects.map(({ key }) => key)
+}

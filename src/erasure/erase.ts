@@ -1,0 +1,269 @@
+/**
+ * Deletes everything of a project, a conversation or a key: database, knowledge stores, conversations, datasets, and what was learnt
+ * from it. Works in steps that may each be repeated, so it can be cut off anywhere and goes on where it was.
+ *
+ * Order: datasets first, as their lineage is compared with rows that are still there; then the rows with what hangs on them; last
+ * it is counted again, and what was written meanwhile is taken in another round.
+ * @module
+ */
+import { countArchivesOfCaller } from '../database/queries/archives.ts'
+import { votesOnItems } from '../database/queries/credit.ts'
+import { type Deletion, findDeletion, saveDeletion } from '../database/queries/deletions.ts'
+import {
+  CHUNK,
+  countSelected,
+  eraseOfProject,
+  eraseRows,
+  eraseSummaryJobs,
+  eraseVotes,
+  type FactTable,
+  PROJECT_TABLES,
+  resetRouter,
+  type Selection,
+  selectRows,
+} from '../database/queries/erasure.ts'
+import { resetRanking } from '../database/queries/ranking.ts'
+import { newId } from '../ids.ts'
+import { COLLECTION_NAMES } from '../knowledge/collections.ts'
+import { syncCredit } from '../outcomes/sync-credit.ts'
+import type { Services } from '../services.ts'
+import { archiveFiles, eraseArchiveFiles, restoreVotes, tidyArchives } from './archives.ts'
+import { eraseDataset, eraseDatasetFiles, projectFiles } from './datasets.ts'
+import { eraseInteractionsWithItems, eraseItems, eraseWritings, storesOf } from './knowledge.ts'
+
+/** How long one run works, in milliseconds: well within the lease of a job. */
+const RUN_MS = 20_000
+/** Steps of one run at most: a step asks the database some ten times, and one invocation may only ask it so often. */
+const RUN_STEPS = 40
+/** Rounds over everything, for what is written while it is being deleted. */
+const ROUNDS = 3
+
+const FACTS: readonly FactTable[] = ['interactions', 'retrievals', 'routing_decisions', 'corrections']
+/** Interactions of one transaction. */
+const TRANSACTION = 100
+
+/** Where a deletion stands. */
+interface State {
+  readonly phase: string
+  readonly cursor: string
+  readonly round: number
+  /** Projects whose routers and rankings have learnt from what was deleted. */
+  readonly projects: readonly string[]
+}
+
+/** A new deletion's state. */
+export const ERASURE_START: State & Record<string, unknown> = { phase: 'count', cursor: '', round: 1, projects: [] }
+
+/** What a step did. */
+interface Step {
+  readonly counts?: Record<string, number>
+  /** Where to go on within the phase; null: the phase has ended. */
+  readonly cursor: string | null
+  readonly projects?: readonly string[]
+}
+
+/** Whose data a deletion means. */
+export function selectionOf({ what, project, subject }: Pick<Deletion, 'what' | 'project' | 'subject'>): Selection {
+  if (what === 'key') return { what, key: subject, project }
+  if (what === 'project') return { what, project: subject }
+  return { what, project: project ?? 'default', conversation: subject }
+}
+
+/** The job: works for a while; `not_ready` while something is left. */
+export async function eraseData(services: Services, id: string): Promise<'done' | 'not_ready'> {
+  const end = services.now() + RUN_MS
+  for (let steps = 0; steps < RUN_STEPS && services.now() < end; steps++) {
+    const deletion = await findDeletion(services.database, id, null)
+    if (!deletion || deletion.status === 'done') return 'done'
+    await advance(services, deletion)
+  }
+  const deletion = await findDeletion(services.database, id, null)
+  return deletion?.status === 'running' ? 'not_ready' : 'done'
+}
+
+/** Everything of the selection as it is now, by kind. */
+export async function censusOf(services: Services, selection: Selection): Promise<Record<string, number>> {
+  const counts = await countSelected(services.database, selection)
+  if (selection.what === 'conversation') {
+    const { project, conversation } = selection
+    return { ...counts, conversations: (await services.conversations.read(project, conversation)) ? 1 : 0 }
+  }
+  if (selection.what === 'key') {
+    const archives = await countArchivesOfCaller(services.database, selection.key, selection.project)
+    return { ...counts, archives }
+  }
+  for (const collection of COLLECTION_NAMES) {
+    for (const store of storesOf(services)) {
+      const { items, documents } = await store.statistics({ project: selection.project, collection })
+      counts.knowledge_items = (counts.knowledge_items ?? 0) + items
+      counts.knowledge_documents = (counts.knowledge_documents ?? 0) + documents
+    }
+  }
+  return {
+    ...counts,
+    dataset_files: (await projectFiles(services, selection.project)).length,
+    archive_files: (await archiveFiles(services, selection.project)).length,
+  }
+}
+
+function phasesOf({ what }: Selection): readonly string[] {
+  if (what === 'project')
+    return ['datasets', 'jobs', 'knowledge', 'interactions', 'retrievals', 'archives', 'tables', 'recount']
+  const own = what === 'key' ? ['knowledge', 'archived_votes', 'votes'] : ['conversation']
+  return ['datasets', ...FACTS, ...own, 'archives', 'routers', 'recount']
+}
+
+/** One step, and the note of it. */
+async function advance(services: Services, deletion: Deletion): Promise<void> {
+  const state = deletion.state as unknown as State
+  const selection = selectionOf(deletion)
+  const { database } = services
+  if (state.phase === 'count') {
+    const before = await censusOf(services, selection)
+    return saveDeletion(database, deletion.id, { before, state: { ...state, phase: 'datasets' } })
+  }
+  if (state.phase === 'recount') {
+    const after = await censusOf(services, selection)
+    const left = Object.values(after).some((count) => count > 0)
+    if (left && state.round < ROUNDS) {
+      const again = { ...state, phase: 'datasets', cursor: '', round: state.round + 1 }
+      return saveDeletion(database, deletion.id, { after, state: again })
+    }
+    return saveDeletion(database, deletion.id, { after, status: 'done', finishedAt: services.now() })
+  }
+  const step = await take(services, deletion, selection, state)
+  const deleted = { ...deletion.deleted }
+  for (const [kind, count] of Object.entries(step.counts ?? {})) {
+    if (count > 0) deleted[kind] = (deleted[kind] ?? 0) + count
+  }
+  const projects = [...new Set([...state.projects, ...(step.projects ?? [])])]
+  const phases = phasesOf(selection)
+  const phase = step.cursor === null ? (phases[phases.indexOf(state.phase) + 1] ?? 'recount') : state.phase
+  const next = { phase, cursor: step.cursor ?? '', round: state.round, projects }
+  await saveDeletion(database, deletion.id, { deleted, state: next })
+}
+
+async function take(services: Services, deletion: Deletion, selection: Selection, state: State): Promise<Step> {
+  const { database } = services
+  const { phase, cursor } = state
+  if (phase === 'datasets') {
+    if (selection.what === 'project') return eraseDatasetFiles(services, selection.project)
+    return eraseDataset(services, selection, cursor, deletion.createdAt)
+  }
+  if (phase === 'interactions' || phase === 'retrievals') return eraseFacts(services, selection, phase, cursor)
+  if (phase === 'routing_decisions' || phase === 'corrections') {
+    const { rows, next } = await selectRows(database, phase, selection, cursor)
+    if (phase === 'corrections') await eraseItems(services, 'learning-feedback', rows)
+    const count = await eraseRows(
+      database,
+      phase,
+      rows.map(({ id }) => id),
+    )
+    return { counts: { [phase]: count }, cursor: next }
+  }
+  if (phase === 'archives') {
+    const { project } = selection
+    return selection.what === 'project'
+      ? eraseArchiveFiles(services, selection.project)
+      : tidyArchives(services, project)
+  }
+  if (phase === 'archived_votes' && selection.what === 'key') return restoreVotes(services, selection, cursor)
+  if (selection.what === 'project') return eraseProject(services, selection.project, phase, cursor)
+  if (phase === 'conversation' && selection.what === 'conversation') {
+    return { counts: await forget(services, selection.project, [selection.conversation]), cursor: null }
+  }
+  if (phase === 'knowledge' && selection.what === 'key') {
+    const counts = await eraseWritings(services, selection)
+    return { counts: counts ?? {}, cursor: counts ? 'more' : null }
+  }
+  if (phase === 'votes' && selection.what === 'key') {
+    const { changed, credited } = await eraseVotes(database, selection, services.now())
+    await syncCredit(storesOf(services), await votesOnItems(database, credited))
+    return { counts: { votes: changed }, cursor: changed > 0 ? 'more' : null }
+  }
+  if (phase === 'routers') {
+    for (const project of state.projects) {
+      const jobs = [newId(), newId()] as const
+      await resetRouter(database, project, jobs[0], services.now())
+      await resetRanking(database, project, jobs[1], services.now())
+      await services.enqueueJobs(jobs).catch(() => undefined)
+    }
+    return { counts: { routers_reset: state.projects.length }, cursor: null }
+  }
+  throw new Error(`A deletion has no phase ${phase}.`)
+}
+
+/** Interactions or retrievals, and the conversations that they were turns of. */
+async function eraseFacts(
+  services: Services,
+  selection: Selection,
+  table: 'interactions' | 'retrievals',
+  cursor: string,
+): Promise<Step> {
+  const { rows, next } = await selectRows(services.database, table, selection, cursor)
+  const counts: Record<string, number> = {}
+  const add = (more: Record<string, number>) => {
+    for (const [kind, count] of Object.entries(more)) counts[kind] = (counts[kind] ?? 0) + count
+  }
+  for (const [project, own] of Map.groupBy(rows, (row) => row.project)) {
+    add(
+      await forget(
+        services,
+        project,
+        own.flatMap(({ conversation }) => conversation ?? []),
+      ),
+    )
+  }
+  for (let at = 0; at < rows.length; at += TRANSACTION) {
+    const chunk = rows.slice(at, at + TRANSACTION)
+    const ids = chunk.map(({ id }) => id)
+    if (table === 'interactions') {
+      add(await eraseInteractionsWithItems(services, chunk, selection.what !== 'project'))
+      // The augmentation that an interaction answers asks the same, also when it was given no conversation.
+      const asked = chunk.flatMap(({ retrieval }) => retrieval ?? [])
+      add({ retrievals: await eraseRows(services.database, 'retrievals', asked) })
+    } else add({ retrievals: await eraseRows(services.database, 'retrievals', ids) })
+  }
+  return { counts, cursor: next, projects: table === 'interactions' ? rows.map(({ project }) => project) : [] }
+}
+
+async function forget(
+  services: Services,
+  project: string,
+  conversations: readonly string[],
+): Promise<Record<string, number>> {
+  let forgotten = 0
+  for (const conversation of new Set(conversations)) {
+    if (await services.conversations.delete(project, conversation)) forgotten++
+    await eraseSummaryJobs(services.database, project, conversation)
+  }
+  return { conversations: forgotten }
+}
+
+async function eraseProject(services: Services, project: string, phase: string, cursor: string): Promise<Step> {
+  const { database } = services
+  if (phase === 'jobs') {
+    const jobs = await eraseOfProject(database, 'jobs', project)
+    return { counts: { jobs }, cursor: jobs > 0 ? 'more' : null }
+  }
+  if (phase === 'knowledge') {
+    const at = Number(cursor || 0)
+    const collection = COLLECTION_NAMES[at]
+    if (!collection) return { cursor: null }
+    const counts = { knowledge_items: 0, knowledge_documents: 0 }
+    for (const store of storesOf(services)) {
+      const { items, documents } = await store.clear({ project, collection })
+      counts.knowledge_items += items
+      counts.knowledge_documents += documents
+    }
+    return { counts, cursor: String(at + 1) }
+  }
+  if (phase !== 'tables') throw new Error(`The deletion of a project has no phase ${phase}.`)
+  const counts: Record<string, number> = {}
+  for (const [at, table] of [...PROJECT_TABLES.entries()].slice(Number(cursor || 0))) {
+    counts[table] = await eraseOfProject(database, table, project)
+    // A full chunk: there may be more.
+    if (counts[table] >= CHUNK) return { counts, cursor: String(at) }
+  }
+  return { counts, cursor: null }
+}

@@ -1,0 +1,95 @@
+/**
+ * The part of a deletion that lies in the knowledge stores.
+ * @module
+ */
+
+import { restore } from '../archive/restore.ts'
+import { type ItemReference, votesOnItems } from '../database/queries/credit.ts'
+import { forgetWriters } from '../database/queries/deletions.ts'
+import {
+  dependentsOf,
+  eraseInteractions,
+  fellowSources,
+  type Selection,
+  writtenBy,
+} from '../database/queries/erasure.ts'
+import { itemId } from '../ids.ts'
+import type { CollectionName } from '../knowledge/collections.ts'
+import type { KnowledgeStore } from '../knowledge/stores/store.ts'
+import { syncCredit } from '../outcomes/sync-credit.ts'
+import type { Services } from '../services.ts'
+
+/** Every store that may hold something: the one in use and the other, which may hold what was moved from it. */
+export function storesOf(services: Services): readonly KnowledgeStore[] {
+  return services.stores ? Object.values(services.stores) : [services.knowledge]
+}
+
+/** Deletes the items that stand for rows of the database, from every store. */
+export async function eraseItems(
+  services: Services,
+  collection: CollectionName,
+  rows: readonly { readonly id: string; readonly project: string }[],
+): Promise<number> {
+  return eraseReferences(
+    services,
+    rows.map(({ id, project }) => ({ project, collection, id: itemId(project, collection, id) })),
+  )
+}
+
+async function eraseReferences(services: Services, items: readonly ItemReference[]): Promise<number> {
+  let deleted = 0
+  for (const own of Map.groupBy(items, ({ project, collection }) => `${project}/${collection}`).values()) {
+    const [first] = own
+    if (!first) continue
+    for (const store of storesOf(services)) {
+      deleted += await store.delete(
+        first,
+        own.map(({ id }) => id),
+      )
+    }
+  }
+  return deleted
+}
+
+/**
+ * Deletes interactions with their items and those of what was learnt from them. The items go first: a row without its item can be
+ * deleted again, an item without its row could not be found.
+ * @param withItems false: the stores have been emptied already
+ */
+export async function eraseInteractionsWithItems(
+  services: Services,
+  rows: readonly { readonly id: string; readonly project: string }[],
+  withItems: boolean,
+): Promise<Record<string, number>> {
+  const ids = rows.map(({ id }) => id)
+  if (!withItems) return eraseInteractions(services.database, ids, services.now())
+  // What is taken back, and what other interactions are learnt from again, has to be in the tables.
+  await restore(services, [...ids, ...(await fellowSources(services.database, ids))], 'leave')
+  const { corrections, patterns, credited } = await dependentsOf(services.database, ids)
+  let items = await eraseItems(services, 'interaction-history', rows)
+  items += await eraseItems(services, 'learning-feedback', corrections)
+  items += await eraseReferences(services, patterns)
+  const counts = await eraseInteractions(services.database, ids, services.now())
+  await syncCredit(storesOf(services), await votesOnItems(services.database, credited))
+  return { ...counts, knowledge_items: items }
+}
+
+/** Deletes up to 500 documents or items that a key wrote; null: there are no more. */
+export async function eraseWritings(
+  services: Services,
+  { key, project }: Extract<Selection, { what: 'key' }>,
+): Promise<Record<string, number> | null> {
+  const written = await writtenBy(services.database, key, project)
+  if (!written) return null
+  const counts = { knowledge_items: 0, knowledge_documents: 0 }
+  for (const store of storesOf(services)) {
+    if (written.source === '') counts.knowledge_items += await store.delete(written, written.references)
+    else {
+      const { documents, items } = await store.deleteDocuments(written, written.source, written.references)
+      counts.knowledge_documents += documents
+      counts.knowledge_items += items
+    }
+  }
+  await forgetWriters(services.database, written, written.source, written.references)
+  return { ...counts, knowledge_writers: written.references.length }
+}

@@ -1,0 +1,85 @@
+/**
+ * A llama.cpp server (llama-server) as chat model, through its OpenAI-compatible API
+ * (https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md).
+ * @module
+ */
+import * as z from 'zod'
+import { askEngine, type EngineEndpoint } from '../engine/http.ts'
+import { type Engine, EngineFailure } from '../engine/resilience.ts'
+import { OpenAiChat } from './openai-chat.ts'
+import { httpChat } from './transport.ts'
+
+const HEALTH_DEADLINE_MS = 2_000
+
+const modelList = z.object({
+  data: z.array(
+    z.object({ id: z.string(), meta: z.object({ n_embd: z.number(), n_ctx: z.number().optional() }).nullish() }),
+  ),
+})
+
+const tokens = z.object({ tokens: z.array(z.number()) })
+
+/** Whether a server can answer now: `loading` will become `ready` by itself, `down` will not. */
+export type ServerHealth = 'ready' | 'loading' | 'down'
+
+export interface ServedModel {
+  readonly id: string
+  /** Size of the model's embeddings; null when the server doesn't say. */
+  readonly dimensions: number | null
+  /** Tokens of one request with its answer; null when the server doesn't say. */
+  readonly contextTokens: number | null
+}
+
+export class LlamaCppChat extends OpenAiChat {
+  readonly #endpoint: EngineEndpoint
+  readonly #engine: Engine
+
+  /** @param model name to ask for, when the server has several (router mode) */
+  constructor(endpoint: EngineEndpoint, engine: Engine, model?: string) {
+    super('llama.cpp', httpChat(endpoint), engine, model)
+    this.#endpoint = endpoint
+    this.#engine = engine
+  }
+
+  /** Asks once, without the policy: an open breaker must not hide that the server is back. */
+  async health(): Promise<ServerHealth> {
+    try {
+      const response = await fetch(`${this.#endpoint.baseUrl}/health`, {
+        headers: this.#endpoint.headers,
+        redirect: 'manual',
+        signal: AbortSignal.timeout(HEALTH_DEADLINE_MS),
+      })
+      await response.body?.cancel()
+      if (response.ok) return 'ready'
+      return response.status === 503 ? 'loading' : 'down'
+    } catch {
+      return 'down'
+    }
+  }
+
+  /** The models that the server offers. */
+  async models(): Promise<ServedModel[]> {
+    const answer = await this.#ask('/v1/models', undefined, modelList, 'a list of models')
+    return answer.data.map(({ id, meta }) => ({
+      id,
+      dimensions: meta?.n_embd ?? null,
+      contextTokens: meta?.n_ctx ?? null,
+    }))
+  }
+
+  /** Number of the model's own tokens in a text. */
+  async countTokens(text: string): Promise<number> {
+    return (await this.#ask('/tokenize', { content: text }, tokens, 'a list of tokens')).tokens.length
+  }
+
+  #ask<T extends z.ZodType>(path: string, body: unknown, schema: T, what: string): Promise<z.output<T>> {
+    return this.#engine.call(
+      async (signal) => {
+        const parsed = schema.safeParse(await askEngine(this.#endpoint, path, body, signal))
+        if (!parsed.success) throw new EngineFailure('invalid', `did not answer with ${what}`)
+        return parsed.data
+      },
+      { repeatable: true },
+    )
+  }
+}

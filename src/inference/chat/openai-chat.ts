@@ -1,0 +1,139 @@
+/**
+ * Chat models that speak OpenAI's chat completions, however they are reached: llama-server, any compatible server, Workers AI.
+ * @module
+ */
+import * as z from 'zod'
+import { type Engine, EngineFailure } from '../engine/resilience.ts'
+import type { ChatMessage, ChatOptions, ChatPiece, ChatReply, StreamingChatModel } from './chat-model.ts'
+import type { ChatTransport } from './transport.ts'
+
+/** Milliseconds that a whole answer may take unless the caller says otherwise. */
+const DEADLINE_MS = 60_000
+
+const usage = z.object({ prompt_tokens: z.number(), completion_tokens: z.number() })
+
+const completion = z.object({
+  model: z.string().default('llama.cpp'),
+  choices: z.array(z.object({ message: z.object({ content: z.string().nullable() }) })).min(1),
+  usage: usage.nullish(),
+})
+
+const chunk = z.object({
+  model: z.string().default('llama.cpp'),
+  choices: z.array(
+    z.object({
+      delta: z.object({ content: z.string().nullish() }).default({}),
+      finish_reason: z.string().nullish(),
+    }),
+  ),
+  usage: usage.nullish(),
+})
+
+export class OpenAiChat implements StreamingChatModel {
+  readonly name: string
+  readonly #transport: ChatTransport
+  readonly #engine: Engine
+  readonly #model: string | undefined
+
+  /** @param model name to ask for, where the server has several */
+  constructor(name: string, transport: ChatTransport, engine: Engine, model?: string) {
+    this.name = name
+    this.#transport = transport
+    this.#engine = engine
+    this.#model = model
+  }
+
+  /** Generation isn't repeated once it began: it costs the server's time, and the caller has a better fallback. */
+  async complete(messages: readonly ChatMessage[], options: ChatOptions = {}): Promise<ChatReply> {
+    const { deadlineMs = DEADLINE_MS, signal } = options
+    return this.#engine.call(
+      async (ended) => {
+        const body = { ...this.#request(messages, options), stream: false }
+        const parsed = completion.safeParse(await this.#transport.ask(body, ended))
+        if (!parsed.success) throw new EngineFailure('invalid', 'answered in a form that is not an OpenAI completion')
+        const { model, choices, usage: counted } = parsed.data
+        const content = choices[0]?.message.content ?? ''
+        if (options.schema && !isJson(content)) throw new EngineFailure('invalid', 'did not keep to the JSON schema')
+        return {
+          content,
+          model,
+          promptTokens: counted?.prompt_tokens ?? null,
+          completionTokens: counted?.completion_tokens ?? null,
+        }
+      },
+      { repeatable: false, deadlineMs, signal },
+    )
+  }
+
+  stream(messages: readonly ChatMessage[], options: ChatOptions = {}): AsyncGenerator<ChatPiece, void, void> {
+    const body = { ...this.#request(messages, options), stream: true, stream_options: { include_usage: true } }
+    const { deadlineMs = DEADLINE_MS, signal } = options
+    return this.#engine.stream((ended) => chatPieces(this.#transport.events(body, ended)), { deadlineMs, signal })
+  }
+
+  #request(
+    messages: readonly ChatMessage[],
+    { model = this.#model, maxTokens, temperature, schema }: ChatOptions,
+  ): Record<string, unknown> {
+    return {
+      messages,
+      ...(model !== undefined && { model }),
+      ...(maxTokens !== undefined && { max_tokens: maxTokens }),
+      ...(temperature !== undefined && { temperature }),
+      ...(schema && {
+        response_format: { type: 'json_schema', json_schema: { name: 'answer', strict: true, schema } },
+      }),
+    }
+  }
+}
+
+/**
+ * The pieces of one answer. Ends normally only when the stream said why the answer ended and closed with `[DONE]`.
+ * @throws EngineFailure when it breaks off or sends something else
+ */
+async function* chatPieces(events: AsyncGenerator<string, void, void>): AsyncGenerator<ChatPiece, void, void> {
+  let last: ChatPiece | null = null
+  let closed = false
+  for await (const data of unbroken(events)) {
+    if (data === '[DONE]') {
+      closed = true
+      break
+    }
+    const parsed = chunk.safeParse(parseJson(data))
+    if (!parsed.success) throw new EngineFailure('invalid', 'sent a chunk that is not one of an OpenAI stream')
+    const { model, choices, usage: counted } = parsed.data
+    const [choice] = choices
+    if (!last && choice?.delta.content) yield { content: choice.delta.content, model }
+    if (choice?.finish_reason)
+      last = { content: '', model, finish: choice.finish_reason === 'length' ? 'length' : 'stop' }
+    if (last && counted) {
+      last = { ...last, promptTokens: counted.prompt_tokens, completionTokens: counted.completion_tokens }
+    }
+  }
+  if (!last || !closed) throw brokenOff()
+  yield last
+}
+
+async function* unbroken(events: AsyncGenerator<string, void, void>): AsyncGenerator<string, void, void> {
+  try {
+    yield* events
+  } catch (thrown) {
+    throw thrown instanceof EngineFailure ? thrown : brokenOff()
+  }
+}
+
+function brokenOff(): EngineFailure {
+  return new EngineFailure('unreachable', 'broke off in the middle of its answer')
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function isJson(text: string): boolean {
+  return parseJson(text) !== undefined
+}

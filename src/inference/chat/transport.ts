@@ -1,0 +1,34 @@
+/**
+ * How a chat that speaks OpenAI's chat completions is reached.
+ * @module
+ */
+import { askEngine, type EngineEndpoint, openEngine } from '../engine/http.ts'
+import { EngineFailure } from '../engine/resilience.ts'
+import { eventData } from './event-stream.ts'
+
+const PATH = '/v1/chat/completions'
+
+export interface ChatTransport {
+  /**
+   * The completion that a request is answered with, unchecked.
+   * @throws EngineFailure
+   */
+  ask(body: object, signal: AbortSignal): Promise<unknown>
+  /**
+   * The data of each event of a streamed answer, `[DONE]` included, as far as the stream goes.
+   * @throws EngineFailure, or whatever reading the stream throws
+   */
+  events(body: object, signal: AbortSignal): AsyncGenerator<string, void, void>
+}
+
+/** A server with OpenAI's API. */
+export function httpChat(endpoint: EngineEndpoint): ChatTransport {
+  return {
+    ask: (body, signal) => askEngine(endpoint, PATH, body, signal),
+    async *events(body, signal) {
+      const response = await openEngine(endpoint, PATH, body, signal)
+      if (!response.body) throw new EngineFailure('invalid', 'sent no body')
+      yield* eventData(response.body)
+    },
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * Remembers the vectors of queries, and asks for the same text once when several want it at the same time.
+ * @module
+ */
+import type { Embedder, Embedding, EmbeddingPurpose, EmbeddingSpace } from './embedder.ts'
+
+/** Queries that are remembered; 2,000 of 1,024 numbers take 8 MB. */
+const ENTRIES = 2_000
+/** A request that is cancelled leaves its call unfinished; who waits for it asks again after this, in milliseconds. */
+const MAX_WAIT_MS = 3_000
+
+/** Kept by the isolate, between requests: least recently used first. */
+export class EmbeddingCache {
+  readonly #entries = new Map<string, Embedding>()
+  readonly #under = new Map<string, Promise<Embedding>>()
+  hits = 0
+  misses = 0
+
+  /** The embedding of a key, from memory, from a call under way, or from `compute`; failures are not remembered. */
+  async get(key: string, compute: () => Promise<Embedding>): Promise<Embedding> {
+    const known = this.#entries.get(key)
+    if (known) {
+      this.hits++
+      this.#entries.delete(key)
+      this.#entries.set(key, known)
+      return known
+    }
+    const under = this.#under.get(key)
+    if (under) {
+      this.hits++
+      const shared = await Promise.race([under, pause(MAX_WAIT_MS)])
+      if (shared) return shared
+    }
+    this.misses++
+    const call = compute()
+    this.#under.set(key, call)
+    try {
+      const embedding = await call
+      this.#entries.set(key, embedding)
+      if (this.#entries.size > ENTRIES) this.#entries.delete(this.#entries.keys().next().value ?? '')
+      return embedding
+    } finally {
+      if (this.#under.get(key) === call) this.#under.delete(key)
+    }
+  }
+}
+
+/** Wraps an embedder whose calls cost time. Documents are not remembered: each is embedded once. */
+export class CachedEmbedder implements Embedder {
+  readonly #embedder: Embedder
+  readonly #cache: EmbeddingCache
+
+  constructor(embedder: Embedder, cache: EmbeddingCache) {
+    this.#embedder = embedder
+    this.#cache = cache
+  }
+
+  get space(): EmbeddingSpace {
+    return this.#embedder.space
+  }
+
+  embed(texts: readonly string[], purpose: EmbeddingPurpose): Promise<Embedding[]> {
+    if (purpose === 'document') return this.#embedder.embed(texts, purpose)
+    return Promise.all(
+      texts.map((text) =>
+        this.#cache.get(`${this.space.name}\n${text}`, async () => {
+          const [embedding] = await this.#embedder.embed([text], purpose)
+          return embedding ?? { vector: null, coverage: 0 }
+        }),
+      ),
+    )
+  }
+}
+
+function pause(ms: number): Promise<null> {
+  return new Promise((resolve) => setTimeout(() => resolve(null), ms))
+}

@@ -1,0 +1,78 @@
+/**
+ * The built-in embedder: a static table of word vectors, no model server and no network.
+ * What it is, what it was trained on and what it is good for: MODEL_CARD.md beside this file.
+ * @module
+ */
+import { words } from '../../../text/words.ts'
+import type { Embedder, Embedding } from '../embedder.ts'
+import { parseWordTable, type WordTable } from './table.ts'
+
+/** A text is read up to this many words; what follows does not change its vector. */
+export const MAXIMUM_WORDS = 2048
+
+/** Text is cut to this many UTF-16 code units before it is split, so that a huge text costs no more than a long one. */
+const MAXIMUM_CODE_UNITS = MAXIMUM_WORDS * 16
+
+/** Vectors shorter than this have cancelled out and say nothing. */
+const MIN_NORM = 1e-6
+
+/** Adds `weight` × the row's vector to `sum`, straight from the packed codes. */
+function addRow(sum: Float32Array, table: WordTable, row: number, weight: number): void {
+  const { codebooks, codes, rows, starts } = table
+  for (let subspace = 0; subspace + 1 < starts.length; subspace++) {
+    const start = starts[subspace] ?? 0
+    const width = (starts[subspace + 1] ?? 0) - start
+    const centroid = start * 256 + (codes[subspace * rows.size + row] ?? 0) * width
+    for (let offset = 0; offset < width; offset++) {
+      sum[start + offset] = (sum[start + offset] ?? 0) + weight * (codebooks[centroid + offset] ?? 0)
+    }
+  }
+}
+
+/**
+ * The vector of one text: the sum over its distinct words of saturated count × word vector, at unit length.
+ * The count n of a word saturates as 2n / (n + 1), the term-frequency part of BM25 with k1 = 1 and b = 0
+ * (Robertson and Zaragoza 2009, section 3.4).
+ */
+function embedText(table: WordTable, text: string): Embedding {
+  const counts = new Map<string, number>()
+  const found = words(text.length > MAXIMUM_CODE_UNITS ? text.slice(0, MAXIMUM_CODE_UNITS) : text)
+  for (const word of found.length > MAXIMUM_WORDS ? found.slice(0, MAXIMUM_WORDS) : found) {
+    counts.set(word, (counts.get(word) ?? 0) + 1)
+  }
+  const vector = new Float32Array(table.dimensions)
+  let known = 0
+  let unknown = 0
+  for (const [word, count] of counts) {
+    const saturated = (2 * count) / (count + 1)
+    const row = table.rows.get(word)
+    if (row === undefined) {
+      unknown += saturated * table.highestIdf
+      continue
+    }
+    known += saturated * (table.idf[row] ?? 0)
+    addRow(vector, table, row, saturated * (table.norms[row] ?? 0))
+  }
+  const total = known + unknown
+  const coverage = total > 0 ? known / total : 0
+  let squares = 0
+  for (const value of vector) squares += value * value
+  const norm = Math.sqrt(squares)
+  if (!(norm > MIN_NORM)) return { vector: null, coverage }
+  for (let dimension = 0; dimension < vector.length; dimension++) vector[dimension] = (vector[dimension] ?? 0) / norm
+  return { vector, coverage }
+}
+
+/**
+ * Makes the built-in embedder from the bytes of `table.bin`. Texts are embedded at once, in memory; query and document
+ * get the same vector. A text of no known word gets `vector: null`.
+ * @param table the whole file; it must not be changed afterwards
+ * @throws WordTableError when the bytes are not a readable table
+ */
+export function createStaticEmbedder(table: ArrayBuffer): Embedder {
+  const parsed = parseWordTable(table)
+  return {
+    space: { name: `static-${parsed.dimensions}-v1`, dimensions: parsed.dimensions },
+    embed: async (texts) => texts.map((text) => embedText(parsed, text)),
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * Requests to engines over HTTP: what each answer means for the policy in resilience.ts.
+ * @module
+ */
+import { traceHeaders } from '../../tracing.ts'
+import { EngineFailure } from './resilience.ts'
+
+/** Answers larger than this are not read, in bytes. */
+const MAX_ANSWER = 64 * 1024 * 1024
+/** A server that names no time to come back is not waited for longer than this, in milliseconds. */
+const MAX_RETRY_AFTER_MS = 600_000
+
+/** Where an engine is and how to be let in. */
+export interface EngineEndpoint {
+  /** Without a slash at the end. */
+  readonly baseUrl: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** A base URL as people write it, with or without a slash or `/v1` at the end, in one form. */
+export function normalBaseUrl(url: string): string {
+  return url.replace(/\/+$/, '').replace(/\/v1$/, '')
+}
+
+/**
+ * Sends one request and gives its answer once the headers are there and say success.
+ * @throws EngineFailure for every other answer
+ */
+export async function openEngine(
+  { baseUrl, headers }: EngineEndpoint,
+  path: string,
+  body: unknown,
+  signal: AbortSignal,
+): Promise<Response> {
+  let response: Response
+  try {
+    response = await fetch(baseUrl + path, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: {
+        accept: 'application/json',
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...traceHeaders(),
+        ...headers,
+      },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      // A login page instead of the engine must not be followed and taken for an answer.
+      redirect: 'manual',
+      signal,
+    })
+  } catch {
+    if (signal.aborted) throw new EngineFailure('timeout', 'did not answer in time')
+    throw new EngineFailure('unreachable', 'could not be reached')
+  }
+  return successful(response)
+}
+
+/** Sends one request and reads its whole answer as JSON. */
+export async function askEngine(
+  endpoint: EngineEndpoint,
+  path: string,
+  body: unknown,
+  signal: AbortSignal,
+): Promise<unknown> {
+  return readJson(await openEngine(endpoint, path, body, signal), signal)
+}
+
+/**
+ * The answer, when its status says success.
+ * @throws EngineFailure for every other one
+ */
+export async function successful(response: Response): Promise<Response> {
+  if (response.ok) return response
+  throw await failureOf(response)
+}
+
+/** Reads a whole answer as JSON. */
+export async function readJson(response: Response, signal: AbortSignal): Promise<unknown> {
+  if (Number(response.headers.get('content-length') ?? 0) > MAX_ANSWER) {
+    await response.body?.cancel()
+    throw new EngineFailure('refused', 'sent more than the coordinator reads')
+  }
+  let text: string
+  try {
+    text = await response.text()
+  } catch {
+    if (signal.aborted) throw new EngineFailure('timeout', 'did not answer in time')
+    throw new EngineFailure('unreachable', 'broke off in the middle of its answer')
+  }
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new EngineFailure('invalid', 'did not answer with JSON')
+  }
+}
+
+async function failureOf(response: Response): Promise<EngineFailure> {
+  const { status } = response
+  const retryAfterMs = retryAfter(response.headers.get('retry-after'))
+  const said = await errorText(response)
+  if (status === 401 || status === 403 || (status >= 300 && status < 400)) {
+    return new EngineFailure('unauthorized', `did not accept its key or access headers (status ${status})`)
+  }
+  if (status === 408) return new EngineFailure('timeout', 'did not answer in time')
+  if (status === 429) return new EngineFailure('busy', 'has too much to do (status 429)', retryAfterMs)
+  if (status === 503 && /loading/i.test(said)) return new EngineFailure('loading', 'is still loading', retryAfterMs)
+  // llama.cpp blames itself (500) for a text that is longer than its batch; it will say so every time.
+  if (/too large to process|exceeds the available context|exceed_context_size/i.test(said)) {
+    return new EngineFailure('refused', 'got a text that is longer than it can take')
+  }
+  if (status >= 500 && status !== 501)
+    return new EngineFailure('failed', `answered with status ${status}`, retryAfterMs)
+  return new EngineFailure('refused', `refused the request (status ${status})`)
+}
+
+/** The beginning of an error body; for recognising what it says, never for callers. */
+async function errorText(response: Response): Promise<string> {
+  try {
+    return (await response.text()).slice(0, 2000)
+  } catch {
+    return ''
+  }
+}
+
+/** `Retry-After` (RFC 9110, section 10.2.3) in milliseconds. */
+function retryAfter(header: string | null): number | undefined {
+  if (header === null) return undefined
+  const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - Date.now()
+  return Number.isFinite(ms) ? Math.min(MAX_RETRY_AFTER_MS, Math.max(0, ms)) : undefined
+}

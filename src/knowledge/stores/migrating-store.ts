@@ -1,0 +1,199 @@
+/**
+ * Keeps a store's collections moving towards the embedding space of the model in use: what is missing is embedded in the
+ * background, and until a collection is complete its old space is searched with the old model, if that is at hand.
+ * @module
+ */
+import type { Embedder, EmbeddingSpace } from '../../inference/embedding/embedder.ts'
+import type {
+  CollectionScope,
+  CreditUpdate,
+  DocumentEntry,
+  DocumentResult,
+  FieldFilter,
+  ItemVector,
+  KnowledgeStore,
+  Page,
+  PreparedDocument,
+  PreparedItem,
+  SearchRequest,
+  SearchResponse,
+  SpaceStore,
+  StoredItem,
+  StoreStatistics,
+  WriteStatus,
+} from './store.ts'
+
+/** Items that are embedded in one call. */
+const BATCH = 64
+/** How long one job embeds, in milliseconds. */
+const JOB_MS = 20_000
+
+export interface SpaceKeeperOptions {
+  /** The model in use. */
+  readonly embedder: Embedder
+  /** Models that can still embed queries for spaces that collections may be in. */
+  readonly others: readonly Embedder[]
+  /** Whether the model in use can fail, so that an item without a vector has to be tried again. */
+  readonly mayFail: boolean
+  /** Told that a collection has items to embed; it sees to it that `embedPending` is called. */
+  enqueue(scope: CollectionScope): Promise<void>
+  /** Told which items were written, those that stayed as they were among them, before the writer is answered. */
+  written?(scope: CollectionScope, ids: readonly string[]): Promise<void>
+  /** Milliseconds since 1970. */
+  now(): number
+}
+
+export class MigratingStore implements KnowledgeStore {
+  readonly #store: SpaceStore
+  readonly #options: SpaceKeeperOptions
+
+  constructor(store: SpaceStore, options: SpaceKeeperOptions) {
+    this.#store = store
+    this.#options = options
+  }
+
+  get name(): string {
+    return this.#store.name
+  }
+
+  async upsert(scope: CollectionScope, items: readonly PreparedItem[], space: EmbeddingSpace): Promise<WriteStatus[]> {
+    const statuses = await this.#store.upsert(scope, items, space)
+    const pending = items.some(({ vector }, i) => !vector && statuses[i] !== 'unchanged')
+    if (pending && this.#options.mayFail) await this.#options.enqueue(scope)
+    await this.#options.written?.(scope, idsOf(items))
+    return statuses
+  }
+
+  async replaceDocuments(
+    scope: CollectionScope,
+    source: string,
+    documents: readonly PreparedDocument[],
+    space: EmbeddingSpace,
+  ): Promise<DocumentResult[]> {
+    const results = await this.#store.replaceDocuments(scope, source, documents, space)
+    const pending = documents.some(
+      ({ items }, i) => results[i]?.status === 'indexed' && items.some(({ vector }) => !vector),
+    )
+    if (pending && this.#options.mayFail) await this.#options.enqueue(scope)
+    await this.#options.written?.(
+      scope,
+      documents.flatMap(({ items }) => idsOf(items)),
+    )
+    return results
+  }
+
+  /**
+   * A collection that is still in another space is searched there, with that space's own model. One whose items wait for vectors
+   * is enqueued once more: the Worker that stored them may have died before it could, or their engine failed again meanwhile.
+   */
+  async search(scope: CollectionScope, request: SearchRequest): Promise<SearchResponse> {
+    const answer = await this.#store.search(scope, request)
+    if (answer.pending && this.#options.mayFail) await this.#options.enqueue(scope)
+    if (!request.vector || !answer.degraded.includes('vectors')) return answer
+    await this.#options.enqueue(scope)
+    const { space } = await this.#store.statistics(scope)
+    const embedder = this.#options.others.find((other) => space !== null && sameSpace(other.space, space))
+    if (!embedder) return answer
+    const vector = await embedder.embed([request.text], 'query').then(
+      ([embedding]) => embedding?.vector ?? null,
+      () => null,
+    )
+    return vector ? this.#store.search(scope, { ...request, vector, space: embedder.space }) : answer
+  }
+
+  async embedPending(scope: CollectionScope): Promise<boolean> {
+    const { embedder, now } = this.#options
+    const end = now() + JOB_MS
+    let cursor: string | undefined
+    while (now() < end) {
+      const page = await this.#store.itemsWithoutVector(scope, embedder.space, { cursor, limit: BATCH })
+      if (page.entries.length > 0) {
+        const embeddings = await embedder.embed(
+          page.entries.map(({ title, body }) => `${title}\n${body}`),
+          'document',
+        )
+        const vectors = page.entries.map(
+          ({ id, hash }, i): ItemVector => ({ id, hash, vector: embeddings[i]?.vector ?? null }),
+        )
+        await this.#store.addVectors(scope, embedder.space, vectors)
+      }
+      if (page.nextCursor === null) return this.#store.serveSpace(scope, embedder.space)
+      cursor = page.nextCursor
+    }
+    return false
+  }
+
+  get(scope: CollectionScope, ids: readonly string[]): Promise<(StoredItem | null)[]> {
+    return this.#store.get(scope, ids)
+  }
+
+  list(
+    scope: CollectionScope,
+    options: { cursor?: string; limit: number; filter?: FieldFilter },
+  ): Promise<Page<StoredItem>> {
+    return this.#store.list(scope, options)
+  }
+
+  delete(scope: CollectionScope, ids: readonly string[]): Promise<number> {
+    return this.#store.delete(scope, ids)
+  }
+
+  listDocuments(
+    scope: CollectionScope,
+    source: string,
+    options: { cursor?: string; limit: number },
+  ): Promise<Page<DocumentEntry>> {
+    return this.#store.listDocuments(scope, source, options)
+  }
+
+  deleteDocuments(
+    scope: CollectionScope,
+    source: string,
+    paths: readonly string[],
+  ): Promise<{ documents: number; items: number }> {
+    return this.#store.deleteDocuments(scope, source, paths)
+  }
+
+  clear(scope: CollectionScope): Promise<{ documents: number; items: number }> {
+    return this.#store.clear(scope)
+  }
+
+  statistics(scope: CollectionScope): Promise<StoreStatistics> {
+    return this.#store.statistics(scope)
+  }
+
+  setCredit(scope: CollectionScope, updates: readonly CreditUpdate[]): Promise<void> {
+    return this.#store.setCredit(scope, updates)
+  }
+
+  get documentTokens(): KnowledgeStore['documentTokens'] {
+    return this.#store.documentTokens?.bind(this.#store)
+  }
+}
+
+const idsOf = (items: readonly PreparedItem[]) => items.map(({ id }) => id)
+
+/** Announcements of one collection are this far apart, in milliseconds. */
+const ANNOUNCED_EVERY_MS = 30_000
+const enqueued = new Map<string, number>()
+
+/** Passes on an announcement unless this isolate has just passed on one for the same collection; never throws. */
+export function enqueuer(
+  enqueue: (scope: CollectionScope) => Promise<void>,
+): (scope: CollectionScope) => Promise<void> {
+  return async (scope) => {
+    const key = JSON.stringify([scope.project, scope.collection])
+    const now = Date.now()
+    if (now - (enqueued.get(key) ?? 0) < ANNOUNCED_EVERY_MS) return
+    enqueued.set(key, now)
+    try {
+      await enqueue(scope)
+    } catch {
+      enqueued.delete(key)
+    }
+  }
+}
+
+function sameSpace(a: EmbeddingSpace, b: EmbeddingSpace): boolean {
+  return a.name === b.name && a.dimensions === b.dimensions
+}

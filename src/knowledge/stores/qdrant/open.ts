@@ -1,0 +1,37 @@
+/**
+ * Opens Qdrant when the settings name a server.
+ * @module
+ */
+
+import { Engine } from '../../../inference/engine/resilience.ts'
+import { engineAt } from '../../../inference/open-models.ts'
+import type { Settings } from '../../../settings.ts'
+import { QdrantConnection } from './connection.ts'
+import { QdrantStore } from './store.ts'
+
+/** For one call with its retries; a search makes its calls side by side. */
+const DEADLINE_MS = 8_000
+/** One attempt is given up earlier, so that a second one fits. */
+const ATTEMPT_MS = 5_000
+
+const connections = new Map<string, QdrantConnection>()
+
+/** The store of `QDRANT_URL`; null when none is set. Connections are kept by the isolate with what they know of the server. */
+export function openQdrant({
+  QDRANT_URL: url,
+  QDRANT_API_KEY: apiKey,
+  QDRANT_PREFIX: prefix,
+  QDRANT_QUANTIZATION: quantization,
+}: Settings): QdrantStore | null {
+  if (!url) return null
+  const address = JSON.stringify([url, prefix, apiKey, quantization])
+  const engine = engineAt('qdrant', url, () => {
+    const hint = 'Check QDRANT_URL and QDRANT_API_KEY, and that the server is reachable from the Worker.'
+    return new Engine('Qdrant', hint, { deadlineMs: DEADLINE_MS, concurrent: 64 })
+  })
+  const connection =
+    connections.get(address) ??
+    new QdrantConnection({ url, apiKey, prefix, quantization, engine, timeoutMs: ATTEMPT_MS })
+  connections.set(address, connection)
+  return new QdrantStore(connection)
+}

@@ -1,0 +1,145 @@
+/**
+ * Knowledge items as Qdrant's points, and back.
+ * @module
+ */
+import type { Schemas } from '@qdrant/js-client-rest'
+import * as z from 'zod'
+import { EngineFailure } from '../../../inference/engine/resilience.ts'
+import { documentColumns } from '../../../text/index-terms.ts'
+import { documentLength, TermListReader, termList } from '../../../text/term-list.ts'
+import type { CollectionName } from '../../collections.ts'
+import { indexedText } from '../../prepare.ts'
+import { inferredProvenance, PROVENANCES } from '../../provenance.ts'
+import { decodePassages, encodePassages, facetsOf } from '../item-rows.ts'
+import type { CollectionScope, FieldFilter, PreparedItem, StoredItem } from '../store.ts'
+
+/** BM25's saturation and length normalisation (Robertson and Zaragoza 2009, section 3.4). */
+const K1 = 1.2
+const B = 0.75
+/** Qdrant's weights are fixed when an item is written, so the length is compared with a usual one, in terms. */
+const USUAL_LENGTH = 120
+
+const count = z.int().min(0)
+
+const payload = z.object({
+  project: z.string(),
+  key: z.string(),
+  fields: z.record(z.string(), z.unknown()),
+  provenance: z.enum(PROVENANCES).optional(),
+  hash: z.string(),
+  passages: z.string(),
+  source: z.string().nullish(),
+  path: z.string().nullish(),
+  created_at: z.number(),
+  updated_at: z.number(),
+  successes: count.default(0),
+  partials: count.default(0),
+  failures: count.default(0),
+  credit_version: count.default(0),
+})
+
+/**
+ * A point as the item that it holds.
+ * @throws EngineFailure when its payload isn't one of an item
+ */
+export function toStoredItem(collection: CollectionName, point: { id: unknown; payload?: unknown }): StoredItem {
+  const parsed = payload.safeParse(point.payload)
+  if (!parsed.success) throw new EngineFailure('invalid', 'holds a point that is not a knowledge item')
+  const { passages, created_at, updated_at, successes, partials, failures, ...rest } = parsed.data
+  return {
+    id: String(point.id),
+    collection,
+    key: rest.key,
+    fields: rest.fields,
+    provenance: rest.provenance ?? inferredProvenance(rest.fields, rest.source ?? null),
+    ...indexedText(collection, rest.fields),
+    passages: decodePassages(passages),
+    source: rest.source ?? null,
+    path: rest.path ?? null,
+    createdAt: created_at,
+    updatedAt: updated_at,
+    credit: { successes, partials, failures },
+  }
+}
+
+/** Where an item belongs. */
+export interface Origin {
+  readonly source: string
+  readonly path: string
+}
+
+/** What is written of an item: everything but its credit and the time of its creation. */
+export interface ItemPoint {
+  readonly id: string
+  readonly payload: Record<string, unknown>
+  readonly terms: Schemas['SparseVector']
+}
+
+/** An item as a point; its dense vector is added by the store. */
+export function toPoint(
+  { project, collection }: CollectionScope,
+  item: PreparedItem,
+  origin: Origin | null,
+  now: number,
+): ItemPoint {
+  const list = termList(documentColumns({ title: item.title, body: item.body }))
+  return {
+    id: item.id,
+    payload: {
+      project,
+      key: item.key,
+      fields: item.fields,
+      provenance: item.provenance,
+      hash: item.hash,
+      passages: encodePassages(item.passages),
+      terms: toBase64(list),
+      length: documentLength(list),
+      facets: facetsOf(collection, item).map(([field, value]) => facet(field, value)),
+      source: origin?.source ?? null,
+      path: origin?.path ?? null,
+      updated_at: now,
+    },
+    terms: sparseVector(list),
+  }
+}
+
+/** Weight of a term in an item: BM25's term frequency part, without the inverse document frequency. */
+export function termWeight(frequency: number, length: number): number {
+  return (frequency * (K1 + 1)) / (frequency + K1 * (1 - B + (B * length) / USUAL_LENGTH))
+}
+
+/** Each term's hash with its weight; the hashes stand in the list in ascending order after its first four bytes. */
+function sparseVector(list: Uint8Array): Schemas['SparseVector'] {
+  const reader = new TermListReader(list)
+  const view = new DataView(list.buffer, list.byteOffset, list.byteLength)
+  const size = Math.floor((list.byteLength - 4) / 5)
+  const indices = Array.from({ length: size }, (_, i) => view.getUint32(4 + 4 * i, true))
+  return { indices, values: indices.map((hash) => termWeight(reader.frequency(hash), reader.length)) }
+}
+
+/** The condition that a point belongs to the project and has these field values. */
+export function itemFilter(project: string, filter?: FieldFilter): { must: Schemas['Condition'][] } {
+  const must: Schemas['Condition'][] = [{ key: 'project', match: { value: project } }]
+  for (const [field, value] of Object.entries(filter ?? {})) {
+    const values = (Array.isArray(value) ? value : [value]).map((one) => facet(field, String(one)))
+    must.push({ key: 'facets', match: { any: values } })
+  }
+  return { must }
+}
+
+function facet(field: string, value: string): string {
+  return `${field}=${value}`
+}
+
+function toBase64(bytes: Uint8Array): string {
+  let text = ''
+  for (const byte of bytes) text += String.fromCharCode(byte)
+  return btoa(text)
+}
+
+/** The term list in a payload; empty when there is none. */
+export function termListOf(point: { payload?: unknown }): Uint8Array {
+  const { terms } = (point.payload ?? {}) as { terms?: unknown }
+  if (typeof terms !== 'string') return new Uint8Array(0)
+  return Uint8Array.from(atob(terms), (character) => character.charCodeAt(0))
+}

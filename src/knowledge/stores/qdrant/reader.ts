@@ -1,0 +1,87 @@
+/**
+ * Reads of Qdrant that need several requests, or none while the collection is not there yet.
+ * @module
+ */
+import type { Schemas } from '@qdrant/js-client-rest'
+import { invalidInput } from '../../../errors.ts'
+import { isUuid } from '../../../ids.ts'
+import type { QdrantConnection } from './connection.ts'
+
+/** Points read in one request. */
+export const READ_BATCH = 500
+
+export class QdrantReader {
+  readonly #qdrant: QdrantConnection
+
+  constructor(connection: QdrantConnection) {
+    this.#qdrant = connection
+  }
+
+  /** Points by id, in any order; unknown ones are left out. */
+  retrieve(collection: string, ids: string[], with_payload: string[] | boolean): Promise<Schemas['Record'][]> {
+    return this.#qdrant.read(
+      collection,
+      (client, name) => client.retrieve(name, { ids, with_payload, with_vector: false }),
+      [],
+    )
+  }
+
+  /**
+   * Points after the cursor in order of id.
+   * @throws CoordinatorError `invalid_input` for a cursor that no page has given
+   */
+  async page(
+    collection: string,
+    filter: Schemas['Filter'],
+    { cursor, limit }: { cursor?: string; limit: number },
+    vector: string | null = null,
+  ): Promise<{ points: Schemas['Record'][]; nextCursor: string | null }> {
+    if (cursor !== undefined && !isUuid(cursor)) {
+      throw invalidInput('cursor', 'No page has given this cursor.', { hint: 'Send it as it was returned.' })
+    }
+    const page = await this.#scroll(collection, filter, true, limit + 2, cursor, vector)
+    const points = page.filter(({ id }) => String(id) !== cursor)
+    const entries = points.slice(0, limit)
+    return { points: entries, nextCursor: points.length > limit ? String(entries.at(-1)?.id) : null }
+  }
+
+  /** All points of a filter. */
+  async scan(collection: string, filter: Schemas['Filter'], fields: string[]): Promise<Schemas['Record'][]> {
+    const points: Schemas['Record'][] = []
+    let offset: string | undefined
+    do {
+      const page = await this.#scroll(collection, filter, fields, READ_BATCH + 1, offset)
+      points.push(...page.slice(0, READ_BATCH))
+      offset = page.length > READ_BATCH ? String(page.at(-1)?.id) : undefined
+    } while (offset !== undefined)
+    return points
+  }
+
+  #scroll(
+    collection: string,
+    filter: Schemas['Filter'],
+    with_payload: string[] | true,
+    limit: number,
+    offset: string | undefined,
+    vector: string | null = null,
+  ): Promise<Schemas['Record'][]> {
+    const with_vector = vector === null ? false : [vector]
+    return this.#qdrant.read(
+      collection,
+      async (client, name) => {
+        const page = await client.scroll(name, { filter, limit, with_payload, with_vector, offset })
+        return page.points
+      },
+      [],
+    )
+  }
+
+  /** Exact number of points of a filter. */
+  count(collection: string, filter: Schemas['Filter']): Promise<number> {
+    return this.#qdrant.read(
+      collection,
+      async (client, name) => (await client.count(name, { filter, exact: true })).count,
+      0,
+    )
+  }
+}

@@ -1,0 +1,372 @@
+/**
+ * The knowledge store for more than one Durable Object holds: Qdrant 1.19 or later. One Qdrant collection for each collection,
+ * all projects side by side in it (`project` is the tenant), one named vector for each embedding space.
+ *
+ * What Qdrant can't do in one step is ordered so that stopping anywhere does no harm: a document's hash is cleared before its
+ * items change and set after, so whatever was interrupted is written again by the next ingestion.
+ * @module
+ */
+import type { Schemas } from '@qdrant/js-client-rest'
+import type { EmbeddingSpace } from '../../../inference/embedding/embedder.ts'
+import type {
+  CollectionScope,
+  CreditUpdate,
+  DocumentEntry,
+  DocumentResult,
+  FieldFilter,
+  ItemVector,
+  Page,
+  PendingItem,
+  PreparedDocument,
+  PreparedItem,
+  SearchRequest,
+  SearchResponse,
+  StoredDocument,
+  StoredItem,
+  StoreStatistics,
+  TransferItem,
+  TransferStore,
+  WriteStatus,
+} from '../store.ts'
+import { chunks, type QdrantConnection, vectorName, WRITE_BATCH } from './connection.ts'
+import { itemFilter, type Origin, toPoint, toStoredItem } from './points.ts'
+import { QdrantReader, READ_BATCH } from './reader.ts'
+import { QdrantRegister, sameSpace } from './register.ts'
+import { planSearch, readSearch } from './search.ts'
+import {
+  addition,
+  KNOWN_FIELDS,
+  type Known,
+  knownOf,
+  type Operation,
+  planWrites,
+  type Target,
+  vectorsOf,
+} from './writes.ts'
+
+export class QdrantStore implements TransferStore {
+  readonly name = 'qdrant'
+  readonly #qdrant: QdrantConnection
+  readonly #reader: QdrantReader
+  readonly #register: QdrantRegister
+
+  constructor(connection: QdrantConnection) {
+    this.#qdrant = connection
+    this.#reader = new QdrantReader(connection)
+    this.#register = new QdrantRegister(connection, this.#reader)
+  }
+
+  async upsert(scope: CollectionScope, items: readonly PreparedItem[], space: EmbeddingSpace): Promise<WriteStatus[]> {
+    if (items.length === 0) return []
+    const serving = await this.#register.adoptSpace(scope, space)
+    const known = await this.#known(
+      scope,
+      items.map(({ id }) => id),
+    )
+    const { statuses, operations } = planWrites(scope, items, null, known, { space, serving })
+    await this.#write(scope, space, operations)
+    return statuses
+  }
+
+  async get(scope: CollectionScope, ids: readonly string[]): Promise<(StoredItem | null)[]> {
+    const found = new Map<string, StoredItem>()
+    for (const point of await this.#points(scope, ids, true)) {
+      found.set(String(point.id), toStoredItem(scope.collection, point))
+    }
+    return ids.map((id) => found.get(id) ?? null)
+  }
+
+  async list(
+    scope: CollectionScope,
+    options: { cursor?: string; limit: number; filter?: FieldFilter },
+  ): Promise<Page<StoredItem>> {
+    const { points, nextCursor } = await this.#reader.page(
+      scope.collection,
+      itemFilter(scope.project, options.filter),
+      options,
+    )
+    return { entries: points.map((point) => toStoredItem(scope.collection, point)), nextCursor }
+  }
+
+  async delete(scope: CollectionScope, ids: readonly string[]): Promise<number> {
+    const points = await this.#points(scope, [...new Set(ids)], ['project', 'source', 'path'])
+    if (points.length === 0) return 0
+    const documents = new Map<string, Origin>()
+    for (const { payload } of points) {
+      const { source, path } = (payload ?? {}) as { source?: unknown; path?: unknown }
+      if (typeof source === 'string' && typeof path === 'string') {
+        documents.set(JSON.stringify([source, path]), { source, path })
+      }
+    }
+    // The documents no longer hold what their hashes say: the next ingestion has to write them again.
+    for (const origin of documents.values()) await this.#register.setDocument(scope, origin, { hash: '' })
+    await this.#qdrant.call(scope.collection, (client, name) =>
+      client.delete(name, { points: points.map(({ id }) => id), wait: true }),
+    )
+    for (const origin of documents.values()) {
+      const items = await this.#reader.count(scope.collection, documentFilter(scope.project, origin))
+      await this.#register.setDocument(scope, origin, { items })
+    }
+    return points.length
+  }
+
+  async replaceDocuments(
+    scope: CollectionScope,
+    source: string,
+    documents: readonly PreparedDocument[],
+    space: EmbeddingSpace,
+  ): Promise<DocumentResult[]> {
+    if (documents.length === 0) return []
+    const serving = await this.#register.adoptSpace(scope, space)
+    const results: DocumentResult[] = []
+    for (const document of documents) {
+      results.push(await this.#replaceDocument(scope, { source, path: document.path }, document, { space, serving }))
+    }
+    return results
+  }
+
+  async listDocuments(
+    scope: CollectionScope,
+    source: string,
+    options: { cursor?: string; limit: number },
+  ): Promise<Page<DocumentEntry>> {
+    const { entries, nextCursor } = await this.#register.documents(scope, options, source)
+    return { entries: entries.map(({ path, hash, items }) => ({ path, hash, items })), nextCursor }
+  }
+
+  async deleteDocuments(
+    scope: CollectionScope,
+    source: string,
+    paths: readonly string[],
+  ): Promise<{ documents: number; items: number }> {
+    let documents = 0
+    let items = 0
+    for (const path of new Set(paths)) {
+      const origin = { source, path }
+      const filter = documentFilter(scope.project, origin)
+      const count = await this.#reader.count(scope.collection, filter)
+      if (count > 0) {
+        await this.#register.setDocument(scope, origin, { hash: '' })
+        await this.#qdrant.call(scope.collection, (client, name) => client.delete(name, { filter, wait: true }))
+        items += count
+      }
+      if (await this.#register.removeDocument(scope, origin)) documents++
+    }
+    return { documents, items }
+  }
+
+  async clear(scope: CollectionScope): Promise<{ documents: number; items: number }> {
+    const { documents, items } = await this.statistics(scope)
+    const filter = itemFilter(scope.project)
+    await this.#qdrant.read(scope.collection, (client, name) => client.delete(name, { filter, wait: true }), null)
+    await this.#register.clear(scope)
+    return { documents, items }
+  }
+
+  async search(scope: CollectionScope, request: SearchRequest): Promise<SearchResponse> {
+    // Asked together: what to search in, how many items there are, and the search itself in the space of the query.
+    const using = request.vector && (await this.#qdrant.hasVector(scope.collection, request.space))
+    const batch = planSearch(scope, request, using ? vectorName(request.space) : null)
+    const [serving, items, answers] = await Promise.all([
+      request.vector ? this.#register.space(scope) : null,
+      this.#reader.count(scope.collection, itemFilter(scope.project)),
+      this.#qdrant.read(scope.collection, (client, name) => client.queryBatch(name, { searches: batch.searches }), []),
+    ])
+    const other = serving !== null && !sameSpace(serving, request.space)
+    const usable = other ? { ...batch, at: { ...batch.at, dense: null, cosines: null } } : batch
+    return { ...readSearch(scope, request, usable, answers, items), degraded: other ? ['vectors'] : [] }
+  }
+
+  async statistics(scope: CollectionScope): Promise<StoreStatistics> {
+    const filter = itemFilter(scope.project)
+    const [space, items, documents] = await Promise.all([
+      this.#register.space(scope),
+      this.#reader.count(scope.collection, filter),
+      this.#register.countDocuments(scope),
+    ])
+    const has = space ? [{ has_vector: vectorName(space) }] : []
+    const withVector =
+      space && items > 0 ? await this.#reader.count(scope.collection, { must: [...filter.must, ...has] }) : 0
+    return { items, documents, withVector, space }
+  }
+
+  /** Each update is one conditional write: only a point whose version is smaller takes it. */
+  async setCredit(scope: CollectionScope, updates: readonly CreditUpdate[]): Promise<void> {
+    const operations = updates.map(({ id, version, ...credit }): Operation => {
+      const must: Schemas['Condition'][] = [
+        ...itemFilter(scope.project).must,
+        { has_id: [id] },
+        { key: 'credit_version', range: { lt: version } },
+      ]
+      return { set_payload: { payload: { ...credit, credit_version: version }, filter: { must } } }
+    })
+    for (const batch of chunks(operations, WRITE_BATCH)) {
+      await this.#qdrant.read(
+        scope.collection,
+        (client, name) => client.batchUpdate(name, { operations: batch, wait: true }),
+        [],
+      )
+    }
+  }
+
+  async itemsWithoutVector(
+    scope: CollectionScope,
+    space: EmbeddingSpace,
+    options: { cursor?: string; limit: number },
+  ): Promise<Page<PendingItem>> {
+    const { points, nextCursor } = await this.#reader.page(
+      scope.collection,
+      missingFilter(scope.project, space),
+      options,
+    )
+    const entries = points.map((point) => {
+      const { id, title, body } = toStoredItem(scope.collection, point)
+      return { id, hash: String(point.payload?.hash ?? ''), title, body }
+    })
+    return { entries, nextCursor }
+  }
+
+  async addVectors(scope: CollectionScope, space: EmbeddingSpace, vectors: readonly ItemVector[]): Promise<void> {
+    const name = vectorName(space)
+    const known = await this.#known(
+      scope,
+      vectors.map(({ id }) => id),
+    )
+    const operations = vectors.flatMap((item): Operation[] => {
+      const before = known.get(item.id)
+      if (before?.hash !== item.hash) return []
+      const dense = item.vector ? { name, values: Array.from(item.vector) } : null
+      return addition(item, [...new Set([...before.embedded, name])], dense)
+    })
+    await this.#write(scope, space, operations)
+  }
+
+  async serveSpace(scope: CollectionScope, space: EmbeddingSpace): Promise<boolean> {
+    if ((await this.#reader.count(scope.collection, missingFilter(scope.project, space))) > 0) return false
+    const before = await this.#register.space(scope)
+    if (!before || sameSpace(before, space)) return true
+    await this.#register.setSpace(scope, space)
+    const filter = itemFilter(scope.project)
+    await this.#qdrant.read(
+      scope.collection,
+      (client, name) => client.deleteVectors(name, { filter, vector: [vectorName(before)], wait: true }),
+      null,
+    )
+    return true
+  }
+
+  async exportItems(scope: CollectionScope, options: { cursor?: string; limit: number }): Promise<Page<TransferItem>> {
+    const space = await this.#register.space(scope)
+    const name = space && (await this.#qdrant.hasVector(scope.collection, space)) ? vectorName(space) : null
+    const { points, nextCursor } = await this.#reader.page(scope.collection, itemFilter(scope.project), options, name)
+    const entries = points.map((point): TransferItem => {
+      const { hash, credit_version: version } = point.payload as { hash: string; credit_version?: number }
+      const vector = name === null ? undefined : (point.vector as Record<string, number[]> | undefined)?.[name]
+      return {
+        ...toStoredItem(scope.collection, point),
+        hash,
+        vector: vector ? Float32Array.from(vector) : null,
+        creditVersion: version ?? 0,
+      }
+    })
+    return { entries, nextCursor }
+  }
+
+  async importItems(
+    scope: CollectionScope,
+    items: readonly TransferItem[],
+    space: EmbeddingSpace | null,
+  ): Promise<void> {
+    if (space) await this.#register.adoptSpace(scope, space)
+    const operations = items.map((item): Operation => {
+      const { source, path, credit, creditVersion, createdAt, updatedAt } = item
+      const point = toPoint(scope, item, source !== null && path !== null ? { source, path } : null, updatedAt)
+      const dense = space && item.vector ? { name: vectorName(space), values: Array.from(item.vector) } : null
+      const payload = {
+        ...point.payload,
+        ...credit,
+        credit_version: creditVersion,
+        created_at: createdAt,
+        embedded: dense ? [dense.name] : [],
+      }
+      return { upsert: { points: [{ id: item.id, vector: vectorsOf(point.terms, dense), payload }] } }
+    })
+    await this.#write(scope, space, operations)
+  }
+
+  exportDocuments(scope: CollectionScope, options: { cursor?: string; limit: number }): Promise<Page<StoredDocument>> {
+    return this.#register.documents(scope, options)
+  }
+
+  importDocuments(scope: CollectionScope, documents: readonly StoredDocument[]): Promise<void> {
+    return this.#register.importDocuments(scope, documents)
+  }
+
+  async #replaceDocument(
+    scope: CollectionScope,
+    origin: Origin,
+    { path, hash, items }: PreparedDocument,
+    target: Target,
+  ): Promise<DocumentResult> {
+    const before = await this.#reader.scan(scope.collection, documentFilter(scope.project, origin), KNOWN_FIELDS)
+    const known = new Map(before.map((point) => [String(point.id), knownOf(point)]))
+    const keep = new Set(items.map(({ id }) => id))
+    const stale = [...known.keys()].filter((id) => !keep.has(id))
+    const { statuses, operations } = planWrites(scope, items, origin, known, target)
+    if (stale.length > 0) operations.push({ delete: { points: stale } })
+    if (operations.length > 0) {
+      await this.#register.setDocument(scope, origin, { hash: '', items: known.size })
+      await this.#write(scope, target.space, operations)
+    }
+    await this.#register.setDocument(scope, origin, { hash, items: items.length })
+    const count = (status: WriteStatus) => statuses.filter((one) => one === status).length
+    return {
+      path,
+      status: operations.length > 0 || before.length === 0 ? 'indexed' : 'unchanged',
+      added: count('indexed'),
+      updated: count('updated'),
+      unchanged: count('unchanged'),
+      removed: stale.length,
+    }
+  }
+
+  async #write(scope: CollectionScope, space: EmbeddingSpace | null, operations: Operation[]): Promise<void> {
+    for (const batch of chunks(operations, WRITE_BATCH)) {
+      await this.#qdrant.write(scope.collection, space, (client, name) =>
+        client.batchUpdate(name, { operations: batch, wait: true }),
+      )
+    }
+  }
+
+  async #known(scope: CollectionScope, ids: readonly string[]): Promise<Map<string, Known>> {
+    const points = await this.#points(scope, [...new Set(ids)], KNOWN_FIELDS)
+    return new Map(points.map((point) => [String(point.id), knownOf(point)]))
+  }
+
+  /** Points of the project by id, in any order. */
+  async #points(
+    { project, collection }: CollectionScope,
+    ids: readonly string[],
+    with_payload: string[] | true,
+  ): Promise<Schemas['Record'][]> {
+    const points: Schemas['Record'][] = []
+    for (const batch of chunks(ids, READ_BATCH))
+      points.push(...(await this.#reader.retrieve(collection, batch, with_payload)))
+    return points.filter(({ payload }) => payload?.project === project)
+  }
+}
+
+/** Points of a project that have not been embedded in a space. */
+function missingFilter(project: string, space: EmbeddingSpace): Schemas['Filter'] {
+  return { ...itemFilter(project), must_not: [{ key: 'embedded', match: { value: vectorName(space) } }] }
+}
+
+function documentFilter(project: string, { source, path }: Origin): { must: Schemas['Condition'][] } {
+  return {
+    must: [
+      ...itemFilter(project).must,
+      { key: 'source', match: { value: source } },
+      { key: 'path', match: { value: path } },
+    ],
+  }
+}

@@ -1,0 +1,38 @@
+import * as z from 'zod'
+import { observe } from '../../inference/engine/dependency.ts'
+import { operation, READS } from '../operation.ts'
+
+export const checkHealth = operation({
+  name: 'check_health',
+  group: 'administration',
+  title: 'Check health',
+  description:
+    'Whether the coordinator runs and its database answers, and which engines are in use. What was seen of the database is kept some seconds; calls no model.',
+  scope: 'read',
+  annotations: READS,
+  http: [{ method: 'GET', path: '/health' }],
+  input: z.strictObject({}),
+  output: z.object({
+    status: z.enum(['ok', 'degraded']),
+    dependencies: z.object({
+      database: z.enum(['ok', 'down']),
+      knowledge_store: z.string().describe('Which store is in use.'),
+      embedder: z.string().describe('Name of the embedding space.'),
+      local_model: z.string().nullable().describe('Null: none is configured.'),
+    }),
+  }),
+  async run(services) {
+    const asked = (services.dependencies ?? []).filter(({ name }) => name === 'database')
+    const [seen] = await observe(asked, services.now)
+    const database = seen?.state === 'down' ? ('down' as const) : ('ok' as const)
+    return {
+      status: database === 'ok' ? ('ok' as const) : ('degraded' as const),
+      dependencies: {
+        database,
+        knowledge_store: services.knowledge.name,
+        embedder: services.embedder.space.name,
+        local_model: services.localModel?.name ?? null,
+      },
+    }
+  },
+})

@@ -1,0 +1,109 @@
+import * as z from 'zod'
+import { considerSummary } from '../../conversation/summarise.ts'
+import { queryText } from '../../knowledge/text-fields.ts'
+import { augment } from '../../retrieval/augment.ts'
+import { TOKENIZER } from '../../text/token-counter.ts'
+import { agentType, collections, conversationId, degraded, project, scoreThreshold, tokenBudget } from '../fields.ts'
+import { ADDS, operation } from '../operation.ts'
+import {
+  absenceReason,
+  alreadySentView,
+  contextView,
+  indexView,
+  viewAlreadySent,
+  viewContexts,
+  viewIndex,
+} from './context-views.ts'
+
+export const augmentQuery = operation({
+  name: 'augment_query',
+  group: 'context',
+  title: 'Augment a query',
+  description:
+    "Call this first: finds the few passages of the team's own knowledge (code, patterns, error solutions, best practices, " +
+    'corrections) that a query needs and returns a prompt that carries them within a token budget. When nothing is relevant ' +
+    'it adds nothing and says so. With a conversation_id it sends only what earlier turns have not carried. Pass the ' +
+    'context_ids and the retrieval_id to track_interaction afterwards.',
+  scope: 'read',
+  annotations: ADDS,
+  http: [{ method: 'POST', path: '/augment_query' }],
+  input: z.strictObject({
+    project,
+    query: queryText,
+    agent_type: agentType.default('remote'),
+    conversation_id: conversationId.optional(),
+    token_budget: tokenBudget.optional(),
+    collections: collections.optional(),
+    score_threshold: scoreThreshold
+      .optional()
+      .describe('Least probability that what was found answers the query, 0 to 1; RELEVANCE_THRESHOLD when left out.'),
+    detail: z
+      .enum(['full', 'index'])
+      .default('full')
+      .describe(
+        'index: one line an item (title, why, tokens, id) instead of passages; get_context_items has the text.',
+      ),
+  }),
+  output: z.object({
+    augmented_prompt: z.string(),
+    original_query: z.string(),
+    context_ids: z.array(z.string()),
+    context_count: z.int(),
+    contexts: z.array(contextView),
+    index: z.array(indexView).describe('Filled when detail is index.'),
+    already_sent: z
+      .array(alreadySentView)
+      .describe('Relevant context that an earlier turn of the conversation carried.'),
+    absence_reason: absenceReason,
+    best_probability: z.number().nullable().describe('Of the best item found, shown or not; null: nothing was found.'),
+    answer_probability: z.number().describe('Probability that anything found answers the query.'),
+    relevance_threshold: z.number().describe('Nothing is shown when answer_probability is below it.'),
+    token_count: z.int().describe('Tokens that the prompt has more than the query: context, headings, delimiters.'),
+    token_budget: z.int(),
+    tokens_saved: z.int().describe('Tokens of useful passages that were not sent again.'),
+    tokenizer: z.string(),
+    suggestions: z.array(z.string()).describe('What else was found, to ask about next.'),
+    retrieval_id: z.string(),
+    turn_number: z.int().nullable().describe('Null without a conversation_id.'),
+    latency_ms: z.number(),
+    degraded,
+  }),
+  async run(services, input, caller) {
+    const started = services.now()
+    const budget = input.token_budget ?? services.settings.DEFAULT_TOKEN_BUDGET
+    const result = await augment(services, {
+      operation: 'augment_query',
+      caller: caller.id,
+      project: input.project,
+      query: input.query,
+      collections: input.collections,
+      tokenBudget: budget,
+      scoreThreshold: input.score_threshold,
+      detail: input.detail,
+      conversationId: input.conversation_id,
+    })
+    await considerSummary(services, input.project, input.conversation_id, result.turnNumber)
+    return {
+      augmented_prompt: result.prompt,
+      original_query: input.query,
+      context_ids: result.contextIds,
+      context_count: result.contextIds.length,
+      contexts: viewContexts(result),
+      index: viewIndex(result),
+      already_sent: viewAlreadySent(result),
+      absence_reason: result.absence,
+      best_probability: result.bestProbability,
+      answer_probability: result.answerable,
+      relevance_threshold: result.threshold,
+      token_count: result.tokens,
+      token_budget: budget,
+      tokens_saved: result.tokensSpared,
+      tokenizer: TOKENIZER,
+      suggestions: result.suggestions,
+      retrieval_id: result.retrievalId,
+      turn_number: result.turnNumber,
+      latency_ms: services.now() - started,
+      degraded: result.degraded,
+    }
+  },
+})

@@ -1,0 +1,89 @@
+/**
+ * How context looks in every answer.
+ * @module
+ */
+import * as z from 'zod'
+import { type CollectionName, contextId, EXTERNAL, isCollection, parseContextId } from '../../knowledge/collections.ts'
+import type { StoredItem } from '../../knowledge/stores/store.ts'
+import type { Augmentation } from '../../retrieval/augment.ts'
+import type { Services } from '../../services.ts'
+import { contextSource, suspectedInstructions, warningOf } from '../fields.ts'
+
+export const contextView = z.object({
+  context_id: z.string(),
+  number: z.int().describe('The number that the prompt shows it under; within a conversation it stays the same.'),
+  collection: contextSource,
+  title: z.string(),
+  probability: z.number().describe('Calibrated probability of relevance, 0 to 1.'),
+  tokens: z.int().describe('Tokens of what is shown of it.'),
+  tokens_whole: z.int().describe('Tokens of the whole item.'),
+  suspected_instructions: suspectedInstructions,
+})
+
+export const indexView = z.object({
+  context_id: z.string(),
+  title: z.string(),
+  why: z.array(z.string()).describe('Words of the query that it holds; empty: found by meaning.'),
+  probability: z.number(),
+  tokens: z.int().describe('Tokens of its full text.'),
+})
+
+export const alreadySentView = z.object({
+  context_id: z.string(),
+  number: z.int().nullable().describe('The number it was shown under; null: the caller said that the model has it.'),
+  title: z.string(),
+})
+
+export const absenceReason = z
+  .enum(['nothing_relevant', 'already_sent', 'budget', 'control_group'])
+  .nullable()
+  .describe(
+    'Why there is no context: nothing is relevant enough, all of it was sent before, none fits the budget, or it was withheld ' +
+      'for the control group. Null when there is some.',
+  )
+
+/** The shown items. */
+export function viewContexts(result: Augmentation): z.input<typeof contextView>[] {
+  return result.packed.map((entry, i) => ({
+    context_id: result.contextIds[i] ?? '',
+    number: result.numbers[i] ?? i + 1,
+    collection: entry.item.collection,
+    title: entry.item.title.split('\n')[0] ?? '',
+    probability: entry.probability,
+    tokens: entry.tokens,
+    tokens_whole: entry.tokensWhole,
+    ...warningOf(entry.item),
+  }))
+}
+
+/** The lines of the index. */
+export function viewIndex(result: Augmentation): z.input<typeof indexView>[] {
+  return result.index.map(({ contextId, title, matches, probability, tokens }) => ({
+    context_id: contextId,
+    title,
+    why: matches,
+    probability,
+    tokens,
+  }))
+}
+
+/** What was sent before. */
+export function viewAlreadySent(result: Augmentation): z.input<typeof alreadySentView>[] {
+  return result.alreadySent.map(({ contextId, number, title }) => ({ context_id: contextId, number, title }))
+}
+
+/** Reads items by context id, each collection once; what is not stored is not in the answer. */
+export async function readItems(
+  { knowledge }: Pick<Services, 'knowledge'>,
+  project: string,
+  ids: readonly string[],
+): Promise<Map<string, StoredItem>> {
+  const grouped = new Map<CollectionName, string[]>()
+  for (const text of ids) {
+    const { collection, id } = parseContextId(text) ?? { collection: EXTERNAL, id: '' }
+    if (isCollection(collection)) grouped.set(collection, [...(grouped.get(collection) ?? []), id])
+  }
+  const found = await Promise.all([...grouped].map(([collection, own]) => knowledge.get({ project, collection }, own)))
+  const items = found.flat().filter((item) => item !== null)
+  return new Map(items.map((item) => [contextId(item.collection, item.id), item]))
+}

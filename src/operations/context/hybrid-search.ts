@@ -1,0 +1,118 @@
+import * as z from 'zod'
+import { contextId, KNOWLEDGE_COLLECTIONS } from '../../knowledge/collections.ts'
+import { queryText } from '../../knowledge/text-fields.ts'
+import {
+  type Collapsed,
+  collapseNearDuplicates,
+  jaccard,
+  maximalMarginalRelevance,
+  shingles,
+} from '../../retrieval/diversity.ts'
+import { type RankedItem, searchKnowledge } from '../../retrieval/search.ts'
+import { collectionName, collections, degraded, filter, limit, project, scoreThreshold } from '../fields.ts'
+import { checkFilter } from '../knowledge/knowledge-views.ts'
+import { operation, READS } from '../operation.ts'
+import { resultView, viewResult } from './retrieval-views.ts'
+
+export const hybridSearch = operation({
+  name: 'hybrid_search',
+  group: 'context',
+  title: 'Hybrid search',
+  description:
+    'Searches several collections by words and by meaning at once. Returns both lists and their fusion, each result with ' +
+    'the scores it was ranked by. Use augment_query instead when the result goes into a prompt.',
+  scope: 'read',
+  annotations: READS,
+  http: [{ method: 'POST', path: '/hybrid_search' }],
+  input: z.strictObject({
+    project,
+    query: queryText,
+    collections: collections.optional(),
+    limit: limit(5).describe('Semantic and combined results at most.'),
+    keyword_limit: limit(5).describe('Keyword results at most.'),
+    score_threshold: scoreThreshold.optional(),
+    filter: filter.optional(),
+    mode: z
+      .enum(['hybrid', 'keyword', 'semantic'])
+      .default('hybrid')
+      .describe('Which lists the combined results are made of.'),
+    offset: z.int().min(0).max(400).default(0).describe('Results to pass over, for the next page.'),
+    diversity: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0)
+      .describe('0 keeps the order of relevance; towards 1, results unlike those before them are preferred.'),
+    collapse_duplicates: z
+      .boolean()
+      .default(false)
+      .describe('Shows near-exact copies once, the others under duplicates.'),
+  }),
+  output: z.object({
+    query: z.string(),
+    mode: z.enum(['hybrid', 'keyword', 'semantic']),
+    collections: z.array(collectionName),
+    tokens: z.array(z.string()).describe('Terms of the query that were searched.'),
+    semantic_results: z.array(resultView),
+    keyword_results: z.array(resultView),
+    combined_results: z.array(
+      resultView.extend({ duplicates: z.array(z.string()).describe('Context ids of near-exact copies.') }),
+    ),
+    answerable: z.number().describe('Calibrated probability that anything found answers the query, 0 to 1.'),
+    degraded,
+  }),
+  async run(services, input) {
+    const names = input.collections ?? [...KNOWLEDGE_COLLECTIONS]
+    checkFilter(input.filter, names)
+    const { offset } = input
+    const end = offset + input.limit
+    const found = await searchKnowledge(services, {
+      project: input.project,
+      query: input.query,
+      collections: names,
+      mode: input.mode,
+      limit: offset + Math.max(input.limit, input.keyword_limit),
+      scoreThreshold: input.score_threshold ?? 0,
+      filter: input.filter,
+      external: input.collections === undefined,
+    })
+    return {
+      query: input.query,
+      mode: input.mode,
+      collections: names,
+      tokens: found.terms,
+      semantic_results: found.semantic.slice(offset, end).map(viewResult),
+      keyword_results: found.keyword.slice(offset, offset + input.keyword_limit).map(viewResult),
+      combined_results: arrange(found.ranked, end, input.diversity, input.collapse_duplicates)
+        .slice(offset)
+        .map(({ item, duplicates }) => ({
+          ...viewResult(item),
+          duplicates: duplicates.map(({ item: { collection, id } }) => contextId(collection, id)),
+        })),
+      answerable: found.answerable,
+      degraded: found.degraded,
+    }
+  },
+})
+
+/** The first `end` results after diversification and the collapse of copies, as far as they are wanted. */
+function arrange(
+  ranked: readonly RankedItem[],
+  end: number,
+  diversity: number,
+  collapse: boolean,
+): Collapsed<RankedItem>[] {
+  const textOf = ({ item }: RankedItem) => item.body
+  const distinct = collapse
+    ? collapseNearDuplicates(ranked, textOf)
+    : ranked.map((item): Collapsed<RankedItem> => ({ item, duplicates: [] }))
+  if (diversity === 0) return distinct.slice(0, end)
+  const shingled = new Map(distinct.map((entry) => [entry, shingles(textOf(entry.item))]))
+  const shinglesOf = (entry: Collapsed<RankedItem>) => shingled.get(entry) ?? new Set<number>()
+  return maximalMarginalRelevance(distinct, {
+    relevance: ({ item }) => item.probability,
+    similarity: (a, b) => jaccard(shinglesOf(a), shinglesOf(b)),
+    lambda: 1 - diversity,
+    limit: end,
+  })
+}

@@ -1,0 +1,79 @@
+import * as z from 'zod'
+import { considerSummary } from '../../conversation/summarise.ts'
+import { newId } from '../../ids.ts'
+import { queryText } from '../../knowledge/text-fields.ts'
+import { augment } from '../../retrieval/augment.ts'
+import { TOKENIZER } from '../../text/token-counter.ts'
+import { collectionName, contextIdField, conversationId, degraded, project, tokenBudget } from '../fields.ts'
+import { ADDS, operation } from '../operation.ts'
+import { absenceReason, alreadySentView, contextView, viewAlreadySent, viewContexts } from './context-views.ts'
+
+export const multiTurnContext = operation({
+  name: 'multi_turn_context',
+  group: 'context',
+  title: 'Context for a turn of a conversation',
+  description:
+    'Returns the context for the next turn of a conversation: only what earlier turns have not carried, changed since, or ' +
+    'carried so long ago that the model has likely lost it. Without a session_id a new session begins; pass the returned one ' +
+    'in the next turn.',
+  scope: 'read',
+  annotations: ADDS,
+  http: [{ method: 'POST', path: '/context/multi_turn' }],
+  input: z.strictObject({
+    project,
+    query: queryText,
+    session_id: conversationId.optional(),
+    context_level: z
+      .enum(['standard', 'detailed', 'comprehensive'])
+      .default('standard')
+      .describe('How much is looked at (10, 15 or 25 items) and how useful a passage must be to be sent.'),
+    previous_context_ids: z.array(contextIdField).max(1000).default([]).describe('Context that the model still has.'),
+    max_tokens: tokenBudget.default(2000),
+  }),
+  output: z.object({
+    context: z.string(),
+    context_ids: z.array(z.string()),
+    contexts: z.array(contextView),
+    already_sent: z.array(alreadySentView).describe('Relevant context that the model has from earlier turns.'),
+    absence_reason: absenceReason,
+    suggestions: z.array(z.string()).describe('What else was found, to ask about next.'),
+    token_count: z.int(),
+    tokens_saved: z.int().describe('Tokens of useful passages that were not sent again.'),
+    tokenizer: z.string(),
+    collections_searched: z.array(collectionName),
+    session_id: z.string(),
+    turn_number: z.int().nullable().describe('Null when the conversation could not be reached.'),
+    retrieval_id: z.string(),
+    degraded,
+  }),
+  async run(services, input, caller) {
+    const session = input.session_id ?? newId()
+    const result = await augment(services, {
+      operation: 'multi_turn_context',
+      caller: caller.id,
+      project: input.project,
+      query: input.query,
+      level: input.context_level,
+      tokenBudget: input.max_tokens,
+      conversationId: session,
+      exclude: new Set(input.previous_context_ids),
+    })
+    await considerSummary(services, input.project, session, result.turnNumber)
+    return {
+      context: result.context,
+      context_ids: result.contextIds,
+      contexts: viewContexts(result),
+      already_sent: viewAlreadySent(result),
+      absence_reason: result.absence,
+      suggestions: result.suggestions,
+      token_count: result.tokens,
+      tokens_saved: result.tokensSpared,
+      tokenizer: TOKENIZER,
+      collections_searched: [...result.collections],
+      session_id: session,
+      turn_number: result.turnNumber,
+      retrieval_id: result.retrievalId,
+      degraded: result.degraded,
+    }
+  },
+})

@@ -1,0 +1,41 @@
+/**
+ * How search results look in every answer.
+ * @module
+ */
+import * as z from 'zod'
+import type { RankedItem } from '../../retrieval/search.ts'
+import { itemView, viewItem } from '../knowledge/knowledge-views.ts'
+
+const rank = z.int().describe('1 is best.')
+
+export const resultView = itemView.extend({
+  score: z.number().describe('Calibrated probability of relevance, 0 to 1.'),
+  breakdown: z.object({
+    keyword: z
+      .object({
+        rank,
+        score: z.number().describe('BM25, greater is better.'),
+        coverage: z.number().nullable().describe("Share of the query's information that the item holds."),
+      })
+      .nullable()
+      .describe('Null: it shares no term with the query.'),
+    semantic: z
+      .object({ rank, score: z.number().describe('Cosine, −1 to 1.') })
+      .nullable()
+      .describe('Null: the item or the query has no vector.'),
+    rerank: z.number().nullable().describe('Probability of relevance by a reranker.'),
+    external: z
+      .object({ rank, score: z.number().describe("The service's own scale.") })
+      .nullable()
+      .describe('Its place in the list of the external service (AIDB).'),
+    credit: z.number().describe('What came of showing it before, −1 to 1.'),
+    learned: z.number().describe("What the project's outcomes taught of such results, in log-odds; 0: nothing."),
+    fused: z.number().describe('Sum of the lists that the probability is made from.'),
+  }),
+})
+
+/** A ranked item as callers see it. */
+export function viewResult(ranked: RankedItem): z.output<typeof resultView> {
+  const { item, probability, score, breakdown } = ranked
+  return { ...viewItem(item), score: probability, breakdown: { ...breakdown, fused: score } }
+}

@@ -1,0 +1,49 @@
+import * as z from 'zod'
+import { queryText } from '../../knowledge/text-fields.ts'
+import { searchKnowledge } from '../../retrieval/search.ts'
+import { collectionName, degraded, filter, limit, project, scoreThreshold } from '../fields.ts'
+import { checkFilter } from '../knowledge/knowledge-views.ts'
+import { operation, READS } from '../operation.ts'
+import { resultView, viewResult } from './retrieval-views.ts'
+
+export const searchContext = operation({
+  name: 'search_context',
+  group: 'context',
+  title: 'Search one collection',
+  description: 'Finds the items of one collection that are most relevant to a query.',
+  scope: 'read',
+  annotations: READS,
+  http: [{ method: 'POST', path: '/search_context' }],
+  input: z.strictObject({
+    project,
+    query: queryText,
+    collection: collectionName,
+    limit: limit(5),
+    score_threshold: scoreThreshold.optional(),
+    filter: filter.optional(),
+  }),
+  output: z.object({
+    query: z.string(),
+    collection: collectionName,
+    items: z.array(resultView),
+    degraded,
+  }),
+  async run(services, input) {
+    checkFilter(input.filter, [input.collection])
+    const found = await searchKnowledge(services, {
+      project: input.project,
+      query: input.query,
+      collections: [input.collection],
+      mode: 'hybrid',
+      limit: input.limit,
+      scoreThreshold: input.score_threshold ?? 0,
+      filter: input.filter,
+    })
+    return {
+      query: input.query,
+      collection: input.collection,
+      items: found.ranked.slice(0, input.limit).map(viewResult),
+      degraded: found.degraded,
+    }
+  },
+})

@@ -1,0 +1,32 @@
+import * as z from 'zod'
+import { assignVariant as assign } from '../../experiments/sequential.ts'
+import { line } from '../../knowledge/text-fields.ts'
+import { operation, READS } from '../operation.ts'
+
+/** Draws the variant of a unit, the same every time. */
+export const assignVariant = operation({
+  name: 'assign_variant',
+  group: 'experiments',
+  title: 'Assign a variant',
+  description:
+    'Draw the variant of a unit (a user, a session, a repository) in an experiment. The same unit always gets the same variant and ' +
+    'variants get equal shares. Send the answer as variant with track_interaction, then ask compare_variants.',
+  scope: 'read',
+  annotations: READS,
+  http: [{ method: 'POST', path: '/learning/assign_variant' }],
+  input: z.strictObject({
+    experiment: line(200).describe('Name of the experiment; another name draws independently.'),
+    unit: line(500).describe('Who or what gets the variant.'),
+    variants: z
+      .array(line(100))
+      .min(2)
+      .max(20)
+      .refine((names) => new Set(names).size === names.length, 'must be different from each other')
+      .describe('Names of the variants, always in the same order.'),
+  }),
+  output: z.object({ variant: z.string(), tag: z.string().describe('The same as a tag, for callers that use tags.') }),
+  async run(_, input) {
+    const variant = await assign(input.experiment, input.unit, input.variants)
+    return { variant, tag: `variant:${variant}` }
+  },
+})

@@ -1,0 +1,112 @@
+import * as z from 'zod'
+import { type ImportedInteraction, importInteractions as store } from '../../database/queries/imports.ts'
+import { noteOutcomes } from '../../database/queries/routing.ts'
+import { line, queryText, responseText } from '../../knowledge/text-fields.ts'
+import { agentType, idempotencyKey, outcome, project, tags, timestamp, userFeedback } from '../fields.ts'
+import { countIngest } from '../ingest-quota.ts'
+import { ADDS, operation } from '../operation.ts'
+
+/** Interactions that one call imports at most. */
+const MAX_IMPORT = 500
+/** Characters that are written in one transaction. */
+const CHUNK_CHARACTERS = 400_000
+
+/** Stores interactions that happened elsewhere, with what came of them. */
+export const importInteractions = operation({
+  name: 'import_interactions',
+  group: 'interactions',
+  title: 'Import interactions',
+  description:
+    'Store interactions that happened elsewhere together with their outcomes: up to 500 in a call, as if each had been tracked ' +
+    'and reported here. With idempotency keys an import can be repeated or resumed; known ones change nothing.',
+  scope: 'learn',
+  annotations: ADDS,
+  http: [{ method: 'POST', path: '/interactions/import' }],
+  input: z.strictObject({
+    project,
+    interactions: z
+      .array(
+        z.strictObject({
+          query: queryText,
+          response: responseText,
+          agent_type: agentType,
+          model_used: line(200),
+          outcome: outcome.optional(),
+          user_feedback: userFeedback.optional(),
+          tokens_used: z.int().min(0).max(100_000_000).default(0),
+          latency_ms: z.number().min(0).max(86_400_000).default(0),
+          tags: tags.default([]),
+          variant: line(100).optional(),
+          idempotency_key: idempotencyKey.optional(),
+          created_at: timestamp.min(0).max(8.64e15).optional().describe('When it happened; now when left out.'),
+        }),
+      )
+      .min(1)
+      .max(MAX_IMPORT),
+    learn: z
+      .boolean()
+      .default(true)
+      .describe('Whether to index and score each of them; false: only routing learns from them.'),
+  }),
+  output: z.object({
+    interaction_ids: z.array(z.string()).describe('In order.'),
+    imported: z.int(),
+    unchanged: z.int().describe('Known by their idempotency key.'),
+  }),
+  async run(services, input, caller) {
+    const { database } = services
+    const now = services.now()
+    const ids: string[] = []
+    let imported = 0
+    await countIngest(services, input.project, input.interactions.length, input.interactions)
+    let outcomes = 0
+    const jobs: string[] = []
+    for (const chunk of chunks(input.interactions, now)) {
+      const options = { project: input.project, caller: caller.id, learn: input.learn }
+      const result = await store(database, chunk, options, now)
+      ids.push(...result.ids)
+      jobs.push(...result.jobIds)
+      imported += result.created.filter(Boolean).length
+      outcomes += chunk.filter((entry, i) => result.created[i] && entry.outcome !== null).length
+    }
+    if (outcomes > 0) {
+      const training = await noteOutcomes(database, input.project, outcomes, now)
+      if (training) jobs.push(training)
+    }
+    for (let at = 0; at < jobs.length; at += 100)
+      await services.enqueueJobs(jobs.slice(at, at + 100)).catch(() => undefined)
+    return { interaction_ids: ids, imported, unchanged: ids.length - imported }
+  },
+})
+
+type Entry = z.output<typeof importInteractions.input>['interactions'][number]
+
+/** Rows for the database, in groups that one transaction can hold. */
+function* chunks(entries: readonly Entry[], now: number): Generator<ImportedInteraction[]> {
+  let chunk: ImportedInteraction[] = []
+  let size = 0
+  for (const entry of entries) {
+    const characters = entry.query.length + entry.response.length
+    if (chunk.length > 0 && size + characters > CHUNK_CHARACTERS) {
+      yield chunk
+      chunk = []
+      size = 0
+    }
+    size += characters
+    chunk.push({
+      query: entry.query,
+      response: entry.response,
+      agentType: entry.agent_type,
+      modelUsed: entry.model_used,
+      tokensUsed: entry.tokens_used,
+      latencyMs: entry.latency_ms,
+      tags: [...new Set(entry.tags)],
+      variant: entry.variant ?? null,
+      outcome: entry.outcome ?? null,
+      userFeedback: entry.user_feedback ?? null,
+      idempotencyKey: entry.idempotency_key ?? null,
+      createdAt: entry.created_at ?? now,
+    })
+  }
+  if (chunk.length > 0) yield chunk
+}

@@ -1,0 +1,88 @@
+import * as z from 'zod'
+import { textsOf } from '../../archive/read.ts'
+import { insertCorrection } from '../../database/queries/corrections.ts'
+import { findInteraction } from '../../database/queries/interactions.ts'
+import { notFound } from '../../errors.ts'
+import { runJob } from '../../jobs/run-job.ts'
+import { contextId } from '../../knowledge/collections.ts'
+import { itemText, line, MAX_ITEM_TEXT, optionalText } from '../../knowledge/text-fields.ts'
+import { correctionItemId, FEEDBACK } from '../../outcomes/index-correction.ts'
+import { idempotencyKey, project, tags, uuid } from '../fields.ts'
+import { countWriting } from '../ingest-quota.ts'
+import { ADDS, operation } from '../operation.ts'
+
+/** Stores a correction and makes it findable. */
+export const learningFeedback = operation({
+  name: 'learning_feedback',
+  group: 'interactions',
+  title: 'Correct an answer',
+  description:
+    'Store what the right answer to a query would have been. It is retrieved for like queries from the next one on, and exported ' +
+    'as the preferred answer. Name the interaction_id when there is one.',
+  scope: 'learn',
+  annotations: ADDS,
+  http: [{ method: 'POST', path: '/learning_feedback' }],
+  input: z.strictObject({
+    query: itemText.describe('What was asked.'),
+    correction: itemText.describe('What should have been answered.'),
+    original_response: optionalText(MAX_ITEM_TEXT)
+      .optional()
+      .describe("What was answered. Left out: the interaction's answer, when interaction_id is given."),
+    interaction_id: uuid.optional().describe('The tracked interaction that this corrects.'),
+    rating: z.number().min(-1).max(1).optional().describe('How good the original answer was, -1 to 1.'),
+    tags: tags.default([]),
+    model: line(200).optional().describe("The model that answered. Left out: the interaction's."),
+    variant: line(100).optional().describe("Experiment arm. Left out: the interaction's."),
+    project,
+    idempotency_key: idempotencyKey.optional(),
+  }),
+  output: z.object({
+    feedback_id: z.string(),
+    status: z.enum(['recorded', 'unchanged']).describe('unchanged: this idempotency key was known already.'),
+    index: z
+      .enum(['indexed', 'pending'])
+      .describe('indexed: the next search finds it. pending: stored, and becomes searchable in the background.'),
+    context_id: z.string().describe('Under which it is retrieved.'),
+  }),
+  async run(services, input, caller) {
+    const about = input.interaction_id
+    const corrected = about === undefined ? null : await findInteraction(services.database, about, input.project)
+    if (about !== undefined && !corrected) throw noInteraction()
+    // The answer that is corrected is taken from the interaction; one that is archived has it in R2.
+    const archived = corrected !== null && corrected.archiveId !== null && !input.original_response
+    const answer = archived ? (await textsOf(services, [corrected.id])).get(corrected.id)?.response : undefined
+    await countWriting(services, input.project, 1, input)
+    const stored = await insertCorrection(
+      services.database,
+      {
+        project: input.project,
+        interactionId: input.interaction_id ?? null,
+        query: input.query,
+        originalResponse: input.original_response || answer || null,
+        correction: input.correction,
+        rating: input.rating ?? null,
+        tags: [...new Set(input.tags)],
+        model: input.model ?? null,
+        variant: input.variant ?? null,
+        idempotencyKey: input.idempotency_key ?? null,
+        caller: caller.id,
+      },
+      services.now(),
+    )
+    if (!stored) throw noInteraction()
+    // The row and its job are stored: from here on nothing can be lost, only be later.
+    const run = stored.jobId ? await runJob(services, stored.jobId).catch(() => null) : null
+    if (stored.jobId && run?.status !== 'done') await services.enqueueJobs([stored.jobId]).catch(() => undefined)
+    const indexed = stored.jobId ? run?.status === 'done' : stored.jobStatus === 'done'
+    return {
+      feedback_id: stored.id,
+      status: stored.created ? ('recorded' as const) : ('unchanged' as const),
+      index: indexed ? ('indexed' as const) : ('pending' as const),
+      context_id: contextId(FEEDBACK, correctionItemId(input.project, stored.id)),
+    }
+  },
+})
+
+function noInteraction() {
+  return notFound('interaction', 'interaction_id', 'Leave it out or use the id that track_interaction returned.')
+}

@@ -1,0 +1,75 @@
+import * as z from 'zod'
+import { textsOf } from '../../archive/read.ts'
+import { LISTED_CHARACTERS, listInteractions as list } from '../../database/queries/interactions.ts'
+import { line } from '../../knowledge/text-fields.ts'
+import { agentType, cursor, limit, outcome, project, tags, timestamp, uuid } from '../fields.ts'
+import { operation, READS } from '../operation.ts'
+import { interactionOutput, presentInteraction } from './interaction-output.ts'
+
+/** Interactions of a project, newest first. */
+export const listInteractions = operation({
+  name: 'list_interactions',
+  group: 'interactions',
+  title: 'List interactions',
+  description:
+    'List tracked interactions, newest first, filtered by outcome, agent, variant, tags and time. Long queries and ' +
+    'answers are cut; get_interaction shows them whole.',
+  scope: 'read',
+  annotations: READS,
+  http: [{ method: 'GET', path: '/interactions' }],
+  input: z.strictObject({
+    project,
+    outcome: outcome.optional(),
+    agent_type: agentType.optional(),
+    variant: line(100).optional(),
+    tags: tags.optional().describe('Only interactions that carry all of these.'),
+    since: timestamp.optional(),
+    until: timestamp.optional().describe('Exclusive; milliseconds since 1970.'),
+    limit: limit(20),
+    cursor: cursor.pipe(uuid).optional().describe('From next_cursor of the page before.'),
+  }),
+  output: z.object({
+    interactions: z.array(
+      interactionOutput.extend({ truncated: z.boolean().describe('Query or response is cut to 500 characters.') }),
+    ),
+    next_cursor: z.string().nullable(),
+  }),
+  async run(services, input) {
+    const rows = await list(
+      services.database,
+      {
+        project: input.project,
+        outcome: input.outcome,
+        agentType: input.agent_type,
+        variant: input.variant,
+        tags: input.tags,
+        since: input.since,
+        until: input.until,
+      },
+      input.cursor ?? null,
+      input.limit,
+    )
+    const page = rows.slice(0, input.limit)
+    const archived = page.flatMap(({ id, archiveId }) => (archiveId === null ? [] : [id]))
+    const texts = await textsOf(services, archived)
+    return {
+      interactions: page.map((row) => {
+        const { query, response } = texts.get(row.id) ?? row
+        return {
+          ...presentInteraction({ ...row, query: beginning(query), response: beginning(response) }),
+          truncated: isLonger(query) || isLonger(response),
+        }
+      }),
+      next_cursor: rows.length > input.limit ? (page.at(-1)?.id ?? null) : null,
+    }
+  },
+})
+
+/** SQLite counts code points, so texts are cut by them. */
+function beginning(text: string): string {
+  return isLonger(text) ? Array.from(text).slice(0, LISTED_CHARACTERS).join('') : text
+}
+
+function isLonger(text: string): boolean {
+  return text.length > LISTED_CHARACTERS && Array.from(text).length > LISTED_CHARACTERS
+}

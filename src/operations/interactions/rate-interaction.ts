@@ -1,0 +1,37 @@
+import * as z from 'zod'
+import { reportOutcome } from '../../archive/restore.ts'
+import { notFound } from '../../errors.ts'
+import { idempotencyKey, userFeedback, uuid } from '../fields.ts'
+import { operation, SETS } from '../operation.ts'
+import { outcomeAnswer, outcomeOutput } from './outcome-answer.ts'
+
+/** Stores a rating and leaves the outcome as it is. */
+export const rateInteraction = operation({
+  name: 'rate_interaction',
+  group: 'interactions',
+  title: 'Rate an interaction',
+  description:
+    'Rate a tracked interaction: -1 bad, 0 neutral, 1 good. Its outcome stays as it is. The last rating counts; repeating it ' +
+    'changes nothing.',
+  scope: 'learn',
+  annotations: SETS,
+  http: [{ method: 'POST', path: '/feedback/{interaction_id}' }],
+  input: z.strictObject({
+    interaction_id: uuid.describe('From track_interaction.'),
+    rating: userFeedback.describe('-1, 0 or 1.'),
+    idempotency_key: idempotencyKey.optional(),
+  }),
+  output: outcomeOutput,
+  async run(services, input, caller) {
+    const recorded = await reportOutcome(services, {
+      interactionId: input.interaction_id,
+      userFeedback: input.rating,
+      caller: caller.id,
+      onlyProject: caller.project,
+      idempotencyKey: input.idempotency_key ?? null,
+    })
+    if (!recorded)
+      throw notFound('interaction', 'interaction_id', 'Use the interaction_id that track_interaction returned.')
+    return outcomeAnswer(services, input.interaction_id, recorded)
+  },
+})

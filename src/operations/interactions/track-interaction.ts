@@ -1,0 +1,84 @@
+import * as z from 'zod'
+import { noteAnswer } from '../../conversation/note-answer.ts'
+import { insertInteraction } from '../../database/queries/interactions.ts'
+import { parseContextId } from '../../knowledge/collections.ts'
+import { line, optionalText, queryText, responseText } from '../../knowledge/text-fields.ts'
+import { agentType, contextIdField, idempotencyKey, project, tags, uuid } from '../fields.ts'
+import { countWriting } from '../ingest-quota.ts'
+import { ADDS, operation } from '../operation.ts'
+
+/** Records a question, its answer and the context that was given. */
+export const trackInteraction = operation({
+  name: 'track_interaction',
+  group: 'interactions',
+  title: 'Track an interaction',
+  description:
+    'Record a query, the answer that was given and the context ids it was based on. Call it after answering; then report with ' +
+    'update_outcome how it went. The answer counts as stored when this returns; indexing follows in the background.',
+  scope: 'write',
+  annotations: ADDS,
+  http: [{ method: 'POST', path: '/track_interaction' }],
+  input: z.strictObject({
+    query: queryText.describe('What was asked.'),
+    response: responseText.describe('What was answered.'),
+    agent_type: agentType.describe('Whether the local model or a remote agent answered.'),
+    model_used: line(200).describe('Name of the model that answered.'),
+    context_ids: z
+      .array(contextIdField)
+      .max(200)
+      .default([])
+      .describe('Context ids shown to the model, in that order.'),
+    tokens_used: z.int().min(0).max(100_000_000).default(0).describe('Tokens of prompt and answer.'),
+    latency_ms: z.number().min(0).max(86_400_000).default(0).describe('Milliseconds until the answer was complete.'),
+    project,
+    conversation_id: optionalText(200).optional().describe('Conversation that this belongs to.'),
+    retrieval_id: uuid
+      .optional()
+      .describe('The augmentation that this answers, from augment_query; lets the effect of context be estimated.'),
+    decision_id: uuid
+      .optional()
+      .describe(
+        'The decision that this answer follows, from route_query; lets other thresholds be judged by its outcome.',
+      ),
+    variant: line(100).optional().describe('Experiment arm, compared by compare_variants.'),
+    tags: tags.default([]).describe('Free labels; filters and exports can use them.'),
+    idempotency_key: idempotencyKey.optional(),
+  }),
+  output: z.object({
+    interaction_id: z.string(),
+    status: z.enum(['recorded', 'unchanged']).describe('unchanged: this idempotency key was known already.'),
+    index: z.literal('pending').describe('Becomes searchable in interaction-history in the background.'),
+  }),
+  async run(services, input, caller) {
+    await countWriting(services, input.project, 1, input)
+    const contexts = input.context_ids.flatMap((text) => parseContextId(text) ?? [])
+    const { id, created, jobId } = await insertInteraction(
+      services.database,
+      {
+        project: input.project,
+        query: input.query,
+        response: input.response,
+        agentType: input.agent_type,
+        modelUsed: input.model_used,
+        tokensUsed: input.tokens_used,
+        latencyMs: input.latency_ms,
+        tags: [...new Set(input.tags)],
+        variant: input.variant ?? null,
+        conversationId: input.conversation_id || null,
+        retrievalId: input.retrieval_id ?? null,
+        decisionId: input.decision_id ?? null,
+        idempotencyKey: input.idempotency_key ?? null,
+        caller: caller.id,
+        contexts,
+      },
+      services.now(),
+    )
+    if (jobId) await services.enqueueJobs([jobId]).catch(() => undefined)
+    if (created && input.conversation_id) await noteAnswer(services, input.project, input.conversation_id, input)
+    return {
+      interaction_id: id,
+      status: created ? ('recorded' as const) : ('unchanged' as const),
+      index: 'pending' as const,
+    }
+  },
+})

@@ -1,0 +1,121 @@
+/**
+ * How a knowledge item looks in every answer, and how a caller's item is checked before it is stored.
+ * @module
+ */
+import * as z from 'zod'
+import { type CoordinatorError, invalidInput } from '../../errors.ts'
+import { COLLECTIONS, type CollectionName, contextId } from '../../knowledge/collections.ts'
+import { type ItemInput, sha256, stableJson } from '../../knowledge/prepare.ts'
+import { BY_RULES, PROVENANCES, type Provenance } from '../../knowledge/provenance.ts'
+import { PROVENANCE_FACET } from '../../knowledge/stores/item-rows.ts'
+import type { FieldFilter, StoredItem } from '../../knowledge/stores/store.ts'
+import { line } from '../../knowledge/text-fields.ts'
+import { contextSource, suspectedInstructions, timestamp, warningOf } from '../fields.ts'
+import { fromIssue } from '../invoke.ts'
+
+export const itemView = z.object({
+  context_id: z.string(),
+  id: z.string(),
+  collection: contextSource,
+  key: z.string(),
+  fields: z.record(z.string(), z.unknown()),
+  provenance: z
+    .enum(PROVENANCES)
+    .describe(
+      'Whose words it holds: put in by someone, taken from an answer that worked, written by a model, or copied.',
+    ),
+  source: z.string().nullable(),
+  path: z.string().nullable(),
+  access_count: z.int().describe('Tracked interactions with a known outcome that were shown this item.'),
+  success_rate: z
+    .number()
+    .nullable()
+    .describe('Share of those that succeeded, a partial success counting half; null: none yet.'),
+  created_at: timestamp,
+  updated_at: timestamp,
+  suspected_instructions: suspectedInstructions,
+})
+
+export type ItemView = z.output<typeof itemView>
+
+/** What a caller may say of an item; that its words worked is for outcomes to say. */
+export const statedProvenance = z
+  .enum(PROVENANCES)
+  .exclude(['verified_outcome'])
+  .describe('Whose words these are: of a person, of a model, or copied from elsewhere.')
+
+/** A stored item as callers see it. */
+export function viewItem(item: StoredItem): ItemView {
+  const { successes, partials, failures } = item.credit
+  const shown = successes + partials + failures
+  return {
+    context_id: contextId(item.collection, item.id),
+    id: item.id,
+    collection: item.collection,
+    key: item.key,
+    fields: item.fields,
+    provenance: item.provenance,
+    source: item.source,
+    path: item.path,
+    access_count: shown,
+    success_rate: shown === 0 ? null : (successes + partials / 2) / shown,
+    created_at: item.createdAt,
+    updated_at: item.updatedAt,
+    ...warningOf(item),
+  }
+}
+
+export const errorView = z.object({
+  code: z.string(),
+  message: z.string(),
+  field: z.string().optional(),
+  limit: z.number().optional(),
+  hint: z.string().optional(),
+})
+
+/**
+ * Checks one item of a batch.
+ * @param at where it stands in the input, e.g. `items[3]`, for the error's field
+ * @param provenance of an item that doesn't state one and names no model in `extracted_by`
+ * @returns the item, or the error that names what is wrong with it
+ */
+export async function checkItem(
+  collection: CollectionName,
+  raw: unknown,
+  at: string,
+  provenance: Provenance,
+): Promise<ItemInput | CoordinatorError> {
+  const schema = z.strictObject({
+    key: line(1000).optional(),
+    fields: COLLECTIONS[collection].schema,
+    provenance: statedProvenance.optional(),
+  })
+  const result = schema.safeParse(raw)
+  if (!result.success) {
+    const [issue] = result.error.issues
+    return issue ? fromIssue(issue, at) : invalidInput(at, `${at} is not valid.`)
+  }
+  const { key, fields, provenance: stated } = result.data
+  const byModel = typeof fields.extracted_by === 'string' && fields.extracted_by !== BY_RULES
+  return {
+    key: key ?? (await sha256(stableJson(fields))),
+    fields,
+    provenance: stated ?? (byModel ? 'model' : provenance),
+  }
+}
+
+/**
+ * Checks that a filter names fields of the collections that are searched.
+ * @throws CoordinatorError `invalid_input` naming the unknown field
+ */
+export function checkFilter(filter: FieldFilter | undefined, collections: readonly CollectionName[]): void {
+  for (const field of Object.keys(filter ?? {})) {
+    if (field === PROVENANCE_FACET) continue
+    const known = collections.some((name) => Object.hasOwn(COLLECTIONS[name].schema.shape, field))
+    if (known) continue
+    const fields = [...new Set(collections.flatMap((name) => Object.keys(COLLECTIONS[name].schema.shape)))]
+    throw invalidInput(`filter.${field}`, `No searched collection has a field ${JSON.stringify(field.slice(0, 60))}.`, {
+      hint: `Filter by one of: ${[PROVENANCE_FACET, ...fields].join(', ')}.`,
+    })
+  }
+}

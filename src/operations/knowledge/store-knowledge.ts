@@ -1,0 +1,70 @@
+import * as z from 'zod'
+import { noteWriters } from '../../database/queries/deletions.ts'
+import { CoordinatorError } from '../../errors.ts'
+import { contextId } from '../../knowledge/collections.ts'
+import { type ItemInput, prepareItems } from '../../knowledge/prepare.ts'
+import { collectionName, MAX_BATCH, project } from '../fields.ts'
+import { countIngest } from '../ingest-quota.ts'
+import { operation, SETS } from '../operation.ts'
+import { checkItem, errorView } from './knowledge-views.ts'
+
+export const storeKnowledge = operation({
+  name: 'store_knowledge',
+  group: 'knowledge',
+  title: 'Store knowledge',
+  description:
+    'Adds or updates items of a collection (see list_collections for the fields of each). An item with the same key is ' +
+    'updated; the same item again changes nothing. A bad item is named in the result and the others are stored.',
+  scope: 'write',
+  annotations: SETS,
+  http: [{ method: 'POST', path: '/knowledge/items' }],
+  input: z.strictObject({
+    project,
+    collection: collectionName,
+    items: z
+      .array(z.record(z.string(), z.unknown()))
+      .min(1)
+      .max(MAX_BATCH)
+      .describe(
+        'Each {key?, fields, provenance?}. Without a key the content itself is the identity; without a provenance it is `human`, ' +
+          'so an agent that stores its own words says `model`.',
+      ),
+  }),
+  output: z.object({
+    results: z.array(
+      z.object({
+        index: z.int(),
+        status: z.enum(['indexed', 'updated', 'unchanged', 'rejected']),
+        id: z.string().optional(),
+        context_id: z.string().optional(),
+        error: errorView.optional(),
+      }),
+    ),
+    totals: z.object({ indexed: z.int(), updated: z.int(), unchanged: z.int(), rejected: z.int() }),
+  }),
+  async run(services, input, caller) {
+    await countIngest(services, input.project, input.items.length, input.items)
+    const checked = await Promise.all(
+      input.items.map((item, index) => checkItem(input.collection, item, `items[${index}]`, 'human')),
+    )
+    const good = checked.filter((item): item is ItemInput => !(item instanceof CoordinatorError))
+    const prepared = await prepareItems(input.project, input.collection, good, services.embedder)
+    const statuses = prepared.length ? await services.knowledge.upsert(input, prepared, services.embedder.space) : []
+    const written = prepared.flatMap(({ id }, i) => (statuses[i] === 'unchanged' ? [] : [id]))
+    await noteWriters(services.database, input, '', written, caller.id)
+    const totals = { indexed: 0, updated: 0, unchanged: 0, rejected: 0 }
+    let next = 0
+    const results = checked.map((item, index) => {
+      if (item instanceof CoordinatorError) {
+        totals.rejected++
+        return { index, status: 'rejected' as const, error: item.toJSON() }
+      }
+      const status = statuses[next] ?? 'unchanged'
+      const id = prepared[next]?.id ?? ''
+      next++
+      totals[status]++
+      return { index, status, id, context_id: contextId(input.collection, id) }
+    })
+    return { results, totals }
+  },
+})

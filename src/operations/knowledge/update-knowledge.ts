@@ -1,0 +1,66 @@
+import * as z from 'zod'
+import { noteWriters } from '../../database/queries/deletions.ts'
+import { CoordinatorError, notFound } from '../../errors.ts'
+import { prepareItems, stableJson } from '../../knowledge/prepare.ts'
+import { collectionName, project, uuid } from '../fields.ts'
+import { countWriting } from '../ingest-quota.ts'
+import { operation, SETS } from '../operation.ts'
+import { checkItem, itemView, statedProvenance, viewItem } from './knowledge-views.ts'
+
+export const updateKnowledge = operation({
+  name: 'update_knowledge',
+  group: 'knowledge',
+  title: 'Update a knowledge item',
+  description:
+    'Changes the given fields of one item and leaves the others; a field set to null is removed. What was learnt and is changed ' +
+    'is no longer what an outcome or a model said: its provenance becomes the one given, and extracted_by goes.',
+  scope: 'write',
+  annotations: SETS,
+  http: [{ method: 'PATCH', path: '/knowledge/items/{collection}/{id}' }],
+  input: z.strictObject({
+    project,
+    collection: collectionName,
+    id: uuid,
+    fields: z.record(z.string(), z.unknown()).describe('Fields to change.'),
+    provenance: statedProvenance.default('human'),
+  }),
+  output: z.object({ status: z.enum(['updated', 'unchanged']), item: itemView }),
+  async run(services, input, caller) {
+    const [stored] = await services.knowledge.get(input, [input.id])
+    if (!stored) throw notFound('knowledge item', 'id')
+    const merged = changedFields(stored.fields, input.fields)
+    const changed = stableJson(merged) !== stableJson(stored.fields)
+    const provenance = changed ? input.provenance : stored.provenance
+    const checked = await checkItem(input.collection, { key: stored.key, fields: merged }, '', provenance)
+    if (checked instanceof CoordinatorError) throw checked
+    if (changed) await countWriting(services, input.project, 1, input.fields)
+    const document =
+      stored.source !== null && stored.path !== null ? { source: stored.source, path: stored.path } : undefined
+    const prepared = await prepareItems(
+      input.project,
+      input.collection,
+      [{ ...checked, provenance }],
+      services.embedder,
+      document,
+    )
+    const [status] = await services.knowledge.upsert(input, prepared, services.embedder.space)
+    if (status !== 'unchanged') {
+      const reference = document ? document.path : stored.id
+      await noteWriters(services.database, input, document?.source ?? '', [reference], caller.id)
+    }
+    const [item] = await services.knowledge.get(input, [input.id])
+    if (!item) throw notFound('knowledge item', 'id')
+    return { status: status === 'unchanged' ? ('unchanged' as const) : ('updated' as const), item: viewItem(item) }
+  },
+})
+
+/** An item's fields after a change; what says that it was learnt goes unless it is said again. */
+function changedFields(
+  before: Readonly<Record<string, unknown>>,
+  change: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const values = (fields: object) => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null))
+  const merged = values({ ...before, ...change })
+  if (stableJson(merged) === stableJson(before)) return merged
+  return values({ ...merged, extracted_by: change.extracted_by ?? null })
+}

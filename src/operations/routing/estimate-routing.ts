@@ -1,0 +1,50 @@
+import * as z from 'zod'
+import { routerStatus } from '../../database/queries/routing.ts'
+import { queryText } from '../../knowledge/text-fields.ts'
+import { estimateAll } from '../../routing/trained-router.ts'
+import { project, timestamp } from '../fields.ts'
+import { operation, READS } from '../operation.ts'
+import { estimateView, gainView, routerVersion } from './routing-views.ts'
+
+/** Queries that one call estimates at most. */
+const MAX_QUERIES = 500
+
+/** Says what the router expects of both models, without searching, answering or recording anything. */
+export const estimateRouting = operation({
+  name: 'estimate_routing',
+  group: 'routing',
+  title: 'Estimate who would succeed',
+  description:
+    'For each query the estimated chance that the local and that the remote model succeeds, learnt from the outcomes of earlier ' +
+    'interactions, with its 90 % interval. Searches, answers and records nothing; route_query decides by the same estimates.',
+  scope: 'read',
+  annotations: READS,
+  http: [{ method: 'POST', path: '/routing/estimate' }],
+  input: z.strictObject({ project, queries: z.array(queryText).min(1).max(MAX_QUERIES) }),
+  output: z.object({
+    estimates: z
+      .array(z.object({ local: estimateView, remote: estimateView, gain: gainView }))
+      .describe('One for each query, in order.'),
+    router: z.object({
+      version: routerVersion,
+      examples: z.int().describe('Interactions that it was learnt from.'),
+      pending: z.int().describe('Outcomes that it has not learnt from yet.'),
+      trained_at: timestamp.nullable(),
+    }),
+  }),
+  async run(services, input) {
+    const [{ version, estimates }, status] = await Promise.all([
+      estimateAll(services, input.project, input.queries),
+      routerStatus(services.database, input.project),
+    ])
+    return {
+      estimates,
+      router: {
+        version,
+        examples: status?.examples ?? 0,
+        pending: status?.pending ?? 0,
+        trained_at: status?.trainedAt ?? null,
+      },
+    }
+  },
+})

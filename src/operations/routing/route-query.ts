@@ -1,0 +1,275 @@
+import * as z from 'zod'
+import { recordDecision } from '../../database/queries/routing.ts'
+import { CoordinatorError, invalidInput } from '../../errors.ts'
+import { newId } from '../../ids.ts'
+import { KNOWLEDGE_COLLECTIONS } from '../../knowledge/collections.ts'
+import { optionalText, queryText } from '../../knowledge/text-fields.ts'
+import { searchKnowledge } from '../../retrieval/search.ts'
+import { decideModel } from '../../routing/decide-model.ts'
+import { type Generated, generate } from '../../routing/generate.ts'
+import { CHOICE_CAUSES } from '../../routing/model-choice.ts'
+import { QUERY_CLASSES, queryClass } from '../../routing/query-class.ts'
+import { chooseMode, MODE_CAUSES, type ModeDecision, modeSignals, SEARCH_MODES } from '../../routing/search-mode.ts'
+import { type AcceptedSql, acceptSql, runSql, type SqlRows } from '../../routing/sql.ts'
+import { beginsLikeSql, isRefused, type SqlRefusal } from '../../routing/sql-text.ts'
+import type { Services } from '../../services.ts'
+import { analyseQuery } from '../../text/query-analysis.ts'
+import { resultView, viewResult } from '../context/retrieval-views.ts'
+import { collectionName, collections, degraded, filter, limit, project, scoreThreshold } from '../fields.ts'
+import { holds } from '../invoke.ts'
+import { checkFilter } from '../knowledge/knowledge-views.ts'
+import { ADDS, type Caller, operation } from '../operation.ts'
+import { estimateView, gainView, routerVersion } from './routing-views.ts'
+
+const mode = z.enum(SEARCH_MODES)
+const score = z.number().min(0).max(1)
+const count = z.int().min(0)
+
+const decision = z.object({
+  decision_id: z.string(),
+  requested_mode: z.enum(['auto', ...SEARCH_MODES]),
+  cause: z.enum(MODE_CAUSES).describe('Why this search was chosen.'),
+  signals: z.object({
+    terms: count,
+    identifiers: count,
+    paths: count,
+    error_codes: count,
+    quoted: count,
+    question: z.boolean(),
+    sql: z.string().nullable().describe('Why the text is not run as SQL; null: it is a statement that may run.'),
+  }),
+  scores: z
+    .object({ sql: score, keyword: score, semantic: score, hybrid: score })
+    .describe('How well each search suits.'),
+  model: z.object({
+    cause: z.enum(CHOICE_CAUSES).describe('Why this backend was chosen.'),
+    threshold: score.describe('Chance of success from which the local model answers.'),
+    prefer_local: z.boolean(),
+    query_class: z.enum(QUERY_CLASSES),
+    router_version: routerVersion,
+    local: estimateView,
+    remote: estimateView,
+    gain: gainView,
+    least_gain: z
+      .number()
+      .describe('Gain under which the remote model is not worth its price, by the weights of the settings.'),
+    propensity: score.describe('Probability with which this backend was chosen.'),
+  }),
+  fallbacks: z.array(z.object({ from: z.string(), to: z.string(), reason: z.string() })),
+})
+
+const generated = z.object({
+  model: z.string(),
+  prompt_tokens: z.int().nullable(),
+  completion_tokens: z.int().nullable(),
+})
+
+/** Chooses how to search and which model answers; searches, and on request answers. */
+export const routeQuery = operation({
+  name: 'route_query',
+  group: 'routing',
+  title: 'Route a query',
+  description:
+    'Decides how a query is best searched (sql, keyword, semantic or hybrid) and whether the local model can answer it, says ' +
+    'why, and returns the results. With generate_response the chosen model answers when the coordinator has one, else the ' +
+    'model that an MCP client offers for sampling; else you get the augmented prompt to answer yourself. SQL over the views interactions, outcomes, patterns and exports needs an ' +
+    'admin key and only reads.',
+  scope: 'read',
+  annotations: ADDS,
+  http: [
+    { method: 'POST', path: '/query', rename: { prompt: 'query' } },
+    { method: 'POST', path: '/route_query' },
+  ],
+  input: z.strictObject({
+    project,
+    query: queryText,
+    mode: z.enum(['auto', ...SEARCH_MODES]).default('auto'),
+    prefer_local: z
+      .boolean()
+      .default(true)
+      .describe('False: the local model answers only where it is expected to do at least as well as the remote one.'),
+    context: optionalText(20_000).optional().describe('What else the answering model should know; not searched.'),
+    collections: collections.optional(),
+    filter: filter.optional(),
+    limit: limit(5),
+    keyword_limit: limit(5).describe('Results at most when the route is keyword.'),
+    score_threshold: scoreThreshold.optional(),
+    generate_response: z.boolean().default(false),
+  }),
+  output: z.object({
+    query: z.string(),
+    route: mode,
+    backend: z.enum(['local', 'remote', 'database']).describe('Who answers; database: the sql route needs no model.'),
+    response: z.string().nullable().describe('The answer; null: none was asked for, or it is yours to give.'),
+    generation: generated.nullable().describe('How the response was made.'),
+    augmented_prompt: z.string().nullable().describe('Answer from this when response is null and one was asked for.'),
+    context_ids: z.array(z.string()).describe('Context in the prompt; pass them to track_interaction.'),
+    retrieval_id: z.string().nullable().describe('The augmentation behind the prompt, for track_interaction.'),
+    results: z.array(resultView),
+    sql: z
+      .object({ columns: z.array(z.string()), rows: z.array(z.array(z.unknown())), truncated: z.boolean() })
+      .nullable()
+      .describe('Rows of the sql route, at most 100.'),
+    collections: z.array(collectionName),
+    decision,
+    latency_ms: z.number(),
+    degraded,
+  }),
+  async run(services, input, caller) {
+    const started = services.now()
+    const names = input.collections ?? [...KNOWLEDGE_COLLECTIONS]
+    checkFilter(input.filter, names)
+    const sql = await considerSql(services, input, caller)
+    const analysis = analyseQuery(input.query)
+    const signals = modeSignals(analysis.prose || analysis.text, sql.refusal)
+    const chosen = chooseMode(input.mode, signals)
+    const [{ choice, model: decided }, searched, rows] = await Promise.all([
+      decideModel(services, {
+        project: input.project,
+        query: input.query,
+        localModel: services.localModel !== null,
+        preferLocal: input.prefer_local,
+      }),
+      chosen.mode === 'sql' ? null : search(services, input, names, chosen),
+      sql.accepted && chosen.mode === 'sql' ? rowsOf(services, sql.accepted) : null,
+    ])
+    const model = { ...decided, query_class: queryClass(analysis) }
+    const answer: Generated =
+      input.generate_response && chosen.mode !== 'sql'
+        ? await generate(services, {
+            ...input,
+            collections: names,
+            external: !input.collections,
+            backend: choice.backend,
+            queryClass: model.query_class,
+            caller: caller.id,
+          })
+        : {
+            backend: choice.backend,
+            response: null,
+            generation: null,
+            contextIds: [],
+            retrievalId: null,
+            augmentedPrompt: null,
+            fallbacks: [],
+            degraded: [],
+          }
+    const backend = chosen.mode === 'sql' ? ('database' as const) : answer.backend
+    const decisionId = newId()
+    const record = {
+      decision_id: decisionId,
+      requested_mode: input.mode,
+      cause: chosen.cause,
+      signals,
+      scores: chosen.scores,
+      model,
+      fallbacks: answer.fallbacks,
+    }
+    const latency = services.now() - started
+    await recordDecision(services.database, {
+      id: decisionId,
+      project: input.project,
+      query: input.query,
+      route: chosen.mode,
+      backend,
+      record,
+      caller: caller.id,
+      latencyMs: latency,
+      createdAt: started,
+    })
+    return {
+      query: input.query,
+      route: chosen.mode,
+      backend,
+      response: answer.response,
+      generation: answer.generation,
+      augmented_prompt: answer.augmentedPrompt,
+      context_ids: answer.contextIds,
+      retrieval_id: answer.retrievalId,
+      results: searched?.results ?? [],
+      sql: rows,
+      collections: chosen.mode === 'sql' ? [] : names,
+      decision: record,
+      latency_ms: latency,
+      degraded: [...new Set([...(searched?.degraded ?? []), ...answer.degraded])],
+    }
+  },
+})
+
+interface SqlConsidered {
+  readonly accepted: AcceptedSql | null
+  readonly refusal: SqlRefusal | 'not_considered' | null
+}
+
+/**
+ * Whether the query is a statement that may run. What was asked for as SQL and isn't gets an error that says why; what merely
+ * might have been one is an ordinary query.
+ */
+async function considerSql(
+  services: Services,
+  { query, mode, project }: { query: string; mode: string; project: string },
+  caller: Caller,
+): Promise<SqlConsidered> {
+  const explicit = mode === 'sql'
+  if (explicit && !services.settings.SQL_ROUTE_ENABLED) {
+    throw new CoordinatorError('forbidden', 'The sql route is switched off.', {
+      field: 'mode',
+      hint: 'Set SQL_ROUTE_ENABLED.',
+    })
+  }
+  if (explicit && !holds(caller, 'admin')) {
+    throw new CoordinatorError('forbidden', 'The sql route needs a key with the scope "admin".', {
+      field: 'mode',
+      hint: 'Use such a key, or another mode.',
+    })
+  }
+  const allowed = services.settings.SQL_ROUTE_ENABLED && holds(caller, 'admin')
+  if (!explicit && !(mode === 'auto' && allowed && beginsLikeSql(query)))
+    return { accepted: null, refusal: 'not_considered' }
+  const verdict = await acceptSql(services, project, query)
+  if (isRefused(verdict)) {
+    if (explicit) {
+      throw invalidInput('query', verdict.message, {
+        hint: 'Send one SELECT over the views interactions, outcomes, patterns and exports, or another mode.',
+      })
+    }
+    return { accepted: null, refusal: verdict.refusal }
+  }
+  if (!explicit && verdict.views.length === 0) return { accepted: null, refusal: 'outside_views' }
+  return { accepted: verdict, refusal: null }
+}
+
+async function rowsOf(services: Services, accepted: AcceptedSql): Promise<SqlRows> {
+  const rows = await runSql(services, accepted)
+  if (isRefused(rows))
+    throw invalidInput('query', rows.message, { hint: 'Ask for less: fewer rows, a narrower condition.' })
+  return rows
+}
+
+async function search(
+  services: Services,
+  input: {
+    project: string
+    query: string
+    limit: number
+    keyword_limit: number
+    score_threshold?: number
+    filter?: z.output<typeof filter>
+    collections?: z.output<typeof collections>
+  },
+  names: z.output<typeof collections>,
+  { mode }: ModeDecision,
+) {
+  const wanted = mode === 'keyword' ? input.keyword_limit : input.limit
+  const found = await searchKnowledge(services, {
+    project: input.project,
+    query: input.query,
+    collections: names,
+    mode: mode === 'sql' ? 'hybrid' : mode,
+    limit: wanted,
+    scoreThreshold: input.score_threshold ?? 0,
+    filter: input.filter,
+    external: input.collections === undefined,
+  })
+  return { results: found.ranked.slice(0, wanted).map(viewResult), degraded: found.degraded }
+}

@@ -1,0 +1,39 @@
+/**
+ * A dataset as callers see it.
+ * @module
+ */
+import * as z from 'zod'
+import type { Dataset } from '../../database/queries/exports.ts'
+
+export const datasetOutput = z.object({
+  dataset_id: z.string(),
+  dataset_path: z.string().describe('Key in the R2 bucket.'),
+  download_url: z.string().describe('Path under which this coordinator serves the file.'),
+  format: z.string(),
+  rows: z.int(),
+  bytes: z.int(),
+  sha256: z.string().describe('Of the file, hex.'),
+  filters: z.record(z.string(), z.unknown()).describe('The settings that the file was made with.'),
+  skipped: z.record(z.string(), z.int()).describe('Interactions that were not taken, by reason.'),
+  sheet: z
+    .record(z.string(), z.unknown())
+    .describe('Token total (measured or estimated), replaced credentials by kind, sources, licence.'),
+  created_at: z.number().describe('Milliseconds since 1970.'),
+})
+
+/** A row in the form of datasetOutput. */
+export function presentDataset(row: Dataset): z.input<typeof datasetOutput> {
+  return {
+    dataset_id: row.id,
+    dataset_path: row.key,
+    download_url: `/learning/datasets/${row.id}/download`,
+    format: row.format,
+    rows: row.rows,
+    bytes: row.bytes,
+    sha256: row.sha256,
+    filters: row.filters,
+    skipped: row.skipped,
+    sheet: row.sheet,
+    created_at: row.createdAt,
+  }
+}

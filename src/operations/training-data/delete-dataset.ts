@@ -1,0 +1,28 @@
+import * as z from 'zod'
+import { findDataset, forgetDataset } from '../../database/queries/exports.ts'
+import { notFound } from '../../errors.ts'
+import { companionKeys } from '../../training-data/datasheet.ts'
+import { uuid } from '../fields.ts'
+import { operation, REMOVES } from '../operation.ts'
+
+/** Removes a dataset's files and its entry. */
+export const deleteDataset = operation({
+  name: 'delete_dataset',
+  group: 'training-data',
+  title: 'Delete a dataset',
+  description: 'Remove an exported dataset for good. The interactions it was made from stay.',
+  scope: 'learn',
+  annotations: REMOVES,
+  http: [{ method: 'DELETE', path: '/learning/datasets/{dataset_id}' }],
+  input: z.strictObject({ dataset_id: uuid.describe('From generate_training_data or list_datasets.') }),
+  output: z.object({ dataset_id: z.string(), status: z.literal('deleted') }),
+  async run({ database, datasets }, input, caller) {
+    const dataset = await findDataset(database, input.dataset_id, caller.project)
+    if (!dataset) throw notFound('dataset', 'dataset_id')
+    // The file goes first: an entry without a file can be deleted again, a file without an entry could not be found.
+    const { sheet, lineage } = companionKeys(dataset.key)
+    await datasets.delete([dataset.key, sheet, lineage])
+    await forgetDataset(database, dataset.id)
+    return { dataset_id: dataset.id, status: 'deleted' as const }
+  },
+})

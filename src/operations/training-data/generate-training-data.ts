@@ -1,0 +1,86 @@
+import * as z from 'zod'
+import { line } from '../../knowledge/text-fields.ts'
+import { SPLITS } from '../../training-data/examples.ts'
+import { exportDataset } from '../../training-data/export.ts'
+import { DATASET_FORMATS } from '../../training-data/formats.ts'
+import { DEFAULT_SYSTEM_PROMPT } from '../../training-data/settings.ts'
+import { agentType, outcome, project, tags, timestamp } from '../fields.ts'
+import { operation, SETS } from '../operation.ts'
+import { datasetOutput, presentDataset } from './dataset-output.ts'
+
+/** Exports good interactions and corrections as a fine-tuning dataset. */
+export const generateTrainingData = operation({
+  name: 'generate_training_data',
+  group: 'training-data',
+  title: 'Generate a fine-tuning dataset',
+  description:
+    'Write the interactions worth learning from (successful, scored high, not rated bad) and the corrections to a JSON Lines ' +
+    'file. The same data and settings give the same file and hash. Returns where to download it and what was left out, and why.',
+  scope: 'learn',
+  annotations: SETS,
+  http: [
+    { method: 'POST', path: '/generate_training_data' },
+    { method: 'POST', path: '/learning/export' },
+  ],
+  input: z.strictObject({
+    project,
+    format: z
+      .enum(DATASET_FORMATS)
+      .default('openai-chat')
+      .describe(
+        'openai-chat, sharegpt and alpaca hold answers; dpo pairs of correction and original; kto answers with a verdict.',
+      ),
+    outcome: outcome.default('success').describe('Outcome that an answer must have. Does not apply to dpo and kto.'),
+    min_value_score: z
+      .number()
+      .min(0)
+      .max(1)
+      .optional()
+      .describe('Least value score. Left out: HIGH_VALUE_THRESHOLD; for kto any.'),
+    since: timestamp.optional().describe('Created at or after; milliseconds since 1970.'),
+    until: timestamp.optional().describe('Created before; milliseconds since 1970.'),
+    agent_type: agentType.optional(),
+    tags: tags.optional().describe('Only what carries all of these.'),
+    variant: line(100).optional(),
+    include_corrections: z
+      .boolean()
+      .default(true)
+      .describe('Take corrections too, as the right answer to their query.'),
+    limit: z.int().min(1).max(1_000_000).optional().describe('Rows at most. Left out: all.'),
+    split: z
+      .enum(SPLITS)
+      .default('all')
+      .describe('train and validation share out all rows; prompts that nearly repeat each other are on the same side.'),
+    validation_share: z.number().min(0).max(0.5).default(0.1).describe('Share of the validation side, 0 to 0.5.'),
+    incremental: z
+      .boolean()
+      .default(false)
+      .describe('Only what no earlier dataset of this project with the same settings has.'),
+    license: line(200).optional().describe('Written into the datasheet, e.g. CC-BY-4.0.'),
+    system_prompt: line(4000).default(DEFAULT_SYSTEM_PROMPT).describe('First message of every example.'),
+  }),
+  output: datasetOutput.extend({
+    status: z.enum(['created', 'unchanged']).describe('unchanged: the same dataset was there already.'),
+  }),
+  async run(services, input) {
+    const { dataset, created } = await exportDataset(services, {
+      project: input.project,
+      format: input.format,
+      outcome: input.outcome,
+      minValueScore: input.min_value_score ?? (input.format === 'kto' ? null : services.settings.HIGH_VALUE_THRESHOLD),
+      since: input.since ?? null,
+      until: input.until ?? null,
+      agentType: input.agent_type ?? null,
+      tags: [...new Set(input.tags ?? [])],
+      variant: input.variant ?? null,
+      includeCorrections: input.include_corrections,
+      limit: input.limit ?? null,
+      systemPrompt: input.system_prompt,
+      split: input.split,
+      validationShare: input.split === 'all' ? 0 : input.validation_share,
+      incremental: input.incremental,
+      license: input.license ?? null,
+    })
+    return { ...presentDataset(dataset), status: created ? ('created' as const) : ('unchanged' as const) }
+  },
+})

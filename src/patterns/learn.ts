@@ -1,0 +1,138 @@
+/**
+ * From a scored interaction to patterns: new ones, more evidence for old ones, or evidence against them.
+ * @module
+ */
+
+import { tableInteraction } from '../archive/restore.ts'
+import { contextsOf, type Interaction } from '../database/queries/interactions.ts'
+import {
+  addSource,
+  evidenceOf,
+  findPattern,
+  findPatterns,
+  insertPattern,
+  patternsOf,
+} from '../database/queries/patterns.ts'
+import { itemId } from '../ids.ts'
+import type { CollectionName } from '../knowledge/collections.ts'
+import { prepareItem, stableJson } from '../knowledge/prepare.ts'
+import { BY_RULES, patternProvenance } from '../knowledge/provenance.ts'
+import type { Services } from '../services.ts'
+import { dice } from '../text/similarity.ts'
+import { ECHO_SHARE, echoShare } from './echo.ts'
+import { type ExtractedPattern, extractByRules } from './extract.ts'
+import { extractByModel } from './extract-by-model.ts'
+import { budgetedModel } from './generation-budget.ts'
+import { patternFields } from './item.ts'
+
+/** From this similarity of problems on, an interaction is more evidence for a pattern rather than a pattern of its own. */
+export const SAME_PROBLEM = 0.9
+/** Patterns that are compared with a new one. */
+const COMPARED = 20
+
+/**
+ * Learns from one revision of an interaction. Safe to repeat and to run beside itself: a pattern's id follows from its problem,
+ * an interaction is a source once, and items are made anew from the sources' present outcomes. With a local model the approach
+ * is written by it, within the daily budget; without one it is taken from the answer by rules. Known problems cost no call.
+ * @throws UnusableAnswer, BudgetSpent, or CoordinatorError `engine_unavailable`
+ */
+export async function learnPattern(services: Services, id: string, revision: number): Promise<'done'> {
+  const { database } = services
+  const row = await tableInteraction(services, id)
+  if (!row || row.revision !== revision) return 'done'
+  const found = extractByRules(row.query, row.response)
+  if (found && (await isWorthLearning(services, row))) await learn(services, row, found)
+  else if (found && row.outcome === 'failure') {
+    const known = await sameProblem(services, row.project, found)
+    if (known !== null) await addSource(database, known, id)
+  }
+  for (const pattern of await patternsOf(database, id)) await refreshItem(services, pattern)
+  return 'done'
+}
+
+/** Successful, valuable, not rated bad, and not a repetition of what it was given. */
+async function isWorthLearning(services: Services, row: Interaction): Promise<boolean> {
+  if (row.outcome !== 'success' || (row.userFeedback ?? 0) < 0) return false
+  if (row.valueScore === null || row.valueScore < services.settings.HIGH_VALUE_THRESHOLD) return false
+  return echoShare(row.response, await contextTexts(services, row)) < ECHO_SHARE
+}
+
+async function learn(services: Services, row: Interaction, found: ExtractedPattern): Promise<void> {
+  const { database } = services
+  const known = await sameProblem(services, row.project, found)
+  if (known !== null) return addSource(database, known, row.id)
+  const id = itemId(row.project, found.collection, patternKey(found))
+  const model = services.localModel
+  const pattern = model ? await extractByModel(budgetedModel(services, model), row.query, row.response, found) : found
+  await insertPattern(database, id, row.project, pattern, model?.name ?? BY_RULES, row.id, services.now())
+}
+
+/** The same words of the problem are the same pattern, also when two jobs find it at once. */
+function patternKey(found: Pick<ExtractedPattern, 'terms'>): string {
+  return `pattern:${found.terms.join(' ')}`
+}
+
+/** Id of the known pattern whose problem is most like this one, from SAME_PROBLEM on; null when there is none. */
+async function sameProblem(services: Services, project: string, found: ExtractedPattern): Promise<string | null> {
+  const [embedding] = await services.embedder.embed([found.title], 'query')
+  const response = await services.knowledge.search(
+    { project, collection: found.collection },
+    {
+      text: found.title,
+      vector: embedding?.vector ?? null,
+      space: services.embedder.space,
+      keyword: true,
+      depth: COMPARED,
+      limit: COMPARED,
+    },
+  )
+  const own = itemId(project, found.collection, patternKey(found))
+  const ids = [own, ...response.candidates.map(({ item }) => item.id)]
+  const terms = new Set(found.terms)
+  let best: { id: string; similarity: number } | null = null
+  for (const pattern of await findPatterns(services.database, ids)) {
+    const similarity = dice(terms, new Set(pattern.terms))
+    if (similarity >= SAME_PROBLEM && similarity > (best?.similarity ?? 0)) best = { id: pattern.id, similarity }
+  }
+  return best?.id ?? null
+}
+
+/** What the interaction was given, as text. */
+async function contextTexts(services: Services, row: Interaction): Promise<string[]> {
+  const contexts = await contextsOf(services.database, row.id)
+  const texts: string[] = []
+  for (const [collection, items] of Map.groupBy(contexts, (context) => context.collection as CollectionName)) {
+    const stored = await services.knowledge.get(
+      { project: row.project, collection },
+      items.map((item) => item.itemId),
+    )
+    for (const item of stored) if (item) texts.push(item.title, item.body)
+  }
+  return texts
+}
+
+/**
+ * Brings a pattern's item to what its evidence says now; removes it when nothing speaks for it. Whoever writes looks again
+ * afterwards and writes once more if the evidence has changed.
+ */
+async function refreshItem(services: Services, id: string): Promise<void> {
+  const { database, knowledge, embedder } = services
+  const pattern = await findPattern(database, id)
+  if (!pattern) return
+  const scope = { project: pattern.project, collection: pattern.collection as CollectionName }
+  const key = patternKey(pattern)
+  const present = async () => patternFields(pattern, await evidenceOf(database, id))
+  const text = (fields: Record<string, unknown> | null) => (fields === null ? '' : stableJson(fields))
+  let fields = await present()
+  for (;;) {
+    if (fields === null) await knowledge.delete(scope, [id])
+    else {
+      const provenance = patternProvenance(pattern.extractedBy)
+      const item = await prepareItem(pattern.project, scope.collection, { key, fields, provenance }, embedder)
+      await knowledge.upsert(scope, [item], embedder.space)
+    }
+    const again = await present()
+    if (text(again) === text(fields)) return
+    fields = again
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * Trains the ranking of a project from what came of its answers.
+ * @module
+ */
+
+import { type ArchiveServices, archivedLines } from '../archive/read.ts'
+import {
+  noteRankingOutcome,
+  type RankingVote,
+  rankingRow,
+  rankingVotes,
+  storeRanking,
+} from '../database/queries/ranking.ts'
+import { projectOfOutcome } from '../database/queries/routing.ts'
+import type { Outcome } from '../database/schema.ts'
+import { isCollection, parseContextId } from '../knowledge/collections.ts'
+import { type RankedQuery, trainRanking, type Vote } from '../ranking/learnt/train.ts'
+import type { Services } from '../services.ts'
+import { rankingCandidates } from './search.ts'
+
+/** Interactions that a training reads at most, the latest ones; distinct queries; characters of each. */
+const MAX_INTERACTIONS = 4_000
+const MAX_QUERIES = 400
+const QUERY_CHARACTERS = 2_000
+/** Searches that run at once. */
+const CONCURRENT = 4
+
+const SUCCESS = { success: 1, partial: 0.5, failure: 0 } as const
+
+/**
+ * Trains the ranking of a project to a version. Repeating it changes nothing; its work is bounded, however many outcomes there
+ * are. Each query is searched again, so that what was not shown is known too; the present credit of items is left out.
+ */
+export async function trainProjectRanking(services: Services, project: string, version: number): Promise<void> {
+  const { database } = services
+  const row = await rankingRow(database, project)
+  if (!row || row.version >= version) return
+  const votes = await votesOfProject(services, project)
+  const byQuery = [...Map.groupBy(votes, ({ query }) => query)].slice(0, MAX_QUERIES)
+  const ranked: RankedQuery[] = []
+  for (let start = 0; start < byQuery.length; start += CONCURRENT) {
+    const part = byQuery.slice(start, start + CONCURRENT)
+    ranked.push(...(await Promise.all(part.map(([query, own]) => rankedQuery(services, project, query, own)))))
+  }
+  const { weights, queries, gain, standardErrors, accepted } = trainRanking(ranked)
+  await storeRanking(
+    database,
+    {
+      project,
+      version,
+      examples: votes.length,
+      queries,
+      gain,
+      standardErrors,
+      accepted,
+      weights: Object.fromEntries(weights),
+      learnt: row.pending,
+    },
+    services.now(),
+  )
+}
+
+/** Votes on a project's latest answers, wherever they lie. One on its way between table and archive is left out this time. */
+export async function votesOfProject(services: ArchiveServices, project: string): Promise<RankingVote[]> {
+  const read = await rankingVotes(services.database, project, MAX_INTERACTIONS, QUERY_CHARACTERS)
+  const away = read.flatMap((entry) => ('archiveId' in entry ? [entry] : []))
+  const lines = await archivedLines(services, away)
+  return read.flatMap((entry): RankingVote[] => {
+    if (!('archiveId' in entry)) return [entry]
+    const line = lines.get(entry.id)
+    const items = (line?.contexts ?? []).map((context) => `${context.collection}/${context.item_id}`)
+    if (!line || items.length === 0) return []
+    const { query, shown } = entry
+    return line.votes.map(({ caller, outcome }) => ({ query, shown, items, caller, outcome: outcome as Outcome }))
+  })
+}
+
+async function rankedQuery(
+  services: Services,
+  project: string,
+  query: string,
+  votes: readonly RankingVote[],
+): Promise<RankedQuery> {
+  const named = votes
+    .flatMap(({ items }) => items.flatMap((id) => parseContextId(id)?.collection ?? []))
+    .filter(isCollection)
+  const candidates = await rankingCandidates(services, project, query, [...new Set(named)].sort())
+  const places = new Map(candidates.map(({ contextId }, i) => [contextId as string, i]))
+  return {
+    query,
+    candidates,
+    votes: votes.flatMap(({ items, shown, caller, outcome }): Vote[] => {
+      const found = items.flatMap((id) => places.get(id) ?? []).sort((a, b) => a - b)
+      return found.length === 0 ? [] : [{ items: found, shown, caller, success: SUCCESS[outcome] }]
+    }),
+  }
+}
+
+/** Tells the ranking of a scored interaction; has it trained when enough has come together. */
+export async function noteForRanking(services: Services, interactionId: string): Promise<void> {
+  if (services.settings.RANKING_LEARNING === 'off') return
+  const project = await projectOfOutcome(services.database, interactionId)
+  if (project === null) return
+  const job = await noteRankingOutcome(services.database, project, services.now())
+  if (job) await services.enqueueJobs([job]).catch(() => undefined)
+}

@@ -1,0 +1,160 @@
+/**
+ * Makes a dataset: the one function behind generate_training_data, POST /learning/export and the nightly cron.
+ * @module
+ */
+import {
+  countSkipped,
+  type Dataset,
+  findDatasetByKey,
+  keysOfSeries,
+  recordDataset,
+} from '../database/queries/exports.ts'
+import { CoordinatorError } from '../errors.ts'
+import { sha256, stableJson } from '../knowledge/prepare.ts'
+import type { Services } from '../services.ts'
+import { companionKeys, SheetRecorder } from './datasheet.ts'
+import { examplePages, noCounts, type Selection, type SplitMask, type StreamCounts, splitMask } from './examples.ts'
+import { EXAMPLE_KIND, formatExample } from './formats.ts'
+import { type ExportSettings, filterOf, filtersOf } from './settings.ts'
+import { HashingSink } from './sink.ts'
+import { UPLOAD_OPTIONS, uploadInParts } from './upload.ts'
+
+export interface ExportResult {
+  readonly dataset: Dataset
+  /** False: the same dataset was there already and no file was written. */
+  readonly created: boolean
+}
+
+/** Reading twice fails when data changes in between; so often it is tried before giving up. */
+const TRIES = 3
+
+/** One run over the data. */
+interface Run {
+  readonly services: Services
+  readonly settings: ExportSettings
+  readonly selection: Selection
+  readonly mask: SplitMask
+}
+
+/**
+ * Writes a dataset to R2, its datasheet and lineage beside it, and notes it. The content is read once to be hashed and, when it
+ * is larger than one part, a second time to be uploaded under the key that its hash gives, so any size needs the memory of one
+ * page and one part. The same data and settings give the same bytes, the same key and the same dataset. One that was cut off goes on
+ * with the parts that were uploaded.
+ * @throws CoordinatorError `conflict` when the data kept changing while it was read
+ */
+export async function exportDataset(services: Services, settings: ExportSettings): Promise<ExportResult> {
+  const filters = filtersOf(settings)
+  const settingsHash = await shortHash(filters)
+  const series = await shortHash({ ...filters, incremental: false })
+  const exclude = settings.incremental ? await exportedBefore(services, settings.project, series) : new Set<string>()
+  const selection = selectionOf(settings, exclude)
+  for (let attempt = 0; attempt < TRIES; attempt++) {
+    const run = { services, settings, selection, mask: await splitMask(services, selection) }
+    const counts = noCounts()
+    const recorder = new SheetRecorder()
+    const sink = new HashingSink()
+    const rows = await stream(run, counts, recorder, sink)
+    const { sha256: hash, bytes, content } = await sink.finish()
+    const key = datasetKey(services, settings, hash, settingsHash)
+    const known = await findDatasetByKey(services.database, key)
+    if (known && (await services.datasets.head(key))) return { dataset: known, created: false }
+    if (content) await services.datasets.put(key, content, { ...UPLOAD_OPTIONS, sha256: hash })
+    else {
+      const target = { project: settings.project, key, expected: hash }
+      if (!(await uploadInParts(services, target, (parts) => stream(run, noCounts(), null, parts)))) continue
+    }
+    const skipped = { ...(await countSkipped(services.database, selection.filter)), ...positive(counts) }
+    const sheet = { ...recorder.figures(), license: settings.license, series }
+    await writeCompanions(services, key, recorder, {
+      ...sheet,
+      project: settings.project,
+      rows,
+      bytes,
+      sha256: hash,
+      filters,
+      skipped,
+    })
+    const dataset = await recordDataset(services.database, {
+      project: settings.project,
+      format: settings.format,
+      filters,
+      key,
+      rows,
+      bytes,
+      sha256: hash,
+      sheet,
+      skipped,
+      createdAt: services.now(),
+    })
+    return { dataset, created: known === null }
+  }
+  throw new CoordinatorError('conflict', 'The interactions kept changing while they were exported.', {
+    hint: 'Name `until` as a time in the past, or export again when it is quieter.',
+  })
+}
+
+interface ByteSink {
+  write(chunk: Uint8Array): Promise<void>
+}
+
+/** Formats every example into a sink; returns the number of rows. */
+async function stream(run: Run, counts: StreamCounts, recorder: SheetRecorder | null, sink: ByteSink): Promise<number> {
+  const { format, systemPrompt } = run.settings
+  const encoder = new TextEncoder()
+  let rows = 0
+  const pages = examplePages(run.services, run.selection, run.mask, counts, recorder?.redacted ?? {})
+  for await (const page of pages) {
+    rows += page.length
+    await recorder?.record(page)
+    const lines = page.map((example) => `${formatExample(format, example, systemPrompt)}\n`)
+    await sink.write(encoder.encode(lines.join('')))
+  }
+  return rows
+}
+
+/** Stores datasheet and lineage. The sheet says nothing that changes from one run to the next over the same data. */
+async function writeCompanions(services: Services, key: string, recorder: SheetRecorder, sheet: object): Promise<void> {
+  const keys = companionKeys(key)
+  const lineage = recorder.lineage()
+  const text = JSON.stringify({ ...sheet, lineage: { key: keys.lineage, sha256: await sha256(lineage) } }, null, 2)
+  await services.datasets.put(keys.lineage, lineage, { httpMetadata: { contentType: 'text/plain' } })
+  await services.datasets.put(keys.sheet, `${text}\n`, { httpMetadata: { contentType: 'application/json' } })
+}
+
+/** Ids that the datasets of a series hold, from their lineage files. */
+async function exportedBefore(services: Services, project: string, series: string): Promise<Set<string>> {
+  const ids = new Set<string>()
+  for (const key of await keysOfSeries(services.database, project, series)) {
+    const lineage = await services.datasets.get(companionKeys(key).lineage)
+    for (const id of ((await lineage?.text()) ?? '').split('\n')) if (id !== '') ids.add(id)
+  }
+  return ids
+}
+
+/** `<prefix>/<project>/<format>-<hash of the bytes>-<hash of the settings>.jsonl` */
+function datasetKey(services: Services, settings: ExportSettings, hash: string, settingsHash: string): string {
+  const prefix = services.settings.FINETUNE_DATA_PATH.replace(/^\/+|\/+$/g, '')
+  const name = `${settings.format}-${hash}-${settingsHash}.jsonl`
+  return [prefix, settings.project, name].filter((part) => part !== '').join('/')
+}
+
+async function shortHash(filters: Record<string, unknown>): Promise<string> {
+  return (await sha256(stableJson(filters))).slice(0, 16)
+}
+
+function selectionOf(settings: ExportSettings, exclude: ReadonlySet<string>): Selection {
+  return {
+    filter: filterOf(settings),
+    includeCorrections: settings.includeCorrections || EXAMPLE_KIND[settings.format] === 'pair',
+    limit: settings.limit,
+    split: settings.split,
+    validationShare: settings.validationShare,
+    exclude,
+  }
+}
+
+/** The counters that counted something. */
+function positive(counts: StreamCounts): Record<string, number> {
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0))
+}

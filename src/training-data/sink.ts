@@ -1,0 +1,103 @@
+/**
+ * Where the bytes of a dataset go: a hash alone, or R2 in parts.
+ * @module
+ */
+import type { UploadedPart } from '../database/schema.ts'
+
+/** Size of a part in bytes: R2 wants at least 5 MiB and all parts but the last of equal size. */
+export const PART_BYTES = 8 * 1024 * 1024
+
+/** Hash and size of a stream of bytes; keeps the bytes as long as they fit into one part. */
+export class HashingSink {
+  readonly #stream = new crypto.DigestStream('SHA-256')
+  readonly #writer = this.#stream.getWriter()
+  #kept: Uint8Array[] | null = []
+  bytes = 0
+
+  async write(chunk: Uint8Array): Promise<void> {
+    this.bytes += chunk.length
+    if (this.bytes > PART_BYTES) this.#kept = null
+    this.#kept?.push(chunk)
+    await this.#writer.write(chunk)
+  }
+
+  /** SHA-256 as hex, and the whole content when it was small enough to be kept. */
+  async finish(): Promise<{ sha256: string; bytes: number; content: Uint8Array | null }> {
+    await this.#writer.close()
+    const sha256 = hex(await this.#stream.digest)
+    return { sha256, bytes: this.bytes, content: this.#kept && concatenated(this.#kept, this.bytes) }
+  }
+}
+
+/**
+ * Uploads a stream of bytes as equal parts; one part is in memory at a time. A part that is there already, with the same bytes, is
+ * not sent again.
+ */
+export class MultipartSink {
+  readonly #upload: R2MultipartUpload
+  readonly #known: Readonly<Record<string, UploadedPart>>
+  readonly #note: (number: number, part: UploadedPart) => Promise<void>
+  readonly #parts: R2UploadedPart[] = []
+  #buffer = new Uint8Array(PART_BYTES)
+  #filled = 0
+
+  /**
+   * @param known parts of an earlier run by number
+   * @param note is told of each part that was sent
+   */
+  constructor(
+    upload: R2MultipartUpload,
+    known: Readonly<Record<string, UploadedPart>>,
+    note: (number: number, part: UploadedPart) => Promise<void>,
+  ) {
+    this.#upload = upload
+    this.#known = known
+    this.#note = note
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    let offset = 0
+    while (offset < chunk.length) {
+      const taken = Math.min(chunk.length - offset, PART_BYTES - this.#filled)
+      this.#buffer.set(chunk.subarray(offset, offset + taken), this.#filled)
+      this.#filled += taken
+      offset += taken
+      if (this.#filled === PART_BYTES) await this.#flush()
+    }
+  }
+
+  /** Completes the upload; until then nothing is visible under the key. */
+  async finish(): Promise<void> {
+    if (this.#filled > 0) await this.#flush()
+    await this.#upload.complete(this.#parts)
+  }
+
+  async #flush(): Promise<void> {
+    const number = this.#parts.length + 1
+    const bytes = this.#buffer.slice(0, this.#filled)
+    this.#filled = 0
+    const sha256 = hex(await crypto.subtle.digest('SHA-256', bytes))
+    const known = this.#known[number]
+    if (known?.sha256 === sha256) {
+      this.#parts.push({ partNumber: number, etag: known.etag })
+      return
+    }
+    const part = await this.#upload.uploadPart(number, bytes)
+    this.#parts.push(part)
+    await this.#note(number, { etag: part.etag, sha256 })
+  }
+}
+
+function hex(bytes: ArrayBuffer): string {
+  return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+function concatenated(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  const whole = new Uint8Array(length)
+  let offset = 0
+  for (const chunk of chunks) {
+    whole.set(chunk, offset)
+    offset += chunk.length
+  }
+  return whole
+}

@@ -1,0 +1,74 @@
+/**
+ * The caller's own model as the one that answers: a routed query that was handed back goes to it as a sampling request, where
+ * the client offers sampling (MCP 2026-07-28, multi-round-trip requests and `sampling/createMessage`).
+ * @module
+ */
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  type ClientCapabilities,
+  type InputRequiredResult,
+  inputRequired,
+  inputResponse,
+  type ServerContext,
+} from '@modelcontextprotocol/server'
+import type * as z from 'zod'
+import { invalidInput } from '../../errors.ts'
+import { routeQuery } from '../../operations/routing/route-query.ts'
+import { INSTRUCTION } from '../../routing/generate.ts'
+import { EXPECTED_ANSWER_TOKENS } from '../../routing/generation-budget.ts'
+
+type Routed = z.output<typeof routeQuery.output>
+
+/** Key of the one request that a round carries. */
+const ANSWER = 'answer'
+
+/** Asks for the answer that a routed query is still waiting for; null: it is complete, or the client samples nothing. */
+export function askCallersModel(tool: string, output: object, { mcpReq }: ServerContext): InputRequiredResult | null {
+  if (tool !== routeQuery.name || !capabilities(mcpReq.envelope)?.sampling) return null
+  const { augmented_prompt: prompt } = output as Routed
+  if (prompt === null) return null
+  return inputRequired({
+    inputRequests: {
+      [ANSWER]: inputRequired.createMessage({
+        systemPrompt: INSTRUCTION,
+        messages: [{ role: 'user', content: { type: 'text', text: prompt } }],
+        maxTokens: EXPECTED_ANSWER_TOKENS,
+      }),
+    },
+    requestState: JSON.stringify(output),
+  })
+}
+
+/** What the client of a request can do; null: it didn't say, as in the protocols of 2025. */
+function capabilities(envelope: Readonly<Record<string, unknown>> | undefined): ClientCapabilities | null {
+  return (envelope?.[CLIENT_CAPABILITIES_META_KEY] as ClientCapabilities | undefined) ?? null
+}
+
+/**
+ * The routed query of an earlier round with the answer of the caller's model in it; as it was handed back when the model gave
+ * none. Null: this is a first round. The state is the caller's own earlier result and goes to nobody else, so it needs no
+ * seal, only its form.
+ * @throws CoordinatorError `invalid_input` for a state that no round of ours sent
+ */
+export function withCallersAnswer(tool: string, { mcpReq }: ServerContext): Routed | null {
+  const state = mcpReq.requestState<string>()
+  if (tool !== routeQuery.name || state === undefined) return null
+  const routed = readState(state)
+  const reply = inputResponse(mcpReq.inputResponses, ANSWER)
+  if (reply.kind !== 'sampling') return routed
+  const content = [reply.result.content].flat()
+  const response = content.map((block) => (block.type === 'text' ? block.text : '')).join('')
+  if (response.trim() === '') return { ...routed, degraded: [...new Set([...routed.degraded, 'remote_model'])] }
+  const generation = { model: String(reply.result.model ?? 'unknown'), prompt_tokens: null, completion_tokens: null }
+  return { ...routed, response, generation, augmented_prompt: null }
+}
+
+function readState(state: string): Routed {
+  try {
+    return routeQuery.output.parse(JSON.parse(state)) as Routed
+  } catch {
+    throw invalidInput('requestState', 'This is no state that the coordinator sent.', {
+      hint: 'Send it back as it came, or call the tool anew without it.',
+    })
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * Errors as OpenAI clients read them.
+ * @module
+ */
+import type { CoordinatorError } from '../../errors.ts'
+import { problemOf } from '../problem.ts'
+
+/** Error types of OpenAI's API by our codes. */
+const ERROR_TYPES: Partial<Record<CoordinatorError['code'], string>> = {
+  unauthorized: 'authentication_error',
+  forbidden: 'permission_error',
+  rate_limited: 'rate_limit_error',
+  internal: 'server_error',
+  engine_unavailable: 'server_error',
+}
+
+/** An error as OpenAI clients read it. */
+export function errorBody(error: CoordinatorError, requestId: string) {
+  const { detail, field = null, hint } = problemOf(error, requestId)
+  return {
+    error: {
+      message: hint ? `${detail} ${hint}` : detail,
+      type: ERROR_TYPES[error.code] ?? 'invalid_request_error',
+      code: error.code,
+      param: field,
+    },
+  }
+}
+
+/** The same as an answer. */
+export function errorResponse(error: CoordinatorError, requestId: string): Response {
+  const headers = new Headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-store' })
+  if (error.retryAfter !== undefined) headers.set('Retry-After', String(Math.ceil(error.retryAfter)))
+  return new Response(JSON.stringify(errorBody(error, requestId)), { status: error.status, headers })
+}

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest'
+import { seeded } from '../../cli/shared/random.ts'
+import { harvest, type Pool } from './pool.ts'
+
+const ID = '0190b6f0-0000-7000-8000-000000000000'
+
+function harvested(body: string): Pool {
+  const pool: Pool = { ids: [], contextIds: [] }
+  harvest(body, pool, seeded(1))
+  return pool
+}
+
+test('ids and context ids of an answer are kept', () => {
+  expect(harvested(JSON.stringify({ interaction_id: ID, context_ids: [`best-practices/${ID}`] }))).toEqual({
+    ids: [ID, ID],
+    contextIds: [`best-practices/${ID}`],
+  })
+})
+
+/** In node, because the clock of a Worker stands still while it computes. */
+test.each<[string, string]>([
+  ['one letter', 'a'],
+  ['halves of collection names', 'a-'],
+  ['halves of context ids', 'best-practices/'],
+  ['digits of ids', '0'],
+  ['halves of ids', '0190b6f0-'],
+])('an answer of 100,000 characters of %s holds nothing else up', (_, piece) => {
+  const body = JSON.stringify({ query: piece.repeat(100_000 / piece.length) })
+  const started = performance.now()
+  harvested(body)
+  expect(performance.now() - started).toBeLessThan(1000)
+})
+
+test('no more than a bounded number is kept', () => {
+  const many = Array.from({ length: 500 }, (_, i) => `0190b6f0-0000-7000-8000-${String(i).padStart(12, '0')}`)
+  expect(harvested(JSON.stringify(many)).ids).toHaveLength(200)
+})
