@@ -25,7 +25,7 @@ Options
   -h, --help        print this
 `
 
-const HOOK = join(import.meta.dirname, '../integrations/claude-code/hook.mjs')
+const HOOK = join(import.meta.dirname, '../integrations/hooks/hook.mjs')
 
 /** Runs the command. Exit codes: 0 done, 1 the settings file can't be used, 2 called wrongly. */
 export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {

@@ -3,21 +3,12 @@
  * passed. Pure functions.
  * @module
  */
+import { judgeCommand } from './checks.mjs'
 
-/** Commands whose exit code says whether the work is right: tests, builds, type checks and linters of common tools. */
-const CHECK = new RegExp(
-  [
-    String.raw`(?:npm|pnpm|yarn|bun) (?:run )?(?:t|test|lint|typecheck|type-check|check|build)\b[\w:.-]*`,
-    String.raw`(?:vitest|jest|mocha|ava|playwright test|cypress run|tsc|eslint|biome|deno test|node --test)\b`,
-    String.raw`(?:pytest|tox|nox|mypy|pyright|ruff|python3? -m (?:pytest|unittest))\b`,
-    String.raw`cargo (?:test|nextest|build|check|clippy)\b`,
-    String.raw`go (?:test|build|vet)\b`,
-    String.raw`(?:mvn|mvnw|gradle|gradlew|sbt|dotnet (?:test|build)|swift (?:test|build)|mix test|rspec|phpunit|ctest|make)\b`,
-  ].join('|'),
-)
-
-/** What follows a check in a command and hides its exit code: a pipe, a further command, an alternative. */
-const HIDES_EXIT_CODE = /\||;|\n|&\s*$/
+/** Exit codes of a command that didn't run or didn't end: not executable, not found, ended by a signal or by `timeout`. */
+const NOT_ENDED = new Set([124, 126, 127])
+/** From here on a shell reports signals. */
+const SIGNALS = 128
 
 /**
  * @typedef {object} Turn
@@ -26,7 +17,8 @@ const HIDES_EXIT_CODE = /\||;|\n|&\s*$/
  * @property {number} tokens tokens sent and written for the first time: input, written to the cache, output. What was read back
  *   from the cache is not counted, since every step of a turn reads the same again.
  * @property {number} milliseconds from the first to the last entry
- * @property {'success' | 'failure' | null} checks how the last check ended; null: none was run, or its exit code can't be known
+ * @property {'success' | 'failure' | null} checks how the last check ended; null: none was run, or how it ended is not known
+ * @property {boolean} superseded whether another prompt follows: what is answered now is not this turn's
  */
 
 /**
@@ -36,7 +28,7 @@ const HIDES_EXIT_CODE = /\||;|\n|&\s*$/
  * @returns {Turn}
  */
 export function readTurn(transcript, promptId) {
-  const entries = entriesOfTurn(parseLines(transcript), promptId)
+  const { entries, superseded } = entriesOfTurn(parseLines(transcript), promptId)
   const messages = new Map()
   let answer = ''
   for (const entry of entries) {
@@ -55,62 +47,8 @@ export function readTurn(transcript, promptId) {
     tokens: used.reduce((sum, { usage }) => sum + tokensOf(usage), 0),
     milliseconds: times.length > 1 ? Math.max(...times) - Math.min(...times) : 0,
     checks: outcomeOfChecks(entries),
+    superseded,
   }
-}
-
-/**
- * Whether a shell command is a check, and whether its success can be told from its exit code.
- * @param {string} command
- * @returns {{ check: boolean, exitCodeTells: boolean }}
- */
-export function judgeCommand(command) {
-  const match = CHECK.exec(command)
-  if (!match) return { check: false, exitCodeTells: false }
-  const before = command.slice(0, match.index)
-  // `grep "npm test"` and `echo make` run something else.
-  if (
-    !/(?:^|&&|;|\||\n|\bnpx|\bexec|\brun|\btime|\w+=\S+)\s*(?:\S*\/)?(?:npx |uv run |poetry run |bundle exec )?$/.test(
-      before,
-    )
-  ) {
-    return { check: false, exitCodeTells: false }
-  }
-  return { check: true, exitCodeTells: !HIDES_EXIT_CODE.test(command.slice(match.index).trimEnd()) }
-}
-
-/**
- * What a person's next message says about the answer before it: only short, plain verdicts in English count.
- * @param {string} prompt
- * @returns {'success' | 'failure' | null}
- */
-export function outcomeOfReply(prompt) {
-  const opening =
-    prompt
-      .trim()
-      .toLowerCase()
-      .split(/[\n.!?]/)[0]
-      ?.trim() ?? ''
-  if (opening === '' || opening.length > 80) return null
-  const turned = /\b(?:but|however|except|although|though|almost|still|not yet)\b/.test(
-    prompt.toLowerCase().slice(0, 300),
-  )
-  if (
-    /^(?:no,? )?(?:that|this|it) (?:did ?n['o]?t|does ?n['o]?t|doesnt|didnt|does not|did not) (?:work|help|fix)/.test(
-      opening,
-    )
-  )
-    return 'failure'
-  if (/^(?:it |that |this )?still (?:fails?|failing|broken|breaks|does ?n['o]?t|not working|wrong|crash)/.test(opening))
-    return 'failure'
-  if (/^(?:no,? )?(?:that|this|it)(?:'s| is) (?:wrong|incorrect|not right|not what i)/.test(opening)) return 'failure'
-  if (turned) return null
-  if (
-    /^(?:perfect|great|excellent|awesome|lgtm|(?:great,? |perfect,? |ok,? |yes,? )?(?:that|it|this) (?:works|worked|fixed it|did it)|works(?: now| great)?$)/.test(
-      opening,
-    )
-  )
-    return 'success'
-  return null
 }
 
 function parseLines(transcript) {
@@ -128,14 +66,18 @@ function parseLines(transcript) {
 }
 
 function entriesOfTurn(entries, promptId) {
-  const isPrompt = (entry) => entry.type === 'user' && !toolResults(entry).length && entry.isMeta !== true
+  const isPrompt = (entry) =>
+    entry.type === 'user' &&
+    !toolResults(entry).length &&
+    entry.isMeta !== true &&
+    !textOf(entry.message?.content).startsWith('[Request interrupted')
   const named =
     promptId === undefined ? -1 : entries.findIndex((entry) => isPrompt(entry) && entry.promptId === promptId)
   const start = named >= 0 ? named : entries.findLastIndex(isPrompt)
-  if (start < 0) return []
+  if (start < 0) return { entries: [], superseded: false }
   const after = entries.slice(start + 1)
   const next = after.findIndex((entry) => isPrompt(entry) && entry.promptId !== entries[start].promptId)
-  return [entries[start], ...(next >= 0 ? after.slice(0, next) : after)]
+  return { entries: [entries[start], ...(next >= 0 ? after.slice(0, next) : after)], superseded: next >= 0 }
 }
 
 function textOf(content) {
@@ -169,11 +111,29 @@ function outcomeOfChecks(entries) {
     }
     for (const result of toolResults(entry)) {
       const input = commands.get(result.tool_use_id)
-      const { check, exitCodeTells } = input ? judgeCommand(input.command) : { check: false, exitCodeTells: false }
-      if (!check || input.run_in_background === true || entry.toolUseResult?.interrupted === true) continue
-      if (result.is_error === true) outcome = 'failure'
-      else outcome = exitCodeTells ? 'success' : null
+      const { check, passTells, failTells } = input ? judgeCommand(input.command) : { check: false }
+      if (!check) continue
+      const code = exitCodeOf(result, entry.toolUseResult, input)
+      // A check that didn't run, or whose end is not known, also takes the word of an earlier one back: the work went on since.
+      if (code === undefined) outcome = null
+      else if (code === 0) outcome = passTells ? 'success' : null
+      else outcome = failTells ? 'failure' : null
     }
   }
   return outcome
+}
+
+/**
+ * The exit code of a command that ran and ended; undefined where it didn't, or where nothing says so: rejected by the person,
+ * denied by a rule, interrupted, timed out, moved to the background.
+ */
+function exitCodeOf(result, details, input) {
+  if (input.run_in_background === true) return undefined
+  const known = typeof details === 'object' && details !== null ? details : {}
+  if (known.interrupted === true || known.backgroundTaskId !== undefined) return undefined
+  const text = typeof result.content === 'string' ? result.content : textOf(result.content)
+  if (result.is_error !== true)
+    return /^Command (?:running|was moved|is running) .*background/i.test(text) ? undefined : 0
+  const code = Number(/^(?:Error: )?Exit code (\d+)/.exec(text)?.[1] ?? Number.NaN)
+  return Number.isNaN(code) || NOT_ENDED.has(code) || code >= SIGNALS ? undefined : code
 }

@@ -1,0 +1,46 @@
+#!/usr/bin/env node
+/**
+ * Hook of Hybrid Coordinator for Claude Code, Codex and Gemini CLI: adds the team's knowledge to each prompt, tracks each answer, and
+ * reports how it went. Needs Node 20 and nothing else. `npm run connect` puts it into the client's settings.
+ *
+ * Arguments: the client (default: claude-code), and a JSON file of variables where the client has none for its hooks.
+ * Variables: see docs/claude-code.md.
+ * @module
+ */
+import { spawn } from 'node:child_process'
+import { outputOf, readEvent } from './clients.mjs'
+import { handle, warmUp } from './session.mjs'
+import { readSettings } from './settings.mjs'
+
+const [client = 'claude-code', file, task] = process.argv.slice(2)
+const settings = readSettings(process.env, client, file)
+const note = (text) => {
+  if (settings.debug) process.stderr.write(`hybrid-coordinator: ${text}\n`)
+}
+
+let output = ''
+try {
+  for (const problem of settings.problems) note(problem)
+  if (task === 'warm-up') await warmUp(settings)
+  else {
+    const event = readEvent(client, JSON.parse(await readAll(process.stdin)))
+    if (event?.kind === 'start') {
+      // Nobody waits for it: it goes on when this program has ended.
+      const parameters = [import.meta.filename ?? new URL(import.meta.url).pathname, client, file ?? '', 'warm-up']
+      spawn(process.execPath, parameters, { detached: true, stdio: 'ignore' })
+        .on('error', () => undefined)
+        .unref()
+    }
+    if (event) output = outputOf(event, await handle(settings, event, note))
+  }
+} catch (error) {
+  note(error instanceof Error ? error.message : String(error))
+}
+// A connection that was given up on must not hold the session up, nor end it with a code of its own.
+process.stdout.write(output, () => process.exit(0))
+
+async function readAll(stream) {
+  const pieces = []
+  for await (const piece of stream) pieces.push(piece)
+  return Buffer.concat(pieces).toString('utf8')
+}
