@@ -40,7 +40,8 @@ export function withHooks(settings: ClaudeSettings, program: string, variables: 
 export function withoutHooks(settings: ClaudeSettings, program: string): ClaudeSettings {
   const { env, hooks, ...others } = settings
   const isOurs = (command: string | undefined) =>
-    command !== undefined && (command.includes(program) || /integrations[\\/](?:claude-code|hooks)[\\/]hook\.mjs/.test(command))
+    command !== undefined &&
+    (command.includes(program) || /integrations[\\/](?:claude-code|hooks)[\\/]hook\.mjs/.test(command))
   const left: Record<string, HookGroup[]> = {}
   for (const [event, groups] of Object.entries(hooks ?? {})) {
     const kept = groups
