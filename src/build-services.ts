@@ -2,6 +2,7 @@
  * Builds what operations reach, once per invocation. The only place that picks engines.
  * @module
  */
+
 import { DurableConversations } from './conversation/durable-client.ts'
 import { openDatabase } from './database/database.ts'
 import { votesOnItems } from './database/queries/credit.ts'
@@ -28,6 +29,7 @@ import { openQdrant } from './knowledge/stores/qdrant/open.ts'
 import { syncCredit } from './outcomes/sync-credit.ts'
 import type { Services } from './services.ts'
 import { readSettings } from './settings.ts'
+import { DAY_MS } from './time.ts'
 import { traceHeaders } from './tracing.ts'
 
 let staticEmbedder: Embedder | null = null
@@ -74,7 +76,7 @@ export function buildServices(env: Env): Services {
     upstreams: openUpstreams(settings, env.AI),
     reranker: openReranker(settings),
     external: openAidb(settings),
-    conversations: new DurableConversations(env.CONVERSATIONS, settings.CONVERSATION_DAYS * 86_400_000),
+    conversations: new DurableConversations(env.CONVERSATIONS, settings.CONVERSATION_DAYS * DAY_MS),
     datasets: env.DATASETS,
     dependencies: [...storageDependencies(env, knowledge), ...modelDependencies(settings)],
     enqueueJobs,

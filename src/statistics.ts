@@ -9,6 +9,11 @@ export interface Interval {
   readonly high: number
 }
 
+/** The logistic function, 1 / (1 + e^−x). */
+export function logistic(x: number): number {
+  return 1 / (1 + Math.exp(-x))
+}
+
 /** Two-sided 95 % quantile of the standard normal distribution. */
 export const Z95 = 1.959963984540054
 

@@ -4,6 +4,7 @@
  * they were read. Files that hold more than what rests on them are written anew; those that nothing rests on are deleted.
  * @module
  */
+
 import {
   type Archive,
   abandonArchive,
@@ -19,6 +20,7 @@ import {
 } from '../database/queries/archives.ts'
 import { newId } from '../ids.ts'
 import type { Services } from '../services.ts'
+import { DAY_MS } from '../time.ts'
 import {
   type ArchivedInteraction,
   archivedInteraction,
@@ -30,7 +32,6 @@ import {
   writeFile,
 } from './file.ts'
 
-const DAY_MS = 86_400_000
 /** Steps of one run: a step asks the database and R2 some ten times, and one invocation may only ask so often. */
 const RUN_STEPS = 20
 /** One run lasts no longer, in milliseconds: well within the lease of a job. */

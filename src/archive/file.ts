@@ -3,7 +3,7 @@
  * @module
  */
 import type { Archive, ColdRow, Dependents } from '../database/queries/archives.ts'
-import { sha256 } from '../knowledge/prepare.ts'
+import { sha256 } from '../hash.ts'
 
 /** One line of an archive. `figures` repeats what its row in D1 keeps, so that a file can be read without the database. */
 export interface ArchivedInteraction extends Dependents {

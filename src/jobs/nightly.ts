@@ -8,11 +8,11 @@ import { coldBefore } from '../archive/archive.ts'
 import { scheduleArchiving } from '../database/queries/archives.ts'
 import { scheduleExports } from '../database/queries/exports.ts'
 import type { Services } from '../services.ts'
+import { DAY_MS } from '../time.ts'
 
 /** The cron expression of the night, as in wrangler.toml. */
 export const NIGHTLY = '17 3 * * *'
 
-const DAY_MS = 86_400_000
 /** Overlap of two nights, so that a late cron misses nothing; an export of unchanged data makes no new file. */
 const OVERLAP_MS = 7_200_000
 

@@ -2,6 +2,7 @@
  * Runs one job row from claim to end: lease, attempts, backoff, death. The row in the database is the only truth.
  * @module
  */
+
 import { readControls } from '../database/queries/controls.ts'
 import { claimJob, dueJobs, endAttempt, type Job } from '../database/queries/jobs.ts'
 import { CoordinatorError } from '../errors.ts'
@@ -9,6 +10,7 @@ import { UnusableAnswer } from '../patterns/extract-by-model.ts'
 import { BudgetSpent } from '../patterns/generation-budget.ts'
 import { redact } from '../security/redact.ts'
 import type { Services } from '../services.ts'
+import { DAY_MS, HOUR_MS } from '../time.ts'
 import { jobFunction } from './job-kinds.ts'
 
 /** A run that takes longer counts as lost and another may begin. Jobs are idempotent, so this costs time, not truth. */
@@ -20,8 +22,8 @@ export const NOT_READY_MS = 2_000
 const FIRST_BACKOFF_MS = 5_000
 const LAST_BACKOFF_MS = 900_000
 /** A job waits so long for an engine that doesn't answer before its failures count: your own machine may be off for days. */
-export const ENGINE_PATIENCE_MS = 7 * 86_400_000
-const MAX_ENGINE_WAIT_MS = 3_600_000
+export const ENGINE_PATIENCE_MS = 7 * DAY_MS
+const MAX_ENGINE_WAIT_MS = HOUR_MS
 
 export interface JobRun {
   readonly kind: string

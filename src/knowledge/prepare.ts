@@ -2,7 +2,9 @@
  * From the fields that a caller sends to an item that a store can take.
  * @module
  */
+
 import { CoordinatorError } from '../errors.ts'
+import { sha256 } from '../hash.ts'
 import { itemId } from '../ids.ts'
 import type { Embedder, Embedding } from '../inference/embedding/embedder.ts'
 import { redactAll } from '../security/redact.ts'
@@ -86,12 +88,6 @@ export function indexedText(
 ): { title: string; body: string } {
   const { titleFields, bodyFields } = COLLECTIONS[collection]
   return { title: joinFields(fields, titleFields, '\n'), body: joinFields(fields, bodyFields, '\n\n') }
-}
-
-/** SHA-256 of a text's UTF-8 bytes, hex. */
-export async function sha256(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 /** JSON with the keys of the top level sorted: the same fields give the same text. */

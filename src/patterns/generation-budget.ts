@@ -2,12 +2,12 @@
  * The daily budget of language models for background work. Requests that someone waits for are not counted.
  * @module
  */
+
 import { adjustUse, readControls, reserveUse } from '../database/queries/controls.ts'
 import type { ChatMessage, ChatModel, ChatReply } from '../inference/chat/chat-model.ts'
 import type { Services } from '../services.ts'
 import { tokenCounter } from '../text/token-counter.ts'
-
-const DAY_MS = 86_400_000
+import { DAY_MS } from '../time.ts'
 
 /** Tokens that an answer is expected to take at most when the caller names no limit. */
 const ANSWER_TOKENS = 1024

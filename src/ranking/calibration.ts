@@ -16,6 +16,8 @@
  * @module
  */
 
+import { logistic } from '../statistics.ts'
+
 /** What is known about a search as a whole. Shares are 0 to 1. */
 export interface SearchEvidence {
   /** Whether words were searched, and whether vectors were. */
@@ -204,11 +206,6 @@ function apply(model: Model, evidence: SearchEvidence, mostLogItems: number): nu
  */
 export function withPriorOdds(probability: number, factor: number): number {
   return (probability * factor) / (1 - probability + probability * factor)
-}
-
-/** The logistic function, 1 / (1 + e^−x). */
-export function logistic(x: number): number {
-  return 1 / (1 + Math.exp(-x))
 }
 
 /** Log-odds of a probability, held within ±12. */

@@ -17,7 +17,8 @@
  * @module
  */
 
-import { logistic, logOdds, type SearchEvidence, searchProbabilities } from './calibration.ts'
+import { logistic } from '../statistics.ts'
+import { logOdds, type SearchEvidence, searchProbabilities } from './calibration.ts'
 import { smoothTurns, type Turn } from './conversation-smoothing.ts'
 
 /** The place of an item in an external list. */

@@ -3,6 +3,7 @@
  * Harness text is removed first, so that only what the person asked counts.
  * @module
  */
+import { fnv1a, mix32 } from '../hash.ts'
 import { analyseQuery } from '../text/query-analysis.ts'
 
 /** Slots that words and character sequences are hashed into. */
@@ -94,7 +95,7 @@ function count(counts: Map<string, number>, key: string): void {
 function addHashed(slots: Map<number, number>, counts: ReadonlyMap<string, number>): void {
   const own = new Map<number, number>()
   for (const [key, n] of counts) {
-    const hash = fnv1a(key)
+    const hash = hashOf(key)
     const slot = hash % TEXT_SLOTS
     own.set(slot, (own.get(slot) ?? 0) + (1 + Math.log(n)) * (hash & 0x400000 ? 1 : -1))
   }
@@ -102,15 +103,6 @@ function addHashed(slots: Map<number, number>, counts: ReadonlyMap<string, numbe
   for (const value of own.values()) squares += value * value
   const norm = Math.sqrt(squares) || 1
   for (const [slot, value] of own) slots.set(slot, (slots.get(slot) ?? 0) + value / norm)
-}
-
-/** 32-bit FNV-1a over UTF-16 units, with a final mix so that low and high bits are independent (murmur3's finaliser). */
-function fnv1a(text: string): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 0
 }
 
 function measuresOf(text: string, lower: string): Float32Array {
@@ -149,4 +141,8 @@ function occurrences(text: string, pattern: RegExp): number {
   let found = 0
   for (const _ of text.matchAll(pattern)) found++
   return found
+}
+
+function hashOf(text: string): number {
+  return mix32(fnv1a(text))
 }

@@ -3,11 +3,12 @@
  * work has its own, see learning/budget.ts.
  * @module
  */
+
 import type { Database } from '../database/database.ts'
 import { reserveTokens, settleTokens } from '../database/queries/quotas.ts'
 import { CoordinatorError } from '../errors.ts'
+import { DAY_MS } from '../time.ts'
 
-const DAY_MS = 86_400_000
 /** Tokens that an answer is expected to take when its request names no limit. */
 export const EXPECTED_ANSWER_TOKENS = 1024
 

@@ -3,6 +3,8 @@
  * @module
  */
 
+import { logistic } from '../statistics.ts'
+
 export type Backend = 'local' | 'remote'
 
 export const CHOICE_CAUSES = [
@@ -129,9 +131,4 @@ function bestModel({
     return preferLocal ? { backend: 'local', cause: 'confident' } : { backend: 'remote', cause: 'remote_preferred' }
   }
   return { backend: 'remote', cause: local.cold_start ? 'cold_start' : 'unsure' }
-}
-
-/** The logistic function. */
-export function logistic(x: number): number {
-  return 1 / (1 + Math.exp(-x))
 }

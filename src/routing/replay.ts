@@ -2,6 +2,7 @@
  * What another confidence threshold would have led to, from decisions that were logged with their propensities. Pure.
  * @module
  */
+import { Z95 } from '../statistics.ts'
 import type { Backend, SuccessEstimate } from './model-choice.ts'
 
 /** A logged decision with what came of it. */
@@ -37,8 +38,6 @@ export interface Replay {
   /** What was really reached. */
   readonly observed: ReplayEstimate | null
 }
-
-const Z95 = 1.96
 
 /** Who would have answered with a threshold, by the rule of `chooseModel` without exploration. */
 export function chosenAt(

@@ -5,7 +5,9 @@
  * 8 bits on a logarithmic scale (1/12 of an octave under 1/penalty), both little-endian and base64.
  * @module
  */
+
 import * as z from 'zod'
+import { fromBase64, toBase64 } from '../encoding.ts'
 import { BINS, COLUMNS, type Scale } from './design.ts'
 import { MEASURES } from './features.ts'
 import { PENALTY } from './ridge.ts'
@@ -87,21 +89,4 @@ function decodeSide({ step, weights, novelty, ...rest }: z.output<typeof sideTex
     side.novelty[j] = 2 ** (-(counts[j] ?? 0) / OCTAVE_STEPS) / PENALTY
   }
   return side
-}
-
-/** String.fromCharCode takes this many arguments safely. */
-const CHUNK = 8_192
-
-function toBase64(bytes: Uint8Array): string {
-  let binary = ''
-  for (let at = 0; at < bytes.length; at += CHUNK) binary += String.fromCharCode(...bytes.subarray(at, at + CHUNK))
-  return btoa(binary)
-}
-
-function fromBase64(text: string): Uint8Array | null {
-  try {
-    return Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
-  } catch {
-    return null
-  }
 }

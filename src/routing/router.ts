@@ -3,9 +3,11 @@
  * queries. Pure; a function of the examples alone, so training twice on the same examples gives the same router.
  * @module
  */
+
+import { logistic } from '../statistics.ts'
 import { addRow, COLUMNS, dot, learnScale, type Row, type Scale, toRow } from './design.ts'
 import { type QueryVector, queryVector } from './features.ts'
-import { type Backend, betaEstimate, logistic, type SuccessEstimate } from './model-choice.ts'
+import { type Backend, betaEstimate, type SuccessEstimate } from './model-choice.ts'
 import { type Calibration, calibrate, fitRidge, PENALTY } from './ridge.ts'
 import { spectrumOf } from './threshold.ts'
 

@@ -3,6 +3,8 @@
  * @module
  */
 
+import { toBase64 } from '../encoding.ts'
+
 /** Begins every key, so that it is recognised as one in code and logs. */
 export const KEY_MARK = 'hck_'
 
@@ -16,7 +18,7 @@ const FORM = new RegExp(`^${KEY_MARK}[A-Za-z0-9_-]{43}$`)
 /** A new key: the mark and 256 random bits in base64url (RFC 4648, section 5). */
 export function newApiKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(KEY_BYTES))
-  const text = btoa(String.fromCharCode(...bytes))
+  const text = toBase64(bytes)
   return KEY_MARK + text.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')
 }
 
@@ -33,11 +35,6 @@ export function prefixOf(key: string): string {
 /** SHA-256 of a key's UTF-8 bytes. */
 export function digestOf(key: string): Promise<ArrayBuffer> {
   return crypto.subtle.digest('SHA-256', new TextEncoder().encode(key))
-}
-
-/** Bytes as lower-case hexadecimal digits. */
-export function hex(bytes: ArrayBuffer): string {
-  return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 /** The bytes that hexadecimal digits stand for. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { fnv1a } from '../hash.ts'
 import type { DocumentColumns } from './index-terms.ts'
 
 const HEADER_BYTES = 4
@@ -15,12 +16,7 @@ const FREQUENCY_LIMIT = 255
 
 /** FNV-1a over UTF-16 code units, 32 bits (http://www.isthe.com/chongo/tech/comp/fnv/). */
 export function hashTerm(term: string): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < term.length; i++) {
-    hash ^= term.charCodeAt(i)
-    hash = Math.imul(hash, 0x01000193)
-  }
-  return hash >>> 0
+  return fnv1a(term)
 }
 
 /** The term list of a document, from its full-text columns. Five bytes a distinct term. */

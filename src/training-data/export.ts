@@ -10,7 +10,8 @@ import {
   recordDataset,
 } from '../database/queries/exports.ts'
 import { CoordinatorError } from '../errors.ts'
-import { sha256, stableJson } from '../knowledge/prepare.ts'
+import { sha256 } from '../hash.ts'
+import { stableJson } from '../knowledge/prepare.ts'
 import type { Services } from '../services.ts'
 import { companionKeys, SheetRecorder } from './datasheet.ts'
 import { examplePages, noCounts, type Selection, type SplitMask, type StreamCounts, splitMask } from './examples.ts'

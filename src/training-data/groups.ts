@@ -3,6 +3,8 @@
  * @module
  */
 
+import { fnv1a, mix32 } from '../hash.ts'
+
 /** Bands and rows of the signature: pairs of Jaccard similarity 0.9 meet in a band with probability 0.998, of 0.8 with 0.96. */
 const BANDS = 6
 const ROWS = 4
@@ -46,7 +48,7 @@ export class PromptGroups {
     const minima = Array.from({ length: 32 * SKETCH_WORDS }, (_, permutation) => minimum(hashes, permutation))
     for (const [band, list] of this.#bands.entries()) {
       let key = band
-      for (let row = 0; row < ROWS; row++) key = mix(key ^ (minima[band * ROWS + row] ?? 0))
+      for (let row = 0; row < ROWS; row++) key = mix32(key ^ (minima[band * ROWS + row] ?? 0))
       list.push(key)
     }
     for (const [word, list] of this.#sketch.entries()) {
@@ -111,7 +113,7 @@ export function inValidation(groupKey: string, share: number): boolean {
 function minimum(hashes: readonly number[], permutation: number): number {
   let least = 0xffffffff
   for (const hash of hashes) {
-    const permuted = mix(hash ^ Math.imul(permutation + 1, 0x9e3779b1))
+    const permuted = mix32(hash ^ Math.imul(permutation + 1, 0x9e3779b1))
     if (permuted < least) least = permuted
   }
   return least
@@ -119,15 +121,5 @@ function minimum(hashes: readonly number[], permutation: number): number {
 
 /** FNV-1a, finished by a mixer so that all bits are usable. */
 function hashText(text: string): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  return mix(hash)
-}
-
-/** The 32-bit finaliser of MurmurHash3 (Appleby, public domain). */
-function mix(value: number): number {
-  let h = value
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
-  return (h ^ (h >>> 16)) >>> 0
+  return mix32(fnv1a(text))
 }

@@ -2,7 +2,9 @@
  * Where the bytes of a dataset go: a hash alone, or R2 in parts.
  * @module
  */
+
 import type { UploadedPart } from '../database/schema.ts'
+import { toHex } from '../encoding.ts'
 
 /** Size of a part in bytes: R2 wants at least 5 MiB and all parts but the last of equal size. */
 export const PART_BYTES = 8 * 1024 * 1024
@@ -24,7 +26,7 @@ export class HashingSink {
   /** SHA-256 as hex, and the whole content when it was small enough to be kept. */
   async finish(): Promise<{ sha256: string; bytes: number; content: Uint8Array | null }> {
     await this.#writer.close()
-    const sha256 = hex(await this.#stream.digest)
+    const sha256 = toHex(await this.#stream.digest)
     return { sha256, bytes: this.bytes, content: this.#kept && concatenated(this.#kept, this.bytes) }
   }
 }
@@ -76,7 +78,7 @@ export class MultipartSink {
     const number = this.#parts.length + 1
     const bytes = this.#buffer.slice(0, this.#filled)
     this.#filled = 0
-    const sha256 = hex(await crypto.subtle.digest('SHA-256', bytes))
+    const sha256 = toHex(await crypto.subtle.digest('SHA-256', bytes))
     const known = this.#known[number]
     if (known?.sha256 === sha256) {
       this.#parts.push({ partNumber: number, etag: known.etag })
@@ -86,10 +88,6 @@ export class MultipartSink {
     this.#parts.push(part)
     await this.#note(number, { etag: part.etag, sha256 })
   }
-}
-
-function hex(bytes: ArrayBuffer): string {
-  return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 function concatenated(chunks: readonly Uint8Array[], length: number): Uint8Array {

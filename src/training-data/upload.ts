@@ -2,13 +2,15 @@
  * Uploads of datasets that can be cut off anywhere and go on where they were.
  * @module
  */
+
 import { beginUpload, endUpload, findUpload, notePart, uploadsOf } from '../database/queries/uploads.ts'
 import type { UploadedPart } from '../database/schema.ts'
 import type { Services } from '../services.ts'
+import { DAY_MS } from '../time.ts'
 import { HashingSink, MultipartSink } from './sink.ts'
 
 /** R2 gives up an upload that is 7 days old; one that is nearly so is not gone on with. */
-const MAX_MS = 6 * 86_400_000
+const MAX_MS = 6 * DAY_MS
 
 export const UPLOAD_OPTIONS = { httpMetadata: { contentType: 'application/x-ndjson' } }
 

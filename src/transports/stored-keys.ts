@@ -7,8 +7,9 @@
  * @module
  */
 import { findKeyByHash, type KeyRow, touchKey } from '../database/queries/keys.ts'
+import { toHex } from '../encoding.ts'
 import type { Caller } from '../operations/operation.ts'
-import { fromHex, hex, isApiKey } from '../security/api-key.ts'
+import { fromHex, isApiKey } from '../security/api-key.ts'
 import type { Services } from '../services.ts'
 import type { KeyLookup } from './authenticate.ts'
 
@@ -28,7 +29,7 @@ const refusals = new Map<string, number>()
 export function storedKeys(services: () => Services, defer: (work: Promise<unknown>) => void): KeyLookup {
   return async (digest, key) => {
     if (!isApiKey(key)) return null
-    const hash = hex(digest)
+    const hash = toHex(digest)
     const { database, now } = services()
     const at = now()
     if ((refusals.get(hash) ?? 0) > at) return null

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { logistic, logOdds } from '../../src/ranking/calibration.ts'
+import { logOdds } from '../../src/ranking/calibration.ts'
 import { type FusionCandidate, fuse } from '../../src/ranking/fusion.ts'
+import { logistic } from '../../src/statistics.ts'
 
 const unit = fc.double({ min: 0, max: 1, noNaN: true })
 const candidate: fc.Arbitrary<FusionCandidate<number>> = fc.record({

@@ -10,6 +10,11 @@ export interface EmbeddingSpace {
   readonly dimensions: number
 }
 
+/** Whether two spaces are the same: name and size. No space is like null. */
+export function sameSpace(a: EmbeddingSpace | null, b: EmbeddingSpace): boolean {
+  return a !== null && a.name === b.name && a.dimensions === b.dimensions
+}
+
 /** Models trained with prefixes embed a question and a passage differently. */
 export type EmbeddingPurpose = 'query' | 'document'
 

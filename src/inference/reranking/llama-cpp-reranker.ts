@@ -2,7 +2,9 @@
  * A llama.cpp server that was started with a reranking model (`llama-server --rerank`).
  * @module
  */
+
 import * as z from 'zod'
+import { logistic } from '../../statistics.ts'
 import { askEngine, type EngineEndpoint } from '../engine/http.ts'
 import { type Engine, EngineFailure } from '../engine/resilience.ts'
 import type { Reranker } from './reranker.ts'
@@ -40,7 +42,7 @@ export class LlamaCppReranker implements Reranker {
           if (score === undefined || !Number.isFinite(score)) {
             throw new EngineFailure('invalid', 'did not answer with one score for each passage')
           }
-          return 1 / (1 + Math.exp(-score))
+          return logistic(score)
         })
       },
       { repeatable: true, deadlineMs: DEADLINE_MS },

@@ -3,7 +3,9 @@
  * times. A page may be moved twice; the position after it is all that has to be remembered.
  * @module
  */
-import { sha256, stableJson } from '../prepare.ts'
+
+import { sha256 } from '../../hash.ts'
+import { stableJson } from '../prepare.ts'
 import type { CollectionScope, StoredDocument, TransferItem, TransferStore } from './store.ts'
 
 /** Items of one page. */

@@ -3,7 +3,7 @@
  * background, and until a collection is complete its old space is searched with the old model, if that is at hand.
  * @module
  */
-import type { Embedder, EmbeddingSpace } from '../../inference/embedding/embedder.ts'
+import { type Embedder, type EmbeddingSpace, sameSpace } from '../../inference/embedding/embedder.ts'
 import type {
   CollectionScope,
   CreditUpdate,
@@ -192,8 +192,4 @@ export function enqueuer(
       enqueued.delete(key)
     }
   }
-}
-
-function sameSpace(a: EmbeddingSpace, b: EmbeddingSpace): boolean {
-  return a.name === b.name && a.dimensions === b.dimensions
 }

@@ -3,7 +3,7 @@
  * space that is being prepared. The two never meet.
  * @module
  */
-import type { EmbeddingSpace } from '../../inference/embedding/embedder.ts'
+import { type EmbeddingSpace, sameSpace } from '../../inference/embedding/embedder.ts'
 import { quantize, VectorTable } from './vectors/vector-table.ts'
 
 /** Property that names the space of each table. */
@@ -160,8 +160,4 @@ export class VectorIndex {
     this.#sql.exec('INSERT OR REPLACE INTO properties (name, value) VALUES (?, ?)', TABLES[table], value)
     this.#spaces.set(table, { name: space.name, dimensions: space.dimensions })
   }
-}
-
-function sameSpace(a: EmbeddingSpace | null, b: EmbeddingSpace): boolean {
-  return a !== null && a.name === b.name && a.dimensions === b.dimensions
 }

@@ -1,15 +1,15 @@
 import * as z from 'zod'
 import { insertKey } from '../../database/queries/keys.ts'
+import { toHex } from '../../encoding.ts'
 import { CoordinatorError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
 import { line } from '../../knowledge/text-fields.ts'
-import { digestOf, hex, newApiKey, prefixOf } from '../../security/api-key.ts'
+import { digestOf, newApiKey, prefixOf } from '../../security/api-key.ts'
+import { DAY_MS } from '../../time.ts'
 import { projectName } from '../fields.ts'
 import { holds } from '../invoke.ts'
 import { ADDS, operation } from '../operation.ts'
 import { keyView, scope, viewKey } from './key-views.ts'
-
-const DAY_MS = 86_400_000
 
 /** Makes a key. It can be read from this answer and never again. */
 export const createKey = operation({
@@ -50,7 +50,7 @@ export const createKey = operation({
     const at = now()
     const row = {
       id: newId(),
-      hash: hex(await digestOf(key)),
+      hash: toHex(await digestOf(key)),
       prefix: prefixOf(key),
       name: input.name,
       scopes: [...new Set(input.scopes)],

@@ -1,9 +1,8 @@
 import * as z from 'zod'
 import { trendFigures } from '../../database/queries/trends.ts'
+import { DAY_MS } from '../../time.ts'
 import { project } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
-
-const DAY_MS = 86_400_000
 
 const outcomes = z.object({ success: z.int(), partial: z.int(), failure: z.int(), unknown: z.int() })
 

@@ -3,6 +3,7 @@ import { armFigures } from '../../database/queries/statistics.ts'
 import { invalidInput } from '../../errors.ts'
 import { compareArms } from '../../experiments/compare.ts'
 import { line } from '../../knowledge/text-fields.ts'
+import { DAY_MS } from '../../time.ts'
 import { project } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
 
@@ -16,8 +17,6 @@ const arm = z.object({
   success_interval: interval.describe('95 %, Wilson.'),
   mean_rating: z.number().nullable().describe('-1 to 1, over all ratings, not only those of corrections.'),
 })
-
-const DAY_MS = 86_400_000
 
 /** Compares two experiment arms. */
 export const compareVariants = operation({

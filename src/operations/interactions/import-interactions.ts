@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { type ImportedInteraction, importInteractions as store } from '../../database/queries/imports.ts'
 import { noteOutcomes } from '../../database/queries/routing.ts'
 import { line, queryText, responseText } from '../../knowledge/text-fields.ts'
+import { DAY_MS } from '../../time.ts'
 import { agentType, idempotencyKey, outcome, project, tags, timestamp, userFeedback } from '../fields.ts'
 import { countIngest } from '../ingest-quota.ts'
 import { ADDS, operation } from '../operation.ts'
@@ -34,7 +35,7 @@ export const importInteractions = operation({
           outcome: outcome.optional(),
           user_feedback: userFeedback.optional(),
           tokens_used: z.int().min(0).max(100_000_000).default(0),
-          latency_ms: z.number().min(0).max(86_400_000).default(0),
+          latency_ms: z.number().min(0).max(DAY_MS).default(0),
           tags: tags.default([]),
           variant: line(100).optional(),
           idempotency_key: idempotencyKey.optional(),

@@ -3,6 +3,7 @@ import { noteAnswer } from '../../conversation/note-answer.ts'
 import { insertInteraction } from '../../database/queries/interactions.ts'
 import { parseContextId } from '../../knowledge/collections.ts'
 import { line, optionalText, queryText, responseText } from '../../knowledge/text-fields.ts'
+import { DAY_MS } from '../../time.ts'
 import { agentType, contextIdField, idempotencyKey, project, tags, uuid } from '../fields.ts'
 import { countWriting } from '../ingest-quota.ts'
 import { ADDS, operation } from '../operation.ts'
@@ -29,7 +30,7 @@ export const trackInteraction = operation({
       .default([])
       .describe('Context ids shown to the model, in that order.'),
     tokens_used: z.int().min(0).max(100_000_000).default(0).describe('Tokens of prompt and answer.'),
-    latency_ms: z.number().min(0).max(86_400_000).default(0).describe('Milliseconds until the answer was complete.'),
+    latency_ms: z.number().min(0).max(DAY_MS).default(0).describe('Milliseconds until the answer was complete.'),
     project,
     conversation_id: optionalText(200).optional().describe('Conversation that this belongs to.'),
     retrieval_id: uuid

@@ -4,8 +4,9 @@
  */
 import * as z from 'zod'
 import { type CoordinatorError, invalidInput } from '../../errors.ts'
+import { sha256 } from '../../hash.ts'
 import { COLLECTIONS, type CollectionName, contextId } from '../../knowledge/collections.ts'
-import { type ItemInput, sha256, stableJson } from '../../knowledge/prepare.ts'
+import { type ItemInput, stableJson } from '../../knowledge/prepare.ts'
 import { BY_RULES, PROVENANCES, type Provenance } from '../../knowledge/provenance.ts'
 import { PROVENANCE_FACET } from '../../knowledge/stores/item-rows.ts'
 import type { FieldFilter, StoredItem } from '../../knowledge/stores/store.ts'

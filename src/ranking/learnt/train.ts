@@ -10,6 +10,7 @@
  * not seen are likeliest, less a standard error. None is used when no share makes them likelier by more than that.
  * @module
  */
+import { fnv1a } from '../../hash.ts'
 import { CALLER_CAP } from '../credit.ts'
 import type { Features, Weights } from './features.ts'
 import { minimise } from './minimise.ts'
@@ -256,7 +257,6 @@ function callerShares(queries: readonly RankedQuery[]): Map<string, number> {
 
 /** Fold of a query, from its text alone (32-bit FNV-1a). */
 function foldOf(query: string): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < query.length; i++) hash = Math.imul(hash ^ query.charCodeAt(i), 0x01000193)
+  const hash = fnv1a(query)
   return ((hash >>> 16) ^ hash) & (FOLDS - 1)
 }

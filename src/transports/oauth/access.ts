@@ -3,9 +3,10 @@
  * @module
  */
 import { findKeyById } from '../../database/queries/keys.ts'
+import { toHex } from '../../encoding.ts'
 import type { Env } from '../../env.ts'
 import type { Caller, Scope } from '../../operations/operation.ts'
-import { digestOf, hex } from '../../security/api-key.ts'
+import { digestOf } from '../../security/api-key.ts'
 import type { Services } from '../../services.ts'
 import { authorizationServer, GRANTABLE, type GrantProps, RESOURCE_PATH } from './server.ts'
 
@@ -42,7 +43,7 @@ export async function callerOfToken(
 async function ownerOf(props: GrantProps, env: Env, services: () => Services): Promise<Caller | null> {
   if (props.keyId === 'admin') {
     const { HYBRID_API_KEY: key } = env
-    if (!key || hex(await digestOf(key)) !== props.keyHash) return null
+    if (!key || toHex(await digestOf(key)) !== props.keyHash) return null
     return { id: 'admin', scopes: ['admin'], project: null }
   }
   const { database, now } = services()

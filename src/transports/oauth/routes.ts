@@ -5,9 +5,10 @@
 import { AuthorizationError, CimdFetchError } from '@cloudflare/workers-oauth-provider'
 import type { Hono } from 'hono'
 import { insertAct } from '../../database/queries/audit.ts'
+import { toHex } from '../../encoding.ts'
 import { newId } from '../../ids.ts'
 import type { Caller, Scope } from '../../operations/operation.ts'
-import { digestOf, hex } from '../../security/api-key.ts'
+import { digestOf } from '../../security/api-key.ts'
 import type { KeyLookup } from '../authenticate.ts'
 import type { AppContext, AppEnv } from '../context.ts'
 import { consentPage, refusalPage } from './consent.ts'
@@ -111,7 +112,7 @@ async function answer(c: AppContext, lookups: readonly KeyLookup[]): Promise<Res
     )
   }
   const approved = await oauth.approveConsent(c.req.raw, handle, { scope })
-  const props: GrantProps = { keyId: owner.id, keyHash: hex(await digestOf(key)) }
+  const props: GrantProps = { keyId: owner.id, keyHash: toHex(await digestOf(key)) }
   const { redirectTo } = await oauth.completeAuthorization({
     request: approved.request,
     userId: owner.id,

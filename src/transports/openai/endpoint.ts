@@ -6,8 +6,10 @@
  * Source: OpenAI API reference, chat completions, embeddings, models.
  * @module
  */
+
 import type { Hono } from 'hono'
 import * as z from 'zod'
+import { toBase64 } from '../../encoding.ts'
 import { CoordinatorError, invalidInput } from '../../errors.ts'
 import { NO_UPSTREAMS } from '../../inference/chat-upstream.ts'
 import { line } from '../../knowledge/text-fields.ts'
@@ -95,8 +97,5 @@ async function embeddings(c: AppContext): Promise<Response> {
 
 /** Little-endian 32-bit floats in base64, as OpenAI sends them. */
 function base64Of(vector: Float32Array): string {
-  const bytes = new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength)
-  let binary = ''
-  for (const byte of bytes) binary += String.fromCharCode(byte)
-  return btoa(binary)
+  return toBase64(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength))
 }

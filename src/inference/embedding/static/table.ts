@@ -23,6 +23,8 @@
  * @module
  */
 
+import { fnv1aOfWords } from '../../../hash.ts'
+
 /** A word table as it lies in memory; the codes stay packed. */
 export interface WordTable {
   readonly dimensions: number
@@ -62,9 +64,7 @@ function checksum(bytes: Uint8Array): number {
   const copy = padded ? bytes : new Uint8Array(Math.ceil(bytes.byteLength / 4) * 4)
   if (!padded) copy.set(bytes)
   const words = new Uint32Array(copy.buffer, copy.byteOffset, Math.ceil(bytes.byteLength / 4))
-  let hash = 0x811c9dc5
-  for (let index = 0; index < words.length; index++) hash = Math.imul(hash ^ (words[index] ?? 0), 0x01000193)
-  return hash >>> 0
+  return fnv1aOfWords(words)
 }
 
 function readVocabulary(bytes: Uint8Array, count: number): Map<string, number> {

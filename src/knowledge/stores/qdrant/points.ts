@@ -2,10 +2,13 @@
  * Knowledge items as Qdrant's points, and back.
  * @module
  */
+
 import type { Schemas } from '@qdrant/js-client-rest'
 import * as z from 'zod'
+import { fromBase64, toBase64 } from '../../../encoding.ts'
 import { EngineFailure } from '../../../inference/engine/resilience.ts'
 import { documentColumns } from '../../../text/index-terms.ts'
+import { BM25_B, BM25_K1 } from '../../../text/keyword-plan.ts'
 import { documentLength, TermListReader, termList } from '../../../text/term-list.ts'
 import type { CollectionName } from '../../collections.ts'
 import { indexedText } from '../../prepare.ts'
@@ -13,9 +16,6 @@ import { inferredProvenance, PROVENANCES } from '../../provenance.ts'
 import { decodePassages, encodePassages, facetsOf } from '../item-rows.ts'
 import type { CollectionScope, FieldFilter, PreparedItem, StoredItem } from '../store.ts'
 
-/** BM25's saturation and length normalisation (Robertson and Zaragoza 2009, section 3.4). */
-const K1 = 1.2
-const B = 0.75
 /** Qdrant's weights are fixed when an item is written, so the length is compared with a usual one, in terms. */
 const USUAL_LENGTH = 120
 
@@ -105,7 +105,7 @@ export function toPoint(
 
 /** Weight of a term in an item: BM25's term frequency part, without the inverse document frequency. */
 export function termWeight(frequency: number, length: number): number {
-  return (frequency * (K1 + 1)) / (frequency + K1 * (1 - B + (B * length) / USUAL_LENGTH))
+  return (frequency * (BM25_K1 + 1)) / (frequency + BM25_K1 * (1 - BM25_B + (BM25_B * length) / USUAL_LENGTH))
 }
 
 /** Each term's hash with its weight; the hashes stand in the list in ascending order after its first four bytes. */
@@ -131,15 +131,9 @@ function facet(field: string, value: string): string {
   return `${field}=${value}`
 }
 
-function toBase64(bytes: Uint8Array): string {
-  let text = ''
-  for (const byte of bytes) text += String.fromCharCode(byte)
-  return btoa(text)
-}
-
 /** The term list in a payload; empty when there is none. */
 export function termListOf(point: { payload?: unknown }): Uint8Array {
   const { terms } = (point.payload ?? {}) as { terms?: unknown }
   if (typeof terms !== 'string') return new Uint8Array(0)
-  return Uint8Array.from(atob(terms), (character) => character.charCodeAt(0))
+  return fromBase64(terms) ?? new Uint8Array(0)
 }

@@ -5,7 +5,7 @@
  */
 import type { Schemas } from '@qdrant/js-client-rest'
 import { itemId } from '../../../ids.ts'
-import type { EmbeddingSpace } from '../../../inference/embedding/embedder.ts'
+import { type EmbeddingSpace, sameSpace } from '../../../inference/embedding/embedder.ts'
 import type { CollectionScope, Page, StoredDocument } from '../store.ts'
 import { chunks, type QdrantConnection, WRITE_BATCH } from './connection.ts'
 import type { Origin } from './points.ts'
@@ -112,11 +112,6 @@ export class QdrantRegister {
       await this.#qdrant.read(REGISTER, (client, name) => client.delete(name, { filter, wait: true }), null)
     }
   }
-}
-
-/** Whether two spaces are the same. */
-export function sameSpace(a: EmbeddingSpace, b: EmbeddingSpace): boolean {
-  return a.name === b.name && a.dimensions === b.dimensions
 }
 
 function documentOf({ payload }: Schemas['Record']): StoredDocument {

@@ -7,7 +7,7 @@
  * @module
  */
 import type { Schemas } from '@qdrant/js-client-rest'
-import type { EmbeddingSpace } from '../../../inference/embedding/embedder.ts'
+import { type EmbeddingSpace, sameSpace } from '../../../inference/embedding/embedder.ts'
 import type {
   CollectionScope,
   CreditUpdate,
@@ -31,7 +31,7 @@ import type {
 import { chunks, type QdrantConnection, vectorName, WRITE_BATCH } from './connection.ts'
 import { itemFilter, type Origin, toPoint, toStoredItem } from './points.ts'
 import { QdrantReader, READ_BATCH } from './reader.ts'
-import { QdrantRegister, sameSpace } from './register.ts'
+import { QdrantRegister } from './register.ts'
 import { planSearch, readSearch } from './search.ts'
 import {
   addition,
