@@ -4,11 +4,14 @@
  */
 import { realpath, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { ForeignSourceError, ingestFolder } from './ingest/folder.ts'
+import { ingestFolder } from './ingest/folder.ts'
+import { repositoryOf } from './ingest/git.ts'
+import { identityOf } from './ingest/identity.ts'
 import { ingestLines } from './ingest/jsonl.ts'
 import { HELP, type IngestOptions, parseOptions } from './ingest/options.ts'
 import { createReport, exitCode, formatReport, type Report } from './ingest/report.ts'
 import { sourceName } from './ingest/source.ts'
+import { RefusedError } from './ingest/target.ts'
 import { UsageError } from './shared/args.ts'
 import { createHttpClient, HttpError, UnreachableError } from './shared/http.ts'
 import { style } from './shared/terminal.ts'
@@ -26,9 +29,7 @@ function explain(error: unknown, options: IngestOptions): Report['failure'] {
       hint: 'Start the coordinator with `npm run dev`, or name a running one with --url or HYBRID_URL.',
     }
   }
-  if (error instanceof ForeignSourceError) {
-    return { message: error.message, hint: 'Name this folder with --source, or pass --replace to remove those files.' }
-  }
+  if (error instanceof RefusedError) return { message: error.message, hint: error.hint }
   if (error instanceof HttpError) {
     const { hint, code } = error.problem
     const message = `the coordinator answered ${error.status}${code ? ` (${code})` : ''}: ${error.message}`
@@ -56,12 +57,13 @@ async function inputOf(options: IngestOptions): Promise<{ kind: Report['kind']; 
 }
 
 /**
- * Ingests a folder or a file and reports what was done; failures that a person can mend stand in the report.
+ * Ingests a folder or a file and reports what was done; failures that a person can fix are in the report.
  * @throws UsageError
  */
 export async function ingest(options: IngestOptions): Promise<Report> {
   const { kind, path } = await inputOf(options)
-  const source = kind === 'folder' ? (options.source ?? sourceName(path)) : undefined
+  const repository = kind === 'folder' ? await repositoryOf(path) : undefined
+  const source = kind === 'folder' ? (options.source ?? sourceName(path, repository)) : undefined
   const collection = options.collection ?? FOLDER_COLLECTION
   const report = createReport({
     kind,
@@ -99,6 +101,7 @@ export async function ingest(options: IngestOptions): Promise<Report> {
       await ingestFolder(path, {
         http,
         place: { project: options.project, collection, source: source ?? path },
+        identity: identityOf(path, repository),
         options,
         report,
         stopped,
@@ -132,7 +135,7 @@ export async function run(argv: string[]): Promise<number> {
       return 0
     }
     const report = await ingest(options)
-    process.stdout.write(`${options.json ? JSON.stringify(report) : formatReport(report)}\n`)
+    process.stdout.write(`${options.json ? JSON.stringify(report) : formatReport(report, options.verbose)}\n`)
     return exitCode(report)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error

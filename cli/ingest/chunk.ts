@@ -14,8 +14,8 @@ import { syntaxUnits } from './syntax-units.ts'
 import { textUnits } from './text-units.ts'
 import { fnv1a, type Kind, oneLine, type Unit } from './units.ts'
 
-/** Part of every document's hash: a change of the way files are cut makes all of them be sent again. */
-export const CHUNKER_VERSION = 'chunker-2'
+/** Why a file of a language with a grammar was cut as plain text: parsing takes too much, or the parser gave up. */
+export type CutAsText = 'budget' | 'failed'
 
 /** A piece of a file. */
 export interface Chunk {
@@ -109,26 +109,24 @@ function purposeOfGroup(group: Group, language: Language): string | undefined {
   return purposeOf(callable?.doc)
 }
 
-async function groupsOf(text: string, language: Language, sizes: Sizes): Promise<Group[]> {
-  const plain = (): Group[] =>
-    pack(text, textUnits(text, 0, text.length, { size: sizes.target, symbols: !language.prose }), sizes)
-  try {
-    if (language.strategy === 'markdown') return pack(text, markdownUnits(text), sizes)
-    if (language.strategy === 'syntax' && language.grammar) {
-      const { grammar } = language
-      const groups = await withTree(grammar, text, (tree) => {
-        const packed = pack(text, syntaxUnits(tree.rootNode, text, grammar), sizes)
-        // Names of members are read from the tree, so they are taken while it is alive.
-        for (const group of packed) for (const unit of group.units) keepMembers(unit)
-        return packed
-      })
-      if (groups && groups.length > 0) return groups
-    }
-  } catch (error) {
-    // Nesting too deep for the stack, or a grammar that gave up: the file is cut as plain text.
-    if (!(error instanceof Error && (error.name === 'RangeError' || error.name === 'RuntimeError'))) throw error
+async function groupsOf(text: string, language: Language, sizes: Sizes): Promise<{ groups: Group[]; cut?: CutAsText }> {
+  if (language.strategy === 'markdown') return { groups: pack(text, markdownUnits(text), sizes) }
+  let cut: CutAsText | undefined
+  if (language.strategy === 'syntax' && language.grammar) {
+    const { grammar } = language
+    const groups = await withTree(grammar, text, (tree) => {
+      const packed = pack(text, syntaxUnits(tree.rootNode, text, grammar), sizes)
+      // Names of members are read from the tree, so they are taken while it is alive.
+      for (const group of packed) for (const unit of group.units) keepMembers(unit)
+      return packed
+    })
+    if (typeof groups === 'object' && groups.length > 0) return { groups }
+    if (groups === 'budget' || groups === 'failed') cut = groups
   }
-  return plain()
+  return {
+    groups: pack(text, textUnits(text, 0, text.length, { size: sizes.target, symbols: !language.prose }), sizes),
+    cut,
+  }
 }
 
 function keepMembers(unit: Unit): void {
@@ -144,12 +142,21 @@ function keepMembers(unit: Unit): void {
  * @returns chunks in file order whose ranges partition `text`; none for a text of white space
  */
 export async function chunkText(text: string, language: Language, sizes: Sizes = DEFAULT_SIZES): Promise<Chunk[]> {
-  if (text.trim() === '') return []
-  const groups = await groupsOf(text, language, sizes)
+  return (await cutText(text, language, sizes)).chunks
+}
+
+/** Cuts a file into chunks and says when it had to be cut as plain text; see chunkText. */
+export async function cutText(
+  text: string,
+  language: Language,
+  sizes: Sizes = DEFAULT_SIZES,
+): Promise<{ chunks: Chunk[]; cut?: CutAsText }> {
+  if (text.trim() === '') return { chunks: [] }
+  const { groups, cut } = await groupsOf(text, language, sizes)
   const seen = new Map<string, number>()
   let line = 1
   let counted = 0
-  return groups.map((group) => {
+  const chunks = groups.map((group) => {
     const start = group.units[0]?.start ?? 0
     const end = group.units.at(-1)?.end ?? start
     const slice = text.slice(start, end)
@@ -172,4 +179,5 @@ export async function chunkText(text: string, language: Language, sizes: Sizes =
       purpose: purposeOfGroup(group, language)?.toWellFormed(),
     }
   })
+  return { chunks, cut }
 }

@@ -163,6 +163,18 @@ export const LEADING: ReadonlySet<string> = new Set([
   'inner_attribute_item',
 ])
 
+/** Nodes that enclose others without being what these belong to. */
+export const TRANSPARENT: ReadonlySet<string> = new Set([
+  'preproc_if',
+  'preproc_ifdef',
+  'preproc_elif',
+  'preproc_elifdef',
+  'preproc_else',
+  'preproc_region',
+  'linkage_specification',
+  'declaration_list',
+])
+
 /** The definition inside its wrappers. */
 export function unwrap(node: Node): Node {
   let current = node

@@ -1,44 +1,38 @@
 /**
- * Turns one file into the document the coordinator stores: its hash and one item for each chunk.
+ * Turns one file into the items that the coordinator stores, one for each chunk.
  * @module
  */
-import { createHash } from 'node:crypto'
-import type { KnowledgeDocument, KnowledgeItem } from './api.ts'
-import { CHUNKER_VERSION, type Chunk, chunkText } from './chunk.ts'
+import { fileKind } from '../../src/text/file-kind.ts'
+import type { KnowledgeItem } from './api.ts'
+import { type Chunk, type CutAsText, cutText } from './chunk.ts'
 import type { Language } from './languages.ts'
 import { DEFAULT_SIZES } from './pack.ts'
 
 /** Items a document may have; a document is replaced in one request. */
 export const MAX_ITEMS = 400
 
-/**
- * The hash stored with a document: of everything its items depend on.
- * @param bytes - the file as on disk
- * @param framework - from the manifest
- */
-export function documentHash(bytes: Buffer, framework: string | undefined): string {
-  return createHash('sha256')
-    .update(`${CHUNKER_VERSION}\n${framework ?? ''}\n`)
-    .update(bytes)
-    .digest('hex')
+/** The items of a file. */
+export interface BuiltDocument {
+  items: KnowledgeItem[]
+  /** Why a file of a language with a grammar was cut as plain text. */
+  cut?: CutAsText
 }
 
-function itemOf(chunk: Chunk, path: string, language: string, framework: string | undefined): KnowledgeItem {
+function itemOf(chunk: Chunk, path: string, shared: KnowledgeItem['fields']): KnowledgeItem {
   const fields: KnowledgeItem['fields'] = {
     file_path: path,
     code_snippet: chunk.context === '' ? chunk.text : `${chunk.context}\n${chunk.text}`,
-    language,
+    ...shared,
     start_line: chunk.startLine,
     end_line: chunk.endLine,
   }
   if (chunk.symbols.length > 0) fields.symbols = chunk.symbols
   if (chunk.purpose) fields.purpose = chunk.purpose
-  if (framework) fields.framework = framework
   return { key: chunk.key, fields }
 }
 
 /**
- * The document of a file. A file that would come to more than 400 chunks is cut into larger ones.
+ * The items of a file. A file that would come to more than 400 chunks is cut into larger ones.
  * @param path - path relative to the folder, with `/`
  * @param text - the decoded file
  * @throws RangeError when even chunks of 24,000 characters are too many
@@ -46,19 +40,20 @@ function itemOf(chunk: Chunk, path: string, language: string, framework: string 
 export async function buildDocument(
   path: string,
   text: string,
-  hash: string,
   language: Language,
   framework: string | undefined,
-): Promise<KnowledgeDocument> {
+): Promise<BuiltDocument> {
+  const shared: KnowledgeItem['fields'] = { language: language.name, kind: fileKind(path, text.slice(0, 4_000)) }
+  if (framework) shared.framework = framework
   for (let scale = 1; scale <= 8; scale *= 2) {
     const { target, maximum, minimum } = DEFAULT_SIZES
-    const chunks = await chunkText(text, language, {
+    const { chunks, cut } = await cutText(text, language, {
       target: target * scale,
       maximum: maximum * scale,
       minimum: minimum * scale,
     })
     if (chunks.length > MAX_ITEMS) continue
-    return { path, hash, items: chunks.map((chunk) => itemOf(chunk, path, language.name, framework)) }
+    return { items: chunks.map((chunk) => itemOf(chunk, path, shared)), cut }
   }
   throw new RangeError(
     `more than ${MAX_ITEMS} chunks of ${DEFAULT_SIZES.maximum * 8} characters: leave it out or split it`,

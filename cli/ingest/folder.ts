@@ -1,187 +1,204 @@
 /**
- * Ingests a folder: walk, compare by hash, cut what changed, send it, remove what is gone.
+ * Ingests a folder: find its files, compare them by hash, cut what changed, send it, remove what is gone.
  * @module
  */
-import { readFile } from 'node:fs/promises'
 import { type HttpClient, UnreachableError } from '../shared/http.ts'
 import { Progress } from '../shared/progress.ts'
-import { count, plural } from '../shared/terminal.ts'
-import {
-  deleteDocuments,
-  describeError,
-  type KnowledgeDocument,
-  listDocuments,
-  type Place,
-  putDocuments,
-} from './api.ts'
-import { createSender, jsonBytes } from './batches.ts'
-import { buildDocument, documentHash } from './document.ts'
+import { count } from '../shared/terminal.ts'
+import { listDocuments, type Place } from './api.ts'
+import { contentHash } from './content-hash.ts'
 import { frameworkFinder } from './framework.ts'
+import { contentOf, type Identity, signed } from './identity.ts'
 import { languageOf } from './languages.ts'
 import type { IngestOptions } from './options.ts'
+import { Reader } from './read.ts'
 import type { Report } from './report.ts'
-import { decodeText, type SkipReason, skipByText } from './skip-rules.ts'
-import { type FoundFile, type Walk, walk } from './walk.ts'
-
-/** Limits of one request of documents, with room for the envelope in the 2 MiB of the body. */
-const LIMITS = { parts: 100, items: 400, bytes: 2 * 1024 * 1024 - 16 * 1024 }
-const DELETED_AT_ONCE = 1_000
-
-/** Another folder's files are stored under this name. */
-export class ForeignSourceError extends Error {
-  override name = 'ForeignSourceError'
-}
+import type { SkipReason } from './skip-rules.ts'
+import { Target } from './target.ts'
+import { type FoundFile, type LeftOut, walk } from './walk.ts'
 
 /** A run in progress. */
 interface Run {
   http: HttpClient
   place: Place
+  identity: Promise<Identity>
   options: IngestOptions
   report: Report
   /** Set at the first interrupt: nothing new is begun. */
   stopped: () => boolean
 }
 
-/** Reads a file and decides: its text and hash, or why it is left out. */
-async function readOne(
-  file: FoundFile,
-  framework: string | undefined,
-): Promise<SkipReason | { text: string; hash: string }> {
-  const bytes = await readFile(file.absolute).catch(() => undefined)
-  if (!bytes) return 'unreadable'
-  const text = decodeText(bytes)
-  if (text === undefined) return 'binary'
-  return skipByText(text, languageOf(file.path)) ?? { text, hash: documentHash(bytes, framework) }
+async function storedAt(run: Run): Promise<Map<string, string>> {
+  return listDocuments(run.http, run.place).catch((error: unknown) => {
+    if (!run.options.dryRun || !(error instanceof UnreachableError)) throw error
+    run.report.notes.push(`${error.message}: compared with an empty store`)
+    return new Map<string, string>()
+  })
 }
 
-/** Guards against two folders of one name, each run deleting what the other stored. */
-function checkSource(stored: ReadonlyMap<string, string>, found: Walk, run: Run): void {
-  if (stored.size === 0 || run.options.replace || run.options.include.length > 0) return
-  if (found.files.length === 0 || found.files.some((file) => stored.has(file.path))) return
-  throw new ForeignSourceError(
-    `source "${run.place.source}" holds ${plural(stored.size, 'file')}, none of which is in this folder: it belongs to another one`,
-  )
+/** Everything about one run that its steps share. */
+class FolderRun {
+  private readonly run: Run
+  private readonly target: Target
+  private readonly identity: Identity
+  private readonly progress: Progress
+  private readonly reader = new Reader()
+  private readonly frameworkOf: ReturnType<typeof frameworkFinder>
+  /** Files that only the encodings of the others can settle. */
+  private readonly unsettled: FoundFile[] = []
+  /** Contents of files that are not stored under their path: among them what was renamed. */
+  private readonly fresh = new Set<string>()
+  private done = 0
+
+  constructor(folder: string, run: Run, identity: Identity, stored: ReadonlyMap<string, string>, total: number) {
+    this.run = run
+    this.identity = identity
+    this.frameworkOf = frameworkFinder(folder)
+    this.progress = new Progress({ noun: 'files', total })
+    const { http, report, options } = run
+    const settled = (documents: number): void => {
+      this.done += documents
+      this.progress.update(this.done, `${count(report.chunks.total)} chunks`)
+    }
+    this.target = new Target(run.place, stored, {
+      http,
+      report,
+      identity,
+      replace: options.replace,
+      dryRun: options.dryRun,
+      settled,
+    })
+  }
+
+  /** Refuses what would overwrite or remove another folder's files, before anything is sent. */
+  async check(files: readonly FoundFile[], unreadable: readonly string[]): Promise<void> {
+    const { target, run } = this
+    target.checkOwner()
+    for (const path of unreadable) target.kept.add(path)
+    if (run.options.include.length > 0 || target.stored.size === 0) return
+    const there = new Set([...files.map(({ path }) => path), ...unreadable])
+    const gone = [...target.stored.keys()].filter((path) => !there.has(path))
+    if (gone.length * 2 > target.stored.size) target.checkRemoval(gone.length - (await this.moved(gone, files)))
+  }
+
+  /** How many of the stored files that are gone are there under another path. */
+  private async moved(gone: readonly string[], files: readonly FoundFile[]): Promise<number> {
+    for (const file of files) {
+      if (this.target.stored.has(file.path)) continue
+      const bytes = await this.reader.bytes(file)
+      if (bytes) this.hashOf(file, bytes)
+    }
+    return this.countMoved(gone)
+  }
+
+  private countMoved(gone: readonly string[]): number {
+    return gone.filter((path) => this.fresh.has(contentOf(this.target.stored.get(path) ?? ''))).length
+  }
+
+  private hashOf(file: FoundFile, bytes: Buffer): string {
+    const hash = contentHash(bytes, this.frameworkOf(file.path, languageOf(file.path).name))
+    if (!this.target.stored.has(file.path)) this.fresh.add(hash)
+    return hash
+  }
+
+  /** Reads, compares, cuts and sends. @returns false when it was interrupted */
+  async send(files: readonly FoundFile[]): Promise<boolean> {
+    for (const file of files) if (!this.run.stopped()) await this.one(file, false)
+    for (const file of this.unsettled) if (!this.run.stopped()) await this.one(file, true)
+    await this.target.flush()
+    return !this.run.stopped()
+  }
+
+  private async one(file: FoundFile, settle: boolean): Promise<void> {
+    const { target, run, reader } = this
+    const bytes = await reader.bytes(file)
+    if (!bytes) {
+      target.kept.add(file.path)
+      return this.leaveOut(file.path, 'unreadable')
+    }
+    const hash = this.hashOf(file, bytes)
+    if (target.isCurrent(file.path, hash)) {
+      target.kept.add(file.path)
+      run.report.files.unchanged++
+      return this.settled()
+    }
+    const content = await reader.content(file, bytes, settle)
+    if (content === 'encoding unclear' && !settle) {
+      this.unsettled.push(file)
+      return
+    }
+    if (typeof content === 'string') return this.leaveOut(file.path, content)
+    target.kept.add(file.path)
+    const framework = this.frameworkOf(file.path, content.language.name)
+    try {
+      // The grammars are loaded when the first file has to be cut: most runs find nothing new.
+      const { buildDocument } = await import('./document.ts')
+      const { items, cut } = await buildDocument(file.path, content.text, content.language, framework)
+      if (cut) run.report.cut_as_text.push({ path: file.path, reason: cut })
+      // What failed may succeed another time: without its true hash it is cut anew in the next run.
+      const stored = cut === 'failed' ? `${hash}~` : hash
+      await target.add({ path: file.path, hash: signed(stored, this.identity), items })
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      target.reject(file.path, error.message)
+      this.settled()
+    }
+  }
+
+  private settled(): void {
+    this.done++
+    this.progress.update(this.done, `${count(this.run.report.chunks.total)} chunks`)
+  }
+
+  private leaveOut(path: string, reason: SkipReason): void {
+    this.run.report.files.found--
+    noteLeftOut(this.run.report, [{ path, reason }])
+    this.settled()
+  }
+
+  /** Removes what is gone. @throws RefusedError when that is more than half */
+  async remove(): Promise<void> {
+    const gone = this.target.gone()
+    // What was renamed is stored under its new path by now.
+    const lost = gone.length - this.countMoved(gone)
+    if (lost * 2 > this.target.stored.size) this.target.checkRemoval(lost)
+    await this.target.remove(gone)
+  }
+
+  finish(): void {
+    this.progress.finish()
+  }
 }
 
-async function removeGone(stored: ReadonlyMap<string, string>, kept: ReadonlySet<string>, run: Run): Promise<void> {
-  const gone = [...stored.keys()].filter((path) => !kept.has(path))
-  if (gone.length === 0) return
-  if (run.options.dryRun) {
-    run.report.files.removed = gone.length
-    return
-  }
-  for (let at = 0; at < gone.length; at += DELETED_AT_ONCE) {
-    const deleted = await deleteDocuments(run.http, run.place, gone.slice(at, at + DELETED_AT_ONCE))
-    run.report.files.removed += deleted.documents
-    run.report.chunks.removed += deleted.items
-  }
-}
-
-/** Sends documents and counts what became of each. */
-function documentSender(run: Run, settled: (documents: number) => void) {
-  const { report } = run
-  const reject = (path: string, reason: string): void => {
-    report.files.rejected++
-    report.rejected.push({ at: path, reason })
-  }
-  return {
-    reject,
-    ...createSender<KnowledgeDocument>({
-      limits: LIMITS,
-      measure: (document) => ({ items: document.items.length, bytes: jsonBytes(document) }),
-      reject: (document, reason) => {
-        reject(document.path, reason)
-        settled(1)
-      },
-      send: async (documents) => {
-        const results = await putDocuments(run.http, run.place, documents)
-        const answered = new Map(results.map((result) => [result.path, result]))
-        for (const document of documents) {
-          const result = answered.get(document.path)
-          if (!result) reject(document.path, 'the coordinator did not answer for it')
-          else if (result.status === 'rejected') reject(document.path, describeError(result.error))
-          else {
-            if (result.status === 'unchanged') report.files.unchanged++
-            else report.files.indexed++
-            report.chunks.added += result.added ?? 0
-            report.chunks.updated += result.updated ?? 0
-            report.chunks.unchanged += result.unchanged ?? 0
-            report.chunks.removed += result.removed ?? 0
-          }
-        }
-        settled(documents.length)
-      },
-    }),
+/** Counts what is left out, and names it. */
+function noteLeftOut(report: Report, entries: readonly LeftOut[]): void {
+  for (const { path, reason, files } of entries) {
+    report.files.skipped[reason] = (report.files.skipped[reason] ?? 0) + (files ?? 1)
+    report.left_out.push({ path, reason, ...(files === undefined ? {} : { files }) })
   }
 }
 
 /**
  * Ingests a folder and fills in the report as answers arrive, so that it is true whenever the run ends.
  * @param folder - absolute real path
- * @throws HttpError, UnreachableError, ForeignSourceError
+ * @throws HttpError, UnreachableError, RefusedError
  */
 export async function ingestFolder(folder: string, run: Run): Promise<void> {
   const { report, options } = run
-  const stored = await listDocuments(run.http, run.place).catch((error: unknown) => {
-    if (!options.dryRun || !(error instanceof UnreachableError)) throw error
-    report.notes.push(`${error.message}: compared with an empty store`)
-    return new Map<string, string>()
-  })
-  const found = await walk(folder, options)
+  const [stored, found, identity] = await Promise.all([storedAt(run), walk(folder, options), run.identity])
   report.files.found = found.files.length
-  for (const [reason, number] of found.skipped) report.files.skipped[reason] = number
-  checkSource(stored, found, run)
-
-  const progress = new Progress({ noun: 'files', total: found.files.length })
-  let done = 0
-  const settled = (documents: number): void => {
-    done += documents
-    progress.update(done, `${count(report.chunks.total)} chunks`)
-  }
-  const sender = documentSender(run, settled)
-  const frameworkOf = frameworkFinder(folder)
-  const kept = new Set<string>(found.unreadable)
-  let whole = found.complete
+  noteLeftOut(report, found.leftOut)
+  const folderRun = new FolderRun(folder, run, identity, stored, found.files.length)
+  await folderRun.check(found.files, found.unreadable)
   try {
-    for (const file of found.files) {
-      if (run.stopped()) {
-        whole = false
-        break
-      }
-      const language = languageOf(file.path)
-      const framework = frameworkOf(file.path, language.name)
-      const content = await readOne(file, framework)
-      if (typeof content === 'string') {
-        report.files.skipped[content] = (report.files.skipped[content] ?? 0) + 1
-        report.files.found--
-        if (content === 'unreadable') kept.add(file.path)
-        settled(1)
-        continue
-      }
-      kept.add(file.path)
-      if (stored.get(file.path) === content.hash) {
-        report.files.unchanged++
-        settled(1)
-        continue
-      }
-      try {
-        const document = await buildDocument(file.path, content.text, content.hash, language, framework)
-        report.chunks.total += document.items.length
-        if (options.dryRun) {
-          report.files.indexed++
-          settled(1)
-        } else await sender.add(document)
-      } catch (error) {
-        if (!(error instanceof RangeError)) throw error
-        sender.reject(file.path, error.message)
-        settled(1)
-      }
+    const whole = await folderRun.send(found.files)
+    if (whole && options.include.length === 0) {
+      if (found.complete) await folderRun.remove()
+      else report.notes.push('a directory could not be read, so nothing was removed')
     }
-    await sender.flush()
-    if (whole && !run.stopped() && options.include.length === 0) await removeGone(stored, kept, run)
-    else if (!whole && !run.stopped()) report.notes.push('a directory could not be read, so nothing was removed')
   } finally {
-    progress.finish()
+    folderRun.finish()
+    report.left_out.sort((a, b) => (a.path < b.path ? -1 : 1))
   }
   report.interrupted = run.stopped()
 }

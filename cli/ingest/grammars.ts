@@ -4,10 +4,18 @@
  */
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
 import { Language, Parser, type Tree } from 'web-tree-sitter'
 
-/** Longest time one file may be parsed, in milliseconds; a slower one is chunked as plain text. */
-const PARSE_LIMIT_MS = 2_000
+/** Parser operations between two calls of the progress callback (tree-sitter, `OP_COUNT_PER_PARSER_CALLBACK_CHECK`). */
+const OPERATIONS_PER_CALLBACK = 100
+/**
+ * Most parser operations for one file; ordinary code needs about one a character. They are counted, not timed, so that the
+ * same file gives the same tree on any machine.
+ */
+const MAX_OPERATIONS = 2_000_000
+/** Files larger than this are allowed so many operations for each character. */
+const OPERATIONS_PER_CHARACTER = 4
 
 const folder = join(dirname(createRequire(import.meta.url).resolve('@vscode/tree-sitter-wasm/package.json')), 'wasm')
 const grammars = new Map<string, Promise<Language | undefined>>()
@@ -22,27 +30,50 @@ function loadGrammar(stem: string): Promise<Language | undefined> {
   return grammar
 }
 
+async function start(): Promise<Parser> {
+  // V8's optimising compiler takes hundreds of megabytes for a grammar's lexer and more time than it saves.
+  setFlagsFromString('--no-wasm-dynamic-tiering')
+  setFlagsFromString('--no-wasm-tier-up')
+  await Parser.init()
+  return new Parser()
+}
+
+/** Why there is no tree: no grammar or another language, too many operations, or the parser failed. */
+export type NoTree = 'none' | 'budget' | 'failed'
+
 /**
  * Parses a text and hands the tree to `use`; the tree is freed afterwards.
  * @param stem - grammar file stem, e.g. `typescript`
  * @param use - works on the tree synchronously; offsets are UTF-16 code units of `text`
- * @returns what `use` returned, or undefined when there is no grammar, parsing took too long, or the text is not of
- *   that language at all (the whole tree is one error)
+ * @returns what `use` returned, or why there is no tree
  */
-export async function withTree<T>(stem: string, text: string, use: (tree: Tree) => T): Promise<T | undefined> {
-  parser ??= Parser.init().then(() => new Parser())
+export async function withTree<T extends object>(
+  stem: string,
+  text: string,
+  use: (tree: Tree) => T,
+): Promise<T | NoTree> {
+  parser ??= start()
   const [instance, grammar] = await Promise.all([parser, parser.then(() => loadGrammar(stem))])
-  if (!grammar) return undefined
-  instance.setLanguage(grammar)
-  const deadline = performance.now() + PARSE_LIMIT_MS
-  const tree = instance.parse(text, null, { progressCallback: () => performance.now() > deadline })
-  if (!tree) {
-    instance.reset()
-    return undefined
-  }
+  if (!grammar) return 'none'
+  const budget = Math.max(MAX_OPERATIONS, text.length * OPERATIONS_PER_CHARACTER) / OPERATIONS_PER_CALLBACK
+  let callbacks = 0
+  let tree: Tree | null = null
   try {
-    return tree.rootNode.type === 'ERROR' ? undefined : use(tree)
+    instance.setLanguage(grammar)
+    tree = instance.parse(text, null, { progressCallback: () => ++callbacks > budget })
+    if (!tree) {
+      instance.reset()
+      return 'budget'
+    }
+    return tree.rootNode.type === 'ERROR' ? 'none' : use(tree)
+  } catch (error) {
+    // Nesting too deep for the stack is the file's fault and stays so; a parser that gave up is not used again.
+    if (!(error instanceof Error) || !['RangeError', 'RuntimeError'].includes(error.name)) throw error
+    if (error.name === 'RangeError') return 'budget'
+    parser = undefined
+    grammars.clear()
+    return 'failed'
   } finally {
-    tree.delete()
+    tree?.delete()
   }
 }

@@ -21,6 +21,8 @@ export interface IngestOptions {
   dryRun: boolean
   replace: boolean
   json: boolean
+  /** The report names every path that was left out. */
+  verbose: boolean
 }
 
 /** What `--help` prints. */
@@ -34,12 +36,14 @@ Options
                         name, or the folder's name)
   --project NAME        project (default: default)
   --collection NAME     collection; required for .jsonl (default for folders: codebase-context)
-  --include PATTERN     only files that match, in .gitignore form; may be repeated; nothing is removed then
+  --include PATTERN     only files that match, in .gitignore form, also those left out for what they are; may be
+                        repeated; nothing is removed then
   --exclude PATTERN     leave out what matches, in .gitignore form; may be repeated
   --max-file-size SIZE  leave out larger files (default: 512k)
-  --replace             let this folder take over a source that holds another folder's files
+  --replace             do what is refused otherwise: take over another folder's name, remove more than half
   --dry-run             cut and compare, send nothing
-  --json                print the report as one JSON object
+  --verbose             name every file that was left out
+  --json                print the report as one JSON object, with every file that was left out
   --url URL             the coordinator (default: HYBRID_URL or http://127.0.0.1:8787)
   --key KEY             API key (default: HYBRID_API_KEY)
   -h, --help            print this
@@ -70,6 +74,7 @@ export function parseOptions(argv: string[], env: NodeJS.ProcessEnv): IngestOpti
     replace: { type: 'boolean' },
     'dry-run': { type: 'boolean' },
     json: { type: 'boolean' },
+    verbose: { type: 'boolean' },
     url: { type: 'string' },
     key: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
@@ -93,5 +98,6 @@ export function parseOptions(argv: string[], env: NodeJS.ProcessEnv): IngestOpti
     dryRun: values['dry-run'] ?? false,
     replace: values.replace ?? false,
     json: values.json ?? false,
+    verbose: values.verbose ?? false,
   }
 }

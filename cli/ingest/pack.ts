@@ -88,10 +88,18 @@ function divide(text: string, units: readonly Unit[], scopes: Scope[], sizes: Si
       }
       parts = textUnits(text, unit.start, unit.end, { size: sizes.target, symbols: false })
       const first = parts[0]
-      if (first) parts[0] = { ...first, kind: unit.kind, names: unit.names, doc: unit.doc, label: 'head' }
+      if (first)
+        parts[0] = {
+          ...first,
+          kind: unit.kind,
+          names: unit.transparent ? [] : unit.names,
+          doc: unit.doc,
+          label: 'head',
+        }
     }
     flush()
-    divide(text, parts, unit.signature || unit.names.length > 0 ? [...scopes, unit] : scopes, sizes, out, depth + 1)
+    const encloses = !unit.transparent && (unit.signature !== undefined || unit.names.length > 0)
+    divide(text, parts, encloses ? [...scopes, unit] : scopes, sizes, out, depth + 1)
   }
   flush()
 }

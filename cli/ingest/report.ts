@@ -3,6 +3,8 @@
  * @module
  */
 import { count, duration, plural, style as styleFor } from '../shared/terminal.ts'
+import type { CutAsText } from './chunk.ts'
+import type { LeftOut } from './walk.ts'
 
 /** A file or line that was not stored. */
 export interface Rejection {
@@ -33,6 +35,10 @@ export interface Report {
   /** In folders chunks, in JSON Lines items. `total` counts what was cut or read in this run. */
   chunks: { total: number; added: number; updated: number; unchanged: number; removed: number }
   rejected: Rejection[]
+  /** Every file, or directory with `/` at its end, that was not read, in order of path. */
+  left_out: LeftOut[]
+  /** Files of a language with a grammar that were cut as plain text. */
+  cut_as_text: { path: string; reason: CutAsText }[]
   notes: string[]
   seconds: number
 }
@@ -47,6 +53,8 @@ export function createReport(
     files: { found: 0, indexed: 0, unchanged: 0, removed: 0, rejected: 0, skipped: {} },
     chunks: { total: 0, added: 0, updated: 0, unchanged: 0, removed: 0 },
     rejected: [],
+    left_out: [],
+    cut_as_text: [],
     notes: [],
     seconds: 0,
   }
@@ -63,8 +71,16 @@ export function exitCode(report: Report): number {
   return report.interrupted ? 130 : 0
 }
 
-/** The report in lines for a person. */
-export function formatReport(report: Report): string {
+/** What to do about files that were left out for these reasons, when anything can be done. */
+const HOW_TO_READ =
+  'Read them all the same: a line such as `!src/vendor/` in .hybridignore, or --include PATTERN for one run.'
+const OVERRIDABLE = new Set(['vendored', 'secret', 'lock file', 'generated', 'minified', 'data', 'picture'])
+
+/**
+ * The report in lines for a person.
+ * @param verbose - name every path that was left out
+ */
+export function formatReport(report: Report, verbose = false): string {
   const { files, chunks } = report
   const lines: string[] = []
   const row = (label: string, text: string): void => {
@@ -97,7 +113,23 @@ export function formatReport(report: Report): string {
       `${count(chunks.total)} cut: ${count(chunks.added)} added, ${count(chunks.updated)} updated, ${count(chunks.unchanged)} unchanged, ${count(chunks.removed)} removed`,
     )
     const skipped = Object.entries(files.skipped).sort((a, b) => b[1] - a[1])
-    if (skipped.length > 0) row('skipped', skipped.map(([reason, number]) => `${count(number)} ${reason}`).join(', '))
+    if (skipped.length > 0) {
+      const which = verbose ? '' : ' (--verbose names them)'
+      row('left out', `${skipped.map(([reason, number]) => `${count(number)} ${reason}`).join(', ')}${which}`)
+      if (verbose) {
+        for (const { path, reason } of report.left_out) lines.push(`    ${reason.padEnd(12)} ${path}`)
+        if (report.left_out.some(({ reason }) => OVERRIDABLE.has(reason))) lines.push(`  ${HOW_TO_READ}`)
+      }
+    }
+    if (report.cut_as_text.length > 0) {
+      const paths = report.cut_as_text.map(({ path }) => path)
+      const shown = verbose ? paths : paths.slice(0, 3)
+      const more = paths.length - shown.length
+      row(
+        'as text',
+        `${shown.join(', ')}${more > 0 ? ` and ${count(more)} more` : ''} could not be cut along the syntax`,
+      )
+    }
   } else {
     row(
       'items',

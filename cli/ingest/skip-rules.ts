@@ -1,8 +1,8 @@
 /**
- * Which files are left out, and why: by name before they are read, by content after.
+ * Which files are left out because of what they are: by name where the name says it, else by their text.
  * @module
  */
-import { isBinaryFileSync } from 'isbinaryfile'
+import { isSignedGenerated } from '../../src/text/file-kind.ts'
 import type { Language } from './languages.ts'
 
 /** Why a file was left out. */
@@ -10,117 +10,199 @@ export type SkipReason =
   | 'ignored'
   | 'excluded'
   | 'vendored'
+  | 'same repository'
+  | 'submodule not checked out'
   | 'symlink'
   | 'secret'
   | 'lock file'
   | 'generated'
+  | 'minified'
   | 'data'
+  | 'picture'
   | 'binary'
+  | 'encoding unclear'
+  | 'large file pointer'
   | 'too large'
   | 'empty'
   | 'unreadable'
 
-const VENDORED: ReadonlySet<string> = new Set(
+/** Directories that only tools write: never entered outside a repository, never sent when tracked. */
+const TOOL_FOLDERS: ReadonlySet<string> = new Set(
   (
-    '.git .hg .svn .jj node_modules bower_components jspm_packages vendor third_party Pods .venv venv ' +
+    '.git .hg .svn .jj node_modules bower_components jspm_packages Pods .venv ' +
     'site-packages __pycache__ .tox .nox .mypy_cache .pytest_cache .ruff_cache .next .nuxt .svelte-kit ' +
     '.astro .turbo .parcel-cache .cache .wrangler .terraform .gradle .idea .yarn .pnpm-store .nyc_output ' +
     '.hybrid-coordinator'
   ).split(' '),
 )
 
+/** Directories whose name says third party, and may just as well be a word of the business. */
+const VENDOR_FOLDER = /^(?:vendor|vendors|third[-_]?party|3rd[-_]?party|venv)$/i
+/** Files that only a package manager's folder, or a copy of somebody else's project, holds; relative to such a directory. */
+const VENDOR_EVIDENCE =
+  /^(?:modules\.txt|autoload\.php|composer\/|bundle\/|pyvenv\.cfg|(?:[^/]+\/){0,3}(?:licen[cs]e|copying|unlicense|notice|\.gitrepo|readme\.chromium|metadata)(?:[-._][^/]*)?$)/i
+
 const LOCK_FILES: ReadonlySet<string> = new Set(
   (
-    'package-lock.json npm-shrinkwrap.json pnpm-lock.yaml bun.lockb go.sum go.work.sum packages.lock.json ' +
-    'gradle.lockfile cargo.lock package.resolved .terraform.lock.hcl conda-lock.yml pdm.lock paket.lock'
+    'package-lock.json npm-shrinkwrap.json pnpm-lock.yaml yarn.lock bun.lock bun.lockb deno.lock go.sum go.work.sum ' +
+    'packages.lock.json gradle.lockfile cargo.lock package.resolved .terraform.lock.hcl conda-lock.yml pdm.lock uv.lock ' +
+    'poetry.lock pipfile.lock gemfile.lock composer.lock mix.lock rebar.lock pubspec.lock podfile.lock cartfile.resolved ' +
+    'flake.lock paket.lock project.assets.json symfony.lock shard.lock stack.yaml.lock cabal.project.freeze ' +
+    'module.bazel.lock chart.lock'
   ).split(' '),
 )
 
+/** Files whose only purpose is to hold secrets. */
 const SECRET_NAMES: readonly RegExp[] = [
   /^\.env(?:\.(?!example$|sample$|template$|dist$|defaults?$).*)?$/,
   /^\.dev\.vars(?:\..*)?$/,
-  /\.(?:pem|key|p12|pfx|p8|jks|keystore|kdbx|ovpn|ppk|tfstate|tfvars|agekey)$/,
+  /\.(?:p12|pfx|jks|keystore|kdbx|ovpn|ppk|tfstate|tfvars|agekey)$/,
   /\.tfstate\.backup$/,
   /^(?:id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?|ssh_host_.*_key)$/,
-  /^(?:\.npmrc|\.yarnrc|\.pypirc|\.netrc|_netrc|\.pgpass|\.my\.cnf|\.htpasswd|\.git-credentials|\.dockercfg|\.boto|\.s3cfg)$/,
-  /^(?:credentials?|secrets?|passwords?)(?:\.(?:json|ini|ya?ml|toml|xml|properties|txt|csv|cfg|conf|enc))?$/,
+  /^(?:\.pypirc|\.netrc|_netrc|\.pgpass|\.my\.cnf|\.htpasswd|\.git-credentials|\.dockercfg|\.boto|\.s3cfg)$/,
   /^(?:service[-_]?account|client_secret|gcloud|firebase-adminsdk).*\.json$/,
   /^(?:kubeconfig|master\.key|wallet\.dat|\.vault[-_]pass(?:word)?)$/,
 ]
 
-const GENERATED_NAMES: readonly RegExp[] = [
-  /[.-]min\.(?:js|mjs|cjs|css|html)$/,
-  /\.(?:map|snap|tsbuildinfo)$/,
-  /\.(?:pb|pb\.gw)\.(?:go|h|cc)$/,
-  /_pb2(?:_grpc)?\.pyi?$/,
-  /\.(?:g|freezed)\.dart$/,
-  /\.designer\.(?:cs|vb)$/,
+/** Files that often hold secrets: their text decides. */
+const SUSPECT_NAMES: readonly RegExp[] = [
+  /^(?:credentials?|secrets?|passwords?)(?:\.(?:json|ini|ya?ml|toml|xml|properties|txt|csv|cfg|conf|enc))?$/,
+  /^(?:\.npmrc|\.yarnrc(?:\.yml)?)$/,
+  /\.(?:pem|key|p8)$/,
 ]
+/** A value that is given, not referred to or left open, under a name that says secret. */
+const SECRET_VALUE =
+  /(?:pass(?:word|wd|phrase)?|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|credential|_auth)[\w.-]*["']?\s*[:=]\s*["']?(?!["'\s]|\$[{(]|\{\{|<|%|your|change|example|xxx|\*\*|null|true|false|ENC\[|vault:|ref\+|!)[^\s"']{4,}/i
+const SECRET_MANIFEST = /^kind:\s*["']?Secret["']?\s*$/m
 
-const DATA = /\.(?:csv|tsv|jsonl|ndjson|geojson|log|out|dump|svg|parquet|arrow|patch|diff|po|pot|srt|vtt|ipynb)$/
+/** Data formats that are read while they are small enough to be looked at by a person. */
+const DATA = /\.(?:csv|tsv|jsonl|ndjson|geojson|log|out|dump|patch|diff|srt|vtt)$/
+const MAX_DATA = 64 * 1024
+const NEVER_TEXT = /\.(?:parquet|arrow|tsbuildinfo|po|pot)$/
+const PICTURE = /\.svg$/
+const MAP = /\.(?:js|mjs|cjs|css|wasm)\.map$/
 
-/** Whether a directory holds what others wrote or tools made, and is never entered. */
-export function isVendored(name: string): boolean {
-  return VENDORED.has(name)
+/** Whether a directory holds only what tools made, so that it is never entered outside a repository. */
+export function isToolFolder(name: string): boolean {
+  return TOOL_FOLDERS.has(name)
 }
 
 /**
- * Why a file is left out by its name alone, or undefined.
- * @param path - path relative to the folder, with `/`
+ * The directories among the ancestors of files that hold what others wrote, with `/` at the end: those of tools, and those
+ * named `vendor` or `third_party` that hold a package manager's list or somebody else's licence.
+ * @param paths - all files, relative, with `/`
  */
-export function skipByName(path: string): SkipReason | undefined {
+export function vendoredFolders(paths: readonly string[]): Set<string> {
+  const vendored = new Set<string>()
+  for (const path of paths) {
+    const parts = path.split('/')
+    for (let i = 0; i < parts.length - 1; i++) {
+      const name = parts[i] ?? ''
+      if (TOOL_FOLDERS.has(name)) {
+        vendored.add(`${parts.slice(0, i + 1).join('/')}/`)
+        break
+      }
+      if (VENDOR_FOLDER.test(name) && VENDOR_EVIDENCE.test(parts.slice(i + 1).join('/'))) {
+        vendored.add(`${parts.slice(0, i + 1).join('/')}/`)
+        break
+      }
+    }
+  }
+  return vendored
+}
+
+/**
+ * Why a file is left out by its name and size, or undefined.
+ * @param path - path relative to the folder, with `/`
+ * @param bytes - its size
+ */
+export function skipByName(path: string, bytes = 0): SkipReason | undefined {
   const name = (path.split('/').pop() ?? '').toLowerCase()
   if (SECRET_NAMES.some((pattern) => pattern.test(name)) || /(?:^|\/)\.(?:aws|ssh|gnupg|kube|azure)\//.test(path))
     return 'secret'
-  if (LOCK_FILES.has(name) || name.endsWith('.lock')) return 'lock file'
-  if (GENERATED_NAMES.some((pattern) => pattern.test(name))) return 'generated'
-  return DATA.test(name) ? 'data' : undefined
+  if (LOCK_FILES.has(name)) return 'lock file'
+  if (MAP.test(name)) return 'generated'
+  if (PICTURE.test(name)) return 'picture'
+  return NEVER_TEXT.test(name) || (DATA.test(name) && bytes > MAX_DATA) ? 'data' : undefined
 }
 
 /** A private key that is really there: the armour line, then within a few lines a run of base64. */
-const PRIVATE_KEY = /-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----[\s\S]{0,300}?[A-Za-z0-9+/]{40}/
+const PRIVATE_KEY =
+  /-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----[\s\S]{0,300}?[A-Za-z0-9+/]{40}[\s\S]{0,20000}?(?:-----END [A-Z0-9 ]{0,40}-----|$)/g
 
-/** Headers by which generators sign: Go's convention, and `@generated` at the start of a comment. */
-const GENERATED_HEADER = /^(?:\/\/|#|--|\/?\*+|;)\s*(?:Code generated .* DO NOT EDIT\.?|.*@generated\b.*)$/m
-
-/**
- * Decodes a file as text: UTF-8, UTF-16 with a byte order mark, else Windows-1252 (which decodes any bytes). Line ends
- * become `\n`; a byte order mark is dropped.
- * @returns undefined when the bytes are not text
- */
-export function decodeText(bytes: Buffer): string | undefined {
-  const [first, second] = bytes
-  let text: string
-  if (first === 0xff && second === 0xfe) text = new TextDecoder('utf-16le').decode(bytes)
-  else if (first === 0xfe && second === 0xff) text = new TextDecoder('utf-16be').decode(bytes)
-  else {
-    if (isBinaryFileSync(bytes, { size: bytes.length })) return undefined
-    try {
-      text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-    } catch {
-      text = new TextDecoder('windows-1252').decode(bytes)
-    }
-  }
-  return text.includes('\0') ? undefined : text.replace(/\r\n?/g, '\n').toWellFormed()
+/** Characters of private keys in a text. */
+function keyCharacters(text: string): number {
+  return [...text.matchAll(PRIVATE_KEY)].reduce((sum, [key]) => sum + key.length, 0)
 }
 
+/** A literal or an encoded run that no one reads: the line that it stands in is judged, and kept, without it. */
+const LONG_LITERAL = /(data:[\w.+-]+\/[\w.+-]+(?:;[\w=.-]+)*,)[^\s"'`)<>]{500,}|[A-Za-z0-9+/_=-]{1000,}/g
+const LONG_STRING = /"(?:[^"\\\n]|\\.){1000,}"|'(?:[^'\\\n]|\\.){1000,}'|`(?:[^`\\\n]|\\.){1000,}`/g
+const KEPT_OF_LITERAL = 60
+const LONG_LINE = 1_000
+
 /**
- * Why a file is left out by its text, or undefined.
- * @param text - the decoded file
- * @param language - prose may have long lines: they are paragraphs
+ * A text without the middle of its long literals: data URIs, encoded runs and, in code, string literals of more than 1,000
+ * characters on one line. Line numbers stay as they are.
  */
-export function skipByText(text: string, language: Language): SkipReason | undefined {
-  if (text.trim() === '') return 'empty'
-  if (PRIVATE_KEY.test(text)) return 'secret'
-  if (GENERATED_HEADER.test(text.slice(0, 1_000))) return 'generated'
-  let longest = 0
+export function withoutLongLiterals(text: string, language: Language): string {
+  const shorten = (literal: string): string =>
+    `${literal.slice(0, KEPT_OF_LITERAL).toWellFormed()}…${/["'`]$/.exec(literal)?.[0] ?? ''}`
+  const lines = text.split('\n')
+  let changed = false
+  for (const [i, line] of lines.entries()) {
+    if (line.length < 500) continue
+    let short = line.replace(LONG_LITERAL, shorten)
+    if (!language.prose && short.length > LONG_LINE) short = short.replace(LONG_STRING, shorten)
+    if (short === line) continue
+    lines[i] = short
+    changed = true
+  }
+  return changed ? lines.join('\n') : text
+}
+
+/** Formats in which a long line is data or a paragraph, not code without white space. */
+const LONG_LINES_ARE_FINE: ReadonlySet<string> = new Set(['sql', 'json', 'yaml', 'xml', 'html', 'text', 'csv'])
+const MIN_MINIFIED = 5_000
+
+/** Whether most of a text is code without line breaks. */
+function isMinified(text: string, language: Language): boolean {
+  if (language.prose || LONG_LINES_ARE_FINE.has(language.name) || text.length < MIN_MINIFIED) return false
+  let inLongLines = 0
   let lines = 0
   for (let at = 0; at <= text.length; lines++) {
     const newline = text.indexOf('\n', at)
     const end = newline < 0 ? text.length : newline
-    longest = Math.max(longest, end - at)
+    if (end - at > LONG_LINE) inLongLines += end - at
     at = end + 1
   }
-  if (language.prose) return longest > 50_000 ? 'generated' : undefined
-  return longest > 5_000 || (text.length > 5_000 && text.length / lines > 250) ? 'generated' : undefined
+  return inLongLines > text.length / 2 || text.length / lines > 250
+}
+
+/**
+ * Why a file is left out by its text, or undefined.
+ * @param path - its path; what its name suggests is checked against the text
+ * @param text - the decoded file, without long literals
+ * @param attribute - what `.gitattributes` says: generated, not generated, or nothing
+ */
+export function skipByText(
+  path: string,
+  text: string,
+  language: Language,
+  attribute?: boolean,
+): SkipReason | undefined {
+  if (text.trim() === '') return 'empty'
+  const name = (path.split('/').pop() ?? '').toLowerCase()
+  if (keyCharacters(text) * 2 > text.length) return 'secret'
+  if (SUSPECT_NAMES.some((pattern) => pattern.test(name)) && (SECRET_VALUE.test(text) || SECRET_MANIFEST.test(text)))
+    return 'secret'
+  if (text.startsWith('version https://git-lfs.github.com/spec/')) return 'large file pointer'
+  if (attribute ?? isSignedGenerated(path, text)) return 'generated'
+  if (/\.map$/.test(name) && /^\s*\{[\s\S]{0,200}"(?:mappings|sections|sources)"\s*:/.test(text)) return 'generated'
+  return attribute === undefined && isMinified(text, language) ? 'minified' : undefined
+}
+
+/** A text without the private keys in it, line by line, so that line numbers stay. */
+export function withoutPrivateKeys(text: string): string {
+  return text.replace(PRIVATE_KEY, (key) => `[private key]${'\n'.repeat(key.split('\n').length - 1)}`)
 }

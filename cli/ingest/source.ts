@@ -3,16 +3,8 @@
  * @module
  */
 import { readFileSync } from 'node:fs'
-import { basename, join, relative, sep } from 'node:path'
-import { gitRoot } from './walk.ts'
-
-function read(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return undefined
-  }
-}
+import { basename, dirname, join } from 'node:path'
+import type { Repository } from './git.ts'
 
 /** `owner/name` of a remote URL in any of git's forms, without credentials. */
 export function remoteName(url: string): string | undefined {
@@ -28,7 +20,7 @@ export function remoteName(url: string): string | undefined {
 
 function packageName(folder: string): string | undefined {
   try {
-    const name = (JSON.parse(read(join(folder, 'package.json')) ?? '{}') as { name?: unknown }).name
+    const name = (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name?: unknown }).name
     return typeof name === 'string' && name !== '' ? name : undefined
   } catch {
     return undefined
@@ -36,15 +28,15 @@ function packageName(folder: string): string | undefined {
 }
 
 /**
- * Name of a folder: the git remote `origin` as `owner/name` with the path inside the repository, else the package's name,
- * else the folder's own. Two different folders seldom share one, and the same repository has it wherever it is cloned.
+ * Name of a folder: the git remote as `owner/name` with the path inside the repository, else the package's name, else the
+ * folder's own. The same repository has it wherever it is cloned, and a linked worktree has its main worktree's.
  * @param folder - absolute real path
+ * @param repository - the repository it belongs to, if any
  */
-export function sourceName(folder: string): string {
-  const root = gitRoot(folder)
-  const config = root && !folder.split(sep).includes('node_modules') ? read(join(root, '.git', 'config')) : undefined
-  const url = /\[remote "origin"\][^[]*?\n\s*url\s*=\s*(\S+)/.exec(config ?? '')?.[1]
-  const remote = url ? remoteName(url) : undefined
-  if (root && remote) return [remote, ...relative(root, folder).split(sep).filter(Boolean)].join('/')
-  return packageName(folder) ?? (basename(folder) || 'root')
+export function sourceName(folder: string, repository: Repository | undefined): string {
+  const inside = folder.split(/[\\/]/).includes('node_modules')
+  const remote = repository?.remote && !inside ? remoteName(repository.remote) : undefined
+  if (repository && remote) return [remote, ...repository.prefix.split('/').filter(Boolean)].join('/')
+  const main = repository?.linked ? join(dirname(repository.commonDir), repository.prefix) : folder
+  return packageName(main) ?? packageName(folder) ?? (basename(main) || 'root')
 }

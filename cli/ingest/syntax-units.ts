@@ -4,7 +4,7 @@
  * @module
  */
 import type { Node } from 'web-tree-sitter'
-import { DEFINITIONS, LEADING, namesOf, unwrap } from './definitions.ts'
+import { DEFINITIONS, LEADING, namesOf, TRANSPARENT, unwrap } from './definitions.ts'
 import { type Kind, labelOf, lineStart, oneLine, type Unit } from './units.ts'
 
 interface Source {
@@ -85,12 +85,34 @@ interface Item {
   doc?: string
 }
 
-/** Attaches comments and decorators to the node they stand before, unless a blank line parts them. */
-function itemsOf(nodes: readonly Node[], text: string): Item[] {
+/** A comment that only documentation is written in: JSDoc, Javadoc, Doxygen, Rust, C#, Swift. */
+const DOCUMENTATION = /^\s*(?:\/\*[*!](?![*/])|\/\/[/!](?!\/))/
+/** … and that speaks of the whole file, or of no code at all. */
+const OF_THE_FILE =
+  /@(?:file|fileoverview|module|packagedocumentation|license|licence|preserve|copyright)\b|\\file\b|copyright|licen[cs]ed? under|spdx-|^\s*\/\/!/i
+
+/** Whether a comment belongs to the node after it: nothing parts them, or it is documentation and one blank line does. */
+function belongs(comment: Item, next: Node, text: string): boolean {
+  const between = text.slice(comment.end, next.startIndex)
+  const blank = between.split('\n').length - 2
+  if (blank <= 0) return true
+  if (blank > 1 || LEADING.has(next.type)) return false
+  const written = text.slice(comment.start, comment.end)
+  return DOCUMENTATION.test(written) && !OF_THE_FILE.test(written)
+}
+
+/** Attaches comments and decorators to the node they stand before. */
+function itemsOf(nodes: readonly Node[], source: Source): Item[] {
+  const { text, grammar } = source
   const items: Item[] = []
   let leading: Item | undefined
   for (const node of nodes) {
-    const attached = leading && !/\n[ \t]*\r?\n/.test(text.slice(leading.end, node.startIndex)) ? leading : undefined
+    const isImport = DEFINITIONS[grammar]?.[unwrap(node).type] === 'import'
+    const joins =
+      leading &&
+      belongs(leading, node, text) &&
+      !(isImport && /\n[ \t]*\n/.test(text.slice(leading.end, node.startIndex)))
+    const attached = joins ? leading : undefined
     if (leading && !attached) items.push(leading)
     const item: Item = { node, start: attached?.start ?? node.startIndex, end: node.endIndex }
     // A Rust line comment's node reaches past its newline.
@@ -104,12 +126,26 @@ function itemsOf(nodes: readonly Node[], text: string): Item[] {
   return items
 }
 
+function namesAs(kind: Kind, definition: Node, grammar: string): string[] {
+  return kind === 'comment' || kind === 'import' || kind === 'statement' ? [] : namesOf(definition, grammar)
+}
+
+/** Names defined inside a node that is no scope of its own, through others of its kind. */
+function innerNames(node: Node, source: Source): string[] {
+  return (node.childForFieldName('body') ?? node).namedChildren.flatMap((child) => {
+    const definition = unwrap(child)
+    if (TRANSPARENT.has(definition.type)) return innerNames(definition, source)
+    return namesAs(kindOf(definition, source), definition, source.grammar)
+  })
+}
+
 function unitOf(item: Item, start: number, source: Source): Unit {
   const { text, grammar } = source
   const { node } = item
   const definition = unwrap(node)
-  const kind = kindOf(definition, source)
-  const names = kind === 'comment' || kind === 'import' || kind === 'statement' ? [] : namesOf(definition, grammar)
+  const transparent = TRANSPARENT.has(definition.type)
+  const kind = transparent ? 'module' : kindOf(definition, source)
+  const names = transparent ? innerNames(definition, source) : namesAs(kind, definition, grammar)
   const label =
     kind === 'import' ? 'imports' : definition.type === 'impl_item' ? signatureOf(node, definition, text) : names[0]
   const unit: Unit = {
@@ -123,9 +159,11 @@ function unitOf(item: Item, start: number, source: Source): Unit {
   }
   if (grammar === 'python') unit.doc = docstringOf(definition) ?? (node.text.startsWith('"""') ? node.text : unit.doc)
   if (kind === 'comment' || kind === 'import') return unit
-  unit.signature = signatureOf(node, definition, text)
+  // What a preprocessor branch or a linkage block holds is where it would be without it.
+  if (transparent) unit.transparent = true
+  else unit.signature = signatureOf(node, definition, text)
   unit.expand = expandAlong(unit, definition, source)
-  if (kind === 'class' || kind === 'interface' || kind === 'impl' || kind === 'module') {
+  if (!transparent && (kind === 'class' || kind === 'interface' || kind === 'impl' || kind === 'module')) {
     unit.members = () =>
       (definition.childForFieldName('body')?.namedChildren ?? []).flatMap((child) => {
         const member = unwrap(child)
@@ -146,16 +184,17 @@ function expandAlong(unit: Unit, node: Node, source: Source): () => Unit[] {
   }
 }
 
-type Parent = Pick<Unit, 'start' | 'end' | 'kind' | 'names' | 'doc'>
+type Parent = Pick<Unit, 'start' | 'end' | 'kind' | 'names' | 'doc' | 'transparent'>
 
 /** Units for `nodes` that partition the lines of `parent`; what stands before the first is the parent's head. */
 function childUnits(parent: Parent, nodes: readonly Node[], source: Source): Unit[] {
   const { text } = source
   const units: Unit[] = []
-  const { kind, names, doc } = parent
+  const { kind, doc } = parent
+  const names = parent.transparent ? [] : parent.names
   const head: Unit = { start: parent.start, end: parent.end, kind, names, doc, label: 'head', rank: 0 }
   let extent = 0
-  for (const item of itemsOf(nodes, text)) {
+  for (const item of itemsOf(nodes, source)) {
     const start = lineStart(text, item.start)
     const last = units.at(-1)
     if (!opensLine(text, item.start)) {

@@ -36,6 +36,8 @@ export interface Unit {
   signature?: string
   /** The documentation comment as written, with its comment marks. */
   doc?: string
+  /** It is not what its parts belong to: they stand at the level of the unit around it. */
+  transparent?: true
   /** Names of the members, when the unit is kept whole. */
   members?: () => string[]
   /** The units this one consists of; fewer than two means that it cannot be taken apart along its structure. */

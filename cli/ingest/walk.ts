@@ -1,12 +1,24 @@
 /**
- * Walks a folder: what git would track and a reader would want, in a stable order, without following symbolic links.
+ * Finds the files of a folder that are to be read. In a git repository they are what git lists: tracked files, and untracked
+ * ones that no rule ignores. Elsewhere the folder is walked with the same rules. Symbolic links are never followed.
  * @module
  */
-import { existsSync, readFileSync } from 'node:fs'
-import { readdir, stat } from 'node:fs/promises'
+import { existsSync, lstatSync, readFileSync, type Stats } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
-import createIgnore, { type Ignore } from 'ignore'
-import { isVendored, type SkipReason, skipByName } from './skip-rules.ts'
+import type { Ignore } from 'ignore'
+import {
+  attributesOf,
+  type FileAttributes,
+  isIgnoredFolder,
+  listFiles,
+  listIgnored,
+  type Repository,
+  repositoryOf,
+  rootCommit,
+} from './git.ts'
+import { PATTERN_FILE, type PatternFile, patternsOf, rules } from './patterns.ts'
+import { isToolFolder, type SkipReason, skipByName, vendoredFolders } from './skip-rules.ts'
 
 /** What a walk looks for. */
 export interface WalkOptions {
@@ -24,17 +36,35 @@ export interface FoundFile {
   path: string
   absolute: string
   bytes: number
+  /** A person asked for it: what it is does not leave it out. `exact`: by its own name. */
+  wanted?: 'pattern' | 'exact'
+  attributes?: FileAttributes
+}
+
+/** A file, or a directory with `/` at its end, that is not read. */
+export interface LeftOut {
+  path: string
+  reason: SkipReason
+  /** Files in a directory that is left out as a whole, where they are known. */
+  files?: number
 }
 
 /** What a walk found. */
 export interface Walk {
   files: FoundFile[]
-  /** Files (and vendored or ignored directories, one each) left out, by reason. */
-  skipped: Map<SkipReason, number>
+  leftOut: LeftOut[]
   /** Paths that exist and could not be read: they must not be taken for deleted. */
   unreadable: string[]
   /** False when a directory could not be read, so that absence proves nothing. */
   complete: boolean
+}
+
+/** A path that is a file, before anything decides whether to read it. */
+interface Candidate {
+  path: string
+  absolute: string
+  bytes: number
+  attributes?: FileAttributes
 }
 
 /** Ignore rules and the directory they are relative to. */
@@ -45,21 +75,29 @@ interface Rules {
 
 function rulesFrom(base: string, file: string): Rules[] {
   try {
-    return [{ base, rules: createIgnore().add(readFileSync(file, 'utf8')) }]
+    return [{ base, rules: rules(readFileSync(file, 'utf8')) }]
   } catch {
     return []
   }
 }
 
+function statusOf(path: string): Stats | 'gone' | 'unreadable' {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) ?? 'gone'
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOTDIR' ? 'gone' : 'unreadable'
+  }
+}
+
 /** The nearest directory at or above `folder` that holds `.git`, or undefined. */
-export function gitRoot(folder: string): string | undefined {
+function gitRoot(folder: string): string | undefined {
   for (let at = folder; ; at = dirname(at)) {
     if (existsSync(join(at, '.git'))) return at
     if (dirname(at) === at) return undefined
   }
 }
 
-/** Deepest rules last; within git, the last rule that speaks decides. */
+/** Deepest rules last; the last rule that speaks decides. */
 function isIgnored(stack: readonly Rules[], absolute: string, directory: boolean): boolean {
   let ignored = false
   for (const { base, rules } of stack) {
@@ -72,13 +110,13 @@ function isIgnored(stack: readonly Rules[], absolute: string, directory: boolean
   return ignored
 }
 
-/** Rules that apply from above the folder, unless they leave out the folder itself: then the user's word stands. */
+/** Rules that apply from above a folder that git can't list, unless they leave out the folder itself. */
 function outerRules(folder: string): Rules[] {
   const root = gitRoot(folder)
   if (!root) return []
   const stack = rulesFrom(root, join(root, '.git', 'info', 'exclude'))
   const between = relative(root, folder).split(sep).filter(Boolean)
-  if (between.some(isVendored)) return []
+  if (between.some(isToolFolder)) return []
   let at = root
   for (const name of between) {
     stack.push(...rulesFrom(at, join(at, '.gitignore')))
@@ -88,23 +126,100 @@ function outerRules(folder: string): Rules[] {
   return stack
 }
 
-/**
- * Walks `folder` depth first in name order.
- * @param folder - absolute path, already resolved to a real directory; it is walked even inside `node_modules`
- */
-export async function walk(folder: string, options: WalkOptions): Promise<Walk> {
-  const result: Walk = { files: [], skipped: new Map(), unreadable: [], complete: true }
-  const include = options.include.length > 0 ? createIgnore().add([...options.include]) : undefined
-  const exclude = createIgnore().add([...options.exclude])
-  const skip = (reason: SkipReason): void => {
-    result.skipped.set(reason, (result.skipped.get(reason) ?? 0) + 1)
+/** Collects the files below a folder, through nested repositories. */
+class Collector {
+  readonly candidates: Candidate[] = []
+  readonly leftOut: LeftOut[] = []
+  readonly unreadable: string[] = []
+  complete = true
+  private readonly folder: string
+  /** Repositories read so far, by what two checkouts of one have in common. */
+  private readonly seen = new Set<string>()
+
+  constructor(folder: string) {
+    this.folder = folder
   }
 
-  async function enter(directory: string, prefix: string, outer: readonly Rules[]): Promise<void> {
+  async collect(): Promise<void> {
+    const repository = await repositoryOf(this.folder)
+    if (repository && !(await isIgnoredFolder(repository))) {
+      await this.remember(repository)
+      if (await this.list(this.folder, '')) return
+    }
+    await this.enter(this.folder, '', repository ? [] : outerRules(this.folder))
+  }
+
+  private skip(path: string, reason: SkipReason): void {
+    this.leftOut.push({ path, reason })
+  }
+
+  /** Notes a repository. @returns false when another checkout of it has been read */
+  private async remember(repository: Repository): Promise<boolean> {
+    const names = [repository.commonDir, (await rootCommit(repository)) ?? ''].filter(Boolean)
+    if (names.some((name) => this.seen.has(name))) return false
+    for (const name of names) this.seen.add(name)
+    return true
+  }
+
+  /** Reads a checkout inside the folder, unless the same repository is read already or has its main worktree here. */
+  private async nested(directory: string, prefix: string): Promise<boolean> {
+    const repository = await repositoryOf(directory)
+    if (!repository || repository.root !== directory) return false
+    const main = dirname(repository.commonDir)
+    const within = !relative(this.folder, main).startsWith('..') && existsSync(main)
+    if ((repository.linked && within) || !(await this.remember(repository))) {
+      this.skip(prefix, 'same repository')
+      return true
+    }
+    return this.list(directory, prefix)
+  }
+
+  /** Takes what git lists. @returns false when git does not answer */
+  private async list(directory: string, prefix: string): Promise<boolean> {
+    const [listing, ignored] = await Promise.all([listFiles(directory), listIgnored(directory)])
+    if (!listing) return false
+    const attributed =
+      existsSync(join(directory, '.gitattributes')) || listing.paths.some((path) => path.endsWith('/.gitattributes'))
+    const attributes = attributed ? await attributesOf(directory, listing.paths) : new Map<string, FileAttributes>()
+    for (const path of ignored) this.skip(prefix + path, 'ignored')
+    for (const path of listing.paths) {
+      const absolute = join(directory, path)
+      if (path.endsWith('/')) {
+        if (!(await this.nested(join(directory, path.slice(0, -1)), prefix + path)))
+          this.skip(prefix + path, 'unreadable')
+        continue
+      }
+      const status = statusOf(absolute)
+      if (listing.submodules.has(path)) {
+        if (status === 'gone' || typeof status === 'string' || !existsSync(join(absolute, '.git')))
+          this.skip(`${prefix}${path}/`, 'submodule not checked out')
+        else if (!(await this.nested(absolute, `${prefix}${path}/`))) this.skip(`${prefix}${path}/`, 'unreadable')
+      } else this.take(prefix + path, absolute, status, attributes.get(path))
+    }
+    return true
+  }
+
+  private take(
+    path: string,
+    absolute: string,
+    status: Stats | 'gone' | 'unreadable',
+    attributes?: FileAttributes,
+  ): void {
+    // A name that is not UTF-8 can't be looked up: it is there all the same.
+    if (status === 'unreadable' || (status === 'gone' && path.includes('\ufffd'))) {
+      this.unreadable.push(path)
+      this.skip(path, 'unreadable')
+    } else if (status === 'gone') return
+    else if (status.isSymbolicLink()) this.skip(path, 'symlink')
+    else if (status.isFile()) this.candidates.push({ path, absolute, bytes: status.size, attributes })
+  }
+
+  /** Walks a directory that git does not know, in name order. */
+  private async enter(directory: string, prefix: string, outer: readonly Rules[]): Promise<void> {
     const entries = await readdir(directory, { withFileTypes: true }).catch(() => undefined)
     if (!entries) {
-      result.complete = false
-      skip('unreadable')
+      this.complete = false
+      this.skip(prefix, 'unreadable')
       return
     }
     const stack = entries.some((entry) => entry.name === '.gitignore')
@@ -115,27 +230,76 @@ export async function walk(folder: string, options: WalkOptions): Promise<Walk> 
       const absolute = join(directory, entry.name)
       const path = prefix + entry.name
       const isDirectory = entry.isDirectory()
-      if (entry.isSymbolicLink()) skip('symlink')
-      else if (isDirectory ? isVendored(entry.name) : entry.name === '.git') skip('vendored')
-      else if (isIgnored(stack, absolute, isDirectory)) skip('ignored')
-      else if (exclude.ignores(isDirectory ? `${path}/` : path)) skip('excluded')
-      else if (isDirectory) await enter(absolute, `${path}/`, stack)
-      else if (entry.isFile() && (!include || include.ignores(path))) await consider(absolute, path)
+      if (entry.name === '.git') continue
+      if (isDirectory && isToolFolder(entry.name)) this.skip(`${path}/`, 'vendored')
+      else if (isIgnored(stack, absolute, isDirectory)) this.skip(isDirectory ? `${path}/` : path, 'ignored')
+      else if (!isDirectory) this.take(path, absolute, statusOf(absolute))
+      else if (!existsSync(join(absolute, '.git')) || !(await this.nested(absolute, `${path}/`)))
+        await this.enter(absolute, `${path}/`, stack)
     }
   }
+}
 
-  async function consider(absolute: string, path: string): Promise<void> {
-    const reason = skipByName(path)
-    if (reason) return skip(reason)
-    const status = await stat(absolute).catch(() => undefined)
-    if (!status) {
-      result.unreadable.push(path)
-      skip('unreadable')
-    } else if (status.size === 0) skip('empty')
-    else if (status.size > options.maxFileSize) skip('too large')
-    else result.files.push({ path, absolute, bytes: status.size })
+function patternFiles(candidates: readonly Candidate[]): PatternFile[] {
+  return candidates
+    .filter(({ path }) => path === PATTERN_FILE || path.endsWith(`/${PATTERN_FILE}`))
+    .map(({ path, absolute }) => ({
+      base: path.slice(0, -PATTERN_FILE.length),
+      text: readFileSync(absolute, 'utf8'),
+    }))
+}
+
+/** The outermost vendored directory that holds a path. */
+function vendoredIn(path: string, folders: ReadonlySet<string>): string | undefined {
+  for (let slash = path.indexOf('/'); slash >= 0; slash = path.indexOf('/', slash + 1)) {
+    const folder = path.slice(0, slash + 1)
+    if (folders.has(folder)) return folder
   }
+  return undefined
+}
 
-  await enter(folder, '', outerRules(folder))
-  return result
+/**
+ * Finds the files of a folder, in order of path.
+ * @param folder - absolute path, already resolved to a real directory; it is walked even when it is ignored or inside
+ *   `node_modules`, because it was asked for
+ */
+export async function walk(folder: string, options: WalkOptions): Promise<Walk> {
+  const collector = new Collector(folder)
+  await collector.collect()
+  const { candidates, unreadable } = collector
+  const leftOut = new Map(collector.leftOut.map((entry) => [entry.path, entry]))
+  const choose = patternsOf(options, patternFiles(candidates))
+  const vendored = vendoredFolders(candidates.map(({ path }) => path))
+  const files: FoundFile[] = []
+  for (const candidate of candidates) {
+    const { path, bytes, attributes } = candidate
+    const choice = choose(path)
+    if (choice === 'elsewhere') continue
+    const wanted = choice?.kind === 'wanted' ? (choice.exact ? 'exact' : 'pattern') : undefined
+    const reason =
+      choice?.kind === 'excluded' ? 'excluded' : reasonOf(candidate, wanted, attributes?.vendored, options.maxFileSize)
+    const folderOf = wanted || attributes?.vendored === false ? undefined : vendoredIn(path, vendored)
+    if (reason) leftOut.set(path, { path, reason })
+    else if (folderOf) {
+      const entry = leftOut.get(folderOf) ?? { path: folderOf, reason: 'vendored', files: 0 }
+      entry.files = (entry.files ?? 0) + 1
+      leftOut.set(folderOf, entry)
+    } else files.push({ path, absolute: candidate.absolute, bytes, wanted, attributes })
+  }
+  files.sort((a, b) => (a.path < b.path ? -1 : 1))
+  return { files, leftOut: [...leftOut.values()], unreadable, complete: collector.complete }
+}
+
+function reasonOf(
+  { path, bytes }: Candidate,
+  wanted: FoundFile['wanted'],
+  vendored: boolean | undefined,
+  maxFileSize: number,
+): SkipReason | undefined {
+  if (bytes === 0) return 'empty'
+  const reason = skipByName(path, bytes)
+  // A pattern with a wildcard means a kind of file, not a secret that happens to match it.
+  if (reason && (reason === 'secret' ? wanted !== 'exact' : !wanted)) return reason
+  if (vendored && !wanted) return 'vendored'
+  return bytes > maxFileSize ? 'too large' : undefined
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
-import { type Chunk, chunkText } from '../../cli/ingest/chunk.ts'
+import { describe, expect, it, vi } from 'vitest'
+import { type Chunk, chunkText, cutText } from '../../cli/ingest/chunk.ts'
 import { languageOf } from '../../cli/ingest/languages.ts'
 import { DEFAULT_SIZES } from '../../cli/ingest/pack.ts'
 import { GUIDE, SAMPLES } from './samples.ts'
@@ -99,6 +99,93 @@ describe('context and purpose', () => {
       const [only] = await chunk('a.ts', `${comment}\nexport function f(): void {}\n`)
       expect(only?.purpose).toBeUndefined()
     }
+  })
+})
+
+describe('a documentation comment', () => {
+  const body = `{\n${'  work("with a long enough line of code")\n'.repeat(40)}}\n`
+
+  it.each([
+    ['a.js', `/**\n * Parses the request line.\n */\n\nfunction parse(line) ${body}`],
+    ['a.ts', `/** Parses the request line. */\n\nexport const parse = (line: string) => ${body}`],
+    ['a.c', `/*! Parses the request line. */\n\nint parse(char *line) ${body.replaceAll('")', '");')}`],
+    ['a.rs', `/// Parses the request line.\n\npub fn parse(line: &str) ${body.replaceAll('")', '");')}`],
+    [
+      'A.cs',
+      `class A {\n/// <summary>Parses the request line.</summary>\n\npublic void parse(string line) ${body.replaceAll('")', '");')}\n}`,
+    ],
+  ])('belongs to what it documents across one blank line: %s', async (path, text) => {
+    const chunks = await chunk(path, text)
+    const of = chunks.find((one) => one.symbols.some((symbol) => symbol.endsWith('parse')))
+    expect(of?.text).toContain('Parses the request line.')
+    expect(of?.purpose).toContain('Parses the request line.')
+  })
+
+  it('stays with the chunk before when it does not document what follows', async () => {
+    const filler = `function first() ${body}\n`
+    for (const comment of [
+      '/** Parses the request line. */\n\n',
+      '// An aside about what is above.\n\n',
+      '/** @module parser */\n\n',
+      '/** Copyright 2020 Somebody. */\n\n',
+      '/* Not documentation at all. */\n\n',
+    ].map((text, i) => (i === 0 ? `${text}\n` : text))) {
+      const chunks = await chunk('a.js', `${filler}${comment}function parse(line) ${body}`)
+      const own = chunks.find((one) => one.symbols.includes('parse'))
+      expect(own?.purpose).toBeUndefined()
+      expect(own?.text.startsWith('function parse')).toBe(true)
+    }
+  })
+})
+
+describe('a preprocessor branch', () => {
+  const definition = (i: number): string =>
+    `/* Adds ${i}. */\nstatic int add_${i}(struct state *s) {\n${'  s->total += lookup(s, "a value that takes some room");\n'.repeat(8)}  return ${i};\n}\n\n`
+  const many = Array.from({ length: 12 }, (_, i) => definition(i)).join('')
+
+  it.each([
+    ['a.c', `#include <a.h>\n#ifdef HAVE_THREADS\n${many}#else\n${definition(99)}#endif\n`],
+    ['a.h', `#ifndef A_H\n#define A_H\n#if defined(X) && X > 3\n${many}#endif\n${definition(99)}#endif\n`],
+    ['a.cpp', `extern "C" {\n${many}${definition(99)}}\n`],
+  ])('is no scope, and what it holds is named: %s', async (path, text) => {
+    const chunks = await chunk(path, text)
+    expectPartition(chunks, text)
+    expect(chunks.length).toBeGreaterThan(4)
+    expect(chunks.filter((one) => one.context !== '')).toEqual([])
+    expect(chunks.flatMap((one) => one.symbols)).toEqual(expect.arrayContaining(['add_0', 'add_11', 'add_99']))
+    const small = await chunk(
+      path,
+      `#ifdef A\nint one(void) { return 1; }\n#else\nint two(void) { return 2; }\n#endif\n`,
+    )
+    expect(small[0]?.symbols).toEqual(['one', 'two'])
+  })
+})
+
+describe('the budget of parsing', () => {
+  it('counts work: a large ordinary file is cut along its syntax however busy the machine is', async () => {
+    const text = Array.from(
+      { length: 900 },
+      (_, i) =>
+        `static int fn_${i}(struct state *s, int a, int b) {\n  if (a > b && s->n[${i}] != 0) { s->n[${i}] += a * (b - ${i}); return 1; }\n  return 0;\n}\n`,
+    ).join('')
+    const times = [10, 10_000_000, 20, 20_000_000]
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => times.shift() ?? 30_000_000)
+    const { chunks, cut } = await cutText(text, languageOf('big.c'))
+    clock.mockRestore()
+    expect(cut).toBeUndefined()
+    expect(new Set(chunks.flatMap((one) => one.symbols)).size).toBe(900)
+    expect(await chunk('big.c', text)).toEqual(chunks)
+  })
+
+  it('ends, and says so', async () => {
+    const text = `${'('.repeat(60_000)}\n${'a<b<'.repeat(400_000)}`
+    const { chunks, cut } = await cutText(text, languageOf('deep.cpp'), {
+      target: 9_600,
+      maximum: 24_000,
+      minimum: 1_600,
+    })
+    expectPartition(chunks, text)
+    expect(cut).toBe('budget')
   })
 })
 

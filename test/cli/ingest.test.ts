@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process'
-import { rmSync } from 'node:fs'
+import { renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Report } from '../../cli/ingest/report.ts'
+import { formatReport, type Report } from '../../cli/ingest/report.ts'
 import { run } from '../../cli/ingest.ts'
+import { encode } from './encode.ts'
 import { type FakeCoordinator, startFake } from './fake-coordinator.ts'
-import { makeFolder, writeFiles } from './folders.ts'
+import { git, makeFolder, makeRepository, writeFiles } from './folders.ts'
 import { GUIDE, SAMPLES } from './samples.ts'
 
 let fake: FakeCoordinator
@@ -58,6 +59,8 @@ describe('a folder', () => {
       purpose: 'Writes a value.',
       symbols: expect.arrayContaining(['Store.put']),
       start_line: expect.any(Number),
+      end_line: expect.any(Number),
+      kind: 'source',
     })
     expect(String(item?.fields.code_snippet)).toMatch(/^export class Store<T> extends Base\n/)
 
@@ -135,16 +138,132 @@ describe('a folder', () => {
     expect(report.rejected).toEqual([{ at: 'bad.ts', reason: 'too large' }])
     expect(fake.documents.size).toBe(8)
   })
+})
 
-  it('does not let another folder of the same name delete what is stored', async () => {
-    await ingest(makeFolder(repository()), '--source', 'app')
-    const other = makeFolder({ 'other.ts': 'export const a = 1\n' })
-    const refused = await ingest(other, '--source', 'app')
+describe('absence is not deletion', () => {
+  it('two folders of one name keep apart, whatever they have in common', async () => {
+    const scaffold = { 'package.json': '{"name":"vite-project"}', 'README.md': '# Vite' }
+    const one = makeFolder({ ...scaffold, 'src/invoice.js': 'export const invoice = 1\n' })
+    const two = makeFolder({ ...scaffold, 'src/recipe.js': 'export const recipe = 1\n' })
+    expect((await ingest(one)).code).toBe(0)
+    const before = new Map(fake.documents)
+    const refused = await ingest(two)
     expect(refused.code).toBe(1)
-    expect(refused.report.failure?.hint).toContain('--replace')
-    expect(fake.documents.size).toBe(8)
-    const replaced = await ingest(other, '--source', 'app', '--replace')
-    expect(replaced.report.files).toMatchObject({ indexed: 1, removed: 8 })
+    expect(refused.report.failure?.message).toContain('3 files of another folder')
+    expect(refused.report.failure?.hint).toMatch(/--source.*--replace/)
+    expect(fake.documents).toEqual(before)
+    const replaced = await ingest(two, '--replace')
+    expect(replaced.report.files).toMatchObject({ removed: 1 })
+    // The name is the second folder's now, also where the contents are the same.
+    expect((await ingest(two)).code).toBe(0)
+    expect((await ingest(one)).code).toBe(1)
+  })
+
+  it('two repositories of one name keep apart; two checkouts of one do not', async () => {
+    const files = { 'a.ts': 'export const a = 1\n', 'b.ts': 'export const b = 1\n', 'c.ts': 'export const c = 1\n' }
+    const first = makeRepository(files)
+    const second = makeRepository({ ...files, 'a.ts': 'export const other = 1\n' })
+    await ingest(first, '--source', 's')
+    expect((await ingest(second, '--source', 's')).code).toBe(1)
+    const clone = makeFolder({})
+    git(clone, 'clone', '-q', first, 'c')
+    rmSync(join(clone, 'c/b.ts'))
+    const again = await ingest(join(clone, 'c'), '--source', 's')
+    expect(again.report.files).toMatchObject({ unchanged: 2, removed: 1 })
+    git(first, 'worktree', 'add', '-q', join(clone, 'tree'))
+    expect((await ingest(join(clone, 'tree'), '--source', 's')).report.files).toMatchObject({ indexed: 1, removed: 0 })
+    // A part of it under the same name is not the whole of it.
+    writeFiles(first, { 'sub/a.ts': 'export const a = 1\n' })
+    expect((await ingest(join(first, 'sub'), '--source', 's')).code).toBe(1)
+  })
+
+  it('the same remote is the same repository, also in a shallow clone and after the history was rewritten', async () => {
+    const origin = makeRepository({ 'a.ts': 'export const a = 1\n', 'b.ts': 'export const b = 1\n' })
+    writeFiles(origin, { 'c.ts': 'export const c = 1\n' })
+    git(origin, 'add', '-A')
+    git(origin, 'commit', '-qm', 'second')
+    const place = makeFolder({})
+    git(place, 'clone', '-q', `file://${origin}`, 'full')
+    git(place, 'clone', '-q', '--depth', '1', `file://${origin}`, 'shallow')
+    git(place, 'clone', '-q', `file://${origin}`, 'rewritten')
+    git(join(place, 'rewritten'), 'checkout', '-q', '--orphan', 'new')
+    git(join(place, 'rewritten'), 'commit', '-qm', 'anew')
+    for (const name of ['full', 'shallow', 'rewritten'])
+      expect((await ingest(join(place, name), '--source', 's')).code).toBe(0)
+    expect(fake.documents.size).toBe(3)
+  })
+
+  it('an empty folder removes nothing', async () => {
+    const vault = makeFolder({ 'n1.md': 'note 1 about saffron', 'n2.md': 'note 2', 'n3.md': 'note 3' })
+    await ingest(vault, '--source', 'vault')
+    for (const name of ['n1.md', 'n2.md', 'n3.md']) rmSync(join(vault, name))
+    const refused = await ingest(vault, '--source', 'vault')
+    expect(refused.code).toBe(1)
+    expect(refused.report.failure).toMatchObject({
+      message: expect.stringContaining('none of the 3 files'),
+      hint: expect.stringContaining('--replace'),
+    })
+    expect(fake.documents.size).toBe(3)
+    expect((await ingest(vault, '--source', 'vault', '--replace')).report.files.removed).toBe(3)
+  })
+
+  it('more than half is refused before anything is sent; what was renamed is not gone', async () => {
+    const names = Array.from({ length: 10 }, (_, i) => `src/f${i}.ts`)
+    const folder = makeFolder(Object.fromEntries(names.map((name, i) => [name, `export const v${i} = ${i}\n`])))
+    await ingest(folder, '--source', 's')
+    renameSync(join(folder, 'src'), join(folder, 'lib'))
+    const renamed = await ingest(folder, '--source', 's')
+    expect(renamed.report.files).toMatchObject({ indexed: 10, removed: 10 })
+    for (const name of names.slice(0, 6)) rmSync(join(folder, name.replace('src', 'lib')))
+    writeFiles(folder, { 'new.ts': 'export const fresh = 1\n' })
+    fake.requests.length = 0
+    const refused = await ingest(folder, '--source', 's')
+    expect(refused.report.failure?.message).toContain('6 of the 10 files')
+    expect(writes()).toEqual([])
+    // Files that are there and are left out now count as gone, too; they are known only once they are read.
+    for (const name of names.slice(0, 6)) writeFiles(folder, { [name.replace('src', 'lib')]: '// @generated by x\n' })
+    const emptied = await ingest(folder, '--source', 's')
+    expect(emptied.code).toBe(1)
+    expect(emptied.report.files).toMatchObject({ indexed: 1, removed: 0 })
+    expect((await ingest(folder, '--source', 's', '--replace')).report.files.removed).toBe(6)
+  })
+
+  it('what was stored before identities were kept is taken over', async () => {
+    const folder = makeFolder({ 'a.ts': 'export const a = 1\n' })
+    fake.documents.set('a.ts', { hash: 'f'.repeat(64), items: new Map() })
+    expect((await ingest(folder)).report.files).toMatchObject({ indexed: 1 })
+    expect(fake.documents.get('a.ts')?.hash).toMatch(/^[0-9a-f]{64} p=[0-9a-f]{16}$/)
+  })
+})
+
+describe('the report', () => {
+  it('names every path that was left out', async () => {
+    const folder = makeFolder({
+      'a.ts': 'export const a = 1\n',
+      'blank.ts': '\n\n',
+      'picture.png': new Uint8Array([0x89, 0x50, 0x4e, 0x47, 0, 0, 0, 1]),
+      'yarn.lock': 'x',
+      'short.c': encode('/* 在庫 */\nint a; int b; int c; int d;\n', 'shift_jis'),
+    })
+    const { report } = await ingest(folder)
+    expect(report.left_out).toEqual([
+      { path: 'blank.ts', reason: 'empty' },
+      { path: 'picture.png', reason: 'binary' },
+      { path: 'short.c', reason: 'encoding unclear' },
+      { path: 'yarn.lock', reason: 'lock file' },
+    ])
+    expect(formatReport(report)).toMatch(/left out.*1 binary.*--verbose/)
+    expect(formatReport(report, true)).toMatch(/encoding unclear short\.c[\s\S]*\.hybridignore/)
+  })
+
+  it('settles an encoding by the files beside it', async () => {
+    const folder = makeFolder({
+      'a.c': encode(`/* 在庫 */\n${'int f(int a) { return a; } /* plain */\n'.repeat(40)}`, 'shift_jis'),
+      'b.c': encode('/* 在庫を再計算する */\nint recount(int n) { return n; } /* 負の在庫はエラー */\n', 'shift_jis'),
+    })
+    expect((await ingest(folder)).report).toMatchObject({ files: { indexed: 2 }, left_out: [] })
+    const [item] = fake.documents.get('a.c')?.items.values() ?? []
+    expect(item?.fields.code_snippet).toContain('在庫')
   })
 })
 

@@ -1,21 +1,109 @@
-import { realpathSync, symlinkSync } from 'node:fs'
+import { chmodSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { frameworkFinder } from '../../cli/ingest/framework.ts'
+import { repositoryOf } from '../../cli/ingest/git.ts'
 import { languageOf } from '../../cli/ingest/languages.ts'
-import { decodeText, skipByName, skipByText } from '../../cli/ingest/skip-rules.ts'
+import { skipByName, skipByText, withoutLongLiterals, withoutPrivateKeys } from '../../cli/ingest/skip-rules.ts'
 import { remoteName, sourceName } from '../../cli/ingest/source.ts'
 import { walk } from '../../cli/ingest/walk.ts'
-import { makeFolder } from './folders.ts'
+import { git, makeFolder, makeRepository, writeFiles } from './folders.ts'
 
 const OPTIONS = { include: [], exclude: [], maxFileSize: 512 * 1024 }
 
-async function paths(folder: string, options: Partial<Parameters<typeof walk>[1]> = {}): Promise<string[]> {
-  return (await walk(realpathSync(folder), { ...OPTIONS, ...options })).files.map((file) => file.path)
-}
+const walked = (folder: string, options: Partial<Parameters<typeof walk>[1]> = {}) =>
+  walk(realpathSync(folder), { ...OPTIONS, ...options })
+const paths = async (folder: string, options: Partial<Parameters<typeof walk>[1]> = {}): Promise<string[]> =>
+  (await walked(folder, options)).files.map((file) => file.path)
+const leftOut = async (folder: string, options: Partial<Parameters<typeof walk>[1]> = {}) =>
+  Object.fromEntries((await walked(folder, options)).leftOut.map(({ path, reason }) => [path, reason]))
 
-describe('walk', () => {
-  it('respects .gitignore at every level, negation, and .git/info/exclude', async () => {
+describe('in a repository, what is read is what git lists', () => {
+  it('reads tracked files although an ignore pattern matches them', async () => {
+    const folder = makeRepository({
+      'buildtools/checkperl.cmake': 'set(PERL_MINIMUM 5.30)',
+      '.github/workflows/ci.yml': 'on: push',
+      'README.md': 'read me',
+      'notes.tmp': 'tracked',
+    })
+    writeFiles(folder, { '.gitignore': 'build*/\n.*\nREADME*\n*.tmp\n', 'other.tmp': 'not tracked', 'new.ts': 'new' })
+    expect(await paths(folder)).toEqual([
+      '.github/workflows/ci.yml',
+      'README.md',
+      'buildtools/checkperl.cmake',
+      'new.ts',
+      'notes.tmp',
+    ])
+    expect(await leftOut(folder)).toMatchObject({ 'other.tmp': 'ignored', '.gitignore': 'ignored' })
+  })
+
+  it('tells case apart where the repository does', async () => {
+    const folder = makeRepository({ 'library/shelve.py': 'def shelve(book): return book' })
+    writeFiles(folder, { '.gitignore': 'Library/\nVENDORED\n', 'library/new.py': 'x = 1', vendored: 'text' })
+    git(folder, 'config', 'core.ignorecase', 'false')
+    expect(await paths(folder)).toEqual(['.gitignore', 'library/new.py', 'library/shelve.py', 'vendored'])
+    git(folder, 'config', 'core.ignorecase', 'true')
+    expect(await paths(folder)).toEqual(['.gitignore', 'library/shelve.py'])
+  })
+
+  it('takes a file that was deleted and not committed for gone, and any name that git quotes', async () => {
+    const folder = makeRepository({ 'a.ts': 'a', 'gone.ts': 'g', 'naïve "q" 日本\tx.ts': 'n' })
+    rmSync(join(folder, 'gone.ts'))
+    expect(await paths(folder)).toEqual(['a.ts', 'naïve "q" 日本\tx.ts'])
+  })
+
+  it('reads a part of a repository by itself, with the rules from above', async () => {
+    const folder = makeRepository({
+      '.gitignore': '*.gen.ts\n',
+      'sub/a.ts': 'a',
+      'sub/.gitignore': '*.md\n',
+      'b.ts': 'b',
+    })
+    writeFiles(folder, { 'sub/x.gen.ts': 'x', 'sub/n.md': 'n', 'sub/new.ts': 'n' })
+    expect(await paths(join(folder, 'sub'))).toEqual(['.gitignore', 'a.ts', 'new.ts'])
+  })
+
+  it('keeps to git when a hook has pointed git elsewhere', async () => {
+    const folder = makeRepository({ 'a.ts': 'a' })
+    const other = makeRepository({ 'other.ts': 'b' })
+    process.env.GIT_DIR = join(other, '.git')
+    process.env.GIT_WORK_TREE = other
+    try {
+      expect(await paths(folder)).toEqual(['a.ts'])
+    } finally {
+      delete process.env.GIT_DIR
+      delete process.env.GIT_WORK_TREE
+    }
+  })
+
+  it('reads submodules and nested repositories once, and names what is not checked out', async () => {
+    const library = makeRepository({ 'lib.ts': 'l' })
+    const folder = makeRepository({ 'a.ts': 'a' })
+    git(folder, '-c', 'protocol.file.allow=always', 'submodule', '--quiet', 'add', library, 'deps/lib')
+    git(folder, 'commit', '-qm', 'submodule')
+    git(folder, 'clone', '-q', folder, 'copy')
+    git(folder, 'worktree', 'add', '-q', 'trees/feature')
+    const nested = makeRepository({ 'n.ts': 'n' })
+    git(folder, 'clone', '-q', nested, 'nested')
+    expect(await paths(folder)).toEqual(['.gitmodules', 'a.ts', 'deps/lib/lib.ts', 'nested/n.ts'])
+    expect(await leftOut(folder)).toEqual({ 'copy/': 'same repository', 'trees/feature/': 'same repository' })
+    git(folder, 'submodule', '--quiet', 'deinit', '-f', 'deps/lib')
+    expect(await leftOut(folder)).toMatchObject({ 'deps/lib/': 'submodule not checked out' })
+  })
+
+  it('reads a folder of checkouts, each repository once', async () => {
+    const folder = makeFolder({ 'notes.md': 'n' })
+    const origin = makeRepository({ 'w.ts': 'w' })
+    git(folder, 'clone', '-q', origin, 'widgets')
+    git(join(folder, 'widgets'), 'worktree', 'add', '-q', '../a-feature')
+    git(folder, 'clone', '-q', makeRepository({ 'g.ts': 'g' }), 'gadgets')
+    expect(await paths(folder)).toEqual(['gadgets/g.ts', 'notes.md', 'widgets/w.ts'])
+    expect(await leftOut(folder)).toEqual({ 'a-feature/': 'same repository' })
+  })
+})
+
+describe('outside a repository', () => {
+  it('respects .gitignore at every level, negation, and .git/info/exclude of what git can not read', async () => {
     const folder = makeFolder({
       '.git/config': '',
       '.git/info/exclude': 'private/\n',
@@ -44,9 +132,8 @@ describe('walk', () => {
   })
 
   it('walks a folder that is itself ignored or vendored, because it was asked to', async () => {
-    const folder = makeFolder({
-      '.git/config': '',
-      '.gitignore': 'node_modules/\ndist/\n*.js\n',
+    const folder = makeRepository({ '.gitignore': 'node_modules/\ndist/\n*.js\n' })
+    writeFiles(folder, {
       'node_modules/lib/index.js': 'x',
       'node_modules/lib/node_modules/inner/index.js': 'x',
       'dist/out.js': 'x',
@@ -60,35 +147,104 @@ describe('walk', () => {
     const folder = makeFolder({ 'a/x.ts': 'x' })
     symlinkSync(folder, join(folder, 'a/loop'))
     symlinkSync(join(folder, 'a/x.ts'), join(folder, 'y.ts'))
-    const result = await walk(realpathSync(folder), OPTIONS)
-    expect(result.files.map((file) => file.path)).toEqual(['a/x.ts'])
-    expect(result.skipped.get('symlink')).toBe(2)
+    expect(await paths(folder)).toEqual(['a/x.ts'])
+    expect(await leftOut(folder)).toEqual({ 'a/loop': 'symlink', 'y.ts': 'symlink' })
   })
 
-  it('counts what it leaves out by reason, and filters', async () => {
-    const folder = makeFolder({
-      '.env': 'SECRET=1',
-      '.env.example': 'SECRET=',
-      'package-lock.json': '{}',
-      'app.min.js': 'x',
-      'empty.ts': '',
-      'huge.ts': 'x'.repeat(2_000),
-      'src/a.ts': 'a',
-      'src/b.py': 'b',
-      'node_modules/x/i.js': 'x',
-    })
-    const result = await walk(realpathSync(folder), { ...OPTIONS, maxFileSize: 1_000 })
-    expect(result.files.map((file) => file.path)).toEqual(['.env.example', 'src/a.ts', 'src/b.py'])
-    expect(Object.fromEntries(result.skipped)).toEqual({
-      secret: 1,
-      'lock file': 1,
-      generated: 1,
-      empty: 1,
-      'too large': 1,
-      vendored: 1,
+  it.skipIf(process.getuid?.() === 0)('says that absence proves nothing when a directory can not be read', async () => {
+    const folder = makeFolder({ 'a/x.ts': 'x', 'b.ts': 'b' })
+    chmodSync(join(folder, 'a'), 0)
+    const result = await walked(folder)
+    chmodSync(join(folder, 'a'), 0o755)
+    expect(result).toMatchObject({ complete: false, leftOut: [{ path: 'a/', reason: 'unreadable' }] })
+  })
+})
+
+describe('what is left out is named, and can be read all the same', () => {
+  const files = {
+    '.env': 'SECRET=1',
+    '.env.example': 'SECRET=',
+    'package-lock.json': '{}',
+    'app.js.map': '{}',
+    'empty.ts': '',
+    'huge.ts': 'x'.repeat(2_000),
+    'src/a.ts': 'a',
+    'src/b.py': 'b',
+    'logo.svg': '<svg/>',
+  }
+
+  it('by path and reason', async () => {
+    const folder = makeFolder({ ...files, 'node_modules/x/i.js': 'x' })
+    expect(await paths(folder, { maxFileSize: 1_000 })).toEqual(['.env.example', 'src/a.ts', 'src/b.py'])
+    expect(await leftOut(folder, { maxFileSize: 1_000 })).toEqual({
+      '.env': 'secret',
+      'package-lock.json': 'lock file',
+      'app.js.map': 'generated',
+      'empty.ts': 'empty',
+      'huge.ts': 'too large',
+      'node_modules/': 'vendored',
+      'logo.svg': 'picture',
     })
     expect(await paths(folder, { include: ['*.py'] })).toEqual(['src/b.py'])
     expect(await paths(folder, { exclude: ['src/'], maxFileSize: 1_000 })).toEqual(['.env.example'])
+  })
+
+  it('by --include and .hybridignore; a secret only by its own name', async () => {
+    const folder = makeFolder(files)
+    expect(await paths(folder, { include: ['*.svg', '*.json'] })).toEqual(['logo.svg', 'package-lock.json'])
+    expect(await paths(folder, { include: ['.*', '*'] })).not.toContain('.env')
+    expect(await paths(folder, { include: ['.env'] })).toEqual(['.env'])
+    writeFiles(folder, { '.hybridignore': 'src/*\n!src/b.py\n!*.svg\nhuge.ts\n!.env\n' })
+    expect(await paths(folder)).toEqual(['.env', '.env.example', '.hybridignore', 'logo.svg', 'src/b.py'])
+    expect(await leftOut(folder)).toMatchObject({ 'src/a.ts': 'excluded', 'huge.ts': 'excluded' })
+  })
+
+  it('a folder named vendor is what its contents are', async () => {
+    const ours = makeRepository({
+      'src/vendor/payout.js': 'export function payVendorsWeekly(vendors) { return vendors.length }',
+      'third_party/README.md': 'Our connectors to third parties.',
+    })
+    expect(await paths(ours)).toEqual(['src/vendor/payout.js', 'third_party/README.md'])
+    const theirs = makeRepository({
+      'vendor/modules.txt': '# example.org/x v1',
+      'vendor/example.org/x/x.go': 'package x',
+      'third_party/zlib/LICENSE': 'zlib',
+      'third_party/zlib/zlib.c': 'int z;',
+      'node_modules/left/index.js': 'x',
+      'main.go': 'package main',
+    })
+    const { leftOut: out, files: read } = await walked(theirs)
+    expect(read.map(({ path }) => path)).toEqual(['main.go'])
+    expect(out).toEqual(
+      expect.arrayContaining([
+        { path: 'vendor/', reason: 'vendored', files: 2 },
+        { path: 'third_party/', reason: 'vendored', files: 2 },
+        { path: 'node_modules/', reason: 'vendored', files: 1 },
+      ]),
+    )
+    writeFiles(theirs, { '.hybridignore': '!third_party/\n!vendor/example.org/\n' })
+    expect(await paths(theirs)).toEqual([
+      '.hybridignore',
+      'main.go',
+      'third_party/zlib/LICENSE',
+      'third_party/zlib/zlib.c',
+      'vendor/example.org/x/x.go',
+    ])
+    expect(await paths(theirs, { include: ['vendor/'] })).toEqual(['vendor/example.org/x/x.go', 'vendor/modules.txt'])
+  })
+
+  it('.gitattributes says who wrote what', async () => {
+    const folder = makeRepository({
+      '.gitattributes': 'copied/* linguist-vendored\nvendor/* -linguist-vendored\n*.pb.ts linguist-generated\n',
+      'copied/jquery.js': 'var jQuery',
+      'vendor/LICENSE': 'ours',
+      'vendor/a.ts': 'a',
+      'x.pb.ts': 'x',
+    })
+    const { files: read } = await walked(folder)
+    expect(read.map(({ path }) => path)).toEqual(['.gitattributes', 'vendor/LICENSE', 'vendor/a.ts', 'x.pb.ts'])
+    expect(read.at(-1)?.attributes).toEqual({ generated: true })
+    expect(await leftOut(folder)).toEqual({ 'copied/jquery.js': 'vendored' })
   })
 })
 
@@ -98,14 +254,8 @@ describe('what is never sent', () => {
     '.env.local',
     'a/.env.production',
     '.dev.vars',
-    'server.pem',
-    'tls.key',
     'id_rsa',
     'x/id_ed25519',
-    '.npmrc',
-    'credentials.json',
-    'secrets.yaml',
-    'credentials',
     '.aws/config',
     'service-account-prod.json',
     'prod.tfvars',
@@ -121,32 +271,93 @@ describe('what is never sent', () => {
     },
   )
 
-  it('a private key in a text is found; code that looks for one is not', () => {
-    const key = `-----BEGIN RSA PRIVATE KEY-----\n${'MIIEpAIBAAKCAQEA75'.repeat(8)}\n-----END RSA PRIVATE KEY-----\n`
-    expect(skipByText(`const pem = \`${key}\``, languageOf('a.ts'))).toBe('secret')
-    expect(skipByText(`KEY="${key.replaceAll('\n', '\\n')}"`, languageOf('a.sh'))).toBe('secret')
-    expect(
-      skipByText("if (text.includes('-----BEGIN PRIVATE KEY-----')) return false\n", languageOf('a.ts')),
-    ).toBeUndefined()
+  const judge = (path: string, text: string) => skipByText(path, text, languageOf(path))
+
+  it.each([
+    ['.npmrc', '//registry.example.org/:_authToken=npm_abcdef123456\n'],
+    ['credentials.json', '{"client_secret": "GOCSPX-abcdef"}'],
+    ['secrets.yaml', 'kind: Secret\ndata:\n  x: eA==\n'],
+    ['config/secrets.yml', 'production:\n  secret_key_base: 0f1e2d3c4b5a\n'],
+  ])('%s holds one', (path, text) => {
+    expect(judge(path, text)).toBe('secret')
   })
 
-  it('minified and generated files, by content', () => {
-    expect(skipByText(`var a=${'f(1),'.repeat(2_000)}0`, languageOf('a.js'))).toBe('generated')
-    expect(skipByText('// Code generated by protoc-gen-go. DO NOT EDIT.\npackage a\n', languageOf('a.go'))).toBe(
-      'generated',
-    )
-    expect(skipByText(`${'A long paragraph. '.repeat(600)}\n`, languageOf('a.md'))).toBeUndefined()
-    expect(skipByText("const marker = '@generated'\n", languageOf('a.ts'))).toBeUndefined()
+  it.each([
+    ['.npmrc', 'registry=https://registry.example.org/\nsave-exact=true\n'],
+    ['secrets.yaml', 'secrets:\n  - name: database\n    password: <from the vault>\n'],
+    ['passwords.txt', 'How the team keeps its passphrases: in the safe.\n'],
+    ['server.pem', '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n'],
+  ])('%s does not', (path, text) => {
+    expect(judge(path, text)).toBeUndefined()
   })
 
-  it('binaries; other encodings are decoded', () => {
-    expect(decodeText(Buffer.from([0x89, 0x50, 0x4e, 0x47, 0, 0, 0, 13, 0, 1, 2, 3]))).toBeUndefined()
-    expect(decodeText(Buffer.from([0xef, 0xbb, 0xbf, 0x61, 0x0d, 0x0a]))).toBe('a\n')
-    expect(decodeText(Buffer.from([0xff, 0xfe, 0x61, 0, 0x62, 0]))).toBe('ab')
-    expect(decodeText(Buffer.from('A na\xefve plan: meet for a caf\xe9 au lait at noon\n', 'latin1'))).toBe(
-      'A naïve plan: meet for a café au lait at noon\n',
-    )
-    expect(decodeText(Buffer.from('日本語\n'))).toBe('日本語\n')
+  const key = `-----BEGIN RSA PRIVATE KEY-----\n${`${'MIIEpAIBAAKCAQEA75'.repeat(3)}\n`.repeat(8)}-----END RSA PRIVATE KEY-----\n`
+
+  it('a private key; a file that is about something else is read without it', () => {
+    expect(judge('a.ts', `const pem = \`${key}\``)).toBe('secret')
+    expect(judge('a.sh', `KEY="${key.replaceAll('\n', '\\n')}"`)).toBe('secret')
+    expect(judge('a.ts', "if (text.includes('-----BEGIN PRIVATE KEY-----')) return false\n")).toBeUndefined()
+    const guide = `# Keys\n\n${'How to make one, at length. '.repeat(60)}\n\n${key}\nThe end.\n`
+    expect(judge('keys.md', guide)).toBeUndefined()
+    const clean = withoutPrivateKeys(guide)
+    expect(clean).not.toContain('MIIEp')
+    expect(clean.split('\n').length).toBe(guide.split('\n').length)
+    expect(clean).toContain('The end.')
+  })
+})
+
+describe('generated and minified files, by what they are', () => {
+  const judge = (path: string, text: string) => {
+    const language = languageOf(path)
+    return skipByText(path, withoutLongLiterals(text, language), language)
+  }
+
+  it.each([
+    ['a.go', '// Code generated by protoc-gen-go. DO NOT EDIT.\npackage a\n'],
+    ['a.ts', '// @generated by protobuf-ts 2.2.0\nexport const a = 1\n'],
+    ['a.rs', '// This file is @generated by prost-build.\npub struct A {}\n'],
+    ['a_pb2.py', '# -*- coding: utf-8 -*-\n# Generated by the protocol buffer compiler.  DO NOT EDIT!\nx = 1\n'],
+    ['Form.Designer.cs', '// <auto-generated>\n//   by a tool\n// </auto-generated>\nclass A {}\n'],
+    ['a.snap', '// Jest Snapshot v1, https://goo.gl/fbAQLP\n\nexports[`x`] = `y`\n'],
+    ['api.md', '<!-- This file is generated by typedoc. Do not edit. -->\n# API\n'],
+    ['parser.c', '/* A Bison parser, made by GNU Bison 3.8.2.  */\nint yyparse(void);\n'],
+    ['requirements.txt', '#\n# This file is autogenerated by pip-compile with Python 3.11\n#\nflask==3.0\n'],
+    ['app.map', '{"version":3,"sources":["a.ts"],"mappings":"AAAA"}'],
+  ])('%s says so of itself', (path, text) => {
+    expect(judge(path, text)).toBe('generated')
+  })
+
+  it.each([
+    ['README.md', '# What @generated means here\n\nThe echidna service writes its clients.\n'],
+    ['docs.md', '* Code generated by protoc ends with DO NOT EDIT.\n* More.\n'],
+    ['a.ts', "const marker = '@generated'\n"],
+    ['b.ts', '// Files marked @generated are left out of the report.\nexport const a = 1\n'],
+    ['c.py', '# Finds the line "Code generated by x. DO NOT EDIT." in a file.\nx = 1\n'],
+    ['keys.map', 'a 1\nb 2\n'],
+    ['d.rb', '# Generates the invoice from a template and sends it by mail.\ndef a; end\n'],
+  ])('%s writes about it', (path, text) => {
+    expect(judge(path, text)).toBeUndefined()
+  })
+
+  it('one long literal does not hide the code around it', () => {
+    const logo = `/** Renders the animated platypus logo. */\nexport function PlatypusLogo() { return DATA }\nconst DATA = "data:image/png;base64,${'A'.repeat(5_600)}"\nexport function unrelatedHelper(a) { return a + 1 }\n`
+    expect(judge('Logo.jsx', logo)).toBeUndefined()
+    const shown = withoutLongLiterals(logo, languageOf('Logo.jsx'))
+    expect(shown).toContain('unrelatedHelper')
+    expect(shown.length).toBeLessThan(400)
+    expect(shown.split('\n').length).toBe(logo.split('\n').length)
+    const icons = `export const icons = {\n${Array.from({ length: 9 }, (_, i) => `  icon${i}: '<path d="${'M12 3 L4 9 '.repeat(200)}"/>',`).join('\n')}\n}\n`
+    expect(judge('icons.ts', icons)).toBeUndefined()
+    expect(withoutLongLiterals(icons, languageOf('icons.ts'))).toContain('icon8:')
+    const page = `# Title\n\n![](data:image/png;base64,${'B'.repeat(9_000)})\n\nText.\n`
+    expect(withoutLongLiterals(page, languageOf('a.md'))).toMatch(/…\)\n\nText\.\n$/)
+  })
+
+  it('code without line breaks is minified; paragraphs and data are not', () => {
+    expect(judge('a.js', `var a=${'f(1),'.repeat(2_000)}0`)).toBe('minified')
+    expect(judge('a.css', `${'.a{b:c}.d>e{f:g}'.repeat(700)}`)).toBe('minified')
+    expect(judge('a.md', `${'A long paragraph. '.repeat(600)}\n`)).toBeUndefined()
+    expect(judge('a.sql', `INSERT INTO t VALUES ${"(1,'x'),".repeat(900)}(2,'y');\n`)).toBeUndefined()
   })
 })
 
@@ -168,17 +379,28 @@ describe('framework', () => {
 })
 
 describe('source name', () => {
-  it('is the remote, the package or the folder', () => {
+  const nameOf = async (folder: string): Promise<string> => {
+    const real = realpathSync(folder)
+    return sourceName(real, await repositoryOf(real))
+  }
+
+  it('is the remote, the package or the folder', async () => {
     expect(remoteName('git@github.com:owner/name.git')).toBe('owner/name')
     expect(remoteName('https://user:secret@example.org/group/sub/name.git')).toBe('sub/name')
     expect(remoteName('/srv/git/name.git')).toBe('git/name')
     expect(remoteName('name')).toBeUndefined()
-    const cloned = makeFolder({
-      '.git/config': '[core]\n\tbare = false\n[remote "origin"]\n\turl = https://example.org/owner/name\n',
-      'sub/a.ts': 'a',
-    })
-    expect(sourceName(cloned)).toBe('owner/name')
-    expect(sourceName(join(cloned, 'sub'))).toBe('owner/name/sub')
-    expect(sourceName(makeFolder({ 'package.json': '{"name":"@scope/lib"}' }))).toBe('@scope/lib')
+    const cloned = makeRepository({ 'sub/a.ts': 'a' }, 'https://example.org/owner/name')
+    expect(await nameOf(cloned)).toBe('owner/name')
+    expect(await nameOf(join(cloned, 'sub'))).toBe('owner/name/sub')
+    expect(await nameOf(makeFolder({ 'package.json': '{"name":"@scope/lib"}' }))).toBe('@scope/lib')
+  })
+
+  it('is the same in a linked worktree, with a remote and without', async () => {
+    const main = makeRepository({ 'a.js': 'export const a = 1' }, 'https://example.org/acme/widgets.git')
+    git(main, 'worktree', 'add', '-q', `${main}-feature`)
+    expect(await nameOf(`${main}-feature`)).toBe('acme/widgets')
+    git(main, 'remote', 'remove', 'origin')
+    expect(await nameOf(`${main}-feature`)).toBe(await nameOf(main))
+    rmSync(`${main}-feature`, { recursive: true })
   })
 })

@@ -1,0 +1,172 @@
+/**
+ * What git knows of a folder: its repository, the files it lists, and the attributes that say who wrote them.
+ * @module
+ */
+import { execFile, spawn } from 'node:child_process'
+import { realpathSync } from 'node:fs'
+import { resolve } from 'node:path'
+
+/** Git never runs a program that the repository's own configuration names, never prompts and never takes a lock. */
+const SAFE = ['-c', 'core.fsmonitor=false', '-c', 'core.quotePath=false']
+const ENVIRONMENT = { GIT_OPTIONAL_LOCKS: '0', GIT_TERMINAL_PROMPT: '0', LC_ALL: 'C' }
+/** Variables that a hook sets and that would point git at another repository than the folder's. */
+const POINTERS = ['GIT_DIR', 'GIT_WORK_TREE', 'GIT_INDEX_FILE', 'GIT_PREFIX', 'GIT_OBJECT_DIRECTORY', 'GIT_COMMON_DIR']
+const MAX_OUTPUT = 512 * 1024 * 1024
+/** A history that takes longer to follow to its root is identified by its remote alone. */
+const ROOT_LIMIT_MS = 5_000
+
+/** A checkout of a repository, and the folder in it that was named. */
+export interface Repository {
+  /** Top of the checkout. */
+  root: string
+  /** Path of the folder below the root, with `/` at its end; empty at the root. */
+  prefix: string
+  /** The directory that all worktrees of the repository share. */
+  commonDir: string
+  /** A linked worktree: `.git` is a file there. */
+  linked: boolean
+  /** URL of the remote `origin`, or of the only remote. */
+  remote?: string
+}
+
+function environment(): NodeJS.ProcessEnv {
+  const env: NodeJS.ProcessEnv = { ...process.env, ...ENVIRONMENT }
+  for (const name of POINTERS) delete env[name]
+  return env
+}
+
+/** Runs git in a folder; undefined when it fails or is not installed. */
+function git(folder: string, args: readonly string[], timeout = 0): Promise<string | undefined> {
+  return new Promise((done) => {
+    execFile(
+      'git',
+      ['-C', folder, ...SAFE, ...args],
+      { env: environment(), maxBuffer: MAX_OUTPUT, encoding: 'utf8', timeout, windowsHide: true },
+      (error, stdout) => done(error ? undefined : stdout),
+    )
+  })
+}
+
+const lines = (text: string | undefined): string[] => (text ?? '').split('\n').filter(Boolean)
+const records = (text: string): string[] => text.split('\0').filter(Boolean)
+
+/**
+ * The repository a folder belongs to; undefined outside of one, in a bare one, or where git can't be run or refuses.
+ * @param folder - absolute real path
+ */
+export async function repositoryOf(folder: string): Promise<Repository | undefined> {
+  const [places, remotes] = await Promise.all([
+    git(folder, ['rev-parse', '--show-toplevel', '--git-dir', '--git-common-dir', '--show-prefix']),
+    git(folder, ['config', '--get-regexp', '^remote\\..*\\.url$']),
+  ])
+  const [top, gitDir, commonDir, prefix = ''] = (places ?? '').split('\n')
+  if (!top || !gitDir || !commonDir) return undefined
+  const real = (path: string): string => {
+    try {
+      return realpathSync(resolve(folder, path))
+    } catch {
+      return resolve(folder, path)
+    }
+  }
+  const urls = lines(remotes).map((line) => /^remote\.(.*)\.url (.*)$/.exec(line))
+  const origin = urls.find((match) => match?.[1] === 'origin') ?? (urls.length === 1 ? urls[0] : undefined)
+  return {
+    root: real(top),
+    prefix,
+    commonDir: real(commonDir),
+    linked: real(gitDir) !== real(commonDir),
+    remote: origin?.[2],
+  }
+}
+
+/**
+ * The first commit of a repository's history (of several roots the first in order of name); undefined in a shallow clone,
+ * before the first commit, and where it takes too long.
+ */
+export async function rootCommit(repository: Repository): Promise<string | undefined> {
+  const [shallow, roots] = await Promise.all([
+    git(repository.root, ['rev-parse', '--is-shallow-repository']),
+    git(repository.root, ['rev-list', '--max-parents=0', 'HEAD'], ROOT_LIMIT_MS),
+  ])
+  return shallow?.trim() === 'false' ? lines(roots).sort()[0] : undefined
+}
+
+/** Whether the repository's ignore rules leave out the folder itself. */
+export async function isIgnoredFolder(repository: Repository): Promise<boolean> {
+  if (repository.prefix === '') return false
+  return (await git(repository.root, ['check-ignore', '-q', '--', repository.prefix])) !== undefined
+}
+
+/** What `git ls-files` lists below a folder; a nested repository is one entry with `/` at its end. */
+export interface Listing {
+  paths: string[]
+  /** Gitlinks of the index: submodules, checked out or not. */
+  submodules: Set<string>
+}
+
+/** Tracked files and untracked ones that no rule ignores, relative to the folder; undefined when git fails. */
+export async function listFiles(folder: string): Promise<Listing | undefined> {
+  const [tracked, others] = await Promise.all([
+    git(folder, ['ls-files', '-z', '--cached', '--stage']),
+    git(folder, ['ls-files', '-z', '--others', '--exclude-standard']),
+  ])
+  if (tracked === undefined || others === undefined) return undefined
+  const paths = new Set<string>()
+  const submodules = new Set<string>()
+  for (const entry of records(tracked)) {
+    const path = entry.slice(entry.indexOf('\t') + 1)
+    paths.add(path)
+    if (entry.startsWith('160000 ')) submodules.add(path)
+  }
+  for (const path of records(others)) paths.add(path)
+  return { paths: [...paths].sort(), submodules }
+}
+
+/** What the ignore rules leave out below a folder; a directory that holds nothing else is one entry. */
+export async function listIgnored(folder: string): Promise<string[]> {
+  const args = ['ls-files', '-z', '--others', '--ignored', '--exclude-standard', '--directory']
+  return records((await git(folder, args)) ?? '').sort()
+}
+
+/** Attributes of one file that say what it is. */
+export interface FileAttributes {
+  /** `linguist-generated`, when set or unset. */
+  generated?: boolean
+  /** `linguist-vendored`, when set or unset. */
+  vendored?: boolean
+  /** `working-tree-encoding`. */
+  encoding?: string
+}
+
+const SWITCHES: Record<string, boolean> = { set: true, true: true, unset: false, false: false }
+
+/** Attributes of files, from `.gitattributes`; files without any are left out. */
+export function attributesOf(folder: string, paths: readonly string[]): Promise<Map<string, FileAttributes>> {
+  const names = ['linguist-generated', 'linguist-vendored', 'working-tree-encoding']
+  return new Promise((done) => {
+    const child = spawn('git', ['-C', folder, ...SAFE, 'check-attr', '-z', '--stdin', ...names], {
+      env: environment(),
+      stdio: ['pipe', 'pipe', 'ignore'],
+      windowsHide: true,
+    })
+    const chunks: Buffer[] = []
+    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
+    child.stdin.on('error', () => undefined)
+    child.on('error', () => done(new Map()))
+    child.on('close', () => {
+      const found = new Map<string, FileAttributes>()
+      const fields = Buffer.concat(chunks).toString().split('\0')
+      for (let i = 0; i + 2 < fields.length; i += 3) {
+        const [path = '', name, value = ''] = fields.slice(i, i + 3)
+        if (value === 'unspecified') continue
+        const known = found.get(path) ?? {}
+        if (name === 'working-tree-encoding') known.encoding = value
+        else if (name === 'linguist-generated') known.generated = SWITCHES[value]
+        else known.vendored = SWITCHES[value]
+        found.set(path, known)
+      }
+      done(found)
+    })
+    child.stdin.end(paths.join('\0'))
+  })
+}

@@ -1,0 +1,77 @@
+/**
+ * Whose documents a source holds. Each document's hash carries marks of the folder that it was read from, so that a run over
+ * another folder of the same name is recognised before it overwrites or removes anything.
+ * @module
+ */
+import { createHash } from 'node:crypto'
+import { type Repository, rootCommit } from './git.ts'
+
+/** Marks of a folder: two checkouts of one repository share the remote or the first commit. */
+export interface Identity {
+  /** Of the remote's address and the path within the repository. */
+  remote?: string
+  /** Of the first commit and the path within the repository. */
+  root?: string
+  /** Of the folder's own path, which counts where there is nothing better. */
+  place: string
+}
+
+const mark = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16)
+
+/** Host and path of a remote URL in any of git's forms, so that the same repository gives the same text. */
+export function remoteAddress(url: string): string {
+  return url
+    .trim()
+    .replace(/^[a-z+]+:\/\/(?:[^@/]*@)?/i, '')
+    .replace(/^[^@/\s]+@([^:/\s]+):/, '$1/')
+    .replace(/^([^/:]+):\d+\//, '$1/')
+    .replace(/\.git\/?$|\/+$/g, '')
+    .toLowerCase()
+}
+
+/**
+ * The identity of a folder.
+ * @param folder - absolute real path
+ * @param repository - the repository it belongs to, if any
+ */
+export async function identityOf(folder: string, repository: Repository | undefined): Promise<Identity> {
+  const place = mark(folder)
+  if (!repository) return { place }
+  const root = await rootCommit(repository)
+  const { remote, prefix } = repository
+  return {
+    remote: remote ? mark(`${remoteAddress(remote)}\n${prefix}`) : undefined,
+    root: root ? mark(`${root}\n${prefix}`) : undefined,
+    place,
+  }
+}
+
+/** A document's hash as it is stored: of its content, then the marks of its owner. */
+export function signed(content: string, { remote, root, place }: Identity): string {
+  return [content, remote && `r=${remote}`, root && `c=${root}`, `p=${place}`].filter(Boolean).join(' ')
+}
+
+/** The content's part of a stored hash. */
+export function contentOf(hash: string): string {
+  return hash.split(' ', 1)[0] ?? ''
+}
+
+/**
+ * Whether a stored document belongs to a folder: by remote or first commit where both have one, else by the folder's path.
+ * @returns undefined for a document without marks
+ */
+export function belongsTo(hash: string, identity: Identity): boolean | undefined {
+  const marks = new Map(
+    hash
+      .split(' ')
+      .slice(1)
+      .map((part) => [part[0], part.slice(2)]),
+  )
+  if (marks.size === 0) return undefined
+  const pairs = [
+    [marks.get('r'), identity.remote],
+    [marks.get('c'), identity.root],
+  ].filter(([theirs, ours]) => theirs && ours)
+  if (pairs.length > 0) return pairs.some(([theirs, ours]) => theirs === ours)
+  return marks.get('p') === identity.place
+}

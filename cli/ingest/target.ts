@@ -1,0 +1,155 @@
+/**
+ * One collection of one source, as a run finds and leaves it: what is stored, what is kept, what is sent and removed.
+ * @module
+ */
+import type { HttpClient } from '../shared/http.ts'
+import { plural } from '../shared/terminal.ts'
+import { deleteDocuments, describeError, type KnowledgeDocument, type Place, putDocuments } from './api.ts'
+import { createSender, jsonBytes, type Sender } from './batches.ts'
+import { belongsTo, contentOf, type Identity } from './identity.ts'
+import type { Report } from './report.ts'
+
+/** Limits of one request of documents, with room for the envelope in the 2 MiB of the body. */
+const LIMITS = { parts: 100, items: 400, bytes: 2 * 1024 * 1024 - 16 * 1024 }
+const DELETED_AT_ONCE = 1_000
+
+/** A run would overwrite or remove what it may not, unless `--replace` is given. */
+export class RefusedError extends Error {
+  override name = 'RefusedError'
+  readonly hint: string
+
+  constructor(message: string, hint: string) {
+    super(message)
+    this.hint = hint
+  }
+}
+
+/** What a target needs of its run. */
+export interface TargetRun {
+  http: HttpClient
+  report: Report
+  identity: Identity
+  /** What would be refused is done. */
+  replace: boolean
+  dryRun: boolean
+  /** Told how many documents have been answered for. */
+  settled: (documents: number) => void
+}
+
+/** Documents of one place. */
+export class Target {
+  readonly place: Place
+  /** Hashes by path, as stored before the run. */
+  readonly stored: ReadonlyMap<string, string>
+  /** Paths that are there, whether or not they could be read. */
+  readonly kept = new Set<string>()
+  private readonly run: TargetRun
+  private readonly sender: Sender<KnowledgeDocument>
+
+  constructor(place: Place, stored: ReadonlyMap<string, string>, run: TargetRun) {
+    this.place = place
+    this.stored = stored
+    this.run = run
+    this.sender = this.createSender()
+  }
+
+  /** Whether a document is stored as it is, by this folder or by nobody in particular. */
+  isCurrent(path: string, content: string): boolean {
+    const hash = this.stored.get(path)
+    return hash !== undefined && contentOf(hash) === content && belongsTo(hash, this.run.identity) !== false
+  }
+
+  /** @throws RefusedError when another folder's documents are stored under this name */
+  checkOwner(): void {
+    if (this.run.replace) return
+    const foreign = [...this.stored.values()].filter((hash) => belongsTo(hash, this.run.identity) === false).length
+    if (foreign === 0) return
+    throw new RefusedError(
+      `source "${this.place.source}" holds ${plural(foreign, 'file')} of another folder`,
+      'Give this folder a name of its own with --source, or pass --replace to take the name over and remove those files.',
+    )
+  }
+
+  /**
+   * Absence alone does not prove deletion: the folder may be another one, not mounted, or half checked out.
+   * @param gone - stored paths that are not there
+   * @throws RefusedError when nothing is left, or more than half is gone
+   */
+  checkRemoval(gone: number): void {
+    if (this.run.replace || gone === 0) return
+    const { size } = this.stored
+    const what = `${gone} of the ${plural(size, 'file')} stored under "${this.place.source}"`
+    const hint = 'Pass --replace if they are really deleted, or name this folder with --source if it is another one.'
+    if (gone === size)
+      throw new RefusedError(
+        `none of the ${plural(size, 'file')} stored under "${this.place.source}" is in this folder: nothing was removed`,
+        hint,
+      )
+    if (gone * 2 > size)
+      throw new RefusedError(`this run would remove ${what}, more than half: nothing was removed`, hint)
+  }
+
+  /** Sends a document, or counts it in a dry run. */
+  async add(document: KnowledgeDocument): Promise<void> {
+    this.run.report.chunks.total += document.items.length
+    if (!this.run.dryRun) return this.sender.add(document)
+    this.run.report.files.indexed++
+    this.run.settled(1)
+  }
+
+  reject(path: string, reason: string): void {
+    this.run.report.files.rejected++
+    this.run.report.rejected.push({ at: path, reason })
+  }
+
+  flush(): Promise<void> {
+    return this.sender.flush()
+  }
+
+  /** Stored paths that are not kept. */
+  gone(): string[] {
+    return [...this.stored.keys()].filter((path) => !this.kept.has(path))
+  }
+
+  /** Removes documents and counts what was there. */
+  async remove(paths: readonly string[]): Promise<void> {
+    const { report, http, dryRun } = this.run
+    if (dryRun) {
+      report.files.removed += paths.length
+      return
+    }
+    for (let at = 0; at < paths.length; at += DELETED_AT_ONCE) {
+      const deleted = await deleteDocuments(http, this.place, paths.slice(at, at + DELETED_AT_ONCE))
+      report.files.removed += deleted.documents
+      report.chunks.removed += deleted.items
+    }
+  }
+
+  private createSender(): Sender<KnowledgeDocument> {
+    const { report, http, settled } = this.run
+    return createSender<KnowledgeDocument>({
+      limits: LIMITS,
+      measure: (document) => ({ items: document.items.length, bytes: jsonBytes(document) }),
+      reject: (document, reason) => {
+        this.reject(document.path, reason)
+        settled(1)
+      },
+      send: async (documents) => {
+        const results = await putDocuments(http, this.place, documents)
+        const answered = new Map(results.map((result) => [result.path, result]))
+        for (const document of documents) {
+          const result = answered.get(document.path)
+          if (!result) this.reject(document.path, 'the coordinator did not answer for it')
+          else if (result.status === 'rejected') this.reject(document.path, describeError(result.error))
+          else {
+            if (result.status === 'unchanged') report.files.unchanged++
+            else report.files.indexed++
+            for (const name of ['added', 'updated', 'unchanged', 'removed'] as const)
+              report.chunks[name] += result[name] ?? 0
+          }
+        }
+        settled(documents.length)
+      },
+    })
+  }
+}
