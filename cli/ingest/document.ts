@@ -2,7 +2,6 @@
  * Turns one file into the items that the coordinator stores, one for each chunk.
  * @module
  */
-import { fileKind } from '../../src/text/file-kind.ts'
 import type { KnowledgeItem } from './api.ts'
 import { type Chunk, type CutAsText, cutText } from './chunk.ts'
 import type { Language } from './languages.ts'
@@ -43,7 +42,7 @@ export async function buildDocument(
   language: Language,
   framework: string | undefined,
 ): Promise<BuiltDocument> {
-  const shared: KnowledgeItem['fields'] = { language: language.name, kind: fileKind(path, text.slice(0, 4_000)) }
+  const shared: KnowledgeItem['fields'] = { language: language.name }
   if (framework) shared.framework = framework
   for (let scale = 1; scale <= 8; scale *= 2) {
     const { target, maximum, minimum } = DEFAULT_SIZES

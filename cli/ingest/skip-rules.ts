@@ -2,7 +2,7 @@
  * Which files are left out because of what they are: by name where the name says it, else by their text.
  * @module
  */
-import { isSignedGenerated } from '../../src/text/file-kind.ts'
+import { isSignedGenerated } from './generated.ts'
 import type { Language } from './languages.ts'
 
 /** Why a file was left out. */

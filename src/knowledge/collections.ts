@@ -3,7 +3,6 @@
  * @module
  */
 import * as z from 'zod'
-import { FILE_KINDS } from '../text/file-kind.ts'
 import { itemText, line } from './text-fields.ts'
 
 const strings = (max = 50) => z.array(line(2000)).max(max)
@@ -15,7 +14,7 @@ const codebaseContext = z.strictObject({
   file_path: line(1000).optional().describe('Path within the code base.'),
   code_snippet: itemText.describe('The code or prose itself.'),
   language: line(60).optional(),
-  kind: z.enum(FILE_KINDS).optional().describe('What the file is for.'),
+  kind: line(40).optional().describe('What the file is for: source, test, document, configuration …'),
   framework: line(100).optional(),
   purpose: line(1000).optional().describe('What it is for, in a sentence.'),
   symbols: strings(200).optional().describe('Names that the snippet defines.'),
