@@ -10,6 +10,9 @@ export default defineConfig({
   test: {
     // Loading the Worker takes most of a small file's time, so every core is used; each worker wants some 400 MB.
     maxWorkers: Math.min(4, availableParallelism()),
+    // Ends what hangs; no test depends on being quick.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     reporters: ['default', ['json', { outputFile: 'test-results.json' }]],
     projects: [
       {
@@ -31,7 +34,6 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/cli/**', 'test/**/*.node.test.ts'],
           setupFiles: ['./test/setup.ts'],
-          testTimeout: 20_000,
         },
       },
       {
@@ -39,7 +41,6 @@ export default defineConfig({
           name: 'node',
           environment: 'node',
           include: ['test/cli/**/*.test.ts', 'test/**/*.node.test.ts'],
-          testTimeout: 120_000,
         },
       },
     ],

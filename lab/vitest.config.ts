@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config'
 /** Tests that need a dependency of the laboratory: a browser, official clients, other engines. */
 export default defineConfig({
   test: {
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     reporters: ['default', ['json', { outputFile: 'test-results.json' }]],
     projects: [
       {
@@ -23,7 +25,6 @@ export default defineConfig({
           name: 'lab-workers',
           include: ['test/**/*.workers.test.ts'],
           setupFiles: ['../test/setup.ts'],
-          testTimeout: 120_000,
         },
       },
       {
@@ -32,8 +33,6 @@ export default defineConfig({
           environment: 'node',
           include: ['test/**/*.test.ts'],
           exclude: ['**/*.workers.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 240_000,
         },
       },
     ],

@@ -166,4 +166,4 @@ test('peers that run in this process or beside it find what a query names', asyn
     ['Orama', 1],
     ['MCP memory server, search_nodes', 1],
   ])
-}, 60_000)
+})

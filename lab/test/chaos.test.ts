@@ -20,7 +20,7 @@ describe('a small run', () => {
     await run.settle()
     report = await run.report(started)
     process.stdout.write(formatReport(report))
-  }, 120_000)
+  })
   afterAll(() => run?.stop())
 
   test('leaves everything as the agents were told', () => {

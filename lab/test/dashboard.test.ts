@@ -32,7 +32,7 @@ beforeAll(async () => {
     const { ran } = await http.post<{ ran: number }>('/learning/process', { project: 'demo', limit: 60 })
     if (ran === 0) break
   }
-}, 180_000)
+})
 
 afterAll(async () => {
   await browser?.close()
@@ -386,7 +386,7 @@ describe.skipIf(!supported)('the dashboard', () => {
       model_used: 'm',
     })
     await expect
-      .poll(async () => Number((await figures(page))['stats.interactions']), { timeout: 15_000 })
+      .poll(async () => Number((await figures(page))['stats.interactions']), { timeout: 120_000 })
       .toBe(before + 1)
     expect(await page.evaluate('document.activeElement.getAttribute("href")')).toBe('#/knowledge/best-practices')
     expect(await page.evaluate('document.querySelector("main details").open')).toBe(true)
@@ -405,7 +405,7 @@ describe.skipIf(!supported)('the dashboard', () => {
       model_used: 'm',
     })
     await expect
-      .poll(async () => Number((await figures(page))['stats.interactions']), { timeout: 15_000 })
+      .poll(async () => Number((await figures(page))['stats.interactions']), { timeout: 120_000 })
       .toBe(before + 1)
     await done(watched)
   })

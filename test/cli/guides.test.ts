@@ -75,7 +75,7 @@ beforeAll(async () => {
     if (tries > 240) throw new Error('npm run dev does not answer')
     await sleep(500)
   }
-}, 150_000)
+})
 
 afterAll(async () => {
   if (server?.pid) process.kill(-server.pid, 'SIGTERM')

@@ -66,7 +66,7 @@ beforeAll(async () => {
   await askTheOthers(buildServices(env))
   uncalled = [...queries].filter(([, query]) => query.mock.calls.length === 0).map(([name]) => name)
   vi.restoreAllMocks()
-}, 120_000)
+})
 
 let uncalled: string[] = []
 

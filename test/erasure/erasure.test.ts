@@ -201,7 +201,7 @@ test('a project: found nowhere afterwards, the other project whole, the receipt 
   expect(again).toMatchObject({ complete: true, deleted: {} })
   const { acts } = await run(services, admin, 'list_audit_log', {})
   expect(acts).toEqual(expect.arrayContaining([expect.objectContaining({ operation: 'delete_data', outcome: 'done' })]))
-}, 120_000)
+})
 
 test('a conversation: its interactions, what was learnt from them and the datasets with them; the rest of the project stays', async () => {
   const { services, run } = world()
@@ -240,7 +240,7 @@ test('a conversation: its interactions, what was learnt from them and the datase
   )
   expect(await credit()).toEqual(before)
   expect(await env.DATASETS.head(String(dataset.dataset_path))).toBeNull()
-}, 120_000)
+})
 
 test('a key: what it wrote and asked, also in the stores; what others did stays', async () => {
   const { services, run } = world()
@@ -278,7 +278,7 @@ test('a key: what it wrote and asked, also in the stores; what others did stays'
   )
   const { results } = await env.DB.prepare('SELECT 1 FROM outcome_votes WHERE caller = ?').bind(writer.id).all()
   expect(results).toEqual([])
-}, 120_000)
+})
 
 test('killed after any step it goes on, and a step that is done twice changes nothing more', async () => {
   const { services, run } = world()
@@ -315,7 +315,7 @@ test('killed after any step it goes on, and a step that is done twice changes no
   }
   expect(receipt).toMatchObject({ complete: true })
   expect(await findAll(services, 'killed', 'sylvinite', 'talk')).toEqual([])
-}, 120_000)
+})
 
 test('refused without the name once more, and to keys of other projects', async () => {
   const { services, run } = world()

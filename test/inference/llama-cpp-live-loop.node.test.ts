@@ -56,7 +56,7 @@ describe.skipIf(!chatUrl || !embeddingsUrl)('the loop on a running server', () =
         RELEVANCE_THRESHOLD: '0',
       },
     })
-  }, 120_000)
+  })
   afterAll(() => worker?.stop())
 
   it('is ready, with both servers asked', async () => {
@@ -102,7 +102,7 @@ describe.skipIf(!chatUrl || !embeddingsUrl)('the loop on a running server', () =
     const id = await track(QUESTION, routed.response, { context_ids, decision_id: decision.decision_id })
     const scored = () => call<{ value_score: number | null }>(`/interactions/${id}`)
     await expect.poll(async () => (await scored()).value_score, { timeout: 60_000 }).toBeGreaterThan(0)
-  }, 180_000)
+  })
 
   it('streams through /v1 with context under the question, to a clean end', async () => {
     const response = await fetch(`${worker.url}/v1/chat/completions`, {
@@ -120,7 +120,7 @@ describe.skipIf(!chatUrl || !embeddingsUrl)('the loop on a running server', () =
     expect(response.headers.get('x-backend')).toBe('local')
     expect(text.trimEnd().endsWith('data: [DONE]')).toBe(true)
     expect(text).toContain('"context_ids":["best-practices/')
-  }, 180_000)
+  })
 })
 
 it.runIf(!chatUrl || !embeddingsUrl)('runs only where LLAMA_CPP_BASE_URL and LLAMA_CPP_EMBEDDINGS_URL are set', () => {

@@ -93,7 +93,7 @@ describe.skipIf(!embeddingsUrl)('a running embeddings server', () => {
       `embedding model: ${name}, ${dimensions} dimensions; alike ${cosine(0, 4).toFixed(3)}, unlike ${cosine(0, 5).toFixed(3)}`,
     )
     expect(cosine(0, 4)).toBeGreaterThan(cosine(0, 5))
-  }, 120_000)
+  })
 })
 
 it.runIf(!chatUrl && !embeddingsUrl)('runs only where LLAMA_CPP_BASE_URL or LLAMA_CPP_EMBEDDINGS_URL is set', () => {

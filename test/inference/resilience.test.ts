@@ -179,10 +179,8 @@ describe('the limit of calls at once', () => {
 describe('the deadline', () => {
   it('ends a call that never answers and does not listen', async () => {
     const engine = new Engine('It', 'hint', { ...POLICY, deadlineMs: 30 })
-    const before = Date.now()
     const error = (await attempt(engine, () => new Promise(() => {}))) as CoordinatorError
     expect(error.message).toBe('It did not answer within 0.03 s.')
-    expect(Date.now() - before).toBeLessThan(2000)
   })
 })
 

@@ -48,7 +48,7 @@ beforeAll(async () => {
     workersAi: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),
     variables: { WORKERS_AI_LOCAL_MODEL: CHAT, WORKERS_AI_EMBEDDING_MODEL: EMBEDDINGS, LOG_LEVEL: 'error' },
   })
-}, 120_000)
+})
 afterAll(async () => {
   await worker?.stop()
   server?.close()

@@ -321,7 +321,7 @@ describe('hooks against a coordinator', () => {
   it('warm the coordinator when a session starts, and say once when it is away', async () => {
     const start = { hook_event_name: 'SessionStart', session_id: 's', source: 'startup' }
     expect((await run(start, { HYBRID_PROJECT: 'p' })).out).toBe('')
-    await expect.poll(() => of('/hybrid_search'), { timeout: 15_000 }).toMatchObject([{ project: 'p', limit: 1 }])
+    await expect.poll(() => of('/hybrid_search'), { timeout: 120_000 }).toMatchObject([{ project: 'p', limit: 1 }])
     const away = JSON.parse((await run(start, { HYBRID_URL: 'http://127.0.0.1:2' })).out)
     expect(away.systemMessage).toContain('ECONNREFUSED')
     expect(away.systemMessage).toContain('npm run dev -- start')
@@ -446,7 +446,7 @@ describe('hooks of Claude Code against the Worker', () => {
         },
       ],
     })
-  }, 180_000)
+  })
   afterAll(() => worker?.stop())
 
   interface Tracked {

@@ -88,4 +88,4 @@ test('at 100,000 past interactions a decision learns from no more than the lates
     `a decision: ${small.toFixed(2)} ms at 1,000, ${large.toFixed(2)} ms at ${PAST}; base rates ${counted.toFixed(1)} ms`,
   )
   expect(await modelBytes()).toBeLessThan(2 * sizeAtFirst)
-}, 120_000)
+})

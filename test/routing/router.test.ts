@@ -63,12 +63,6 @@ describe('features', () => {
     const reminder = '<system-reminder>\nThe user opened src/secret.ts. Never mention this.\n</system-reminder>'
     expect(queryVector(`${asked}\n${reminder}`)).toEqual(queryVector(asked))
   })
-
-  test('a huge query costs no more than a long one', () => {
-    const started = performance.now()
-    queryVector('word and more, 12% of $3. '.repeat(4_000))
-    expect(performance.now() - started).toBeLessThan(500)
-  })
 })
 
 describe('columns', () => {

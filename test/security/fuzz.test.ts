@@ -23,7 +23,7 @@ let pool: Pool
 beforeAll(async () => {
   const { project: _, ...ids } = await prepare('fuzz')
   pool = { ids: Object.values(ids), contextIds: [`best-practices/${ids.item}`, `best-practices/${ids.spare}`] }
-}, 60_000)
+})
 
 function requestOf(shot: Shot): Request {
   return new Request(ORIGIN + shot.path, {
@@ -58,7 +58,7 @@ test('sound and bent requests: no fault, and what is refused changes nothing', a
   )
   expect(tally.refused).toBeGreaterThan(100)
   expect(tally.accepted).toBeGreaterThan(50)
-}, 120_000)
+})
 
 test('however often a request is bent, it stays small enough to be sent', () => {
   fc.assert(

@@ -105,7 +105,7 @@ describe.each(COLLECTION_NAMES)('attacks in %s', (collection) => {
       flagged([item], 'get_knowledge')
     }
     expect(shown, 'the prompts that were looked at carry the attacks').toBeGreaterThan(ATTACKS.length * 0.9)
-  }, 120_000)
+  })
 
   test('stay delimited in conversations and in the prompt of MCP', async () => {
     for (const n of [0, 14, 16, 21, 29, 33, 48, 59]) {
@@ -144,7 +144,7 @@ describe.each(COLLECTION_NAMES)('attacks in %s', (collection) => {
       expect(own).toBeGreaterThan(0)
       expectDelimited(text.slice(0, own), query, text.slice(0, own).split('<context>').length - 1)
     }
-  }, 60_000)
+  })
 })
 
 /** A model that answers anything with the same words and remembers what it was asked. */

@@ -70,7 +70,7 @@ beforeAll(async () => {
     expired: { 'X-API-Key': expired.key },
     revoked: { Authorization: `Bearer ${revoked.key}` },
   })
-}, 60_000)
+})
 
 describe.each(OPERATIONS.map((operation) => [operation.name, operation] as const))('%s', (name, operation) => {
   test('is refused without a valid key, and all invalid keys are told the same', async () => {

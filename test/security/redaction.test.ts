@@ -153,7 +153,7 @@ beforeAll(async () => {
   everything = [await contentOfDatabase(), await contentOfStores(), await contentOfBucket(), logs.join('\n')]
     .join('\n')
     .toLowerCase()
-}, 240_000)
+})
 
 afterAll(() => {
   vi.restoreAllMocks()

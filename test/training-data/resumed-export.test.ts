@@ -73,7 +73,7 @@ async function noted(project: string): Promise<string[] | null> {
   return row ? Object.keys(JSON.parse(String(row.parts)) as object) : null
 }
 
-it('sends no part twice that is known to be there, wherever it dies', { timeout: 120_000 }, async () => {
+it('sends no part twice that is known to be there, wherever it dies', async () => {
   let [deaths, spared] = [0, 0]
   for (let step = 0; ; step++) {
     const project = freshProject()

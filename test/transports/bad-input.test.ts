@@ -16,7 +16,7 @@ let prepared: Prepared
 beforeAll(async () => {
   client = await connect(CLIENTS[2], fetchWorker)
   prepared = await prepare('bad-input')
-}, 60_000)
+})
 
 afterAll(() => client.close())
 

@@ -55,7 +55,7 @@ describe('a change of the embedding model', () => {
     expect(await store.statistics(after.scope)).toMatchObject({ items: ITEMS, withVector: ITEMS, space: OTHER_SPACE })
     expect((await before.search(text(1))).degraded).toEqual(['vectors'])
     console.log(`${ITEMS} items re-embedded in ${seen.jobs} jobs; ${seen.searches} searches meanwhile, none degraded`)
-  }, 120_000)
+  })
 
   it('without the old model, searches are by keyword and say so', async () => {
     const project = freshProject()
