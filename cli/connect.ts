@@ -1,101 +1,222 @@
 /**
- * `connect`: puts the coordinator's hooks into Claude Code's settings, and takes them out again.
+ * `connect`: writes the coordinator into the configuration of a coding agent, and takes it out again.
  * @module
  */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdir, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { withHooks, withoutHooks } from './connect/claude-settings.ts'
+import { basename, dirname, join, relative, resolve } from 'node:path'
+import { ConnectionError, checkConnection } from './connect/check.ts'
+import { CLIENTS, type Client, type Connection, hookVariables, printable } from './connect/clients.ts'
+import type { Edit } from './connect/edits.ts'
+import { UnreadableFileError } from './connect/edits.ts'
+import { configFolder, FileEditor } from './connect/files.ts'
 import { parseArguments, parseUrl, UsageError } from './shared/args.ts'
-import { style } from './shared/terminal.ts'
+import { plural, style } from './shared/terminal.ts'
 
-const HELP = `Usage: npm run connect -- claude-code [options]
+const HELP = `Usage: npm run connect -- <agent> [options]
+       npm run connect -- --print [options]
 
-Lets Claude Code augment every prompt and track every answer by itself, through its hooks. Writes to the settings file of one
-folder (.claude/settings.local.json, which Claude Code keeps out of git), or with --user to that of all folders
-(~/.claude/settings.json). What else stands there is kept. Running it again changes the values.
+Connects a coding agent: ${Object.keys(CLIENTS).join(', ')}.
+Agents with hooks (Claude Code, Codex, Gemini CLI, OpenCode) get the knowledge that each prompt needs by themselves, and their answers
+are tracked. Cursor and VS Code get the MCP tools and a file of instructions; Claude Desktop gets the tools. Everything else in the
+files is kept. The connection is tried first; when it does not work, nothing is written. Running it again changes the values.
 
 Options
-  --dir FOLDER      folder in which Claude Code is started (default: this one)
+  --dir FOLDER      folder in which the agent is started (default: this one)
   --user            for all folders
   --url URL         the coordinator (default: HYBRID_URL or http://127.0.0.1:8787)
-  --key KEY         API key with the scopes read, write and learn (default: HYBRID_API_KEY); it is written into the file
+  --key KEY         API key with the scopes read, write and learn (default: HYBRID_API_KEY); it is written into a file
   --project NAME    project (default: default)
-  --remove          take the hooks and their variables out again
+  --tools           give agents with hooks the MCP tools too
+  --print           print the configuration for any other agent instead of writing one
+  --remove          take everything out again
   -h, --help        print this
 `
 
-const HOOK = join(import.meta.dirname, '../integrations/hooks/hook.mjs')
+const OPTIONS = {
+  dir: { type: 'string' },
+  user: { type: 'boolean' },
+  url: { type: 'string' },
+  key: { type: 'string' },
+  project: { type: 'string' },
+  tools: { type: 'boolean' },
+  print: { type: 'boolean' },
+  remove: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const
 
-/** Runs the command. Exit codes: 0 done, 1 the settings file can't be used, 2 called wrongly. */
+/** Runs the command. Exit codes: 0 done, 1 the connection or a file can't be used, 2 called wrongly. */
 export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
   try {
-    const { values, positionals } = parseArguments(argv, {
-      dir: { type: 'string' },
-      user: { type: 'boolean' },
-      url: { type: 'string' },
-      key: { type: 'string' },
-      project: { type: 'string' },
-      remove: { type: 'boolean' },
-      help: { type: 'boolean', short: 'h' },
-    })
+    const { values, positionals } = parseArguments(argv, OPTIONS)
     if (values.help) {
       process.stdout.write(HELP)
       return 0
     }
-    if (positionals.length !== 1 || positionals[0] !== 'claude-code')
-      throw new UsageError('say what to connect: claude-code')
-    if (values.user && values.dir !== undefined) throw new UsageError('--user and --dir exclude each other')
-    // npm runs scripts in the package's folder; INIT_CWD is where the person stands.
-    const folder = resolve(env.INIT_CWD ?? process.cwd(), values.dir ?? '.')
-    const path = values.user
-      ? join(env.HOME || homedir(), '.claude/settings.json')
-      : join(folder, '.claude/settings.local.json')
-    const before = await readSettings(path)
-    if (before === null) {
-      process.stderr.write(
-        `${style('red', `${path} is not a JSON object.`)}\nCorrect it, then run this again; nothing was changed.\n`,
-      )
-      return 1
+    const [name, ...more] = positionals
+    const client = name !== undefined && Object.hasOwn(CLIENTS, name) ? CLIENTS[name] : undefined
+    if (more.length > 0) throw new UsageError(`Connect one agent at a time, not also "${more[0]}".`)
+    if (!client && !(values.print && name === undefined))
+      throw new UsageError(`Choose an agent: ${Object.keys(CLIENTS).join(', ')}; or --print for any other.`)
+    if (values.user && values.dir !== undefined) throw new UsageError('--user and --dir exclude each other.')
+    // npm runs scripts in the package's folder; INIT_CWD is where the person is.
+    const folder = values.user || client?.userOnly ? null : resolve(env.INIT_CWD ?? process.cwd(), values.dir ?? '.')
+    const connection = connectionOf(name ?? 'other', folder, env, {
+      url: parseUrl(values.url ?? (env.HYBRID_URL || 'http://127.0.0.1:8787'), '--url'),
+      key: values.key || env.HYBRID_API_KEY || undefined,
+      project: values.project ?? 'default',
+      tools: values.tools ?? false,
+    })
+    if (values.remove) {
+      if (!client) throw new UsageError('Name the agent whose connection is to be removed.')
+      return await remove(client, connection, env)
     }
-    const key = values.key || env.HYBRID_API_KEY
-    const after = values.remove
-      ? withoutHooks(before, HOOK)
-      : withHooks(before, HOOK, {
-          HYBRID_URL: parseUrl(values.url ?? (env.HYBRID_URL || 'http://127.0.0.1:8787'), '--url'),
-          ...(key && { HYBRID_API_KEY: key }),
-          HYBRID_PROJECT: values.project ?? 'default',
-        })
-    await writeSettings(path, after)
-    process.stdout.write(
-      values.remove
-        ? `Claude Code no longer asks the coordinator (${path}).\n`
-        : `Claude Code asks ${after.env?.HYBRID_URL} before each prompt and tracks each answer (${path}).\nStart a new session to use it.\n`,
-    )
+    if (folder !== null && !(await isFolder(folder))) throw new UsageError(`${folder} is no folder.`)
+    const { items } = await checkConnection(connection)
+    if (values.print || !client) {
+      process.stdout.write(await printed(client, connection, env))
+      return 0
+    }
+    await connect(client, connection, env)
+    process.stdout.write(summary(client, connection, items))
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run connect -- --help\n`)
-    return 2
-  }
-}
-
-async function readSettings(path: string): Promise<Record<string, unknown> | null> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '{}'
+    if (error instanceof UsageError) {
+      process.stderr.write(`${style('red', error.message)}\nSee npm run connect -- --help\n`)
+      return 2
+    }
+    if (error instanceof ConnectionError || error instanceof UnreadableFileError) {
+      const fix = error instanceof ConnectionError ? error.fix : 'Correct it, then run this again.'
+      process.stderr.write(`${style('red', error.message)}\n${fix}\nNothing was changed.\n`)
+      return 1
+    }
     throw error
-  })
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null
-  } catch {
-    return null
   }
 }
 
-/** Writes the whole file or nothing; it may hold a key, so only its owner can read it. */
-async function writeSettings(path: string, value: unknown): Promise<void> {
-  await mkdir(join(path, '..'), { recursive: true })
-  await writeFile(`${path}.new`, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 })
-  await rename(`${path}.new`, path)
+/** Completes a connection with what the machine decides. */
+export function connectionOf(
+  client: string,
+  folder: string | null,
+  env: NodeJS.ProcessEnv,
+  target: Pick<Connection, 'url' | 'key' | 'project' | 'tools'>,
+): Connection {
+  const home = env.HOME || env.USERPROFILE || homedir()
+  const scope = folder === null ? 'user' : createHash('sha256').update(folder).digest('hex').slice(0, 12)
+  return {
+    ...target,
+    folder,
+    home,
+    env,
+    platform: process.platform,
+    settingsFile: join(configFolder(env, home), `${client}-${scope}.json`),
+  }
+}
+
+/**
+ * Writes all files of a connection, or none.
+ * @throws UnreadableFileError, ConnectionError when a key would get into a repository
+ */
+export async function connect(client: Client, connection: Connection, env: NodeJS.ProcessEnv): Promise<void> {
+  const editor = new FileEditor(env, connection.home)
+  const edits = client.edits(connection)
+  for (const edit of edits) {
+    await editor.preview(edit)
+    if (edit.holdsKey && connection.key !== undefined && connection.folder !== null)
+      await refuseToCommitKey(edit, connection.folder)
+  }
+  if (client.automatic === 'hooks') {
+    await mkdir(dirname(connection.settingsFile), { recursive: true, mode: 0o700 })
+    await writeFile(connection.settingsFile, `${JSON.stringify(hookVariables(connection), null, 2)}\n`, { mode: 0o600 })
+  }
+  for (const edit of edits) await editor.write(edit)
+}
+
+async function remove(client: Client, connection: Connection, env: NodeJS.ProcessEnv): Promise<number> {
+  const editor = new FileEditor(env, connection.home)
+  const changed: string[] = []
+  // Whatever it was connected with: tools are looked for too. The first edit made the folders, so it is taken back last.
+  for (const edit of client.edits({ ...connection, tools: true }).reverse()) {
+    if (await editor.remove(edit)) changed.push(edit.path)
+  }
+  await rm(connection.settingsFile, { force: true })
+  await rmdir(dirname(connection.settingsFile)).catch(() => undefined)
+  process.stdout.write(
+    changed.length > 0
+      ? `${client.title} no longer asks the coordinator. Changed back:\n${changed.map((path) => `  ${path}\n`).join('')}`
+      : `${client.title} was not connected here.\n`,
+  )
+  return 0
+}
+
+/** Agents that are in use on this machine, by name. */
+export async function findClients(env: NodeJS.ProcessEnv, home: string = env.HOME || homedir()): Promise<string[]> {
+  const found: string[] = []
+  const path = (env.PATH ?? '').split(process.platform === 'win32' ? ';' : ':').filter((folder) => folder !== '')
+  for (const [name, { signs, program }] of Object.entries(CLIENTS)) {
+    const places = [
+      ...signs.map((sign) => join(home, sign)),
+      ...(program ? path.map((folder) => join(folder, process.platform === 'win32' ? `${program}.cmd` : program)) : []),
+    ]
+    for (const place of places) {
+      if (!(await stat(place).catch(() => null))) continue
+      found.push(name)
+      break
+    }
+  }
+  return found
+}
+
+/** A key in a file that git would commit ends up in everybody's hands. */
+async function refuseToCommitKey({ path }: Edit, folder: string): Promise<void> {
+  const ignored = await new Promise<number | string | null>((done) => {
+    execFile('git', ['-C', folder, 'check-ignore', '-q', path], (error) => done(error ? (error.code ?? null) : 0))
+  })
+  // 0: ignored; 128 or no git at all: no repository.
+  if (ignored !== 1) return
+  const root = await new Promise<string>((done) => {
+    execFile('git', ['-C', folder, 'rev-parse', '--show-toplevel'], (_, out) => done(out.trim()))
+  })
+  const name = relative(root, path) || basename(path)
+  throw new ConnectionError(
+    `git would commit the API key with ${path}.`,
+    `Put ${name} into .gitignore, or connect for all folders with --user.`,
+  )
+}
+
+async function printed(client: Client | undefined, connection: Connection, env: NodeJS.ProcessEnv): Promise<string> {
+  if (!client) return printable(connection)
+  const editor = new FileEditor(env, connection.home)
+  const parts = await Promise.all(
+    client.edits(connection).map(async (edit) => `${edit.path}\n\n${(await editor.preview(edit)).trimEnd()}\n`),
+  )
+  return parts.join('\n')
+}
+
+function summary(client: Client, connection: Connection, items: number): string {
+  const { url, project } = connection
+  const what =
+    client.automatic === 'hooks'
+      ? 'Each prompt gets the knowledge that it needs, and each answer is tracked.'
+      : client.automatic === 'instructions'
+        ? 'It has the tools, and instructions to use them.'
+        : 'It has the tools.'
+  const files = client.edits(connection).map(({ path }) => `  ${path}\n`)
+  const empty = `  Fill it: npm run ingest -- <folder> --url ${url} --project ${project}\n`
+  return [
+    `${style('green', '✓')} ${client.title} is connected to ${url}, project ${project}: ${plural(items, 'item')}.\n`,
+    items === 0 ? empty : '',
+    `${what}\n`,
+    ...files,
+    `${client.next}\n`,
+  ].join('')
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
 }

@@ -1,0 +1,164 @@
+/**
+ * Edits of configuration files that keep everything else as it is: comments, order, indentation. Pure functions on texts.
+ * @module
+ */
+import {
+  applyEdits,
+  type FormattingOptions,
+  findNodeAtLocation,
+  type JSONPath,
+  modify,
+  type ParseError,
+  parse,
+  parseTree,
+} from 'jsonc-parser'
+
+/** A value at a path. */
+export interface JsonSet {
+  readonly path: JSONPath
+  readonly value: unknown
+}
+
+/** An element of a list at a path; what matches `ours` is from an earlier run. */
+export interface JsonAppend extends JsonSet {
+  readonly ours: RegExp
+}
+
+/** What is written into one file. */
+export interface Edit {
+  readonly kind: 'json' | 'toml' | 'file'
+  readonly path: string
+  /** Whether an API key is in what is written. */
+  readonly holdsKey?: boolean
+  /** `json`: values that are set, and list elements that are added. */
+  readonly sets?: readonly JsonSet[]
+  readonly appends?: readonly JsonAppend[]
+  /** `json`: values of an earlier version, to be removed. */
+  readonly removes?: readonly JSONPath[]
+  /** `toml`: name of a table, and its lines. */
+  readonly table?: string
+  readonly lines?: readonly string[]
+  /** `file`: the whole content of a file of our own. */
+  readonly text?: string
+}
+
+/** The file can't be edited: it is not what its name says. */
+export class UnreadableFileError extends Error {
+  override name = 'UnreadableFileError'
+}
+
+/** The text with the edit. */
+export function withEdit(text: string, edit: Edit): string {
+  if (edit.kind === 'file') return edit.text ?? ''
+  const clean = withoutEdit(text, edit)
+  return edit.kind === 'toml' ? withTable(clean, edit) : withJson(clean, edit)
+}
+
+/** The text without what {@link withEdit} put in, and without what is empty after that. */
+export function withoutEdit(text: string, edit: Edit): string {
+  if (edit.kind === 'file') return ''
+  return edit.kind === 'toml' ? withoutTable(text, edit.table ?? '') : withoutJson(text, edit)
+}
+
+/** Whether a text holds nothing: removed files needn't stay. */
+export function isEmpty(text: string, { kind }: Edit): boolean {
+  return text.trim() === '' || (kind === 'json' && /^\s*\{\s*\}\s*$/.test(text))
+}
+
+function withJson(text: string, { sets = [], appends = [], path }: Edit): string {
+  let next = text.trim() === '' ? '{}\n' : text
+  checkJson(next, path)
+  for (const set of sets) next = change(next, set.path, set.value)
+  for (const append of appends) {
+    const list: unknown = valueAt(next, append.path)
+    if (list !== undefined && !Array.isArray(list))
+      throw new UnreadableFileError(`${path}: ${append.path.join('.')} is not a list`)
+    next =
+      list === undefined
+        ? change(next, append.path, [append.value])
+        : change(next, [...append.path, -1], append.value, true)
+  }
+  return next
+}
+
+function withoutJson(text: string, { sets = [], appends = [], removes = [], path }: Edit): string {
+  if (text.trim() === '') return text
+  checkJson(text, path)
+  let next = text
+  for (const place of [...sets.map(({ path }) => path), ...removes]) next = removeAt(next, place)
+  for (const append of appends) {
+    const list: unknown = valueAt(next, append.path)
+    if (!Array.isArray(list)) continue
+    for (let index = list.length - 1; index >= 0; index--)
+      next = withoutOurs(next, [...append.path, index], append.ours)
+  }
+  return next
+}
+
+/** A group of hooks may also hold somebody else's: only ours go. */
+function withoutOurs(text: string, place: JSONPath, ours: RegExp): string {
+  const value = valueAt(text, place) as { hooks?: { command?: string }[] } | undefined
+  const hooks = Array.isArray(value?.hooks) ? value.hooks : []
+  let next = text
+  for (let index = hooks.length - 1; index >= 0; index--) {
+    if (ours.test(hooks[index]?.command ?? '')) next = removeAt(next, [...place, 'hooks', index])
+  }
+  return next
+}
+
+/** Removes a value, and the containers that are empty after that. */
+function removeAt(text: string, place: JSONPath): string {
+  if (valueAt(text, place) === undefined) return text
+  const next = change(text, place, undefined)
+  const parent = place.slice(0, -1)
+  const left: unknown = parent.length > 0 ? valueAt(next, parent) : undefined
+  if (typeof left !== 'object' || left === null) return next
+  const others = Object.keys(left).filter((name) => name !== 'matcher' && name !== 'sequential')
+  return others.length === 0 ? removeAt(next, parent) : next
+}
+
+function checkJson(text: string, path: string): void {
+  const errors: ParseError[] = []
+  const value: unknown = parse(text, errors, { allowTrailingComma: true })
+  if (errors.length > 0 || typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new UnreadableFileError(`${path} is not a JSON object`)
+}
+
+function valueAt(text: string, path: JSONPath): unknown {
+  let value: unknown = parse(text, [], { allowTrailingComma: true })
+  for (const step of path)
+    value = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[String(step)] : undefined
+  return value
+}
+
+function change(text: string, path: JSONPath, value: unknown, isArrayInsertion = false): string {
+  return applyEdits(text, modify(text, path, value, { formattingOptions: formatOf(text), isArrayInsertion }))
+}
+
+/** The indentation that a file has. */
+function formatOf(text: string): FormattingOptions {
+  const indent = /^([ \t]+)\S/m.exec(text)?.[1] ?? '  '
+  const eol = text.includes('\r\n') ? '\r\n' : '\n'
+  const tree = parseTree(text)
+  const inline = tree !== undefined && findNodeAtLocation(tree, []) !== undefined && !text.trim().includes('\n')
+  return { insertSpaces: !indent.startsWith('\t'), tabSize: inline ? 2 : indent.length, eol, insertFinalNewline: false }
+}
+
+function withTable(text: string, { table = '', lines = [] }: Edit): string {
+  const start = text === '' || text.endsWith('\n\n') ? text : text.endsWith('\n') ? `${text}\n` : `${text}\n\n`
+  return `${start}[${table}]\n${lines.join('\n')}\n`
+}
+
+/** A table goes from its header to the next one; its sub-tables go with it. */
+function withoutTable(text: string, table: string): string {
+  const lines = text.split(/(?<=\n)/)
+  const quoted = table.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/^(.*)\\\.(.*)$/, '$1\\.(?:$2|"$2")')
+  const header = new RegExp(`^\\s*\\[\\s*${quoted}\\s*(?:\\.[^\\]]*)?\\]`)
+  const kept: string[] = []
+  let inside = false
+  for (const line of lines) {
+    if (/^\s*\[/.test(line)) inside = header.test(line)
+    if (!inside) kept.push(line)
+  }
+  return kept.length === lines.length ? text : kept.join('').replace(/\n\n$/, '\n')
+}
