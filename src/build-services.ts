@@ -2,7 +2,7 @@
  * Builds what operations reach, once per invocation. The only place that picks engines.
  * @module
  */
-
+import { waitUntil } from 'cloudflare:workers'
 import { DurableConversations } from './conversation/durable-client.ts'
 import { openDatabase } from './database/database.ts'
 import { votesOnItems } from './database/queries/credit.ts'
@@ -10,6 +10,7 @@ import { addEmbeddingJob } from './database/queries/embedding.ts'
 import type { Env } from './env.ts'
 import { openUpstreams } from './inference/chat-upstream.ts'
 import type { Embedder } from './inference/embedding/embedder.ts'
+import { openMiniLm } from './inference/embedding/minilm/open.ts'
 import { createStaticEmbedder } from './inference/embedding/static/embedder.ts'
 import staticTable from './inference/embedding/static/table.bin'
 import type { Dependency } from './inference/engine/dependency.ts'
@@ -43,12 +44,16 @@ export function buildServices(env: Env): Services {
     if (ids.length === 0) return
     await env.JOBS.sendBatch(ids.map((jobId) => ({ body: { jobId, ...traceHeaders() } })))
   }
-  const embedder = openEmbedder(settings, env.AI) ?? staticEmbedder
+  const sentences = openMiniLm(settings, {
+    asset: (path) => env.ASSETS.fetch(new URL(path, 'https://assets.invalid')),
+    keepAlive: waitUntil,
+  })
+  const embedder = openEmbedder(settings, env.AI) ?? (settings.EMBEDDER === 'minilm' ? sentences : staticEmbedder)
   const embedded = new EmbeddedStore(env.KNOWLEDGE)
   const qdrant = openQdrant(settings)
   const knowledge = new MigratingStore(qdrant ?? embedded, {
     embedder,
-    others: [staticEmbedder, ...otherEmbedders(settings, env.AI)],
+    others: [staticEmbedder, sentences, ...otherEmbedders(settings, env.AI)],
     mayFail: embedder !== staticEmbedder,
     enqueue: enqueuer(async (scope) => {
       const id = await addEmbeddingJob(database, scope.project, embeddingSubject(scope), Date.now())

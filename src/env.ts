@@ -57,6 +57,7 @@ export interface Env {
   readonly LLAMA_CPP_EMBEDDINGS_URL?: string
   readonly LLAMA_CPP_RERANK_URL?: string
   readonly EMBEDDER?: string
+  readonly MINILM_QUERIES?: string
   readonly EMBEDDING_MODEL?: string
   readonly EMBEDDING_DIMENSIONS?: string
   readonly EMBEDDING_QUERY_PREFIX?: string

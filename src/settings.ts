@@ -178,12 +178,18 @@ const schema = z.object({
   LLAMA_CPP_EMBEDDINGS_URL: z
     .url()
     .optional()
-    .describe('Base URL of a llama.cpp server started with --embeddings. Without it the built-in word table embeds.'),
+    .describe('Base URL of a llama.cpp server started with --embeddings. Without it the built-in sentence embedder embeds.'),
   EMBEDDER: z
-    .enum(['static', 'llama.cpp', 'workers-ai', 'aidb'])
+    .enum(['minilm', 'static', 'llama.cpp', 'workers-ai', 'aidb'])
     .optional()
     .describe(
-      'Which engine embeds. Left out: llama.cpp where LLAMA_CPP_EMBEDDINGS_URL is set, else Workers AI where WORKERS_AI_EMBEDDING_MODEL is, else the built-in word table (static).',
+      'Which engine embeds. Left out: llama.cpp where LLAMA_CPP_EMBEDDINGS_URL is set, else Workers AI where WORKERS_AI_EMBEDDING_MODEL is, else the built-in sentence embedder (minilm). static: the built-in word table.',
+    ),
+  MINILM_QUERIES: z
+    .enum(['auto', 'full', 'table'])
+    .default('auto')
+    .describe(
+      'How the built-in sentence embedder embeds questions. full: by the model, 10 ms CPU. table: by a word-piece table, next to nothing; for plans with 10 ms CPU a request. auto: by the model where it is loaded, by the table until then.',
     ),
   EMBEDDING_MODEL: z
     .string()

@@ -125,16 +125,16 @@ export function remoteEndpoint(url: string, { REMOTE_MODEL_API_KEY: key }: Setti
 const EMBEDDERS = ['llama.cpp', 'workers-ai', 'aidb'] as const
 type EmbedderName = (typeof EMBEDDERS)[number]
 
-/** Which engine embeds; null: the built-in word table. */
+/** Which engine embeds; null: one that is built in. */
 export function chosenEmbedder(settings: Settings): EmbedderName | null {
-  if (settings.EMBEDDER === 'static') return null
+  if (settings.EMBEDDER === 'static' || settings.EMBEDDER === 'minilm') return null
   if (settings.EMBEDDER) return settings.EMBEDDER
   if (settings.LLAMA_CPP_EMBEDDINGS_URL) return 'llama.cpp'
   return settings.WORKERS_AI_EMBEDDING_MODEL ? 'workers-ai' : null
 }
 
 /**
- * The embedder that the settings choose; null: the built-in word table.
+ * The engine that the settings choose as embedder; null: one that is built in.
  * @throws CoordinatorError `internal` when its space isn't known from the settings, or its engine isn't configured
  */
 export function openEmbedder(settings: Settings, ai?: WorkersAi): Embedder | null {

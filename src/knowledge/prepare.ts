@@ -61,6 +61,7 @@ export async function prepareItems(
 
 /** An engine that doesn't answer leaves the items without vectors: they are found by keyword at once, and embedded later. */
 async function embedAll(embedder: Embedder, texts: readonly string[]): Promise<Embedding[]> {
+  if (embedder.defersDocuments) return []
   try {
     return await embedder.embed(texts, 'document')
   } catch (error) {

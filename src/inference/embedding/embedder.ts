@@ -1,5 +1,5 @@
 /**
- * What every source of embeddings offers: the built-in static table, llama.cpp, Workers AI.
+ * What every source of embeddings offers: the built-in sentence embedder and word table, llama.cpp, Workers AI.
  * @module
  */
 
@@ -27,6 +27,8 @@ export interface Embedding {
 
 export interface Embedder {
   readonly space: EmbeddingSpace
+  /** Documents cost too much CPU to be embedded while they are stored: a job does it afterwards. Left out: they are embedded at once. */
+  readonly defersDocuments?: boolean
   /**
    * Embeds texts, one answer each, in order.
    * @throws CoordinatorError with code `engine_unavailable` when the engine behind it doesn't answer

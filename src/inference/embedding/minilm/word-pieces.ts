@@ -1,0 +1,96 @@
+/**
+ * WordPiece as uncased BERT models read text (Devlin et al. 2019; the greedy longest match of Wu et al. 2016): the same ids as the
+ * reference tokenizer, but for marks like `[SEP]` inside a text, which are text here.
+ * @module
+ */
+
+/** Longer words are one unknown piece, in characters. */
+const LONGEST_WORD = 100
+/** UTF-16 code units that are read for each piece that may come out: far more than real text has. */
+const CODE_UNITS_PER_PIECE = 32
+
+/** What the reference removes: control and format characters and private use, but for tabs and line ends. */
+const REMOVED = /(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}\u0000\ufffd]/gu
+const IDEOGRAPH =
+  '\\u3400-\\u4dbf\\u4e00-\\u9fff\\uf900-\\ufaff\\u{20000}-\\u{2a6df}\\u{2a700}-\\u{2b81f}\\u{2b820}-\\u{2ceaf}\\u{2f800}-\\u{2fa1f}'
+const PUNCTUATION = '!-\\/:-@\\[-`{-~\\p{P}'
+/** A punctuation mark, an ideograph, or a run of anything else but white space. */
+const WORD = new RegExp(`[${PUNCTUATION}]|[${IDEOGRAPH}]|[^\\s${PUNCTUATION}${IDEOGRAPH}]+`, 'gu')
+
+export class WordPieces {
+  readonly #ids = new Map<string, number>()
+  readonly #continued = new Map<string, number>()
+  readonly #first: number
+  readonly #last: number
+  readonly #unknown: number
+
+  /**
+   * @param vocabulary the pieces, one a line; the line is the id
+   * @throws Error when `[CLS]`, `[SEP]` or `[UNK]` is missing
+   */
+  constructor(vocabulary: string) {
+    vocabulary.split('\n').forEach((piece, id) => {
+      if (piece.startsWith('##') && piece.length > 2) this.#continued.set(piece.slice(2), id)
+      else if (piece !== '') this.#ids.set(piece, id)
+    })
+    const special = (piece: string): number => {
+      const id = this.#ids.get(piece)
+      if (id === undefined) throw new Error(`The vocabulary has no ${piece}`)
+      return id
+    }
+    this.#first = special('[CLS]')
+    this.#last = special('[SEP]')
+    this.#unknown = special('[UNK]')
+  }
+
+  /**
+   * The ids of a text, between `[CLS]` and `[SEP]`.
+   * @param limit ids at most, these two included; what follows in the text is left out
+   */
+  ids(text: string, limit: number): number[] {
+    const found = [this.#first]
+    for (const [word] of normalise(text, limit * CODE_UNITS_PER_PIECE).matchAll(WORD)) {
+      if (found.length >= limit - 1) break
+      this.#add(word, found)
+    }
+    found.length = Math.min(found.length, limit - 1)
+    found.push(this.#last)
+    return found
+  }
+
+  /** Adds the pieces of a word; a word that its pieces don't make up is one unknown piece. */
+  #add(word: string, found: number[]): void {
+    const before = found.length
+    let start = 0
+    if (word.length <= LONGEST_WORD || Array.from(word).length <= LONGEST_WORD) {
+      while (start < word.length) {
+        const pieces = start === 0 ? this.#ids : this.#continued
+        let end = word.length
+        let id: number | undefined
+        while (end > start) {
+          id = pieces.get(word.slice(start, end))
+          if (id !== undefined) break
+          end--
+        }
+        if (id === undefined) break
+        found.push(id)
+        start = end
+      }
+      if (start === word.length) return
+    }
+    found.length = before
+    found.push(this.#unknown)
+  }
+}
+
+/** Lower case without accents. A capital sigma never becomes the one that ends words, as in the reference. */
+function normalise(text: string, longest: number): string {
+  return text
+    .slice(0, longest)
+    .toWellFormed()
+    .replace(REMOVED, '')
+    .normalize('NFD')
+    .replace(/\p{Mn}/gu, '')
+    .replaceAll('Σ', 'σ')
+    .toLowerCase()
+}
