@@ -178,7 +178,9 @@ const schema = z.object({
   LLAMA_CPP_EMBEDDINGS_URL: z
     .url()
     .optional()
-    .describe('Base URL of a llama.cpp server started with --embeddings. Without it the built-in sentence embedder embeds.'),
+    .describe(
+      'Base URL of a llama.cpp server started with --embeddings. Without it the built-in sentence embedder embeds.',
+    ),
   EMBEDDER: z
     .enum(['minilm', 'static', 'llama.cpp', 'workers-ai', 'aidb'])
     .optional()

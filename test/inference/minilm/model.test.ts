@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { type MiniLm, MINILM_SPACE, WeightsError } from '../../../src/inference/embedding/minilm/model.ts'
+import { MINILM_SPACE, type MiniLm, WeightsError } from '../../../src/inference/embedding/minilm/model.ts'
 // What the reference implementation makes of texts of our own: lab/minilm/record-fixtures.py.
 import recorded from '../../fixtures/minilm/texts.json'
 import { cosine, loadModel, weights } from './support.ts'

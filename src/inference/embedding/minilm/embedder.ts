@@ -6,7 +6,7 @@ import { CoordinatorError } from '../../../errors.ts'
 import { EmbeddingCache } from '../cached-embedder.ts'
 import type { Embedder, Embedding, EmbeddingPurpose } from '../embedder.ts'
 import type { ModelLoader } from './loader.ts'
-import { type MiniLm, MINILM_SPACE } from './model.ts'
+import { MINILM_SPACE, type MiniLm } from './model.ts'
 import { documentText, MAX_DOCUMENT_PIECES, MAX_QUESTION_PIECES, questionText } from './texts.ts'
 
 /** How long a question waits for the model where nothing else can embed it, in milliseconds. */
@@ -87,8 +87,12 @@ async function byTable(table: Embedder, text: string): Promise<Embedding> {
 }
 
 function unavailable({ failure }: ModelLoader): CoordinatorError {
-  return new CoordinatorError('engine_unavailable', `The sentence embedder is not loaded${failure ? `: ${failure}` : ''}.`, {
-    hint: 'Deploy the Worker with the whole folder public/, or set EMBEDDER=static.',
-    retryAfter: 5,
-  })
+  return new CoordinatorError(
+    'engine_unavailable',
+    `The sentence embedder is not loaded${failure ? `: ${failure}` : ''}.`,
+    {
+      hint: 'Deploy the Worker with the whole folder public/, or set EMBEDDER=static.',
+      retryAfter: 5,
+    },
+  )
 }

@@ -51,14 +51,7 @@ interface Kernel {
   result(): number
   checksum(words: number, count: number, hash: number): number
   unpack(packed: number, codes: number, scales: number, rows: number, width: number): void
-  encode(
-    tokens: number,
-    embeddings: number,
-    floats: number,
-    codes: number,
-    layers: number,
-    dimensions: number,
-  ): void
+  encode(tokens: number, embeddings: number, floats: number, codes: number, layers: number, dimensions: number): void
 }
 
 /** The bytes are not weights that this version can read. */

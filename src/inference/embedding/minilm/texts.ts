@@ -3,32 +3,71 @@
  * @module
  */
 
-/** Word pieces that are read of a document and of a question; further ones cost time and gained nothing (docs/design/minilm.md). */
+/** Word pieces that are read of a document and of a question; more of them cost time and gained nothing (docs/design/minilm.md). */
 export const MAX_DOCUMENT_PIECES = 128
 export const MAX_QUESTION_PIECES = 128
 /** Characters that are kept of a document, white space counted once: more than so many pieces have. */
 const MAX_DOCUMENT_CHARACTERS = 1_500
-/** A question longer than this is shortened, in characters. */
+/** White space may take so many times that. */
+const MAX_LAYOUT = 16
+/** A question longer than this is shortened to its title and best sentences, in characters. */
 const LONG_QUESTION = 400
-/** What a long question is shortened to, in characters. */
-const SHORTENED_QUESTION = 500
 /** Characters of a long question that are looked at. */
 const MAX_QUESTION_CHARACTERS = 20_000
+/** A shorter word says little about what a text is about, in characters. */
+const MIN_WORD = 4
 
 const sentences = new Intl.Segmenter('en', { granularity: 'sentence' })
 
 /** The beginning of a document, white space counted once; the same for whoever embeds it. */
 export function documentText(text: string): string {
-  return clip(text.slice(0, 16 * MAX_DOCUMENT_CHARACTERS).replace(/\s+/g, ' ').trim(), MAX_DOCUMENT_CHARACTERS)
+  return clip(flat(text.slice(0, MAX_LAYOUT * MAX_DOCUMENT_CHARACTERS)), MAX_DOCUMENT_CHARACTERS)
 }
 
-/** A question as it is embedded: short ones whole, a pasted issue by its title and the sentences that share most words with it. */
+/**
+ * A question as it is embedded. A short one is taken whole; a long one (a pasted issue) by its first line and the sentences that share most
+ * words with that line, in their order, as many as fit.
+ */
 export function questionText(text: string): string {
   const whole = text.slice(0, MAX_QUESTION_CHARACTERS).trim()
-  if (whole.length <= LONG_QUESTION) return whole.replace(/\s+/g, ' ')
-  return whole.replace(/\s+/g, ' ')
+  if (whole.length <= LONG_QUESTION) return flat(whole)
+  const [first = '', ...others] = whole.split('\n')
+  const title = clip(flat(first), LONG_QUESTION)
+  const titleWords = new Set(wordsOf(title))
+  const candidates = others
+    .flatMap((line) => Array.from(sentences.segment(line), ({ segment }) => flat(segment)))
+    .map((sentence, at) => ({ sentence, at, shared: sharedWords(sentence, titleWords) }))
+    .filter(({ sentence }) => sentence.length >= MIN_WORD)
+  let room = LONG_QUESTION - title.length
+  const chosen = candidates
+    .sort((a, b) => b.shared - a.shared || a.at - b.at)
+    .filter(({ sentence }) => {
+      if (sentence.length + 1 > room) return false
+      room -= sentence.length + 1
+      return true
+    })
+    .sort((a, b) => a.at - b.at)
+  return [title, ...chosen.map(({ sentence }) => sentence)].join(' ')
 }
 
+function sharedWords(sentence: string, words: ReadonlySet<string>): number {
+  return new Set(wordsOf(sentence).filter((word) => words.has(word))).size
+}
+
+function wordsOf(text: string): string[] {
+  return (
+    text
+      .toLowerCase()
+      .match(/[\p{L}\p{N}_]+/gu)
+      ?.filter((word) => word.length >= MIN_WORD) ?? []
+  )
+}
+
+function flat(text: string): string {
+  return text.replace(/\s+/g, ' ').trim()
+}
+
+/** The beginning of a text, never ending in half of a surrogate pair. */
 function clip(text: string, length: number): string {
   return text.length <= length
     ? text
@@ -37,5 +76,3 @@ function clip(text: string, length: number): string {
         .toWellFormed()
         .replace(/\ufffd$/, '')
 }
-void sentences
-void SHORTENED_QUESTION

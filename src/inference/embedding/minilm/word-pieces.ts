@@ -10,7 +10,7 @@ const LONGEST_WORD = 100
 const CODE_UNITS_PER_PIECE = 32
 
 /** What the reference removes: control and format characters and private use, but for tabs and line ends. */
-const REMOVED = /(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}\u0000\ufffd]/gu
+const REMOVED = /(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}\ufffd]/gu
 const IDEOGRAPH =
   '\\u3400-\\u4dbf\\u4e00-\\u9fff\\uf900-\\ufaff\\u{20000}-\\u{2a6df}\\u{2a700}-\\u{2b81f}\\u{2b820}-\\u{2ceaf}\\u{2f800}-\\u{2fa1f}'
 const PUNCTUATION = '!-\\/:-@\\[-`{-~\\p{P}'
