@@ -1,106 +1,167 @@
 /**
- * `npm run dev`: the Worker in wrangler's development server, with its database migrated first.
+ * `npm run dev`: the coordinator on this machine, in the foreground or in the background.
  * @module
  */
-import { spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline/promises'
+import {
+  baseOf,
+  printLogs,
+  startAtBoot,
+  startInBackground,
+  stopAtBoot,
+  stopBackground,
+  thisMachine,
+} from './dev/background.ts'
+import { serve, welcome } from './dev/serve.ts'
+import { emptyState, ownershipOf, readInstance, refuseToEmpty, StateError, sizeOf } from './dev/state.ts'
 import { parseArguments, UsageError } from './shared/args.ts'
-import { migrateState } from './shared/local-worker.ts'
 import { style } from './shared/terminal.ts'
 
 const ROOT = join(import.meta.dirname, '..')
-const HELP = `Usage: npm run dev -- [options]
+const HELP = `Usage: npm run dev -- [command] [options]
 
-Runs the coordinator on this machine with its embedded defaults; changes to the source are taken over at once.
+Runs the coordinator on this machine with its embedded defaults; source changes are picked up.
+
+Commands
+  (none)           in the foreground, until Ctrl-C
+  start            in the background
+  stop             end it
+  status           whether it runs, and where; exit code 3 when it does not
+  logs             the end of the log of the one in the background; --follow goes on
+  boot on | off    have it started when you sign in (systemd, launchd), or no longer
 
 Options
   --port PORT      default 8787
-  --state FOLDER   where the data lives (default: .wrangler/state)
-  --reset          forget all local data first
+  --state FOLDER   where the data is (default: .wrangler/state)
+  --reset          delete all local data first; asks before
+  --yes            don't ask
+  --verbose        print every request
   -h, --help       print this
 `
 
-/** Runs the command; ends when the server does. */
-export async function run(argv: string[]): Promise<number> {
+/** The folder of the data when no other is named. */
+export const DEFAULT_STATE = join(ROOT, '.wrangler/state')
+
+/** Reads `--port`. */
+export function parsePort(text: string | undefined): number {
+  const port = Number(text ?? '8787')
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new UsageError(`--port must be a number from 1 to 65535, not "${text}".`)
+  return port
+}
+
+/** Runs the command. Exit codes: 0 done, 1 it can't be done, 2 called wrongly, 3 (status) not running. */
+export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
   try {
-    const { values } = parseArguments(argv, {
+    const { values, positionals } = parseArguments(argv, {
       port: { type: 'string' },
       state: { type: 'string' },
       reset: { type: 'boolean' },
+      yes: { type: 'boolean' },
+      verbose: { type: 'boolean' },
+      follow: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     })
     if (values.help) {
       process.stdout.write(HELP)
       return 0
     }
-    const port = values.port ?? '8787'
-    if (!/^\d{1,5}$/.test(port)) throw new UsageError(`--port must be a number, not "${port}"`)
-    // npm runs scripts in the package's folder; INIT_CWD is where the person stands.
-    const state = values.state
-      ? resolve(process.env.INIT_CWD ?? process.cwd(), values.state)
-      : join(ROOT, '.wrangler/state')
-    return await serve(port, state, values.reset === true)
+    const port = parsePort(values.port)
+    // npm runs scripts in the package's folder; INIT_CWD is where the person is.
+    const state = values.state ? resolve(env.INIT_CWD ?? process.cwd(), values.state) : DEFAULT_STATE
+    const [command = 'serve', argument, ...more] = positionals
+    if (more.length > 0 || (argument !== undefined && command !== 'boot'))
+      throw new UsageError(`"${more[0] ?? argument}" is too much.`)
+    if (values.reset) {
+      if (command !== 'serve' && command !== 'start') throw new UsageError('--reset goes with a start only.')
+      if (!(await reset(state, values.yes ?? false))) return 1
+    }
+    switch (command) {
+      case 'serve':
+        return await serve({ port, state, verbose: values.verbose ?? false })
+      case 'start': {
+        const { base, started } = await startInBackground(state, port)
+        process.stdout.write(started ? welcome(base, state) : `A coordinator already runs at ${base}.\n`)
+        return 0
+      }
+      case 'stop': {
+        const ended = await stopBackground(state)
+        process.stdout.write(ended ? `Stopped (${baseOf(ended)}).\n` : 'No coordinator runs over this folder.\n')
+        return 0
+      }
+      case 'status':
+        return await status(state)
+      case 'logs':
+        await printLogs(state, values.follow ?? false, process.stdout)
+        return 0
+      case 'boot':
+        return await boot(argument, state, port, env)
+      default:
+        throw new UsageError(`There is no "${command}".`)
+    }
   } catch (error) {
+    if (error instanceof StateError) {
+      process.stderr.write(`${style('red', error.message)}\n`)
+      return 1
+    }
     if (!(error instanceof UsageError)) throw error
     process.stderr.write(`${style('red', error.message)}\nSee npm run dev -- --help\n`)
     return 2
   }
 }
 
-async function serve(port: string, state: string, reset: boolean): Promise<number> {
-  if (reset) await rm(state, { recursive: true, force: true })
-  await migrate(state)
-  const base = `http://127.0.0.1:${port}`
-  process.stderr.write(
-    [
-      '',
-      `  ${style('bold', 'Hybrid Coordinator')}`,
-      `  MCP        ${base}/mcp`,
-      `  Dashboard  ${base}/`,
-      `  REST       ${base}/docs`,
-      `  Next       npm run ingest -- <folder>`,
-      `             claude mcp add --transport http hybrid-coordinator ${base}/mcp`,
-      '',
-      '',
-    ].join('\n'),
-  )
-  return wrangler(['dev', '--ip', '127.0.0.1', '--port', port, '--persist-to', state])
-}
-
-/** Applies migrations, unless these very files were applied to this state before. */
-async function migrate(state: string): Promise<void> {
-  const folder = join(ROOT, 'migrations')
-  const hash = createHash('sha256')
-  for (const name of (await readdir(folder)).sort()) {
-    if (name.endsWith('.sql')) hash.update(name).update(await readFile(join(folder, name)))
+/** Deletes the data after a question; false: the person said no. */
+async function reset(state: string, yes: boolean): Promise<boolean> {
+  await refuseToEmpty(state)
+  if ((await ownershipOf(state)) === 'ours' && !yes) {
+    const megabytes = ((await sizeOf(state)) / 1e6).toFixed(1)
+    if (!process.stdin.isTTY)
+      throw new StateError(`--reset would delete ${megabytes} MB in ${state}. Add --yes when you mean it.`)
+    const ask = createInterface({ input: process.stdin, output: process.stderr })
+    const answer = await ask.question(`Delete all data in ${state} (${megabytes} MB)? [y/N] `)
+    ask.close()
+    if (!/^y(?:es)?$/i.test(answer.trim())) {
+      process.stderr.write('Nothing was deleted.\n')
+      return false
+    }
   }
-  const digest = hash.digest('hex')
-  const marker = join(state, 'migrations.sha256')
-  const applied = await readFile(marker, 'utf8').catch(() => '')
-  if (applied === digest) return
-  await migrateState(join(state, 'v3'))
-  await mkdir(state, { recursive: true })
-  await writeFile(marker, digest)
+  await emptyState(state)
+  return true
 }
 
-function wrangler(parameters: string[]): Promise<number> {
-  const script = join(dirname(createRequire(import.meta.url).resolve('wrangler/package.json')), 'bin/wrangler.js')
-  const child = spawn(process.execPath, [script, ...parameters], {
-    cwd: ROOT,
-    stdio: 'inherit',
-    env: {
-      ...process.env,
-      WRANGLER_SEND_METRICS: 'false',
-      WRANGLER_HIDE_BANNER: 'true',
-      CLOUDFLARE_CF_FETCH_ENABLED: 'false',
-    },
-  })
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => child.kill(signal))
-  return new Promise((resolve, reject) => {
-    child.once('error', reject)
-    child.once('exit', (code) => resolve(code ?? 1))
-  })
+async function status(state: string): Promise<number> {
+  const running = await readInstance(state)
+  if (!running) {
+    process.stdout.write(`Not running. Data: ${state}\nStart it with npm run dev -- start\n`)
+    return 3
+  }
+  const base = baseOf(running)
+  const health = await fetch(`${base}/health`, { signal: AbortSignal.timeout(10_000) }).then(
+    async (answer) => ((await answer.json()) as { status?: string }).status ?? `HTTP ${answer.status}`,
+    (error: Error) => `no answer (${error.message})`,
+  )
+  const megabytes = ((await sizeOf(state)) / 1e6).toFixed(1)
+  const since = new Date(running.startedAt).toISOString().slice(0, 16).replace('T', ' ')
+  process.stdout.write(
+    `Running at ${base}, health: ${health}\nSince ${since} UTC, process ${running.pid}\nData: ${state} (${megabytes} MB)\n`,
+  )
+  return 0
+}
+
+async function boot(
+  argument: string | undefined,
+  state: string,
+  port: number,
+  env: NodeJS.ProcessEnv,
+): Promise<number> {
+  const world = thisMachine(env)
+  if (argument === 'on') {
+    const path = await startAtBoot(state, port, world)
+    process.stdout.write(`The coordinator starts when you sign in (${path}).\n`)
+  } else if (argument === 'off') {
+    const path = await stopAtBoot(state, port, world)
+    process.stdout.write(`The coordinator no longer starts by itself (${path} is gone).\n`)
+  } else throw new UsageError('Say boot on or boot off.')
+  return 0
 }
