@@ -72,22 +72,38 @@ export function trainRouter(examples: readonly Example[]): Router {
     return trainSide(
       own.map(({ query }) => rows.get(query) as Row),
       Float64Array.from(own, ({ outcome }) => outcome),
+      foldsOf(own.map(({ query }) => query)),
     )
   }
   return { scale, sides: { local: side('local'), remote: side('remote') } }
 }
 
-function trainSide(rows: readonly Row[], outcomes: Float64Array): Side {
+/**
+ * Folds of examples by their query, so that no query is both trained on and held out: repetitions, also with other case or
+ * white space, are always in the same fold.
+ * @returns one fold an example, 0 to FOLDS − 1
+ */
+export function foldsOf(queries: readonly string[]): Uint8Array {
+  const numbers = new Map<string, number>()
+  return Uint8Array.from(queries, (query) => {
+    const key = query.toLowerCase().replace(/\s+/g, ' ').trim()
+    const number = numbers.get(key) ?? numbers.size
+    numbers.set(key, number)
+    return number % FOLDS
+  })
+}
+
+function trainSide(rows: readonly Row[], outcomes: Float64Array, folds: Uint8Array): Side {
   const successes = outcomes.reduce((sum, outcome) => sum + outcome, 0)
   const mean = (successes + 1) / (rows.length + 2)
   const heldOut = new Float64Array(rows.length)
   for (let fold = 0; fold < FOLDS; fold++) {
-    const training = rows.map((_, i) => i).filter((i) => i % FOLDS !== fold)
+    const training = rows.map((_, i) => i).filter((i) => folds[i] !== fold)
     const weights = fitRidge(
       training.map((i) => rows[i] as Row),
       Float64Array.from(training, (i) => (outcomes[i] as number) - mean),
     )
-    for (let i = fold; i < rows.length; i += FOLDS) heldOut[i] = dot(rows[i] as Row, weights)
+    for (const [i, row] of rows.entries()) if (folds[i] === fold) heldOut[i] = dot(row, weights)
   }
   const calibration = calibrate(heldOut, outcomes, mean)
   let squares = 0

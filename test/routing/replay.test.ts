@@ -41,7 +41,7 @@ function simulate(count: number, threshold: number, exploration: number, random:
       ...estimates,
       outcome: random() < chance ? 1 : 0,
     })
-    truth += chosenAt(0.3, 0, estimates) === 'local' ? local : remote
+    truth += chosenAt(0.3, estimates) === 'local' ? local : remote
   }
   return { decisions, truth: truth / count }
 }
@@ -78,29 +78,42 @@ describe('replay', () => {
     expect(found.doublyRobust?.value).toBeCloseTo(found.observed?.value ?? 0, 12)
   })
 
-  it('says nothing of what never happened, and nothing of nothing', () => {
-    const { decisions } = simulate(50, 0.99, 0, seeded(5))
-    const never = decisions
-      .filter(({ backend }) => backend === 'remote')
-      .map((entry) => ({ ...entry, remote: known(0.99) }))
-    expect(replay(never, 0).ips === null || replay(never, 0).agreeing > 0).toBe(true)
+  it('estimates nothing of what the log could not show', () => {
+    // Without exploration every decision is certain, so those that the threshold would have made otherwise are missing for a reason.
+    const { decisions } = simulate(600, 0.9, 0, seeded(5))
+    const found = replay(decisions, 0)
+    expect(found.agreeing).toBeGreaterThan(0)
+    expect(found.overlap).toBeLessThan(0.95)
+    expect(found).toMatchObject({ ips: null, doublyRobust: null })
+    expect(found.observed?.value).toBeGreaterThan(0)
     expect(replay([], 0.5)).toMatchObject({ decisions: 0, ips: null, doublyRobust: null, observed: null, effective: 0 })
+  })
+
+  it('estimates nothing from a handful of decisions', () => {
+    const { decisions } = simulate(9, 0.7, 0.2, seeded(5))
+    expect(replay(decisions, 0.3)).toMatchObject({ overlap: 1, ips: null, doublyRobust: null })
+  })
+
+  it('replays each decision with the preference and the least gain that it was made with', () => {
+    const confident = { local: known(0.8), remote: known(0.9) }
+    expect(chosenAt(0.7, confident)).toBe('local')
+    expect(chosenAt(0.7, { ...confident, preferLocal: false })).toBe('remote')
+    expect(chosenAt(0.7, { ...confident, preferLocal: false, leastGain: 0.2 })).toBe('local')
   })
 
   it('follows the rule that decides', () => {
     const probability = fc.double({ min: 0, max: 1, noNaN: true })
     fc.assert(
-      fc.property(probability, probability, probability, fc.boolean(), (local, remote, threshold, cold) => {
-        const estimates = { local: { ...known(local), cold_start: cold }, remote: known(remote) }
+      fc.property(probability, probability, probability, fc.boolean(), fc.boolean(), (local, remote, threshold, cold, preferLocal) => {
+        const estimates = { local: { ...known(local), cold_start: cold }, remote: known(remote), preferLocal }
         const choice = chooseModel({
           localModel: true,
-          preferLocal: true,
           ...estimates,
           threshold,
           exploration: 0,
           random: 0.5,
         })
-        expect(chosenAt(threshold, 0, estimates)).toBe(choice.backend)
+        expect(chosenAt(threshold, estimates)).toBe(choice.backend)
       }),
     )
   })

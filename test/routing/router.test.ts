@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { addRow, BINS, COLUMNS, dot, learnScale, toRow } from '../../src/routing/design.ts'
 import { MEASURES, queryVector, TEXT_SLOTS } from '../../src/routing/features.ts'
 import { calibrate, fitRidge } from '../../src/routing/ridge.ts'
-import { type Example, estimate, MIN_EXAMPLES, type Router, trainRouter } from '../../src/routing/router.ts'
+import { type Example, estimate, foldsOf, MIN_EXAMPLES, type Router, trainRouter } from '../../src/routing/router.ts'
 import { decodeRouter, encodeRouter } from '../../src/routing/router-codec.ts'
 
 const NONE = { local: { success: 0, partial: 0, failure: 0 }, remote: { success: 0, partial: 0, failure: 0 } }
@@ -178,6 +178,41 @@ describe('router', () => {
     }
     const error = bins.reduce((sum, { said, was }) => sum + Math.abs(said - was), 0) / unseen.length
     expect(error).toBeLessThan(0.05)
+  })
+
+  test.each([2, 6])('questions that were asked %i times leave it as calibrated on new ones', (times) => {
+    // The outcome of a question is the same whenever it is asked, and tells nothing of other questions.
+    const random = generator(11)
+    const letters = () => Array.from({ length: 6 }, () => String.fromCharCode(97 + Math.floor(random() * 26))).join('')
+    const ask = () => ({
+      query: Array.from({ length: 5 }, letters).join(' '),
+      backend: 'local' as const,
+      outcome: random() < 0.5 ? 1 : 0,
+    })
+    const questions = Array.from({ length: 60 }, ask)
+    const repeated = questions.flatMap((question) => Array.from({ length: times }, () => question))
+    const { local } = trainRouter(repeated).sides
+    expect(local?.noise).toBeGreaterThan(0.2)
+    const unseen = Array.from({ length: 400 }, ask)
+    const router = trainRouter(repeated)
+    const brier = unseen.reduce(
+      (sum, { query, outcome }) => sum + (estimate(router, query, NONE).local.probability - outcome) ** 2,
+      0,
+    )
+    expect(brier / unseen.length).toBeLessThan(0.265)
+  })
+
+  test('repetitions of a question, also written a little differently, are never on both sides of a fold', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(9), fc.boolean()), { maxLength: 60 }), (asked) => {
+        const folds = foldsOf(asked.map(([n, loud]) => (loud ? `WHAT   is ${n} ` : `what is ${n}`)))
+        const own = new Map<number, number>()
+        for (const [i, [n]] of asked.entries()) {
+          expect(own.get(n) ?? folds[i]).toBe(folds[i])
+          own.set(n, folds[i] ?? 0)
+        }
+      }),
+    )
   })
 
   test('a query unlike all others gets a wider interval', () => {

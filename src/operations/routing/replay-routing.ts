@@ -44,17 +44,23 @@ export const replayRouting = operation({
         threshold: share,
         local_share: share,
         agreeing: z.int().describe('Decisions that went as this threshold would have gone.'),
-        effective: z.number().describe('Decisions that the weighted ones are worth.'),
-        ips: estimate.describe('Inverse propensity scoring; null: no decision went this way.'),
-        doubly_robust: estimate,
+        effective: z.number().describe('Effective sample size: how many decisions the weighted ones are worth.'),
+        overlap: share.describe('Share of decisions that had a chance to go as this threshold would have gone.'),
+        supported: z
+          .boolean()
+          .describe(
+            'False: the log can not support an estimate, as overlap is below 0.95 or fewer than 10 effective decisions are left. ' +
+              'Raise ROUTING_EXPLORATION to collect decisions that differ.',
+          ),
+        ips: estimate.describe('Inverse propensity scoring; null: not supported.'),
+        doubly_robust: estimate.describe('Null: not supported.'),
       }),
     ),
   }),
   async run({ database }, input) {
     const rows = await decidedOutcomes(database, input.project, MAX_DECISIONS)
     const logged = rows.flatMap((row) => loggedDecision(row) ?? [])
-    const least = logged[0]?.least ?? 0
-    const results = input.thresholds.map((threshold) => ({ threshold, ...replay(logged, threshold, least) }))
+    const results = input.thresholds.map((threshold) => ({ threshold, ...replay(logged, threshold) }))
     return {
       decisions: logged.length,
       left_out: rows.length - logged.length,
@@ -64,6 +70,8 @@ export const replayRouting = operation({
         local_share: result.localShare,
         agreeing: result.agreeing,
         effective: result.effective,
+        overlap: result.overlap,
+        supported: result.ips !== null,
         ips: view(result.ips),
         doubly_robust: view(result.doublyRobust),
       })),
@@ -72,7 +80,7 @@ export const replayRouting = operation({
 })
 
 /** A decision in which either model could have been chosen; null for others. */
-function loggedDecision({ backend, record, outcome }: DecidedOutcome): (LoggedDecision & { least: number }) | null {
+function loggedDecision({ backend, record, outcome }: DecidedOutcome): LoggedDecision | null {
   const model = record.model as DecidedModel | null | undefined
   if (!model || model.cause === 'no_local_model' || (backend !== 'local' && backend !== 'remote')) return null
   return {
@@ -80,8 +88,9 @@ function loggedDecision({ backend, record, outcome }: DecidedOutcome): (LoggedDe
     propensity: model.propensity,
     local: model.local,
     remote: model.remote,
+    preferLocal: model.prefer_local ?? true,
+    leastGain: model.least_gain ?? 0,
     outcome: OUTCOME_VALUE[outcome],
-    least: model.least_gain ?? 0,
   }
 }
 
