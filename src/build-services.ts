@@ -40,9 +40,12 @@ export function buildServices(env: Env): Services {
   const settings = readSettings(env)
   staticEmbedder ??= createStaticEmbedder(staticTable)
   const database = openDatabase(env.DB)
-  const enqueueJobs = async (ids: readonly string[]) => {
+  const enqueueJobs = async (ids: readonly string[], delaySeconds = 0) => {
     if (ids.length === 0) return
-    await env.JOBS.sendBatch(ids.map((jobId) => ({ body: { jobId, ...traceHeaders() } })))
+    await env.JOBS.sendBatch(
+      ids.map((jobId) => ({ body: { jobId, ...traceHeaders() } })),
+      { delaySeconds },
+    )
   }
   const sentences = openMiniLm(settings, {
     asset: (path) => env.ASSETS.fetch(new URL(path, 'https://assets.invalid')),

@@ -35,8 +35,8 @@ export interface Services {
   readonly datasets: R2Bucket
   /** What can be down; none when left out. */
   readonly dependencies?: readonly Dependency[]
-  /** Tells the queue that job rows were written; the rows in the database stay the truth. */
-  enqueueJobs(ids: readonly string[]): Promise<void>
+  /** Tells the queue that job rows were written, to be delivered after `delaySeconds`; the rows in the database stay the truth. */
+  enqueueJobs(ids: readonly string[], delaySeconds?: number): Promise<void>
   /** Milliseconds since 1970. */
   now(): number
   /** Uniform in [0, 1). */

@@ -281,6 +281,11 @@ const schema = z.object({
     .describe(
       'Days without a change after which the answer, contexts and history of an interaction move from D1 to R2; its figures stay, and whatever reads it finds it there. 0: never.',
     ),
+  LOG_DAYS: limit(0, 36_500)
+    .default(400)
+    .describe(
+      'Days that the logs of retrievals and routing decisions are kept; statistics, hold-outs and replays rest on what is kept. 0: for ever.',
+    ),
   GENERATION_TOKENS_PER_KEY: limit(0, 1_000_000_000_000)
     .default(5_000_000)
     .describe(

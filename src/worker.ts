@@ -8,7 +8,7 @@ import type { Env } from './env.ts'
 import { consume } from './jobs/consume.ts'
 import { DEAD_LETTERS, keepDeadLetters } from './jobs/dead-letters.ts'
 import type { JobMessage } from './jobs/message.ts'
-import { archiveNightly, exportNightly, NIGHTLY } from './jobs/nightly.ts'
+import { archiveNightly, exportNightly, NIGHTLY, pruneNightly } from './jobs/nightly.ts'
 import { sweep } from './jobs/sweep.ts'
 import { OPERATIONS } from './operations/index.ts'
 import { createApp } from './transports/app.ts'
@@ -30,6 +30,7 @@ export default {
     if (controller.cron === NIGHTLY) {
       await exportNightly(services)
       await archiveNightly(services)
+      await pruneNightly(services)
     }
   },
 } satisfies ExportedHandler<Env, JobMessage>

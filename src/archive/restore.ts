@@ -4,9 +4,6 @@
  */
 import { locations, moveFromArchive, type RestoredRow } from '../database/queries/archives.ts'
 import { findInteraction, type Interaction } from '../database/queries/interactions.ts'
-import { type OutcomeChange, type RecordedOutcome, recordOutcome } from '../database/queries/outcomes.ts'
-import { CoordinatorError } from '../errors.ts'
-import type { Services } from '../services.ts'
 import { type ArchiveServices, archivedLines, fileIsGone, TRIES } from './read.ts'
 
 /** Interactions that one transaction brings back. */
@@ -78,20 +75,4 @@ export async function tableInteraction(services: ArchiveServices, id: string): P
   if (!row || row.archiveId === null) return row
   await restore(services, [id])
   return findInteraction(services.database, id, null)
-}
-
-/**
- * Records an outcome or a rating, wherever the interaction is.
- * @returns null when there is no such interaction; then nothing was written
- * @throws CoordinatorError `engine_unavailable` when its archive can't be read
- */
-export async function reportOutcome(services: Services, change: OutcomeChange): Promise<RecordedOutcome | null> {
-  for (let attempt = 0; attempt < TRIES; attempt++) {
-    const recorded = await recordOutcome(services.database, change, services.now())
-    if (!recorded?.archived) return recorded
-    await restore(services, [change.interactionId])
-  }
-  throw new CoordinatorError('conflict', 'The interaction kept moving while its outcome was recorded.', {
-    hint: 'Report it again.',
-  })
 }

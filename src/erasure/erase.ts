@@ -18,12 +18,11 @@ import {
   eraseVotes,
   type FactTable,
   PROJECT_TABLES,
-  resetRouter,
   type Selection,
   selectRows,
 } from '../database/queries/erasure.ts'
 import { resetRanking } from '../database/queries/ranking.ts'
-import { newId } from '../ids.ts'
+import { resetRouter } from '../database/queries/routing.ts'
 import { COLLECTION_NAMES } from '../knowledge/collections.ts'
 import { syncCredit } from '../outcomes/sync-credit.ts'
 import type { Services } from '../services.ts'
@@ -183,10 +182,9 @@ async function take(services: Services, deletion: Deletion, selection: Selection
   }
   if (phase === 'routers') {
     for (const project of state.projects) {
-      const jobs = [newId(), newId()] as const
-      await resetRouter(database, project, jobs[0], services.now())
-      await resetRanking(database, project, jobs[1], services.now())
-      await services.enqueueJobs(jobs).catch(() => undefined)
+      const router = await resetRouter(database, project, services.now())
+      const ranking = await resetRanking(database, project, services.now())
+      await services.enqueueJobs([router, ranking].filter((id) => id !== null)).catch(() => undefined)
     }
     return { counts: { routers_reset: state.projects.length }, cursor: null }
   }

@@ -10,8 +10,7 @@ import { inTrace, traceFrom } from '../tracing.ts'
 import type { JobMessage } from './message.ts'
 import { type JobRun, runJob } from './run-job.ts'
 
-/** The error of a job that waits for an engine; past this many milliseconds it is left to the sweep. */
-const WAITS = 'engine_unavailable'
+/** A job that waits longer than this, in milliseconds, is left to the sweep. */
 const MAX_DELAY_MS = 60_000
 
 /**
@@ -30,10 +29,16 @@ export async function consume(batch: MessageBatch<JobMessage>, services: Service
         if (ran) logRun(services, jobId, ran)
         return ran
       })
-      const waitMs = run?.status === 'waiting' || run?.status === 'failed' ? run.runAfter - services.now() : null
-      // A message that waits for an engine would be given up on sooner than its job.
-      if (waitMs === null || (run?.error === WAITS && waitMs > MAX_DELAY_MS)) message.ack()
-      else message.retry({ delaySeconds: Math.max(1, Math.ceil(waitMs / 1000)) })
+      const again = run?.status === 'waiting' || run?.status === 'failed' ? run.runAfter - services.now() : null
+      const delaySeconds = Math.max(1, Math.ceil((again ?? 0) / 1000))
+      if (run?.status === 'failed') message.retry({ delaySeconds })
+      else {
+        // What goes on or waits has not failed: a new message costs none of the retries after which a queue gives a message up.
+        // One that can't be sent is made up for by the sweep.
+        if (again !== null && again <= MAX_DELAY_MS)
+          await services.enqueueJobs([jobId], delaySeconds).catch(() => undefined)
+        message.ack()
+      }
     } catch {
       message.retry()
     }

@@ -17,6 +17,7 @@ import type { Services } from '../services.ts'
 import { exportDataset } from '../training-data/export.ts'
 import { nightlySettings } from '../training-data/settings.ts'
 import { embedCollection } from './embed-collection.ts'
+import { pruneLogs } from './prune-logs.ts'
 
 /** What a job tells its runner; `not_ready` means later, and that nothing failed. */
 export type JobResult = 'done' | 'not_ready'
@@ -49,14 +50,9 @@ export const JOB_KINDS = {
   },
   delete_data: eraseData,
   archive_interactions: archiveInteractions,
-  train_router: async (services, project, version) => {
-    await trainProjectRouter(services, project, version)
-    return 'done'
-  },
-  train_ranking: async (services, project, version) => {
-    await trainProjectRanking(services, project, version)
-    return 'done'
-  },
+  prune_logs: pruneLogs,
+  train_router: trainProjectRouter,
+  train_ranking: trainProjectRanking,
   summarise_conversation: async (services, subject) => {
     if (!services.localModel) return 'done'
     const [project = '', id = ''] = JSON.parse(subject) as string[]

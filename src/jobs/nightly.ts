@@ -1,12 +1,13 @@
 /**
- * What cron starts every night: one export job for each project in which something was learnt since the last night, and one archiving
- * job for each with interactions that nothing has changed for long.
+ * What cron starts every night: one export job for each project in which something was learnt since the last night, one archiving
+ * job for each with interactions that nothing has changed for long, and one that prunes the logs.
  * @module
  */
 
 import { coldBefore } from '../archive/archive.ts'
 import { scheduleArchiving } from '../database/queries/archives.ts'
 import { scheduleExports } from '../database/queries/exports.ts'
+import { schedulePruning } from '../database/queries/pruning.ts'
 import type { Services } from '../services.ts'
 import { DAY_MS } from '../time.ts'
 
@@ -38,4 +39,15 @@ export async function archiveNightly(services: Services): Promise<number> {
   const ids = await scheduleArchiving(services.database, before, Math.floor(now / DAY_MS), now)
   await services.enqueueJobs(ids).catch(() => undefined)
   return ids.length
+}
+
+/**
+ * Writes and announces the job that prunes the logs on this day (UTC); a second call on the same day adds none.
+ * @returns whether the job was written
+ */
+export async function pruneNightly(services: Services): Promise<boolean> {
+  const now = services.now()
+  const id = await schedulePruning(services.database, Math.floor(now / DAY_MS), now)
+  if (id) await services.enqueueJobs([id]).catch(() => undefined)
+  return id !== null
 }

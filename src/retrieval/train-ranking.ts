@@ -4,6 +4,7 @@
  */
 
 import { type ArchiveServices, archivedLines } from '../archive/read.ts'
+import { deletedSince } from '../database/queries/deletions.ts'
 import {
   noteRankingOutcome,
   type RankingVote,
@@ -28,13 +29,16 @@ const CONCURRENT = 4
 const SUCCESS = { success: 1, partial: 0.5, failure: 0 } as const
 
 /**
- * Trains the ranking of a project to a version. Repeating it changes nothing; its work is bounded, however many outcomes there
- * are. Each query is searched again, so that what was not shown is known too; the present credit of items is left out.
+ * Trains the ranking of a project. Its work is bounded, however many outcomes there are. Each query is searched again, so that
+ * what was not shown is known too; the present credit of items is left out.
+ * @returns `not_ready`: another training or a deletion came in between, so nothing was stored and it is to be done again
  */
-export async function trainProjectRanking(services: Services, project: string, version: number): Promise<void> {
+export async function trainProjectRanking(services: Services, project: string): Promise<'done' | 'not_ready'> {
   const { database } = services
+  const startedAt = services.now()
   const row = await rankingRow(database, project)
-  if (!row || row.version >= version) return
+  if (!row) return 'done'
+  if (await deletedSince(database, project, startedAt)) return 'not_ready'
   const votes = await votesOfProject(services, project)
   const byQuery = [...Map.groupBy(votes, ({ query }) => query)].slice(0, MAX_QUERIES)
   const ranked: RankedQuery[] = []
@@ -43,11 +47,11 @@ export async function trainProjectRanking(services: Services, project: string, v
     ranked.push(...(await Promise.all(part.map(([query, own]) => rankedQuery(services, project, query, own)))))
   }
   const { weights, queries, gain, standardErrors, accepted } = trainRanking(ranked)
-  await storeRanking(
+  const stored = await storeRanking(
     database,
     {
       project,
-      version,
+      version: row.version,
       examples: votes.length,
       queries,
       gain,
@@ -55,9 +59,11 @@ export async function trainProjectRanking(services: Services, project: string, v
       accepted,
       weights: Object.fromEntries(weights),
       learnt: row.pending,
+      startedAt,
     },
     services.now(),
   )
+  return stored ? 'done' : 'not_ready'
 }
 
 /** Votes on a project's latest answers, wherever they lie. One on its way between table and archive is left out this time. */

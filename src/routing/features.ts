@@ -5,11 +5,10 @@
  */
 import { fnv1a, mix32 } from '../hash.ts'
 import { analyseQuery } from '../text/query-analysis.ts'
+import { QUERY_CHARACTERS } from './bounds.ts'
 
 /** Slots that words and character sequences are hashed into. */
 export const TEXT_SLOTS = 32_768
-/** Longest part of a query that is read, in characters. */
-const LONGEST = 12_000
 /** Letters of a character sequence, spaces around the word included. */
 const GRAM = 4
 
@@ -53,7 +52,7 @@ export interface QueryVector {
  */
 export function queryVector(query: string): QueryVector {
   const { text } = analyseQuery(query)
-  return vectorOf(text.length > LONGEST ? text.slice(0, LONGEST) : text)
+  return vectorOf(text.length > QUERY_CHARACTERS ? text.slice(0, QUERY_CHARACTERS) : text)
 }
 
 function vectorOf(text: string): QueryVector {

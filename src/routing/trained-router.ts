@@ -3,6 +3,7 @@
  * @module
  */
 import type { Database } from '../database/database.ts'
+import { deletedSince } from '../database/queries/deletions.ts'
 import {
   noteOutcomes,
   type OutcomeCounts,
@@ -13,14 +14,11 @@ import {
   routerText,
   storeRouter,
 } from '../database/queries/routing.ts'
+import { MAX_CHARACTERS, MAX_EXAMPLES, QUERY_CHARACTERS } from './bounds.ts'
 import type { Backend } from './model-choice.ts'
 import { type Estimates, type Example, estimate, type Router, trainRouter } from './router.ts'
 import { decodeRouter, encodeRouter } from './router-codec.ts'
 
-/** Interactions that a training reads at most, the latest ones. */
-export const MAX_EXAMPLES = 16_000
-/** Characters of a query that a training reads. */
-const QUERY_CHARACTERS = 16_000
 /** Milliseconds that a router in memory is used before the database is asked for a newer one. */
 const FRESH_MS = 5_000
 /** Projects whose routers are held in memory, about 0.7 MB each. */
@@ -45,23 +43,23 @@ const NO_COUNTS: OutcomeCounts = { success: 0, partial: 0, failure: 0 }
 const held = new WeakMap<object, Map<string, TrainedRouter & { checkedAt: number }>>()
 
 /**
- * Trains the router of a project to a version, from its latest interactions with a known outcome. Repeating it changes nothing.
- * The work is bounded by MAX_EXAMPLES, not by how many there are.
+ * Trains the router of a project from its latest interactions with a known outcome. The work is bounded by MAX_EXAMPLES and
+ * MAX_CHARACTERS, not by how many there are.
+ * @returns `not_ready`: another training or a deletion came in between, so nothing was stored and it is to be done again
  */
-export async function trainProjectRouter(services: RouterServices, project: string, version: number): Promise<void> {
+export async function trainProjectRouter(services: RouterServices, project: string): Promise<'done' | 'not_ready'> {
+  const startedAt = services.now()
   const status = await routerStatus(services.database, project)
-  if (!status || status.version >= version) return
-  const rows = await outcomeExamples(services.database, project, MAX_EXAMPLES, QUERY_CHARACTERS)
+  if (!status) return 'done'
+  if (await deletedSince(services.database, project, startedAt)) return 'not_ready'
+  const rows = await outcomeExamples(services.database, project, MAX_EXAMPLES, QUERY_CHARACTERS, MAX_CHARACTERS)
   const examples = rows.map(
     ({ query, agentType, outcome }): Example => ({ query, backend: agentType, outcome: OUTCOME_VALUE[outcome] }),
   )
   const model = encodeRouter(trainRouter(examples))
-  await storeRouter(
-    services.database,
-    project,
-    { version, examples: rows.length, model, learnt: status.pending },
-    services.now(),
-  )
+  const { version, pending } = status
+  const trained = { version, examples: rows.length, model, learnt: pending, startedAt }
+  return (await storeRouter(services.database, project, trained, services.now())) ? 'done' : 'not_ready'
 }
 
 /** Tells the router of a scored interaction; has it trained when enough has come together. */

@@ -153,7 +153,7 @@ export async function reading(services: TestServices, project: string, ids: read
     datasets,
     usage: await usageFigures(services.database, project),
     learning: { ...learning, jobs: await jobCounts(project) },
-    examples: await outcomeExamples(services.database, project, 1_000, 2_000),
+    examples: await outcomeExamples(services.database, project, 1_000, 2_000, 1_000_000),
     votes: await votesOfProject(services, project),
     credit: [await table('context_votes'), await table('context_credit')],
   }

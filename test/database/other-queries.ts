@@ -20,17 +20,23 @@ import {
   eraseVotes,
   fellowSources,
   PROJECT_TABLES,
-  resetRouter,
   selectRows,
   writtenBy,
 } from '../../src/database/queries/erasure.ts'
 import { keysOfSeries } from '../../src/database/queries/exports.ts'
 import { markDeadLetters } from '../../src/database/queries/jobs.ts'
 import { findKeyByHash, findKeyById, touchKey } from '../../src/database/queries/keys.ts'
+import { LOGS, pruneLog, schedulePruning } from '../../src/database/queries/pruning.ts'
 import { reserveTokens, settleTokens } from '../../src/database/queries/quotas.ts'
 import { resetRanking, storeRanking } from '../../src/database/queries/ranking.ts'
 import { countRedactions } from '../../src/database/queries/redactions.ts'
-import { findDecision, meanLatencies, routerStatus, storeThreshold } from '../../src/database/queries/routing.ts'
+import {
+  findDecision,
+  meanLatencies,
+  resetRouter,
+  routerStatus,
+  storeThreshold,
+} from '../../src/database/queries/routing.ts'
 import { beginUpload, endUpload, findUpload, notePart } from '../../src/database/queries/uploads.ts'
 import { explainStatement, runStatement } from '../../src/database/queries/views.ts'
 import { newId } from '../../src/ids.ts'
@@ -58,9 +64,10 @@ export async function askTheOthers({ database }: Pick<Services, 'database'>): Pr
     accepted: false,
     weights: {},
     learnt: 0,
+    startedAt: now,
   }
   await storeRanking(database, model, now)
-  await Promise.all([resetRanking(database, project, newId(), now), resetRouter(database, project, newId(), now)])
+  await Promise.all([resetRanking(database, project, now), resetRouter(database, project, now)])
   await Promise.all([findKeyByHash(database, 'hash'), findKeyById(database, id), touchKey(database, id, now, now)])
   const budgets = [{ subject: 'key:other', most: 10 }]
   await reserveTokens(database, '2027-01-01', budgets, 1)
@@ -70,6 +77,8 @@ export async function askTheOthers({ database }: Pick<Services, 'database'>): Pr
   await countRedactions(database, project, { email: 1 }, now)
   await Promise.all([queueSummary(database, project, 'talk', 1, now), addEmbeddingJob(database, project, 'other', now)])
   await markDeadLetters(database, [id], now)
+  for (const log of LOGS) await pruneLog(database, log, 0)
+  await schedulePruning(database, 0, now)
   await keysOfSeries(database, project, 'series')
   await beginUpload(database, { key: 'other', project, uploadId: 'u', startedAt: now })
   await notePart(database, 'other', 'u', 1, { etag: 'e', sha256: 's' })

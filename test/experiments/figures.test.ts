@@ -136,8 +136,8 @@ describe('metrics', () => {
       insert.bind(`${project}-2`, project, '/raw/path?x=1', 'who knows'),
     ])
     const { text } = await call<{ text: string }>(metrics, services, {}, { ...anyone, project })
-    expect(text).toContain('hybrid_coordinator_interactions_total{outcome="success"} 1\n')
-    expect(text).toContain('hybrid_coordinator_routing_decisions_total{route="other",backend="other"} 1\n')
+    expect(text).toContain('hybrid_coordinator_interactions{outcome="success"} 1\n')
+    expect(text).toContain('hybrid_coordinator_routing_decisions{route="other",backend="other"} 1\n')
     expect(text).not.toContain('raw')
     expect(text).not.toContain('evil')
     for (const line of text.trimEnd().split('\n')) {

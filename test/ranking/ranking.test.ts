@@ -155,18 +155,27 @@ test('what was learnt moves a result and says so; without it nothing changes', (
   expect(taught.answerable).toBe(fuse(candidates, query).answerable)
 })
 
-test('a training is due after enough outcomes, once, and an older model never replaces a newer one', async () => {
+test('a training is due after enough outcomes, once, and one that began on an older model is not stored', async () => {
   const database = openDatabase(env.DB)
   const project = 'ranking-due'
   const jobs = []
   for (let i = 0; i < 45; i++) jobs.push(await noteRankingOutcome(database, project, 1000))
   expect(jobs.filter((id) => id !== null)).toHaveLength(1)
-  const model = { project, examples: 45, queries: 30, gain: 1, standardErrors: 3, accepted: true, learnt: 45 }
-  await storeRanking(database, { ...model, version: 2, weights: { [GOOD]: 0.5 } }, 2000)
-  await storeRanking(database, { ...model, version: 1, weights: { [GOOD]: -9 } }, 3000)
-  expect(await rankingRow(database, project)).toMatchObject({ version: 2, pending: 0, weights: { [GOOD]: 0.5 } })
+  const model = {
+    project,
+    examples: 45,
+    queries: 30,
+    gain: 1,
+    standardErrors: 3,
+    accepted: true,
+    learnt: 45,
+    startedAt: 0,
+  }
+  expect(await storeRanking(database, { ...model, version: 0, weights: { [GOOD]: 0.5 } }, 2000)).toBe(true)
+  expect(await storeRanking(database, { ...model, version: 0, weights: { [GOOD]: -9 } }, 3000)).toBe(false)
+  expect(await rankingRow(database, project)).toMatchObject({ version: 1, pending: 0, weights: { [GOOD]: 0.5 } })
   const served = await projectRanking({ database, now: () => 4000 }, project)
-  expect(served).toMatchObject({ version: 2, weights: new Map([[GOOD, 0.5]]) })
+  expect(served).toMatchObject({ version: 1, weights: new Map([[GOOD, 0.5]]) })
 })
 
 test('a search uses the words that a project has learnt, and with RANKING_LEARNING off it does not', async () => {
@@ -191,14 +200,14 @@ test('a search uses the words that a project has learnt, and with RANKING_LEARNI
     standardErrors: 3,
     accepted: true,
     learnt: 1,
-    version: 1,
+    startedAt: 0,
   }
   const term = (word: string) => featureKey(KIND.beside, hashTerm(queryTerms(word)[0]?.term ?? ''))
   for (const [version, liked, other] of [
     [1, 'wizard', '0'],
     [2, 'script', '1'],
   ] as const) {
-    await storeRanking(services.database, { ...model, version, weights: { [term(liked)]: 2 } }, 0)
+    await storeRanking(services.database, { ...model, version: version - 1, weights: { [term(liked)]: 2 } }, 0)
     const later = { ...services, now: () => services.now() + version * 60_000 }
     expect(await search(later)).toEqual([
       [other, 1],

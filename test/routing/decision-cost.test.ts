@@ -72,11 +72,11 @@ test('at 100,000 past interactions a decision learns from no more than the lates
     return (performance.now() - started) / 300
   }
   await grow(0, 1_000)
-  await trainProjectRouter(services, project, 1)
+  await trainProjectRouter(services, project)
   const sizeAtFirst = await modelBytes()
   const small = await cost()
   await grow(1_000, PAST)
-  await trainProjectRouter(services, project, 2)
+  await trainProjectRouter(services, project)
   expect((await routerStatus(database, project))?.examples).toBe(16_000)
   const large = await cost()
   await tick()

@@ -104,17 +104,24 @@ describe('replay', () => {
   it('follows the rule that decides', () => {
     const probability = fc.double({ min: 0, max: 1, noNaN: true })
     fc.assert(
-      fc.property(probability, probability, probability, fc.boolean(), fc.boolean(), (local, remote, threshold, cold, preferLocal) => {
-        const estimates = { local: { ...known(local), cold_start: cold }, remote: known(remote), preferLocal }
-        const choice = chooseModel({
-          localModel: true,
-          ...estimates,
-          threshold,
-          exploration: 0,
-          random: 0.5,
-        })
-        expect(chosenAt(threshold, estimates)).toBe(choice.backend)
-      }),
+      fc.property(
+        probability,
+        probability,
+        probability,
+        fc.boolean(),
+        fc.boolean(),
+        (local, remote, threshold, cold, preferLocal) => {
+          const estimates = { local: { ...known(local), cold_start: cold }, remote: known(remote), preferLocal }
+          const choice = chooseModel({
+            localModel: true,
+            ...estimates,
+            threshold,
+            exploration: 0,
+            random: 0.5,
+          })
+          expect(chosenAt(threshold, estimates)).toBe(choice.backend)
+        },
+      ),
     )
   })
 })

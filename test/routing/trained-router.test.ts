@@ -1,5 +1,6 @@
 import { env } from 'cloudflare:workers'
 import { expect, test } from 'vitest'
+import { outcomeExamples } from '../../src/database/queries/routing.ts'
 import { runDueJobs } from '../../src/jobs/run-job.ts'
 import { importInteractions } from '../../src/operations/interactions/import-interactions.ts'
 import { trackInteraction } from '../../src/operations/interactions/track-interaction.ts'
@@ -139,27 +140,71 @@ test('a later outcome is learnt in place of the earlier one', async () => {
   const services = testServices()
   const project = freshProject()
   const { interaction_ids } = await bringIn(services, project, imported(60))
-  await trainProjectRouter(services, project, 1)
+  await trainProjectRouter(services, project)
   for (const [i, interaction_id] of interaction_ids.entries()) {
     if (i % 2 === 0) await call(updateOutcome, services, { interaction_id, outcome: 'failure' })
   }
-  await trainProjectRouter(services, project, 2)
+  await trainProjectRouter(services, project)
   services.clock.advance(60_000)
   const { estimates, router } = await estimated(services, project)
   expect(router.examples).toBe(60)
   expect(estimates[1]?.local.probability).toBeLessThan(0.2)
 })
 
-test('training to a version that is there changes nothing, and running twice gives the same', async () => {
+test('of two trainings at once one is stored, and training again gives the same router', async () => {
   const services = testServices()
   const project = freshProject()
   await bringIn(services, project, imported(40))
-  const stored = () => env.DB.prepare('SELECT * FROM routing_models WHERE project = ?').bind(project).first()
-  await Promise.all([trainProjectRouter(services, project, 1), trainProjectRouter(services, project, 1)])
+  const stored = () =>
+    env.DB.prepare('SELECT version, examples, model FROM routing_models WHERE project = ?').bind(project).first()
+  const both = await Promise.all([trainProjectRouter(services, project), trainProjectRouter(services, project)])
+  expect(both.sort()).toEqual(['done', 'not_ready'])
   const first = await stored()
+  expect(first).toMatchObject({ version: 1, examples: 40 })
   services.clock.advance(1_000)
-  await trainProjectRouter(services, project, 1)
-  expect(await stored()).toEqual(first)
+  expect(await trainProjectRouter(services, project)).toBe('done')
+  expect(await stored()).toEqual({ ...first, version: 2 })
+})
+
+test.each(['dead', 'discarded'])(
+  'a training that ended %s does not keep later outcomes from being learnt',
+  async (status) => {
+    const services = testServices()
+    const project = freshProject()
+    await bringIn(services, project, imported(40))
+    const job = () =>
+      env.DB.prepare("SELECT id, status, attempts, run_after FROM jobs WHERE kind = 'train_router' AND project = ?")
+        .bind(project)
+        .first<{ id: string; status: string; attempts: number; run_after: number }>()
+    const first = await job()
+    await env.DB.prepare('UPDATE jobs SET status = ?, attempts = 6, updated_at = ? WHERE id = ?')
+      .bind(status, services.clock.time, first?.id)
+      .run()
+    services.clock.advance(60_000)
+    await bringIn(services, project, imported(80, 40))
+    expect(await job()).toMatchObject({ id: first?.id, status: 'pending', attempts: 0 })
+    // A dead one waits an hour, so that what kills its runner doesn't do so all the time.
+    expect((await runDueJobs(services, project, 10)).kinds.has('train_router')).toBe(status === 'discarded')
+    services.clock.advance(3_600_000)
+    await runDueJobs(services, project, 10)
+    services.clock.advance(60_000)
+    expect((await estimated(services, project)).router).toMatchObject({ version: 1, examples: 120, pending: 0 })
+  },
+)
+
+test('long questions are read up to a bound on all of them together', async () => {
+  const services = testServices()
+  const project = freshProject()
+  await bringIn(
+    services,
+    project,
+    imported(30).map((entry) => ({ ...entry, query: `${entry.query} ${'long '.repeat(2_000)}` })),
+  )
+  const read = await outcomeExamples(services.database, project, 100, 1_000, 12_500)
+  expect(read).toHaveLength(12)
+  expect(read.every(({ query }) => query.length === 1_000)).toBe(true)
+  // Newest first.
+  expect(read[0]?.query).toContain('number 29')
 })
 
 test('the router can be trained at once, and says how well it predicts', async () => {
@@ -187,7 +232,7 @@ test('the threshold is calibrated to a target, tried first, and then used', asyn
     code: 'invalid_input',
   })
   await bringIn(services, project, imported(200))
-  await trainProjectRouter(services, project, 1)
+  await trainProjectRouter(services, project)
   const dry = await calibrate({ target_local_share: 0.3 })
   expect(dry).toMatchObject({ applied: false, examples: 200, current: { threshold: 0.7 } })
   expect(dry.proposed?.local_share).toBeCloseTo(0.3, 1)
@@ -207,7 +252,7 @@ test('a router of one project says nothing about another', async () => {
   const services = testServices()
   const [project, other] = [freshProject(), freshProject()]
   await bringIn(services, project, imported(80))
-  await trainProjectRouter(services, project, 1)
+  await trainProjectRouter(services, project)
   services.clock.advance(60_000)
   expect((await estimated(services, other)).estimates[0]?.local).toMatchObject({ outcomes: 0, cold_start: true })
 })
@@ -216,7 +261,7 @@ test('a damaged router falls back to base rates', async () => {
   const services = testServices()
   const project = freshProject()
   await bringIn(services, project, imported(80))
-  await trainProjectRouter(services, project, 1)
+  await trainProjectRouter(services, project)
   await env.DB.prepare("UPDATE routing_models SET model = 'x' WHERE project = ?").bind(project).run()
   services.clock.advance(60_000)
   expect((await estimated(services, project)).estimates[0]?.local).toMatchObject({ probability: 0.5, outcomes: 80 })

@@ -187,7 +187,7 @@ describe('planted secrets', () => {
       .all<{ kind: string; n: number }>()
     expect(results.map(({ kind }) => kind).sort()).toEqual([...REDACTION_KINDS].sort())
     const text = await (await send(new Request(`${ORIGIN}/metrics`, { headers: HEADERS }))).text()
-    expect(text).toMatch(/hybrid_coordinator_redactions_total\{kind="github_token"\} \d+/)
+    expect(text).toMatch(/hybrid_coordinator_redactions\{kind="github_token"\} \d+/)
   })
 
   test('are not counted when the request that held them was refused', async () => {

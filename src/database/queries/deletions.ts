@@ -2,7 +2,7 @@
  * Deletions under way and their receipts.
  * @module
  */
-import { and, eq, sql } from 'drizzle-orm'
+import { and, eq, type SQL, sql } from 'drizzle-orm'
 import { newId } from '../../ids.ts'
 import { atomically, execute } from '../batch.ts'
 import type { Database } from '../database.ts'
@@ -47,6 +47,22 @@ export async function requestDeletion(
         WHERE d.what = ${what} AND d.subject = ${subject} AND d.project IS ${project} AND d.status = 'running'`,
   ])
   return { id: String(found?.rows[0]?.id), jobId: String(found?.rows[0]?.job) }
+}
+
+/**
+ * The condition that a deletion touches a project and is running, or has ended since a time. Whoever reads facts, works on them and
+ * writes what follows from them writes under its negation, in the same statement: so what was deleted meanwhile isn't written again.
+ * @param since when the facts were read
+ */
+export function deletionSince(project: string, since: number): SQL {
+  return sql`EXISTS (SELECT 1 FROM deletions WHERE (project = ${project} OR project IS NULL)
+    AND (status = 'running' OR finished_at >= ${since}))`
+}
+
+/** Whether a deletion touches a project and is running, or has ended since a time. */
+export async function deletedSince(database: Database, project: string, since: number): Promise<boolean> {
+  const { rows } = await execute(database, sql`SELECT ${deletionSince(project, since)} AS found`)
+  return Number(rows[0]?.found) === 1
 }
 
 /** One deletion; null when there is none, or when it is of another project than the only one allowed. */

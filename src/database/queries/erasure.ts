@@ -4,6 +4,7 @@
  */
 import { getTableColumns, getTableName, is, type SQL, sql } from 'drizzle-orm'
 import { SQLiteTable } from 'drizzle-orm/sqlite-core'
+import { newId } from '../../ids.ts'
 import type { CollectionName } from '../../knowledge/collections.ts'
 import { atomically, execute } from '../batch.ts'
 import type { Database } from '../database.ts'
@@ -171,6 +172,11 @@ export async function eraseInteractions(
   const added = sql`successes = successes + excluded.successes, partials = partials + excluded.partials,
     failures = failures + excluded.failures`
   const sources = sql`SELECT pattern_id FROM pattern_sources WHERE interaction_id IN ${list}`
+  const { rows: fellows } = await execute(
+    database,
+    sql`SELECT DISTINCT interaction_id FROM pattern_sources WHERE pattern_id IN (${sources})`,
+  )
+  const relearnt = fellows.map((row) => [row.interaction_id, newId()])
   const results = await atomically(database, [
     sql`INSERT INTO context_votes (project, collection, item_id, caller, successes, partials, failures)
         SELECT i.project, c.collection, c.item_id, v.caller, ${taken} ${credited}
@@ -180,9 +186,11 @@ export async function eraseInteractions(
         GROUP BY i.project, c.collection, c.item_id
         ON CONFLICT DO UPDATE SET ${added}, version = version + 1, updated_at = excluded.updated_at`,
     // What remains of a pattern's sources is learnt from once more, as its words may have come from what is deleted.
-    sql`UPDATE jobs SET status = 'pending', attempts = 0, run_after = ${now}, updated_at = ${now}
-        WHERE kind = 'learn_pattern' AND status = 'done' AND subject IN
-          (SELECT interaction_id FROM pattern_sources WHERE pattern_id IN (${sources}) AND interaction_id NOT IN ${list})`,
+    sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
+        SELECT value ->> 1, i.project, 'learn_pattern', i.id, i.revision, 'pending', 0, ${now}, ${now}, ${now}
+        FROM json_each(${JSON.stringify(relearnt)}) JOIN interactions i ON i.id = value ->> 0 WHERE i.id NOT IN ${list}
+        ON CONFLICT (kind, subject, revision) DO UPDATE SET status = 'pending', attempts = 0, run_after = excluded.run_after,
+          updated_at = excluded.updated_at WHERE jobs.status = 'done'`,
     sql`DELETE FROM patterns WHERE id IN (${sources}) RETURNING 1`,
     sql`DELETE FROM pattern_sources WHERE pattern_id IN (${sources}) RETURNING 1`,
     sql`DELETE FROM jobs WHERE kind = 'index_correction' AND subject IN
@@ -272,17 +280,6 @@ export async function eraseVotes(
       id: String(row.id),
     })),
   }
-}
-
-/** Forgets a project's router and has it learnt anew from what remains; its job's id. */
-export async function resetRouter(database: Database, project: string, job: string, now: number): Promise<void> {
-  await atomically(database, [
-    sql`UPDATE routing_models SET model = NULL, version = version + 1, examples = 0, pending = 0 WHERE project = ${project}`,
-    sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
-        SELECT ${job}, project, 'train_router', project, version + 1, 'pending', 0, ${now}, ${now}, ${now} FROM routing_models
-        WHERE project = ${project} AND EXISTS (SELECT 1 FROM interactions WHERE project = ${project} AND outcome IS NOT NULL)
-        ON CONFLICT DO NOTHING`,
-  ])
 }
 
 /** What a key wrote of the knowledge, up to 500 references of one source. */

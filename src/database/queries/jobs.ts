@@ -3,7 +3,7 @@
  * `pending` again, or `dead` after its last attempt.
  * @module
  */
-import { and, desc, eq, sql } from 'drizzle-orm'
+import { and, desc, eq, type SQL, sql } from 'drizzle-orm'
 import { execute } from '../batch.ts'
 import type { Database } from '../database.ts'
 import { type JobStatus, jobs } from '../schema.ts'
@@ -21,6 +21,38 @@ export async function claimJob(database: Database, id: string, leaseMs: number, 
     .where(and(eq(jobs.id, id), sql`${jobs.status} IN ('pending', 'running')`, sql`${jobs.runAfter} <= ${now}`))
     .returning()
   return job ?? null
+}
+
+/** Kinds that train a model of a project: one row a project, brought back for every training. */
+export type TrainingKind = 'train_router' | 'train_ranking'
+
+/** Milliseconds before outcomes bring back a training that ran out of attempts. */
+const DEAD_TRAINING_MS = 3_600_000
+
+/**
+ * The statement that makes a project's training job due where `due` selects a row. There is one job a project and kind, so a
+ * training that failed for good, or that somebody discarded, never keeps later outcomes from being learnt: it gets all its attempts
+ * again, a dead one an hour after it died. One that waits or runs is left alone.
+ * @param due the end of a SELECT, from FROM on
+ */
+export function trainingJob(kind: TrainingKind, project: string, id: string, due: SQL, now: number): SQL {
+  return sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
+    SELECT ${id}, ${project}, ${kind}, ${project}, 0, 'pending', 0, ${now}, ${now}, ${now} ${due}
+    ON CONFLICT (kind, subject, revision) DO UPDATE SET status = 'pending', attempts = 0, last_error = NULL, updated_at = excluded.updated_at,
+      created_at = excluded.created_at,
+      run_after = iif(jobs.status = 'dead', max(excluded.run_after, jobs.updated_at + ${DEAD_TRAINING_MS}), excluded.run_after)
+    WHERE jobs.status IN ('done', 'dead', 'discarded') RETURNING id`
+}
+
+/** The training jobs of a project, by kind; a kind that was never due is missing. */
+export async function trainingJobs(database: Database, project: string): Promise<Partial<Record<TrainingKind, Job>>> {
+  const rows = await database
+    .select()
+    .from(jobs)
+    .where(
+      sql`${jobs.kind} IN ('train_router', 'train_ranking') AND ${jobs.subject} = ${project} AND ${jobs.revision} = 0`,
+    )
+  return Object.fromEntries(rows.map((row) => [row.kind, row]))
 }
 
 /** How an attempt ended. */

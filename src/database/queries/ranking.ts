@@ -7,6 +7,8 @@ import { newId } from '../../ids.ts'
 import { atomically, execute } from '../batch.ts'
 import type { Database } from '../database.ts'
 import { type Outcome, rankingModels } from '../schema.ts'
+import { deletionSince } from './deletions.ts'
+import { trainingJob } from './jobs.ts'
 
 /** Outcomes that a first training waits for; afterwards it waits for this share of what it has learnt from. */
 const FIRST_TRAINING = 40
@@ -18,17 +20,19 @@ const GROWTH = 0.25
  * @returns id of the job that was written; null: not due, or written before
  */
 export async function noteRankingOutcome(database: Database, project: string, now: number): Promise<string | null> {
-  const job = newId()
   const [, written] = await atomically(database, [
     sql`INSERT INTO ranking_models (project, pending) VALUES (${project}, 1)
         ON CONFLICT (project) DO UPDATE SET pending = pending + 1`,
-    sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
-        SELECT ${job}, project, 'train_ranking', project, version + 1, 'pending', 0, ${now}, ${now}, ${now}
-        FROM ranking_models
-        WHERE project = ${project} AND pending >= max(${FIRST_TRAINING}, examples * ${GROWTH})
-        ON CONFLICT DO NOTHING`,
+    trainingJob(
+      'train_ranking',
+      project,
+      newId(),
+      sql`FROM ranking_models WHERE project = ${project} AND pending >= max(${FIRST_TRAINING}, examples * ${GROWTH})`,
+      now,
+    ),
   ])
-  return written && written.changes > 0 ? job : null
+  const [row] = written?.rows ?? []
+  return row ? String(row.id) : null
 }
 
 export type RankingRow = typeof rankingModels.$inferSelect
@@ -39,31 +43,45 @@ export async function rankingRow(database: Database, project: string): Promise<R
   return row ?? null
 }
 
-/** Stores a trained ranking unless a later one is there. `learnt`: pending outcomes when its training began. */
+/**
+ * Stores a trained ranking as the version after `model.version`.
+ * @param model `learnt`: pending outcomes when its training began; `startedAt`: when it began
+ * @returns false, and nothing is stored, when another training or a deletion came in between
+ */
 export async function storeRanking(
   database: Database,
-  model: Omit<RankingRow, 'pending' | 'trainedAt'> & { readonly learnt: number },
+  model: Omit<RankingRow, 'pending' | 'trainedAt'> & { readonly learnt: number; readonly startedAt: number },
   now: number,
-): Promise<void> {
-  await execute(
+): Promise<boolean> {
+  const { changes } = await execute(
     database,
-    sql`UPDATE ranking_models SET version = ${model.version}, examples = ${model.examples}, queries = ${model.queries},
+    sql`UPDATE ranking_models SET version = version + 1, examples = ${model.examples}, queries = ${model.queries},
           gain = ${model.gain}, standard_errors = ${model.standardErrors}, accepted = ${model.accepted ? 1 : 0},
           weights = ${JSON.stringify(model.weights)}, pending = max(0, pending - ${model.learnt}), trained_at = ${now}
-        WHERE project = ${model.project} AND version < ${model.version}`,
+        WHERE project = ${model.project} AND version = ${model.version} AND NOT ${deletionSince(model.project, model.startedAt)}`,
   )
+  return changes > 0
 }
 
-/** Forgets what a project's ranking has learnt; the job has it learn again from what is left. */
-export async function resetRanking(database: Database, project: string, job: string, now: number): Promise<void> {
-  await atomically(database, [
+/**
+ * Forgets what a project's ranking has learnt, and has it learn again from what is left.
+ * @returns id of the job; null: one waits or runs already, or nothing is left
+ */
+export async function resetRanking(database: Database, project: string, now: number): Promise<string | null> {
+  const [, job] = await atomically(database, [
     sql`UPDATE ranking_models SET weights = NULL, accepted = 0, gain = 0, standard_errors = 0, queries = 0, examples = 0, pending = 0,
           version = version + 1 WHERE project = ${project}`,
-    sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
-        SELECT ${job}, project, 'train_ranking', project, version + 1, 'pending', 0, ${now}, ${now}, ${now} FROM ranking_models
-        WHERE project = ${project} AND EXISTS (SELECT 1 FROM interactions WHERE project = ${project} AND outcome IS NOT NULL)
-        ON CONFLICT DO NOTHING`,
+    trainingJob(
+      'train_ranking',
+      project,
+      newId(),
+      sql`FROM ranking_models
+        WHERE project = ${project} AND EXISTS (SELECT 1 FROM interactions WHERE project = ${project} AND outcome IS NOT NULL)`,
+      now,
+    ),
   ])
+  const [row] = job?.rows ?? []
+  return row ? String(row.id) : null
 }
 
 /** One caller's vote on an answer, with the context that the answer rests on. */

@@ -8,6 +8,8 @@ import { redact } from '../../security/redact.ts'
 import { atomically, execute } from '../batch.ts'
 import type { Database } from '../database.ts'
 import { type AgentType, type Outcome, routingDecisions, routingModels } from '../schema.ts'
+import { deletionSince } from './deletions.ts'
+import { trainingJob } from './jobs.ts'
 
 /** Writes one decision. */
 export async function recordDecision(database: Database, entry: typeof routingDecisions.$inferInsert): Promise<void> {
@@ -92,23 +94,30 @@ const PAGE = 1_000
 /**
  * The latest interactions of a project with a known outcome, newest first.
  * @param characters of each query that are read
+ * @param total characters of all queries together; reading stops at the example that goes beyond
  */
 export async function outcomeExamples(
   database: Database,
   project: string,
   limit: number,
   characters: number,
+  total: number,
 ): Promise<OutcomeExample[]> {
   const examples: OutcomeExample[] = []
   let before: string | null = null
+  let left = total
   while (examples.length < limit) {
     const { rows }: { rows: readonly Record<string, unknown>[] } = await execute(
       database,
-      sql`SELECT id, agent_type, outcome, substr(query, 1, ${characters}) AS query FROM interactions
-          WHERE project = ${project} AND outcome IS NOT NULL ${before === null ? sql`` : sql`AND id < ${before}`}
-          ORDER BY id DESC LIMIT ${Math.min(PAGE, limit - examples.length)}`,
+      sql`SELECT id, agent_type, outcome, substr(query, 1, ${characters}) AS query FROM (
+            SELECT *, sum(min(${characters}, length(query))) OVER (ORDER BY id DESC) AS sum FROM (
+              SELECT id, agent_type, outcome, query FROM interactions
+              WHERE project = ${project} AND outcome IS NOT NULL ${before === null ? sql`` : sql`AND id < ${before}`}
+              ORDER BY id DESC LIMIT ${Math.min(PAGE, limit - examples.length)}))
+          WHERE sum <= ${left} ORDER BY id DESC`,
     )
     for (const row of rows) {
+      left -= String(row.query).length
       examples.push({
         query: String(row.query),
         agentType: row.agent_type as AgentType,
@@ -137,17 +146,19 @@ export async function noteOutcomes(
   outcomes: number,
   now: number,
 ): Promise<string | null> {
-  const job = newId()
   const [, written] = await atomically(database, [
     sql`INSERT INTO routing_models (project, pending) VALUES (${project}, ${outcomes})
         ON CONFLICT (project) DO UPDATE SET pending = pending + excluded.pending`,
-    sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
-        SELECT ${job}, project, 'train_router', project, version + 1, 'pending', 0, ${now}, ${now}, ${now}
-        FROM routing_models
-        WHERE project = ${project} AND pending >= max(${FIRST_TRAINING}, examples * ${GROWTH})
-        ON CONFLICT DO NOTHING`,
+    trainingJob(
+      'train_router',
+      project,
+      newId(),
+      sql`FROM routing_models WHERE project = ${project} AND pending >= max(${FIRST_TRAINING}, examples * ${GROWTH})`,
+      now,
+    ),
   ])
-  return written && written.changes > 0 ? job : null
+  const [row] = written?.rows ?? []
+  return row ? String(row.id) : null
 }
 
 /** The project of an interaction with a known outcome; null when it has none or does not exist. */
@@ -200,17 +211,48 @@ export async function routerText(
   return row?.model ? { version: row.version, model: row.model } : null
 }
 
-/** Stores a trained router unless a later one is there. `learnt`: pending outcomes when its training began. */
+/**
+ * Stores a trained router as the version after `router.version`.
+ * @param router `learnt`: pending outcomes when its training began; `startedAt`: when it began
+ * @returns false, and nothing is stored, when another training or a deletion came in between
+ */
 export async function storeRouter(
   database: Database,
   project: string,
-  router: { readonly version: number; readonly examples: number; readonly model: string; readonly learnt: number },
+  router: {
+    readonly version: number
+    readonly examples: number
+    readonly model: string
+    readonly learnt: number
+    readonly startedAt: number
+  },
   now: number,
-): Promise<void> {
-  await execute(
+): Promise<boolean> {
+  const { changes } = await execute(
     database,
-    sql`UPDATE routing_models SET version = ${router.version}, examples = ${router.examples}, model = ${router.model},
+    sql`UPDATE routing_models SET version = version + 1, examples = ${router.examples}, model = ${router.model},
           pending = max(0, pending - ${router.learnt}), trained_at = ${now}
-        WHERE project = ${project} AND version < ${router.version}`,
+        WHERE project = ${project} AND version = ${router.version} AND NOT ${deletionSince(project, router.startedAt)}`,
   )
+  return changes > 0
+}
+
+/**
+ * Forgets a project's router, and has it learnt anew from what remains.
+ * @returns id of the job; null: one waits or runs already, or nothing is left
+ */
+export async function resetRouter(database: Database, project: string, now: number): Promise<string | null> {
+  const [, job] = await atomically(database, [
+    sql`UPDATE routing_models SET model = NULL, version = version + 1, examples = 0, pending = 0 WHERE project = ${project}`,
+    trainingJob(
+      'train_router',
+      project,
+      newId(),
+      sql`FROM routing_models
+        WHERE project = ${project} AND EXISTS (SELECT 1 FROM interactions WHERE project = ${project} AND outcome IS NOT NULL)`,
+      now,
+    ),
+  ])
+  const [row] = job?.rows ?? []
+  return row ? String(row.id) : null
 }

@@ -1,7 +1,10 @@
 import * as z from 'zod'
+import { type TrainingKind, trainingJobs } from '../../database/queries/jobs.ts'
 import { rankingRow } from '../../database/queries/ranking.ts'
+import { routerStatus } from '../../database/queries/routing.ts'
 import { contextExposures, learningFigures } from '../../database/queries/statistics.ts'
 import { uplift } from '../../experiments/uplift.ts'
+import { jobStatus } from '../../jobs/job-output.ts'
 import { degraded, project } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
 
@@ -49,16 +52,33 @@ export const learningStats = operation({
         standard_errors: z.number().describe('The gain in its standard errors; accepted from 1.'),
       })
       .describe('What outcomes taught of ranking.'),
+    training: z
+      .array(
+        z.object({
+          kind: z.enum(['train_router', 'train_ranking']),
+          status: jobStatus,
+          attempts: z.int().describe('Attempts that failed since it was last due.'),
+          run_after: z
+            .number()
+            .describe('A waiting or failed one is tried again at this time; milliseconds since 1970.'),
+          last_error: z.string().nullable(),
+          trained_at: z.number().nullable().describe('Last success; null: none yet.'),
+          pending: z.int().describe('Outcomes that it has not learnt from yet.'),
+        }),
+      )
+      .describe('The trainings of the project; one that was never due is missing.'),
     datasets: z.object({ count: z.int(), rows: z.int(), bytes: z.int() }),
     degraded,
   }),
   async run(services, input) {
     const threshold = services.settings.HIGH_VALUE_THRESHOLD
-    const [figures, exposures, patterns, ranking] = await Promise.all([
+    const [figures, exposures, patterns, ranking, router, trainings] = await Promise.all([
       learningFigures(services.database, input.project, threshold),
       contextExposures(services.database, input.project),
       services.knowledge.statistics({ project: input.project, collection: 'skills-patterns' }).catch(() => null),
       rankingRow(services.database, input.project),
+      routerStatus(services.database, input.project),
+      trainingJobs(services.database, input.project),
     ])
     const effect = uplift(exposures)
     const waiting = figures.jobs.filter(({ status }) => status === 'pending' || status === 'running')
@@ -91,6 +111,18 @@ export const learningStats = operation({
         gain: ranking?.gain ?? 0,
         standard_errors: ranking?.standardErrors ?? 0,
       },
+      training: Object.entries(trainings).map(([kind, job]) => {
+        const model = kind === 'train_router' ? router : ranking
+        return {
+          kind: kind as TrainingKind,
+          status: job.status,
+          attempts: job.status === 'done' ? 0 : job.attempts,
+          run_after: job.runAfter,
+          last_error: job.lastError,
+          trained_at: model?.trainedAt ?? null,
+          pending: model?.pending ?? 0,
+        }
+      }),
       datasets: figures.datasets,
       degraded: patterns ? [] : ['knowledge'],
     }

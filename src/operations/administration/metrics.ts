@@ -38,39 +38,24 @@ export const metrics = operation({
     const oldest = learning.oldestPendingAt === null ? 0 : (services.now() - learning.oldestPendingAt) / 1000
     const text = prometheusText([
       {
-        name: 'hybrid_coordinator_interactions_total',
-        type: 'counter',
+        name: 'hybrid_coordinator_interactions',
+        type: 'gauge',
         help: 'Tracked interactions by outcome; unknown: not reported yet.',
         samples: Object.entries(usage.outcomes).map(([outcome, value]) => ({ labels: { outcome }, value })),
       },
       {
-        name: 'hybrid_coordinator_interactions_by_agent_total',
-        type: 'counter',
+        name: 'hybrid_coordinator_interactions_by_agent',
+        type: 'gauge',
         help: 'Tracked interactions by the kind of agent that answered.',
         samples: usage.byAgent.map(({ agent, count }) => ({ labels: { agent_type: agent }, value: count })),
       },
-      single(
-        'tokens_used_total',
-        'counter',
-        'Tokens of tracked interactions as callers reported them.',
-        usage.tokensUsed,
-      ),
-      single('augmentations_total', 'counter', 'Queries that context was looked up for.', usage.retrievals.count),
-      single(
-        'context_tokens_added_total',
-        'counter',
-        'Tokens of context that were sent.',
-        usage.retrievals.tokensAdded,
-      ),
-      single(
-        'context_tokens_whole_total',
-        'counter',
-        'Tokens of the same items sent whole.',
-        usage.retrievals.tokensWhole,
-      ),
+      single('tokens_used', 'gauge', 'Tokens of tracked interactions as callers reported them.', usage.tokensUsed),
+      single('augmentations', 'gauge', 'Queries that context was looked up for.', usage.retrievals.count),
+      single('context_tokens_added', 'gauge', 'Tokens of context that were sent.', usage.retrievals.tokensAdded),
+      single('context_tokens_whole', 'gauge', 'Tokens of the same items sent whole.', usage.retrievals.tokensWhole),
       {
-        name: 'hybrid_coordinator_routing_decisions_total',
-        type: 'counter',
+        name: 'hybrid_coordinator_routing_decisions',
+        type: 'gauge',
         help: 'Routed queries by route and backend.',
         samples: bounded(usage.routing, ({ route, backend }) => ({
           route: ROUTES.includes(route) ? route : 'other',
@@ -90,10 +75,10 @@ export const metrics = operation({
       single('scored_interactions', 'gauge', 'Interactions with a value score.', learning.scored),
       single('mean_value_score', 'gauge', 'Mean value score, 0 to 1.', learning.meanValueScore),
       single('high_value_interactions', 'gauge', 'Interactions that reached HIGH_VALUE_THRESHOLD.', learning.highValue),
-      single('corrections_total', 'counter', 'Corrections received.', learning.corrections),
+      single('corrections', 'gauge', 'Corrections received.', learning.corrections),
       {
-        name: 'hybrid_coordinator_redactions_total',
-        type: 'counter',
+        name: 'hybrid_coordinator_redactions',
+        type: 'gauge',
         help: 'Secrets and private spans that were taken out before storage, by kind.',
         samples: redactions
           .filter(({ kind }) => REDACTION_KINDS.includes(kind))

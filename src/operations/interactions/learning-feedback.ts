@@ -73,7 +73,7 @@ export const learningFeedback = operation({
     // The row and its job are stored: from here on nothing can be lost, only be later.
     const run = stored.jobId ? await runJob(services, stored.jobId).catch(() => null) : null
     if (stored.jobId && run?.status !== 'done') await services.enqueueJobs([stored.jobId]).catch(() => undefined)
-    const indexed = stored.jobId ? run?.status === 'done' : stored.jobStatus === 'done'
+    const indexed = stored.jobId ? run?.status === 'done' : stored.jobStatus === null || stored.jobStatus === 'done'
     return {
       feedback_id: stored.id,
       status: stored.created ? ('recorded' as const) : ('unchanged' as const),

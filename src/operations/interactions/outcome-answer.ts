@@ -24,7 +24,7 @@ export const outcomeOutput = z.object({
   revision: z.int().describe('Number of changes of outcome and rating so far.'),
   value_score: z.number().nullable().describe('0 to 1; null while the job is pending or while no outcome is known.'),
   value_parts: valuePartsOutput.nullable(),
-  job_id: z.string().nullable().describe('The job that computes the score; null when there is none.'),
+  job_id: z.string().nullable().describe('The job that computes the score; null when there is none, or no longer.'),
   job_status: z.enum(['pending', 'running', 'done', 'dead', 'discarded']).nullable(),
 })
 

@@ -1,6 +1,6 @@
 import * as z from 'zod'
-import { reportOutcome } from '../../archive/restore.ts'
 import { notFound } from '../../errors.ts'
+import { reportOutcome } from '../../outcomes/report-outcome.ts'
 import { idempotencyKey, userFeedback, uuid } from '../fields.ts'
 import { operation, SETS } from '../operation.ts'
 import { outcomeAnswer, outcomeOutput } from './outcome-answer.ts'

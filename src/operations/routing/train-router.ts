@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { routerStatus } from '../../database/queries/routing.ts'
+import { CoordinatorError } from '../../errors.ts'
 import { projectRouter, trainProjectRouter } from '../../routing/trained-router.ts'
 import { project } from '../fields.ts'
 import { operation, SETS } from '../operation.ts'
@@ -29,8 +30,16 @@ export const trainRouterNow = operation({
   input: z.strictObject({ project }),
   output: z.object({ version: routerVersion, examples: z.int(), local: side, remote: side }),
   async run(services, input) {
-    const before = await routerStatus(services.database, input.project)
-    await trainProjectRouter(services, input.project, (before?.version ?? 0) + 1)
+    if ((await trainProjectRouter(services, input.project)) === 'not_ready') {
+      throw new CoordinatorError(
+        'conflict',
+        'The data of this project was changed by a deletion while the router was trained.',
+        {
+          field: 'project',
+          hint: 'Train it again when the deletion is done; see GET /deletions.',
+        },
+      )
+    }
     const [{ version, router }, after] = await Promise.all([
       projectRouter(services, input.project, 0),
       routerStatus(services.database, input.project),
