@@ -294,6 +294,9 @@ const schema = z.object({
   GENERATION_TOKENS_PER_PROJECT: limit(0, 1_000_000_000_000)
     .default(20_000_000)
     .describe('The same for all requests of one project; 0: no limit.'),
+  MCP_TOOLS: names.describe(
+    'Groups of tools that /mcp lists beside the default set, separated by commas, or all; ?tools= in the URL overrides it.',
+  ),
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error'])
     .default('info')

@@ -11,9 +11,11 @@ export const projectName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'must be 1 to 64 letters, digits, dots, dashes or underscores')
 
-export const project = projectName.default('default').describe('Scope of knowledge, interactions and conversations.')
+export const project = projectName
+  .default('default')
+  .describe('Project whose data is meant. Leave it out unless you were given a name.')
 
-export const collectionName = z.enum(COLLECTION_NAMES)
+export const collectionName = z.enum(COLLECTION_NAMES).describe('Name of the collection.')
 export const contextSource = z
   .enum(CONTEXT_SOURCES)
   .describe('Its collection; aidb: found by the external service, and not stored here.')
@@ -21,7 +23,7 @@ export const collections = z
   .array(collectionName)
   .min(1)
   .max(COLLECTION_NAMES.length)
-  .describe('Collections to search.')
+  .describe('Collections to search. Left out: all except interaction-history.')
 
 export const contextIdField = z
   .string()
@@ -29,21 +31,26 @@ export const contextIdField = z
   .refine((text) => parseContextId(text) !== null, 'must be a context id: collection/id')
   .describe('Context id, collection/id, as every search returns it.')
 
-export const uuid = z.uuid('must be a UUID')
-export const agentType = z.enum(['local', 'remote'])
-export const outcome = z.enum(['success', 'partial', 'failure'])
-export const userFeedback = z.int().min(-1).max(1)
-export const limit = (fallback: number, max = 100) => z.int().min(1).max(max).default(fallback)
+export const uuid = z.uuid('must be a UUID').describe('Id, a UUID.')
+export const agentType = z
+  .enum(['local', 'remote'])
+  .describe('Who answers: local is a model of your own machine, remote any hosted model or agent.')
+export const outcome = z
+  .enum(['success', 'partial', 'failure'])
+  .describe('Whether the answer solved the task, in part, or not.')
+export const userFeedback = z.int().min(-1).max(1).describe('Rating by the person: 1 liked, 0 neutral, -1 disliked.')
+export const limit = (fallback: number, max = 100) =>
+  z.int().min(1).max(max).default(fallback).describe('Maximum number of results.')
 export const scoreThreshold = z
   .number()
   .min(0)
   .max(1)
-  .describe('Least calibrated probability of relevance, 0 to 1. Means the same for every engine.')
-export const tags = z.array(line(100)).max(50)
+  .describe('Minimum probability of relevance, 0 to 1; results below it are left out.')
+export const tags = z.array(line(100)).max(50).describe('Free labels, to filter and compare by.')
 export const idempotencyKey = line(200).describe(
-  'Repeating a call with the same key changes nothing and returns the first result.',
+  'Any unique text. A repeated call with the same key changes nothing and returns the first result.',
 )
-export const cursor = z.string().max(500).describe('From next_cursor of the page before.')
+export const cursor = z.string().max(500).describe('next_cursor of the previous page.')
 export const timestamp = z.number().describe('Milliseconds since 1970.')
 
 /** Parts of the answer that could not be had, e.g. `vectors`. Empty: nothing was left out. */
@@ -66,15 +73,13 @@ const scalar = z.union([z.string(), z.number(), z.boolean()])
 /** Field conditions as a caller writes them. */
 export const filter = z
   .record(z.string(), z.union([scalar, z.array(scalar).min(1).max(100)]))
-  .describe(
-    'Field conditions: {"language": "rust"} or any of {"language": ["rust", "go"]}. Texts up to 200 characters.',
-  )
+  .describe('Conditions on fields: {"language": "rust"}, or one of several values: {"language": ["rust", "go"]}.')
 
 export const sourceName = line(200).describe('Names the repository or feed that the documents belong to.')
 export const conversationId = line(200).describe(
-  'Any id of yours for the conversation: context sent in an earlier turn is not sent again.',
+  'Your own id of the conversation. Context that an earlier turn carried is not sent again.',
 )
-export const tokenBudget = z.int().min(0).max(100_000).describe('Tokens of context at most.')
+export const tokenBudget = z.int().min(0).max(100_000).describe('Maximum number of tokens of context.')
 
 /** Items that one call stores at most. */
 export const MAX_BATCH = 400

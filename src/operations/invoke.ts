@@ -108,9 +108,9 @@ function inOwnProject(operation: Operation, raw: unknown, caller: Caller): unkno
 /** A key bound to a project can't reach another one. */
 function assertProject(input: Record<string, unknown>, caller: Caller): void {
   if (caller.project === null || input.project === undefined || input.project === caller.project) return
-  throw new CoordinatorError('forbidden', 'This key is bound to another project.', {
+  throw new CoordinatorError('forbidden', `This key or connection is bound to the project ${caller.project}.`, {
     field: 'project',
-    hint: 'Leave project out or use a key for that project.',
+    hint: 'Leave project out, or use a key or connection for the other project.',
   })
 }
 

@@ -20,9 +20,10 @@ import { addressLimit, corsGuard, countKey, hostGuard, securityHeaders } from '.
 import { type McpServerFactory, mountMcp, operationServers } from './mcp/endpoint.ts'
 import { callerOfToken, isAccessToken } from './oauth/access.ts'
 import { mountOAuth, OAUTH_PATHS } from './oauth/routes.ts'
-import { challenge, RESOURCE_PATH } from './oauth/server.ts'
+import { challenge, isResource } from './oauth/server.ts'
 import { mountOpenAi } from './openai/endpoint.ts'
 import { problemResponse, reportError } from './problem.ts'
+import { boundToProject } from './project-binding.ts'
 import { mountRest } from './rest.ts'
 import { storedKeys } from './stored-keys.ts'
 
@@ -63,7 +64,7 @@ export function createApp(
   })
   app.use(securityHeaders, corsGuard, hostGuard, addressLimit)
   app.use(async (c, next) => {
-    c.set('caller', await callerOf(c))
+    c.set('caller', boundToProject(await callerOf(c), c.req.path, c.req.raw.headers))
     await countKey(c)
     await next()
   })
@@ -121,7 +122,7 @@ async function callerOf(c: AppContext): Promise<Caller> {
   if (free) return PUBLIC_CALLER
   const presented = presentedKey(c.req.raw.headers) ?? ''
   // A token opens what it was issued for, and only there is it looked at.
-  if (c.req.path === RESOURCE_PATH && isAccessToken(presented)) {
+  if (isResource(c.req.path) && isAccessToken(presented)) {
     const caller = await callerOfToken(c.req.raw, presented, c.env, c.var.services)
     if (caller) return caller
   }
@@ -143,7 +144,7 @@ function lookups(c: AppContext, adminKey: string | undefined): KeyLookup[] {
 
 /** At `/mcp` the challenge of a 401 shows clients where to sign in. */
 function challengeOf(c: AppContext): string {
-  return c.req.path === RESOURCE_PATH ? challenge(new URL(c.req.url).origin) : 'Bearer'
+  return isResource(c.req.path) ? challenge(new URL(c.req.url).origin) : 'Bearer'
 }
 
 function notServed(c: AppContext, app: Hono<AppEnv>): CoordinatorError {

@@ -14,7 +14,7 @@ const LIMIT_PERIOD_S = 60
 
 /** Headers that scripts of allowed origins may send, and read. */
 const REQUEST_HEADERS =
-  'Authorization, Content-Type, If-None-Match, Last-Event-ID, MCP-Method, MCP-Name, MCP-Protocol-Version, Mcp-Session-Id, Range, traceparent, X-API-Key, X-Request-ID'
+  'Authorization, Content-Type, If-None-Match, Last-Event-ID, MCP-Method, MCP-Name, MCP-Protocol-Version, Mcp-Session-Id, Range, traceparent, X-API-Key, X-Hybrid-Project, X-Request-ID'
 const ANSWER_HEADERS = 'Content-Range, ETag, Mcp-Session-Id, Retry-After, traceparent, WWW-Authenticate, X-Request-ID'
 
 /** Of every answer. An answer that is a page brings a policy of its own. */

@@ -120,7 +120,7 @@ describe.each(OPERATIONS.map((operation) => [operation.name, operation] as const
       for (const route of operation.http) {
         const { status, text } = await answer(await send(requestOf(route, input, headers)))
         expect(status).toBe(403)
-        expect(text).toContain('bound to another project')
+        expect(text).toContain('bound to the project mine')
       }
     }
     const ids = Object.values(theirs).filter((value) => value !== 'theirs')

@@ -286,6 +286,35 @@ describe('consent', () => {
     expect(response.status).toBe(403)
   })
 
+  test('binds a client to the project that is chosen, within the project of the key', async () => {
+    const { authorize, client_id, verifier } = await register()
+    const signIn = async (key: string, project: string) =>
+      decide(authorize(), await openConsent(authorize()), { key, scope: 'read', decision: 'approve', project })
+    expect((await signIn(ADMIN_KEY, 'a b')).status).toBe(400)
+    const { key } = await makeKey({ scopes: ['read'], project: 'oauth-2' })
+    expect((await signIn(key, 'another')).status).toBe(403)
+    const approved = await signIn(ADMIN_KEY, 'oauth-3')
+    const code = new URL(approved.headers.get('location') ?? '').searchParams.get('code') ?? ''
+    const granted = await exchange({
+      grant_type: 'authorization_code',
+      code,
+      client_id,
+      redirect_uri: REDIRECT,
+      code_verifier: verifier,
+      resource: `${ORIGIN}/mcp`,
+    })
+    const { access_token: token } = await granted.json<{ access_token: string }>()
+    const errorOf = async (path: string, input: object) => {
+      const request = toolRequest('get_stats', input, { authorization: `Bearer ${token}` })
+      const response = await send(new Request(`${ORIGIN}${path}`, request))
+      return response.ok ? (await messageOf(response)).result?.isError === true : response.status
+    }
+    expect(await errorOf('/mcp', {})).toBe(false)
+    expect(await errorOf('/mcp', { project: 'another' })).toBe(true)
+    expect(await errorOf('/mcp/oauth-3', {})).toBe(false)
+    expect(await errorOf('/mcp/another', {})).toBe(403)
+  })
+
   test('that is declined goes back as access_denied', async () => {
     const { authorize } = await register()
     const response = await decide(authorize(), await openConsent(authorize()), { decision: 'deny' })

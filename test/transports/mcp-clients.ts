@@ -36,7 +36,6 @@ export interface TestClient {
 export const CLIENTS = ['sdk v1', 'sdk v2, 2025 protocol', 'sdk v2, 2026 protocol'] as const
 export type ClientName = (typeof CLIENTS)[number]
 
-const URL_OF_MCP = new URL('http://localhost/mcp')
 const IDENTITY = { name: 'tests', version: '1.0.0' }
 
 /** Connects a client to an application that is called as a function. */
@@ -44,24 +43,26 @@ export async function connect(
   name: ClientName,
   send: Fetch,
   headers: Record<string, string> = {},
+  path = '/mcp',
 ): Promise<TestClient> {
-  const fetch = async (url: string | URL, init?: RequestInit) => {
+  const url = new URL(path, 'http://localhost')
+  const fetch = async (target: string | URL, init?: RequestInit) => {
     const all = new Headers(init?.headers)
-    all.set('host', URL_OF_MCP.host)
+    all.set('host', url.host)
     for (const [field, value] of Object.entries(headers)) all.set(field, value)
-    return send(new Request(url, { ...init, headers: all }))
+    return send(new Request(target, { ...init, headers: all }))
   }
   if (name === 'sdk v1') {
     // Its own validator compiles code, which workerd forbids; this one judges by the same schemas.
     const client = new Client2025(IDENTITY, {
       jsonSchemaValidator: new CfWorkerJsonSchemaValidator() as unknown as jsonSchemaValidator,
     })
-    const transport = new Transport2025(URL_OF_MCP, { fetch: fetch as typeof globalThis.fetch })
+    const transport = new Transport2025(url, { fetch: fetch as typeof globalThis.fetch })
     await client.connect(transport as Parameters<typeof client.connect>[0])
     return wrap(name, client, () => transport.protocolVersion)
   }
   const client = new Client(IDENTITY, name === CLIENTS[2] ? { versionNegotiation: { mode: 'auto' } } : {})
-  await client.connect(new StreamableHTTPClientTransport(URL_OF_MCP, { fetch: fetch as typeof globalThis.fetch }))
+  await client.connect(new StreamableHTTPClientTransport(url, { fetch: fetch as typeof globalThis.fetch }))
   return wrap(name, client, () => client.getNegotiatedProtocolVersion())
 }
 

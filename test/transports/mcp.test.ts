@@ -1,6 +1,8 @@
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { Env } from '../../src/env.ts'
 import { readSettings } from '../../src/settings.ts'
+import { DEFAULT_TOOLS } from '../../src/transports/mcp/tools.ts'
 import { CLIENTS, connect, type TestClient } from './mcp-clients.ts'
 import { KEY, post, SMALL_TABLE, send, smallApp } from './small-table.ts'
 
@@ -16,7 +18,7 @@ describe.each(CLIENTS)('%s', (name) => {
   let client: TestClient
 
   beforeAll(async () => {
-    client = await connect(name, fetch)
+    client = await connect(name, fetch, {}, '/mcp?tools=all')
     return () => client.close()
   })
 
@@ -25,13 +27,13 @@ describe.each(CLIENTS)('%s', (name) => {
     expect(client.instructions()).toContain('augment_query')
   })
 
-  test('lists every operation with schemas, title and annotations', async () => {
+  test('lists every operation with its input schema, title and annotations', async () => {
     const tools = await client.listTools()
     expect(tools.map((tool) => tool.name)).toEqual(SMALL_TABLE.map((operation) => operation.name))
     for (const tool of tools) {
       expect(tool.title).toBeTruthy()
       expect(tool.inputSchema).toMatchObject({ type: 'object' })
-      expect(tool.outputSchema).toMatchObject({ type: 'object' })
+      expect(tool).not.toHaveProperty('outputSchema')
       expect(tool.annotations).toHaveProperty('readOnlyHint')
       expect(JSON.stringify(tool)).not.toContain('$schema')
     }
@@ -106,6 +108,77 @@ describe.each(CLIENTS)('%s', (name) => {
   })
 })
 
+describe('the tools that a connection lists', () => {
+  const names = async (path: string, variables: Partial<Env> = {}, headers: Record<string, string> = {}) => {
+    const client = await connect(
+      CLIENTS[2],
+      async (request) => smallApp.fetch(request, { ...env, ...variables }),
+      headers,
+      path,
+    )
+    const tools = await client.listTools()
+    await client.close()
+    return tools
+  }
+
+  test('are the default set, unless the URL or the setting names groups', async () => {
+    const known = SMALL_TABLE.map(({ name }) => name).filter((name) => name in DEFAULT_TOOLS)
+    expect((await names('/mcp')).map(({ name }) => name)).toEqual(known)
+    expect(await names('/mcp?tools=context')).toHaveLength(SMALL_TABLE.length)
+    expect(await names('/mcp', { MCP_TOOLS: 'all' })).toHaveLength(SMALL_TABLE.length)
+    expect(await names('/mcp?tools=default', { MCP_TOOLS: 'all' })).toHaveLength(known.length)
+  })
+
+  test('can be called without being listed', async () => {
+    const client = await connect(CLIENTS[0], fetch)
+    const result = await client.call('get_thing', { id: 'a' })
+    expect(result.structuredContent).toEqual({ id: 'a' })
+    await client.close()
+  })
+
+  test('are refused by the name of a group that there is not', async () => {
+    const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
+    const response = await post('/mcp?tools=magic', list, { Accept: '*/*' })
+    expect(response.status).toBe(400)
+    expect(await response.json()).toMatchObject({ field: 'tools', hint: expect.stringContaining('knowledge') })
+  })
+})
+
+describe('a connection that is bound to a project', () => {
+  const open = (path: string, headers: Record<string, string> = {}) => connect(CLIENTS[2], fetch, headers, path)
+
+  test.each([
+    ['its path', '/mcp/hono', {}],
+    ['its header', '/mcp', { 'X-Hybrid-Project': 'hono' }],
+    ['both', '/mcp/hono?tools=all', { 'X-Hybrid-Project': 'hono' }],
+  ])('by %s means that project in every call', async (_, path, headers) => {
+    const client = await open(path, headers)
+    expect(client.instructions()).toContain('project hono')
+    for (const tool of await client.listTools()) expect(tool.inputSchema).not.toHaveProperty('properties.project')
+    expect((await client.call('route_query', { query: 'q' })).structuredContent).toMatchObject({ project: 'hono' })
+    const other = await client.call('route_query', { query: 'q', project: 'other' })
+    expect(JSON.parse(other.content[0]?.text ?? '')).toMatchObject({ code: 'forbidden', field: 'project' })
+    await client.close()
+  })
+
+  test('is bound over REST too', async () => {
+    const answer = await (await post('/query', { query: 'q' }, { 'X-Hybrid-Project': 'hono' })).json()
+    expect(answer).toMatchObject({ project: 'hono' })
+  })
+
+  test.each([
+    ['/mcp/a%20b', {}, 400, 'project'],
+    ['/mcp/..%2Fx', {}, 400, 'project'],
+    ['/mcp/%zz', {}, 400, 'project'],
+    ['/mcp', { 'X-Hybrid-Project': 'a b' }, 400, 'X-Hybrid-Project'],
+    ['/mcp/hono', { 'X-Hybrid-Project': 'other' }, 400, 'X-Hybrid-Project'],
+  ])('%s %j is refused', async (path, headers, status, field) => {
+    const response = await post(path, { jsonrpc: '2.0', id: 1, method: 'tools/list' }, { Accept: '*/*', ...headers })
+    expect(response.status).toBe(status)
+    expect(await response.json()).toMatchObject({ field })
+  })
+})
+
 describe('the endpoint', () => {
   const initialize = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
   const accept = { Accept: 'application/json, text/event-stream' }
@@ -152,6 +225,23 @@ describe('the endpoint', () => {
       id: null,
       error: { code, data: { status, field: 'body' } },
     })
+  })
+
+  test.each([
+    ['*/*', 200],
+    ['text/html, */*;q=0.8', 200],
+    ['application/json, text/event-stream', 200],
+    [null, 200],
+    ['application/json', 406],
+  ])('answers a client that accepts %s with %i', async (accepted, status) => {
+    vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+    const body = {
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'initialize',
+      params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 't', version: '1' } },
+    }
+    expect((await post('/mcp', body, accepted === null ? {} : { Accept: accepted })).status).toBe(status)
   })
 
   test('answers another type of body with 415', async () => {

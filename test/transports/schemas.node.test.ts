@@ -6,7 +6,6 @@ import pinned from './tools.json' with { type: 'json' }
 interface Tool {
   name: string
   inputSchema: Record<string, unknown>
-  outputSchema: Record<string, unknown>
 }
 
 const tools = pinned as unknown as Tool[]
@@ -17,9 +16,7 @@ describe.each([
   ['of SDK v2', new Ajv2026()],
 ])('the validator %s', (_, validator) => {
   test.each(tools.map((tool) => [tool.name, tool] as const))('compiles the schemas of %s', (_, tool) => {
-    for (const schema of [tool.inputSchema, tool.outputSchema]) {
-      const validate = validator.getValidator(schema)
-      expect(validate([]).valid).toBe(false)
-    }
+    const validate = validator.getValidator(tool.inputSchema)
+    expect(validate([]).valid).toBe(false)
   })
 })

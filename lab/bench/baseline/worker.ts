@@ -7,7 +7,7 @@ import { Hono } from 'hono'
 import * as z from 'zod'
 import type { Env } from '../../../src/env.ts'
 import { OPERATIONS } from '../../../src/operations/index.ts'
-import { toolsOf } from '../../../src/transports/mcp/endpoint.ts'
+import { callable } from '../../../src/transports/mcp/tools.ts'
 
 export { Conversation } from '../../../src/conversation/conversation.ts'
 export { KnowledgeIndex } from '../../../src/knowledge/stores/knowledge-index.ts'
@@ -29,7 +29,7 @@ const oneTool = createMcpHandler(() => {
 /** The product's tools, registered with their schemas as the SDK's guide writes it, and nothing behind them. */
 const allTools = createMcpHandler(() => {
   const server = new McpServer(SERVER)
-  for (const { name, title, description, annotations, input, output } of toolsOf(OPERATIONS)) {
+  for (const { name, title, description, annotations, input, output } of callable(OPERATIONS)) {
     server.registerTool(name, { title, description, annotations, inputSchema: input, outputSchema: output }, () => ({
       content: [],
     }))

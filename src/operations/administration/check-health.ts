@@ -7,7 +7,7 @@ export const checkHealth = operation({
   group: 'administration',
   title: 'Check health',
   description:
-    'Whether the coordinator runs and its database answers, and which engines are in use. What was seen of the database is kept some seconds; calls no model.',
+    'Check whether the coordinator runs and its database answers, and list the engines in use. Calls no model.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'GET', path: '/health' }],

@@ -23,8 +23,8 @@ export const checkReadiness = operation({
   group: 'administration',
   title: 'Check readiness',
   description:
-    'Whether requests can be served, and each dependency with its state, its circuit breaker, its last failure and the age of the ' +
-    'observation; the queue; collections that are being embedded again. Observations are kept some seconds; no model is called.',
+    'Check whether requests can be served: the state, circuit breaker and last failure of each dependency, the queue, and ' +
+    'collections that are being embedded again. Calls no model.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'GET', path: '/ready', available: 'ready' }],

@@ -10,20 +10,20 @@ export const controlLearning = operation({
   group: 'administration',
   title: 'Pause or limit background work',
   description:
-    'Pause all background work of the coordinator or let it go on, and set how many model calls and tokens it may use a day (UTC). ' +
-    'In force at once, without a deployment. What is left out stays; without anything it only reports.',
+    'Pause or resume all background work, and set how many model calls and tokens it may use per day (UTC). Takes effect at ' +
+    'once. Fields that are left out keep their value; without any field it only reports.',
   scope: 'admin',
   annotations: SETS,
   http: [{ method: 'POST', path: '/learning/control' }],
   input: z.strictObject({
-    paused: z.boolean().optional().describe('true: nothing runs in the background; jobs wait and none is lost.'),
-    daily_calls: z.int().min(0).max(1_000_000).optional().describe('Model calls a day; 0: none.'),
+    paused: z.boolean().optional().describe('True: background jobs wait; none is lost.'),
+    daily_calls: z.int().min(0).max(1_000_000).optional().describe('Maximum number of model calls per day; 0: none.'),
     daily_tokens: z
       .int()
       .min(0)
       .max(1_000_000_000)
       .optional()
-      .describe('Model tokens a day, prompt and answer; 0: none.'),
+      .describe('Maximum number of model tokens per day, prompt and answer; 0: none.'),
   }),
   output: z.object({
     paused: z.boolean(),

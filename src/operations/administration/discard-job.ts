@@ -10,11 +10,11 @@ export const discardJob = operation({
   name: 'discard_job',
   group: 'administration',
   title: 'Discard a job',
-  description: 'Give a waiting or dead background job up. It stays listed as discarded, and retry_job brings it back.',
+  description: 'Discard a waiting or dead background job. It stays listed as discarded; retry_job restores it.',
   scope: 'learn',
   annotations: SETS,
   http: [{ method: 'POST', path: '/learning/jobs/{job_id}/discard' }],
-  input: z.strictObject({ job_id: uuid.describe('From list_jobs.') }),
+  input: z.strictObject({ job_id: uuid.describe('job_id of list_jobs.') }),
   output: jobOutput,
   async run(services, input, caller) {
     const before = await findJob(services.database, input.job_id, caller.project)

@@ -59,8 +59,8 @@ export const getStats = operation({
   group: 'administration',
   title: 'Statistics',
   description:
-    'Interactions by outcome, agent and model, mean value score, share answered locally, success with and without context, tokens ' +
-    'and routing decisions of a project. Every figure says whether it was measured.',
+    'Get the figures of a project: interactions by outcome, agent and model, mean value score, share answered locally, success ' +
+    'with and without context, tokens and routing decisions. Each figure says whether it was measured.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'GET', path: '/stats' }],

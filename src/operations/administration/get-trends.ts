@@ -12,14 +12,14 @@ export const getTrends = operation({
   group: 'administration',
   title: 'Statistics by day',
   description:
-    'Interactions, outcomes with and without context, value scores, local answers and tokens of a project by day (UTC), with the ' +
-    'distribution of value scores. A late outcome counts on the day of its interaction. Days without anything are left out.',
+    'Get the figures of a project by day (UTC): interactions, outcomes with and without context, value scores, local answers and ' +
+    'tokens. A late outcome counts on the day of its interaction. Days without activity are left out.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'GET', path: '/stats/trends' }],
   input: z.strictObject({
     project,
-    days: z.int().min(1).max(3650).default(30).describe('How far back, in days, today included.'),
+    days: z.int().min(1).max(3650).default(30).describe('Number of days to look back, including today.'),
   }),
   output: z.object({
     since: z.string().describe('First day, e.g. 2027-01-31.'),

@@ -14,8 +14,8 @@ export const learningStats = operation({
   group: 'administration',
   title: 'Learning statistics',
   description:
-    'Background jobs by kind and status, age of the oldest waiting job, scored interactions with their mean value, high-value ' +
-    'interactions, patterns, corrections and datasets of a project.',
+    'Get the state of learning in a project: background jobs by kind and status, scored and high-value interactions, patterns, ' +
+    'corrections and datasets.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'GET', path: '/learning/stats' }],

@@ -10,15 +10,14 @@ export const listJobs = operation({
   name: 'list_jobs',
   group: 'administration',
   title: 'List background jobs',
-  description:
-    'List background jobs, newest first; status dead shows those that ran out of attempts, with the code of the error.',
+  description: 'List background jobs, newest first. Jobs with status dead ran out of attempts; they name the error.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'GET', path: '/learning/jobs' }],
   input: z.strictObject({
     project,
-    status: jobStatus.optional(),
-    kind: z.enum(JOB_KIND_NAMES).optional(),
+    status: jobStatus.optional().describe('Only jobs with this status.'),
+    kind: z.enum(JOB_KIND_NAMES).optional().describe('Only jobs of this kind.'),
     limit: limit(20),
     cursor: cursor.pipe(uuid).optional().describe('From next_cursor of the page before.'),
   }),

@@ -16,7 +16,8 @@ export const metrics = operation({
   name: 'metrics',
   group: 'administration',
   title: 'Prometheus metrics',
-  description: 'Counters of interactions, tokens, routing, learning jobs and datasets in the Prometheus text format.',
+  description:
+    'Get counters of interactions, tokens, routing, background jobs and datasets in the Prometheus text format.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'GET', path: '/metrics', as: 'text/plain; version=0.0.4; charset=utf-8' }],

@@ -10,15 +10,13 @@ export const processLearning = operation({
   group: 'administration',
   title: 'Process the learning queue now',
   description:
-    'Run due background jobs of a project now instead of waiting for the queue, and report what they did, by kind.',
+    'Run due background jobs of a project now instead of waiting for the queue, and report the results by kind.',
   scope: 'learn',
   annotations: SETS,
   http: [{ method: 'POST', path: '/learning/process' }],
   input: z.strictObject({
     project,
-    limit: limit(30, 60).describe(
-      'Jobs to run at most; one invocation of a Worker may only ask the database so often.',
-    ),
+    limit: limit(30, 60).describe('Maximum number of jobs to run in this call.'),
   }),
   output: z.object({
     ran: z.int(),

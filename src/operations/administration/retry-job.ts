@@ -10,12 +10,11 @@ export const retryJob = operation({
   name: 'retry_job',
   group: 'administration',
   title: 'Retry a job',
-  description:
-    'Give a background job that ran out of attempts, or was discarded, all its attempts again and run it soon.',
+  description: 'Retry a background job that ran out of attempts or was discarded, with all its attempts again.',
   scope: 'learn',
   annotations: SETS,
   http: [{ method: 'POST', path: '/learning/jobs/{job_id}/retry' }],
-  input: z.strictObject({ job_id: uuid.describe('From list_jobs.') }),
+  input: z.strictObject({ job_id: uuid.describe('job_id of list_jobs.') }),
   output: jobOutput,
   async run(services, input, caller) {
     const before = await findJob(services.database, input.job_id, caller.project)

@@ -20,28 +20,27 @@ export const augmentQuery = operation({
   group: 'context',
   title: 'Augment a query',
   description:
-    "Call this first: finds the few passages of the team's own knowledge (code, patterns, error solutions, best practices, " +
-    'corrections) that a query needs and returns a prompt that carries them within a token budget. When nothing is relevant ' +
-    'it adds nothing and says so. With a conversation_id it sends only what earlier turns have not carried. Pass the ' +
-    'context_ids and the retrieval_id to track_interaction afterwards.',
+    "Call this first, before any task that the team's code, conventions or earlier fixes could inform. Finds the few " +
+    'relevant passages and returns augmented_prompt: your query followed by them, or by a note that nothing is relevant. ' +
+    'Pass its context_ids and retrieval_id to track_interaction.',
   scope: 'read',
   annotations: ADDS,
   http: [{ method: 'POST', path: '/augment_query' }],
   input: z.strictObject({
     project,
-    query: queryText,
+    query: queryText.describe('The request or question, in the words of the person.'),
     agent_type: agentType.default('remote'),
     conversation_id: conversationId.optional(),
     token_budget: tokenBudget.optional(),
     collections: collections.optional(),
     score_threshold: scoreThreshold
       .optional()
-      .describe('Least probability that what was found answers the query, 0 to 1; RELEVANCE_THRESHOLD when left out.'),
+      .describe('Minimum probability that what was found answers the query, 0 to 1. Left out: RELEVANCE_THRESHOLD.'),
     detail: z
       .enum(['full', 'index'])
       .default('full')
       .describe(
-        'index: one line an item (title, why, tokens, id) instead of passages; get_context_items has the text.',
+        'index: one line per item (title, reason, tokens, id) instead of its text; read the text with get_context_items.',
       ),
   }),
   output: z.object({

@@ -11,7 +11,7 @@ export const deleteSession = operation({
   scope: 'write',
   annotations: REMOVES,
   http: [{ method: 'DELETE', path: '/session/{session_id}' }],
-  input: z.strictObject({ project, session_id: conversationId }),
+  input: z.strictObject({ project, session_id: conversationId.describe('Id of the conversation.') }),
   output: z.object({ status: z.literal('deleted'), session_id: z.string() }),
   async run(services, input) {
     const existed = await services.conversations.delete(input.project, input.session_id)

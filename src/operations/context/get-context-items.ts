@@ -23,14 +23,14 @@ export const getContextItems = operation({
   group: 'context',
   title: 'Read context items',
   description:
-    'The full text of items whose context ids augment_query (detail: index) or a search returned, within a token budget: first ' +
-    'come, first served, the last one trimmed. With a conversation_id they count as sent in its latest turn.',
+    'Read the full text of items by the context ids that augment_query or a search returned, in that order, until the token ' +
+    'budget is spent; the last one is trimmed. With a conversation_id they count as sent in its latest turn.',
   scope: 'read',
   annotations: ADDS,
   http: [{ method: 'POST', path: '/context/items' }],
   input: z.strictObject({
     project,
-    context_ids: z.array(contextIdField).min(1).max(50),
+    context_ids: z.array(contextIdField).min(1).max(50).describe('Ids of the items to read, the most important first.'),
     token_budget: tokenBudget.optional(),
     conversation_id: conversationId.optional(),
   }),

@@ -11,7 +11,7 @@ export const getSession = operation({
   scope: 'read',
   annotations: READS,
   http: [{ method: 'GET', path: '/session/{session_id}' }],
-  input: z.strictObject({ project, session_id: conversationId }),
+  input: z.strictObject({ project, session_id: conversationId.describe('Id of the conversation.') }),
   output: z.object({
     session_id: z.string(),
     turns: z.array(

@@ -19,34 +19,34 @@ export const hybridSearch = operation({
   group: 'context',
   title: 'Hybrid search',
   description:
-    'Searches several collections by words and by meaning at once. Returns both lists and their fusion, each result with ' +
-    'the scores it was ranked by. Use augment_query instead when the result goes into a prompt.',
+    'Search several collections by keyword and by meaning. Returns the best items with their text in combined_results, ' +
+    'and both rankings as ids with scores. To get context for an answer call augment_query instead.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'POST', path: '/hybrid_search' }],
   input: z.strictObject({
     project,
-    query: queryText,
+    query: queryText.describe('What to search for, as words or as a question.'),
     collections: collections.optional(),
-    limit: limit(5).describe('Semantic and combined results at most.'),
-    keyword_limit: limit(5).describe('Keyword results at most.'),
+    limit: limit(5).describe('Maximum number of semantic and of combined results.'),
+    keyword_limit: limit(5).describe('Maximum number of keyword results.'),
     score_threshold: scoreThreshold.optional(),
     filter: filter.optional(),
     mode: z
       .enum(['hybrid', 'keyword', 'semantic'])
       .default('hybrid')
-      .describe('Which lists the combined results are made of.'),
-    offset: z.int().min(0).max(400).default(0).describe('Results to pass over, for the next page.'),
+      .describe('Which rankings the combined results are made of.'),
+    offset: z.int().min(0).max(400).default(0).describe('Number of results to skip, for the next page.'),
     diversity: z
       .number()
       .min(0)
       .max(1)
       .default(0)
-      .describe('0 keeps the order of relevance; towards 1, results unlike those before them are preferred.'),
+      .describe('0 keeps the order of relevance; values towards 1 prefer results that differ from those before them.'),
     collapse_duplicates: z
       .boolean()
       .default(false)
-      .describe('Shows near-exact copies once, the others under duplicates.'),
+      .describe('Show near-exact copies once and list the others under duplicates.'),
   }),
   output: z.object({
     query: z.string(),

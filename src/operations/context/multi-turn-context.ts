@@ -13,21 +13,25 @@ export const multiTurnContext = operation({
   group: 'context',
   title: 'Context for a turn of a conversation',
   description:
-    'Returns the context for the next turn of a conversation: only what earlier turns have not carried, changed since, or ' +
-    'carried so long ago that the model has likely lost it. Without a session_id a new session begins; pass the returned one ' +
-    'in the next turn.',
+    'Get the context for the next turn of a conversation: what earlier turns have not carried, what has changed since, and ' +
+    'what was carried so long ago that the model has probably lost it. Without a session_id a new session starts; pass the ' +
+    'returned one in the next turn.',
   scope: 'read',
   annotations: ADDS,
   http: [{ method: 'POST', path: '/context/multi_turn' }],
   input: z.strictObject({
     project,
-    query: queryText,
+    query: queryText.describe('The request or question of this turn.'),
     session_id: conversationId.optional(),
     context_level: z
       .enum(['standard', 'detailed', 'comprehensive'])
       .default('standard')
-      .describe('How much is looked at (10, 15 or 25 items) and how useful a passage must be to be sent.'),
-    previous_context_ids: z.array(contextIdField).max(1000).default([]).describe('Context that the model still has.'),
+      .describe('How many items are considered (10, 15 or 25) and how useful a passage must be to be sent.'),
+    previous_context_ids: z
+      .array(contextIdField)
+      .max(1000)
+      .default([])
+      .describe('Context ids that the model still has in view.'),
     max_tokens: tokenBudget.default(2000),
   }),
   output: z.object({

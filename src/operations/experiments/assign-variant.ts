@@ -9,14 +9,14 @@ export const assignVariant = operation({
   group: 'experiments',
   title: 'Assign a variant',
   description:
-    'Draw the variant of a unit (a user, a session, a repository) in an experiment. The same unit always gets the same variant and ' +
-    'variants get equal shares. Send the answer as variant with track_interaction, then ask compare_variants.',
+    'Assign a unit (a user, a session, a repository) to a variant of an experiment. The same unit always gets the same variant; ' +
+    'variants get equal shares. Pass the variant to track_interaction, then call compare_variants.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'POST', path: '/learning/assign_variant' }],
   input: z.strictObject({
-    experiment: line(200).describe('Name of the experiment; another name draws independently.'),
-    unit: line(500).describe('Who or what gets the variant.'),
+    experiment: line(200).describe('Name of the experiment. Experiments of different names assign independently.'),
+    unit: line(500).describe('Id of the user, session or repository.'),
     variants: z
       .array(line(100))
       .min(2)

@@ -24,19 +24,19 @@ export const compareVariants = operation({
   group: 'experiments',
   title: 'Compare two variants',
   description:
-    'Compare the interactions of two variants (the variant field, or a tag such as variant:short-prompt): success rates and ratings ' +
-    'with intervals, a check of the assignment, the least difference that could be seen, and a verdict in words.',
+    'Compare the interactions of two variants: success rates and ratings with intervals, a check of the assignment, the ' +
+    'smallest difference that could be detected, and a verdict in words.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'POST', path: '/learning/ab_compare' }],
   input: z.strictObject({
     project,
-    variant_a: line(100).optional().describe('Name of the first variant; or give tag_a.'),
-    variant_b: line(100).optional(),
-    tag_a: line(100).optional().describe('Tag of the first variant.'),
-    tag_b: line(100).optional(),
-    tag_prefix: line(50).default('variant:').describe('What a tag puts before the name of a variant.'),
-    days: z.int().min(1).max(3650).default(30).describe('How far back, in days.'),
+    variant_a: line(100).optional().describe('Name of the first variant. Give this or tag_a.'),
+    variant_b: line(100).optional().describe('Name of the second variant. Give this or tag_b.'),
+    tag_a: line(100).optional().describe('Tag of the first variant, such as variant:short-prompt.'),
+    tag_b: line(100).optional().describe('Tag of the second variant.'),
+    tag_prefix: line(50).default('variant:').describe('Prefix of tags that name a variant.'),
+    days: z.int().min(1).max(3650).default(30).describe('Number of days to look back.'),
   }),
   output: z.object({
     variant_a: arm,

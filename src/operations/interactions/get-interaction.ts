@@ -13,11 +13,11 @@ export const getInteraction = operation({
   group: 'interactions',
   title: 'Read an interaction',
   description:
-    'Read a tracked interaction: query, answer, context, routing, outcome with its history, and value score with its parts.',
+    'Get a tracked interaction: query, answer, context, routing, outcome with its history, and value score with its parts.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'GET', path: '/interactions/{interaction_id}' }],
-  input: z.strictObject({ interaction_id: uuid.describe('From track_interaction.') }),
+  input: z.strictObject({ interaction_id: uuid.describe('interaction_id of track_interaction.') }),
   output: interactionOutput.extend({
     contexts: z.array(
       z.object({

@@ -18,8 +18,8 @@ export const importInteractions = operation({
   group: 'interactions',
   title: 'Import interactions',
   description:
-    'Store interactions that happened elsewhere together with their outcomes: up to 500 in a call, as if each had been tracked ' +
-    'and reported here. With idempotency keys an import can be repeated or resumed; known ones change nothing.',
+    'Import interactions that happened elsewhere, with their outcomes, up to 500 per call. With idempotency keys an import can be ' +
+    'repeated or resumed; known keys change nothing.',
   scope: 'learn',
   annotations: ADDS,
   http: [{ method: 'POST', path: '/interactions/import' }],
@@ -28,26 +28,28 @@ export const importInteractions = operation({
     interactions: z
       .array(
         z.strictObject({
-          query: queryText,
-          response: responseText,
+          query: queryText.describe('The request or question.'),
+          response: responseText.describe('The answer that was given.'),
           agent_type: agentType,
-          model_used: line(200),
+          model_used: line(200).describe('Name of the model that answered.'),
           outcome: outcome.optional(),
           user_feedback: userFeedback.optional(),
-          tokens_used: z.int().min(0).max(100_000_000).default(0),
-          latency_ms: z.number().min(0).max(DAY_MS).default(0),
+          tokens_used: z.int().min(0).max(100_000_000).default(0).describe('Tokens of prompt and answer together.'),
+          latency_ms: z.number().min(0).max(DAY_MS).default(0).describe('Milliseconds until the answer was complete.'),
           tags: tags.default([]),
-          variant: line(100).optional(),
+          variant: line(100).optional().describe('Name of the variant under test.'),
           idempotency_key: idempotencyKey.optional(),
-          created_at: timestamp.min(0).max(8.64e15).optional().describe('When it happened; now when left out.'),
+          created_at: timestamp
+            .min(0)
+            .max(8.64e15)
+            .optional()
+            .describe('When it happened, in milliseconds since 1970. Left out: now.'),
         }),
       )
       .min(1)
-      .max(MAX_IMPORT),
-    learn: z
-      .boolean()
-      .default(true)
-      .describe('Whether to index and score each of them; false: only routing learns from them.'),
+      .max(MAX_IMPORT)
+      .describe('The interactions to import.'),
+    learn: z.boolean().default(true).describe('Whether to index and score them. False: only routing learns from them.'),
   }),
   output: z.object({
     interaction_ids: z.array(z.string()).describe('In order.'),

@@ -17,22 +17,22 @@ export const learningFeedback = operation({
   group: 'interactions',
   title: 'Correct an answer',
   description:
-    'Store what the right answer to a query would have been. It is retrieved for like queries from the next one on, and exported ' +
-    'as the preferred answer. Name the interaction_id when there is one.',
+    'Store the right answer when somebody corrects an earlier one. From then on it is found for similar queries, and ' +
+    'exported as the preferred answer.',
   scope: 'learn',
   annotations: ADDS,
   http: [{ method: 'POST', path: '/learning_feedback' }],
   input: z.strictObject({
-    query: itemText.describe('What was asked.'),
-    correction: itemText.describe('What should have been answered.'),
+    query: itemText.describe('The request or question that was answered wrongly.'),
+    correction: itemText.describe('What the answer should have been.'),
     original_response: optionalText(MAX_ITEM_TEXT)
       .optional()
-      .describe("What was answered. Left out: the interaction's answer, when interaction_id is given."),
-    interaction_id: uuid.optional().describe('The tracked interaction that this corrects.'),
+      .describe('The answer that is corrected. Not needed with an interaction_id.'),
+    interaction_id: uuid.optional().describe('interaction_id of the answer that is corrected, if it was tracked.'),
     rating: z.number().min(-1).max(1).optional().describe('How good the original answer was, -1 to 1.'),
     tags: tags.default([]),
-    model: line(200).optional().describe("The model that answered. Left out: the interaction's."),
-    variant: line(100).optional().describe("Experiment arm. Left out: the interaction's."),
+    model: line(200).optional().describe("Model that gave the original answer. Left out: the interaction's."),
+    variant: line(100).optional().describe("Name of the variant under test. Left out: the interaction's."),
     project,
     idempotency_key: idempotencyKey.optional(),
   }),

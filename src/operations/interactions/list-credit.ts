@@ -11,12 +11,16 @@ export const listCredit = operation({
   group: 'interactions',
   title: 'List what helped',
   description:
-    'Knowledge items whose showing was followed by known outcomes, best or worst first by their posterior mean of success, with the ' +
-    '80 % credible interval whose ends ranking goes by.',
+    'List the items that were shown in interactions with a known outcome, best or worst first, by posterior mean success rate ' +
+    'with its 80 % credible interval.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'GET', path: '/learning/credit' }],
-  input: z.strictObject({ project, order: z.enum(['best', 'worst']).default('best'), limit: limit(20) }),
+  input: z.strictObject({
+    project,
+    order: z.enum(['best', 'worst']).default('best').describe('Whether the best or the worst items come first.'),
+    limit: limit(20),
+  }),
   output: z.object({
     items: z.array(
       z.object({

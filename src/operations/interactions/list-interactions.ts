@@ -21,7 +21,7 @@ export const listInteractions = operation({
     project,
     outcome: outcome.optional(),
     agent_type: agentType.optional(),
-    variant: line(100).optional(),
+    variant: line(100).optional().describe('Only interactions of this variant.'),
     tags: tags.optional().describe('Only interactions that carry all of these.'),
     since: timestamp.optional(),
     until: timestamp.optional().describe('Exclusive; milliseconds since 1970.'),

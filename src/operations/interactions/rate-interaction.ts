@@ -10,15 +10,13 @@ export const rateInteraction = operation({
   name: 'rate_interaction',
   group: 'interactions',
   title: 'Rate an interaction',
-  description:
-    'Rate a tracked interaction: -1 bad, 0 neutral, 1 good. Its outcome stays as it is. The last rating counts; repeating it ' +
-    'changes nothing.',
+  description: 'Rate a tracked interaction without changing its outcome. A later rating replaces an earlier one.',
   scope: 'learn',
   annotations: SETS,
   http: [{ method: 'POST', path: '/feedback/{interaction_id}' }],
   input: z.strictObject({
-    interaction_id: uuid.describe('From track_interaction.'),
-    rating: userFeedback.describe('-1, 0 or 1.'),
+    interaction_id: uuid.describe('interaction_id of track_interaction.'),
+    rating: userFeedback,
     idempotency_key: idempotencyKey.optional(),
   }),
   output: outcomeOutput,

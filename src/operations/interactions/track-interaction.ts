@@ -14,35 +14,29 @@ export const trackInteraction = operation({
   group: 'interactions',
   title: 'Track an interaction',
   description:
-    'Record a query, the answer that was given and the context ids it was based on. Call it after answering; then report with ' +
-    'update_outcome how it went. The answer counts as stored when this returns; indexing follows in the background.',
+    'Record an answer right after giving it, with the context it was based on. Returns interaction_id: pass it to ' +
+    'update_outcome once it is known whether the answer worked.',
   scope: 'write',
   annotations: ADDS,
   http: [{ method: 'POST', path: '/track_interaction' }],
   input: z.strictObject({
-    query: queryText.describe('What was asked.'),
-    response: responseText.describe('What was answered.'),
-    agent_type: agentType.describe('Whether the local model or a remote agent answered.'),
+    query: queryText.describe('The request or question, as for augment_query.'),
+    response: responseText.describe('The answer that was given.'),
+    agent_type: agentType.describe('remote for a hosted model or agent, local for a model on your own machine.'),
     model_used: line(200).describe('Name of the model that answered.'),
     context_ids: z
       .array(contextIdField)
       .max(200)
       .default([])
-      .describe('Context ids shown to the model, in that order.'),
-    tokens_used: z.int().min(0).max(100_000_000).default(0).describe('Tokens of prompt and answer.'),
+      .describe('context_ids of augment_query, in the same order.'),
+    tokens_used: z.int().min(0).max(100_000_000).default(0).describe('Tokens of prompt and answer together.'),
     latency_ms: z.number().min(0).max(DAY_MS).default(0).describe('Milliseconds until the answer was complete.'),
     project,
-    conversation_id: optionalText(200).optional().describe('Conversation that this belongs to.'),
-    retrieval_id: uuid
-      .optional()
-      .describe('The augmentation that this answers, from augment_query; lets the effect of context be estimated.'),
-    decision_id: uuid
-      .optional()
-      .describe(
-        'The decision that this answer follows, from route_query; lets other thresholds be judged by its outcome.',
-      ),
-    variant: line(100).optional().describe('Experiment arm, compared by compare_variants.'),
-    tags: tags.default([]).describe('Free labels; filters and exports can use them.'),
+    conversation_id: optionalText(200).optional().describe('conversation_id that was given to augment_query.'),
+    retrieval_id: uuid.optional().describe('retrieval_id of augment_query.'),
+    decision_id: uuid.optional().describe('decision_id of route_query, if it routed this query.'),
+    variant: line(100).optional().describe('Name of the variant under test, for compare_variants.'),
+    tags: tags.default([]),
     idempotency_key: idempotencyKey.optional(),
   }),
   output: z.object({

@@ -11,17 +11,17 @@ export const updateOutcome = operation({
   group: 'interactions',
   title: 'Report an outcome',
   description:
-    'Report what came of a tracked interaction: success, partial or failure, with an optional rating. May come late and may be ' +
-    'corrected: the last word counts. Repeating the same outcome changes nothing.',
+    "Report whether a tracked answer worked as soon as that is known, for example by a test or the person's reply. Don't " +
+    'guess. A later report replaces an earlier one.',
   scope: 'learn',
   annotations: SETS,
   http: [{ method: 'POST', path: '/update_outcome' }],
   input: z.strictObject({
-    interaction_id: uuid.describe('From track_interaction.'),
+    interaction_id: uuid.describe('interaction_id of track_interaction.'),
     outcome,
     user_feedback: userFeedback
       .optional()
-      .describe('Rating: -1, 0 or 1. Left out: a rating given before stays, and without one the score counts it as 0.'),
+      .describe('How the person liked it: 1, 0 or -1. Left out: an earlier rating stays.'),
     idempotency_key: idempotencyKey.optional(),
   }),
   output: outcomeOutput,

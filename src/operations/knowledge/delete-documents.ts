@@ -8,7 +8,7 @@ export const deleteDocuments = operation({
   name: 'delete_documents',
   group: 'knowledge',
   title: 'Delete ingested documents',
-  description: 'Removes documents of a source with all their items. Paths that are not there are passed over.',
+  description: 'Delete documents of a source with all their items. Unknown paths are ignored.',
   scope: 'write',
   annotations: REMOVES,
   http: [{ method: 'POST', path: '/knowledge/documents/delete' }],
@@ -16,7 +16,7 @@ export const deleteDocuments = operation({
     project,
     collection: collectionName.default('codebase-context'),
     source: sourceName,
-    paths: z.array(line(1000)).min(1).max(1000),
+    paths: z.array(line(1000)).min(1).max(1000).describe('Paths of the documents within the source.'),
   }),
   output: z.object({ documents: z.int().describe('Deleted documents.'), items: z.int().describe('Deleted items.') }),
   async run(services, input) {

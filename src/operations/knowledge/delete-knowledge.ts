@@ -8,11 +8,15 @@ export const deleteKnowledge = operation({
   name: 'delete_knowledge',
   group: 'knowledge',
   title: 'Delete a knowledge item',
-  description: 'Removes one item for good. It is found by no search afterwards.',
+  description: 'Delete one item permanently. No search finds it afterwards.',
   scope: 'write',
   annotations: REMOVES,
   http: [{ method: 'DELETE', path: '/knowledge/items/{collection}/{id}' }],
-  input: z.strictObject({ project, collection: collectionName, id: uuid }),
+  input: z.strictObject({
+    project,
+    collection: collectionName,
+    id: uuid.describe('Id of the item: the part of its context id after the slash.'),
+  }),
   output: z.object({ status: z.literal('deleted'), id: z.string() }),
   async run(services, input) {
     const deleted = await services.knowledge.delete(input, [input.id])

@@ -12,12 +12,15 @@ export const getKnowledge = operation({
   name: 'get_knowledge',
   group: 'knowledge',
   title: 'Get a knowledge item',
-  description:
-    'Returns one stored item with all its fields, where it came from, how often it helped and what showing it adds.',
+  description: 'Get one item with all its fields, its source, how often it helped and what showing it adds.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'GET', path: '/knowledge/items/{collection}/{id}' }],
-  input: z.strictObject({ project, collection: collectionName, id: uuid }),
+  input: z.strictObject({
+    project,
+    collection: collectionName,
+    id: uuid.describe('Id of the item: the part of its context id after the slash.'),
+  }),
   output: itemView.extend({
     uplift: z
       .object({

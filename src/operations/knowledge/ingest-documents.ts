@@ -22,8 +22,8 @@ export const ingestDocuments = operation({
   group: 'knowledge',
   title: 'Ingest documents',
   description:
-    'Replaces the items of whole documents (files). Each document is replaced in one step: afterwards it holds exactly the ' +
-    'items sent. The same document again changes nothing. A bad document is named in the result and the others are stored.',
+    'Store whole documents (files) as lists of items. Each document is replaced in one step and then holds exactly the items ' +
+    'sent; an unchanged document is left alone. Documents that are not valid are reported; the others are stored.',
   scope: 'write',
   annotations: SETS,
   http: [{ method: 'POST', path: '/knowledge/documents' }],
@@ -35,7 +35,7 @@ export const ingestDocuments = operation({
       .array(z.record(z.string(), z.unknown()))
       .min(1)
       .max(100)
-      .describe('Each {path, hash, items: [{key, fields}]}.'),
+      .describe('Objects {"path", "hash", "items": [{"key", "fields"}]}; hash is any digest of the file.'),
   }),
   output: z.object({
     results: z.array(

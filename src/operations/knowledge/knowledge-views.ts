@@ -43,7 +43,7 @@ export type ItemView = z.output<typeof itemView>
 export const statedProvenance = z
   .enum(PROVENANCES)
   .exclude(['verified_outcome'])
-  .describe('Whose words these are: of a person, of a model, or copied from elsewhere.')
+  .describe('Whose words these are: human, model, or copied from elsewhere.')
 
 /** A stored item as callers see it. */
 export function viewItem(item: StoredItem): ItemView {

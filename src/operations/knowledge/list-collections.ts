@@ -7,7 +7,7 @@ export const listCollections = operation({
   name: 'list_collections',
   group: 'knowledge',
   title: 'List collections',
-  description: 'The collections with their fields, and how much each holds in this project.',
+  description: 'List the collections with their fields and the number of items that each holds in a project.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'GET', path: '/collections' }],

@@ -6,7 +6,7 @@ export const listDocuments = operation({
   name: 'list_documents',
   group: 'knowledge',
   title: 'List ingested documents',
-  description: 'The documents of one source with the hash each was ingested under and its number of items.',
+  description: 'List the documents of a source with the hash each was ingested with and its number of items.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'GET', path: '/knowledge/documents' }],
@@ -15,7 +15,7 @@ export const listDocuments = operation({
     collection: collectionName.default('codebase-context'),
     source: sourceName,
     limit: limit(100, 1000),
-    cursor: z.string().max(1000).optional().describe('From next_cursor of the page before.'),
+    cursor: z.string().max(1000).optional().describe('next_cursor of the previous page.'),
   }),
   output: z.object({
     documents: z.array(z.object({ path: z.string(), hash: z.string(), items: z.int() })),

@@ -7,7 +7,7 @@ export const listKnowledge = operation({
   name: 'list_knowledge',
   group: 'knowledge',
   title: 'List knowledge items',
-  description: 'Pages through the items of a collection, optionally filtered by its fields.',
+  description: 'List the items of a collection in pages, optionally filtered by their fields.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'GET', path: '/knowledge/items/{collection}' }],

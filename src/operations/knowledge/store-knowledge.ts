@@ -13,8 +13,8 @@ export const storeKnowledge = operation({
   group: 'knowledge',
   title: 'Store knowledge',
   description:
-    'Adds or updates items of a collection (see list_collections for the fields of each). An item with the same key is ' +
-    'updated; the same item again changes nothing. A bad item is named in the result and the others are stored.',
+    'Store what the team should remember: a practice, an error and its solution, a reusable approach, a piece of code. An ' +
+    'item with a known key is updated. Items that are not valid are reported; the others are stored.',
   scope: 'write',
   annotations: SETS,
   http: [{ method: 'POST', path: '/knowledge/items' }],
@@ -26,8 +26,9 @@ export const storeKnowledge = operation({
       .min(1)
       .max(MAX_BATCH)
       .describe(
-        'Each {key?, fields, provenance?}. Without a key the content itself is the identity; without a provenance it is `human`, ' +
-          'so an agent that stores its own words says `model`.',
+        'Objects {"fields": {…}, "key"?, "provenance"?: "human" | "model"}. Fields: best-practices title, description*; ' +
+          'error-solutions error_message*, solution*; skills-patterns skill_name*, description*; codebase-context ' +
+          'code_snippet*, file_path (* required). Say "model" for words of your own.',
       ),
   }),
   output: z.object({

@@ -12,16 +12,16 @@ export const updateKnowledge = operation({
   group: 'knowledge',
   title: 'Update a knowledge item',
   description:
-    'Changes the given fields of one item and leaves the others; a field set to null is removed. What was learnt and is changed ' +
-    'is no longer what an outcome or a model said: its provenance becomes the one given, and extracted_by goes.',
+    'Change the given fields of one item and keep the others; a field set to null is removed. The item takes the provenance ' +
+    'given here, and extracted_by is removed.',
   scope: 'write',
   annotations: SETS,
   http: [{ method: 'PATCH', path: '/knowledge/items/{collection}/{id}' }],
   input: z.strictObject({
     project,
     collection: collectionName,
-    id: uuid,
-    fields: z.record(z.string(), z.unknown()).describe('Fields to change.'),
+    id: uuid.describe('Id of the item: the part of its context id after the slash.'),
+    fields: z.record(z.string(), z.unknown()).describe('New values by field name; null removes a field.'),
     provenance: statedProvenance.default('human'),
   }),
   output: z.object({ status: z.enum(['updated', 'unchanged']), item: itemView }),

@@ -19,17 +19,21 @@ export const calibrateRouting = operation({
   group: 'routing',
   title: 'Calibrate the routing threshold',
   description:
-    'From this project’s own outcomes, find the confidence threshold at which the local model answers a wanted share of ' +
-    'queries, or succeeds at a wanted share of what it answers. A dry run unless apply is set; then the project uses it in ' +
-    'place of LOCAL_CONFIDENCE_THRESHOLD. Expectations hold for queries like those the local model has answered so far.',
+    "Find the confidence threshold at which the local model answers a target share of a project's queries, or succeeds at a " +
+    'target share of those it answers, from the outcomes so far. Changes nothing unless apply is set; then the project uses ' +
+    'it instead of LOCAL_CONFIDENCE_THRESHOLD.',
   scope: 'admin',
   annotations: SETS,
   http: [{ method: 'POST', path: '/routing/calibrate' }],
   input: z.strictObject({
     project,
-    target_local_share: share.optional().describe('Give this or target_local_success.'),
-    target_local_success: share.optional(),
-    apply: z.boolean().default(false).describe('False: only say what would change.'),
+    target_local_share: share
+      .optional()
+      .describe('Share of queries that the local model should answer, 0 to 1. Give this or target_local_success.'),
+    target_local_success: share
+      .optional()
+      .describe('Success rate that local answers should reach, 0 to 1. Give this or target_local_share.'),
+    apply: z.boolean().default(false).describe('True: use the threshold from now on. False: only report it.'),
   }),
   output: z.object({
     current: effect,

@@ -15,12 +15,15 @@ export const estimateRouting = operation({
   group: 'routing',
   title: 'Estimate who would succeed',
   description:
-    'For each query the estimated chance that the local and that the remote model succeeds, learnt from the outcomes of earlier ' +
-    'interactions, with its 90 % interval. Searches, answers and records nothing; route_query decides by the same estimates.',
+    'Estimate for each query how likely the local and the remote model are to succeed, from the outcomes of earlier ' +
+    'interactions, with 90 % intervals. route_query decides by the same estimates. Records nothing.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'POST', path: '/routing/estimate' }],
-  input: z.strictObject({ project, queries: z.array(queryText).min(1).max(MAX_QUERIES) }),
+  input: z.strictObject({
+    project,
+    queries: z.array(queryText).min(1).max(MAX_QUERIES).describe('Queries to estimate.'),
+  }),
   output: z.object({
     estimates: z
       .array(z.object({ local: estimateView, remote: estimateView, gain: gainView }))

@@ -20,9 +20,9 @@ export const replayRouting = operation({
   group: 'routing',
   title: 'Replay routing decisions',
   description:
-    'What other confidence thresholds would have led to: the share of queries that the local model would have answered, and the ' +
-    'success rate, by inverse propensity scoring and by the doubly robust estimator, beside what was really reached. Rests on ' +
-    'decisions whose answers were tracked with their decision_id and given an outcome.',
+    'Estimate what other confidence thresholds would have led to: the share of local answers and the success rate, by inverse ' +
+    'propensity scoring and the doubly robust estimator, beside what was reached. Uses decisions whose answers were tracked ' +
+    'with a decision_id and have an outcome.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'POST', path: '/routing/replay' }],
@@ -33,7 +33,7 @@ export const replayRouting = operation({
       .min(1)
       .max(20)
       .default([0, 0.5, 0.6, 0.7, 0.8, 0.9, 1])
-      .describe('Thresholds to judge; 0: local whenever its chance is known at all.'),
+      .describe('Thresholds to evaluate, 0 to 1. 0 means local whenever there is an estimate.'),
   }),
   output: z.object({
     decisions: z.int().describe('Decisions that the replay rests on, at most 5,000.'),

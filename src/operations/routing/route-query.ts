@@ -70,10 +70,8 @@ export const routeQuery = operation({
   group: 'routing',
   title: 'Route a query',
   description:
-    'Decides how a query is best searched (sql, keyword, semantic or hybrid) and whether the local model can answer it, says ' +
-    'why, and returns the results. With generate_response the chosen model answers when the coordinator has one, else the ' +
-    'model that an MCP client offers for sampling; else you get the augmented prompt to answer yourself. SQL over the views interactions, outcomes, patterns and exports needs an ' +
-    'admin key and only reads.',
+    'Decide how a query is best searched and whether the local model can answer it, and return the results. With ' +
+    'generate_response the chosen model answers; where the coordinator has none, you get augmented_prompt to answer yourself.',
   scope: 'read',
   annotations: ADDS,
   http: [
@@ -82,19 +80,24 @@ export const routeQuery = operation({
   ],
   input: z.strictObject({
     project,
-    query: queryText,
-    mode: z.enum(['auto', ...SEARCH_MODES]).default('auto'),
+    query: queryText.describe('The request or question; for mode sql one SELECT.'),
+    mode: z
+      .enum(['auto', ...SEARCH_MODES])
+      .default('auto')
+      .describe(
+        'How to search; auto decides. sql reads interactions, outcomes, patterns and exports, with an admin key.',
+      ),
     prefer_local: z
       .boolean()
       .default(true)
-      .describe('False: the local model answers only where it is expected to do at least as well as the remote one.'),
-    context: optionalText(20_000).optional().describe('What else the answering model should know; not searched.'),
+      .describe('False: use the local model only where it should do at least as well as the remote one.'),
+    context: optionalText(20_000).optional().describe('Further text for the model that answers; not searched.'),
     collections: collections.optional(),
     filter: filter.optional(),
     limit: limit(5),
-    keyword_limit: limit(5).describe('Results at most when the route is keyword.'),
+    keyword_limit: limit(5).describe('Maximum number of results when the route is keyword.'),
     score_threshold: scoreThreshold.optional(),
-    generate_response: z.boolean().default(false),
+    generate_response: z.boolean().default(false).describe('Whether the chosen model should answer the query.'),
   }),
   output: z.object({
     query: z.string(),

@@ -22,8 +22,8 @@ export const trainRouterNow = operation({
   group: 'routing',
   title: 'Train the router now',
   description:
-    'Learn at once from every outcome reported so far, instead of waiting until enough have come together. Useful after an ' +
-    'import. Says how much better than the plain success rate the router predicts held-out outcomes of each model.',
+    'Train the router now on every outcome reported so far, for example after an import. Reports how much better than the plain ' +
+    'success rate it predicts held-out outcomes of each model.',
   scope: 'learn',
   annotations: SETS,
   http: [{ method: 'POST', path: '/routing/train' }],

@@ -11,15 +11,15 @@ export const checkDataset = operation({
   group: 'training-data',
   title: 'Check a dataset',
   description:
-    'Tell which rows of a dataset would not be exported today because a later outcome, rating or correction turned them. ' +
-    'generate_training_data with the same settings makes the clean version.',
+    'List the rows of a dataset that would not be exported today because of a later outcome, rating or correction. ' +
+    'generate_training_data with the same settings creates a clean version.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'GET', path: '/learning/datasets/{dataset_id}/check' }],
   input: z.strictObject({
-    dataset_id: uuid.describe('From generate_training_data or list_datasets.'),
-    limit: limit(100, 1000).describe('Withdrawn rows to name at most.'),
-    offset: z.int().min(0).default(0).describe('Withdrawn rows to pass over, for the next page.'),
+    dataset_id: uuid.describe('dataset_id of generate_training_data or list_datasets.'),
+    limit: limit(100, 1000).describe('Maximum number of withdrawn rows to list.'),
+    offset: z.int().min(0).default(0).describe('Number of withdrawn rows to skip, for the next page.'),
   }),
   output: z.object({
     dataset_id: z.string(),

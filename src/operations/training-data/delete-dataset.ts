@@ -10,11 +10,11 @@ export const deleteDataset = operation({
   name: 'delete_dataset',
   group: 'training-data',
   title: 'Delete a dataset',
-  description: 'Remove an exported dataset for good. The interactions it was made from stay.',
+  description: 'Delete an exported dataset permanently. The interactions it was made from are kept.',
   scope: 'learn',
   annotations: REMOVES,
   http: [{ method: 'DELETE', path: '/learning/datasets/{dataset_id}' }],
-  input: z.strictObject({ dataset_id: uuid.describe('From generate_training_data or list_datasets.') }),
+  input: z.strictObject({ dataset_id: uuid.describe('dataset_id of generate_training_data or list_datasets.') }),
   output: z.object({ dataset_id: z.string(), status: z.literal('deleted') }),
   async run({ database, datasets }, input, caller) {
     const dataset = await findDataset(database, input.dataset_id, caller.project)

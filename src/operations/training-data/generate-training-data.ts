@@ -14,8 +14,8 @@ export const generateTrainingData = operation({
   group: 'training-data',
   title: 'Generate a fine-tuning dataset',
   description:
-    'Write the interactions worth learning from (successful, scored high, not rated bad) and the corrections to a JSON Lines ' +
-    'file. The same data and settings give the same file and hash. Returns where to download it and what was left out, and why.',
+    'Export the interactions worth learning from (successful, highly scored, not disliked) and the corrections as a JSON Lines ' +
+    'dataset for fine-tuning. Returns the download path, the number of rows, and what was skipped and why.',
   scope: 'learn',
   annotations: SETS,
   http: [
@@ -28,36 +28,36 @@ export const generateTrainingData = operation({
       .enum(DATASET_FORMATS)
       .default('openai-chat')
       .describe(
-        'openai-chat, sharegpt and alpaca hold answers; dpo pairs of correction and original; kto answers with a verdict.',
+        'openai-chat, sharegpt and alpaca contain answers, dpo pairs of corrected and original answer, kto answers with a verdict.',
       ),
-    outcome: outcome.default('success').describe('Outcome that an answer must have. Does not apply to dpo and kto.'),
+    outcome: outcome.default('success').describe('Outcome that an answer must have. Ignored for dpo and kto.'),
     min_value_score: z
       .number()
       .min(0)
       .max(1)
       .optional()
-      .describe('Least value score. Left out: HIGH_VALUE_THRESHOLD; for kto any.'),
-    since: timestamp.optional().describe('Created at or after; milliseconds since 1970.'),
-    until: timestamp.optional().describe('Created before; milliseconds since 1970.'),
-    agent_type: agentType.optional(),
-    tags: tags.optional().describe('Only what carries all of these.'),
-    variant: line(100).optional(),
+      .describe('Minimum value score, 0 to 1. Left out: HIGH_VALUE_THRESHOLD; for kto any score.'),
+    since: timestamp.optional().describe('Created at or after this time, in milliseconds since 1970.'),
+    until: timestamp.optional().describe('Created before this time, in milliseconds since 1970.'),
+    agent_type: agentType.optional().describe('Only answers of this kind of agent.'),
+    tags: tags.optional().describe('Only interactions that carry all of these tags.'),
+    variant: line(100).optional().describe('Only interactions of this variant.'),
     include_corrections: z
       .boolean()
       .default(true)
-      .describe('Take corrections too, as the right answer to their query.'),
-    limit: z.int().min(1).max(1_000_000).optional().describe('Rows at most. Left out: all.'),
+      .describe('Whether to include corrections, as the right answer to their query.'),
+    limit: z.int().min(1).max(1_000_000).optional().describe('Maximum number of rows. Left out: all.'),
     split: z
       .enum(SPLITS)
       .default('all')
-      .describe('train and validation share out all rows; prompts that nearly repeat each other are on the same side.'),
-    validation_share: z.number().min(0).max(0.5).default(0.1).describe('Share of the validation side, 0 to 0.5.'),
+      .describe('train and validation divide all rows between them; near-identical prompts stay on the same side.'),
+    validation_share: z.number().min(0).max(0.5).default(0.1).describe('Share of rows for validation, 0 to 0.5.'),
     incremental: z
       .boolean()
       .default(false)
-      .describe('Only what no earlier dataset of this project with the same settings has.'),
-    license: line(200).optional().describe('Written into the datasheet, e.g. CC-BY-4.0.'),
-    system_prompt: line(4000).default(DEFAULT_SYSTEM_PROMPT).describe('First message of every example.'),
+      .describe('Only rows that no earlier dataset of this project with the same settings contains.'),
+    license: line(200).optional().describe('License named in the datasheet, such as CC-BY-4.0.'),
+    system_prompt: line(4000).default(DEFAULT_SYSTEM_PROMPT).describe('System message of every example.'),
   }),
   output: datasetOutput.extend({
     status: z.enum(['created', 'unchanged']).describe('unchanged: the same dataset was there already.'),

@@ -37,7 +37,7 @@ export async function callerOfToken(
   if (!owner) return null
   const granted = (valid.scope ?? []).filter((scope): scope is Scope => GRANTABLE.includes(scope as Scope))
   const scopes = granted.filter((scope) => owner.scopes.includes(scope) || owner.scopes.includes('admin'))
-  return { ...owner, scopes }
+  return { ...owner, scopes, project: owner.project ?? valid.props.project ?? null }
 }
 
 async function ownerOf(props: GrantProps, env: Env, services: () => Services): Promise<Caller | null> {

@@ -59,6 +59,8 @@ ${scopes}
 </fieldset>
 <div class="field"><label for="key">Your coordinator key</label>
 <input id="key" name="key" type="password" autocomplete="current-password"></div>
+<div class="field"><label for="project">Project</label>
+<input id="project" name="project" maxlength="64" placeholder="any project of the key" autocapitalize="off" spellcheck="false"></div>
 <p class="muted">The client never sees the key. It can do what you tick, within the key's own scopes and project; revoking the key ends it.</p>
 <div class="row"><button class="primary" name="decision" value="approve">Allow</button>
 <button name="decision" value="deny">Deny</button></div>

@@ -7,6 +7,7 @@ import type { Hono } from 'hono'
 import { insertAct } from '../../database/queries/audit.ts'
 import { toHex } from '../../encoding.ts'
 import { newId } from '../../ids.ts'
+import { projectName } from '../../operations/fields.ts'
 import type { Caller, Scope } from '../../operations/operation.ts'
 import { digestOf } from '../../security/api-key.ts'
 import type { KeyLookup } from '../authenticate.ts'
@@ -111,8 +112,19 @@ async function answer(c: AppContext, lookups: readonly KeyLookup[]): Promise<Res
       `This key may ${allowed.join(', ') || 'do nothing here'}; go back and tick some of it.`,
     )
   }
+  const chosen = String(form.get('project') ?? '').trim()
+  if (chosen !== '' && !projectName.safeParse(chosen).success) {
+    return page(c, 400, 'There can be no project of this name.', 'Use letters, digits, dots, dashes and underscores.')
+  }
+  if (chosen !== '' && owner.project !== null && chosen !== owner.project) {
+    return page(c, 403, `This key is bound to the project ${owner.project}.`, 'Go back and leave the project empty.')
+  }
   const approved = await oauth.approveConsent(c.req.raw, handle, { scope })
-  const props: GrantProps = { keyId: owner.id, keyHash: toHex(await digestOf(key)) }
+  const props: GrantProps = {
+    keyId: owner.id,
+    keyHash: toHex(await digestOf(key)),
+    ...(chosen !== '' && { project: chosen }),
+  }
   const { redirectTo } = await oauth.completeAuthorization({
     request: approved.request,
     userId: owner.id,
@@ -125,7 +137,7 @@ async function answer(c: AppContext, lookups: readonly KeyLookup[]): Promise<Res
     id: newId(),
     caller: owner.id,
     operation: 'grant_access',
-    project: owner.project,
+    project: chosen || owner.project,
     input: { client_id: approved.request.clientId, scope },
     outcome: 'done',
     createdAt: now(),

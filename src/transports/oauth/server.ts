@@ -27,6 +27,13 @@ export interface GrantProps {
   readonly keyId: string
   /** SHA-256 of that key, hexadecimal, so that another HYBRID_API_KEY ends what the one before had granted. */
   readonly keyHash: string
+  /** The only project that the client may use, as chosen at sign-in; left out: whatever the key may. */
+  readonly project?: string
+}
+
+/** Whether a path is the resource, by itself or bound to a project (`/mcp/<project>`). */
+export function isResource(path: string): boolean {
+  return path === RESOURCE_PATH || path.startsWith(`${RESOURCE_PATH}/`)
 }
 
 const servers = new Map<string, OAuthAuthorizationServer<Env>>()
