@@ -155,7 +155,7 @@ function addFeedback(document: OpenApiDocument, operations: readonly Operation[]
     summary: 'Give feedback',
     description:
       'A correction (as learning_feedback) when the body has `correction`, else an outcome (as update_outcome).',
-    tags: ['Learning'],
+    tags: ['Interactions'],
     requestBody: {
       required: true,
       content: { 'application/json': { schema: { anyOf: targets.map((target) => reference(inputName(target))) } } },
@@ -176,7 +176,7 @@ function downloadRoute(): JsonSchema {
     summary: 'Download a dataset',
     description:
       'Streams a dataset, one JSON object a line. A range of bytes can be asked for, to go on after an interruption.',
-    tags: ['Learning'],
+    tags: ['Training data'],
     parameters: [
       parameter('path', 'dataset_id', { type: 'string', description: 'From generate_training_data.' }, true),
       { name: 'Range', in: 'header', required: false, schema: { type: 'string' }, example: 'bytes=0-1023' },
