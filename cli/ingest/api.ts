@@ -2,7 +2,7 @@
  * The part of the coordinator's REST contract that ingestion uses, as sent and received.
  * @module
  */
-import type { HttpClient } from '../shared/http.ts'
+import { type HttpClient, HttpError } from '../shared/http.ts'
 
 /** A value of a field. */
 export type FieldValue = string | number | boolean | null | FieldValue[] | { [name: string]: FieldValue }
@@ -11,6 +11,8 @@ export type FieldValue = string | number | boolean | null | FieldValue[] | { [na
 export interface KnowledgeItem {
   key?: string
   fields: Record<string, FieldValue>
+  /** Whose words they are, where that is known. */
+  provenance?: string
 }
 
 /** A file's items, replaced together. */
@@ -110,4 +112,15 @@ export async function putItems(
 ): Promise<ItemResult[]> {
   const answer: { results: ItemResult[] } = await http.post('/knowledge/items', { project, collection, items })
   return answer.results
+}
+
+/** Removes one item; one that is not there is gone already. */
+export async function deleteItem(http: HttpClient, { project, collection }: Place, id: string): Promise<number> {
+  try {
+    await http.delete(`/knowledge/items/${collection}/${id}?${new URLSearchParams({ project })}`)
+    return 1
+  } catch (error) {
+    if (error instanceof HttpError && error.status === 404) return 0
+    throw error
+  }
 }

@@ -9,13 +9,14 @@ import { listDocuments, type Place } from './api.ts'
 import { contentHash } from './content-hash.ts'
 import { frameworkFinder } from './framework.ts'
 import { contentOf, type Identity, signed } from './identity.ts'
+import { collectionOf, FILE_COLLECTIONS, type ItemCollection, isItemCollection, isMarkdown } from './knowledge-place.ts'
 import { languageOf } from './languages.ts'
 import type { IngestOptions } from './options.ts'
 import { Reader } from './read.ts'
-import type { Report } from './report.ts'
+import { noteLeftOut, type Report } from './report.ts'
 import type { SkipReason } from './skip-rules.ts'
 import { Target } from './target.ts'
-import { type FoundFile, type LeftOut, walk } from './walk.ts'
+import { type FoundFile, walk } from './walk.ts'
 
 /** A run in progress. */
 interface Run {
@@ -28,10 +29,11 @@ interface Run {
   stopped: () => boolean
 }
 
-async function storedAt(run: Run): Promise<Map<string, string>> {
-  return listDocuments(run.http, run.place).catch((error: unknown) => {
+async function storedAt(run: Run, place: Place): Promise<Map<string, string>> {
+  return listDocuments(run.http, place).catch((error: unknown) => {
     if (!run.options.dryRun || !(error instanceof UnreachableError)) throw error
-    run.report.notes.push(`${error.message}: compared with an empty store`)
+    const note = `${error.message}: compared with an empty store`
+    if (!run.report.notes.includes(note)) run.report.notes.push(note)
     return new Map<string, string>()
   })
 }
@@ -39,65 +41,73 @@ async function storedAt(run: Run): Promise<Map<string, string>> {
 /** Everything about one run that its steps share. */
 class FolderRun {
   private readonly run: Run
-  private readonly target: Target
   private readonly identity: Identity
   private readonly progress: Progress
   private readonly reader = new Reader()
   private readonly frameworkOf: ReturnType<typeof frameworkFinder>
+  private readonly targets: ReadonlyMap<string, Target>
   /** Files that only the encodings of the others can settle. */
   private readonly unsettled: FoundFile[] = []
   /** Contents of files that are not stored under their path: among them what was renamed. */
   private readonly fresh = new Set<string>()
   private done = 0
 
-  constructor(folder: string, run: Run, identity: Identity, stored: ReadonlyMap<string, string>, total: number) {
+  constructor(
+    folder: string,
+    run: Run,
+    identity: Identity,
+    places: readonly { place: Place; stored: ReadonlyMap<string, string> }[],
+    total: number,
+  ) {
     this.run = run
     this.identity = identity
     this.frameworkOf = frameworkFinder(folder)
     this.progress = new Progress({ noun: 'files', total })
     const { http, report, options } = run
-    const settled = (documents: number): void => {
-      this.done += documents
-      this.progress.update(this.done, `${count(report.chunks.total)} chunks`)
-    }
-    this.target = new Target(run.place, stored, {
-      http,
-      report,
-      identity,
-      replace: options.replace,
-      dryRun: options.dryRun,
-      settled,
-    })
+    const settled = (documents: number): void => this.settled(documents)
+    const shared = { http, report, identity, replace: options.replace, dryRun: options.dryRun, settled }
+    this.targets = new Map(
+      places.map(({ place, stored }) => [place.collection, new Target(place, stored, shared)] as const),
+    )
+  }
+
+  /** Where a file belongs: the collection of its knowledge folder, else that of the run. */
+  private targetOf(path: string): Target {
+    const target = this.targets.get(collectionOf(path) ?? '') ?? this.targets.get(this.run.place.collection)
+    if (!target) throw new Error('a run has a target')
+    return target
   }
 
   /** Refuses what would overwrite or remove another folder's files, before anything is sent. */
   async check(files: readonly FoundFile[], unreadable: readonly string[]): Promise<void> {
-    const { target, run } = this
-    target.checkOwner()
-    for (const path of unreadable) target.kept.add(path)
-    if (run.options.include.length > 0 || target.stored.size === 0) return
+    for (const path of unreadable) this.targetOf(path).kept.add(path)
     const there = new Set([...files.map(({ path }) => path), ...unreadable])
-    const gone = [...target.stored.keys()].filter((path) => !there.has(path))
-    if (gone.length * 2 > target.stored.size) target.checkRemoval(gone.length - (await this.moved(gone, files)))
+    for (const target of this.targets.values()) {
+      target.checkOwner()
+      if (this.run.options.include.length > 0) continue
+      const gone = [...target.stored.keys()].filter((path) => !there.has(path) || this.targetOf(path) !== target)
+      if (gone.length * 2 > target.stored.size)
+        target.checkRemoval(gone.length - (await this.countMoved(target, gone, files)))
+    }
   }
 
   /** How many of the stored files that are gone are there under another path. */
-  private async moved(gone: readonly string[], files: readonly FoundFile[]): Promise<number> {
-    for (const file of files) {
-      if (this.target.stored.has(file.path)) continue
+  private async countMoved(
+    target: Target,
+    gone: readonly string[],
+    unread: readonly FoundFile[] = [],
+  ): Promise<number> {
+    for (const file of unread) {
+      if (this.targetOf(file.path).stored.has(file.path)) continue
       const bytes = await this.reader.bytes(file)
       if (bytes) this.hashOf(file, bytes)
     }
-    return this.countMoved(gone)
-  }
-
-  private countMoved(gone: readonly string[]): number {
-    return gone.filter((path) => this.fresh.has(contentOf(this.target.stored.get(path) ?? ''))).length
+    return gone.filter((path) => this.fresh.has(contentOf(target.stored.get(path) ?? ''))).length
   }
 
   private hashOf(file: FoundFile, bytes: Buffer): string {
     const hash = contentHash(bytes, this.frameworkOf(file.path, languageOf(file.path).name))
-    if (!this.target.stored.has(file.path)) this.fresh.add(hash)
+    if (!this.targetOf(file.path).stored.has(file.path)) this.fresh.add(hash)
     return hash
   }
 
@@ -105,12 +115,15 @@ class FolderRun {
   async send(files: readonly FoundFile[]): Promise<boolean> {
     for (const file of files) if (!this.run.stopped()) await this.one(file, false)
     for (const file of this.unsettled) if (!this.run.stopped()) await this.one(file, true)
-    await this.target.flush()
+    for (const target of this.targets.values()) await target.flush()
     return !this.run.stopped()
   }
 
   private async one(file: FoundFile, settle: boolean): Promise<void> {
-    const { target, run, reader } = this
+    const { run, reader } = this
+    const target = this.targetOf(file.path)
+    if (isItemCollection(target.place.collection) && !isMarkdown(file.path))
+      return this.leaveOut(file.path, 'no Markdown')
     const bytes = await reader.bytes(file)
     if (!bytes) {
       target.kept.add(file.path)
@@ -120,7 +133,7 @@ class FolderRun {
     if (target.isCurrent(file.path, hash)) {
       target.kept.add(file.path)
       run.report.files.unchanged++
-      return this.settled()
+      return this.settled(1)
     }
     const content = await reader.content(file, bytes, settle)
     if (content === 'encoding unclear' && !settle) {
@@ -129,6 +142,8 @@ class FolderRun {
     }
     if (typeof content === 'string') return this.leaveOut(file.path, content)
     target.kept.add(file.path)
+    if (isItemCollection(target.place.collection))
+      return this.addItem(target, target.place.collection, file.path, content.text, hash)
     const framework = this.frameworkOf(file.path, content.language.name)
     try {
       // The grammars are loaded when the first file has to be cut: most runs find nothing new.
@@ -141,28 +156,48 @@ class FolderRun {
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
       target.reject(file.path, error.message)
-      this.settled()
+      this.settled(1)
     }
   }
 
-  private settled(): void {
-    this.done++
+  /** Sends a file that is one item of knowledge. */
+  private async addItem(
+    target: Target,
+    collection: ItemCollection,
+    path: string,
+    text: string,
+    hash: string,
+  ): Promise<void> {
+    const { parseKnowledgeFile } = await import('./knowledge-file.ts')
+    const parsed = parseKnowledgeFile(collection, path, text)
+    if (typeof parsed === 'string') {
+      target.reject(path, parsed)
+      return this.settled(1)
+    }
+    if (parsed.keyed) await target.addKeyed(path, hash, parsed.item)
+    else await target.add({ path, hash: signed(hash, this.identity), items: [parsed.item] })
+  }
+
+  private settled(documents: number): void {
+    this.done += documents
     this.progress.update(this.done, `${count(this.run.report.chunks.total)} chunks`)
   }
 
   private leaveOut(path: string, reason: SkipReason): void {
     this.run.report.files.found--
     noteLeftOut(this.run.report, [{ path, reason }])
-    this.settled()
+    this.settled(1)
   }
 
   /** Removes what is gone. @throws RefusedError when that is more than half */
   async remove(): Promise<void> {
-    const gone = this.target.gone()
-    // What was renamed is stored under its new path by now.
-    const lost = gone.length - this.countMoved(gone)
-    if (lost * 2 > this.target.stored.size) this.target.checkRemoval(lost)
-    await this.target.remove(gone)
+    for (const target of this.targets.values()) {
+      const gone = target.gone()
+      // What was renamed is stored under its new path by now.
+      const lost = gone.length - (await this.countMoved(target, gone))
+      if (lost * 2 > target.stored.size) target.checkRemoval(lost)
+      await target.remove(gone)
+    }
   }
 
   finish(): void {
@@ -170,25 +205,26 @@ class FolderRun {
   }
 }
 
-/** Counts what is left out, and names it. */
-function noteLeftOut(report: Report, entries: readonly LeftOut[]): void {
-  for (const { path, reason, files } of entries) {
-    report.files.skipped[reason] = (report.files.skipped[reason] ?? 0) + (files ?? 1)
-    report.left_out.push({ path, reason, ...(files === undefined ? {} : { files }) })
-  }
-}
-
 /**
- * Ingests a folder and fills in the report as answers arrive, so that it is true whenever the run ends.
+ * Ingests a folder and fills in the report as answers arrive, so that it is true whenever the run ends. Files of a folder
+ * `.hybrid/<collection>` go to that collection.
  * @param folder - absolute real path
  * @throws HttpError, UnreachableError, RefusedError
  */
 export async function ingestFolder(folder: string, run: Run): Promise<void> {
   const { report, options } = run
-  const [stored, found, identity] = await Promise.all([storedAt(run), walk(folder, options), run.identity])
+  const collections = new Set<string>([run.place.collection, ...FILE_COLLECTIONS])
+  const [found, identity, ...places] = await Promise.all([
+    walk(folder, options),
+    run.identity,
+    ...[...collections].map(async (collection) => {
+      const place = { ...run.place, collection }
+      return { place, stored: await storedAt(run, place) }
+    }),
+  ])
   report.files.found = found.files.length
   noteLeftOut(report, found.leftOut)
-  const folderRun = new FolderRun(folder, run, identity, stored, found.files.length)
+  const folderRun = new FolderRun(folder, run, identity, places, found.files.length)
   await folderRun.check(found.files, found.unreadable)
   try {
     const whole = await folderRun.send(found.files)

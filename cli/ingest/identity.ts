@@ -51,6 +51,16 @@ export function signed(content: string, { remote, root, place }: Identity): stri
   return [content, remote && `r=${remote}`, root && `c=${root}`, `p=${place}`].filter(Boolean).join(' ')
 }
 
+/** A hash that also names the item that a document stands for, where that lives by its own key. */
+export function withItem(hash: string, id: string): string {
+  return `${hash} k=${id}`
+}
+
+/** The item that a document stands for; undefined when its items are its own. */
+export function itemIn(hash: string): string | undefined {
+  return / k=(\S+)$/.exec(hash)?.[1]
+}
+
 /** The content's part of a stored hash. */
 export function contentOf(hash: string): string {
   return hash.split(' ', 1)[0] ?? ''
@@ -67,7 +77,7 @@ export function belongsTo(hash: string, identity: Identity): boolean | undefined
       .slice(1)
       .map((part) => [part[0], part.slice(2)]),
   )
-  if (marks.size === 0) return undefined
+  if (!marks.has('p')) return undefined
   const pairs = [
     [marks.get('r'), identity.remote],
     [marks.get('c'), identity.root],

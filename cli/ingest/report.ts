@@ -60,6 +60,14 @@ export function createReport(
   }
 }
 
+/** Counts what is left out, and names it. */
+export function noteLeftOut(report: Report, entries: readonly LeftOut[]): void {
+  for (const { path, reason, files } of entries) {
+    report.files.skipped[reason] = (report.files.skipped[reason] ?? 0) + (files ?? 1)
+    report.left_out.push({ path, reason, ...(files === undefined ? {} : { files }) })
+  }
+}
+
 /** Reports go to standard output. */
 const style = (format: Parameters<typeof styleFor>[0], text: string): string => styleFor(format, text, process.stdout)
 

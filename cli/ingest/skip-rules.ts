@@ -22,6 +22,7 @@ export type SkipReason =
   | 'binary'
   | 'encoding unclear'
   | 'large file pointer'
+  | 'no Markdown'
   | 'too large'
   | 'empty'
   | 'unreadable'

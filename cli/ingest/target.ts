@@ -4,9 +4,18 @@
  */
 import type { HttpClient } from '../shared/http.ts'
 import { plural } from '../shared/terminal.ts'
-import { deleteDocuments, describeError, type KnowledgeDocument, type Place, putDocuments } from './api.ts'
+import {
+  deleteDocuments,
+  deleteItem,
+  describeError,
+  type KnowledgeDocument,
+  type KnowledgeItem,
+  type Place,
+  putDocuments,
+  putItems,
+} from './api.ts'
 import { createSender, jsonBytes, type Sender } from './batches.ts'
-import { belongsTo, contentOf, type Identity } from './identity.ts'
+import { belongsTo, contentOf, type Identity, itemIn, signed, withItem } from './identity.ts'
 import type { Report } from './report.ts'
 
 /** Limits of one request of documents, with room for the envelope in the 2 MiB of the body. */
@@ -97,6 +106,25 @@ export class Target {
     this.run.settled(1)
   }
 
+  /**
+   * Stores an item under its own key, so that one that was there before the file becomes the file's, and remembers the file.
+   * @param content - the file's hash
+   */
+  async addKeyed(path: string, content: string, item: KnowledgeItem): Promise<void> {
+    const { http, report, dryRun, identity } = this.run
+    if (dryRun) return this.add({ path, hash: '', items: [item] })
+    report.chunks.total++
+    const [result] = await putItems(http, this.place.project, this.place.collection, [item])
+    if (!result?.id || result.status === 'rejected') {
+      this.reject(path, describeError(result?.error))
+      return this.run.settled(1)
+    }
+    report.chunks[result.status === 'indexed' ? 'added' : result.status]++
+    const before = itemIn(this.stored.get(path) ?? '')
+    if (before !== undefined && before !== result.id) await deleteItem(http, this.place, before)
+    await this.sender.add({ path, hash: withItem(signed(content, identity), result.id), items: [] })
+  }
+
   reject(path: string, reason: string): void {
     this.run.report.files.rejected++
     this.run.report.rejected.push({ at: path, reason })
@@ -119,7 +147,12 @@ export class Target {
       return
     }
     for (let at = 0; at < paths.length; at += DELETED_AT_ONCE) {
-      const deleted = await deleteDocuments(http, this.place, paths.slice(at, at + DELETED_AT_ONCE))
+      const some = paths.slice(at, at + DELETED_AT_ONCE)
+      for (const path of some) {
+        const id = itemIn(this.stored.get(path) ?? '')
+        if (id !== undefined) report.chunks.removed += await deleteItem(http, this.place, id)
+      }
+      const deleted = await deleteDocuments(http, this.place, some)
       report.files.removed += deleted.documents
       report.chunks.removed += deleted.items
     }

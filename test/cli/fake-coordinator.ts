@@ -22,7 +22,10 @@ interface Problem {
 /** A running fake. */
 export interface FakeCoordinator {
   url: string
+  /** Documents of codebase-context. */
   documents: Map<string, StoredDocument>
+  /** Documents of another collection. */
+  documentsOf: (collection: string) => Map<string, StoredDocument>
   items: Map<string, StoredItem>
   /** Requests by method and path, in order. */
   requests: string[]
@@ -41,10 +44,17 @@ const MAX_BODY = 2 * 1024 * 1024
 /** Starts a fake on a free port. */
 export async function startFake(): Promise<FakeCoordinator> {
   let inFlight = 0
+  const others = new Map<string, Map<string, StoredDocument>>()
   let peak = 0
   const fake: FakeCoordinator = {
     url: '',
     documents: new Map(),
+    documentsOf: (collection) => {
+      if (collection === 'codebase-context') return fake.documents
+      const documents = others.get(collection) ?? new Map<string, StoredDocument>()
+      others.set(collection, documents)
+      return documents
+    },
     items: new Map(),
     requests: [],
     peak: () => peak,
@@ -53,7 +63,11 @@ export async function startFake(): Promise<FakeCoordinator> {
     close: () => new Promise((resolve) => server.close(() => resolve())),
   }
 
-  function putDocuments(body: { documents: { path: string; hash: string; items: StoredItem[] }[] }) {
+  function putDocuments(body: {
+    collection: string
+    documents: { path: string; hash: string; items: StoredItem[] }[]
+  }) {
+    const stored = fake.documentsOf(body.collection)
     const results = body.documents.map(({ path, hash, items }) => {
       const keys = new Set(items.map((item) => item.key))
       if (keys.size !== items.length)
@@ -61,7 +75,7 @@ export async function startFake(): Promise<FakeCoordinator> {
       if (items.some((item) => String(item.fields.code_snippet).includes('REJECT ME'))) {
         return { path, status: 'rejected', error: { code: 'invalid_input', detail: 'not wanted' } }
       }
-      const before = fake.documents.get(path)?.items ?? new Map<string, StoredItem>()
+      const before = stored.get(path)?.items ?? new Map<string, StoredItem>()
       let added = 0
       let updated = 0
       for (const item of items) {
@@ -70,7 +84,7 @@ export async function startFake(): Promise<FakeCoordinator> {
         else if (JSON.stringify(old) !== JSON.stringify(item)) updated++
       }
       const removed = [...before.keys()].filter((key) => !keys.has(key)).length
-      fake.documents.set(path, { hash, items: new Map(items.map((item) => [item.key, item])) })
+      stored.set(path, { hash, items: new Map(items.map((item) => [item.key, item])) })
       return { path, status: 'indexed', added, updated, unchanged: items.length - added - updated, removed }
     })
     return { results, totals: {} }
@@ -104,22 +118,28 @@ export async function startFake(): Promise<FakeCoordinator> {
     }
     if (path === '/knowledge/documents') {
       const at = Number(query.get('cursor') ?? 0)
-      const all = [...fake.documents]
+      const all = [...fake.documentsOf(query.get('collection') ?? '')]
       // Small pages, so that the cursor is used.
       const page = all.slice(at, at + 7)
       const documents = page.map(([name, one]) => ({ path: name, hash: one.hash, items: one.items.size }))
       return { documents, next_cursor: at + 7 < all.length ? String(at + 7) : null }
     }
     if (path === '/knowledge/documents/delete') {
+      const stored = fake.documentsOf(String(body.collection))
       let documents = 0
       let items = 0
       for (const name of body.paths as string[]) {
-        items += fake.documents.get(name)?.items.size ?? 0
-        if (fake.documents.delete(name)) documents++
+        items += stored.get(name)?.items.size ?? 0
+        if (stored.delete(name)) documents++
       }
       return { documents, items }
     }
     if (path === '/knowledge/items') return putItems(body as never)
+    if (path.startsWith('/knowledge/items/')) {
+      const id = path.split('/').pop() ?? ''
+      if (!fake.items.delete(id)) return { status: 404, code: 'not_found', detail: 'no such item' } satisfies Problem
+      return { deleted: id }
+    }
     return { status: 404, code: 'not_found', detail: 'no such route' } satisfies Problem
   }
 

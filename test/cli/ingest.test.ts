@@ -107,7 +107,7 @@ describe('a folder', () => {
     expect(code).toBe(0)
     expect(report.files.indexed).toBe(260)
     expect(fake.documents.size).toBe(260)
-    expect(fake.peak()).toBeLessThanOrEqual(3)
+    expect(fake.peak()).toBeLessThanOrEqual(5)
   })
 
   it('cuts a file of very many chunks into fewer, larger ones', async () => {
@@ -232,6 +232,72 @@ describe('absence is not deletion', () => {
     fake.documents.set('a.ts', { hash: 'f'.repeat(64), items: new Map() })
     expect((await ingest(folder)).report.files).toMatchObject({ indexed: 1 })
     expect(fake.documents.get('a.ts')?.hash).toMatch(/^[0-9a-f]{64} p=[0-9a-f]{16}$/)
+  })
+})
+
+describe('knowledge as files', () => {
+  const practice = '---\ncategory: sql\n---\n# Index foreign keys\n\nA join without an index scans.\n'
+
+  it('is read from .hybrid into its collection, and leaves with its file', async () => {
+    const folder = makeFolder({
+      'a.ts': 'export const a = 1\n',
+      '.hybrid/best-practices/sql.md': practice,
+      '.hybrid/error-solutions/port.md': '# EADDRINUSE\n\nStop the other one.\n',
+      '.hybrid/best-practices/broken.md': '---\n[\n---\nText.\n',
+      '.hybrid/README.md': '# What this folder is for\n\nKnowledge.\n',
+    })
+    const { code, report } = await ingest(folder, '--source', 's')
+    expect(code).toBe(1)
+    expect(report.rejected).toEqual([
+      { at: '.hybrid/best-practices/broken.md', reason: expect.stringMatching(/^front matter: /) },
+    ])
+    expect([...fake.documents.keys()]).toEqual(['.hybrid/README.md', 'a.ts'])
+    const stored = fake.documentsOf('best-practices').get('.hybrid/best-practices/sql.md')
+    expect(stored?.items.get('file')?.fields).toEqual({
+      title: 'Index foreign keys',
+      description: 'A join without an index scans.',
+      category: 'sql',
+    })
+    expect(fake.documentsOf('error-solutions').size).toBe(1)
+    rmSync(join(folder, '.hybrid/best-practices/broken.md'))
+    const again = await ingest(folder, '--source', 's')
+    expect(again.code).toBe(0)
+    expect(again.report.files).toMatchObject({ indexed: 0, unchanged: 4, removed: 0 })
+    rmSync(join(folder, '.hybrid/error-solutions'), { recursive: true })
+    expect((await ingest(folder, '--source', 's', '--replace')).report.files.removed).toBe(1)
+    expect(fake.documentsOf('error-solutions').size).toBe(0)
+  })
+
+  it('with a key is the item that was there before, not a second one', async () => {
+    fake.items.set('learnt-1', { key: 'learnt-1', fields: { title: 'Old words' } })
+    const folder = makeFolder({
+      '.hybrid/best-practices/sql.md': practice.replace('---\n', '---\nkey: learnt-1\n'),
+      '.hybrid/best-practices/other.md': '# Other\n\nText.\n',
+    })
+    await ingest(folder, '--source', 's')
+    expect([...fake.items.values()].map(({ fields }) => fields.title)).toEqual(['Index foreign keys'])
+    expect(fake.documentsOf('best-practices').get('.hybrid/best-practices/sql.md')?.items.size).toBe(0)
+    fake.requests.length = 0
+    expect((await ingest(folder, '--source', 's')).report.files).toMatchObject({ indexed: 0, unchanged: 2 })
+    expect(writes()).toEqual([])
+    writeFiles(folder, { '.hybrid/best-practices/sql.md': practice.replace('---\n', '---\nkey: learnt-2\n') })
+    await ingest(folder, '--source', 's')
+    expect([...fake.items.keys()]).toEqual(['learnt-2'])
+    rmSync(join(folder, '.hybrid/best-practices/sql.md'))
+    await ingest(folder, '--source', 's')
+    expect(fake.items.size).toBe(0)
+  })
+
+  it('a folder of notes goes to any collection', async () => {
+    const folder = makeFolder({
+      'sql.md': practice,
+      'deep/port.md': '# Ports\n\nAsk first.\n',
+      'a.png': 'x',
+      'b.ts': 'b',
+    })
+    const { report } = await ingest(folder, '--source', 'notes', '--collection', 'best-practices')
+    expect(report.files).toMatchObject({ indexed: 2, skipped: { 'no Markdown': 2 } })
+    expect([...fake.documentsOf('best-practices').keys()]).toEqual(['deep/port.md', 'sql.md'])
   })
 })
 
