@@ -3,58 +3,69 @@
  * @module
  */
 import type { KnowledgeItem } from './api.ts'
+import { jsonBytes } from './batches.ts'
 import { type Chunk, type CutAsText, cutText } from './chunk.ts'
-import type { Language } from './languages.ts'
-import { DEFAULT_SIZES } from './pack.ts'
+import type { Content } from './read.ts'
 
-/** Items a document may have; a document is replaced in one request. */
+/** Items a document may have; it is replaced in one request. */
 export const MAX_ITEMS = 400
+/** Bytes of a document's items as JSON, with room for the request around them. */
+const MAX_BYTES = 1_500_000
+/** Documents that a file may become. */
+const MAX_PARTS = 25
 
 /** The items of a file. */
 export interface BuiltDocument {
-  items: KnowledgeItem[]
+  /** Items of each document that the file becomes: one, unless it is a large file. */
+  parts: KnowledgeItem[][]
   /** Why a file of a language with a grammar was cut as plain text. */
   cut?: CutAsText
 }
 
-function itemOf(chunk: Chunk, path: string, shared: KnowledgeItem['fields']): KnowledgeItem {
+function itemOf(chunk: Chunk, path: string, shared: KnowledgeItem['fields'], lines?: readonly number[]): KnowledgeItem {
   const fields: KnowledgeItem['fields'] = {
     file_path: path,
     code_snippet: chunk.context === '' ? chunk.text : `${chunk.context}\n${chunk.text}`,
     ...shared,
-    start_line: chunk.startLine,
-    end_line: chunk.endLine,
   }
+  const start = lines ? lines[chunk.startLine - 1] : chunk.startLine
+  const end = lines ? lines[chunk.endLine - 1] : chunk.endLine
+  if (start !== undefined && end !== undefined) Object.assign(fields, { start_line: start, end_line: end })
   if (chunk.symbols.length > 0) fields.symbols = chunk.symbols
   if (chunk.purpose) fields.purpose = chunk.purpose
   return { key: chunk.key, fields }
 }
 
 /**
- * The items of a file. A file that would come to more than 400 chunks is cut into larger ones.
+ * The items of a file. A file of more than 400 chunks becomes several documents.
  * @param path - path relative to the folder, with `/`
- * @param text - the decoded file
- * @throws RangeError when even chunks of 24,000 characters are too many
+ * @throws RangeError when it would be more than 25
  */
 export async function buildDocument(
   path: string,
-  text: string,
-  language: Language,
+  { text, language, lines }: Content,
   framework: string | undefined,
 ): Promise<BuiltDocument> {
   const shared: KnowledgeItem['fields'] = { language: language.name }
   if (framework) shared.framework = framework
-  for (let scale = 1; scale <= 8; scale *= 2) {
-    const { target, maximum, minimum } = DEFAULT_SIZES
-    const { chunks, cut } = await cutText(text, language, {
-      target: target * scale,
-      maximum: maximum * scale,
-      minimum: minimum * scale,
-    })
-    if (chunks.length > MAX_ITEMS) continue
-    return { items: chunks.map((chunk) => itemOf(chunk, path, shared)), cut }
+  const { chunks, cut } = await cutText(text, language)
+  const parts: KnowledgeItem[][] = [[]]
+  let bytes = 0
+  for (const chunk of chunks) {
+    const item = itemOf(chunk, path, shared, lines)
+    const size = jsonBytes(item)
+    let part = parts.at(-1) ?? []
+    if (part.length >= MAX_ITEMS || (part.length > 0 && bytes + size > MAX_BYTES)) {
+      part = []
+      bytes = 0
+      parts.push(part)
+    }
+    part.push(item)
+    bytes += size
   }
-  throw new RangeError(
-    `more than ${MAX_ITEMS} chunks of ${DEFAULT_SIZES.maximum * 8} characters: leave it out or split it`,
-  )
+  if (parts.length > MAX_PARTS)
+    throw new RangeError(
+      `more than ${MAX_PARTS * MAX_ITEMS} chunks: leave it out (a line in .hybridignore) or split it`,
+    )
+  return { parts, cut }
 }

@@ -8,7 +8,7 @@ import { count } from '../shared/terminal.ts'
 import { listDocuments, type Place } from './api.ts'
 import { contentHash } from './content-hash.ts'
 import { frameworkFinder } from './framework.ts'
-import { contentOf, type Identity, signed } from './identity.ts'
+import { contentOf, fileOf, type Identity } from './identity.ts'
 import { collectionOf, FILE_COLLECTIONS, type ItemCollection, isItemCollection, isMarkdown } from './knowledge-place.ts'
 import { languageOf } from './languages.ts'
 import type { IngestOptions } from './options.ts'
@@ -41,7 +41,6 @@ async function storedAt(run: Run, place: Place): Promise<Map<string, string>> {
 /** Everything about one run that its steps share. */
 class FolderRun {
   private readonly run: Run
-  private readonly identity: Identity
   private readonly progress: Progress
   private readonly reader = new Reader()
   private readonly frameworkOf: ReturnType<typeof frameworkFinder>
@@ -60,7 +59,6 @@ class FolderRun {
     total: number,
   ) {
     this.run = run
-    this.identity = identity
     this.frameworkOf = frameworkFinder(folder)
     this.progress = new Progress({ noun: 'files', total })
     const { http, report, options } = run
@@ -80,12 +78,14 @@ class FolderRun {
 
   /** Refuses what would overwrite or remove another folder's files, before anything is sent. */
   async check(files: readonly FoundFile[], unreadable: readonly string[]): Promise<void> {
-    for (const path of unreadable) this.targetOf(path).kept.add(path)
+    for (const path of unreadable) this.targetOf(path).keep(path)
     const there = new Set([...files.map(({ path }) => path), ...unreadable])
     for (const target of this.targets.values()) {
       target.checkOwner()
       if (this.run.options.include.length > 0) continue
-      const gone = [...target.stored.keys()].filter((path) => !there.has(path) || this.targetOf(path) !== target)
+      const gone = [...target.stored.keys()].filter(
+        (path) => !there.has(fileOf(path)) || this.targetOf(path) !== target,
+      )
       if (gone.length * 2 > target.stored.size)
         target.checkRemoval(gone.length - (await this.countMoved(target, gone, files)))
     }
@@ -126,12 +126,11 @@ class FolderRun {
       return this.leaveOut(file.path, 'no Markdown')
     const bytes = await reader.bytes(file)
     if (!bytes) {
-      target.kept.add(file.path)
+      target.keep(file.path)
       return this.leaveOut(file.path, 'unreadable')
     }
     const hash = this.hashOf(file, bytes)
     if (target.isCurrent(file.path, hash)) {
-      target.kept.add(file.path)
       run.report.files.unchanged++
       return this.settled(1)
     }
@@ -141,20 +140,19 @@ class FolderRun {
       return
     }
     if (typeof content === 'string') return this.leaveOut(file.path, content)
-    target.kept.add(file.path)
     if (isItemCollection(target.place.collection))
       return this.addItem(target, target.place.collection, file.path, content.text, hash)
     const framework = this.frameworkOf(file.path, content.language.name)
     try {
       // The grammars are loaded when the first file has to be cut: most runs find nothing new.
       const { buildDocument } = await import('./document.ts')
-      const { items, cut } = await buildDocument(file.path, content.text, content.language, framework)
+      const { parts, cut } = await buildDocument(file.path, content, framework)
       if (cut) run.report.cut_as_text.push({ path: file.path, reason: cut })
       // What failed may succeed another time: without its true hash it is cut anew in the next run.
-      const stored = cut === 'failed' ? `${hash}~` : hash
-      await target.add({ path: file.path, hash: signed(stored, this.identity), items })
+      await target.add(file.path, cut === 'failed' ? `${hash}~` : hash, parts)
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
+      target.keep(file.path)
       target.reject(file.path, error.message)
       this.settled(1)
     }
@@ -171,11 +169,12 @@ class FolderRun {
     const { parseKnowledgeFile } = await import('./knowledge-file.ts')
     const parsed = parseKnowledgeFile(collection, path, text)
     if (typeof parsed === 'string') {
+      target.keep(path)
       target.reject(path, parsed)
       return this.settled(1)
     }
     if (parsed.keyed) await target.addKeyed(path, hash, parsed.item)
-    else await target.add({ path, hash: signed(hash, this.identity), items: [parsed.item] })
+    else await target.add(path, hash, [[parsed.item]])
   }
 
   private settled(documents: number): void {

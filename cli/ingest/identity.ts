@@ -61,6 +61,26 @@ export function itemIn(hash: string): string | undefined {
   return / k=(\S+)$/.exec(hash)?.[1]
 }
 
+/** The hash of the first of several documents that a file became. */
+export function withParts(hash: string, parts: number): string {
+  return parts > 1 ? `${hash} n=${parts}` : hash
+}
+
+/** How many documents the file with this first hash became. */
+export function partsIn(hash: string): number {
+  return Number(/ n=(\d+)$/.exec(hash)?.[1] ?? 1)
+}
+
+/** The paths under which the documents of a file are stored. */
+export function partPaths(path: string, parts: number): string[] {
+  return Array.from({ length: parts }, (_, i) => (i === 0 ? path : `${path}#part-${i + 1}`))
+}
+
+/** The path of the file that a stored document is part of. */
+export function fileOf(path: string): string {
+  return path.replace(/#part-\d+$/, '')
+}
+
 /** The content's part of a stored hash. */
 export function contentOf(hash: string): string {
   return hash.split(' ', 1)[0] ?? ''

@@ -39,7 +39,7 @@ Options
   --include PATTERN     only files that match, in .gitignore form, also those left out for what they are; may be
                         repeated; nothing is removed then
   --exclude PATTERN     leave out what matches, in .gitignore form; may be repeated
-  --max-file-size SIZE  leave out larger files (default: 512k)
+  --max-file-size SIZE  leave out larger files (default: 2M; SQL, JSON, notebooks and pages are shortened instead)
   --replace             do what is refused otherwise: take over another folder's name, remove more than half
   --dry-run             cut and compare, send nothing
   --verbose             name every file that was left out
@@ -94,7 +94,7 @@ export function parseOptions(argv: string[], env: NodeJS.ProcessEnv): IngestOpti
     source: nonEmpty(values.source, '--source'),
     include: values.include ?? [],
     exclude: values.exclude ?? [],
-    maxFileSize: parseSize(values['max-file-size'] ?? '512k', '--max-file-size'),
+    maxFileSize: parseSize(values['max-file-size'] ?? '2M', '--max-file-size'),
     dryRun: values['dry-run'] ?? false,
     replace: values.replace ?? false,
     json: values.json ?? false,

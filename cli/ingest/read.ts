@@ -3,7 +3,8 @@
  * @module
  */
 import { readFile } from 'node:fs/promises'
-import { createDecoder, type Decoded, type Undecoded } from './encoding.ts'
+import { createDecoder } from './encoding.ts'
+import { isDocumentFormat, renderDocument, renderText } from './formats.ts'
 import { type Language, languageOf } from './languages.ts'
 import { type SkipReason, skipByText, withoutLongLiterals, withoutPrivateKeys } from './skip-rules.ts'
 import type { FoundFile } from './walk.ts'
@@ -12,6 +13,8 @@ import type { FoundFile } from './walk.ts'
 export interface Content {
   text: string
   language: Language
+  /** The file's line of each line of the text, where they differ; empty: its lines mean nothing in the file. */
+  lines?: number[]
 }
 
 /** Reads the files of one code base. */
@@ -28,15 +31,15 @@ export class Reader {
    * @param settle - the other files have been read
    */
   async content(file: FoundFile, bytes: Buffer, settle = false): Promise<Content | SkipReason> {
+    if (isDocumentFormat(file.path)) return (await renderDocument(file.path, bytes)) ?? 'binary'
     const decoded = settle ? this.decoder.settle(bytes) : await this.decoder.decode(bytes, file.attributes?.encoding)
-    return typeof decoded === 'string' ? decoded : this.judged(file, decoded)
-  }
-
-  private judged(file: FoundFile, decoded: Exclude<Decoded | Undecoded, string>): Content | SkipReason {
-    const language = languageOf(file.path)
-    const text = withoutLongLiterals(decoded.text, language)
+    if (typeof decoded === 'string') return decoded
+    const rendered = await renderText(file.path, decoded.text)
+    const language = rendered?.language ?? languageOf(file.path)
+    const text = withoutLongLiterals(rendered?.text ?? decoded.text, language)
     const reason = skipByText(file.path, text, language, file.attributes?.generated)
     const overruled = reason !== 'empty' && (reason === 'secret' ? file.wanted === 'exact' : file.wanted !== undefined)
-    return reason && !overruled ? reason : { text: withoutPrivateKeys(text), language }
+    if (reason && !overruled) return reason
+    return { text: withoutPrivateKeys(text), language, ...(rendered?.lines && { lines: rendered.lines }) }
   }
 }

@@ -15,7 +15,18 @@ import {
   putItems,
 } from './api.ts'
 import { createSender, jsonBytes, type Sender } from './batches.ts'
-import { belongsTo, contentOf, type Identity, itemIn, signed, withItem } from './identity.ts'
+import {
+  belongsTo,
+  contentOf,
+  fileOf,
+  type Identity,
+  itemIn,
+  partPaths,
+  partsIn,
+  signed,
+  withItem,
+  withParts,
+} from './identity.ts'
 import type { Report } from './report.ts'
 
 /** Limits of one request of documents, with room for the envelope in the 2 MiB of the body. */
@@ -45,6 +56,9 @@ export interface TargetRun {
   settled: (documents: number) => void
 }
 
+/** A file is counted by the first document that it becomes. */
+const isFile = ({ path }: KnowledgeDocument): boolean => fileOf(path) === path
+
 /** Documents of one place. */
 export class Target {
   readonly place: Place
@@ -62,10 +76,20 @@ export class Target {
     this.sender = this.createSender()
   }
 
-  /** Whether a document is stored as it is, by this folder or by nobody in particular. */
+  /** Whether a file is stored as it is, by this folder or by nobody in particular; if so, it is kept. */
   isCurrent(path: string, content: string): boolean {
-    const hash = this.stored.get(path)
-    return hash !== undefined && contentOf(hash) === content && belongsTo(hash, this.run.identity) !== false
+    const parts = partPaths(path, partsIn(this.stored.get(path) ?? ''))
+    const current = parts.every((part) => {
+      const hash = this.stored.get(part)
+      return hash !== undefined && contentOf(hash) === content && belongsTo(hash, this.run.identity) !== false
+    })
+    if (current) for (const part of parts) this.kept.add(part)
+    return current
+  }
+
+  /** Keeps what is stored of a file that could not be read. */
+  keep(path: string): void {
+    for (const part of partPaths(path, partsIn(this.stored.get(path) ?? ''))) this.kept.add(part)
   }
 
   /** @throws RefusedError when another folder's documents are stored under this name */
@@ -98,12 +122,23 @@ export class Target {
       throw new RefusedError(`this run would remove ${what}, more than half: nothing was removed`, hint)
   }
 
-  /** Sends a document, or counts it in a dry run. */
-  async add(document: KnowledgeDocument): Promise<void> {
-    this.run.report.chunks.total += document.items.length
-    if (!this.run.dryRun) return this.sender.add(document)
-    this.run.report.files.indexed++
-    this.run.settled(1)
+  /**
+   * Sends a file, or counts it in a dry run.
+   * @param content - the file's hash
+   * @param parts - the items of each document that it becomes
+   */
+  async add(path: string, content: string, parts: readonly KnowledgeItem[][]): Promise<void> {
+    const { report, identity, dryRun, settled } = this.run
+    const paths = partPaths(path, parts.length)
+    for (const part of paths) this.kept.add(part)
+    report.chunks.total += parts.reduce((sum, items) => sum + items.length, 0)
+    if (dryRun) {
+      report.files.indexed++
+      return settled(1)
+    }
+    const hash = signed(content, identity)
+    for (const [i, items] of parts.entries())
+      await this.sender.add({ path: paths[i] ?? path, hash: i === 0 ? withParts(hash, parts.length) : hash, items })
   }
 
   /**
@@ -112,7 +147,8 @@ export class Target {
    */
   async addKeyed(path: string, content: string, item: KnowledgeItem): Promise<void> {
     const { http, report, dryRun, identity } = this.run
-    if (dryRun) return this.add({ path, hash: '', items: [item] })
+    if (dryRun) return this.add(path, content, [[item]])
+    this.kept.add(path)
     report.chunks.total++
     const [result] = await putItems(http, this.place.project, this.place.collection, [item])
     if (!result?.id || result.status === 'rejected') {
@@ -165,7 +201,7 @@ export class Target {
       measure: (document) => ({ items: document.items.length, bytes: jsonBytes(document) }),
       reject: (document, reason) => {
         this.reject(document.path, reason)
-        settled(1)
+        settled(isFile(document) ? 1 : 0)
       },
       send: async (documents) => {
         const results = await putDocuments(http, this.place, documents)
@@ -175,13 +211,12 @@ export class Target {
           if (!result) this.reject(document.path, 'the coordinator did not answer for it')
           else if (result.status === 'rejected') this.reject(document.path, describeError(result.error))
           else {
-            if (result.status === 'unchanged') report.files.unchanged++
-            else report.files.indexed++
+            if (isFile(document)) report.files[result.status]++
             for (const name of ['added', 'updated', 'unchanged', 'removed'] as const)
               report.chunks[name] += result[name] ?? 0
           }
         }
-        settled(documents.length)
+        settled(documents.filter(isFile).length)
       },
     })
   }

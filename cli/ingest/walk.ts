@@ -7,6 +7,7 @@ import { existsSync, lstatSync, readFileSync, type Stats } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import type { Ignore } from 'ignore'
+import { isCondensed } from './formats.ts'
 import {
   attributesOf,
   type FileAttributes,
@@ -19,6 +20,9 @@ import {
 } from './git.ts'
 import { PATTERN_FILE, type PatternFile, patternsOf, rules } from './patterns.ts'
 import { isToolFolder, type SkipReason, skipByName, vendoredFolders } from './skip-rules.ts'
+
+/** Largest file in bytes of a format that is shortened, or that is mostly not text. */
+const MAX_CONDENSED = 64 * 1024 * 1024
 
 /** What a walk looks for. */
 export interface WalkOptions {
@@ -301,5 +305,5 @@ function reasonOf(
   // A pattern with a wildcard means a kind of file, not a secret that happens to match it.
   if (reason && (reason === 'secret' ? wanted !== 'exact' : !wanted)) return reason
   if (vendored && !wanted) return 'vendored'
-  return bytes > maxFileSize ? 'too large' : undefined
+  return bytes > (isCondensed(path) ? MAX_CONDENSED : maxFileSize) ? 'too large' : undefined
 }

@@ -110,14 +110,29 @@ describe('a folder', () => {
     expect(fake.peak()).toBeLessThanOrEqual(5)
   })
 
-  it('cuts a file of very many chunks into fewer, larger ones', async () => {
-    const text = Array.from(
-      { length: 450 },
-      (_, i) => `export function f${i}(): number {\n${`  work(${i})\n`.repeat(75)}}\n\n`,
-    ).join('')
-    const { code } = await ingest(makeFolder({ 'many.ts': text }))
+  it('stores a file of very many chunks as several documents, and keeps them together', async () => {
+    const text = (count: number): string =>
+      Array.from(
+        { length: count },
+        (_, i) => `export function f${i}(): number {\n${`  work(${i})\n`.repeat(75)}}\n\n`,
+      ).join('')
+    const folder = makeFolder({ 'many.ts': text(450), 'one.ts': 'export const a = 1\n' })
+    const { code, report } = await ingest(folder)
     expect(code).toBe(0)
-    expect(fake.documents.get('many.ts')?.items.size).toBeLessThanOrEqual(400)
+    expect(report.files).toMatchObject({ found: 2, indexed: 2 })
+    expect([...fake.documents.keys()].sort()).toEqual(['many.ts', 'many.ts#part-2', 'one.ts'])
+    const items = [...fake.documents.values()].flatMap((one) => [...one.items.values()])
+    expect(items.length).toBe(report.chunks.total)
+    expect(items.filter(({ fields }) => fields.file_path === 'many.ts').length).toBeGreaterThan(449)
+    for (const one of fake.documents.values()) expect(one.items.size).toBeLessThanOrEqual(400)
+    expect((await ingest(folder)).report.files).toMatchObject({ unchanged: 2, indexed: 0, removed: 0 })
+    // A part that got lost is sent again.
+    fake.documents.delete('many.ts#part-2')
+    expect((await ingest(folder)).report.files).toMatchObject({ unchanged: 1, indexed: 1 })
+    expect(fake.documents.size).toBe(3)
+    writeFiles(folder, { 'many.ts': text(3) })
+    expect((await ingest(folder)).report.files).toMatchObject({ indexed: 1 })
+    expect([...fake.documents.keys()].sort()).toEqual(['many.ts', 'one.ts'])
   })
 
   it('names a rejected file and stores the others', async () => {
