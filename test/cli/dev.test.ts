@@ -225,7 +225,11 @@ describe('the command', () => {
 /** Processes of a group; null: all that this project's bundler or runtime runs in. */
 function processes(group: number | null): string[] {
   const { stdout } = spawnSync('ps', ['-eo', 'pgid=,args='], { encoding: 'utf8' })
-  const lines = stdout.split('\n').map((line) => line.trim())
+  // A container without an init process never collects the ended ones.
+  const lines = stdout
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => !line.endsWith('<defunct>'))
   return lines.filter((line) =>
     group === null ? line.includes(ROOT) && /esbuild|workerd/.test(line) : line.startsWith(`${group} `),
   )
