@@ -7,12 +7,13 @@ import { createHash } from 'node:crypto'
 import { mkdir, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, join, relative, resolve } from 'node:path'
-import { ConnectionError, checkConnection } from './connect/check.ts'
+import { checkConnection } from './connect/check.ts'
 import { CLIENTS, type Client, type Connection, hookVariables, printable } from './connect/clients.ts'
 import type { Edit } from './connect/edits.ts'
 import { UnreadableFileError } from './connect/edits.ts'
 import { configFolder, FileEditor } from './connect/files.ts'
-import { parseArguments, parseUrl, UsageError } from './shared/args.ts'
+import { parseArguments, UsageError } from './shared/args.ts'
+import { TARGET_OPTIONS, TargetError, targetOf } from './shared/target.ts'
 import { plural, style } from './shared/terminal.ts'
 
 const HELP = `Usage: npm run connect -- <agent> [options]
@@ -38,9 +39,7 @@ Options
 const OPTIONS = {
   dir: { type: 'string' },
   user: { type: 'boolean' },
-  url: { type: 'string' },
-  key: { type: 'string' },
-  project: { type: 'string' },
+  ...TARGET_OPTIONS,
   tools: { type: 'boolean' },
   print: { type: 'boolean' },
   remove: { type: 'boolean' },
@@ -64,9 +63,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
     // npm runs scripts in the package's folder; INIT_CWD is where the person is.
     const folder = values.user || client?.userOnly ? null : resolve(env.INIT_CWD ?? process.cwd(), values.dir ?? '.')
     const connection = connectionOf(name ?? 'other', folder, env, {
-      url: parseUrl(values.url ?? (env.HYBRID_URL || 'http://127.0.0.1:8787'), '--url'),
-      key: values.key || env.HYBRID_API_KEY || undefined,
-      project: values.project ?? 'default',
+      ...targetOf(values, env),
       tools: values.tools ?? false,
     })
     if (values.remove) {
@@ -74,7 +71,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
       return await remove(client, connection, env)
     }
     if (folder !== null && !(await isFolder(folder))) throw new UsageError(`${folder} is no folder.`)
-    const { items } = await checkConnection(connection)
+    const { items } = await checkConnection(connection, connection.tools || client?.automatic !== 'hooks')
     if (values.print || !client) {
       process.stdout.write(await printed(client, connection, env))
       return 0
@@ -87,8 +84,8 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
       process.stderr.write(`${style('red', error.message)}\nSee npm run connect -- --help\n`)
       return 2
     }
-    if (error instanceof ConnectionError || error instanceof UnreadableFileError) {
-      const fix = error instanceof ConnectionError ? error.fix : 'Correct it, then run this again.'
+    if (error instanceof TargetError || error instanceof UnreadableFileError) {
+      const fix = error instanceof TargetError ? error.fix : 'Correct it, then run this again.'
       process.stderr.write(`${style('red', error.message)}\n${fix}\nNothing was changed.\n`)
       return 1
     }
@@ -117,7 +114,7 @@ export function connectionOf(
 
 /**
  * Writes all files of a connection, or none.
- * @throws UnreadableFileError, ConnectionError when a key would get into a repository
+ * @throws UnreadableFileError, TargetError when a key would get into a repository
  */
 export async function connect(client: Client, connection: Connection, env: NodeJS.ProcessEnv): Promise<void> {
   const editor = new FileEditor(env, connection.home)
@@ -180,7 +177,7 @@ async function refuseToCommitKey({ path }: Edit, folder: string): Promise<void> 
     execFile('git', ['-C', folder, 'rev-parse', '--show-toplevel'], (_, out) => done(out.trim()))
   })
   const name = relative(root, path) || basename(path)
-  throw new ConnectionError(
+  throw new TargetError(
     `git would commit the API key with ${path}.`,
     `Put ${name} into .gitignore, or connect for all folders with --user.`,
   )

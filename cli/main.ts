@@ -11,8 +11,12 @@ process.exitCode = await runCommand(
     commands: {
       dev: { summary: 'run the coordinator on this machine', load: () => import('./dev.ts') },
       demo: { summary: 'walk through the whole loop on a real code base', load: () => import('./demo.ts') },
+      setup: { summary: 'start it, read a folder, connect your agents', load: () => import('./setup.ts') },
+      ask: { summary: 'ask a question in the terminal', load: () => import('./ask.ts') },
       ingest: { summary: 'read a folder or JSON Lines into the knowledge base', load: () => import('./ingest.ts') },
       connect: { summary: 'connect a coding agent', load: () => import('./connect.ts') },
+      doctor: { summary: 'find out what is wrong and how to fix it', load: () => import('./doctor.ts') },
+      backup: { summary: 'save the local data, and restore it', load: () => import('./backup.ts') },
       keys: { summary: 'create, list and revoke API keys', load: () => import('./keys.ts') },
       deploy: { summary: 'deploy to Cloudflare', load: () => import('./deploy.ts') },
       'migrate-store': {

@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { untilReady } from './serve.ts'
-import { endGroup, type Instance, readInstance, StateError } from './state.ts'
+import { BACKGROUND, endGroup, type Instance, readInstance, StateError } from './state.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const LOG = 'coordinator.log'
@@ -42,7 +42,7 @@ export async function startInBackground(state: string, port: number): Promise<{ 
     cwd: ROOT,
     detached: true,
     stdio: ['ignore', log.fd, log.fd],
-    env: { ...process.env, NO_COLOR: '1' },
+    env: { ...process.env, NO_COLOR: '1', [BACKGROUND]: '1' },
   })
   await log.close()
   const base = `http://127.0.0.1:${port}`
@@ -149,7 +149,7 @@ function bootFile(state: string, port: number, { platform, home }: BootWorld): B
     )
     return {
       path: join(home, '.config/systemd/user', unit),
-      text: `[Unit]\nDescription=Hybrid Coordinator\n\n[Service]\nWorkingDirectory=${ROOT.replaceAll('%', '%%')}\nExecStart=${quoted.join(' ')}\nRestart=on-abnormal\n\n[Install]\nWantedBy=default.target\n`,
+      text: `[Unit]\nDescription=Hybrid Coordinator\n\n[Service]\nEnvironment=HYBRID_IN_BACKGROUND=1\nWorkingDirectory=${ROOT.replaceAll('%', '%%')}\nExecStart=${quoted.join(' ')}\nRestart=on-abnormal\n\n[Install]\nWantedBy=default.target\n`,
       enable: [
         ['systemctl', '--user', 'daemon-reload'],
         ['systemctl', '--user', 'enable', unit],

@@ -12,6 +12,9 @@ const LOCK = 'lock.json'
 /** Written when the databases are migrated: the folder is ours. */
 export const MARK = 'migrations.sha256'
 
+/** Variable that tells a coordinator that it was started in the background. */
+export const BACKGROUND = 'HYBRID_IN_BACKGROUND'
+
 /** A coordinator that uses a folder. */
 export interface Instance {
   readonly pid: number
@@ -19,6 +22,8 @@ export interface Instance {
   readonly identity: string
   readonly port: number
   readonly startedAt: number
+  /** Whether it was started with `npm run dev -- start`. */
+  readonly background: boolean
   /** Process group of the server, which ends after the process above. */
   readonly group?: { readonly pid: number; readonly identity: string }
 }
@@ -45,7 +50,13 @@ export async function lockState(
 ): Promise<{ release(): Promise<void>; noteGroup(pid: number): Promise<void> }> {
   await makeFolder(folder)
   const path = join(folder, LOCK)
-  const instance: Instance = { pid: process.pid, identity: identityOf(process.pid), port, startedAt: Date.now() }
+  const instance: Instance = {
+    pid: process.pid,
+    identity: identityOf(process.pid),
+    port,
+    startedAt: Date.now(),
+    background: process.env[BACKGROUND] === '1',
+  }
   for (;;) {
     const file = await open(path, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'EEXIST') return null
