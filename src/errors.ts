@@ -14,6 +14,8 @@ export const ERROR_STATUS = {
   payload_too_large: 413,
   unsupported_media_type: 415,
   rate_limited: 429,
+  /** The client went away before it had an answer; nobody reads this one. */
+  client_closed_request: 499,
   internal: 500,
   engine_unavailable: 503,
 } as const

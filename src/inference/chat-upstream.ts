@@ -3,8 +3,10 @@
  * next work without the coordinator knowing of them. Failures follow the policy of resilience.ts.
  * @module
  */
+import { CoordinatorError, type ErrorCode } from '../errors.ts'
 import type { Settings } from '../settings.ts'
 import type { ChatTransport } from './chat/transport.ts'
+import type { Refusal } from './engine/refusal.ts'
 import { Engine, EngineFailure } from './engine/resilience.ts'
 import { type ConfiguredChat, configuredChat, engineAt } from './open-models.ts'
 import type { WorkersAi } from './workers-ai.ts'
@@ -12,20 +14,45 @@ import type { WorkersAi } from './workers-ai.ts'
 /** Milliseconds that an answer may take. */
 const DEADLINE_MS = 300_000
 
+/** The codes of refusals that have one of their own; every other one is `invalid_input`. */
+const CODES: Readonly<Record<number, ErrorCode>> = {
+  404: 'not_found',
+  409: 'conflict',
+  413: 'payload_too_large',
+  415: 'unsupported_media_type',
+  429: 'rate_limited',
+}
+
+/** A model server refused what the caller sent: asking again, or asking another server, doesn't help. */
+export class UpstreamRefusal extends CoordinatorError {
+  readonly refusal: Refusal
+
+  constructor(refusal: Refusal, retryAfterMs?: number) {
+    super(CODES[refusal.status] ?? 'invalid_input', refusal.message, {
+      ...(refusal.param !== null && { field: refusal.param }),
+      ...(retryAfterMs !== undefined && { retryAfter: Math.max(1, Math.ceil(retryAfterMs / 1000)) }),
+    })
+    this.name = 'UpstreamRefusal'
+    this.refusal = refusal
+  }
+}
+
 export interface ChatUpstream {
   readonly side: 'local' | 'remote'
   /** Model that is asked for unless the caller names one; null: the server's own. */
   readonly model: string | null
   /**
    * One whole answer.
-   * @throws CoordinatorError `engine_unavailable`
+   * @throws UpstreamRefusal when the server refuses the request, CoordinatorError `engine_unavailable` when it can't answer,
+   * `client_closed_request` once `stopped` fired
    */
   ask(body: object, stopped: AbortSignal): Promise<unknown>
   /**
-   * The data of each event of a streamed answer. Ends normally after `[DONE]`, or when the caller has stopped it.
-   * @throws CoordinatorError `engine_unavailable`, also when the stream breaks off
+   * The data of each event of a streamed answer. Ends normally after `[DONE]`, when the caller has stopped it, and where the
+   * body ends after `finished` has become true: not every server sends `[DONE]`.
+   * @throws as `ask`, also when the stream breaks off
    */
-  stream(body: object, stopped: AbortSignal): AsyncGenerator<string, void, void>
+  stream(body: object, stopped: AbortSignal, finished: () => boolean): AsyncGenerator<string, void, void>
 }
 
 export interface ChatUpstreams {
@@ -54,9 +81,27 @@ function upstream(side: ChatUpstream['side'], { model, address, transport, hint 
     side,
     model,
     ask: (body, stopped) =>
-      engine.call((signal) => transport.ask(body, AbortSignal.any([signal, stopped])), { repeatable: false }),
-    stream: (body, stopped) => engine.stream((signal) => events(transport, body, signal, stopped)),
+      engine.call(
+        (signal) =>
+          transport.ask(body, AbortSignal.any([signal, stopped])).catch((thrown: unknown) => {
+            if (stopped.aborted) throw clientClosed()
+            throw callersError(thrown)
+          }),
+        { repeatable: false },
+      ),
+    stream: (body, stopped, finished) => engine.stream((signal) => events(transport, body, signal, stopped, finished)),
   }
+}
+
+/** The error of a request whose client went away. */
+function clientClosed(): CoordinatorError {
+  return new CoordinatorError('client_closed_request', 'The client closed the request before it was answered.')
+}
+
+/** A refusal as the caller's error; every other failure as it is, for the engine's policy to judge. */
+function callersError(thrown: unknown): unknown {
+  if (!(thrown instanceof EngineFailure) || !thrown.refusal) return thrown
+  return new UpstreamRefusal(thrown.refusal, thrown.retryAfterMs)
 }
 
 /** A caller that stops reading ends the stream without a failure: the server did nothing wrong. */
@@ -65,6 +110,7 @@ async function* events(
   body: object,
   signal: AbortSignal,
   stopped: AbortSignal,
+  finished: () => boolean,
 ): AsyncGenerator<string, void, void> {
   try {
     for await (const data of transport.events(body, AbortSignal.any([signal, stopped]))) {
@@ -73,7 +119,7 @@ async function* events(
     }
   } catch (thrown) {
     if (stopped.aborted) return
-    if (thrown instanceof EngineFailure) throw thrown
+    if (thrown instanceof EngineFailure && !finished()) throw callersError(thrown)
   }
-  if (!stopped.aborted) throw new EngineFailure('unreachable', 'broke off in the middle of its answer')
+  if (!stopped.aborted && !finished()) throw new EngineFailure('unreachable', 'broke off in the middle of its answer')
 }

@@ -4,18 +4,28 @@
  */
 import type { Settings } from '../settings.ts'
 import { askReachable, askServer, type Dependency } from './engine/dependency.ts'
-import type { EngineEndpoint } from './engine/http.ts'
+import { atApi, type EngineEndpoint } from './engine/http.ts'
 import { aidbEndpoint, chosenEmbedder, knownEngine, llamaEndpoint, remoteEndpoint } from './open-models.ts'
 
 /** A server that is asked by a GET that costs nothing. */
-function server(name: string, key: string, endpoint: EngineEndpoint, path = '/health'): Dependency {
+function server(
+  name: string,
+  key: string,
+  endpoint: EngineEndpoint,
+  ask = (signal: AbortSignal) => askServer(endpoint, '/health', signal),
+): Dependency {
   return {
     name,
     required: false,
     uses: new URL(endpoint.baseUrl).host,
-    ask: (signal) => askServer(endpoint, path, signal),
+    ask,
     engine: knownEngine(key, endpoint.baseUrl),
   }
+}
+
+/** A server of which only OpenAI's interface is known. */
+function openAiServer(name: string, key: string, endpoint: EngineEndpoint): Dependency {
+  return server(name, key, endpoint, (signal) => askServer(atApi(endpoint), '/models', signal))
 }
 
 /** A model of Workers AI: nothing about it can be asked for free, so its breaker in this isolate tells. */
@@ -47,7 +57,7 @@ export function modelDependencies(settings: Settings): Dependency[] {
     embedder === 'aidb' && aidb && external('embedder', 'embeddings', aidbEndpoint(aidb, settings)),
     reranker && server('reranker', 'reranker', llamaEndpoint(reranker, settings)),
     remote
-      ? server('remote_model', 'remote chat', remoteEndpoint(remote, settings), '/v1/models')
+      ? openAiServer('remote_model', 'remote chat', remoteEndpoint(remote, settings))
       : remoteModel && hosted('remote_model', 'remote chat', remoteModel),
     aidb && external('aidb', 'aidb', aidbEndpoint(aidb, settings)),
   ]

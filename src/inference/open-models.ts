@@ -14,7 +14,7 @@ import { CachedEmbedder, EmbeddingCache } from './embedding/cached-embedder.ts'
 import type { Embedder } from './embedding/embedder.ts'
 import { type EmbeddingModel, knownEmbeddingModel } from './embedding/embedding-models.ts'
 import { LlamaCppEmbedder } from './embedding/llama-cpp-embedder.ts'
-import { type EngineEndpoint, normalBaseUrl } from './engine/http.ts'
+import { type EngineEndpoint, normalBaseUrl, openAiBase } from './engine/http.ts'
 import { Engine } from './engine/resilience.ts'
 import { LlamaCppReranker } from './reranking/llama-cpp-reranker.ts'
 import type { Reranker } from './reranking/reranker.ts'
@@ -118,7 +118,11 @@ function openChat(
 
 /** Where the remote model is, with its key. */
 export function remoteEndpoint(url: string, { REMOTE_MODEL_API_KEY: key }: Settings): EngineEndpoint {
-  return { baseUrl: normalBaseUrl(url), headers: key ? { authorization: `Bearer ${key}` } : {} }
+  return {
+    baseUrl: normalBaseUrl(url),
+    apiUrl: openAiBase(url),
+    headers: key ? { authorization: `Bearer ${key}` } : {},
+  }
 }
 
 /** Engines that can embed, the first configured one first where the settings don't choose; AIDB only embeds when chosen. */
@@ -248,6 +252,7 @@ export function llamaEndpoint(url: string, settings: Settings): EngineEndpoint {
   const { LLAMA_CPP_API_KEY: key, LLAMA_CPP_ACCESS_CLIENT_ID: id, LLAMA_CPP_ACCESS_CLIENT_SECRET: secret } = settings
   return {
     baseUrl: normalBaseUrl(url),
+    apiUrl: openAiBase(url),
     headers: {
       ...(key && { authorization: `Bearer ${key}` }),
       ...(id && secret && { 'cf-access-client-id': id, 'cf-access-client-secret': secret }),

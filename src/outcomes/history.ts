@@ -35,7 +35,7 @@ export function historyFields(row: Interaction, contextIds: readonly string[]): 
     ...(contextIds.length > 0 && { context_provided: contextIds }),
     ...(row.outcome !== null && { outcome: row.outcome }),
     ...(row.userFeedback !== null && { user_feedback: row.userFeedback }),
-    tokens_used: row.tokensUsed,
+    ...(row.tokensUsed > 0 && { tokens_used: row.tokensUsed }),
     latency_ms: row.latencyMs,
     ...(row.valueScore !== null && { value_score: row.valueScore }),
   }

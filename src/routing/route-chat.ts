@@ -30,6 +30,8 @@ export interface ChatTask {
   readonly project: string
   /** The person's latest message; null: nothing is augmented or tracked. */
   readonly query: string | null
+  /** `media`: images or other parts beside text. `background_task`: of the chat client itself, which no person asked for. */
+  readonly kind: 'text' | 'media' | 'background_task'
   /** `auto`, `local`, `remote`, or a model of the remote server. */
   readonly model: string
   readonly conversationId: string | null
@@ -88,7 +90,7 @@ export async function routeChat(services: ChatServices, upstreams: ChatUpstreams
 async function chooseTargets(
   services: ChatServices,
   { local, remote }: ChatUpstreams,
-  { project, query, model }: ChatTask,
+  { project, query, kind, model }: ChatTask,
 ): Promise<{ targets: ChatTarget[]; cause: string; model: DecidedModel | null }> {
   const all = [local, remote].filter((upstream) => upstream !== null)
   const target = (upstream: ChatUpstream): ChatTarget => ({
@@ -104,7 +106,13 @@ async function chooseTargets(
         'No model is configured.',
         'LLAMA_CPP_BASE_URL, REMOTE_MODEL_BASE_URL or a model of Workers AI',
       )
-    if (!local || !remote || query === null) return { targets: all.map(target), cause: 'only_model', model: null }
+    if (!local || !remote) return { targets: all.map(target), cause: 'only_model', model: null }
+    // Local models seldom see images.
+    if (kind === 'media') return { targets: [target(remote), target(local)], cause: 'media', model: null }
+    if (query === null) {
+      const cause = kind === 'background_task' ? kind : 'no_question'
+      return { targets: all.map(target), cause, model: null }
+    }
     const decided = await decideModel(services, { project, query, localModel: true, preferLocal: true })
     return {
       targets: (decided.choice.backend === 'local' ? [local, remote] : [remote, local]).map(target),
@@ -143,7 +151,8 @@ export interface ChatEnd {
   readonly fallbacks: readonly ChatFallback[]
   readonly response: string
   readonly modelUsed: string | null
-  readonly tokens: number
+  /** Tokens of prompt and answer; null: the server didn't say. */
+  readonly tokens: number | null
   readonly calledTools: boolean
   /** When the request came in, milliseconds since 1970. */
   readonly startedAt: number
@@ -198,7 +207,7 @@ export async function recordChat(
       response: end.response,
       agentType: end.target.upstream.side,
       modelUsed: end.modelUsed ?? end.target.model ?? end.target.upstream.side,
-      tokensUsed: end.tokens,
+      tokensUsed: end.tokens ?? 0,
       latencyMs,
       tags,
       variant: null,

@@ -21,7 +21,8 @@ import { type McpServerFactory, mountMcp, operationServers } from './mcp/endpoin
 import { callerOfToken, isAccessToken } from './oauth/access.ts'
 import { mountOAuth, OAUTH_PATHS } from './oauth/routes.ts'
 import { challenge, isResource } from './oauth/server.ts'
-import { mountOpenAi } from './openai/endpoint.ts'
+import { isOpenAiPath, mountOpenAi, OPENAI_ROUTES } from './openai/endpoint.ts'
+import { errorResponse } from './openai/errors.ts'
 import { problemResponse, reportError } from './problem.ts'
 import { boundToProject } from './project-binding.ts'
 import { mountRest } from './rest.ts'
@@ -75,16 +76,18 @@ export function createApp(
   mountOpenAi(app)
   mountDownloads(app)
   mountRest(app, operations)
-  app.notFound((c) => problemResponse(notServed(c, app), c.var.requestId, allowHeader(c, app)))
+  app.notFound((c) => refusal(c, notServed(c, app), allowHeader(c, app)))
   app.onError((thrown, c) => {
     const error = reportError(thrown, c.var.requestId, `${c.req.method} ${routePath(c, -1)}`)
-    return problemResponse(
-      error,
-      c.var.requestId,
-      error.code === 'unauthorized' ? { 'WWW-Authenticate': challengeOf(c) } : {},
-    )
+    return refusal(c, error, error.code === 'unauthorized' ? { 'WWW-Authenticate': challengeOf(c) } : {})
   })
   return app
+}
+
+/** An error in the form that the clients of its path read. */
+function refusal(c: AppContext, error: CoordinatorError, headers: Readonly<Record<string, string>>): Response {
+  const answer = isOpenAiPath(c.req.path) ? errorResponse : problemResponse
+  return answer(error, c.var.requestId, headers)
 }
 
 /** One line a request: what was called, by which key, and how it ended; nothing of what was sent or answered. */
@@ -149,6 +152,11 @@ function challengeOf(c: AppContext): string {
 
 function notServed(c: AppContext, app: Hono<AppEnv>): CoordinatorError {
   const methods = methodsOf(c.req.path, app)
+  if (isOpenAiPath(c.req.path) && methods.length === 0) {
+    return new CoordinatorError('not_found', `There is no ${c.req.method} at this path.`, {
+      hint: `There are ${OPENAI_ROUTES.join(', ')}.`,
+    })
+  }
   if (methods.length === 0 || methods.includes(c.req.method)) {
     return new CoordinatorError('not_found', 'There is nothing at this path.', {
       hint: 'See /docs for all routes, /openapi.json for the same to a program, /mcp for MCP clients.',

@@ -30,6 +30,7 @@ const TITLES: Record<ErrorCode, string> = {
   payload_too_large: 'Payload too large',
   unsupported_media_type: 'Unsupported media type',
   rate_limited: 'Too many requests',
+  client_closed_request: 'Client closed the request',
   internal: 'Internal error',
   engine_unavailable: 'Engine unavailable',
 }

@@ -157,10 +157,22 @@ describe('streams', () => {
     ])
   })
 
+  it('end with a reason though the server sends no end mark', async () => {
+    const body = `${event({ content: 'All.' })}${event({}, 'stop')}`
+    server.respond = () => ({ body, contentType: 'text/event-stream' })
+    expect((await collect()).at(-1)).toEqual({ content: '', model: 'm', finish: 'stop' })
+  })
+
+  it('end with a reason whatever is said about tokens', async () => {
+    const counts = `data: ${JSON.stringify({ choices: [], usage: { prompt_tokens: 5, completion_tokens: null } })}\n\n`
+    const body = `${event({ content: 'All.' })}${event({}, 'stop')}${counts}data: [DONE]\n\n`
+    server.respond = () => ({ body, contentType: 'text/event-stream' })
+    expect((await collect()).at(-1)).toEqual({ content: '', model: 'm', finish: 'stop' })
+  })
+
   for (const [name, body] of [
     ['after some words', event({ content: 'Half an' })],
     ['in the middle of an event', `${event({ content: 'Half an' })}data: {"choices":[{"del`],
-    ['before its end mark', `${event({ content: 'All?' })}${event({}, 'stop')}`],
     ['with an end mark but no reason', `${event({ content: 'Half' })}data: [DONE]\n\n`],
     ['with something else', `${event({ content: 'Half' })}data: {"error":{"message":"out of memory"}}\n\n`],
     ['at once', ''],

@@ -89,17 +89,18 @@ export interface ViewRows {
   readonly rows: unknown[][]
 }
 
+/** Columns of interactions whose stored value can mean that there is none: an answer that lies in R2, tokens that nobody counted. */
+const UNKNOWN: Readonly<Record<string, string>> = {
+  response: 'CASE WHEN archive_id IS NULL THEN response END AS response',
+  tokens_used: 'nullif(tokens_used, 0) AS tokens_used',
+}
+
 const HEAD = `WITH ${[...viewDefinitions(), ...shadowedTables()].join(', ')} SELECT * FROM (\n`
 
 function viewDefinitions(): string[] {
   return Object.entries(SQL_VIEWS).map(([view, columns]) => {
     const table = TABLES[view as SqlView]
-    // An answer that lies in R2 is no empty answer.
-    const read = columns.map((column) =>
-      view === 'interactions' && column === 'response'
-        ? 'CASE WHEN archive_id IS NULL THEN response END AS response'
-        : column,
-    )
+    const read = columns.map((column) => (view === 'interactions' && UNKNOWN[column]) || column)
     const body = table
       ? `SELECT ${read.join(', ')} FROM main.${table} WHERE project = ?1`
       : `SELECT ${columns.map((column) => `value ->> '${column}' AS ${column}`).join(', ')} FROM json_each(?2)`

@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from 'zod'
-import { askEngine, type EngineEndpoint } from '../engine/http.ts'
+import { askEngine, atApi, type EngineEndpoint } from '../engine/http.ts'
 import { type Engine, EngineFailure } from '../engine/resilience.ts'
 import { OpenAiChat } from './openai-chat.ts'
 import { httpChat } from './transport.ts'
@@ -59,7 +59,7 @@ export class LlamaCppChat extends OpenAiChat {
 
   /** The models that the server offers. */
   async models(): Promise<ServedModel[]> {
-    const answer = await this.#ask('/v1/models', undefined, modelList, 'a list of models')
+    const answer = await this.#ask(atApi(this.#endpoint), '/models', undefined, modelList, 'a list of models')
     return answer.data.map(({ id, meta }) => ({
       id,
       dimensions: meta?.n_embd ?? null,
@@ -69,13 +69,19 @@ export class LlamaCppChat extends OpenAiChat {
 
   /** Number of the model's own tokens in a text. */
   async countTokens(text: string): Promise<number> {
-    return (await this.#ask('/tokenize', { content: text }, tokens, 'a list of tokens')).tokens.length
+    return (await this.#ask(this.#endpoint, '/tokenize', { content: text }, tokens, 'a list of tokens')).tokens.length
   }
 
-  #ask<T extends z.ZodType>(path: string, body: unknown, schema: T, what: string): Promise<z.output<T>> {
+  #ask<T extends z.ZodType>(
+    endpoint: EngineEndpoint,
+    path: string,
+    body: unknown,
+    schema: T,
+    what: string,
+  ): Promise<z.output<T>> {
     return this.#engine.call(
       async (signal) => {
-        const parsed = schema.safeParse(await askEngine(this.#endpoint, path, body, signal))
+        const parsed = schema.safeParse(await askEngine(endpoint, path, body, signal))
         if (!parsed.success) throw new EngineFailure('invalid', `did not answer with ${what}`)
         return parsed.data
       },

@@ -10,12 +10,13 @@ import type { ChatTransport } from './transport.ts'
 /** Milliseconds that a whole answer may take unless the caller says otherwise. */
 const DEADLINE_MS = 60_000
 
-const usage = z.object({ prompt_tokens: z.number(), completion_tokens: z.number() })
+/** Counts are a bonus: servers send null or leave them out, and the answer is whole without them. */
+const usage = z.object({ prompt_tokens: z.number(), completion_tokens: z.number() }).nullish().catch(null)
 
 const completion = z.object({
   model: z.string().default('llama.cpp'),
   choices: z.array(z.object({ message: z.object({ content: z.string().nullable() }) })).min(1),
-  usage: usage.nullish(),
+  usage,
 })
 
 const chunk = z.object({
@@ -26,7 +27,7 @@ const chunk = z.object({
       finish_reason: z.string().nullish(),
     }),
   ),
-  usage: usage.nullish(),
+  usage,
 })
 
 export class OpenAiChat implements StreamingChatModel {
@@ -88,17 +89,13 @@ export class OpenAiChat implements StreamingChatModel {
 }
 
 /**
- * The pieces of one answer. Ends normally only when the stream said why the answer ended and closed with `[DONE]`.
+ * The pieces of one answer. Ends normally only when the stream said why the answer ended; not every server closes with `[DONE]`.
  * @throws EngineFailure when it breaks off or sends something else
  */
 async function* chatPieces(events: AsyncGenerator<string, void, void>): AsyncGenerator<ChatPiece, void, void> {
   let last: ChatPiece | null = null
-  let closed = false
   for await (const data of unbroken(events)) {
-    if (data === '[DONE]') {
-      closed = true
-      break
-    }
+    if (data === '[DONE]') break
     const parsed = chunk.safeParse(parseJson(data))
     if (!parsed.success) throw new EngineFailure('invalid', 'sent a chunk that is not one of an OpenAI stream')
     const { model, choices, usage: counted } = parsed.data
@@ -110,7 +107,7 @@ async function* chatPieces(events: AsyncGenerator<string, void, void>): AsyncGen
       last = { ...last, promptTokens: counted.prompt_tokens, completionTokens: counted.completion_tokens }
     }
   }
-  if (!last || !closed) throw brokenOff()
+  if (!last) throw brokenOff()
   yield last
 }
 

@@ -2,11 +2,11 @@
  * How a chat that speaks OpenAI's chat completions is reached.
  * @module
  */
-import { askEngine, type EngineEndpoint, openEngine } from '../engine/http.ts'
+import { askEngine, atApi, type EngineEndpoint, openEngine } from '../engine/http.ts'
 import { EngineFailure } from '../engine/resilience.ts'
 import { eventData } from './event-stream.ts'
 
-const PATH = '/v1/chat/completions'
+const PATH = '/chat/completions'
 
 export interface ChatTransport {
   /**
@@ -22,7 +22,8 @@ export interface ChatTransport {
 }
 
 /** A server with OpenAI's API. */
-export function httpChat(endpoint: EngineEndpoint): ChatTransport {
+export function httpChat(server: EngineEndpoint): ChatTransport {
+  const endpoint = atApi(server)
   return {
     ask: (body, signal) => askEngine(endpoint, PATH, body, signal),
     async *events(body, signal) {

@@ -3,10 +3,13 @@
  * @module
  */
 import { traceHeaders } from '../../tracing.ts'
+import { readRefusal } from './refusal.ts'
 import { EngineFailure } from './resilience.ts'
 
 /** Answers larger than this are not read, in bytes. */
 const MAX_ANSWER = 64 * 1024 * 1024
+/** Characters of an error body that are read. */
+const MAX_ERROR = 65_536
 /** A server that names no time to come back is not waited for longer than this, in milliseconds. */
 const MAX_RETRY_AFTER_MS = 600_000
 
@@ -14,12 +17,28 @@ const MAX_RETRY_AFTER_MS = 600_000
 export interface EngineEndpoint {
   /** Without a slash at the end. */
   readonly baseUrl: string
+  /** Base of its OpenAI-compatible interface; left out: `/v1` below `baseUrl`. */
+  readonly apiUrl?: string
   readonly headers: Readonly<Record<string, string>>
 }
 
 /** A base URL as people write it, with or without a slash or `/v1` at the end, in one form. */
 export function normalBaseUrl(url: string): string {
   return url.replace(/\/+$/, '').replace(/\/v1$/, '')
+}
+
+/**
+ * Base of an OpenAI-compatible interface: a URL with a path as it is written, `/v1` added to a bare host. What OpenAI's own
+ * clients take as base URL is right here too.
+ */
+export function openAiBase(url: string): string {
+  const base = url.replace(/\/+$/, '').replace(/\/chat\/completions$/, '')
+  return /^[a-z]+:\/\/[^/]+$/i.test(base) ? `${base}/v1` : base
+}
+
+/** The same engine, addressed at its OpenAI-compatible interface. */
+export function atApi(endpoint: EngineEndpoint): EngineEndpoint {
+  return { ...endpoint, baseUrl: endpoint.apiUrl ?? `${endpoint.baseUrl}/v1` }
 }
 
 /**
@@ -51,7 +70,10 @@ export async function openEngine(
     if (signal.aborted) throw new EngineFailure('timeout', 'did not answer in time')
     throw new EngineFailure('unreachable', 'could not be reached')
   }
-  return successful(response)
+  return successful(
+    response,
+    Object.values(headers).map((value) => value.replace(/^Bearer /, '')),
+  )
 }
 
 /** Sends one request and reads its whole answer as JSON. */
@@ -66,11 +88,12 @@ export async function askEngine(
 
 /**
  * The answer, when its status says success.
+ * @param secrets what was sent to be let in; taken out of what the engine says
  * @throws EngineFailure for every other one
  */
-export async function successful(response: Response): Promise<Response> {
+export async function successful(response: Response, secrets: readonly string[] = []): Promise<Response> {
   if (response.ok) return response
-  throw await failureOf(response)
+  throw await failureOf(response, secrets)
 }
 
 /** Reads a whole answer as JSON. */
@@ -93,7 +116,7 @@ export async function readJson(response: Response, signal: AbortSignal): Promise
   }
 }
 
-async function failureOf(response: Response): Promise<EngineFailure> {
+async function failureOf(response: Response, secrets: readonly string[]): Promise<EngineFailure> {
   const { status } = response
   const retryAfterMs = retryAfter(response.headers.get('retry-after'))
   const said = await errorText(response)
@@ -101,24 +124,31 @@ async function failureOf(response: Response): Promise<EngineFailure> {
     return new EngineFailure('unauthorized', `did not accept its key or access headers (status ${status})`)
   }
   if (status === 408) return new EngineFailure('timeout', 'did not answer in time')
-  if (status === 429) return new EngineFailure('busy', 'has too much to do (status 429)', retryAfterMs)
+  const refusal = readRefusal(status, said, secrets) ?? undefined
+  if (status === 429) return new EngineFailure('busy', 'has too much to do (status 429)', retryAfterMs, refusal)
   if (status === 503 && /loading/i.test(said)) return new EngineFailure('loading', 'is still loading', retryAfterMs)
   // llama.cpp blames itself (500) for a text that is longer than its batch; it will say so every time.
   if (/too large to process|exceeds the available context|exceed_context_size/i.test(said)) {
-    return new EngineFailure('refused', 'got a text that is longer than it can take')
+    return new EngineFailure('refused', 'got a text that is longer than it can take', undefined, refusal)
   }
   if (status >= 500 && status !== 501)
     return new EngineFailure('failed', `answered with status ${status}`, retryAfterMs)
-  return new EngineFailure('refused', `refused the request (status ${status})`)
+  return new EngineFailure('refused', `refused the request (status ${status})`, undefined, refusal)
 }
 
-/** The beginning of an error body; for recognising what it says, never for callers. */
+/** The beginning of an error body. What callers get of it goes through {@link readRefusal}. */
 async function errorText(response: Response): Promise<string> {
+  const decoder = new TextDecoder()
+  let text = ''
   try {
-    return (await response.text()).slice(0, 2000)
+    for await (const bytes of response.body ?? []) {
+      text += decoder.decode(bytes, { stream: true })
+      if (text.length > MAX_ERROR) break
+    }
   } catch {
-    return ''
+    // What has come so far is all that there is.
   }
+  return text.slice(0, MAX_ERROR)
 }
 
 /** `Retry-After` (RFC 9110, section 10.2.3) in milliseconds. */

@@ -8,6 +8,7 @@
  * @module
  */
 import { CoordinatorError } from '../../errors.ts'
+import type { Refusal } from './refusal.ts'
 
 /** What went wrong with one attempt. */
 export type FailureKind =
@@ -35,9 +36,12 @@ export class EngineFailure extends Error {
   readonly kind: FailureKind
   /** Milliseconds after which it asked to be called again. */
   readonly retryAfterMs: number | undefined
+  /** What the engine said about the request; left out when the failure is not about the request. */
+  readonly refusal: Refusal | undefined
 
-  constructor(kind: FailureKind, message: string, retryAfterMs?: number) {
+  constructor(kind: FailureKind, message: string, retryAfterMs?: number, refusal?: Refusal) {
     super(message)
+    this.refusal = refusal
     this.name = 'EngineFailure'
     this.kind = kind
     this.retryAfterMs = retryAfterMs
@@ -238,7 +242,11 @@ export class Engine {
   }
 
   #report(thrown: unknown, deadlineMs: number): CoordinatorError {
-    if (thrown instanceof CoordinatorError) return thrown
+    if (thrown instanceof CoordinatorError) {
+      // The caller's own error: the engine answered, so it is well.
+      this.#succeeded()
+      return thrown
+    }
     const failure = thrown instanceof EngineFailure ? thrown : new EngineFailure('unreachable', 'could not be reached')
     this.#lastKind = failure.kind
     this.#probeUntil = 0

@@ -13,7 +13,7 @@ export const interactionOutput = z.object({
   response: z.string(),
   agent_type: z.enum(['local', 'remote']),
   model_used: z.string(),
-  tokens_used: z.int(),
+  tokens_used: z.int().nullable().describe('Tokens of prompt and answer; null: nobody reported them.'),
   latency_ms: z.number(),
   tags: z.array(z.string()),
   variant: z.string().nullable(),
@@ -38,7 +38,8 @@ export function presentInteraction(row: Interaction): z.input<typeof interaction
     response: row.response,
     agent_type: row.agentType,
     model_used: row.modelUsed,
-    tokens_used: row.tokensUsed,
+    // No answer takes no tokens: a stored 0 means that nobody counted.
+    tokens_used: row.tokensUsed || null,
     latency_ms: row.latencyMs,
     tags: row.tags,
     variant: row.variant,

@@ -29,7 +29,7 @@ export const trackInteraction = operation({
       .max(200)
       .default([])
       .describe('context_ids of augment_query, in the same order.'),
-    tokens_used: z.int().min(0).max(100_000_000).default(0).describe('Tokens of prompt and answer together.'),
+    tokens_used: z.int().min(0).max(100_000_000).optional().describe('Tokens of prompt and answer together.'),
     latency_ms: z.number().min(0).max(DAY_MS).default(0).describe('Milliseconds until the answer was complete.'),
     project,
     conversation_id: optionalText(200).optional().describe('conversation_id that was given to augment_query.'),
@@ -55,7 +55,7 @@ export const trackInteraction = operation({
         response: input.response,
         agentType: input.agent_type,
         modelUsed: input.model_used,
-        tokensUsed: input.tokens_used,
+        tokensUsed: input.tokens_used ?? 0,
         latencyMs: input.latency_ms,
         tags: [...new Set(input.tags)],
         variant: input.variant ?? null,

@@ -5,7 +5,7 @@
 import * as z from 'zod'
 import { countRedactions } from '../../database/queries/redactions.ts'
 import { CoordinatorError, toCoordinatorError } from '../../errors.ts'
-import { NO_UPSTREAMS } from '../../inference/chat-upstream.ts'
+import { NO_UPSTREAMS, UpstreamRefusal } from '../../inference/chat-upstream.ts'
 import { MAX_RESPONSE } from '../../knowledge/text-fields.ts'
 import * as fields from '../../operations/fields.ts'
 import { measureInput } from '../../operations/input-sizes.ts'
@@ -24,11 +24,13 @@ import {
 } from '../../routing/route-chat.ts'
 import { type RedactionCounts, redact } from '../../security/redact.ts'
 import { tokenCounter } from '../../text/token-counter.ts'
-import { readJsonObject } from '../body.ts'
-import { type AppContext, bodyLimit } from '../context.ts'
+import type { AppContext } from '../context.ts'
 import { reportError } from '../problem.ts'
+import { AnswerSoFar } from './answer.ts'
+import { isBackgroundTask } from './background-task.ts'
 import { errorBody } from './errors.ts'
-import { AnswerSoFar, askedText, type ChatRequest, chatRequest, textsOf, withContext } from './messages.ts'
+import type { AnswerFormat } from './format.ts'
+import { askedText, type ChatRequest, hasMedia, textsOf, withContext } from './messages.ts'
 
 const scopeFields = z.object({ project: fields.project, conversation_id: fields.conversationId.optional() })
 
@@ -70,6 +72,7 @@ interface Chat {
   /** Ends the server's work when the client has gone. */
   readonly stop: AbortController
   readonly answer: AnswerSoFar
+  readonly format: AnswerFormat
   /** Told how many tokens the answer has used. */
   settle(used: number): Promise<void>
   readonly fallbacks: ChatFallback[]
@@ -77,16 +80,19 @@ interface Chat {
   readonly redactions: RedactionCounts
 }
 
-/** Answers `POST /v1/chat/completions`. */
-export async function answerChat(c: AppContext): Promise<Response> {
+/**
+ * Answers a chat, whole or streamed.
+ * @param format how the client reads answers
+ */
+export async function answerChat(c: AppContext, request: ChatRequest, format: AnswerFormat): Promise<Response> {
   const services = c.var.services()
   const startedAt = services.now()
-  const request = parseInput(chatRequest, await readJsonObject(c.req.raw, bodyLimit(c)))
   measureInput(textsOf(request.messages), services.settings.MAX_FIELD_CHARACTERS)
   const scope = scopeOf(c.var.caller, request.metadata)
   const redactions: RedactionCounts = {}
-  const query = askedText(request.messages, redactions)
-  const task: ChatTask = { ...scope, query, model: request.model, caller: c.var.caller.id }
+  const kind = kindOf(request)
+  const query = kind === 'background_task' ? null : askedText(request.messages, redactions)
+  const task: ChatTask = { ...scope, query, kind, model: request.model, caller: c.var.caller.id }
   const routed = await routeChat(services, services.upstreams ?? NO_UPSTREAMS, task)
   const expected = await expectedTokens(request)
   const settle = await reserveGeneration(services, task, expected)
@@ -101,6 +107,7 @@ export async function answerChat(c: AppContext): Promise<Response> {
     startedAt,
     stop,
     answer: new AnswerSoFar(),
+    format,
     settle,
     fallbacks: [],
     redactions,
@@ -108,28 +115,52 @@ export async function answerChat(c: AppContext): Promise<Response> {
   return request.stream ? streamed(chat) : whole(chat)
 }
 
+/** What is asked, as far as it bears on which server should answer. */
+function kindOf(request: ChatRequest): ChatTask['kind'] {
+  const hasTools = Array.isArray(request.tools) && request.tools.length > 0
+  if (isBackgroundTask(request.messages, hasTools)) return 'background_task'
+  return hasMedia(request.messages) ? 'media' : 'text'
+}
+
 /**
- * Tries the servers in turn until one begins to answer.
- * @throws the last one's CoordinatorError, after it was recorded
+ * Tries the servers in turn until one begins to answer. A request that one refuses is not sent to the next: it is the caller's to
+ * correct. A server that is busy or gone is the reason to ask another one.
+ * @throws CoordinatorError of the failure, after it was recorded; of several it names each
  */
 async function firstAnswer<T>(
   chat: Chat,
   ask: (target: ChatTarget) => Promise<T>,
 ): Promise<{ target: ChatTarget; value: T }> {
   const { targets } = chat.routed
-  let failure = new CoordinatorError('engine_unavailable', 'No model is configured.')
+  const failures: CoordinatorError[] = []
   for (const [i, target] of targets.entries()) {
     try {
       return { target, value: await ask(target) }
     } catch (thrown) {
-      failure = toCoordinatorError(thrown)
-      if (failure.code !== 'engine_unavailable') break
+      const failure = toCoordinatorError(thrown)
+      failures.push(failure)
+      if (failure.code !== 'engine_unavailable' && failure.code !== 'rate_limited') break
       const next = targets[i + 1]
       if (next) chat.fallbacks.push({ from: target.upstream.side, to: next.upstream.side, reason: failure.message })
     }
   }
   await record(chat, 'failed', null)
-  throw failure
+  throw combined(failures)
+}
+
+/** One error for several servers: that of the last one, or of one that says when to come back; the message names each. */
+function combined(failures: readonly CoordinatorError[]): CoordinatorError {
+  const last = failures.at(-1)
+  if (!last) return new CoordinatorError('engine_unavailable', 'No model is configured.')
+  const mayComeBack = failures.every(({ code }) => code === 'engine_unavailable' || code === 'rate_limited')
+  if (failures.length === 1 || !mayComeBack) return last
+  const told = failures.find(({ code }) => code === 'rate_limited') ?? last
+  const message = [...new Set(failures.map((failure) => failure.message))].join(' ')
+  if (told instanceof UpstreamRefusal) {
+    const retryAfterMs = told.retryAfter === undefined ? undefined : told.retryAfter * 1000
+    return new UpstreamRefusal({ ...told.refusal, message }, retryAfterMs)
+  }
+  return new CoordinatorError(told.code, message, { hint: told.hint, retryAfter: told.retryAfter })
 }
 
 /** What the server is asked: the client's request with context under the question and the server's own model name. */
@@ -155,21 +186,24 @@ async function whole(chat: Chat): Promise<Response> {
     )
   })
   await record(chat, 'complete', target)
-  return new Response(JSON.stringify({ ...value, hybrid_coordinator: about(chat, target) }), {
+  return new Response(JSON.stringify(chat.format.whole(value, chat.answer, about(chat, target))), {
     headers: { 'Content-Type': 'application/json', ...headers(chat, target) },
   })
 }
 
 async function streamed(chat: Chat): Promise<Response> {
   const { target, value } = await firstAnswer(chat, async (target) => {
-    const events = target.upstream.stream(upstreamBody(chat, target, true), chat.stop.signal)
+    const body = upstreamBody(chat, target, true)
+    const events = target.upstream.stream(body, chat.stop.signal, () => chat.answer.finished)
     return { events, first: await events.next() }
   })
   const ended = Promise.withResolvers<void>()
   keepAlive(chat.c, ended.promise)
+  const format = chat.format.stream(chat.answer, () => about(chat, target))
   const encoder = new TextEncoder()
-  const send = (controller: ReadableStreamDefaultController<Uint8Array>, data: string) =>
-    controller.enqueue(encoder.encode(`data: ${data}\n\n`))
+  const send = (controller: ReadableStreamDefaultController<Uint8Array>, events: string) => {
+    if (events !== '') controller.enqueue(encoder.encode(events))
+  }
   let next: Promise<IteratorResult<string, void>> | null = Promise.resolve(value.first)
   let closed = false
   const end = async (status: ChatEnd['status']) => {
@@ -185,23 +219,24 @@ async function streamed(chat: Chat): Promise<Response> {
           const { done, value: data } = await (next ?? value.events.next())
           next = null
           if (closed) return
-          if (done || (data === '[DONE]' && !chat.answer.finished)) throw brokenOff(target)
-          if (data === '[DONE]') {
+          if (done || data === '[DONE]') {
+            if (!chat.answer.finished) throw brokenOff(target)
             await end('complete')
-            send(controller, data)
+            send(controller, format.end())
             controller.close()
             return
           }
-          const forwarded = forward(chat, target, data)
-          if (forwarded === null) continue
-          send(controller, forwarded)
+          const read = chat.answer.readChunk(data)
+          if (!read) throw brokenOff(target)
+          const events = format.chunk(read.chunk, read.piece, data)
+          if (events === '') continue
+          send(controller, events)
           return
         }
       } catch (thrown) {
         const error = reportError(thrown, chat.c.var.requestId, 'streaming a chat')
         await end('broken')
-        // The client sees an error and no [DONE]: a fragment never passes for an answer.
-        send(controller, JSON.stringify(errorBody(error, chat.c.var.requestId)))
+        send(controller, format.error(errorBody(error, chat.c.var.requestId)))
         controller.close()
       }
     },
@@ -213,18 +248,6 @@ async function streamed(chat: Chat): Promise<Response> {
   return new Response(body, {
     headers: { 'Content-Type': 'text/event-stream; charset=utf-8', ...headers(chat, target) },
   })
-}
-
-/**
- * The event as the client gets it; null: not meant for it.
- * @throws CoordinatorError `engine_unavailable` when the server reports an error, or sends something else
- */
-function forward(chat: Chat, target: ChatTarget, data: string): string | null {
-  const chunk = chat.answer.readChunk(data)
-  if (!chunk) throw brokenOff(target)
-  if (chunk.choices.length === 0 && chunk.usage && !chat.request.stream_options?.include_usage) return null
-  const last = chunk.choices.some(({ finish_reason }) => finish_reason)
-  return last ? JSON.stringify({ ...chunk, hybrid_coordinator: about(chat, target) }) : data
 }
 
 function brokenOff({ upstream }: ChatTarget): CoordinatorError {
@@ -251,7 +274,9 @@ function headers({ routed, task }: Chat, { upstream }: ChatTarget): Record<strin
 }
 
 async function record(chat: Chat, status: ChatEnd['status'], target: ChatTarget | null): Promise<void> {
-  await chat.settle(chat.answer.tokens)
+  // What an answer has used that its server didn't count stays at what was set aside for it.
+  const used = status === 'failed' ? 0 : chat.answer.tokens
+  if (used !== null) await chat.settle(used)
   const { answer, services, task, routed, fallbacks, startedAt, redactions } = chat
   const response = redact(answer.text.replaceAll('\0', ' '), redactions).slice(0, MAX_RESPONSE).toWellFormed()
   await countRedactions(services.database, task.project, redactions, services.now()).catch(() => undefined)
@@ -262,7 +287,7 @@ async function record(chat: Chat, status: ChatEnd['status'], target: ChatTarget 
     response,
     modelUsed: answer.model,
     tokens: answer.tokens,
-    calledTools: answer.calledTools,
+    calledTools: answer.calls.length > 0,
     startedAt,
   })
 }

@@ -3,6 +3,7 @@
  * @module
  */
 import type { CoordinatorError } from '../../errors.ts'
+import { UpstreamRefusal } from '../../inference/chat-upstream.ts'
 import { problemOf } from '../problem.ts'
 
 /** Error types of OpenAI's API by our codes. */
@@ -14,13 +15,18 @@ const ERROR_TYPES: Partial<Record<CoordinatorError['code'], string>> = {
   engine_unavailable: 'server_error',
 }
 
-/** An error as OpenAI clients read it. */
+/** An error as OpenAI clients read it; what a model server said about the request is passed on. */
 export function errorBody(error: CoordinatorError, requestId: string) {
+  const type = ERROR_TYPES[error.code] ?? 'invalid_request_error'
+  if (error instanceof UpstreamRefusal) {
+    const { message, code, param } = error.refusal
+    return { error: { message, type: error.refusal.type ?? type, code: code ?? error.code, param } }
+  }
   const { detail, field = null, hint } = problemOf(error, requestId)
   return {
     error: {
       message: hint ? `${detail} ${hint}` : detail,
-      type: ERROR_TYPES[error.code] ?? 'invalid_request_error',
+      type,
       code: error.code,
       param: field,
     },
@@ -28,8 +34,13 @@ export function errorBody(error: CoordinatorError, requestId: string) {
 }
 
 /** The same as an answer. */
-export function errorResponse(error: CoordinatorError, requestId: string): Response {
-  const headers = new Headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-store' })
+export function errorResponse(
+  error: CoordinatorError,
+  requestId: string,
+  more: Readonly<Record<string, string>> = {},
+): Response {
+  const headers = new Headers({ ...more, 'Content-Type': 'application/json', 'Cache-Control': 'no-store' })
   if (error.retryAfter !== undefined) headers.set('Retry-After', String(Math.ceil(error.retryAfter)))
-  return new Response(JSON.stringify(errorBody(error, requestId)), { status: error.status, headers })
+  const status = error instanceof UpstreamRefusal ? error.refusal.status : error.status
+  return new Response(JSON.stringify(errorBody(error, requestId)), { status, headers })
 }

@@ -1,5 +1,5 @@
 /**
- * Chat messages as OpenAI clients send and get them. Pure.
+ * Chat messages as OpenAI clients send them. Pure.
  * @module
  */
 import * as z from 'zod'
@@ -60,88 +60,8 @@ export function withContext(messages: readonly Message[], context: string): Mess
   return messages.with(at, { ...found, content })
 }
 
-const toolCall = z.looseObject({
-  index: z.int().min(0).max(127).optional(),
-  id: z.string().optional(),
-  function: z.looseObject({ name: z.string().optional(), arguments: z.string().optional() }).optional(),
-})
-
-const delta = z.looseObject({ content: z.string().nullish(), tool_calls: z.array(toolCall).nullish() })
-const usage = z.looseObject({ total_tokens: z.int().optional() })
-
-const completion = z.looseObject({
-  model: z.string().optional(),
-  choices: z.array(z.looseObject({ message: delta.optional(), finish_reason: z.string().nullish() })),
-  usage: usage.nullish(),
-})
-
-const chunk = z.looseObject({
-  model: z.string().optional(),
-  choices: z.array(z.looseObject({ delta: delta.nullish(), finish_reason: z.string().nullish() })).default([]),
-  usage: usage.nullish(),
-})
-
-/** What an answer came to, as it is tracked. */
-export class AnswerSoFar {
-  model: string | null = null
-  tokens = 0
-  finished = false
-  #content = ''
-  readonly #tools = new Map<number, { id: string; name: string; arguments: string }>()
-
-  /** A whole completion; false when it is none. */
-  readCompletion(body: unknown): body is Record<string, unknown> {
-    const parsed = completion.safeParse(body)
-    const [choice] = parsed.data?.choices ?? []
-    if (!parsed.success || !choice?.message) return false
-    this.#add(choice.message)
-    this.model = parsed.data.model ?? null
-    this.tokens = parsed.data.usage?.total_tokens ?? 0
-    this.finished = true
-    return true
-  }
-
-  /** One event of a stream; null when it is no chunk of one. */
-  readChunk(data: string): z.output<typeof chunk> | null {
-    const parsed = chunk.safeParse(parseJson(data))
-    if (!parsed.success || parsed.data.error !== undefined) return null
-    const [choice] = parsed.data.choices
-    if (choice?.delta) this.#add(choice.delta)
-    if (choice?.finish_reason) this.finished = true
-    this.model ??= parsed.data.model ?? null
-    this.tokens = parsed.data.usage?.total_tokens ?? this.tokens
-    return parsed.data
-  }
-
-  /** The answer as text: what was said, and the tools that were called as JSON. */
-  get text(): string {
-    if (this.#tools.size === 0) return this.#content
-    const calls = [...this.#tools].sort(([a], [b]) => a - b).map(([, call]) => call)
-    return [this.#content, JSON.stringify({ tool_calls: calls })].filter((text) => text !== '').join('\n')
-  }
-
-  get calledTools(): boolean {
-    return this.#tools.size > 0
-  }
-
-  #add({ content, tool_calls }: z.output<typeof delta>): void {
-    this.#content += content ?? ''
-    for (const [i, call] of (tool_calls ?? []).entries()) {
-      const at = call.index ?? i
-      const known = this.#tools.get(at) ?? { id: '', name: '', arguments: '' }
-      this.#tools.set(at, {
-        id: known.id || (call.id ?? ''),
-        name: known.name + (call.function?.name ?? ''),
-        arguments: known.arguments + (call.function?.arguments ?? ''),
-      })
-    }
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
+/** Whether the latest message of the person has something beside text: an image, a sound, a file. */
+export function hasMedia(messages: readonly Message[]): boolean {
+  const content = messages.findLast(({ role }) => role === 'user')?.content
+  return Array.isArray(content) && content.some(({ text }) => text === undefined)
 }

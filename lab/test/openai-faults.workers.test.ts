@@ -1,0 +1,478 @@
+import { createExecutionContext } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+import OpenAI from 'openai'
+import { describe, expect, test } from 'vitest'
+import type { Env } from '../../src/env.ts'
+import worker from '../../src/worker.ts'
+import {
+  about,
+  answers,
+  asked,
+  client,
+  completion,
+  DONE,
+  decision,
+  event,
+  ingest,
+  interaction,
+  local,
+  messages,
+  piece,
+  remote,
+  settled,
+  streaming,
+  twoServers,
+  usage,
+} from './openai-client.ts'
+
+/** What servers and clients do that the specification doesn't promise. */
+
+const fails =
+  (status: number, body: unknown, headers: Record<string, string> = {}) =>
+  () =>
+    new Response(typeof body === 'string' ? body : JSON.stringify(body), { status, headers })
+
+/** Asks and gives the error. */
+async function errorOf(asking: Promise<unknown>): Promise<InstanceType<typeof OpenAI.APIError>> {
+  const outcome = await asking.then(
+    () => null,
+    (thrown: unknown) => thrown,
+  )
+  expect(outcome).toBeInstanceOf(OpenAI.APIError)
+  return outcome as InstanceType<typeof OpenAI.APIError>
+}
+
+describe('a refusal of the model server', () => {
+  test.each([
+    [
+      'OpenAI',
+      400,
+      {
+        error: {
+          message: 'Your input exceeds the context window.',
+          type: 'invalid_request_error',
+          param: 'messages',
+          code: 'context_length_exceeded',
+        },
+      },
+      { status: 400, code: 'context_length_exceeded', param: 'messages', message: /exceeds the context window/ },
+    ],
+    [
+      'llama.cpp',
+      400,
+      {
+        error: {
+          code: 400,
+          message: 'the request exceeds the available context size, try increasing it',
+          type: 'exceed_context_size_error',
+          n_ctx: 4096,
+        },
+      },
+      { status: 400, code: 'context_length_exceeded', type: 'exceed_context_size_error' },
+    ],
+    [
+      'OpenAI, of a parameter',
+      400,
+      {
+        error: {
+          message: "Unsupported parameter: 'max_tokens'",
+          type: 'invalid_request_error',
+          param: 'max_tokens',
+          code: 'unsupported_parameter',
+        },
+      },
+      { status: 400, code: 'unsupported_parameter', param: 'max_tokens' },
+    ],
+    [
+      'vLLM',
+      400,
+      {
+        object: 'error',
+        message: "This model's maximum context length is 8192 tokens.",
+        type: 'BadRequestError',
+        code: 400,
+      },
+      { status: 400, code: 'context_length_exceeded', message: /8192/ },
+    ],
+    ['Ollama', 400, { error: 'does not support tools' }, { status: 400, message: /does not support tools/ }],
+    [
+      'FastAPI',
+      422,
+      { detail: [{ loc: ['body', 'temperature'], msg: 'Input should be less than or equal to 2' }] },
+      { status: 422, param: 'temperature', message: /less than or equal/ },
+    ],
+    ['a proxy without a body', 413, '', { status: 413, message: /status 413/ }],
+    [
+      'OpenAI, of a model',
+      404,
+      { error: { message: 'The model `x` does not exist', code: 'model_not_found' } },
+      { status: 404, code: 'model_not_found' },
+    ],
+  ])('reaches the client as the server said it: %s', async (_, status, body, expected) => {
+    for (const stream of [false, true]) {
+      answers[local] = fails(status, body)
+      const error = await errorOf(client().chat.completions.create({ model: 'local', messages, stream }))
+      expect(error).toMatchObject({
+        ...expected,
+        ...('message' in expected && { message: expect.stringMatching(expected.message as RegExp) }),
+      })
+    }
+  })
+
+  test('is told without the keys that were sent to it', async () => {
+    const key = twoServers().REMOTE_MODEL_API_KEY
+    answers[remote] = fails(400, { error: { message: `Bad request for ${key} and sk-proj-${'a1B2'.repeat(10)}` } })
+    const error = await errorOf(client(twoServers()).chat.completions.create({ model: 'remote', messages }))
+    expect(error.status).toBe(400)
+    expect(error.message).toContain('Bad request for')
+    expect(error.message).not.toContain(key)
+    expect(error.message).not.toContain('a1B2a1B2')
+  })
+
+  test('is not taken to another server', async () => {
+    answers[remote] = fails(400, { error: { message: 'too long', code: 'context_length_exceeded' } })
+    answers[local] = () => completion('Near.')
+    const error = await errorOf(
+      client(twoServers()).chat.completions.create({ model: 'auto', messages, metadata: { project: 'refused' } }),
+    )
+    expect(error).toMatchObject({ status: 400, code: 'context_length_exceeded' })
+    expect(asked).toHaveLength(1)
+    expect((await decision('refused')).record).toMatchObject({ status: 'failed', fallbacks: [] })
+  })
+
+  test('says nothing against the server: ten of them open no breaker', async () => {
+    answers[local] = fails(400, { error: { message: 'no' } })
+    for (let n = 0; n < 10; n++) await errorOf(client().chat.completions.create({ model: 'local', messages }))
+    answers[local] = () => completion('Still there.')
+    const data = await client().chat.completions.create({ model: 'local', messages })
+    expect(data.choices[0]?.message.content).toBe('Still there.')
+  })
+
+  test('of the key, or by a wrong address, is about the coordinator, not about the request', async () => {
+    for (const answer of [
+      fails(401, { error: { message: 'Incorrect API key' } }),
+      fails(402, { error: { message: 'Insufficient credits' } }),
+      fails(404, '<html>not found</html>'),
+      fails(302, '', { location: 'https://login.example/' }),
+    ]) {
+      answers[local] = answer
+      const error = await errorOf(client().chat.completions.create({ model: 'local', messages }))
+      expect(error).toMatchObject({ status: 503, code: 'engine_unavailable' })
+    }
+  })
+})
+
+describe('a server that is busy', () => {
+  const busy = fails(
+    429,
+    { error: { message: 'Rate limit reached', type: 'requests', code: 'rate_limit_exceeded' } },
+    { 'retry-after': '7' },
+  )
+
+  test('is told as 429 with its Retry-After', async () => {
+    for (const stream of [false, true]) {
+      answers[local] = busy
+      const error = await errorOf(client().chat.completions.create({ model: 'local', messages, stream }))
+      expect(error).toMatchObject({ status: 429, code: 'rate_limit_exceeded' })
+      expect(error.headers?.get('retry-after')).toBe('7')
+    }
+  })
+
+  test('is a reason to ask the other one', async () => {
+    answers[remote] = busy
+    answers[local] = () => completion('Near.')
+    const data = await client(twoServers()).chat.completions.create({
+      model: 'auto',
+      messages,
+      metadata: { project: 'busy' },
+    })
+    expect(about(data)).toMatchObject({ backend: 'local' })
+  })
+
+  test('is told with the failure of the other one', async () => {
+    answers[remote] = busy
+    answers[local] = fails(500, 'no')
+    const error = await errorOf(
+      client(twoServers()).chat.completions.create({ model: 'auto', messages, metadata: { project: 'both' } }),
+    )
+    expect(error).toMatchObject({ status: 429 })
+    expect(error.message).toMatch(/Rate limit reached.*local model/)
+    expect(error.headers?.get('retry-after')).toBe('7')
+  })
+})
+
+describe('base URLs', () => {
+  test.each([
+    ['', '/v1/chat/completions'],
+    ['/', '/v1/chat/completions'],
+    ['/v1', '/v1/chat/completions'],
+    ['/v1/', '/v1/chat/completions'],
+    ['/compat', '/compat/chat/completions'],
+    ['/v1beta/openai/', '/v1beta/openai/chat/completions'],
+    ['/api/paas/v4', '/api/paas/v4/chat/completions'],
+    ['/v1/account/gateway/compat', '/v1/account/gateway/compat/chat/completions'],
+    ['/openai/v1/chat/completions', '/openai/v1/chat/completions'],
+  ])('%s is asked at %s', async (path, expected) => {
+    for (const variables of [{ LLAMA_CPP_BASE_URL: local + path }, { REMOTE_MODEL_BASE_URL: remote + path }]) {
+      const [base = ''] = Object.values(variables)
+      const { origin } = new URL(base)
+      answers[origin] = () => completion('x')
+      await client(variables).chat.completions.create({ model: 'auto', messages })
+      expect(asked.at(-1)?.url).toBe(origin + expected)
+    }
+  })
+})
+
+describe('answers with several choices', () => {
+  const choices = (...contents: string[]) =>
+    contents.map((content, index) => ({ index, finish_reason: 'stop', message: { role: 'assistant', content } }))
+
+  test('are recorded by the first one, whatever order they come in', async () => {
+    answers[local] = () => completion('', { choices: choices('First.', 'Second.').reverse() })
+    const data = await client().chat.completions.create({ model: 'local', messages, n: 2 })
+    expect(data.choices).toHaveLength(2)
+    expect(await interaction(about(data).interaction_id)).toMatchObject({ response: 'First.' })
+  })
+
+  test('are streamed interleaved and recorded by the first one', async () => {
+    const of = (index: number, content: string, finish_reason: string | null = null) =>
+      event({
+        id: 'c',
+        object: 'chat.completion.chunk',
+        model: 'm',
+        choices: [{ index, delta: { content }, finish_reason }],
+      })
+    answers[local] = streaming(of(1, 'Sec'), of(0, 'Fir'), of(1, 'ond.', 'stop'), of(0, 'st.'), of(0, '', 'stop'), DONE)
+    const { data, response } = await client()
+      .chat.completions.create({ model: 'local', messages, n: 2, stream: true })
+      .withResponse()
+    let chunks = 0
+    for await (const _ of data) chunks++
+    expect(chunks).toBe(5)
+    expect(await interaction(response.headers.get('x-interaction-id'))).toMatchObject({
+      response: 'First.',
+      tags: '["openai"]',
+    })
+  })
+
+  test('are not whole while one of them has not ended', async () => {
+    const of = (index: number, finish_reason: string | null) =>
+      event({ id: 'c', model: 'm', choices: [{ index, delta: { content: 'x' }, finish_reason }] })
+    answers[local] = streaming(of(0, null), of(1, null), of(0, 'stop'))
+    const stream = await client().chat.completions.create({ model: 'local', messages, n: 2, stream: true })
+    const reading = (async () => {
+      for await (const _ of stream);
+    })()
+    await expect(reading).rejects.toThrow(/broke off/)
+  })
+})
+
+describe('what only tracking needs keeps no answer from its client', () => {
+  const oddUsage = [
+    null,
+    {},
+    'none',
+    { total_tokens: null },
+    { total_tokens: '15' },
+    { total_tokens: -1 },
+    { total_tokens: 1.5 },
+  ]
+
+  test.each(oddUsage)('usage %j', async (odd) => {
+    answers[local] = streaming(
+      piece({ content: 'Whole.' }),
+      piece({}, 'stop'),
+      event({ choices: [], usage: odd }),
+      DONE,
+    )
+    const { data, response } = await client()
+      .chat.completions.create({ model: 'local', messages, stream: true })
+      .withResponse()
+    let text = ''
+    for await (const chunk of data) text += chunk.choices[0]?.delta.content ?? ''
+    expect(text).toBe('Whole.')
+    const id = response.headers.get('x-interaction-id')
+    expect(await interaction(id)).toMatchObject({ response: 'Whole.', tags: '["openai"]' })
+    answers[local] = () => completion('Whole.', { usage: odd })
+    const whole = await client().chat.completions.create({ model: 'local', messages })
+    expect(whole.choices[0]?.message.content).toBe('Whole.')
+    expect(await tokensOf(about(whole).interaction_id)).toBeNull()
+  })
+
+  test('a total that is null is the sum of its parts', async () => {
+    answers[local] = () =>
+      completion('Whole.', { usage: { prompt_tokens: 5, completion_tokens: 7, total_tokens: null } })
+    const whole = await client().chat.completions.create({ model: 'local', messages })
+    expect(await tokensOf(about(whole).interaction_id)).toBe(12)
+  })
+
+  test.each([
+    [{ model: null, system_fingerprint: null, error: null }],
+    [{ choices: [{ index: null, delta: { content: 'x', tool_calls: null, role: null }, logprobs: null }] }],
+    [{ choices: [{ delta: { content: 'x', reasoning_content: 'y', tool_calls: [{ function: null }] } }] }],
+  ])('a chunk with %j', async (odd) => {
+    answers[local] = streaming(
+      event({ id: 'c', choices: [], ...odd }),
+      piece({ content: 'x' }),
+      piece({}, 'stop'),
+      DONE,
+    )
+    const stream = await client().chat.completions.create({ model: 'local', messages, stream: true })
+    let ended = false
+    for await (const chunk of stream) ended ||= chunk.choices[0]?.finish_reason === 'stop'
+    expect(ended).toBe(true)
+  })
+
+  test.each([
+    ['without [DONE]', [piece({ content: 'Whole.' }, 'stop')]],
+    ['without [DONE], after usage', [piece({ content: 'Whole.' }), piece({}, 'length'), usage]],
+    [
+      'by a broken connection',
+      [piece({ content: 'Whole.' }), piece({}, 'stop'), () => Promise.reject(new Error('reset'))],
+    ],
+  ])('a stream that ends %s after its reason is whole', async (_, pieces) => {
+    answers[local] = streaming(...pieces)
+    const { data, response } = await client()
+      .chat.completions.create({ model: 'local', messages, stream: true })
+      .withResponse()
+    let text = ''
+    for await (const chunk of data) text += chunk.choices[0]?.delta.content ?? ''
+    expect(text).toBe('Whole.')
+    expect(await interaction(response.headers.get('x-interaction-id'))).toMatchObject({ tags: '["openai"]' })
+  })
+
+  async function tokensOf(id: string): Promise<number | null> {
+    await settled()
+    const request = new Request(`http://localhost/interactions/${id}`)
+    const read = await worker.fetch(request, env as unknown as Env, createExecutionContext())
+    return (await read.json<{ tokens_used: number | null }>()).tokens_used
+  }
+})
+
+describe('what no person asked', () => {
+  const task =
+    '### Task:\nWrite a short title for this conversation, as JSON with the field "title".\n### Chat History:\n<chat_history>\nUSER: How long is the timeout of the reverse proxy?\n</chat_history>'
+
+  test('a task of the chat client gets no context and is not tracked', async () => {
+    await ingest('titles')
+    answers[local] = () => completion('{"title":"Proxy"}')
+    const variables = { ...twoServers(), RELEVANCE_THRESHOLD: '0.01' }
+    const data = await client(variables).chat.completions.create({
+      model: 'auto',
+      messages: [{ role: 'user', content: task }],
+      metadata: { project: 'titles' },
+    })
+    expect(about(data)).toMatchObject({
+      interaction_id: null,
+      context_ids: [],
+      backend: 'local',
+      cause: 'background_task',
+    })
+    expect(asked[0]?.body.messages).toEqual([{ role: 'user', content: task }])
+    await settled()
+    for (const table of ['interactions', 'retrievals']) {
+      const found = await env.DB.prepare(`SELECT count(*) AS n FROM ${table} WHERE project = 'titles'`).first('n')
+      expect(found, table).toBe(0)
+    }
+    const { record } = await decision('titles')
+    expect(JSON.stringify(record)).not.toContain('proxy')
+  })
+
+  test('images go to the remote model, alone or with words, and it says why', async () => {
+    const image = { type: 'image_url' as const, image_url: { url: 'data:image/png;base64,AAAA' } }
+    answers[remote] = () => completion('A cat.')
+    for (const content of [[image], [image, { type: 'text' as const, text: 'What is this?' }]]) {
+      const data = await client(twoServers()).chat.completions.create({
+        model: 'auto',
+        messages: [{ role: 'user', content }],
+        metadata: { project: 'images' },
+      })
+      expect(about(data)).toMatchObject({ backend: 'remote', cause: 'media' })
+    }
+  })
+})
+
+describe('paths and models', () => {
+  const fetchV1 = (path: string, init: RequestInit = {}, variables: Record<string, string> = {}) =>
+    worker.fetch(
+      new Request(`http://localhost${path}`, init),
+      { ...env, ...variables } as unknown as Env,
+      createExecutionContext(),
+    )
+
+  test.each([
+    ['POST', '/v1/completions'],
+    ['GET', '/v1/files'],
+    ['GET', '/v1/responses/resp_1'],
+    ['POST', '/v1/audio/speech'],
+    ['GET', '/v1'],
+    ['GET', '/v1/embeddings'],
+    ['DELETE', '/v1/models'],
+  ])('%s %s is refused as OpenAI refuses', async (method, path) => {
+    const response = await fetchV1(path, { method })
+    expect([404, 405]).toContain(response.status)
+    const { error } = await response.json<{ error: { message: string; type: string } }>()
+    expect(error.type).toBe('invalid_request_error')
+    expect(error.message).toMatch(response.status === 404 ? /\/v1\/chat\/completions.*\/v1\/responses/ : /Use/)
+  })
+
+  test.each([
+    ['a wrong key', { HYBRID_API_KEY: 'the-right-key-of-this-test' }, 401, 'authentication_error'],
+    ['a host that is not its own', { ALLOWED_HOSTS: 'other.example' }, 403, 'permission_error'],
+  ])('%s is refused as OpenAI refuses', async (_, variables, status, type) => {
+    const response = await fetchV1('/v1/models', { headers: { authorization: 'Bearer wrong' } }, variables)
+    expect(response.status).toBe(status)
+    expect(await response.json()).toMatchObject({ error: { type, message: expect.any(String) } })
+  })
+
+  test('one model is told by its name, with slashes too', async () => {
+    const variables = { LLAMA_CPP_BASE_URL: local, LLAMA_CPP_MODEL: 'org/small:q4' }
+    for (const id of ['auto', 'local', 'org/small:q4']) {
+      expect(await client(variables).models.retrieve(id)).toMatchObject({ id, object: 'model' })
+    }
+    const error = await errorOf(client(variables).models.retrieve('gpt-9'))
+    expect(error).toMatchObject({ status: 404, param: 'model' })
+  })
+})
+
+describe('embeddings', () => {
+  const input = ['upload fails', '上传失败', 'retry policy', '12345']
+
+  test('of a batch with texts that the table does not know', async () => {
+    const answer = await client().embeddings.create({ model: 'any', input })
+    expect(answer.data.map(({ index }) => index)).toEqual([0, 1, 2, 3])
+    const norms = answer.data.map(({ embedding }) => Math.hypot(...embedding))
+    const { hybrid_coordinator } = answer as unknown as { hybrid_coordinator: { zero_vectors: number[] } }
+    expect(hybrid_coordinator.zero_vectors).toContain(1)
+    for (const [at, norm] of norms.entries()) {
+      expect(norm).toBeCloseTo(hybrid_coordinator.zero_vectors.includes(at) ? 0 : 1, 3)
+    }
+    const [alone] = (await client().embeddings.create({ model: 'any', input: 'upload fails' })).data
+    expect(answer.data[0]?.embedding).toEqual(alone?.embedding)
+  })
+
+  test.each([
+    [[[1, 2, 3]], /check_embedding_ctx_length=False/],
+    [[1, 2, 3], /check_embedding_ctx_length=False/],
+    [['a', [1]], /check_embedding_ctx_length=False/],
+    [Array.from({ length: 300 }, () => 'upload fails'), /256/],
+    [['x'.repeat(32_001)], /input\[0\].*32000/],
+    [[], /at least 1/],
+    [[null], /input\[0\]/],
+    ['', /input\[0\]/],
+  ])('bad input %# says what to send', async (bad, message) => {
+    const error = await errorOf(client().embeddings.create({ model: 'any', input: bad as string[] }))
+    expect(error.status).toBe(400)
+    expect(error.message).toMatch(message)
+  })
+
+  test('a body over the limit says how large images may be', async () => {
+    const url = `data:image/png;base64,${'A'.repeat(4_300_000)}`
+    const image = { type: 'image_url' as const, image_url: { url } }
+    const error = await errorOf(
+      client().chat.completions.create({ model: 'local', messages: [{ role: 'user', content: [image] }] }),
+    )
+    expect(error.status).toBe(413)
+    expect(error.message).toMatch(/Images in base64.*3\.0 MB.*MAX_BODY_BYTES/)
+  })
+})

@@ -1,0 +1,156 @@
+/**
+ * Answers of chat servers as they are tracked. What tracking can't read is unknown; it never keeps an answer from its client. Pure.
+ * @module
+ */
+import { isObject } from '../body.ts'
+
+/** A chunk of a stream: anything that is an object and no error. */
+export type Chunk = Readonly<Record<string, unknown>>
+
+/** A call of a tool, put together from its pieces. */
+export interface ToolCall {
+  readonly id: string
+  readonly name: string
+  readonly arguments: string
+}
+
+/** What changed with a chunk, of the first choice. */
+export interface Piece {
+  readonly content: string
+  readonly refusal: string
+  /** Pieces of tool calls: the place of the call in the answer, and what is new of it. */
+  readonly calls: readonly (ToolCall & { readonly index: number })[]
+}
+
+/** Tool calls that one answer may have. */
+const MAX_CALLS = 128
+
+/** What an answer came to. Only choice 0 is kept: the other ones of `n > 1` are variants, not parts of it. */
+export class AnswerSoFar {
+  model: string | null = null
+  /** Tokens of prompt and answer; null while the server hasn't said. */
+  tokens: number | null = null
+  usage: Readonly<Record<string, unknown>> | null = null
+  /** Why the first choice ended; null: it hasn't. */
+  finish: string | null = null
+  content = ''
+  refusal = ''
+  readonly #open = new Set<number>()
+  readonly #tools = new Map<number, ToolCall>()
+
+  /** Whether every choice that began has ended. */
+  get finished(): boolean {
+    return this.finish !== null && this.#open.size === 0
+  }
+
+  /** A whole completion; false when it is none. */
+  readCompletion(body: unknown): body is Record<string, unknown> {
+    if (!isObject(body) || body.error != null) return false
+    const choice = first(choicesOf(body))
+    if (!isObject(choice?.message)) return false
+    this.#add(pieceOf(choice.message))
+    this.#about(body)
+    this.finish = text(choice.finish_reason) || 'stop'
+    return true
+  }
+
+  /** One event of a stream; null when it is no chunk of one, or an error. */
+  readChunk(data: string): { chunk: Chunk; piece: Piece } | null {
+    const chunk = parseJson(data)
+    if (!isObject(chunk) || chunk.error != null) return null
+    let piece: Piece = { content: '', refusal: '', calls: [] }
+    for (const choice of choicesOf(chunk)) {
+      const index = indexOf(choice)
+      const reason = text(choice.finish_reason)
+      if (reason === '') this.#open.add(index)
+      else this.#open.delete(index)
+      if (index !== 0) continue
+      if (isObject(choice.delta)) piece = pieceOf(choice.delta)
+      this.finish = reason || this.finish
+    }
+    this.#add(piece)
+    this.#about(chunk)
+    return { chunk, piece }
+  }
+
+  /** The answer as text: what was said, and the tools that were called as JSON. */
+  get text(): string {
+    const said = this.content || this.refusal
+    if (this.#tools.size === 0) return said
+    return [said, JSON.stringify({ tool_calls: this.calls })].filter((part) => part !== '').join('\n')
+  }
+
+  /** The tools that were called, in order. */
+  get calls(): readonly ToolCall[] {
+    return [...this.#tools].sort(([a], [b]) => a - b).map(([, call]) => call)
+  }
+
+  #about({ model, usage }: Chunk): void {
+    this.model ??= text(model) || null
+    if (!isObject(usage)) return
+    this.usage = usage
+    this.tokens = totalOf(usage) ?? this.tokens
+  }
+
+  #add({ content, refusal, calls }: Piece): void {
+    this.content += content
+    this.refusal += refusal
+    for (const call of calls) {
+      const known = this.#tools.get(call.index) ?? { id: '', name: '', arguments: '' }
+      this.#tools.set(call.index, {
+        id: known.id || call.id,
+        name: known.name + call.name,
+        arguments: known.arguments + call.arguments,
+      })
+    }
+  }
+}
+
+/** The choices of a completion or chunk. */
+export function choicesOf({ choices }: Chunk): readonly Record<string, unknown>[] {
+  return Array.isArray(choices) ? choices.filter(isObject) : []
+}
+
+function first(choices: readonly Record<string, unknown>[]): Record<string, unknown> | undefined {
+  return choices.find((choice) => indexOf(choice) === 0)
+}
+
+const indexOf = ({ index }: Record<string, unknown>) => (typeof index === 'number' ? index : 0)
+
+function pieceOf({ content, refusal, tool_calls }: Record<string, unknown>): Piece {
+  const calls = (Array.isArray(tool_calls) ? tool_calls : []).filter(isObject).map((call, at) => {
+    const index = typeof call.index === 'number' ? call.index : at
+    const called = isObject(call.function) ? call.function : {}
+    return { index, id: text(call.id), name: text(called.name), arguments: text(called.arguments) }
+  })
+  return {
+    content: text(content) || partsOf(content),
+    refusal: text(refusal),
+    calls: calls.filter(({ index }) => index >= 0 && index < MAX_CALLS),
+  }
+}
+
+/** Some servers send an answer in parts, as messages of a person may be. */
+function partsOf(content: unknown): string {
+  return Array.isArray(content) ? content.map((part) => (isObject(part) ? text(part.text) : '')).join('') : ''
+}
+
+function totalOf({ total_tokens, prompt_tokens, completion_tokens }: Record<string, unknown>): number | null {
+  if (isCount(total_tokens)) return total_tokens
+  return isCount(prompt_tokens) && isCount(completion_tokens) ? prompt_tokens + completion_tokens : null
+}
+
+/** Whether a value is a number of tokens. */
+export function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+}
+
+const text = (value: unknown) => (typeof value === 'string' ? value : '')
+
+function parseJson(data: string): unknown {
+  try {
+    return JSON.parse(data)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * How an answer is written for the client: as chat completions, or as a response. Pure.
+ * @module
+ */
+import { type AnswerSoFar, type Chunk, choicesOf, type Piece } from './answer.ts'
+import type { errorBody } from './errors.ts'
+
+/** What the coordinator did, as it stands in the answer's field `hybrid_coordinator`. */
+export type About = Readonly<Record<string, unknown>>
+
+export interface AnswerFormat {
+  /** A whole answer, from the server's completion. */
+  whole(completion: Readonly<Record<string, unknown>>, answer: AnswerSoFar, about: About): object
+  /** Writes a streamed answer. */
+  stream(answer: AnswerSoFar, about: () => About): StreamFormat
+}
+
+/** Each function gives the server-sent events for the client, as text; empty: nothing. */
+export interface StreamFormat {
+  /** @param data the chunk as the server sent it */
+  chunk(chunk: Chunk, piece: Piece, data: string): string
+  /** The answer is whole. */
+  end(): string
+  /** The answer broke off: never a clean finish, so that a fragment doesn't pass for an answer. */
+  error(body: ReturnType<typeof errorBody>): string
+}
+
+/** Chat completions: what the server sent, with a field more. */
+export function chatFormat(includeUsage: boolean): AnswerFormat {
+  return {
+    whole: (completion, _, about) => ({ ...completion, hybrid_coordinator: about }),
+    stream: (_, about) => ({
+      chunk(chunk, __, data) {
+        const choices = choicesOf(chunk)
+        if (choices.length === 0 && chunk.usage && !includeUsage) return ''
+        const last = choices.some(({ finish_reason }) => finish_reason)
+        return event(last ? JSON.stringify({ ...chunk, hybrid_coordinator: about() }) : data)
+      },
+      end: () => event('[DONE]'),
+      error: (body) => event(JSON.stringify(body)),
+    }),
+  }
+}
+
+/** One server-sent event. */
+export function event(data: string, type?: string): string {
+  // A server may have spread its JSON over several lines.
+  const lines = data.split('\n').map((line) => `data: ${line}\n`)
+  return `${type === undefined ? '' : `event: ${type}\n`}${lines.join('')}\n`
+}
