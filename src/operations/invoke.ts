@@ -9,6 +9,7 @@ import { type RedactionCounts, redactAll } from '../security/redact.ts'
 import type { Services } from '../services.ts'
 import { audited, isAudited } from './audit.ts'
 import { fieldName, measureInput } from './input-sizes.ts'
+import { parseLeniently } from './lenient.ts'
 import type { Caller, Operation, Scope } from './operation.ts'
 
 /** Whether a caller holds a scope; `admin` holds all. */
@@ -18,10 +19,11 @@ export function holds(caller: Caller, scope: Scope): boolean {
 
 /**
  * Validates raw input against the operation's schema.
+ * @param lenient whether to correct what leaves no doubt, see lenient.ts
  * @throws CoordinatorError `invalid_input` naming the first offending field, its limit and the fix
  */
-export function parseInput<I extends z.ZodObject>(schema: I, raw: unknown): z.output<I> {
-  const result = schema.safeParse(raw ?? {})
+export function parseInput<I extends z.ZodObject>(schema: I, raw: unknown, lenient = false): z.output<I> {
+  const result = lenient ? parseLeniently(schema, raw ?? {}) : schema.safeParse(raw ?? {})
   if (result.success) return result.data
   const issue = result.error.issues[0]
   if (!issue) throw invalidInput('input', 'The input is not valid.')
@@ -82,7 +84,8 @@ export async function invoke(operation: Operation, services: Services, raw: unkn
     })
   }
   const tooDeep = measureInput(raw, services.settings.MAX_FIELD_CHARACTERS)
-  const input = parseInput(operation.input, inOwnProject(operation, raw, caller))
+  // What deletes or administers has to be said exactly.
+  const input = parseInput(operation.input, inOwnProject(operation, raw, caller), !tooDeep && !isAudited(operation))
   if (tooDeep) throw tooDeep
   assertProject(input, caller)
   // Nothing that is stored, searched or sent to a model from here on has secrets or private spans in it.
@@ -101,8 +104,10 @@ export async function invoke(operation: Operation, services: Services, raw: unkn
 function inOwnProject(operation: Operation, raw: unknown, caller: Caller): unknown {
   if (caller.project === null || !('project' in operation.input.shape)) return raw
   const input = raw ?? {}
-  if (typeof input !== 'object' || 'project' in input) return input
-  return { ...input, project: caller.project }
+  if (typeof input !== 'object') return input
+  const { project } = input as { project?: unknown }
+  const named = project !== undefined && project !== null && project !== ''
+  return named ? input : { ...input, project: caller.project }
 }
 
 /** A key bound to a project can't reach another one. */

@@ -125,12 +125,13 @@ function mountFeedback(app: Hono<AppEnv>, operations: readonly Operation[]): voi
   if (!correction || !outcome) return
   app.post(FEEDBACK_PATH, async (c) => {
     const body = await readJsonObject(c.req.raw, bodyLimit(c))
-    if (!('correction' in body) && !('interaction_id' in body)) {
+    const corrects = body.correction !== undefined && body.correction !== null
+    if (!corrects && !('interaction_id' in body)) {
       throw new CoordinatorError('invalid_input', 'Neither a correction nor an interaction id is given.', {
         field: 'correction',
         hint: 'Send query and correction, or interaction_id and outcome.',
       })
     }
-    return json(await invoke('correction' in body ? correction : outcome, c.var.services(), body, c.var.caller))
+    return json(await invoke(corrects ? correction : outcome, c.var.services(), body, c.var.caller))
   })
 }

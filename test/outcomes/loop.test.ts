@@ -70,8 +70,6 @@ describe('track_interaction', () => {
   })
 
   it.each([
-    ['context ids without a collection', { context_ids: ['11111111-1111-4111-8111-111111111111'] }, 'context_ids[0]'],
-    ['an unknown collection', { context_ids: ['secrets/1'] }, 'context_ids[0]'],
     ['an empty query', { query: '' }, 'query'],
     ['a NUL', { response: 'a\0b' }, 'response'],
     ['half a surrogate pair', { query: 'x\ud800' }, 'query'],

@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { isAudited } from '../../src/operations/audit.ts'
 import { OPERATIONS } from '../../src/operations/index.ts'
+import { parseInput } from '../../src/operations/invoke.ts'
 import type { Operation } from '../../src/operations/operation.ts'
 import { inputSchemaOf, type JsonSchema } from '../../src/transports/json-schema.ts'
 import type { Problem } from '../../src/transports/problem.ts'
@@ -93,11 +95,6 @@ describe('named mistakes', () => {
     ['rate_interaction', { interaction_id: none, rating: 1 }, { code: 'not_found', field: 'interaction_id' }],
     [
       'track_interaction',
-      { query, response: 'r', agent_type: 'remote', model_used: 'm', context_ids: ['no-such/1'] },
-      { code: 'invalid_input', field: 'context_ids[0]' },
-    ],
-    [
-      'track_interaction',
       { query, response: 'r', agent_type: 'robot', model_used: 'm' },
       { code: 'invalid_input', field: 'agent_type' },
     ],
@@ -158,7 +155,7 @@ function wrongValues(schema: JsonSchema): unknown[] {
     case 'boolean':
       return ['x', 2, null]
     case 'array':
-      return [7, 'x', null, {}, [{ no: 1 }, [null]]]
+      return [7, '[', null, {}, [{ no: 1 }, [null]]]
     case 'object':
       return [7, 'x', null, []]
     default:
@@ -182,6 +179,8 @@ describe.each(OPERATIONS.map((operation) => [operation.name, operation] as const
       .filter((value) => carried(field, value) && !(inQuery && property.type === 'array'))
       // Any text is a place in the order of a list, so none is wrong.
       .filter((value) => field !== 'cursor' || value !== 'a\0b')
+      // Where nothing is deleted or administered, null stands for what is left out.
+      .filter((value) => value !== null || isAudited(operation) || schema.required?.includes(field))
       .map((value) => [field, JSON.stringify(value).slice(0, 30), value] as const),
   )
 
@@ -189,6 +188,13 @@ describe.each(OPERATIONS.map((operation) => [operation.name, operation] as const
     const problem = await errorOf(operation, { ...sample(), [field]: value })
     expect(problem).toMatchObject({ status: 400, code: 'invalid_input' })
     expect(problem?.field?.split(/[.[]/)[0]).toBe(field)
+  })
+
+  test.runIf(!isAudited(operation))('nothing that is null instead of left out', async () => {
+    const input = sample()
+    const absent = Object.keys(schema.properties).filter((field) => !(field in input) && !inPath.includes(field))
+    const raw = { ...input, ...Object.fromEntries(absent.map((field) => [field, null])) }
+    expect(parseInput(operation.input, raw, true)).toEqual(parseInput(operation.input, input))
   })
 
   test

@@ -130,7 +130,7 @@ describe('input', () => {
     [{ query: 'a', limit: -1 }, 'limit'],
     [{ query: 'a', limit: 1e9 }, 'limit'],
     [{ query: 'a', limit: 1.5 }, 'limit'],
-    [{ query: 'a', limit: '5' }, 'limit'],
+    [{ query: 'a', limit: 'five' }, 'limit'],
     [{ query: 'a', other: 1 }, 'other'],
     [{ query: 'a', constructor: 1 }, 'constructor'],
   ])('%j names the field %s', async (body, field) => {

@@ -1,12 +1,12 @@
 import * as z from 'zod'
 import { noteAnswer } from '../../conversation/note-answer.ts'
 import { insertInteraction } from '../../database/queries/interactions.ts'
-import { parseContextId } from '../../knowledge/collections.ts'
 import { line, optionalText, queryText, responseText } from '../../knowledge/text-fields.ts'
 import { DAY_MS } from '../../time.ts'
-import { agentType, contextIdField, idempotencyKey, project, tags, uuid } from '../fields.ts'
+import { agentType, idempotencyKey, project, tags, uuid } from '../fields.ts'
 import { countWriting } from '../ingest-quota.ts'
 import { ADDS, operation } from '../operation.ts'
+import { resolveContexts } from './context-references.ts'
 
 /** Records a question, its answer and the context that was given. */
 export const trackInteraction = operation({
@@ -24,11 +24,7 @@ export const trackInteraction = operation({
     response: responseText.describe('The answer that was given.'),
     agent_type: agentType.describe('remote for a hosted model or agent, local for a model on your own machine.'),
     model_used: line(200).describe('Name of the model that answered.'),
-    context_ids: z
-      .array(contextIdField)
-      .max(200)
-      .default([])
-      .describe('context_ids of augment_query, in the same order.'),
+    context_ids: z.array(line(200)).max(200).default([]).describe('context_ids of augment_query, in the same order.'),
     tokens_used: z.int().min(0).max(100_000_000).optional().describe('Tokens of prompt and answer together.'),
     latency_ms: z.number().min(0).max(DAY_MS).default(0).describe('Milliseconds until the answer was complete.'),
     project,
@@ -43,10 +39,16 @@ export const trackInteraction = operation({
     interaction_id: z.string(),
     status: z.enum(['recorded', 'unchanged']).describe('unchanged: this idempotency key was known already.'),
     index: z.literal('pending').describe('Becomes searchable in interaction-history in the background.'),
+    unknown_context_ids: z
+      .array(z.string())
+      .optional()
+      .describe(
+        'Context ids that name nothing stored in the project, so nothing is learnt about them. Left out: none.',
+      ),
   }),
   async run(services, input, caller) {
     await countWriting(services, input.project, 1, input)
-    const contexts = input.context_ids.flatMap((text) => parseContextId(text) ?? [])
+    const { contexts, unknown } = await resolveContexts(services, input.project, input.context_ids)
     const { id, created, jobId } = await insertInteraction(
       services.database,
       {
@@ -74,6 +76,7 @@ export const trackInteraction = operation({
       interaction_id: id,
       status: created ? ('recorded' as const) : ('unchanged' as const),
       index: 'pending' as const,
+      ...(unknown.length > 0 && { unknown_context_ids: unknown }),
     }
   },
 })
