@@ -1,7 +1,9 @@
 /**
- * What a deployment makes, read from wrangler.toml, and the text of the plan.
+ * What a deployment makes, read from wrangler.toml, the text of the plan, and the configuration that is deployed. Pure functions.
  * @module
  */
+import { createHash } from 'node:crypto'
+import { parse, stringify, type TomlTable } from 'smol-toml'
 
 /** The part of wrangler's configuration that a deployment needs. */
 export interface WorkerConfig {
@@ -31,6 +33,22 @@ export interface Plan {
   readonly buckets: readonly string[]
   readonly migrations: readonly string[]
   readonly crons: readonly string[]
+  /** The plan of the account, whose limits the Worker is set up for. */
+  readonly account: AccountPlan
+}
+
+/** Workers Paid or Workers Free. */
+export type AccountPlan = 'paid' | 'free'
+
+/** CPU time of an invocation on Workers Paid, in milliseconds; the default is 30 s, the most 5 minutes. Workers Free refuses the setting. */
+const CPU_MS = 300_000
+
+/** What an account's plan means here. */
+const PLAN_LIMITS: Readonly<Record<AccountPlan, string>> = {
+  paid: `Workers Paid: ${CPU_MS / 60_000} minutes of CPU and 1,000 D1 queries an invocation`,
+  free:
+    'Workers Free: 10 ms of CPU and 50 D1 queries an invocation. Search over small collections works; ingestion, routing, exports and ' +
+    'background work go over these limits and fail',
 }
 
 /** Stands in wrangler.toml as long as there is no database. */
@@ -40,11 +58,18 @@ const NO_KV_ID = '00000000000000000000000000000000'
 /**
  * Makes the plan.
  * @param migrations file names of the migrations
+ * @param name of the Worker, when it is not that of wrangler.toml: everything that it makes is named after it
  * @throws Error naming what wrangler.toml lacks
  */
-export function planOf(config: WorkerConfig, migrations: readonly string[]): Plan {
+export function planOf(
+  config: WorkerConfig,
+  migrations: readonly string[],
+  name: string | undefined = config.name,
+  account: AccountPlan = 'paid',
+): Plan {
   const [database] = config.d1_databases ?? []
-  if (!config.name) throw new Error('wrangler.toml names no Worker')
+  if (!config.name || !name) throw new Error('wrangler.toml names no Worker')
+  const own = renamer(config.name, name)
   if (!database?.database_name) throw new Error('wrangler.toml names no D1 database')
   const [namespace] = config.kv_namespaces ?? []
   const consumers = config.queues?.consumers ?? []
@@ -54,23 +79,24 @@ export function planOf(config: WorkerConfig, migrations: readonly string[]): Pla
     ...(config.queues?.producers ?? []).map(({ queue }) => queue),
   ]
   return {
-    worker: config.name,
+    worker: name,
     database: {
       binding: database.binding,
-      name: database.database_name,
-      id: database.database_id && database.database_id !== NO_ID ? database.database_id : null,
+      name: own(database.database_name),
+      id: database.database_id && database.database_id !== NO_ID && name === config.name ? database.database_id : null,
     },
     kv: namespace
       ? {
           binding: namespace.binding,
-          title: `${config.name}-${namespace.binding.toLowerCase().replaceAll('_', '-')}`,
-          id: namespace.id && namespace.id !== NO_KV_ID ? namespace.id : null,
+          title: `${name}-${namespace.binding.toLowerCase().replaceAll('_', '-')}`,
+          id: namespace.id && namespace.id !== NO_KV_ID && name === config.name ? namespace.id : null,
         }
       : null,
-    queues: [...new Set(queues)],
-    buckets: (config.r2_buckets ?? []).flatMap(({ bucket_name: name }) => name ?? []),
+    queues: [...new Set(queues.map(own))],
+    buckets: (config.r2_buckets ?? []).flatMap(({ bucket_name: bucket }) => (bucket ? own(bucket) : [])),
     migrations: migrations.filter((name) => name.endsWith('.sql')).sort(),
     crons: config.triggers?.crons ?? [],
+    account,
   }
 }
 
@@ -82,20 +108,65 @@ export function describePlan(plan: Plan): string {
     ...(plan.kv ? [`KV namespace ${plan.kv.title}: find or create`] : []),
     ...plan.queues.map((queue) => `Queue ${queue}: find or create`),
     ...plan.buckets.map((bucket) => `R2 bucket ${bucket}: find or create`),
+    'D1 Time Travel: note the bookmark to go back to',
     `Migrations: apply what is not applied yet of ${plan.migrations.length} (last: ${plan.migrations.at(-1) ?? 'none'})`,
     `Worker ${plan.worker}: upload, with its Durable Objects and ${plan.crons.length} cron triggers (${plan.crons.join('; ')})`,
     'Secret HYBRID_API_KEY: keep; when there is none, set the one of the environment or a new random one, shown once',
     'Health check: /health answers, a request without a key is refused, one with the key is served',
   ]
-  return steps.map((step, at) => `  ${String(at + 1).padStart(2)}. ${step}\n`).join('')
+  return `${steps.map((step, at) => `  ${String(at + 1).padStart(2)}. ${step}\n`).join('')}Limits: ${PLAN_LIMITS[plan.account]}.\n`
 }
 
-/** The configuration that is deployed: wrangler.toml with the ids of the account's own database and namespace. */
-export function withIds(toml: string, ids: { readonly database: string; readonly kv: string | null }): string {
-  if (!/^database_id\s*=/m.test(toml)) throw new Error('wrangler.toml has no database_id')
-  const filled = toml.replace(/^database_id\s*=.*$/m, `database_id = "${ids.database}"`)
-  if (ids.kv === null) return filled
-  const namespace = /(\[\[kv_namespaces\]\][^[]*?^id\s*=\s*)"[^"]*"/m
-  if (!namespace.test(filled)) throw new Error('wrangler.toml has a KV namespace without an id')
-  return filled.replace(namespace, `$1"${ids.kv}"`)
+/** Names after another Worker: `hybrid-coordinator-jobs` becomes `mine-jobs`. */
+function renamer(from: string, to: string): (name: string) => string {
+  if (from === to) return (name) => name
+  return (name) => (name.startsWith(from) ? to + name.slice(from.length) : `${to}-${name}`)
+}
+
+/**
+ * The configuration that is deployed: wrangler.toml with the names of the plan and the ids of the account's own database and namespace.
+ * @param toml text of wrangler.toml
+ * @throws Error naming what wrangler.toml lacks
+ */
+export function deployedConfig(
+  toml: string,
+  plan: Plan,
+  ids: { readonly database: string; readonly kv: string | null },
+): string {
+  const config = parse(toml)
+  const own = renamer(String(config.name), plan.worker)
+  const renamed = plan.worker !== config.name
+  config.name = plan.worker
+  const database = tables(config.d1_databases).find(({ binding }) => binding === plan.database.binding)
+  if (!database) throw new Error(`wrangler.toml has no D1 database ${plan.database.binding}`)
+  Object.assign(database, { database_name: plan.database.name, database_id: ids.database })
+  if (plan.kv) {
+    const { binding } = plan.kv
+    const namespace = tables(config.kv_namespaces).find((entry) => entry.binding === binding)
+    if (!namespace || ids.kv === null) throw new Error(`wrangler.toml has no KV namespace ${binding}`)
+    namespace.id = ids.kv
+  }
+  if (renamed) {
+    const queues = (config.queues ?? {}) as TomlTable
+    for (const entry of [...tables(queues.producers), ...tables(queues.consumers)]) {
+      for (const field of ['queue', 'dead_letter_queue']) {
+        const name = entry[field]
+        if (typeof name === 'string') entry[field] = own(name)
+      }
+    }
+    for (const bucket of tables(config.r2_buckets)) bucket.bucket_name = own(String(bucket.bucket_name))
+    // Counters of requests are shared by all Workers of an account that name the same number.
+    for (const limit of tables(config.ratelimits)) limit.namespace_id = numberFor(`${plan.worker} ${limit.name}`)
+  }
+  if (plan.account === 'paid' && config.limits === undefined) config.limits = { cpu_ms: CPU_MS }
+  return `# Made by npm run deploy from wrangler.toml; changes here are lost.\n${stringify(config)}\n`
+}
+
+function tables(value: unknown): TomlTable[] {
+  return Array.isArray(value) ? (value as TomlTable[]) : []
+}
+
+/** A positive integer as text, the same for the same words. */
+function numberFor(text: string): string {
+  return String((createHash('sha256').update(text).digest().readUInt32BE(0) >>> 1) + 10_000)
 }

@@ -2,33 +2,61 @@ import { execFile } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { parse } from 'smol-toml'
 import { describe, expect, test } from 'vitest'
-import { describePlan, planOf, withIds } from '../../cli/deploy/plan.ts'
-import { deploy, dryRun, type Finished, type World } from '../../cli/deploy.ts'
+import { deployedConfig, describePlan, planOf } from '../../cli/deploy/plan.ts'
+import type { Finished, World } from '../../cli/deploy/steps.ts'
+import { deploy, dryRun, run } from '../../cli/deploy.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
-const PLAN = planOf(
-  {
-    name: 'w',
-    d1_databases: [{ binding: 'DB', database_name: 'd', database_id: '00000000-0000-0000-0000-000000000000' }],
-    kv_namespaces: [{ binding: 'OAUTH_KV', id: '00000000000000000000000000000000' }],
-    queues: { producers: [{ queue: 'q' }], consumers: [{ queue: 'q', dead_letter_queue: 'q-dead' }] },
-    r2_buckets: [{ binding: 'DATASETS', bucket_name: 'b' }],
-    triggers: { crons: ['* * * * *'] },
-  },
-  ['0001_b.sql', '0000_a.sql', 'meta'],
-)
-const TOML =
-  'name = "w"\n[[d1_databases]]\ndatabase_id = "00000000-0000-0000-0000-000000000000"\n' +
-  '[[kv_namespaces]]\nbinding = "OAUTH_KV"\nid = "00000000000000000000000000000000"\n'
+const CONFIG = {
+  name: 'w',
+  d1_databases: [{ binding: 'DB', database_name: 'w', database_id: '00000000-0000-0000-0000-000000000000' }],
+  kv_namespaces: [{ binding: 'OAUTH_KV', id: '00000000000000000000000000000000' }],
+  queues: { producers: [{ queue: 'w-jobs' }], consumers: [{ queue: 'w-jobs', dead_letter_queue: 'w-jobs-dead' }] },
+  r2_buckets: [{ binding: 'DATASETS', bucket_name: 'w-datasets' }],
+  triggers: { crons: ['* * * * *'] },
+}
+const MIGRATIONS = ['0001_b.sql', '0000_a.sql', 'meta']
+const PLAN = planOf(CONFIG, MIGRATIONS)
+const TOML = `name = "w"
+[[d1_databases]]
+binding = "OTHER"
+database_id = "not-ours"
+[[d1_databases]]
+binding = "DB"
+database_name = "w"
+database_id = "00000000-0000-0000-0000-000000000000"
+[[kv_namespaces]]
+binding = "OAUTH_KV"
+id = "00000000000000000000000000000000"
+[[queues.producers]]
+binding = "JOBS"
+queue = "w-jobs"
+[[queues.consumers]]
+queue = "w-jobs"
+dead_letter_queue = "w-jobs-dead"
+[[r2_buckets]]
+binding = "DATASETS"
+bucket_name = "w-datasets"
+[[ratelimits]]
+name = "KEY_LIMIT"
+namespace_id = "8701"
+`
 const URL_OF_WORKER = 'https://w.someone.workers.dev'
+const SIGNED_IN = JSON.stringify({ loggedIn: true, accounts: [{ id: 'a1', name: 'Mine' }] })
 
-/** An account in memory. `failing` maps the beginning of a wrangler command to what it prints. */
-function account(failing: Record<string, string> = {}, env: Record<string, string> = {}) {
+/** An account in memory. `failing` maps the beginning of a wrangler command to what it prints, and `saying` what one prints that succeeds. */
+function account(
+  failing: Record<string, string> = {},
+  env: Record<string, string> = {},
+  saying: Record<string, string> = {},
+) {
   const made = new Set<string>()
   const commands: string[] = []
+  const asked: string[] = []
   let printed = ''
-  let config = ''
+  const configs: Record<string, string> = {}
   let secret: string | null = null
   let deployed = false
   const ok = (output = ''): Finished => ({ code: 0, output })
@@ -39,10 +67,13 @@ function account(failing: Record<string, string> = {}, env: Record<string, strin
       const command = args.join(' ')
       commands.push(command)
       for (const [start, output] of Object.entries(failing)) if (command.startsWith(start)) return { code: 1, output }
+      for (const [start, output] of Object.entries(saying)) if (command.startsWith(start)) return ok(output)
+      if (command.startsWith('whoami')) return ok(SIGNED_IN)
       if (command.startsWith('d1 list'))
         return ok(JSON.stringify([...made].map((name) => ({ name, uuid: `id-of-${name}` }))))
       if (command.startsWith('kv namespace list'))
         return ok(JSON.stringify([...made].map((title) => ({ title, id: `id-of-${title}` }))))
+      if (command.startsWith('d1 time-travel info')) return ok('{ "bookmark": "b-17" }')
       if (/ info /.test(command)) return made.has(args.at(-1) ?? '') ? ok() : missing
       if (/ create /.test(command)) {
         made.add(args.at(-1) ?? '')
@@ -53,34 +84,55 @@ function account(failing: Record<string, string> = {}, env: Record<string, strin
         return ok(`Deployed w triggers\n  ${URL_OF_WORKER}\n`)
       }
       if (command.startsWith('secret list'))
-        return ok(JSON.stringify(secret === null ? [] : [{ name: 'HYBRID_API_KEY' }]))
+        return ok(JSON.stringify(secret === null ? [] : [{ name: 'HYBRID_API_KEY', type: 'secret_text' }]))
       if (command.startsWith('secret put')) secret = input ?? ''
       return ok()
     },
     async fetch(url, headers = {}) {
+      asked.push(url)
       if (!deployed) throw new Error('no such host')
       if (url.endsWith('/health')) return { status: 200, body: '{"status":"ok"}' }
       return { status: headers['X-API-Key'] !== undefined && headers['X-API-Key'] === secret ? 200 : 401, body: '' }
     },
-    writeConfig: async (toml) => {
-      config = toml
+    writeConfig: async (file, toml) => {
+      configs[file] = toml
     },
     pause: async () => undefined,
     print: (text) => {
       printed += text
     },
   }
-  return { world, made, commands, printed: () => printed, config: () => config, secret: () => secret }
+  return {
+    world,
+    made,
+    commands,
+    asked,
+    printed: () => printed,
+    configs,
+    secret: () => secret,
+    forget: () => {
+      printed = ''
+      commands.length = 0
+    },
+  }
 }
 
 describe('deploy', () => {
   test('makes everything, sets a random key, checks the Worker and prints its MCP URL', async () => {
     const at = account()
-    expect(await deploy(PLAN, TOML, at.world)).toBe(0)
-    expect([...at.made]).toEqual(['d', 'w-oauth-kv', 'q-dead', 'q', 'b'])
-    expect(at.config()).toContain('database_id = "id-of-d"')
-    expect(at.config()).toContain('id = "id-of-w-oauth-kv"')
+    expect(await deploy(PLAN, TOML, at.world), at.printed()).toBe(0)
+    expect([...at.made]).toEqual(['w', 'w-oauth-kv', 'w-jobs-dead', 'w-jobs', 'w-datasets'])
+    const config = parse(at.configs['wrangler.deployed-w.toml'] ?? '')
+    expect(config).toMatchObject({
+      name: 'w',
+      d1_databases: [
+        { binding: 'OTHER', database_id: 'not-ours' },
+        { binding: 'DB', database_id: 'id-of-w' },
+      ],
+      kv_namespaces: [{ binding: 'OAUTH_KV', id: 'id-of-w-oauth-kv' }],
+    })
     expect(at.secret()).toMatch(/^[\w-]{43}$/)
+    expect(at.printed()).toContain('Sign-in (account Mine)')
     expect(at.printed()).toContain(`MCP URL: ${URL_OF_WORKER}/mcp`)
     expect(at.printed()).toContain(`shown only now: ${at.secret()}`)
     expect(at.commands.join('\n'), 'the key is no argument').not.toContain(at.secret())
@@ -99,15 +151,23 @@ describe('deploy', () => {
     expect(places).not.toContain(-1)
   })
 
-  test('a second time creates nothing and keeps the key', async () => {
+  test('a second time creates nothing, keeps the key, notes the bookmark before the migrations and prints how to go back', async () => {
     const at = account()
     await deploy(PLAN, TOML, at.world)
     const key = at.secret()
-    const before = at.commands.length
+    at.forget()
     expect(await deploy(PLAN, TOML, at.world)).toBe(0)
-    const second = at.commands.slice(before)
-    expect(second.filter((command) => / create |secret put/.test(command))).toEqual([])
-    expect(second.some((command) => command.startsWith('deploy'))).toBe(true)
+    expect(at.commands.filter((command) => / create |secret put/.test(command))).toEqual([])
+    const [info, migrations, upload] = ['d1 time-travel info', 'd1 migrations apply', 'deploy --config'].map((start) =>
+      at.commands.findIndex((command) => command.startsWith(start)),
+    ) as [number, number, number]
+    expect(info).toBeGreaterThan(-1)
+    expect(migrations).toBeGreaterThan(info)
+    expect(upload).toBeGreaterThan(migrations)
+    expect(at.printed()).toContain('npx wrangler rollback --config wrangler.deployed-w.toml')
+    expect(at.printed()).toContain(
+      'npx wrangler d1 time-travel restore DB --bookmark=b-17 --config wrangler.deployed-w.toml',
+    )
     expect(at.secret()).toBe(key)
   })
 
@@ -119,11 +179,64 @@ describe('deploy', () => {
   })
 
   test.each([
-    ['whoami', 'You are not authenticated.', 'wrangler login'],
-    ['d1 create', 'limit reached', 'D1 database d failed'],
-    ['d1 list', 'unavailable', 'D1 database d failed'],
-    ['queues create', 'Queues need a paid plan', 'Queue q-dead failed'],
-    ['r2 bucket create', 'enable R2', 'R2 bucket b failed'],
+    ['fails', { 'secret list': 'fetch failed' }, {}],
+    ['is limited', { 'secret list': 'Too many requests [code: 971]' }, {}],
+    ['can not be read', {}, { 'secret list': 'Secret names: HYBRID_API_KEY' }],
+    ['is empty', {}, { 'secret list': '' }],
+    ['is an error in JSON', {}, { 'secret list': '{"error":"unavailable"}' }],
+  ])('no key is replaced when the list of secrets %s', async (_, failing, saying) => {
+    const at = account()
+    await deploy(PLAN, TOML, at.world)
+    const key = at.secret()
+    const again = account(failing, {}, saying)
+    // The account of before, with a list that goes wrong.
+    again.world.wrangler = wrap(again.world.wrangler, at.world.wrangler, (command) => command.startsWith('secret list'))
+    expect(await deploy(PLAN, TOML, again.world)).toBe(1)
+    expect(again.printed()).toContain('Secret HYBRID_API_KEY failed')
+    expect(at.secret()).toBe(key)
+    expect(at.commands.filter((command) => command.startsWith('secret put'))).toHaveLength(1)
+  })
+
+  test('a key of the environment that is not the deployed one is named, and nothing is replaced', async () => {
+    const at = account()
+    await deploy(PLAN, TOML, at.world)
+    const key = at.secret()
+    at.forget()
+    expect(await deploy(PLAN, TOML, { ...at.world, env: { HYBRID_API_KEY: 'another-key-entirely' } })).toBe(1)
+    expect(at.printed()).toContain('refuses the HYBRID_API_KEY of your environment')
+    expect(at.printed()).not.toContain('another-key-entirely')
+    expect(at.secret()).toBe(key)
+  })
+
+  test('somebody who is signed out, or in the wrong account, is told before anything is made', async () => {
+    for (const [failing, saying, env, message] of [
+      [{ whoami: '{"loggedIn":false}' }, {}, {}, 'not signed in'],
+      // As wrangler once answered: success.
+      [{}, { whoami: '{"loggedIn":false}' }, {}, 'not signed in'],
+      [{ whoami: 'Unable to resolve Cloudflare’s API hostname' }, {}, {}, 'Check the network'],
+      [
+        {},
+        { whoami: '{"loggedIn":true,"accounts":[{"id":"a1","name":"Mine"},{"id":"a2","name":"Work"}]}' },
+        {},
+        'a2  Work',
+      ],
+      [{}, {}, { CLOUDFLARE_ACCOUNT_ID: 'a9' }, "an account that you can't use"],
+    ] as [Record<string, string>, Record<string, string>, Record<string, string>, string][]) {
+      const at = account(failing, env, saying)
+      expect(await deploy(PLAN, TOML, at.world)).toBe(1)
+      expect(at.printed()).toContain(message)
+      expect(at.printed()).not.toContain('✓')
+      expect([...at.made]).toEqual([])
+      expect(at.commands).toHaveLength(1)
+    }
+  })
+
+  test.each([
+    ['d1 create', 'limit reached', 'D1 database w failed'],
+    ['d1 list', 'unavailable', 'D1 database w failed'],
+    ['kv namespace list', 'unavailable', 'KV namespace w-oauth-kv failed'],
+    ['queues create', 'Queues need a paid plan', 'Queue w-jobs-dead failed'],
+    ['r2 bucket create', 'enable R2', 'R2 bucket w-datasets failed'],
     ['d1 migrations', 'syntax error', 'Migrations failed'],
     ['deploy', 'too large', 'Worker w failed'],
     ['secret put', 'forbidden', 'Secret HYBRID_API_KEY failed'],
@@ -136,6 +249,32 @@ describe('deploy', () => {
     expect(at.commands.at(-1)?.startsWith(start)).toBe(true)
     delete failing[start]
     expect(await deploy(PLAN, TOML, at.world)).toBe(0)
+  })
+
+  test('a failed migration leaves the old Worker in place and says how to take the database back', async () => {
+    const at = account()
+    await deploy(PLAN, TOML, at.world)
+    const again = account({ 'd1 migrations': 'no such column' })
+    again.world.wrangler = wrap(again.world.wrangler, at.world.wrangler, (command) =>
+      command.startsWith('d1 migrations'),
+    )
+    at.forget()
+    expect(await deploy(PLAN, TOML, again.world)).toBe(1)
+    expect(again.printed()).toContain('The Worker was not changed.')
+    expect(again.printed()).toContain('time-travel restore DB --bookmark=b-17')
+    expect(at.commands.filter((command) => command.startsWith('deploy'))).toEqual([])
+  })
+
+  test('without a bookmark it goes on, with the time instead', async () => {
+    const at = account()
+    await deploy(PLAN, TOML, at.world)
+    const again = account({ 'd1 time-travel': 'unavailable' })
+    again.world.wrangler = wrap(again.world.wrangler, at.world.wrangler, (command) =>
+      command.startsWith('d1 time-travel'),
+    )
+    again.world.fetch = at.world.fetch
+    expect(await deploy(PLAN, TOML, again.world)).toBe(0)
+    expect(again.printed()).toMatch(/can be taken back by time: 20\d\d-/)
   })
 
   test('what exists although it was not found is kept', async () => {
@@ -156,23 +295,108 @@ describe('deploy', () => {
     expect(ill.printed()).toContain('degraded')
   })
 
+  test('a Worker that is not known everywhere yet, or not well at once, is asked again', async () => {
+    for (const first of [
+      { status: 404, body: '<html>There is nothing here yet</html>' },
+      { status: 200, body: '{"status":"down"}' },
+      { status: 200, body: '<html>' },
+    ]) {
+      const at = account()
+      const { fetch } = at.world
+      let times = 0
+      at.world.fetch = async (url, headers) => (url.endsWith('/health') && times++ < 5 ? first : fetch(url, headers))
+      expect(await deploy(PLAN, TOML, at.world), at.printed()).toBe(0)
+      expect(times).toBeGreaterThan(5)
+    }
+  })
+
+  test('is asked where it really answers', async () => {
+    const given = account({}, { HYBRID_URL: 'https://api.example.com/' })
+    expect(await deploy(PLAN, TOML, given.world)).toBe(0)
+    expect(new Set(given.asked.map((url) => new URL(url).origin))).toEqual(new Set(['https://api.example.com']))
+    const domain = account({}, {}, {})
+    const { wrangler } = domain.world
+    domain.world.wrangler = async (args, input) => {
+      const answer = await wrangler(args, input)
+      return args[0] === 'deploy'
+        ? { code: 0, output: `Deployed w triggers\n  ${URL_OF_WORKER}\n  hc.example.com (custom domain)\n` }
+        : answer
+    }
+    expect(await deploy(PLAN, TOML, domain.world)).toBe(0)
+    expect(domain.printed()).toContain('MCP URL: https://hc.example.com/mcp')
+    const elsewhere = account()
+    elsewhere.world.fetch = async () => ({ status: 403, body: '{}' })
+    expect(await deploy(PLAN, TOML, elsewhere.world)).toBe(1)
+    expect(elsewhere.printed()).toContain('ALLOWED_HOSTS may leave this address out: set HYBRID_URL')
+  })
+
   test('a database that wrangler.toml names is used', async () => {
     const at = account()
     expect(await deploy({ ...PLAN, database: { ...PLAN.database, id: 'own' } }, TOML, at.world)).toBe(0)
-    expect(at.config()).toContain('database_id = "own"')
+    expect(at.configs['wrangler.deployed-w.toml']).toContain('database_id = "own"')
     expect(at.commands.some((command) => command.startsWith('d1 create'))).toBe(false)
   })
+
+  test('two coordinators of one account share nothing', async () => {
+    const at = account()
+    expect(await deploy(PLAN, TOML, at.world)).toBe(0)
+    const first = new Set(at.made)
+    at.made.clear()
+    const other = planOf(CONFIG, MIGRATIONS, 'team-b')
+    const second = account()
+    expect(await deploy(other, TOML, second.world)).toBe(0)
+    expect([...second.made]).toEqual([
+      'team-b',
+      'team-b-oauth-kv',
+      'team-b-jobs-dead',
+      'team-b-jobs',
+      'team-b-datasets',
+    ])
+    expect([...second.made].filter((name) => first.has(name))).toEqual([])
+    const config = parse(second.configs['wrangler.deployed-team-b.toml'] ?? '') as typeof CONFIG & {
+      ratelimits: { namespace_id: string }[]
+    }
+    expect(config).toMatchObject({
+      name: 'team-b',
+      queues: {
+        producers: [{ queue: 'team-b-jobs' }],
+        consumers: [{ queue: 'team-b-jobs', dead_letter_queue: 'team-b-jobs-dead' }],
+      },
+      r2_buckets: [{ bucket_name: 'team-b-datasets' }],
+    })
+    expect(config.ratelimits[0]?.namespace_id).not.toBe('8701')
+    for (const name of ['Upper', '-a', 'a-', 'a'.repeat(50), 'a b', '']) expect(await run(['--name', name])).toBe(2)
+  })
+
+  test('the limits of the account’s plan are said, and set where the plan allows it', () => {
+    const ids = { database: 'd', kv: 'k' }
+    expect(parse(deployedConfig(TOML, PLAN, ids)).limits).toEqual({ cpu_ms: 300_000 })
+    expect(describePlan(PLAN)).toContain('Workers Paid: 5 minutes of CPU')
+    const free = planOf(CONFIG, MIGRATIONS, 'w', 'free')
+    expect(parse(deployedConfig(TOML, free, ids)).limits).toBeUndefined()
+    expect(describePlan(free)).toContain('10 ms of CPU')
+    expect(parse(deployedConfig(`${TOML}[limits]\ncpu_ms = 9\n`, PLAN, ids)).limits).toEqual({ cpu_ms: 9 })
+  })
 })
+
+/** One wrangler for the commands that `takes` picks, another for the rest. */
+function wrap(
+  one: World['wrangler'],
+  other: World['wrangler'],
+  takes: (command: string) => boolean,
+): World['wrangler'] {
+  return (args, input) => (takes(args.join(' ')) ? one(args, input) : other(args, input))
+}
 
 describe('the plan', () => {
   test('names everything in order', () => {
     expect(PLAN.migrations).toEqual(['0000_a.sql', '0001_b.sql'])
-    expect(PLAN.queues).toEqual(['q-dead', 'q'])
+    expect(PLAN.queues).toEqual(['w-jobs-dead', 'w-jobs'])
     expect(PLAN.database.id).toBeNull()
     for (const name of [
-      'D1 database d',
-      'Queue q-dead',
-      'R2 bucket b',
+      'D1 database w',
+      'Queue w-jobs-dead',
+      'R2 bucket w-datasets',
       '0001_b.sql',
       'Secret HYBRID_API_KEY',
       'Health check',
@@ -181,8 +405,10 @@ describe('the plan', () => {
     }
     expect(() => planOf({ name: 'w' }, [])).toThrow('no D1 database')
     expect(() => planOf({}, [])).toThrow('names no Worker')
-    expect(() => withIds('name = "w"', { database: 'x', kv: null })).toThrow('database_id')
-    expect(() => withIds('database_id = "x"', { database: 'x', kv: 'y' })).toThrow('KV namespace')
+    expect(() => deployedConfig('name = "w"', PLAN, { database: 'x', kv: null })).toThrow('no D1 database DB')
+    expect(() =>
+      deployedConfig('name = "w"\n[[d1_databases]]\nbinding = "DB"', PLAN, { database: 'x', kv: 'y' }),
+    ).toThrow('KV namespace')
   })
 
   test('a Worker that does not build fails the dry run', async () => {

@@ -1,0 +1,195 @@
+/**
+ * The steps of a deployment, each of which may be repeated, and what they reach the world through.
+ * @module
+ */
+import { randomBytes } from 'node:crypto'
+import { style } from '../shared/terminal.ts'
+import type { Plan } from './plan.ts'
+
+/** Name of the Worker, and of all that it makes, unless another is given. */
+const USUAL_NAME = 'hybrid-coordinator'
+
+/** What a command printed, and its exit code. */
+export interface Finished {
+  readonly code: number
+  readonly output: string
+}
+
+/** What a deployment reaches the world through. */
+export interface World {
+  /** Runs wrangler with arguments, and text for its standard input. */
+  wrangler(args: readonly string[], input?: string): Promise<Finished>
+  fetch(url: string, headers?: Record<string, string>): Promise<{ status: number; body: string }>
+  /** Writes a configuration beside wrangler.toml, because its paths are relative. */
+  writeConfig(file: string, toml: string): Promise<void>
+  pause(milliseconds: number): Promise<unknown>
+  print(text: string): void
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+/** A step went wrong; the message says which and what wrangler printed. */
+export class StepError extends Error {
+  override name = 'StepError'
+}
+
+/** File of the configuration that is deployed; not committed, because it names an account's database. */
+export function configFile({ worker }: Plan): string {
+  return worker === USUAL_NAME ? 'wrangler.deployed.toml' : `wrangler.deployed-${worker}.toml`
+}
+
+/** wrangler's plain `whoami` succeeds for somebody who is signed out; with --json it does not. */
+export async function signIn(world: World): Promise<void> {
+  const { code, output } = await world.wrangler(['whoami', '--json'])
+  const user = jsonIn<{ loggedIn?: boolean; accounts?: { id: string; name: string }[] }>(output, '{')
+  if (user?.loggedIn === false)
+    throw new StepError('You are not signed in to Cloudflare. Run `npx wrangler login`, or set CLOUDFLARE_API_TOKEN.')
+  if (code !== 0 || user === null)
+    throw new StepError(
+      `Sign-in failed: wrangler whoami --json\n${output.trim()}\nCheck the network and CLOUDFLARE_API_TOKEN.`,
+    )
+  const accounts = user.accounts ?? []
+  const chosen = world.env.CLOUDFLARE_ACCOUNT_ID
+  if (accounts.length > 1 && !chosen) {
+    const list = accounts.map(({ id, name }) => `  ${id}  ${name}`).join('\n')
+    throw new StepError(`You have several accounts. Set CLOUDFLARE_ACCOUNT_ID to one of them:\n${list}`)
+  }
+  if (chosen && accounts.length > 0 && !accounts.some(({ id }) => id === chosen))
+    throw new StepError(
+      `CLOUDFLARE_ACCOUNT_ID names an account that you can't use (${accounts.map(({ id }) => id).join(', ')}).`,
+    )
+  const account = accounts.find(({ id }) => id === chosen) ?? accounts[0]
+  world.print(`${style('green', '✓')} Sign-in${account ? ` (account ${account.name})` : ''}\n`)
+}
+
+/** The line that takes the database back to how it is now; null when Cloudflare doesn't tell. */
+export async function undoLine(plan: Plan, world: World): Promise<string | null> {
+  const configured = ['--config', configFile(plan)]
+  const { code, output } = await world.wrangler([
+    'd1',
+    'time-travel',
+    'info',
+    plan.database.binding,
+    '--json',
+    ...configured,
+  ])
+  const bookmark = code === 0 ? jsonIn<{ bookmark?: string }>(output, '{')?.bookmark : undefined
+  if (bookmark === undefined) {
+    world.print(
+      `${style('yellow', '!')} D1 Time Travel gave no bookmark; the database can be taken back by time: ${new Date().toISOString()}\n`,
+    )
+    return null
+  }
+  world.print(`${style('green', '✓')} D1 Time Travel bookmark ${bookmark}\n`)
+  return `npx wrangler d1 time-travel restore ${plan.database.binding} --bookmark=${bookmark} ${configured.join(' ')}`
+}
+
+/** The JSON value in what a command printed, which may have more around it; null: there is none. */
+export function jsonIn<T>(output: string, open: '{' | '['): T | null {
+  const start = output.indexOf(open)
+  const end = output.lastIndexOf(open === '{' ? '}' : ']')
+  if (start < 0 || end < start) return null
+  try {
+    return JSON.parse(output.slice(start, end + 1)) as T
+  } catch {
+    return null
+  }
+}
+
+export async function must(world: World, step: string, args: readonly string[], hint = ''): Promise<string> {
+  const { code, output } = await world.wrangler(args)
+  if (code !== 0) throw new StepError(`${step} failed: wrangler ${args.join(' ')}\n${output.trim()}\n${hint}`.trimEnd())
+  world.print(`${style('green', '✓')} ${step}\n`)
+  return output
+}
+
+/** Creates what isn't found. That it exists after all is no error: somebody was quicker, or it may not be listed. */
+export async function make(
+  world: World,
+  step: string,
+  find: readonly string[],
+  create: readonly string[],
+): Promise<void> {
+  if ((await world.wrangler(find)).code === 0) {
+    world.print(`${style('green', '✓')} ${step} (exists)\n`)
+    return
+  }
+  const { code, output } = await world.wrangler(create)
+  if (code !== 0 && !/already (?:exists|taken|own)/i.test(output)) {
+    throw new StepError(`${step} failed: wrangler ${create.join(' ')}\n${output.trim()}`)
+  }
+  world.print(`${style('green', '✓')} ${step} (${code === 0 ? 'created' : 'exists'})\n`)
+}
+
+export async function databaseId({ database }: Plan, made: { database: boolean }, world: World): Promise<string> {
+  const step = `D1 database ${database.name}`
+  const before = await listed<{ name: string; uuid: string }>(world, step, ['d1', 'list', '--json'])
+  const existing = before.find(({ name }) => name === database.name)?.uuid
+  if (existing !== undefined) {
+    world.print(`${style('green', '✓')} ${step} (exists)\n`)
+    return existing
+  }
+  await create(world, step, ['d1', 'create', database.name])
+  const after = await listed<{ name: string; uuid: string }>(world, step, ['d1', 'list', '--json'])
+  const id = after.find(({ name }) => name === database.name)?.uuid
+  if (id === undefined) throw new StepError(`${step} failed: wrangler d1 list does not name it`)
+  made.database = true
+  return id
+}
+
+/** Found by its title, which an account has once. */
+export async function namespaceId(title: string, world: World): Promise<string> {
+  const step = `KV namespace ${title}`
+  const find = async () =>
+    (await listed<{ id: string; title: string }>(world, step, ['kv', 'namespace', 'list'])).find(
+      (namespace) => namespace.title === title,
+    )?.id
+  const existing = await find()
+  if (existing !== undefined) {
+    world.print(`${style('green', '✓')} ${step} (exists)\n`)
+    return existing
+  }
+  await create(world, step, ['kv', 'namespace', 'create', title])
+  const id = await find()
+  if (id === undefined) throw new StepError(`${step} failed: wrangler kv namespace list does not name it`)
+  return id
+}
+
+/**
+ * What a list command names.
+ * @throws StepError when it fails or can't be read: that something isn't there is only known from a list
+ */
+async function listed<T>(world: World, step: string, args: readonly string[]): Promise<T[]> {
+  const { code, output } = await world.wrangler(args)
+  const list = code === 0 ? jsonIn<T[]>(output, '[') : null
+  if (!Array.isArray(list)) throw new StepError(`${step} failed: wrangler ${args.join(' ')}\n${output.trim()}`)
+  return list
+}
+
+async function create(world: World, step: string, args: readonly string[]): Promise<void> {
+  const { code, output } = await world.wrangler(args)
+  if (code !== 0) throw new StepError(`${step} failed: wrangler ${args.join(' ')}\n${output.trim()}`)
+  world.print(`${style('green', '✓')} ${step} (created)\n`)
+}
+
+/** The key, if it is known, and whether it was made, or at least set, just now. */
+export interface AdminKey {
+  readonly known: string | null
+  readonly made: boolean
+  readonly set: boolean
+}
+
+/** A key is set only where a list that could be read doesn't have one: all clients stop when it is replaced. */
+export async function adminKey(plan: Plan, world: World): Promise<AdminKey> {
+  const step = 'Secret HYBRID_API_KEY'
+  const given = world.env.HYBRID_API_KEY || null
+  const secrets = await listed<{ name: string }>(world, step, ['secret', 'list', '--name', plan.worker])
+  if (secrets.some(({ name }) => name === 'HYBRID_API_KEY')) {
+    world.print(`${style('green', '✓')} ${step} (kept)\n`)
+    return { known: given, made: false, set: false }
+  }
+  const key = given ?? randomBytes(32).toString('base64url')
+  const put = await world.wrangler(['secret', 'put', 'HYBRID_API_KEY', '--name', plan.worker], key)
+  if (put.code !== 0) throw new StepError(`${step} failed\n${put.output.trim()}`)
+  world.print(`${style('green', '✓')} ${step} (set)\n`)
+  return { known: key, made: given === null, set: true }
+}
