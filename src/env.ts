@@ -8,6 +8,7 @@ import type { WorkersAi } from './inference/workers-ai.ts'
 import type { JobMessage } from './jobs/message.ts'
 import type { KnowledgeIndex } from './knowledge/stores/knowledge-index.ts'
 import type { Settings } from './settings.ts'
+import type { OAuthGrants } from './transports/oauth/grants.ts'
 
 export interface Env extends Readonly<Partial<Record<keyof Settings, string>>> {
   /** Interactions, outcomes, retrieval log, jobs, exports. */
@@ -19,14 +20,18 @@ export interface Env extends Readonly<Partial<Record<keyof Settings, string>>> {
   readonly JOBS: Queue<JobMessage>
   /** Fine-tuning datasets, immutable. */
   readonly DATASETS: R2Bucket
-  /** Clients, grants and tokens of OAuth, by the library's own schema. */
+  /** Clients of OAuth, by the library's own schema. */
   readonly OAUTH_KV: KVNamespace
+  /** Grants, codes and tokens of OAuth: one object per key that signed in. */
+  readonly OAUTH_GRANTS: DurableObjectNamespace<OAuthGrants>
   /** Static files: the pages. */
   readonly ASSETS: Fetcher
 
   /** Requests per key and minute, and per address and minute; absent: no limit. */
   readonly KEY_LIMIT?: RateLimit
   readonly ADDRESS_LIMIT?: RateLimit
+  /** Registrations of OAuth clients per address and minute. */
+  readonly REGISTER_LIMIT?: RateLimit
 
   /** Models of Workers AI; absent: none. */
   readonly AI?: WorkersAi

@@ -15,6 +15,7 @@ import { createApp } from './transports/app.ts'
 
 export { Conversation } from './conversation/conversation.ts'
 export { KnowledgeIndex } from './knowledge/stores/knowledge-index.ts'
+export { OAuthGrants } from './transports/oauth/grants.ts'
 
 const app = createApp(buildServices, OPERATIONS)
 

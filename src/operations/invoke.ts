@@ -17,6 +17,13 @@ export function holds(caller: Caller, scope: Scope): boolean {
   return caller.scopes.includes('admin') || caller.scopes.includes(scope)
 }
 
+/** What a caller can do about a scope that it lacks. */
+export function scopeHint(caller: Caller, scope: Scope): string {
+  return caller.grantable?.includes(scope)
+    ? `Sign in again and allow "${scope}".`
+    : `Use a key with the scope "${scope}".`
+}
+
 /**
  * Validates raw input against the operation's schema.
  * @param lenient whether to correct what leaves no doubt, see lenient.ts
@@ -80,7 +87,7 @@ export function fromIssue(issue: z.core.$ZodIssue, prefix = ''): CoordinatorErro
 export async function invoke(operation: Operation, services: Services, raw: unknown, caller: Caller): Promise<object> {
   if (!holds(caller, operation.scope)) {
     throw new CoordinatorError('forbidden', `This key lacks the scope "${operation.scope}".`, {
-      hint: `Use a key with the scope "${operation.scope}".`,
+      hint: scopeHint(caller, operation.scope),
     })
   }
   const tooDeep = measureInput(raw, services.settings.MAX_FIELD_CHARACTERS)

@@ -27,6 +27,8 @@ export interface Caller {
   readonly scopes: readonly Scope[]
   /** The only project that the caller may use; null: any. */
   readonly project: string | null
+  /** Of a client that signed in: the scopes that its owner can allow. Left out for keys. */
+  readonly grantable?: readonly Scope[]
 }
 
 /** MCP's hints to a client about what a call does (Model Context Protocol 2026-07-28, ToolAnnotations). */

@@ -20,7 +20,7 @@ import { addressLimit, corsGuard, countKey, hostGuard, securityHeaders } from '.
 import { type McpServerFactory, mountMcp, operationServers } from './mcp/endpoint.ts'
 import { callerOfToken, isAccessToken } from './oauth/access.ts'
 import { mountOAuth, OAUTH_PATHS } from './oauth/routes.ts'
-import { challenge, isResource } from './oauth/server.ts'
+import { allowsSignIn, challenge, isResource } from './oauth/server.ts'
 import { isOpenAiPath, mountOpenAi, OPENAI_ROUTES } from './openai/endpoint.ts'
 import { errorResponse } from './openai/errors.ts'
 import { problemResponse, reportError } from './problem.ts'
@@ -72,7 +72,7 @@ export function createApp(
   app.use(concurrencyGuard)
   mountDocs(app, operations)
   mountOAuth(app, lookupsOf)
-  mountMcp(app, mcpServers)
+  mountMcp(app, mcpServers, (name) => operations.find((operation) => operation.name === name)?.scope)
   mountOpenAi(app)
   mountDownloads(app)
   mountRest(app, operations)
@@ -147,7 +147,8 @@ function lookups(c: AppContext, adminKey: string | undefined): KeyLookup[] {
 
 /** At `/mcp` the challenge of a 401 shows clients where to sign in. */
 function challengeOf(c: AppContext): string {
-  return isResource(c.req.path) ? challenge(new URL(c.req.url).origin) : 'Bearer'
+  const { origin } = new URL(c.req.url)
+  return isResource(c.req.path) && allowsSignIn(origin) ? challenge(origin) : 'Bearer'
 }
 
 function notServed(c: AppContext, app: Hono<AppEnv>): CoordinatorError {

@@ -16,7 +16,8 @@ export const OPEN_CALLER: Caller = { id: 'open', scopes: ['admin'], project: nul
 export const PUBLIC_CALLER: Caller = { id: 'public', scopes: ['read'], project: null }
 
 const ADMIN_CALLER: Caller = { id: 'admin', scopes: ['admin'], project: null }
-const LOOPBACK_NAMES: readonly string[] = ['localhost', '127.0.0.1', '[::1]']
+/** Names of the machine itself. */
+export const LOOPBACK_NAMES: readonly string[] = ['localhost', '127.0.0.1', '[::1]']
 /** Addresses of the machine itself, as `CF-Connecting-IP` names them. */
 export const LOOPBACK_ADDRESSES: readonly string[] = ['127.0.0.1', '::1', '::ffff:127.0.0.1']
 

@@ -12,7 +12,7 @@ import { locateJsonError } from './json-error.ts'
  */
 export async function readJsonBody(request: Request, maxBytes: number): Promise<unknown> {
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes)
-  const text = await readText(request, maxBytes)
+  const text = await readBodyText(request, maxBytes)
   if (text === '') return undefined
   assertJson(request.headers)
   try {
@@ -47,22 +47,61 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-async function readText(request: Request, maxBytes: number): Promise<string> {
+/** How long a body may take to come, in milliseconds. */
+const BODY_DEADLINE_MS = 60_000
+
+/**
+ * The whole body as text.
+ * @param deadlineMs how long it may take to come
+ * @throws CoordinatorError `payload_too_large`, `invalid_input` when it is not UTF-8, `request_timeout`, or `client_closed_request` when
+ * the client breaks off
+ */
+export async function readBodyText(
+  request: Request,
+  maxBytes: number,
+  deadlineMs: number = BODY_DEADLINE_MS,
+): Promise<string> {
   if (request.body === null) return ''
   const reader = request.body.getReader()
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
   let received = 0
   let text = ''
-  for (;;) {
-    const { done, value } = await reader.read()
-    if (done) return text + decode(decoder)
-    received += value.byteLength
-    if (received > maxBytes) {
-      await reader.cancel().catch(() => undefined)
-      throw tooLarge(maxBytes)
+  let timer: ReturnType<typeof setTimeout> | null = null
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(tooSlow(deadlineMs)), deadlineMs)
+  })
+  try {
+    for (;;) {
+      const { done, value } = await Promise.race([nextOf(reader), late])
+      if (done) return text + decode(decoder)
+      received += value.byteLength
+      if (received > maxBytes) throw tooLarge(maxBytes)
+      text += decode(decoder, value)
     }
-    text += decode(decoder, value)
+  } catch (thrown) {
+    reader.cancel().catch(() => undefined)
+    throw thrown
+  } finally {
+    clearTimeout(timer)
   }
+}
+
+/** The next piece of a body; a body that can't be read on was broken off by its sender. */
+async function nextOf(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<ReadableStreamReadResult<Uint8Array>> {
+  try {
+    return await reader.read()
+  } catch {
+    throw new CoordinatorError('client_closed_request', 'The client closed the request before its body was complete.')
+  }
+}
+
+function tooSlow(deadlineMs: number): CoordinatorError {
+  const limit = deadlineMs / 1000
+  return new CoordinatorError('request_timeout', `The body did not come within ${limit} s.`, {
+    field: 'body',
+    limit,
+    hint: 'Send it in several smaller requests.',
+  })
 }
 
 function decode(decoder: TextDecoder, bytes?: Uint8Array): string {

@@ -100,6 +100,16 @@ export async function countKey(c: AppContext, requests = 1): Promise<void> {
   for (let counted = 0; counted < requests; counted++) await count(c, 'KEY_LIMIT', caller.id)
 }
 
+/**
+ * Counts a registration of an OAuth client, which needs no key and is kept for weeks.
+ * @throws CoordinatorError `rate_limited`
+ */
+export async function countRegistration(c: AppContext): Promise<void> {
+  const address = c.req.header('cf-connecting-ip')
+  if (address === undefined || LOOPBACK_ADDRESSES.includes(address)) return
+  await count(c, 'REGISTER_LIMIT', networkOf(address))
+}
+
 /** An IPv6 host can choose among the addresses of its /64, so these count as one. */
 export function networkOf(address: string): string {
   if (!address.includes(':')) return address
@@ -114,7 +124,11 @@ export function networkOf(address: string): string {
     .join(':')}::/64`
 }
 
-async function count({ env }: AppContext, name: 'KEY_LIMIT' | 'ADDRESS_LIMIT', key: string): Promise<void> {
+async function count(
+  { env }: AppContext,
+  name: 'KEY_LIMIT' | 'ADDRESS_LIMIT' | 'REGISTER_LIMIT',
+  key: string,
+): Promise<void> {
   const binding = env[name]
   if (!binding) return
   const { success } = await binding.limit({ key }).catch((fault: unknown) => {

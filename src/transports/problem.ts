@@ -26,6 +26,7 @@ const TITLES: Record<ErrorCode, string> = {
   forbidden: 'Not permitted',
   not_found: 'Not found',
   method_not_allowed: 'Method not allowed',
+  request_timeout: 'Request timed out',
   conflict: 'Conflict',
   payload_too_large: 'Payload too large',
   unsupported_media_type: 'Unsupported media type',

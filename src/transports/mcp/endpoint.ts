@@ -15,14 +15,15 @@ import {
 import type { Hono } from 'hono'
 import { CoordinatorError, type ErrorCode } from '../../errors.ts'
 import { type LogLevel, log } from '../../log.ts'
-import { invoke } from '../../operations/invoke.ts'
-import type { Caller, Operation } from '../../operations/operation.ts'
+import { holds, invoke } from '../../operations/invoke.ts'
+import type { Caller, Operation, Scope } from '../../operations/operation.ts'
 import type { Services } from '../../services.ts'
 import { readSettings } from '../../settings.ts'
 import { assertOwnOrigin } from '../authenticate.ts'
 import { readJsonBody } from '../body.ts'
 import { type AppContext, type AppEnv, bodyLimit } from '../context.ts'
 import { countKey } from '../guards.ts'
+import { stepUp } from '../oauth/server.ts'
 import { type Problem, problemOf, reportError } from '../problem.ts'
 import { SERVER_INFO } from '../server-info.ts'
 import { getPrompt, PROMPTS } from './prompts.ts'
@@ -78,8 +79,11 @@ export function operationServers(operations: readonly Operation[]): McpServerFac
     })
 }
 
+/** The scope that a tool needs; undefined: there is no such tool. */
+export type ScopeOfTool = (name: string) => Scope | undefined
+
 /** Adds `/mcp` to the application: transport, origin check and limits, whatever the server behind it offers. */
-export function mountMcp(app: Hono<AppEnv>, serverOf: McpServerFactory): void {
+export function mountMcp(app: Hono<AppEnv>, serverOf: McpServerFactory, scopeOf: ScopeOfTool = () => undefined): void {
   const calls = new WeakMap<AuthInfo, McpCall>()
   let logLevel: LogLevel = 'info'
   const handler = createMcpHandler(
@@ -104,6 +108,8 @@ export function mountMcp(app: Hono<AppEnv>, serverOf: McpServerFactory): void {
     if (body instanceof Response) return body
     // What is sent in one batch counts as what it is: so many requests.
     if (Array.isArray(body.value)) await countKey(c, body.value.length - 1)
+    const missing = scopesToAllow(body.value, c.var.caller, scopeOf)
+    if (missing) return insufficientScope(c, missing)
     return handler.fetch(acceptingBoth(c.req.raw), { authInfo, parsedBody: body.value })
   })
 }
@@ -224,6 +230,34 @@ async function bodyOf(c: AppContext): Promise<{ value: unknown } | Response> {
       { status: data.status },
     )
   }
+}
+
+/**
+ * The scopes with which a client that signed in would be answered, when its owner can allow what it lacks; null: it lacks none, or
+ * can't get it. It keeps what it has: a client replaces its token.
+ */
+function scopesToAllow(body: unknown, caller: Caller, scopeOf: ScopeOfTool): readonly Scope[] | null {
+  const { grantable } = caller
+  if (!grantable) return null
+  const needed = [body].flat().flatMap((message) => {
+    const { method, params } = (message ?? {}) as { method?: unknown; params?: { name?: unknown } }
+    if (method === 'tools/call') return scopeOf(String(params?.name)) ?? []
+    return method === 'resources/read' || method === 'prompts/get' ? (['read'] as const) : []
+  })
+  const missing = needed.filter((scope) => !holds(caller, scope) && grantable.includes(scope))
+  return missing.length === 0 ? null : grantable.filter((scope) => holds(caller, scope) || missing.includes(scope))
+}
+
+/** The answer that leads a client to sign in again (Model Context Protocol 2026-07-28, authorization, scope challenge). */
+function insufficientScope(c: AppContext, scopes: readonly Scope[]): Response {
+  const error = new CoordinatorError('forbidden', 'The sign-in does not allow this.', {
+    hint: `Sign in again and allow ${scopes.join(', ')}.`,
+  })
+  const data = problemOf(error, c.var.requestId)
+  return Response.json(
+    { jsonrpc: '2.0', id: null, error: { code: -32000, message: error.message, data } },
+    { status: 403, headers: { 'WWW-Authenticate': stepUp(new URL(c.req.url).origin, scopes) } },
+  )
 }
 
 function assertBatch({ length }: readonly unknown[]): void {

@@ -9,6 +9,7 @@ import type { Caller, Scope } from '../../operations/operation.ts'
 import { digestOf } from '../../security/api-key.ts'
 import type { Services } from '../../services.ts'
 import { authorizationServer, GRANTABLE, type GrantProps, RESOURCE_PATH } from './server.ts'
+import { withGrants } from './storage.ts'
 
 /** What tokens of the authorization server look like: grant's user, grant and secret. */
 const TOKEN = /^[^:\s]{1,200}:[^:\s]{1,200}:[^:\s]{1,200}$/
@@ -30,14 +31,15 @@ export async function callerOfToken(
 ): Promise<Caller | null> {
   const { origin } = new URL(request.url)
   const valid = await authorizationServer(origin)
-    .validateToken<GrantProps>(origin + RESOURCE_PATH, token, env)
+    .validateToken<GrantProps>(origin + RESOURCE_PATH, token, withGrants(env))
     .catch(() => null)
   if (!valid) return null
   const owner = await ownerOf(valid.props, env, services)
   if (!owner) return null
   const granted = (valid.scope ?? []).filter((scope): scope is Scope => GRANTABLE.includes(scope as Scope))
-  const scopes = granted.filter((scope) => owner.scopes.includes(scope) || owner.scopes.includes('admin'))
-  return { ...owner, scopes, project: owner.project ?? valid.props.project ?? null }
+  const grantable = GRANTABLE.filter((scope) => owner.scopes.includes(scope) || owner.scopes.includes('admin'))
+  const scopes = granted.filter((scope) => grantable.includes(scope))
+  return { ...owner, scopes, grantable, project: owner.project ?? valid.props.project ?? null }
 }
 
 async function ownerOf(props: GrantProps, env: Env, services: () => Services): Promise<Caller | null> {

@@ -5,6 +5,7 @@
  */
 import type { ConsentDescription } from '@cloudflare/workers-oauth-provider'
 import type { Scope } from '../../operations/operation.ts'
+import { printableName } from './client-checks.ts'
 
 const MEANING: Readonly<Record<Scope, string>> = {
   read: 'search knowledge and read interactions',
@@ -49,7 +50,7 @@ export function consentPage(details: ConsentDescription, handle: string, offered
     )
     .join('\n')
   const body = `<section class="card">
-<h1>Allow ${escapeHtml(details.clientName)} to use this coordinator?</h1>
+<h1>Allow ${escapeHtml(printableName(details.clientName))} to use this coordinator?</h1>
 <p>${published} Access goes to <strong>${escapeHtml(details.redirectHost)}</strong>.</p>
 ${local}
 <form method="post" class="stack">

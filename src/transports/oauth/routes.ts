@@ -6,15 +6,21 @@ import { AuthorizationError, CimdFetchError } from '@cloudflare/workers-oauth-pr
 import type { Hono } from 'hono'
 import { insertAct } from '../../database/queries/audit.ts'
 import { toHex } from '../../encoding.ts'
+import { CoordinatorError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
 import { projectName } from '../../operations/fields.ts'
 import type { Caller, Scope } from '../../operations/operation.ts'
 import { digestOf } from '../../security/api-key.ts'
 import type { KeyLookup } from '../authenticate.ts'
+import { readBodyText } from '../body.ts'
 import type { AppContext, AppEnv } from '../context.ts'
+import { countRegistration } from '../guards.ts'
+import { isPublicClientId, MAX_REGISTRATION, registrationFault } from './client-checks.ts'
 import { consentPage, refusalPage } from './consent.ts'
+import { refusal } from './grants.ts'
 import {
   AUTHORIZE_PATH,
+  allowsSignIn,
   authorizationServer,
   GRANTABLE,
   type GrantProps,
@@ -23,44 +29,104 @@ import {
   resourceMetadata,
   TOKEN_PATH,
 } from './server.ts'
+import { grantsOf, userOf, withGrants } from './storage.ts'
 
 /** Served without a key: they are how a client gets in. */
 export const OAUTH_PATHS = /^\/(?:\.well-known\/oauth-|oauth\/|authorize$)/
 
 const METADATA_HEADERS = { 'Access-Control-Allow-Origin': '*', 'Cache-Control': 'max-age=300' }
 
+/** Bytes of a token request: codes, tokens and a client's credentials. */
+const MAX_TOKEN_REQUEST = 65_536
+const UNKNOWN_CLIENT =
+  'The document that this client id names is not fetched: it must have an https address with a public host name.'
+
+type LookupsOf = (c: AppContext) => readonly KeyLookup[]
+
 /**
  * Adds the routes.
- * @param lookupsOf where the keys of a request's coordinator are known; none: nobody can sign in
+ * @param lookupsOf where the keys of a request's coordinator are known; none: nobody can sign in, and nothing is offered
  */
-export function mountOAuth(app: Hono<AppEnv>, lookupsOf: (c: AppContext) => readonly KeyLookup[]): void {
-  const metadata = (c: AppContext) => c.json(resourceMetadata(originOf(c)), 200, METADATA_HEADERS)
-  app.get(RESOURCE_METADATA_PATH, metadata)
+export function mountOAuth(app: Hono<AppEnv>, lookupsOf: LookupsOf): void {
+  const offered = (work: (c: AppContext) => Response | Promise<Response>) => (c: AppContext) => {
+    assertOffered(c, lookupsOf)
+    return work(c)
+  }
+  const metadata = offered((c) => c.json(resourceMetadata(originOf(c)), 200, METADATA_HEADERS))
   app.get('/.well-known/oauth-protected-resource', metadata)
-  const protocol = (c: AppContext) =>
-    authorizationServer(originOf(c)).fetch(c.req.raw, c.env, c.executionCtx as ExecutionContext)
-  app.all('/.well-known/oauth-authorization-server', protocol)
-  app.all(TOKEN_PATH, protocol)
-  app.all(REGISTER_PATH, protocol)
+  app.get(RESOURCE_METADATA_PATH, metadata)
+  app.get(`${RESOURCE_METADATA_PATH}/:project`, metadata)
+  app.all('/.well-known/oauth-authorization-server', offered(protocol))
+  app.all(TOKEN_PATH, offered(token))
+  app.all(REGISTER_PATH, offered(register))
   app.get(AUTHORIZE_PATH, (c) => guarded(c, lookupsOf, ask))
   app.post(AUTHORIZE_PATH, (c) => guarded(c, lookupsOf, (context) => answer(context, lookupsOf(context))))
 }
 
 const originOf = (c: AppContext) => new URL(c.req.url).origin
 
+/**
+ * @throws CoordinatorError `not_found` while there is no key: what a client can't complete it must not be led into;
+ * `forbidden` where https is missing
+ */
+function assertOffered(c: AppContext, lookupsOf: LookupsOf): void {
+  if (lookupsOf(c).length === 0) {
+    throw new CoordinatorError('not_found', 'Nobody can sign in here: this coordinator has no key yet.', {
+      hint: 'Set HYBRID_API_KEY first; on its own machine clients need no sign-in.',
+    })
+  }
+  if (allowsSignIn(originOf(c))) return
+  throw new CoordinatorError('forbidden', 'Signing in needs https.', {
+    hint: 'Call the coordinator by its https address, or send a key.',
+  })
+}
+
+/** Answers by the library, from a request whose body may have been read already. */
+function protocol(c: AppContext, request: Request = c.req.raw): Promise<Response> {
+  return authorizationServer(originOf(c)).fetch(request, withGrants(c.env), c.executionCtx as ExecutionContext)
+}
+
+/** The token endpoint, in the object that holds what the code or token names. */
+async function token(c: AppContext): Promise<Response> {
+  if (c.req.method !== 'POST') return protocol(c)
+  const body = await readBodyText(c.req.raw, MAX_TOKEN_REQUEST)
+  const form = new URLSearchParams(body)
+  if (!isPublicClientId(form.get('client_id') ?? '')) return refusal('invalid_client', UNKNOWN_CLIENT)
+  const secret = form.get('refresh_token') ?? form.get('code') ?? form.get('token') ?? ''
+  const request = new Request(c.req.url, { method: 'POST', headers: c.req.raw.headers, body })
+  const grants = grantsOf(c.env, userOf(secret))
+  return grants ? grants.fetch(request) : protocol(c, request)
+}
+
+/** Registration of a client, which needs no key and is therefore bounded. */
+async function register(c: AppContext): Promise<Response> {
+  if (c.req.method !== 'POST') return protocol(c)
+  await countRegistration(c)
+  const body = await readBodyText(c.req.raw, MAX_REGISTRATION)
+  const fault = registrationFault(parsed(body))
+  if (fault) return refusal(fault.error, fault.description)
+  return protocol(c, new Request(c.req.url, { method: 'POST', headers: c.req.raw.headers, body }))
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
 /** Turns what the library throws into a redirect to the client where that is safe, else into a page. */
 async function guarded(
   c: AppContext,
-  lookupsOf: (c: AppContext) => readonly KeyLookup[],
+  lookupsOf: LookupsOf,
   work: (c: AppContext) => Promise<Response>,
 ): Promise<Response> {
-  if (lookupsOf(c).length === 0) {
-    return page(
-      c,
-      403,
-      'This coordinator has no key yet.',
-      'Set HYBRID_API_KEY first; on its own machine clients need no sign-in.',
-    )
+  try {
+    assertOffered(c, lookupsOf)
+  } catch (error) {
+    if (!(error instanceof CoordinatorError)) throw error
+    return page(c, error.status === 404 ? 404 : 403, error.message, error.hint ?? '')
   }
   try {
     return await work(c)
@@ -80,7 +146,10 @@ async function guarded(
 }
 
 async function ask(c: AppContext): Promise<Response> {
-  const oauth = authorizationServer(originOf(c)).getOAuthApi(c.env)
+  if (!isPublicClientId(c.req.query('client_id') ?? '')) {
+    return page(c, 400, 'This program could not be verified.', UNKNOWN_CLIENT)
+  }
+  const oauth = authorizationServer(originOf(c)).getOAuthApi(withGrants(c.env))
   const request = await oauth.parseAuthRequest(c.req.raw)
   const details = await oauth.describeConsent(request)
   const consent = await oauth.beginConsent(request)
@@ -89,7 +158,7 @@ async function ask(c: AppContext): Promise<Response> {
 }
 
 async function answer(c: AppContext, lookups: readonly KeyLookup[]): Promise<Response> {
-  const oauth = authorizationServer(originOf(c)).getOAuthApi(c.env)
+  const oauth = authorizationServer(originOf(c)).getOAuthApi(withGrants(c.env))
   const form = await c.req.raw.formData()
   const handle = String(form.get('handle') ?? '')
   if (form.get('decision') !== 'approve') {
@@ -171,6 +240,6 @@ function html(text: string, status: number, headers = new Headers()): Response {
   return new Response(text, { status, headers })
 }
 
-function page(_: AppContext, status: 400 | 401 | 403, message: string, hint: string): Response {
+function page(_: AppContext, status: 400 | 401 | 403 | 404, message: string, hint: string): Response {
   return html(refusalPage(message, hint), status)
 }

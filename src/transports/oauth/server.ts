@@ -1,12 +1,13 @@
 /**
  * The authorization server for MCP clients that can't send a key: OAuth 2.1 with PKCE, dynamic registration and client-id metadata
- * documents, by Cloudflare's library. What it keeps is in KV under its own prefixes (tokens and codes as hashes, see the library's
- * storage schema); what a grant of ours carries is {@link GrantProps}.
+ * documents, by Cloudflare's library. What it keeps has the library's own prefixes (tokens and codes as hashes, see its storage
+ * schema): clients in KV, everything else in Durable Objects (grants.ts). What a grant of ours carries is {@link GrantProps}.
  * @module
  */
 import { OAuthAuthorizationServer } from '@cloudflare/workers-oauth-provider'
 import type { Env } from '../../env.ts'
 import type { Scope } from '../../operations/operation.ts'
+import { LOOPBACK_NAMES } from '../authenticate.ts'
 
 /** The path whose tokens are issued; a token opens nothing else. */
 export const RESOURCE_PATH = '/mcp'
@@ -19,7 +20,8 @@ export const GRANTABLE: readonly Scope[] = ['read', 'write', 'learn']
 
 const HOUR_S = 3600
 const ACCESS_TOKEN_S = HOUR_S
-const REFRESH_TOKEN_S = 30 * 24 * HOUR_S
+/** Lifetime of a refresh token, in seconds. */
+export const REFRESH_TOKEN_S = 30 * 24 * HOUR_S
 
 /** Encrypted within each token: on whose behalf it acts. */
 export interface GrantProps {
@@ -67,7 +69,7 @@ export function resourceMetadata(origin: string) {
   return {
     resource: origin + RESOURCE_PATH,
     authorization_servers: [origin],
-    scopes_supported: ['read'],
+    scopes_supported: [...GRANTABLE],
     bearer_methods_supported: ['header'],
     resource_name: 'Hybrid Coordinator',
   }
@@ -76,7 +78,21 @@ export function resourceMetadata(origin: string) {
 /** Where that metadata is (RFC 9728, section 3.1). */
 export const RESOURCE_METADATA_PATH = `/.well-known/oauth-protected-resource${RESOURCE_PATH}`
 
-/** The challenge of a 401 (RFC 6750, section 3; RFC 9728, section 5.1): a client finds its way to the sign-in from here. */
+/**
+ * The challenge of a 401 (RFC 6750, section 3; RFC 9728, section 5.1): a client finds its way to the sign-in from here. It asks for
+ * all that a client needs to close the loop; the owner unticks what it should not get.
+ */
 export function challenge(origin: string): string {
-  return `Bearer realm="Hybrid Coordinator", resource_metadata="${origin}${RESOURCE_METADATA_PATH}", scope="read"`
+  return `Bearer realm="Hybrid Coordinator", resource_metadata="${origin}${RESOURCE_METADATA_PATH}", scope="${GRANTABLE.join(' ')}"`
+}
+
+/** The challenge of a 403: with these scopes the same request would be answered (RFC 6750, section 3.1). */
+export function stepUp(origin: string, scopes: readonly Scope[]): string {
+  return `Bearer realm="Hybrid Coordinator", error="insufficient_scope", scope="${scopes.join(' ')}", resource_metadata="${origin}${RESOURCE_METADATA_PATH}", error_description="Sign in again and allow ${scopes.join(', ')}."`
+}
+
+/** Whether a client can sign in under an origin: OAuth needs https everywhere but on the machine itself. */
+export function allowsSignIn(origin: string): boolean {
+  const { protocol, hostname } = new URL(origin)
+  return protocol === 'https:' || LOOPBACK_NAMES.includes(hostname)
 }
