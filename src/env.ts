@@ -8,7 +8,6 @@ import type { WorkersAi } from './inference/workers-ai.ts'
 import type { JobMessage } from './jobs/message.ts'
 import type { KnowledgeIndex } from './knowledge/stores/knowledge-index.ts'
 import type { Settings } from './settings.ts'
-import type { OAuthGrants } from './transports/oauth/grants.ts'
 
 export interface Env extends Readonly<Partial<Record<keyof Settings, string>>> {
   /** Interactions, outcomes, retrieval log, jobs, exports. */
@@ -22,8 +21,8 @@ export interface Env extends Readonly<Partial<Record<keyof Settings, string>>> {
   readonly DATASETS: R2Bucket
   /** Clients of OAuth, by the library's own schema. */
   readonly OAUTH_KV: KVNamespace
-  /** Grants, codes and tokens of OAuth: one object per key that signed in. */
-  readonly OAUTH_GRANTS: DurableObjectNamespace<OAuthGrants>
+  /** Grants, codes and tokens of OAuth: one object (transports/oauth/grants.ts) per key that signed in. */
+  readonly OAUTH_GRANTS: DurableObjectNamespace
   /** Static files: the pages. */
   readonly ASSETS: Fetcher
 

@@ -14,7 +14,7 @@ const CONSENT = 'consent'
 export function withGrants(env: Env): Env {
   const storageOf = (key: string) => {
     const [kind, user = ''] = key.split(':')
-    const stub = kind === 'transaction' ? env.OAUTH_GRANTS.getByName(CONSENT) : grantsOf(env, user)
+    const stub = kind === 'transaction' ? objectOf(env, CONSENT) : grantsOf(env, user)
     return (stub ?? NOTHING) as unknown as GrantStorage
   }
   return { ...env, OAUTH_KV: grantStorage(env.OAUTH_KV, storageOf) }
@@ -22,7 +22,11 @@ export function withGrants(env: Env): Env {
 
 /** The object that holds a user's grants; null for what can't be a user, so that nobody makes objects by guessing. */
 export function grantsOf(env: Env, user: string): DurableObjectStub<OAuthGrants> | null {
-  return USER.test(user) ? env.OAUTH_GRANTS.getByName(`user:${user}`) : null
+  return USER.test(user) ? objectOf(env, `user:${user}`) : null
+}
+
+function objectOf(env: Env, name: string): DurableObjectStub<OAuthGrants> {
+  return (env.OAUTH_GRANTS as DurableObjectNamespace<OAuthGrants>).getByName(name)
 }
 
 /** The user that a code or token names. */
