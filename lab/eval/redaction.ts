@@ -10,8 +10,8 @@ import { type RedactionCounts, redact } from '../../src/security/redact.ts'
 
 const HELP = `Usage: npm run --prefix lab eval:redaction -- FILE_OR_FOLDER... [options]
 
-Runs redaction over every item of .jsonl, .tsv, .csv and .txt files (an item is a line; of JSON its texts) and reports how
-many items it changes. Fails when more than the given share does.
+Runs redaction over every item and reports how many items it changes. An item is a line of a .jsonl, .ndjson, .tsv, .csv or .txt
+file (of JSON its texts), and the whole of any other text file: source code, documents, configuration. Fails when more than the given share does.
 
 Options
   --most SHARE     share of items that may be changed (default: 0.001)
@@ -19,7 +19,28 @@ Options
   -h, --help       print this
 `
 
-const EXTENSIONS: readonly string[] = ['.jsonl', '.ndjson', '.tsv', '.csv', '.txt', '.md']
+const LINES: readonly string[] = ['.jsonl', '.ndjson', '.tsv', '.csv', '.txt']
+const EXTENSIONS: readonly string[] = [
+  ...LINES,
+  ...[
+    '.md',
+    '.ts',
+    '.js',
+    '.mjs',
+    '.cjs',
+    '.json',
+    '.css',
+    '.html',
+    '.yml',
+    '.yaml',
+    '.toml',
+    '.sh',
+    '.py',
+    '.go',
+    '.rb',
+    '.rs',
+  ],
+]
 
 /** Runs the command. Exit codes: 0 within the share, 1 over it, 2 called wrongly. */
 export async function run(argv: string[]): Promise<number> {
@@ -49,17 +70,22 @@ async function measure(paths: readonly string[], most: number, show: number): Pr
   for (const path of paths) {
     for (const file of await filesIn(path)) {
       const before = { ...totals }
-      for (const line of (await readFile(file, 'utf8')).split('\n')) {
-        const texts = textsOf(line)
+      const text = await readFile(file, 'utf8')
+      for (const item of LINES.includes(extname(file)) ? text.split('\n') : [text]) {
+        const texts = LINES.includes(extname(file)) ? textsOf(item) : [item]
         if (texts.length === 0) continue
         totals.items++
         const clean = texts.map((text) => redact(text, counts))
         for (const text of texts) totals.characters += text.length
         const at = texts.findIndex((text, i) => text !== clean[i])
         if (at < 0) continue
-        if (totals.changed++ < show) print(style('yellow', around(clean[at] ?? '')))
+        if (totals.changed++ < show) print(`${file}: ${style('yellow', around(clean[at] ?? ''))}`)
       }
-      print(`${file}: ${count(totals.changed - before.changed)} of ${count(totals.items - before.items)} items changed`)
+      if (LINES.includes(extname(file))) {
+        print(
+          `${file}: ${count(totals.changed - before.changed)} of ${count(totals.items - before.items)} items changed`,
+        )
+      }
     }
   }
   const seconds = (performance.now() - started) / 1000

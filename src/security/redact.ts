@@ -3,7 +3,11 @@
  * Only what is a credential by its looks is taken: knowledge full of holes teaches nothing.
  * @module
  */
+import { assignedSecrets, kubernetesSecrets, NAME_WORDS } from './assigned-secrets.ts'
+import { privateKeys } from './private-keys.ts'
 import { SECRET_FORMS } from './secret-forms.ts'
+import { isPlaceholder } from './secret-values.ts'
+import { secretlintFindings } from './secretlint.ts'
 
 /** How many of each kind were taken out; grows with every call that is given it. */
 export type RedactionCounts = Record<string, number>
@@ -12,18 +16,22 @@ export type RedactionCounts = Record<string, number>
 export const PRIVATE_PLACEHOLDER = '[private]'
 const PRIVATE_KIND = 'private_span'
 const KEY_KIND = 'private_key'
+const ASSIGNED_KIND = 'assigned_secret'
+const KUBERNETES_KIND = 'kubernetes_secret'
+/** What the rules of secretlint find beyond the forms of this folder. */
+const ISSUED_KIND = 'issued_credential'
 
 /** Every kind that may be counted. */
 export const REDACTION_KINDS: readonly string[] = [
-  ...new Set([PRIVATE_KIND, KEY_KIND, ...SECRET_FORMS.map(({ kind }) => kind)]),
+  ...new Set([
+    PRIVATE_KIND,
+    KEY_KIND,
+    ASSIGNED_KIND,
+    KUBERNETES_KIND,
+    ISSUED_KIND,
+    ...SECRET_FORMS.map(({ kind }) => kind),
+  ]),
 ]
-
-/** Longest private key that is looked for, in characters: 16,384 bits of RSA in PEM with room to spare. */
-const MAX_KEY = 20_000
-
-/** Values that stand for a secret and are none. */
-const PLACEHOLDER =
-  /^(?:[*x.•_-]+|<.*>|\[.*|\{.*\}|\$.*|%.*%|your[-_ ].*|my[-_ ]?(?:secret|password|key|token).*|example.*|change[-_ ]?me.*|redacted.*|process\.env.*|os\.environ.*|null|undefined|true|false|placeholder.*|dummy.*|.*\$\{.*)$/i
 
 /** Placeholder that is written in the place of a secret. */
 export function placeholder(kind: string): string {
@@ -36,22 +44,49 @@ export function placeholder(kind: string): string {
  */
 export function redact(text: string, counts: RedactionCounts = {}): string {
   if (text.length < 8) return text
-  let lower = text.toLowerCase()
   let result = text
-  if (lower.includes('<private>')) result = withoutPrivateSpans(result, counts)
-  if (lower.includes('private key') || lower.includes('putty-user-key')) result = withoutPrivateKeys(result, counts)
-  if (result !== text) lower = result.toLowerCase()
+  if (/private/i.test(result)) {
+    result = withoutPrivateSpans(result, counts)
+    result = without(result, privateKeys(result), KEY_KIND, counts)
+  }
+  const lower = result.toLowerCase()
   for (const { kind, words, pattern, group } of SECRET_FORMS) {
     if (!words.some((word) => lower.includes(word))) continue
     result = result.replace(pattern, (match: string, ...rest: unknown[]) => {
-      const secret = group === undefined ? match : String(rest[group - 1])
-      if (PLACEHOLDER.test(secret)) return match
+      const secret = group === undefined ? match : String(rest.slice(group - 1, -2).find((part) => part !== undefined))
+      if (isPlaceholder(secret)) return match
       counts[kind] = (counts[kind] ?? 0) + 1
       const at = group === undefined ? 0 : match.lastIndexOf(secret)
       return `${match.slice(0, at)}${placeholder(kind)}${match.slice(at + secret.length)}`
     })
   }
+  result = without(result, secretlintFindings(result), ISSUED_KIND, counts)
+  if (/kind["']?\s*:\s*["']?Secret/.test(result)) {
+    result = without(result, kubernetesSecrets(result), KUBERNETES_KIND, counts)
+  }
+  if (NAME_WORDS.some((word) => lower.includes(word))) {
+    result = without(result, assignedSecrets(result), ASSIGNED_KIND, counts)
+  }
   return result
+}
+
+/** A text with a placeholder in place of each range. */
+function without(
+  text: string,
+  ranges: readonly { readonly start: number; readonly end: number }[],
+  kind: string,
+  counts: RedactionCounts,
+): string {
+  if (ranges.length === 0) return text
+  const parts: string[] = []
+  let kept = 0
+  for (const { start, end } of ranges) {
+    if (isPlaceholder(text.slice(start, end))) continue
+    parts.push(text.slice(kept, start), placeholder(kind))
+    counts[kind] = (counts[kind] ?? 0) + 1
+    kept = end
+  }
+  return parts.join('') + text.slice(kept)
 }
 
 /** Every text in a JSON value redacted, names of fields excepted; the value itself when there was nothing to take out. */
@@ -71,15 +106,18 @@ function walk(value: unknown, counts: RedactionCounts): unknown {
   return fields.some(([, field], at) => field !== entries[at]?.[1]) ? Object.fromEntries(fields) : value
 }
 
+/** A tag `private` in any spelling: spaces, attributes, either case, as entities. A backtick before it: it is talked about. */
+const PRIVATE_TAG = /(`?)(?:<|&lt;)\s{0,10}(\/?)\s{0,10}private\b(?:(?!&gt;)[^<>]){0,200}(?:>|&gt;)/gi
+
 /**
- * Text without `<private>…</private>`. A span that is not closed reaches to the end: rather too much is lost than something
- * private kept. A tag in backticks is talked about, not used.
+ * Text without `<private>…</private>`. A span that is not closed reaches to the end: too much is removed rather than too little. A
+ * tag in backticks is talked about, not used.
  */
 function withoutPrivateSpans(text: string, counts: RedactionCounts): string {
   const parts: string[] = []
   let depth = 0
   let kept = 0
-  for (const tag of text.matchAll(/(`?)<(\/?)private>/gi)) {
+  for (const tag of text.matchAll(PRIVATE_TAG)) {
     const [whole, tick = '', slash = ''] = tag
     if (slash === '' && tick !== '' && depth === 0) continue
     if (slash === '') {
@@ -91,35 +129,4 @@ function withoutPrivateSpans(text: string, counts: RedactionCounts): string {
     }
   }
   return parts.join('') + (depth > 0 ? '' : text.slice(kept))
-}
-
-/** Text without private keys in PEM or PuTTY's form, also such as are cut off or written with `\n` in a string. */
-function withoutPrivateKeys(text: string, counts: RedactionCounts): string {
-  const begins = /-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-\d:/g
-  const ends = /-----END (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----|Private-MAC: [0-9a-f]{40,64}/g
-  const closing = [...text.matchAll(ends)]
-  const parts: string[] = []
-  let kept = 0
-  let next = 0
-  for (const begin of text.matchAll(begins)) {
-    if (begin.index < kept) continue
-    const body = begin.index + begin[0].length
-    while ((closing[next]?.index ?? Number.POSITIVE_INFINITY) < body) next++
-    const end = closing[next]
-    const closed = end !== undefined && end.index - body <= MAX_KEY
-    const stop = closed ? end.index + end[0].length : body + openLength(text, body)
-    // A heading alone, as in code that looks for keys, is no secret.
-    if (stop - body < (closed ? end[0].length + 4 : 40)) continue
-    parts.push(text.slice(kept, begin.index), placeholder(KEY_KIND))
-    counts[KEY_KIND] = (counts[KEY_KIND] ?? 0) + 1
-    kept = stop
-  }
-  return kept === 0 ? text : parts.join('') + text.slice(kept)
-}
-
-/** Length of the lines of base64 that follow a heading whose end is missing. */
-function openLength(text: string, from: number): number {
-  const lines = /(?:\s|\\[nr]|[A-Za-z0-9+/=]){0,20000}/y
-  lines.lastIndex = from
-  return lines.exec(text)?.[0].length ?? 0
 }

@@ -21,8 +21,12 @@ const PREFIXED: readonly (readonly [kind: string, prefix: string, rest: string])
   ['coordinator_key', 'hck_', '[\\w-]{43}'],
   ['github_token', 'gh[pousr]_', '[A-Za-z0-9]{36,255}'],
   ['github_token', 'github_pat_', '\\w{60,255}'],
-  ['gitlab_token', 'gl(?:pat|dt|rt|cbt|ptt|ft|imt|agent|soat)-', '[\\w-]{20,255}'],
-  ['slack_token', 'xox[abeoprs]-', '[A-Za-z0-9-]{10,250}'],
+  [
+    'gitlab_token',
+    'gl(?:pat|dt|rt|cbt|ptt|ft|imt|agent|soat|rtr)-',
+    '[\\w-]{20,255}(?:\\.[0-9a-z]{2}\\.[0-9a-z]{6,12})?',
+  ],
+  ['slack_token', 'xox[abcdeoprs]-', '[A-Za-z0-9%+/=-]{10,250}'],
   ['slack_app_token', 'xapp-\\d-', '[A-Za-z0-9-]{20,250}'],
   ['google_api_key', 'AIza', '[\\w-]{35}'],
   ['google_oauth_secret', 'GOCSPX-', '[\\w-]{28}'],
@@ -79,7 +83,21 @@ const PREFIXED: readonly (readonly [kind: string, prefix: string, rest: string])
   ['mailgun_key', 'key-', '[0-9a-f]{32}'],
   ['twilio_key', 'SK', '[0-9a-f]{32}'],
   ['easypost_key', 'EZ[AT]K', '[A-Za-z0-9]{54}'],
-  ['model_provider_key', 'sk-', '(?:ant-|proj-|or-v1-|svcacct-)?[\\w-]{20,250}'],
+  ['model_provider_key', 'sk-(?:ant|proj|or-v1|svcacct|admin|lf)-', '[\\w-]{20,250}'],
+  ['model_provider_key', 'sk-', '(?=[A-Za-z]{0,60}\\d)(?=[a-z0-9]{0,60}[A-Z]|[0-9a-f]{32})[A-Za-z0-9]{20,120}'],
+  ['aws_bedrock_key', 'ABSK', '[A-Za-z0-9+/=]{100,200}'],
+  ['google_refresh_token', '1//0', '[\\w-]{40,200}'],
+  ['langsmith_key', 'lsv2_(?:pt|sk)_', '[0-9a-f]{32}_[0-9a-f]{8,12}'],
+  ['tavily_key', 'tvly-', '(?:dev-|prod-)?[A-Za-z0-9]{20,60}'],
+  ['pinecone_key', 'pcsk_', '\\w{40,90}'],
+  ['firecrawl_key', 'fc-', '[0-9a-f]{32}'],
+  ['resend_key', 're_', '(?=\\w{0,30}\\d)[A-Za-z0-9]{6,12}_[A-Za-z0-9]{16,40}'],
+  ['posthog_key', 'ph[xs]_', '[A-Za-z0-9]{40,60}'],
+  ['wandb_key', 'wandb_v1_', '\\w{40,120}'],
+  ['contentful_token', 'CFPAT-', '[\\w-]{40,60}'],
+  ['ory_token', 'ory_(?:at|rt|ac|st|pat|wak)_', '[\\w.-]{30,200}'],
+  ['paseto', 'v[1-4]\\.(?:local|public)\\.', '[\\w-]{40,4000}(?:\\.[\\w-]{4,400})?'],
+  ['azure_devops_token', '', '[A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}'],
 ]
 
 /** The longest fixed part of a prefix, by which texts without it are passed over quickly. */
@@ -92,15 +110,10 @@ function wordOf(prefix: string): string {
 const PREFIXED_FORMS = PREFIXED.map(
   ([kind, prefix, rest]): SecretForm => ({
     kind,
-    words: [wordOf(prefix)],
-    pattern: new RegExp(`(?<![A-Za-z0-9_])${prefix}${rest}(?![A-Za-z0-9_])`, 'g'),
+    words: [prefix === '' ? 'azdo' : wordOf(prefix)],
+    pattern: new RegExp(`(?<![A-Za-z0-9])${prefix}${rest}(?![A-Za-z0-9])`, 'g'),
   }),
 )
-
-/** Names under which a secret is kept. */
-const NAMES =
-  'password|passwd|passphrase|secret|api[_-]?key|access[_-]?key|account[_-]?key|auth[_-]?token|access[_-]?token|refresh[_-]?token|private[_-]?key|client[_-]?secret|encryption[_-]?key'
-const NAME_WORDS = ['passw', 'passphrase', 'secret', 'key', 'token']
 
 /** Every form in the order in which they are tried; private keys are found by redact.ts itself. */
 export const SECRET_FORMS: readonly SecretForm[] = [
@@ -143,6 +156,12 @@ export const SECRET_FORMS: readonly SecretForm[] = [
     pattern: /\bAccountKey=([A-Za-z0-9+/]{60,90}={0,2})/gi,
     group: 1,
   },
+  {
+    kind: 'azure_shared_access_key',
+    words: ['sharedaccesskey='],
+    pattern: /\bSharedAccessKey=([A-Za-z0-9+/]{40,90}={0,2})/gi,
+    group: 1,
+  },
   { kind: 'azure_signature', words: ['sig='], pattern: /[?&]sig=([A-Za-z0-9%]{40,120})/g, group: 1 },
   { kind: 'facebook_token', words: ['eaa'], pattern: /\bEAA[A-Za-z0-9]{80,250}\b/g },
   { kind: 'square_access_token', words: ['eaaa'], pattern: /\bEAAA[\w-]{60}(?![\w-])/g },
@@ -151,7 +170,9 @@ export const SECRET_FORMS: readonly SecretForm[] = [
   {
     kind: 'url_password',
     words: ['://'],
-    pattern: /(?<![A-Za-z0-9])[a-z][a-z0-9+.-]{1,20}:\/\/[^\s/:@"'<>]{0,100}:([^\s/@"'<>]{3,200})@/gi,
+    // The password may hold a raw `@` or `/`; digits and a slash are a port and a path.
+    pattern:
+      /(?<![A-Za-z0-9])[a-z][a-z0-9+.-]{1,20}:\/\/[^\s/:@"'<>`]{0,100}:(?!\d{1,5}\/)([^\s"'<>`]{3,200})@(?=[\w.-]{1,100}(?::\d{1,5})?(?:[/?,\s"'<>`)\]]|$)|\[[0-9a-f:]{2,40}\])/gi,
     group: 1,
   },
   {
@@ -173,16 +194,55 @@ export const SECRET_FORMS: readonly SecretForm[] = [
     group: 1,
   },
   {
-    kind: 'assigned_secret',
-    words: NAME_WORDS,
-    pattern: new RegExp(`(?:${NAMES})["']?\\s{0,10}(?::=|[:=])\\s{0,10}["']([^"'\\s]{8,500})["']`, 'gi'),
+    kind: 'command_line_password',
+    words: ['curl', 'wget', 'http'],
+    pattern: /\b(?:curl|wget|https?)\b[^\n]{0,300}?\s(?:-u|--user)[ =]{0,3}["']?[^\s:"']{1,100}:([^\s"']{3,200})/g,
     group: 1,
   },
   {
-    kind: 'environment_secret',
-    words: NAME_WORDS,
-    pattern:
-      /^[ \t]{0,20}(?:export[ \t]{1,5}|set[ \t]{1,5}|ENV[ \t]{1,5}|-e[ \t]{1,5})?[A-Z][A-Z0-9_]{0,60}(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|PRIVATE_KEY|ENCRYPTION_KEY)=([^\s"'$<({[][^\s"'()]{7,500})$/gm,
+    kind: 'command_line_password',
+    words: ['sshpass'],
+    pattern: /\bsshpass\s{1,5}-p\s{0,5}(?:"([^"\n]{3,200})"|'([^'\n]{3,200})'|([^\s"']{3,200}))/g,
     group: 1,
+  },
+  {
+    kind: 'command_line_password',
+    words: ['mysql', 'mariadb'],
+    pattern: /\b(?:mysql|mysqldump|mysqladmin|mariadb)\b[^\n|;]{0,200}?\s-p(?!\s)["']?([^\s"']{4,200})/g,
+    group: 1,
+  },
+  {
+    kind: 'command_line_password',
+    words: ['--pass', '--token', '--secret', '--api', '--access'],
+    pattern:
+      /(?<![\w-])--(?:[a-z]{1,20}-){0,2}(?:password|passwd|passphrase|token|secret|api-?key|access-?key)\s{1,5}["']?((?=[^\s"']{0,100}\d)[A-Za-z0-9][^\s"'<>()[\]{}|]{5,200})/g,
+    group: 1,
+  },
+  {
+    kind: 'xml_secret',
+    words: ['password>', 'secret>', 'token>', 'key>', 'passphrase>'],
+    pattern:
+      /<([\w.:-]{0,60}(?:password|passphrase|secret|token|api[_.-]?key|access[_.-]?key|private[_.-]?key))(?:\s[^<>]{0,200})?>\s{0,5}([^<>\s](?:[^<>\n]{2,200}[^<>\s])?)\s{0,5}<\/\1>/gi,
+    group: 2,
+  },
+  {
+    kind: 'xml_secret',
+    words: ['value='],
+    pattern:
+      /\b(?:key|name)=["'][^"'\n]{0,80}(?:password|passphrase|secret|token|api[_.-]?key|access[_.-]?key)["']\s{1,5}value=["']([^"'\n]{4,300})["']/gi,
+    group: 1,
+  },
+  {
+    kind: 'session_cookie',
+    words: ['cookie'],
+    pattern:
+      /\bcookie["']?\s{0,3}[:=][^\n]{0,300}?\b[\w.-]{0,40}(?:session|sess|sid|auth|token|jwt)[\w.-]{0,20}=([\w%.+/=~-]{12,4000})/gi,
+    group: 1,
+  },
+  {
+    kind: 'encoded_private_key',
+    words: ['ls0tls1crudjti'],
+    // "-----BEGIN …" in base64; certificates and public keys are none.
+    pattern: /(?<![A-Za-z0-9+/])LS0tLS1CRUdJTi(?!BDRVJU|BQVUJM|BUUlVTVEVE)[A-Za-z0-9+/]{80,16000}={0,2}/g,
   },
 ]

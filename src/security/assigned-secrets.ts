@@ -1,0 +1,140 @@
+/**
+ * Secrets that their names give away: assignments in the syntax of environments, YAML, JSON (also JSON in a JSON string), TOML, INI,
+ * code, headers, URLs and shell flags. A name is found by one expression; its value is read by hand, so the work is linear.
+ * @module
+ */
+import { isSecretValue, type NameStrength } from './secret-values.ts'
+
+/** A secret in a text: UTF-16 positions, the end exclusive. */
+export interface AssignedSecret {
+  readonly start: number
+  readonly end: number
+}
+
+const PASSWORD_WORDS = 'password|passwd|pwd|passphrase|passcode|(?<![a-z])pass(?=[=:])'
+const KEY_WORDS =
+  'secret|(?:api|app|access|account|auth|authentication|application|consumer|encryption|signing|private|secret|master|service|session|shared|license|storage)[_.-]?(?:access[_.-]?)?key|key[_-]?data|token|credentials?|_auth'
+const NAME = new RegExp(
+  `(?:(${PASSWORD_WORDS})|(${KEY_WORDS}))(?:_?\\d{1,2})?(\\\\{0,3}["'\`]?\\]?)[ \\t]{0,10}(:=|=>|[:=])(?![=~>])[ \\t]{0,10}`,
+  'gi',
+)
+/** One of them occurs in every text in which a name can be found. */
+export const NAME_WORDS: readonly string[] = ['pass', 'pwd', 'secret', 'key', 'token', 'credential', '_auth']
+
+const MAX_VALUE = 4_000
+/** A name before the word that was found: `DB_`, `spring.datasource.`. */
+const NAME_BEFORE = /[\w.$-]{0,64}$/
+
+/** Every secret that is assigned to a name, in order. */
+export function assignedSecrets(text: string): AssignedSecret[] {
+  const found: AssignedSecret[] = []
+  NAME.lastIndex = 0
+  for (let name = NAME.exec(text); name; name = NAME.exec(text)) {
+    const strength: NameStrength = name[1] ? 'password' : 'key'
+    const value = readValue(text, NAME.lastIndex)
+    if (!value || isLabel(text, name, value)) continue
+    const secret = text.slice(value.start, value.end)
+    const before = NAME_BEFORE.exec(text.slice(Math.max(0, name.index - 64), name.index))?.[0] ?? ''
+    if (!isSecretValue(secret, strength, value.quoted) && !isEnvironmentValue(before, name, secret, value.quoted))
+      continue
+    found.push({ start: value.start, end: value.end })
+    NAME.lastIndex = value.end
+  }
+  return found
+}
+
+interface Value {
+  readonly start: number
+  readonly end: number
+  readonly quoted: boolean
+}
+
+const QUOTE = /[bruf]?(\\{0,3}["'`])/iy
+const UNQUOTED = /[^\s"'`<>,;&|(){}[\]]{4,4000}/y
+/** What may follow a value on its line: nothing, a comment, a separator, another assignment. */
+const REST_OF_LINE = /[^\S\n]{0,20}(?:(?:[#;,&"'<`|)\]}\\]|\/\/|[\w-]{1,40}=)[^\n]{0,300}|)(?:\r?\n|$)/y
+
+/** The value that begins at a position; null when there is none that could be a secret. */
+function readValue(text: string, at: number): Value | null {
+  QUOTE.lastIndex = at
+  const quote = QUOTE.exec(text)
+  if (quote) {
+    const mark = quote[1] ?? ''
+    const start = QUOTE.lastIndex
+    const end = closingQuote(text, start, mark)
+    return end < 0 ? null : { start, end, quoted: true }
+  }
+  UNQUOTED.lastIndex = at
+  const word = UNQUOTED.exec(text)
+  if (!word) return null
+  const end = at + word[0].length
+  // Prose goes on after the word: `password: 8 characters or more`. What may follow a value ends the line or separates it.
+  REST_OF_LINE.lastIndex = end
+  const followed = /\s/.test(text[end] ?? '') && !REST_OF_LINE.test(text)
+  return followed && text[at - 1] !== '=' ? null : { start: at, end, quoted: false }
+}
+
+/** Where the same mark comes again on the same line, not escaped; -1 when it doesn't. */
+function closingQuote(text: string, start: number, mark: string): number {
+  const limit = Math.min(text.length, start + MAX_VALUE)
+  for (let at = start; at < limit; at++) {
+    if (text[at] === '\n') return -1
+    if (text.startsWith(mark, at)) return at
+    if (mark.length === 1 && text[at] === '\\') at++
+  }
+  return -1
+}
+
+/** `DB_PASSWORD=letmein`: an upper-case name with `=` directly before a word. In an environment the word is no identifier. */
+function isEnvironmentValue(before: string, name: RegExpExecArray, value: string, quoted: boolean): boolean {
+  const whole = before + name[0].slice(0, name[0].search(/[\\"'`\]\s:=]/))
+  return (
+    !quoted &&
+    name[0].endsWith('=') &&
+    /^[A-Z][A-Z0-9_]{3,}$/.test(whole) &&
+    /^[\w.!@#%^*+~-]{6,}$/.test(value) &&
+    isSecretValue(`${value}0`, 'password', true) &&
+    !/^[A-Z_]+$/.test(value)
+  )
+}
+
+/** `"Password:"`, a text that ends with the name: what follows its closing quotation mark is code. */
+function isLabel(text: string, name: RegExpExecArray, value: Value): boolean {
+  if (!value.quoted || name[3] !== '') return false
+  const mark = text[value.start - 1]
+  const line = text.slice(Math.max(0, name.index - 100), name.index)
+  return (
+    line
+      .split('\n')
+      .at(-1)
+      ?.split(mark ?? '"').length === 2 || /^[,);]/.test(text.slice(value.start, value.start + 1))
+  )
+}
+
+/** Names in YAML of `kind: Secret`, under `data` and `stringData`, whose values are all secret. */
+export function kubernetesSecrets(text: string): AssignedSecret[] {
+  const found: AssignedSecret[] = []
+  let start = 0
+  for (const document of text.split(/^---/m)) {
+    if (/^[ \t]{0,20}["']?kind["']?[ \t]*:[ \t]*["']?Secret\b/m.test(document)) {
+      let block = -1
+      let at = start
+      for (const line of document.split('\n')) {
+        const indent = line.search(/\S/)
+        if (/^\s*(?:data|stringData)\s*:\s*$/.test(line)) block = indent
+        else if (indent >= 0 && indent <= block) block = -1
+        else if (block >= 0) {
+          const value = /^\s{1,40}["']?[\w.-]{1,100}["']?\s{0,5}:\s{1,5}["']?([^\s"'#|>]{4,4000})/.exec(line)
+          const secret = value?.[1]
+          if (secret && !secret.startsWith('[redacted') && !secret.startsWith('$')) {
+            const from = at + (value?.[0].length ?? 0) - secret.length
+            found.push({ start: from, end: from + secret.length })
+          }
+        }
+        at += line.length + 1
+      }
+    }
+    start += document.length + 3
+  }
+  return found
+}
