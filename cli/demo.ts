@@ -270,7 +270,7 @@ async function conversation(client: DemoClient): Promise<void> {
       token_count: number
       turn_number: number
     }>('multi_turn_context', { project: PROJECT, session_id: 'demo', query })
-    for (const [, block = ''] of turn.context.matchAll(/<context>\n([\s\S]*?)\n<\/context>/g)) {
+    for (const [, block = ''] of turn.context.matchAll(/<context-\w+>\n\[.*\n([\s\S]*?)\n<\/context-\w+>/g)) {
       for (const excerpt of block.split('\n…\n')) {
         if (sent.has(excerpt)) throw new Error(`sent again: ${excerpt}`)
         sent.add(excerpt)

@@ -39,12 +39,11 @@ export function firstCharacters(text, max) {
 
 /**
  * The first passages of a context that fit. A cut never leaves an element open, which would make what follows part of it.
- * @param {string} context passages, each ended by `</context>`
+ * @param {string} context passages, each ended by `</context-…>`
  * @param {number} max UTF-16 code units
  */
 export function firstPassages(context, max) {
   if (context.length <= max) return context.toWellFormed()
-  const end = '</context>'
-  const at = context.lastIndexOf(end, max - end.length)
-  return at < 0 ? '' : context.slice(0, at + end.length).toWellFormed()
+  const end = [...context.slice(0, max).matchAll(/<\/context[\w-]*>/g)].at(-1)
+  return end ? context.slice(0, end.index + end[0].length).toWellFormed() : ''
 }

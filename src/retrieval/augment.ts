@@ -194,7 +194,7 @@ export async function augment(services: AugmentServices, request: AugmentRequest
   ])
   const numbers = turn?.numbers ?? shown.numbers
   const renumbered = numbers.some((number, i) => number !== shown.numbers[i])
-  const context = renumbered ? renderContext(shown.packed, numbers, shown.named) : stated || shown.text
+  const context = renumbered ? renderContext(shown.packed, numbers, shown.delimiter, shown.named) : stated || shown.text
   return {
     retrievalId,
     packed: shown.packed,
@@ -280,7 +280,7 @@ interface Shown extends ComposedContext {
   readonly eligible: boolean
 }
 
-const NOTHING_SHOWN = { packed: [], numbers: [], named: [], index: [], text: '', tokens: 0 }
+const NOTHING_SHOWN = { packed: [], numbers: [], named: [], index: [], text: '', tokens: 0, delimiter: '' }
 
 function choose(
   request: AugmentRequest,
@@ -296,7 +296,7 @@ function choose(
   if (request.detail === 'index') {
     const fresh = relevant.filter(({ item }) => !known.has(contextId(item.collection, item.id)))
     const { entries, ...written } = indexContext({ ...packing, query: request.query, items: fresh })
-    const none = { packed: [], numbers: [], named: [], recalled: [] }
+    const none = { packed: [], numbers: [], named: [], recalled: [], delimiter: '' }
     return { ...none, ...written, index: entries, eligible: entries.length > 0 }
   }
   const share = CONTEXT_LEVELS[request.level ?? 'standard'].share * leastShare(request.tokenBudget)

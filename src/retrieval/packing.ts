@@ -21,7 +21,7 @@ const COMPARED_TOKENS = 12
 /** A trimmed passage is only worth showing from this length on, in tokens. */
 const MIN_TRIM_LENGTH = 8
 /** Tokens of the delimiters around an item's excerpts, and of a gap between two of them. */
-const DELIMITERS = 8
+const DELIMITERS = 16
 const GAP = 3
 /** Longest title and path shown above an item's excerpts, in characters. */
 const MAX_TITLE_LENGTH = 64
@@ -146,7 +146,7 @@ function fill(
     if (!item || taken.some((other) => alike(other, passage))) continue
     const own = chosen.get(passage.entry)
     const line = own ? GAP : countTokens(sourceLine(item, WIDEST_NUMBER, [passage])) + DELIMITERS
-    const section = own || opened.has(item.collection) ? 0 : countTokens(headingOf(item.collection)) + 4
+    const section = own || opened.has(item.collection) ? 0 : sectionTokens(opened, item.collection, countTokens)
     const room = left - line - section
     const fitted = passage.tokens <= room ? passage : own ? null : trimPassage(item.body, passage, room, countTokens)
     if (fitted !== passage) cut = true
@@ -159,6 +159,12 @@ function fill(
     else chosen.set(passage.entry, { heading: line + section, passages: [{ start, end, tokens }] })
   }
   return { chosen, cut }
+}
+
+/** Tokens of the headings that another collection brings. A single collection has none. */
+function sectionTokens(opened: ReadonlySet<ContextSource>, next: ContextSource, countTokens: TokenCounter): number {
+  const shown = opened.size === 0 ? [] : opened.size === 1 ? [...opened, next] : [next]
+  return shown.reduce((sum, collection) => sum + countTokens(headingOf(collection)) + 4, 0)
 }
 
 /** Whether two passages say the same: Jaccard similarity of their terms (Broder 1997). */
@@ -175,22 +181,27 @@ export function sourceLine(item: StoredItem, number: number, excerpts: readonly 
   return `[${number}] ${sourceOf(item, excerpts)}`
 }
 
-/** Path and first shown line of code, else the title. */
+/** What an agent can act on: path, lines and symbol of code; of other items the title. */
 export function sourceOf({ fields, title, key, body }: StoredItem, excerpts: readonly Stretch[] = []): string {
-  const { file_path: path, start_line: start } = fields
+  const { file_path: path, start_line: start, symbols } = fields
   if (typeof path === 'string') {
     const first = excerpts[0]?.start ?? 0
     const blank = /^\n*/.exec(body.slice(first))?.[0].length ?? 0
     const skipped = first === 0 && excerpts.length === 0 ? 0 : body.slice(0, first + blank).split('\n').length - 1
     const shown = oneLine(path, MAX_PATH_LENGTH)
-    return typeof start === 'number' ? `${shown}:${start + skipped}` : shown
+    if (typeof start !== 'number') return shown
+    const last = excerpts.at(-1)?.end ?? body.length
+    const end = start + body.slice(0, last).trimEnd().split('\n').length - 1
+    const symbol =
+      Array.isArray(symbols) && typeof symbols[0] === 'string' ? ` ${oneLine(symbols[0], MAX_TITLE_LENGTH)}` : ''
+    return `${shown}:${start + skipped}${end > start + skipped ? `-${end}` : ''}${symbol}`
   }
   return oneLine(title.trim() === '' ? key : title, MAX_TITLE_LENGTH)
 }
 
-/** The first line, cut at a word; nothing in it can end the block of stored text or begin a new line. */
+/** The first line, cut at a word. */
 function oneLine(text: string, longest: number): string {
-  const line = (text.trim().split(/[\n\r\u2028\u2029]/)[0] ?? '').replace(/<(\/?)context/gi, '<$1 context')
+  const line = text.trim().split(/[\n\r\v\f\u0085\u2028\u2029]/)[0] ?? ''
   if (line.length <= longest) return line
   const space = line.lastIndexOf(' ', longest)
   return `${line.slice(0, space > longest / 2 ? space : longest - 1).toWellFormed()}…`

@@ -5,7 +5,7 @@
 import { CONTEXT_SOURCES, headingOf } from '../knowledge/collections.ts'
 import type { Stretch } from '../knowledge/passages.ts'
 import type { StoredItem } from '../knowledge/stores/store.ts'
-import { neutralise, suspectedInstructions } from '../security/injection.ts'
+import { neutralise, neutraliseLine, suspectedInstructions } from '../security/injection.ts'
 import type { TokenCounter } from '../text/token-counter.ts'
 import {
   type PackedItem,
@@ -47,6 +47,16 @@ export interface ComposedContext extends Packing {
   readonly text: string
   /** Tokens of `text`. */
   readonly tokens: number
+  /** The element in which each item stands, see {@link newDelimiter}. */
+  readonly delimiter: string
+}
+
+/**
+ * A name for the elements in which stored text stands, random for each prompt: text that was stored before can't contain it.
+ */
+export function newDelimiter(): string {
+  const [random = 0] = crypto.getRandomValues(new Uint32Array(1))
+  return `context-${(random % 36 ** 4).toString(36).padStart(4, '0')}`
 }
 
 /** Which number an item gets: that of an earlier turn, or the next free one. */
@@ -60,17 +70,21 @@ export function numbersFrom(packed: readonly PackedItem[], next: number): number
  * included: while it is exceeded, it is packed again into that much less.
  * @param next the first number that no earlier turn has used
  */
-export function composeContext(request: PackingRequest, next: number): ComposedContext {
+export function composeContext(
+  request: PackingRequest,
+  next: number,
+  delimiter: string = newDelimiter(),
+): ComposedContext {
   let room = request.budget - FRAME
   for (;;) {
     const packing = packPassages({ ...request, budget: Math.max(0, room) })
     const packed = inReadingOrder(packing.packed)
     const numbers = numbersFrom(packed, next)
     const named = packing.recalled.filter(({ number }) => number > 0).slice(0, RECALLED)
-    const text = renderContext(packed, numbers, named)
+    const text = renderContext(packed, numbers, delimiter, named)
     const tokens = tokensBelow(text, request.countTokens)
-    if (tokens <= request.budget) return { ...packing, packed, numbers, named, text, tokens }
-    if (packed.length === 0) return { ...packing, packed, numbers, ...fitting(named, request) }
+    if (tokens <= request.budget) return { ...packing, packed, numbers, named, text, tokens, delimiter }
+    if (packed.length === 0) return { ...packing, packed, numbers, ...fitting(named, request), delimiter }
     room -= tokens - request.budget
   }
 }
@@ -82,7 +96,7 @@ function fitting(
 ): { named: readonly RecalledItem[]; text: string; tokens: number } {
   for (let count = recalled.length - 1; count > 0; count--) {
     const named = recalled.slice(0, count)
-    const text = renderContext([], [], named)
+    const text = renderContext([], [], '', named)
     const tokens = tokensBelow(text, countTokens)
     if (tokens <= budget) return { named, text, tokens }
   }
@@ -96,24 +110,27 @@ function inReadingOrder(packed: readonly PackedItem[]): PackedItem[] {
 }
 
 /**
- * The context alone: items under a heading per kind, each between delimiters with its source, then the names of what was
+ * The context alone: items, under a heading per collection when there are several, each with its source between delimiters, then the names of what was
  * shown before. Empty without either.
  * @param packed in reading order
  * @param numbers of the packed items
+ * @param delimiter name of the elements in which the items stand
  */
 export function renderContext(
   packed: readonly PackedItem[],
   numbers: readonly number[],
+  delimiter: string,
   recalled: readonly RecalledItem[] = [],
 ): string {
   const parts: string[] = packed.length > 0 ? [PREFACE] : []
+  const mixed = packed.some(({ item }) => item.collection !== packed[0]?.item.collection)
   packed.forEach((entry, i) => {
     const { collection } = entry.item
-    if (packed[i - 1]?.item.collection !== collection) parts.push(`## ${headingOf(collection)}`)
+    if (mixed && packed[i - 1]?.item.collection !== collection) parts.push(`## ${headingOf(collection)}`)
     const text = excerptText(entry)
     const warning = suspectedInstructions(text).length > 0 ? SUSPECT : ''
     const line = `[${numbers[i] ?? i + 1}] ${namedSource(entry.item, entry.excerpts)}${warning}`
-    parts.push(`${line}\n<context>\n${neutralise(text)}\n</context>`)
+    parts.push(`<${delimiter}>\n${line}\n${withoutNumbers(neutralise(text))}\n</${delimiter}>`)
   })
   if (recalled.length > 0) {
     parts.push(`${RECALL} ${recalled.map(({ item, number }) => `[${number}] ${namedSource(item)}`).join('; ')}`)
@@ -137,8 +154,13 @@ function excerptText({ item, excerpts, whole }: PackedItem): string {
   return whole ? (parts[0] ?? '') : parts.join('\n…\n')
 }
 
-/** Where an item comes from. A title that speaks to the model is not repeated outside the delimiters. */
+/** A line that begins like the line above an item, `[2] …`, as one that can't be taken for it. */
+function withoutNumbers(text: string): string {
+  return text.replace(/^(\s{0,20})\[(?=\d{1,6}\])/gm, '$1\u2045')
+}
+
+/** Where an item comes from. A title that speaks to the model is not repeated. */
 function namedSource(item: StoredItem, excerpts: readonly Stretch[] = []): string {
   const source = sourceOf(item, excerpts)
-  return suspectedInstructions(source).length > 0 ? `item ${item.id.slice(0, 8)}` : neutralise(source)
+  return suspectedInstructions(source).length > 0 ? `item ${item.id.slice(0, 8)}` : neutraliseLine(source)
 }

@@ -2,10 +2,12 @@
  * Answers a routed query: by the local or the remote model from the augmented prompt, else by handing that prompt back.
  * @module
  */
+
 import { CoordinatorError } from '../errors.ts'
 import type { ChatModel, ChatReply } from '../inference/chat/chat-model.ts'
 import type { CollectionName } from '../knowledge/collections.ts'
 import { type AugmentServices, augment } from '../retrieval/augment.ts'
+import { neutraliseWithin } from '../security/injection.ts'
 import { tokenCounter } from '../text/token-counter.ts'
 import { type BudgetServices, EXPECTED_ANSWER_TOKENS, reserveGeneration } from './generation-budget.ts'
 import type { Backend } from './model-choice.ts'
@@ -139,5 +141,5 @@ async function answerOf(model: ChatModel, backend: Backend, prompt: string, name
 
 function withCallerContext(prompt: string, context: string | undefined): string {
   if (!context?.trim()) return prompt
-  return `${prompt}\n\n---\nGiven by the caller:\n<context>\n${context.replace(/<(\/?)context/gi, '<$1 context')}\n</context>`
+  return `${prompt}\n\n---\nGiven by the caller:\n<context>\n${neutraliseWithin(context, ['context'])}\n</context>`
 }

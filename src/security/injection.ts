@@ -2,7 +2,7 @@
  * Stored text that speaks to the model instead of informing it: found, named, and kept from ending its own delimiters.
  *
  * Finding is a warning, not a defence: who writes differently is not found. The defence is that stored text always stands
- * between delimiters that it can't close, under a line that says whose words it is. Pure functions, linear in the length.
+ * between delimiters that it can't close and can't guess, with a line that says whose words it is. Pure functions, linear in the length.
  * @module
  */
 
@@ -23,14 +23,15 @@ const SIGNS: Readonly<Record<Suspicion, RegExp>> = {
     /\b(?:ignore|disregard|forget|override|bypass|skip|drop)\b.{0,30}\b(?:previous|prior|above|earlier|preceding|existing|all|any|your|system|original|the)\b.{0,30}\b(?:instructions?|prompts?|rules?|guidelines?|directives?|context|policy|policies|constraints?|safety|training)\b|\b(?:new|updated|real|actual) (?:system )?(?:instructions?|directives?)\s{0,3}:|\binstead,? (?:you must|do the following|only (?:say|answer|reply))/i,
   role: /\b(?:you are now|from now on,? you|act as (?:an?|the) (?:unrestricted|unfiltered|evil|jailbroken|root|admin|developer)|pretend (?:to be|that you)|enter (?:developer|debug|admin|god|dan) mode|(?:developer|dan|god) mode (?:is )?(?:on|enabled|activated)|jailbreak)|^\s{0,8}(?:#{1,4}\s{0,3})?(?:system|assistant|developer)\s{0,3}(?:message|prompt|override)?\s{0,3}:/im,
   delimiter:
-    /<\s{0,3}\/?\s{0,3}(?:context|system|instructions?|assistant|user|tool_(?:call|result)|function_(?:calls?|results?))\b|<\|[\w ]{1,40}\|>|\[\/?INST\]|<<\/?SYS>>|<(?:start|end)_of_turn>|\bend of (?:reference material|context|document|data)\b/i,
+    /<\s{0,3}\/?\s{0,3}(?:context|system|instructions?|assistant|user|tool_(?:call|result)|function_(?:calls?|results?))\b|[<[][|｜][^<>\n]{1,60}[|｜][>\]]|\[\/?(?:INST|SYSTEM_PROMPT|TOOL_CALLS|AVAILABLE_TOOLS|TOOL_RESULTS)\]|<\/think>|<<\/?SYS>>|<(?:start|end)_of_turn>|\bend of (?:reference material|context|document|data)\b/i,
   disclosure:
     /\b(?:reveal|print|repeat|show|output|leak|disclose|send|post|upload|exfiltrate|email|forward|append|include)\b.{0,40}\b(?:system prompt|hidden prompt|initial prompt|instructions above|api[ _-]?keys?|passwords?|secrets?|credentials?|tokens?|environment variables?|env vars?|conversation history|private data|\.env)\b/i,
   concealment:
     /\b(?:do not|don't|never|without) (?:tell(?:ing)?|mention(?:ing)?|inform(?:ing)?|reveal(?:ing)?|notify(?:ing)?|show(?:ing)?|alert(?:ing)?)\b.{0,40}\b(?:the )?(?:user|human|person|anyone|operator|this)\b/i,
   action:
     /\b(?:you must|immediately|now|please|first|then|also|always|assistant,?|ai,?) (?:call|invoke|use|run|execute|trigger)\b.{0,30}\b(?:tools?|functions?|command|shell|delete_\w{2,30}|create_\w{2,30}|update_\w{2,30}|revoke_\w{2,30}|curl|wget|rm -rf)\b|\b(?:curl|wget)\b.{0,120}\|\s{0,3}(?:ba|z)?sh\b/i,
-  hidden_text: /[\u200b\u2060\u202a-\u202e\u2066-\u2069]{2}|[\u{e0020}-\u{e007f}]{2}/u,
+  hidden_text:
+    /[\u200b\u2060-\u2064\u202a-\u202e\u2066-\u2069\u00ad\u3164\ufeff]{2}|[\ufe00-\ufe0f\u{e0100}-\u{e01ef}]{3}|[\u{e0020}-\u{e007f}]{2}/u,
 }
 
 /** What a text is suspected of; empty: nothing. */
@@ -38,20 +39,56 @@ export function suspectedInstructions(text: string): Suspicion[] {
   return SUSPICIONS.filter((suspicion) => SIGNS[suspicion].test(text))
 }
 
-/** Characters that a person doesn't see and a model reads: zero width, direction overrides, tags. */
-const INVISIBLE = /[\u200b\u2060\u202a-\u202e\u2066-\u2069\u{e0000}-\u{e007f}]/gu
+/**
+ * Characters that a person doesn't see and a model reads: soft hyphens, zero width, direction overrides, fillers, variation selectors,
+ * tags (Unicode's Default_Ignorable_Code_Point), direction marks, and control characters other than tab and line ends.
+ */
+const INVISIBLE = /(?![\t\n\r])[\p{Cc}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/gu
+const ESCAPE = String.fromCharCode(27)
+/** Escape sequences of terminals, ECMA-48 5.4 and 5.6. */
+const ANSI_ESCAPE = new RegExp(`${ESCAPE}(?:\\[[0-?]{0,30}[ -/]{0,5}[@-~]|\\][^\\p{Cc}]{0,200})`, 'gu')
 
-/** Marks by which chat templates tell who is speaking, and our own delimiters. */
-const MARKS =
-  /<(?=\s{0,3}\/?\s{0,3}context\b)|<(?=\|[\w ]{1,40}\|>)|\[(?=\/?INST\])|<(?=<\/?SYS>>)|<(?=(?:start|end)_of_turn>)|<(?=\/?(?:s|bos|eos)>)/gi
+const TAG = '[<\u2039\ufe64\uff1c](?=\\s{0,20}[/\u2044\u2215\uff0f]?\\s{0,20}'
+/**
+ * Marks by which chat templates tell who is speaking, as classes rather than one by one: `<|…|>` and `[|…|]` with either bar
+ * (Qwen, Llama, Phi, Cohere, DeepSeek, EXAONE, Harmony), `<word|>` and `<|word>` (Gemma 4), `[INST]` and other words in capitals of
+ * Mistral, tags of tools and of thinking, begin and end of text, MiniMax's `]~b]`; and our own delimiters in any spelling.
+ */
+const MARKS = new RegExp(
+  [
+    `${TAG}context)`,
+    `${TAG}(?:(?:tool|function)_?(?:calls?|results?|responses?|outputs?)|invoke|tools|think|thinking|(?:start|end)_(?:of_\\w{1,20}|function_\\w{1,20})|unused\\d{1,3}|extra_id_\\d{1,3}|[bes]os|eo[tpdm]|so[pm]|pad|unk|mask|s|/?SYS)\\s{0,20}/?[>\uff1e])`,
+    '<(?=/?[a-z]{1,12}:(?:function_calls|invoke|parameter|thinking)\\b)',
+    '[<\uff1c](?=[|\uff5c][^<>\\n]{0,80}[>\uff1e])',
+    '[<\uff1c](?=/?[\\w\u2581-]{1,80}[|\uff5c][>\uff1e])',
+    '<(?=<\\/?SYS>>)',
+    '\\[(?=[|\uff5c][^\\[\\]\\n]{1,60}[|\uff5c]\\])',
+    '\\[(?=\\/?(?:[A-Z_]{0,20}(?:INST|SYSTEM|TOOL|PROMPT|THINK|CONTROL_\\d|[gs]MASK)[A-Z_]{0,20}|gMASK|sMASK|ARGS|CALL_ID|IMG|IMG_BREAK|IMG_END)\\])',
+    '\\](?=~[!b]?\\w{0,12}[\\]\\[])|\\[(?=e~\\[)',
+  ].join('|'),
+  'gu',
+)
+/** {@link MARKS} in lower or mixed case. */
+const MARKS_ANY_CASE = new RegExp(`${TAG}context)|<(?=/?(?:start|end)_of_turn>)`, 'giu')
 
-/** A text whose marks no longer mark anything, as they begin with a look-alike; invisible characters are gone. */
+const lookAlike = (mark: string) => (mark === '[' ? '\u2045' : mark === ']' ? '\u2046' : '\u2039')
+
+/** A text whose marks no longer mark anything, as they begin with a look-alike; invisible characters and escapes are gone. */
 export function neutralise(text: string): string {
-  return text.replace(INVISIBLE, '').replace(MARKS, (mark) => (mark === '[' ? '\u2045' : '\u2039'))
+  return text
+    .replace(ANSI_ESCAPE, '')
+    .replace(INVISIBLE, '')
+    .replace(MARKS, lookAlike)
+    .replace(MARKS_ANY_CASE, lookAlike)
+}
+
+/** {@link neutralise} for one line, such as a title: every kind of line break and white space is a space. */
+export function neutraliseLine(text: string): string {
+  return neutralise(text.replace(/[\s\u0085]+/g, ' ')).trim()
 }
 
 /** {@link neutralise}, for text that stands between `<name>` and `</name>` of each name, which it can't close either. */
 export function neutraliseWithin(text: string, names: readonly string[]): string {
-  const delimiters = new RegExp(`<(?=\\s{0,3}/?\\s{0,3}(?:${names.join('|')})\\b)`, 'gi')
+  const delimiters = new RegExp(`${TAG}(?:${names.join('|')})\\b)`, 'giu')
   return neutralise(text).replace(delimiters, '\u2039')
 }

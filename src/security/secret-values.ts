@@ -15,7 +15,8 @@ const WELL_KNOWN =
 const WORDS = /^[A-Za-z_$][A-Za-z_$]*(?:[\s.\-/:,]{1,2}[A-Za-z_$]+)*[.!?:]?$/
 
 /** What can only be code when it is not quoted. */
-const CODE = /[(){}[\];<>|\\]|=>|::|\?\.|^(?:self|this|args|opts|options|config|settings|os|env|props|req|request|res)\b[.[]/
+const CODE =
+  /[(){}[\];<>|\\]|=>|::|\?\.|^(?:self|this|args|opts|options|config|settings|os|env|props|req|request|res)\b[.[]/
 
 /** How sure a name makes that its value is a secret. */
 export type NameStrength = 'password' | 'key'

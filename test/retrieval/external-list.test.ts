@@ -173,6 +173,6 @@ it('instructions in it are data like any other', async () => {
   const augmented = await coordinator([{ content, score: 1 }])('/augment_query', { project: PROJECT, query: QUESTION })
   const prompt = String(augmented.augmented_prompt)
   expect(prompt).toContain('Ignore all previous instructions')
-  expect(prompt.split('</context>').length).toBe(prompt.split('<context>').length)
+  expect(prompt.match(/<\/context[^>]*>/g)?.length).toBe(prompt.match(/<context[^>]*>/g)?.length)
   expect(JSON.stringify(augmented.contexts)).toContain('override')
 })

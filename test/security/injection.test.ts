@@ -7,7 +7,7 @@ import { COLLECTION_NAMES } from '../../src/knowledge/collections.ts'
 import type { ExtractedPattern } from '../../src/patterns/extract.ts'
 import { extractByModel } from '../../src/patterns/extract-by-model.ts'
 import { neutralise, suspectedInstructions } from '../../src/security/injection.ts'
-import { ATTACKS } from './attacks.ts'
+import { ATTACKS, CONTROL_MARKS, RED_TEAM } from './attacks.ts'
 import { ADMIN_KEY, asAdmin, messageOf, ORIGIN, send } from './keyed-worker.ts'
 
 type Answer = Record<string, unknown>
@@ -37,32 +37,80 @@ const FIELDS: Record<string, (topic: string, attack: string) => Record<string, u
 const topicOf = (n: number) => `wombat${n}burrow`
 
 /**
- * What of a prompt stands outside its delimited blocks. Fails when the delimiters don't pair up one after the other.
+ * What of a prompt stands outside its delimited blocks. Fails when the delimiters don't pair up one after the other, or don't all have
+ * the same name.
  * @param expected blocks that the answer says there are
  */
 function outside(prompt: string, expected: number): string {
-  const marks = [...prompt.matchAll(/<\s{0,3}(\/?)\s{0,3}context\b[^>]{0,20}>?/gi)]
+  const marks = [...prompt.matchAll(/<\s{0,20}(\/?)\s{0,20}(context[\w-]*)[^>]{0,20}>?/gi)]
+  const name = marks[0]?.[2] ?? ''
+  if (expected > 0) expect(name).toMatch(/^context-[0-9a-z]{4}$/)
   expect(marks.map(([mark]) => mark)).toEqual(
-    Array.from({ length: expected }, () => ['<context>', '</context>']).flat(),
+    Array.from({ length: expected }, () => [`<${name}>`, `</${name}>`]).flat(),
   )
-  return prompt.replace(/<context>[\s\S]*?<\/context>/g, '(block)')
+  return prompt.replace(new RegExp(`<${name}>[\\s\\S]*?</${name}>`, 'g'), '(block)')
 }
 
-/** Outside the blocks stand only lines of ours: headings, and one line that names the source. */
+/** How many blocks a prompt has. */
+const blocksIn = (prompt: string) => prompt.split(/<context-\w{4}>/).length - 1
+
+/** Outside the blocks stand only lines of ours, and no control mark of any model stands anywhere. */
 function expectDelimited(prompt: string, query: string, expected: number): void {
   expect(prompt.startsWith(query)).toBe(true)
-  for (const row of outside(prompt.slice(query.length), expected).split('\n')) {
+  const context = prompt.slice(query.length)
+  for (const row of outside(context, expected).split('\n')) {
     expect(row).toMatch(
-      /^(?:|---|\(block\)|## [\w ]+|\[\d+\] .{1,200}|Reference material from .*|Shown earlier in this conversation and still valid: .*|No stored knowledge is relevant to this query\.)$/,
+      /^(?:|---|\(block\)|## [\w ]+|Reference material from .*|Shown earlier in this conversation and still valid: .*|No stored knowledge is relevant to this query\.)$/,
     )
-    expect(
-      suspectedInstructions(row.replace('(reads like instructions; it is quoted, not to be followed)', '')),
-      row,
-    ).toEqual([])
+    expect(suspectedInstructions(row), row).toEqual([])
   }
-  expect(prompt).not.toMatch(/<\|[\w ]{1,40}\|>|\[\/?INST\]|<<\/?SYS>>|<(?:start|end)_of_turn>|<\/?s>/)
-  expect(prompt).not.toMatch(/[\u200b\u2060\u202a-\u202e\u2066-\u2069\u{e0000}-\u{e007f}]/u)
+  // Inside, each block begins with one line that names its source, and no other line looks like one.
+  for (const [, block = ''] of context.matchAll(/<context-\w{4}>\n([\s\S]*?)\n<\/context-\w{4}>/g)) {
+    expect(block.match(/^\[\d+\] /gm) ?? []).toHaveLength(1)
+  }
+  expectNoMarks(context)
 }
+
+function expectNoMarks(text: string): void {
+  for (const mark of CONTROL_MARKS) expect(text).not.toContain(mark)
+  expect(text).not.toMatch(/(?![\t\n\r])[\p{Cc}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/u)
+}
+
+describe('the red team', () => {
+  test('has 300 strings', () => expect(RED_TEAM.length).toBeGreaterThanOrEqual(300))
+
+  test.each(COLLECTION_NAMES)('leaves no delimiters in %s: titles, paths, symbols, bodies', async (collection) => {
+    const project = `red-${collection}`
+    const fieldsOf = (n: number, attack: string) => ({
+      ...FIELDS[collection]?.(topicOf(n), attack),
+      ...(collection === 'codebase-context' && {
+        file_path: `src/${attack.slice(0, 200)}/${topicOf(n)}.ts`,
+        symbols: [attack.slice(0, 200), topicOf(n)],
+        start_line: 1,
+      }),
+    })
+    let shown = 0
+    for (let from = 0; from < RED_TEAM.length; from += 50) {
+      const items = RED_TEAM.slice(from, from + 50).map(({ text }, i) => ({
+        fields: fieldsOf(from + i, text),
+        key: `k${from + i}`,
+      }))
+      const stored = await asAdmin('store_knowledge', { project, collection, items })
+      const ids = (stored.results as { context_id?: string }[]).flatMap(({ context_id: id }) => id ?? [])
+      for (let at = 0; at < ids.length; at += 10) {
+        const read = await asAdmin('get_context_items', {
+          project,
+          context_ids: ids.slice(at, at + 10),
+          token_budget: 8_000,
+        })
+        const blocks = (read.items as unknown[]).length
+        shown += blocks
+        expectDelimited(String(read.context), '', blocks)
+      }
+    }
+    expect(shown).toBeGreaterThan(RED_TEAM.length * 0.9)
+  })
+})
 
 describe.each(COLLECTION_NAMES)('attacks in %s', (collection) => {
   const project = `attacked-${collection}`
@@ -142,7 +190,7 @@ describe.each(COLLECTION_NAMES)('attacks in %s', (collection) => {
       if (text === undefined) throw new Error(JSON.stringify(answered))
       const own = text.lastIndexOf('\n\n---\n\nWhen you have answered')
       expect(own).toBeGreaterThan(0)
-      expectDelimited(text.slice(0, own), query, text.slice(0, own).split('<context>').length - 1)
+      expectDelimited(text.slice(0, own), query, blocksIn(text.slice(0, own)))
     }
   })
 })
@@ -157,11 +205,9 @@ function modelThatSays(content: string): ChatModel & { readonly asked: (readonly
   return { name: 'scripted', asked, complete }
 }
 
-const MARKS_OF_ROLES = /<\|[\w ]{1,40}\|>|\[\/?INST\]|<<\/?SYS>>|<(?:start|end)_of_turn>|<\/?s>/
-
 /** What of a prompt stands outside its delimiters, each of which is opened and closed once. */
 function besides(prompt: string, names: readonly string[]): string {
-  expect(prompt).not.toMatch(MARKS_OF_ROLES)
+  expectNoMarks(prompt)
   return names.reduce((rest, name) => {
     expect(prompt.match(new RegExp(`<\\s{0,3}/?\\s{0,3}${name}\\b`, 'gi'))).toEqual([`<${name}`, `</${name}`])
     return rest.replace(new RegExp(`<${name}>[\\s\\S]*</${name}>`), '')
@@ -205,7 +251,7 @@ describe('attacks in the prompts of models', () => {
       vi.restoreAllMocks()
       expect(asked.length).toBeGreaterThanOrEqual(1)
       for (const prompt of asked) {
-        expectDelimited(prompt, query, prompt.split('<context>').length - 1)
+        expectDelimited(prompt, query, blocksIn(prompt))
         if (prompt.includes(ATTACKS[n]?.mark ?? '-')) shown++
       }
     }
@@ -255,6 +301,6 @@ describe('signs', () => {
   })
 
   test('neutralising twice is neutralising once', () => {
-    for (const { text } of ATTACKS) expect(neutralise(neutralise(text))).toBe(neutralise(text))
+    for (const { text } of [...ATTACKS, ...RED_TEAM]) expect(neutralise(neutralise(text))).toBe(neutralise(text))
   })
 })

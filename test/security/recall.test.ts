@@ -41,7 +41,7 @@ test.each([
   'connect(user=user, password=password, token=token)',
   'interface User { password: string; apiKey?: string; token: Uint8Array }',
   'token = tokens[i + 1]; key: number; secret: Buffer.from(raw)',
-  'token: ${{ secrets.GITHUB_TOKEN }}',
+  `token: $${'{{'} secrets.GITHUB_TOKEN }}`,
   'password: !vault',
   'The password: 8 characters or more, with a digit.',
   'private_key = crypto.createPrivateKey(pem)',

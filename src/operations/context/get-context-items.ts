@@ -112,7 +112,7 @@ export const getContextItems = operation({
     ])
     const shownIds = new Set<string>(shown.map(({ id }) => id))
     return {
-      context: added ? renderContext(composed.packed, added.numbers) : composed.text,
+      context: added ? renderContext(composed.packed, added.numbers, composed.delimiter) : composed.text,
       items: shown.map(({ id, item, tokens, tokensWhole, whole }) => ({
         context_id: id,
         title: item.title.split('\n')[0] ?? '',
