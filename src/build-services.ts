@@ -68,7 +68,7 @@ export function buildServices(env: Env): Services {
     written: async ({ project, collection }, ids) => {
       const items = ids.map((id) => ({ project, collection, id }))
       await votesOnItems(database, items)
-        .then((votes) => syncCredit([qdrant ?? embedded], votes))
+        .then((votes) => syncCredit(database, [qdrant ?? embedded], votes))
         .catch(() => undefined)
     },
     now: () => Date.now(),

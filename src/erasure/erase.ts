@@ -177,7 +177,7 @@ async function take(services: Services, deletion: Deletion, selection: Selection
   }
   if (phase === 'votes' && selection.what === 'key') {
     const { changed, credited } = await eraseVotes(database, selection, services.now())
-    await syncCredit(storesOf(services), await votesOnItems(database, credited))
+    await syncCredit(database, storesOf(services), await votesOnItems(database, credited))
     return { counts: { votes: changed }, cursor: changed > 0 ? 'more' : null }
   }
   if (phase === 'routers') {

@@ -70,7 +70,7 @@ export async function eraseInteractionsWithItems(
   items += await eraseItems(services, 'learning-feedback', corrections)
   items += await eraseReferences(services, patterns)
   const counts = await eraseInteractions(services.database, ids, services.now())
-  await syncCredit(storesOf(services), await votesOnItems(services.database, credited))
+  await syncCredit(services.database, storesOf(services), await votesOnItems(services.database, credited))
   return { ...counts, knowledge_items: items }
 }
 

@@ -41,7 +41,7 @@ export async function scoreInteraction(
   }
   const threshold = services.settings.HIGH_VALUE_THRESHOLD
   const learning = await applyOutcome(database, id, revision, score, threshold, services.now())
-  await syncCredit([services.knowledge], await votesOnContext(database, id))
+  await syncCredit(database, [services.knowledge], await votesOnContext(database, id))
   await indexInteraction(services, id)
   if (learning !== null) await services.enqueueJobs([learning]).catch(() => undefined)
   return 'done'

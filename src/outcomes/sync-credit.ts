@@ -1,24 +1,37 @@
 /**
- * Hands what the database counted of the votes on items to the knowledge stores, which rank by it.
+ * Hands the credit that follows from votes to the knowledge stores, which rank by it, and to the database, which lists it.
  * @module
  */
-import type { ItemVotes } from '../database/queries/credit.ts'
+import type { Database } from '../database/database.ts'
+import { type ItemVotes, storeCredit } from '../database/queries/credit.ts'
 import { isCollection } from '../knowledge/collections.ts'
 import type { KnowledgeStore } from '../knowledge/stores/store.ts'
 import { combined } from '../ranking/credit.ts'
 
-/** Sets the credit that these votes give their items in every store; an older version than a store's own is ignored. */
-export async function syncCredit(stores: readonly KnowledgeStore[], votes: readonly ItemVotes[]): Promise<void> {
-  const scopes = Map.groupBy(votes, ({ project, collection }) => `${project}/${collection}`)
-  for (const own of scopes.values()) {
+/** Sets the credit that these votes give their items in the database and in every store; an older version than theirs is ignored. */
+export async function syncCredit(
+  database: Database,
+  stores: readonly KnowledgeStore[],
+  votes: readonly ItemVotes[],
+): Promise<void> {
+  if (votes.length === 0) return
+  const items = Map.groupBy(votes, ({ project, collection, id }) => JSON.stringify([project, collection, id]))
+  const updates = [...items.values()].map((own) => {
+    const { project, collection, id, version, alone } = own[0] as ItemVotes
+    return { project, collection, id, version, ...combined(own, alone) }
+  })
+  await storeCredit(database, updates)
+  for (const own of Map.groupBy(updates, ({ project, collection }) => `${project}/${collection}`).values()) {
     const { project, collection } = own[0] as ItemVotes
     // External context isn't stored: its credit stays in the database.
     if (!isCollection(collection)) continue
-    const updates = [...Map.groupBy(own, ({ id }) => id)].map(([id, callers]) => ({
+    const credit = own.map(({ id, version, successes, partials, failures }) => ({
       id,
-      version: callers[0]?.version ?? 0,
-      ...combined(callers),
+      version,
+      successes,
+      partials,
+      failures,
     }))
-    for (const store of stores) await store.setCredit({ project, collection }, updates)
+    for (const store of stores) await store.setCredit({ project, collection }, credit)
   }
 }

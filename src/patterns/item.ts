@@ -8,7 +8,7 @@ import { errorType } from './extract.ts'
 
 /** Examples that an item shows at most, of each kind. */
 const EXAMPLES = 10
-/** Successes from which a solution counts as verified. */
+/** Successes from which a solution counts as verified, one of them at least by an independent report. */
 const VERIFIED_FROM = 2
 
 /**
@@ -30,7 +30,7 @@ export function patternFields(pattern: Pattern, evidence: readonly Evidence[]): 
       error_message: pattern.title,
       ...(type !== null && { error_type: type }),
       solution: pattern.approach,
-      solution_verified: successes.length >= VERIFIED_FROM && failures.length === 0,
+      solution_verified: successes.length >= VERIFIED_FROM && failures.length === 0 && isVerified(evidence),
       success_count: successes.length,
       failure_count: failures.length,
       confidence_score: rounded(lowerBound(credit)),
@@ -47,6 +47,11 @@ export function patternFields(pattern: Pattern, evidence: readonly Evidence[]): 
     value_score: rounded(mean ?? betaMean(posterior(credit))),
     extracted_by: pattern.extractedBy,
   }
+}
+
+/** Whether somebody other than who gave the answer, or an admin key, reported the success of a source. */
+export function isVerified(evidence: readonly Evidence[]): boolean {
+  return evidence.some(({ outcome, verified }) => verified && outcome === 'success')
 }
 
 function examples(evidence: readonly Evidence[]): string[] {

@@ -23,7 +23,7 @@ import { ECHO_SHARE, echoShare } from './echo.ts'
 import { type ExtractedPattern, extractByRules } from './extract.ts'
 import { extractByModel } from './extract-by-model.ts'
 import { budgetedModel } from './generation-budget.ts'
-import { patternFields } from './item.ts'
+import { isVerified, patternFields } from './item.ts'
 
 /** From this similarity of problems on, an interaction is more evidence for a pattern rather than a pattern of its own. */
 export const SAME_PROBLEM = 0.9
@@ -50,9 +50,9 @@ export async function learnPattern(services: Services, id: string, revision: num
   return 'done'
 }
 
-/** Successful, valuable, not rated bad, and not a repetition of what it was given. */
+/** Successful by an independent report, valuable, not rated bad, and not a repetition of what it was given. */
 async function isWorthLearning(services: Services, row: Interaction): Promise<boolean> {
-  if (row.outcome !== 'success' || (row.userFeedback ?? 0) < 0) return false
+  if (row.outcome !== 'success' || !row.verified || (row.userFeedback ?? 0) < 0) return false
   if (row.valueScore === null || row.valueScore < services.settings.HIGH_VALUE_THRESHOLD) return false
   return echoShare(row.response, await contextTexts(services, row)) < ECHO_SHARE
 }
@@ -121,18 +121,21 @@ async function refreshItem(services: Services, id: string): Promise<void> {
   if (!pattern) return
   const scope = { project: pattern.project, collection: pattern.collection as CollectionName }
   const key = patternKey(pattern)
-  const present = async () => patternFields(pattern, await evidenceOf(database, id))
-  const text = (fields: Record<string, unknown> | null) => (fields === null ? '' : stableJson(fields))
-  let fields = await present()
-  for (;;) {
-    if (fields === null) await knowledge.delete(scope, [id])
+  // The row is read each time too: it may have been deleted, with all that was learnt from it.
+  const present = async () => {
+    const row = await findPattern(database, id)
+    const evidence = row ? await evidenceOf(database, id) : []
+    const fields = row && patternFields(row, evidence)
+    return fields && { fields, provenance: patternProvenance(pattern.extractedBy, isVerified(evidence)) }
+  }
+  for (let given = await present(); ; ) {
+    if (given === null) await knowledge.delete(scope, [id])
     else {
-      const provenance = patternProvenance(pattern.extractedBy)
-      const item = await prepareItem(pattern.project, scope.collection, { key, fields, provenance }, embedder)
+      const item = await prepareItem(pattern.project, scope.collection, { key, ...given }, embedder)
       await knowledge.upsert(scope, [item], embedder.space)
     }
     const again = await present()
-    if (text(again) === text(fields)) return
-    fields = again
+    if (stableJson({ pattern: again }) === stableJson({ pattern: given })) return
+    given = again
   }
 }

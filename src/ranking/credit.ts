@@ -4,11 +4,13 @@
  */
 import type { Credit } from '../knowledge/stores/store.ts'
 
-/**
- * Votes of one caller on one item that count at most; more are scaled down to so many. No caller alone can move an item
- * further than this, however often it votes.
- */
+/** Votes of one caller on one item that count at most; more are scaled down to so many. */
 export const CALLER_CAP = 20
+/** Votes of one caller that count at most where several callers vote and the others have said less of the item. */
+export const LONE_CAP = 4
+/** Weight of a vote on an item that no retrieval had shown to whoever named it, and the most that such votes of one caller count together. */
+export const UNSEEN_WEIGHT = 0.1
+export const UNSEEN_CAP = 1
 
 /** Prior of success before anything is known: Beta(1, 1), every rate equally likely. */
 export const PRIOR = { alpha: 1, beta: 1 } as const
@@ -17,7 +19,7 @@ export const PRIOR = { alpha: 1, beta: 1 } as const
  * Votes that the project's usual rate weighs against an item's own before it moves in a ranking: what helped with one query says
  * little of others. Of 0, 4, 8 and 16 the one with the least loss on queries that nobody had asked (nl2bash, CoSQA).
  */
-const USUAL_VOTES = 8
+export const USUAL_VOTES = 8
 
 /** Parameters of a Beta distribution. */
 export interface Beta {
@@ -27,21 +29,44 @@ export interface Beta {
 
 /** A caller's votes scaled down to the cap, their proportions kept. */
 export function capped(votes: Credit, cap = CALLER_CAP): Credit {
-  const total = votes.successes + votes.partials + votes.failures
-  const share = total > cap ? cap / total : 1
-  return { successes: votes.successes * share, partials: votes.partials * share, failures: votes.failures * share }
+  const count = total(votes)
+  return scaled(votes, count > cap ? cap / count : 1)
 }
 
-/** The credit of an item: the capped votes of all its callers. */
-export function combined(callers: readonly Credit[], cap = CALLER_CAP): Credit {
+/** One caller's votes on an item. */
+export interface CallerVotes extends Credit {
+  /** Votes on answers that named the item although no retrieval had shown it. */
+  readonly unseen?: Credit
+}
+
+/**
+ * The credit of an item: what each of its callers says of it, capped. No caller outweighs all others together: its votes count up to
+ * CALLER_CAP, or to what the others say of the item if that is less, but LONE_CAP at least.
+ * @param alone whether one caller is the only one who votes in the project; then there is nobody to compare it with
+ */
+export function combined(callers: readonly CallerVotes[], alone = false): Credit {
+  const counts = callers.map((votes) => Math.min(CALLER_CAP, total(votes)))
+  const all = counts.reduce((sum, count) => sum + count, 0)
   const sum = { successes: 0, partials: 0, failures: 0 }
-  for (const votes of callers) {
-    const counted = capped(votes, cap)
-    sum.successes += counted.successes
-    sum.partials += counted.partials
-    sum.failures += counted.failures
+  const add = (votes: Credit) => {
+    sum.successes += votes.successes
+    sum.partials += votes.partials
+    sum.failures += votes.failures
+  }
+  for (const [i, votes] of callers.entries()) {
+    const others = all - (counts[i] ?? 0)
+    add(capped(votes, alone ? CALLER_CAP : Math.min(CALLER_CAP, Math.max(LONE_CAP, others))))
+    if (votes.unseen) add(capped(scaled(votes.unseen, UNSEEN_WEIGHT), UNSEEN_CAP))
   }
   return sum
+}
+
+function total({ successes, partials, failures }: Credit): number {
+  return successes + partials + failures
+}
+
+function scaled({ successes, partials, failures }: Credit, share: number): Credit {
+  return { successes: successes * share, partials: partials * share, failures: failures * share }
 }
 
 /** Posterior of an item's success rate (Gelman et al., Bayesian Data Analysis, 2.4). A partial success counts half to each side. */
@@ -82,6 +107,11 @@ export function upperBound(credit: Credit, prior: Beta = PRIOR): number {
   return betaQuantile(0.9, posterior(credit, prior))
 }
 
+/** The prior of an item's success rate: as many votes as USUAL_VOTES at the usual rate. */
+export function usualPrior(usual: number): Beta {
+  return { alpha: USUAL_VOTES * usual, beta: USUAL_VOTES * (1 - usual) }
+}
+
 /**
  * How far credit may move an item in a ranking, −1 to 1; 0 while nothing certain is known. Its rate is drawn towards the usual one
  * (empirical Bayes, Efron & Morris 1973). Positive only when even the lower bound lies over the usual rate, negative only when
@@ -90,7 +120,7 @@ export function upperBound(credit: Credit, prior: Beta = PRIOR): number {
  */
 export function creditShift(credit: Credit, usual: number): number {
   if (credit.successes + credit.partials + credit.failures === 0) return 0
-  const prior = { alpha: USUAL_VOTES * usual, beta: USUAL_VOTES * (1 - usual) }
+  const prior = usualPrior(usual)
   const low = lowerBound(credit, prior)
   if (low > usual) return (low - usual) / Math.max(1 - usual, Number.EPSILON)
   const high = upperBound(credit, prior)

@@ -6,6 +6,7 @@
 import { type ArchiveServices, archivedLines } from '../archive/read.ts'
 import { deletedSince } from '../database/queries/deletions.ts'
 import {
+  namedItems,
   noteRankingOutcome,
   type RankingVote,
   rankingRow,
@@ -15,6 +16,7 @@ import {
 import { projectOfOutcome } from '../database/queries/routing.ts'
 import type { Outcome } from '../database/schema.ts'
 import { isCollection, parseContextId } from '../knowledge/collections.ts'
+import { UNSEEN_WEIGHT } from '../ranking/credit.ts'
 import { type RankedQuery, trainRanking, type Vote } from '../ranking/learnt/train.ts'
 import type { Services } from '../services.ts'
 import { rankingCandidates } from './search.ts'
@@ -74,10 +76,17 @@ export async function votesOfProject(services: ArchiveServices, project: string)
   return read.flatMap((entry): RankingVote[] => {
     if (!('archiveId' in entry)) return [entry]
     const line = lines.get(entry.id)
-    const items = (line?.contexts ?? []).map((context) => `${context.collection}/${context.item_id}`)
+    const { items, unseen } = namedItems(line?.contexts ?? [])
     if (!line || items.length === 0) return []
     const { query, shown } = entry
-    return line.votes.map(({ caller, outcome }) => ({ query, shown, items, caller, outcome: outcome as Outcome }))
+    return line.votes.map(({ caller, outcome }) => ({
+      query,
+      shown,
+      items,
+      unseen,
+      caller,
+      outcome: outcome as Outcome,
+    }))
   })
 }
 
@@ -95,9 +104,11 @@ async function rankedQuery(
   return {
     query,
     candidates,
-    votes: votes.flatMap(({ items, shown, caller, outcome }): Vote[] => {
+    votes: votes.flatMap(({ items, unseen, shown, caller, outcome }): Vote[] => {
       const found = items.flatMap((id) => places.get(id) ?? []).sort((a, b) => a - b)
-      return found.length === 0 ? [] : [{ items: found, shown, caller, success: SUCCESS[outcome] }]
+      return found.length === 0
+        ? []
+        : [{ items: found, shown, caller, success: SUCCESS[outcome], weight: unseen ? UNSEEN_WEIGHT : 1 }]
     }),
   }
 }

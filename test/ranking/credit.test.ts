@@ -97,7 +97,7 @@ describe('cap', () => {
     const honest = Array.from({ length: 10 }, () => ({ successes: 9, partials: 0, failures: 1 }))
     const hostile = { successes: 0, partials: 0, failures: 10_000 }
     expect(lowerBound(combined([...honest, hostile]))).toBeGreaterThan(0.6)
-    expect(combined([hostile]).failures).toBe(CALLER_CAP)
+    expect(combined([hostile], true).failures).toBe(CALLER_CAP)
   })
 })
 

@@ -28,7 +28,7 @@ test('what a decision reads is found by an index', async () => {
 })
 
 test('at 100,000 past interactions a decision learns from no more than the latest 16,000, in the same size', async () => {
-  const options = { project, caller: 'test', learn: false }
+  const options = { project, admin: false, caller: 'test', learn: false }
   const entry = (n: number) => ({
     query: `Explain number ${n}: ${n % 3 ? 'name of a river' : 'proof of a theorem'} in ${n % 17} sentences`,
     response: 'x',

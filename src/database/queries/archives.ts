@@ -25,12 +25,13 @@ const list = (ids: readonly string[]): SQL => sql`(SELECT value FROM json_each($
 /** All that hangs on an interaction, as JSON: equal texts mean that nothing has changed. `of` is the interaction's id. */
 function dependents(of: SQL): SQL {
   return sql`json_object(
-    'contexts', (SELECT json_group_array(json_object('collection', collection, 'item_id', item_id, 'position', position)) FROM
+    'contexts', (SELECT json_group_array(json_object('collection', collection, 'item_id', item_id, 'position', position, 'given', given)) FROM
       (SELECT * FROM interaction_contexts WHERE interaction_id = ${of} ORDER BY position, collection, item_id)),
     'history', (SELECT json_group_array(json_object('id', id, 'project', project, 'outcome', outcome, 'user_feedback', user_feedback,
         'caller', caller, 'idempotency_key', idempotency_key, 'created_at', created_at)) FROM
       (SELECT * FROM outcome_events WHERE interaction_id = ${of} ORDER BY id)),
-    'votes', (SELECT json_group_array(json_object('caller', caller, 'outcome', outcome, 'credited', credited)) FROM
+    'votes', (SELECT json_group_array(json_object('caller', caller, 'outcome', outcome, 'credited', credited,
+        'independent', independent)) FROM
       (SELECT * FROM outcome_votes WHERE interaction_id = ${of} ORDER BY caller)),
     'jobs', (SELECT json_group_array(json_object('id', id, 'project', project, 'kind', kind, 'revision', revision, 'attempts', attempts,
         'run_after', run_after, 'last_error', last_error, 'created_at', created_at, 'updated_at', updated_at)) FROM
@@ -56,7 +57,8 @@ export interface ColdRow {
 
 /** What hangs on an interaction. */
 export interface Dependents {
-  readonly contexts: readonly { collection: string; item_id: string; position: number }[]
+  /** `given` and `independent` are missing in archives from before they were noted. */
+  readonly contexts: readonly { collection: string; item_id: string; position: number; given?: number }[]
   readonly history: readonly {
     id: string
     project: string
@@ -66,7 +68,7 @@ export interface Dependents {
     idempotency_key: string | null
     created_at: number
   }[]
-  readonly votes: readonly { caller: string; outcome: string; credited: string | null }[]
+  readonly votes: readonly { caller: string; outcome: string; credited: string | null; independent?: number }[]
   readonly jobs: readonly {
     id: string
     project: string
@@ -202,14 +204,14 @@ export async function moveFromArchive(database: Database, rows: readonly Restore
     sql`json_each(${JSON.stringify(rows.map((row) => [row.id, row.archiveId, of(row)]))}) r, json_each(r.value, '$[2]') d WHERE ${archived}`
   const field = (name: string) => sql.raw(`d.value ->> '${name}'`)
   await atomically(database, [
-    sql`INSERT INTO interaction_contexts (interaction_id, collection, item_id, position)
-        SELECT r.value ->> 0, ${field('collection')}, ${field('item_id')}, ${field('position')}
+    sql`INSERT INTO interaction_contexts (interaction_id, collection, item_id, position, given)
+        SELECT r.value ->> 0, ${field('collection')}, ${field('item_id')}, ${field('position')}, coalesce(${field('given')}, 1)
         FROM ${each(({ contexts }) => contexts)} ON CONFLICT DO NOTHING`,
     sql`INSERT INTO outcome_events (id, interaction_id, project, outcome, user_feedback, caller, idempotency_key, created_at)
         SELECT ${field('id')}, r.value ->> 0, ${field('project')}, ${field('outcome')}, ${field('user_feedback')}, ${field('caller')},
           ${field('idempotency_key')}, ${field('created_at')} FROM ${each(({ history }) => history)} ON CONFLICT DO NOTHING`,
-    sql`INSERT INTO outcome_votes (interaction_id, caller, outcome, credited)
-        SELECT r.value ->> 0, ${field('caller')}, ${field('outcome')}, ${field('credited')}
+    sql`INSERT INTO outcome_votes (interaction_id, caller, outcome, credited, independent)
+        SELECT r.value ->> 0, ${field('caller')}, ${field('outcome')}, ${field('credited')}, coalesce(${field('independent')}, 0)
         FROM ${each(({ votes }) => votes)} ON CONFLICT DO NOTHING`,
     sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, last_error, created_at, updated_at)
         SELECT ${field('id')}, ${field('project')}, ${field('kind')}, r.value ->> 0, ${field('revision')}, 'done', ${field('attempts')},

@@ -5,7 +5,8 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { newId } from '../../ids.ts'
 import type { CollectionName, ContextSource } from '../../knowledge/collections.ts'
-import type { CreditUpdate } from '../../knowledge/stores/store.ts'
+import type { Credit, CreditUpdate } from '../../knowledge/stores/store.ts'
+import type { CallerVotes } from '../../ranking/credit.ts'
 import { atomically, execute } from '../batch.ts'
 import type { Database } from '../database.ts'
 import type { Outcome, ValueParts } from '../schema.ts'
@@ -36,15 +37,16 @@ export async function applyOutcome(
   const difference = (name: Outcome) => sql`(v.outcome IS ${name}) - (v.credited IS ${name})`
   const uncounted = sql`FROM outcome_votes v JOIN interactions i ON i.id = v.interaction_id
     JOIN interaction_contexts c ON c.interaction_id = i.id WHERE i.id = ${interactionId} AND v.credited IS NOT v.outcome`
+  const given = (name: Outcome, shown: 0 | 1) => sql`iif(c.given = ${shown}, ${difference(name)}, 0)`
   const results = await atomically(database, [
     sql`UPDATE interactions SET value_score = ${score?.value ?? null}, value_version = ${score?.version ?? null},
           value_parts = ${score ? JSON.stringify(score.parts) : null}
         WHERE id = ${interactionId} AND revision = ${revision}`,
-    sql`INSERT INTO context_votes (project, collection, item_id, caller, successes, partials, failures)
-        SELECT i.project, c.collection, c.item_id, v.caller, ${difference('success')}, ${difference('partial')},
-          ${difference('failure')} ${uncounted}
-        ON CONFLICT (project, collection, item_id, caller) DO UPDATE SET successes = successes + excluded.successes,
-          partials = partials + excluded.partials, failures = failures + excluded.failures`,
+    sql`INSERT INTO context_votes (project, collection, item_id, caller, successes, partials, failures, unseen_successes,
+          unseen_partials, unseen_failures)
+        SELECT i.project, c.collection, c.item_id, v.caller, ${given('success', 1)}, ${given('partial', 1)}, ${given('failure', 1)},
+          ${given('success', 0)}, ${given('partial', 0)}, ${given('failure', 0)} ${uncounted}
+        ON CONFLICT (project, collection, item_id, caller) DO UPDATE SET ${ADDED_VOTES}`,
     sql`INSERT INTO context_credit (project, collection, item_id, successes, partials, failures, version, updated_at)
         SELECT i.project, c.collection, c.item_id, sum(${difference('success')}), sum(${difference('partial')}),
           sum(${difference('failure')}), 1, ${now} ${uncounted} GROUP BY i.project, c.collection, c.item_id
@@ -63,6 +65,11 @@ export async function applyOutcome(
   return job ? String(job.id) : null
 }
 
+/** The end of an upsert into context_votes that adds to what is there. */
+export const ADDED_VOTES = sql`successes = successes + excluded.successes, partials = partials + excluded.partials,
+  failures = failures + excluded.failures, unseen_successes = unseen_successes + excluded.unseen_successes,
+  unseen_partials = unseen_partials + excluded.unseen_partials, unseen_failures = unseen_failures + excluded.unseen_failures`
+
 /** An item of a collection. */
 export interface ItemReference {
   readonly project: string
@@ -71,13 +78,19 @@ export interface ItemReference {
 }
 
 /** One caller's votes on one item; `version` belongs to the item's counters, all callers together. */
-export interface ItemVotes extends CreditUpdate {
+export interface ItemVotes extends CreditUpdate, CallerVotes {
   readonly project: string
   readonly collection: ContextSource
+  /** Whether nobody else votes in the project. */
+  readonly alone: boolean
 }
 
-const VOTES = sql`k.project, k.collection, k.item_id AS id, k.version, coalesce(v.successes, 0) AS successes,
-  coalesce(v.partials, 0) AS partials, coalesce(v.failures, 0) AS failures`
+/** First and last caller are found by the ends of an index. */
+const ALONE = sql`(SELECT min(caller) FROM context_votes WHERE project = k.project) =
+  (SELECT max(caller) FROM context_votes WHERE project = k.project)`
+const VOTES = sql`k.project, k.collection, k.item_id AS id, k.version, ${ALONE} AS alone, coalesce(v.successes, 0) AS successes,
+  coalesce(v.partials, 0) AS partials, coalesce(v.failures, 0) AS failures, coalesce(v.unseen_successes, 0) AS unseen_successes,
+  coalesce(v.unseen_partials, 0) AS unseen_partials, coalesce(v.unseen_failures, 0) AS unseen_failures`
 const CALLER_VOTES_JOIN = sql`LEFT JOIN context_votes v ON v.project = k.project AND v.collection = k.collection AND v.item_id = k.item_id`
 
 /** The votes on every item that an interaction was given: a row for each item and caller, as of one moment. */
@@ -107,31 +120,75 @@ async function votes(database: Database, query: SQL): Promise<ItemVotes[]> {
     collection: row.collection as ContextSource,
     id: String(row.id),
     version: Number(row.version),
+    alone: Number(row.alone) === 1,
     successes: Number(row.successes),
     partials: Number(row.partials),
     failures: Number(row.failures),
+    unseen: {
+      successes: Number(row.unseen_successes),
+      partials: Number(row.unseen_partials),
+      failures: Number(row.unseen_failures),
+    },
   }))
 }
 
-/** Items with a known outcome, by posterior mean of success under a uniform prior; best or worst first. */
+/** Writes the credit that follows from votes beside them, unless they have changed since. */
+export async function storeCredit(
+  database: Database,
+  updates: readonly (CreditUpdate & Pick<ItemVotes, 'project' | 'collection'>)[],
+): Promise<void> {
+  await execute(
+    database,
+    sql`UPDATE context_credit SET counted_successes = u.value ->> 'successes', counted_partials = u.value ->> 'partials',
+          counted_failures = u.value ->> 'failures'
+        FROM json_each(${JSON.stringify(updates)}) u
+        WHERE project = u.value ->> 'project' AND collection = u.value ->> 'collection' AND item_id = u.value ->> 'id'
+          AND version = u.value ->> 'version'`,
+  )
+}
+
+/** An item's credit as ranking uses it, and the votes that were reported on it. */
+export interface CreditedItem extends Credit {
+  readonly collection: ContextSource
+  readonly itemId: string
+  readonly reported: Credit
+  /** Credit of all the collection's items together. */
+  readonly usual: Credit
+}
+
+/**
+ * Items with a known outcome by posterior mean of success, best or worst first: the credit that ranking uses, under the prior that it
+ * uses, the usual rate of the collection.
+ * @param usualVotes votes that the usual rate weighs
+ */
 export async function creditedItems(
   database: Database,
   project: string,
   order: 'best' | 'worst',
   limit: number,
-): Promise<{ collection: ContextSource; itemId: string; successes: number; partials: number; failures: number }[]> {
+  usualVotes: number,
+): Promise<CreditedItem[]> {
   const { rows } = await execute(
     database,
-    sql`SELECT collection, item_id, successes, partials, failures FROM context_credit
-        WHERE project = ${project} AND successes + partials + failures > 0
-        ORDER BY (1.0 + successes + partials / 2.0) / (2.0 + successes + partials + failures) ${sql.raw(order === 'best' ? 'DESC' : 'ASC')},
-          successes + partials + failures DESC, item_id LIMIT ${limit}`,
+    sql`WITH usual AS (SELECT collection, sum(counted_successes) AS s, sum(counted_partials) AS p, sum(counted_failures) AS f
+          FROM context_credit WHERE project = ${project} GROUP BY collection)
+        SELECT c.*, u.s AS usual_successes, u.p AS usual_partials, u.f AS usual_failures
+        FROM context_credit c JOIN usual u ON u.collection = c.collection
+        WHERE c.project = ${project} AND c.successes + c.partials + c.failures > 0
+        ORDER BY (${usualVotes} * (1 + u.s + u.p / 2) / (2 + u.s + u.p + u.f) + c.counted_successes + c.counted_partials / 2)
+            / (${usualVotes} + c.counted_successes + c.counted_partials + c.counted_failures) ${sql.raw(order === 'best' ? 'DESC' : 'ASC')},
+          c.counted_successes + c.counted_partials + c.counted_failures DESC, c.item_id LIMIT ${limit}`,
   )
+  const credit = (row: Readonly<Record<string, unknown>>, prefix: string): Credit => ({
+    successes: Number(row[`${prefix}successes`]),
+    partials: Number(row[`${prefix}partials`]),
+    failures: Number(row[`${prefix}failures`]),
+  })
   return rows.map((row) => ({
     collection: row.collection as ContextSource,
     itemId: String(row.item_id),
-    successes: Number(row.successes),
-    partials: Number(row.partials),
-    failures: Number(row.failures),
+    ...credit(row, 'counted_'),
+    reported: credit(row, ''),
+    usual: credit(row, 'usual_'),
   }))
 }

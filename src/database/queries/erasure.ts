@@ -9,7 +9,7 @@ import type { CollectionName } from '../../knowledge/collections.ts'
 import { atomically, execute } from '../batch.ts'
 import type { Database } from '../database.ts'
 import * as schema from '../schema.ts'
-import type { ItemReference } from './credit.ts'
+import { ADDED_VOTES, type ItemReference } from './credit.ts'
 
 /** Whose data is meant. */
 export type Selection =
@@ -169,6 +169,8 @@ export async function eraseInteractions(
   const credited = sql`FROM outcome_votes v JOIN interactions i ON i.id = v.interaction_id
     JOIN interaction_contexts c ON c.interaction_id = i.id WHERE i.id IN ${list} AND v.credited IS NOT NULL`
   const taken = sql`-sum(v.credited = 'success'), -sum(v.credited = 'partial'), -sum(v.credited = 'failure')`
+  const takenOf = (given: 0 | 1) => sql`-sum(c.given = ${given} AND v.credited = 'success'),
+    -sum(c.given = ${given} AND v.credited = 'partial'), -sum(c.given = ${given} AND v.credited = 'failure')`
   const added = sql`successes = successes + excluded.successes, partials = partials + excluded.partials,
     failures = failures + excluded.failures`
   const sources = sql`SELECT pattern_id FROM pattern_sources WHERE interaction_id IN ${list}`
@@ -178,9 +180,10 @@ export async function eraseInteractions(
   )
   const relearnt = fellows.map((row) => [row.interaction_id, newId()])
   const results = await atomically(database, [
-    sql`INSERT INTO context_votes (project, collection, item_id, caller, successes, partials, failures)
-        SELECT i.project, c.collection, c.item_id, v.caller, ${taken} ${credited}
-        GROUP BY i.project, c.collection, c.item_id, v.caller ON CONFLICT DO UPDATE SET ${added}`,
+    sql`INSERT INTO context_votes (project, collection, item_id, caller, successes, partials, failures, unseen_successes,
+          unseen_partials, unseen_failures)
+        SELECT i.project, c.collection, c.item_id, v.caller, ${takenOf(1)}, ${takenOf(0)} ${credited}
+        GROUP BY i.project, c.collection, c.item_id, v.caller ON CONFLICT DO UPDATE SET ${ADDED_VOTES}`,
     sql`INSERT INTO context_credit (project, collection, item_id, successes, partials, failures, version, updated_at)
         SELECT i.project, c.collection, c.item_id, ${taken}, 1, ${now} ${credited}
         GROUP BY i.project, c.collection, c.item_id
@@ -261,8 +264,9 @@ export async function eraseVotes(
   const inProject = sql`(${project} IS NULL OR interaction_id IN (SELECT id FROM interactions WHERE project = ${project}))`
   const results = await atomically(database, [
     sql`SELECT project, collection, item_id AS id FROM context_votes WHERE rowid IN (${chunk})`,
-    sql`UPDATE context_credit SET successes = context_credit.successes - v.successes, partials = context_credit.partials - v.partials,
-          failures = context_credit.failures - v.failures, version = version + 1, updated_at = ${now}
+    sql`UPDATE context_credit SET successes = context_credit.successes - v.successes - v.unseen_successes,
+          partials = context_credit.partials - v.partials - v.unseen_partials,
+          failures = context_credit.failures - v.failures - v.unseen_failures, version = version + 1, updated_at = ${now}
         FROM (SELECT * FROM context_votes WHERE rowid IN (${chunk})) v
         WHERE context_credit.project = v.project AND context_credit.collection = v.collection AND context_credit.item_id = v.item_id`,
     sql`DELETE FROM context_votes WHERE rowid IN (${chunk}) RETURNING 1`,

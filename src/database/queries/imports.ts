@@ -29,6 +29,8 @@ export interface ImportOptions {
   readonly project: string
   /** Key of the caller, whose word the outcomes are. */
   readonly caller: string
+  /** Whether that key may do everything, so that its word on outcomes counts as a second opinion. */
+  readonly admin: boolean
   /** Whether to write the jobs that index and score each interaction. */
   readonly learn: boolean
 }
@@ -67,18 +69,19 @@ export async function importInteractions(
   const { project, caller } = options
   const results = await atomically(database, [
     sql`INSERT INTO interactions (id, project, query, response, agent_type, model_used, tokens_used, latency_ms, tags, variant,
-          outcome, user_feedback, revision, last_event, idempotency_key, caller, imported, created_at, updated_at)
+          outcome, user_feedback, revision, last_event, idempotency_key, caller, imported, verified, created_at, updated_at)
         SELECT ${field('id')}, ${project}, ${field('query')}, ${field('response')}, ${field('agentType')},
           ${field('modelUsed')}, ${field('tokensUsed')}, ${field('latencyMs')}, value -> 'tags', ${field('variant')},
           ${field('outcome')}, ${field('userFeedback')}, CASE WHEN ${known} THEN 1 ELSE 0 END,
-          CASE WHEN ${known} THEN ${field('event')} END, ${field('idempotencyKey')}, ${caller}, 1, ${field('createdAt')}, ${now}
+          CASE WHEN ${known} THEN ${field('event')} END, ${field('idempotencyKey')}, ${caller}, 1,
+          ${options.admin ? sql`${field('outcome')} IS 'success'` : sql`0`}, ${field('createdAt')}, ${now}
         FROM json_each(${json}) WHERE 1
         ON CONFLICT (project, idempotency_key) DO NOTHING`,
     sql`INSERT INTO outcome_events (id, interaction_id, project, outcome, user_feedback, caller, created_at)
         SELECT i.last_event, i.id, ${project}, i.outcome, i.user_feedback, ${caller}, ${now}
         FROM ${stored} WHERE i.last_event IS NOT NULL`,
-    sql`INSERT INTO outcome_votes (interaction_id, caller, outcome)
-        SELECT i.id, ${caller}, i.outcome FROM ${stored} WHERE i.outcome IS NOT NULL
+    sql`INSERT INTO outcome_votes (interaction_id, caller, outcome, independent)
+        SELECT i.id, ${caller}, i.outcome, ${options.admin ? 1 : 0} FROM ${stored} WHERE i.outcome IS NOT NULL
         ON CONFLICT DO NOTHING`,
     sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
         SELECT ${field('index')}, ${project}, 'index_interaction', i.id, 0, 'pending', 0, ${now}, ${now}, ${now}

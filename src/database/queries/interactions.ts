@@ -38,6 +38,8 @@ export interface NewInteraction {
   readonly idempotencyKey: string | null
   /** Id of the key that tracks it. */
   readonly caller?: string | null
+  /** Whether that key may do everything, so that the contexts it names need not have been shown to it. */
+  readonly admin?: boolean
   readonly contexts: readonly ContextReference[]
 }
 
@@ -59,6 +61,8 @@ export async function insertInteraction(database: Database, entry: NewInteractio
   const jobId = newId()
   const contexts = JSON.stringify(entry.contexts.map(({ collection, id: item }) => [collection, item]))
   const exists = sql`EXISTS (SELECT 1 FROM interactions WHERE id = ${id})`
+  const shown = sql`(SELECT s.value ->> 'context_id' FROM retrievals r, json_each(r.shown) s
+    WHERE r.id = ${entry.retrievalId ?? null} AND r.project = ${entry.project} AND r.caller = ${entry.caller ?? null})`
   const results = await atomically(database, [
     sql`INSERT INTO interactions (id, project, query, response, agent_type, model_used, tokens_used, latency_ms, tags, variant,
           conversation_id, retrieval_id, decision_id, had_context, idempotency_key, caller, revision, created_at, updated_at)
@@ -67,8 +71,9 @@ export async function insertInteraction(database: Database, entry: NewInteractio
           ${entry.retrievalId ?? null}, ${entry.decisionId ?? null}, ${entry.contexts.length > 0 ? 1 : 0}, ${entry.idempotencyKey},
           ${entry.caller ?? null}, 0, ${now}, ${now})
         ON CONFLICT (project, idempotency_key) DO NOTHING`,
-    sql`INSERT INTO interaction_contexts (interaction_id, collection, item_id, position)
-        SELECT ${id}, value ->> 0, value ->> 1, key FROM json_each(${contexts}) WHERE ${exists}
+    sql`INSERT INTO interaction_contexts (interaction_id, collection, item_id, position, given)
+        SELECT ${id}, value ->> 0, value ->> 1, key, ${entry.admin ? 1 : 0} OR (value ->> 0) || '/' || (value ->> 1) IN ${shown}
+        FROM json_each(${contexts}) WHERE ${exists}
         ON CONFLICT DO NOTHING`,
     sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
         SELECT ${jobId}, ${entry.project}, 'index_interaction', ${id}, 0, 'pending', 0, ${now}, ${now}, ${now} WHERE ${exists}`,

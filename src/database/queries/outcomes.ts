@@ -16,6 +16,8 @@ export interface OutcomeChange {
   readonly userFeedback?: number
   /** Key of the caller who said so. */
   readonly caller: string
+  /** Whether that key may do everything, so that its word counts as a second opinion, also on what it tracked itself. */
+  readonly admin: boolean
   /** The only project that the caller may change; null: any. */
   readonly onlyProject: string | null
   readonly idempotencyKey: string | null
@@ -67,9 +69,13 @@ export async function recordOutcome(
             WHERE interaction_id = ${id} AND idempotency_key = ${change.idempotencyKey})`,
     sql`INSERT INTO outcome_events (id, interaction_id, project, outcome, user_feedback, caller, idempotency_key, created_at)
         SELECT ${event}, id, project, outcome, user_feedback, ${change.caller}, ${change.idempotencyKey}, ${now} ${mine}`,
-    sql`INSERT INTO outcome_votes (interaction_id, caller, outcome)
-        SELECT id, ${change.caller}, ${outcome} ${mine} AND ${outcome} IS NOT NULL
-        ON CONFLICT (interaction_id, caller) DO UPDATE SET outcome = excluded.outcome`,
+    sql`INSERT INTO outcome_votes (interaction_id, caller, outcome, independent)
+        SELECT id, ${change.caller}, ${outcome}, ${change.admin ? 1 : 0} OR (caller IS NOT NULL AND caller <> ${change.caller})
+        ${mine} AND ${outcome} IS NOT NULL
+        ON CONFLICT (interaction_id, caller) DO UPDATE SET outcome = excluded.outcome, independent = excluded.independent`,
+    sql`UPDATE interactions SET verified = EXISTS (SELECT 1 FROM outcome_votes v
+          WHERE v.interaction_id = interactions.id AND v.independent AND v.outcome = 'success')
+        WHERE id = ${id} AND last_event = ${event}`,
     sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
         SELECT ${jobId}, project, 'score_interaction', id, revision, 'pending', 0, ${now}, ${now}, ${now} ${mine}`,
     sql`SELECT i.project, i.outcome, i.user_feedback, i.revision, i.value_score, i.value_parts, i.last_event, i.archive_id,
@@ -78,7 +84,7 @@ export async function recordOutcome(
         LEFT JOIN jobs j ON j.kind = 'score_interaction' AND j.subject = i.id AND j.revision = i.revision
         WHERE i.id = ${id} AND (${change.onlyProject} IS NULL OR i.project = ${change.onlyProject})`,
   ])
-  const row = results[4]?.rows[0]
+  const row = results[5]?.rows[0]
   if (!row) return null
   return {
     changed: row.last_event === event,

@@ -67,6 +67,8 @@ export interface Evidence {
   readonly outcome: Outcome | null
   readonly userFeedback: number | null
   readonly valueScore: number | null
+  /** Whether its success was reported by somebody other than who tracked it, or by an admin key. */
+  readonly verified: boolean
 }
 
 /** Sources that an item's examples and counts are made from at most, the newest. */
@@ -76,7 +78,7 @@ const MAX_EVIDENCE = 500
 export async function evidenceOf(database: Database, patternId: string): Promise<Evidence[]> {
   const { rows } = await execute(
     database,
-    sql`SELECT i.id, substr(i.query, 1, 500) AS query, i.outcome, i.user_feedback, i.value_score
+    sql`SELECT i.id, substr(i.query, 1, 500) AS query, i.outcome, i.user_feedback, i.value_score, i.verified
         FROM pattern_sources s JOIN interactions i ON i.id = s.interaction_id
         WHERE s.pattern_id = ${patternId} ORDER BY i.id DESC LIMIT ${MAX_EVIDENCE}`,
   )
@@ -86,5 +88,6 @@ export async function evidenceOf(database: Database, patternId: string): Promise
     outcome: row.outcome as Outcome | null,
     userFeedback: row.user_feedback as number | null,
     valueScore: row.value_score as number | null,
+    verified: Number(row.verified) === 1,
   }))
 }

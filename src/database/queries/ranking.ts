@@ -89,10 +89,25 @@ export interface RankingVote {
   readonly query: string
   readonly caller: string
   readonly outcome: Outcome
-  /** Context ids. */
+  /** Context ids: those that were shown, when any was. */
   readonly items: readonly string[]
+  /** Whether none of them was shown by a retrieval of the same key. */
+  readonly unseen: boolean
   /** Items that the augmentation showed; 0: unknown. */
   readonly shown: number
+}
+
+interface NamedContext {
+  readonly collection: string
+  readonly item_id: string
+  readonly given?: number
+}
+
+/** The items that an answer rests on: those that were shown; when none was, all that it names. */
+export function namedItems(contexts: readonly NamedContext[]): Pick<RankingVote, 'items' | 'unseen'> {
+  const given = contexts.filter(({ given = 1 }) => given === 1)
+  const named = given.length > 0 ? given : contexts
+  return { items: named.map((c) => `${c.collection}/${c.item_id}`), unseen: given.length === 0 }
 }
 
 /** An answer whose votes and context lie in an archive. */
@@ -122,8 +137,8 @@ export async function rankingVotes(
     const { rows }: { rows: readonly Record<string, unknown>[] } = await execute(
       database,
       sql`SELECT i.id, i.query, i.archive_id, v.caller, v.outcome, coalesce(json_array_length(r.shown), 0) AS shown,
-            (SELECT json_group_array(c.collection || '/' || c.item_id) FROM interaction_contexts c
-             WHERE c.interaction_id = i.id) AS items
+            (SELECT json_group_array(json_object('collection', c.collection, 'item_id', c.item_id, 'given', c.given))
+             FROM interaction_contexts c WHERE c.interaction_id = i.id) AS contexts
           FROM (SELECT id, substr(query, 1, ${characters}) AS query, retrieval_id, archive_id FROM interactions
                 WHERE project = ${project} AND outcome IS NOT NULL ${before === null ? sql`` : sql`AND id < ${before}`}
                 ORDER BY id DESC LIMIT ${PAGE}) i
@@ -137,10 +152,10 @@ export async function rankingVotes(
         votes.push({ ...place, query: String(row.query), shown: Number(row.shown) })
         continue
       }
-      const items = JSON.parse(String(row.items)) as string[]
+      const { items, unseen } = namedItems(JSON.parse(String(row.contexts)) as NamedContext[])
       if (row.caller === null || items.length === 0) continue
       const [caller, outcome] = [String(row.caller), row.outcome as Outcome]
-      votes.push({ query: String(row.query), caller, outcome, items, shown: Number(row.shown) })
+      votes.push({ query: String(row.query), caller, outcome, items, unseen, shown: Number(row.shown) })
     }
     before = rows.length > 0 ? String(rows.at(-1)?.id) : null
     if (before === null || new Set(rows.map(({ id }) => id)).size < PAGE) break

@@ -36,6 +36,8 @@ export const interactions = sqliteTable(
     retrievalId: text('retrieval_id'),
     /** The routing decision that led to this answer. */
     decisionId: text('decision_id'),
+    /** Whether somebody other than who tracked it, or an admin key, reported a success. */
+    verified: integer('verified', { mode: 'boolean' }).notNull().default(false),
     /** Whether it was given any context; the items stand in interaction_contexts. */
     hadContext: integer('had_context', { mode: 'boolean' }).notNull().default(false),
     outcome: text('outcome').$type<Outcome>(),
@@ -107,6 +109,8 @@ export const interactionContexts = sqliteTable(
     collection: text('collection').notNull(),
     itemId: text('item_id').notNull(),
     position: integer('position').notNull(),
+    /** Whether the retrieval that the interaction names showed this item to the same key, or an admin key named it. */
+    given: integer('given', { mode: 'boolean' }).notNull().default(true),
   },
   (t) => [
     primaryKey({ columns: [t.interactionId, t.collection, t.itemId] }),
@@ -141,11 +145,13 @@ export const outcomeVotes = sqliteTable(
     caller: text('caller').notNull(),
     outcome: text('outcome').$type<Outcome>().notNull(),
     credited: text('credited').$type<Outcome>(),
+    /** Whether the caller is not the one who tracked the interaction, or holds an admin key. */
+    independent: integer('independent', { mode: 'boolean' }).notNull().default(false),
   },
   (t) => [primaryKey({ columns: [t.interactionId, t.caller] })],
 )
 
-/** One caller's votes on one item. Changed by increments only. */
+/** One caller's votes on one item, those on items that it was shown apart from the others. Changed by increments only. */
 export const contextVotes = sqliteTable(
   'context_votes',
   {
@@ -156,11 +162,18 @@ export const contextVotes = sqliteTable(
     successes: integer('successes').notNull().default(0),
     partials: integer('partials').notNull().default(0),
     failures: integer('failures').notNull().default(0),
+    /** Votes on answers that named the item although no retrieval had shown it; they count little. */
+    unseenSuccesses: integer('unseen_successes').notNull().default(0),
+    unseenPartials: integer('unseen_partials').notNull().default(0),
+    unseenFailures: integer('unseen_failures').notNull().default(0),
   },
-  (t) => [primaryKey({ columns: [t.project, t.collection, t.itemId, t.caller] })],
+  (t) => [
+    primaryKey({ columns: [t.project, t.collection, t.itemId, t.caller] }),
+    index('context_votes_caller').on(t.project, t.caller),
+  ],
 )
 
-/** All callers' votes on an item, uncapped. Changed by increments only. */
+/** All callers' votes on an item, uncapped, changed by increments only; and the credit that follows from them. */
 export const contextCredit = sqliteTable(
   'context_credit',
   {
@@ -170,6 +183,10 @@ export const contextCredit = sqliteTable(
     successes: integer('successes').notNull().default(0),
     partials: integer('partials').notNull().default(0),
     failures: integer('failures').notNull().default(0),
+    /** The credit that ranking uses: votes weighed and capped, see ranking/credit.ts. */
+    countedSuccesses: real('counted_successes').notNull().default(0),
+    countedPartials: real('counted_partials').notNull().default(0),
+    countedFailures: real('counted_failures').notNull().default(0),
     /** Grows with every change; the knowledge store ignores an older one. */
     version: integer('version').notNull().default(0),
     updatedAt: integer('updated_at').notNull(),

@@ -5,10 +5,13 @@ import { line, queryText, responseText } from '../../knowledge/text-fields.ts'
 import { DAY_MS } from '../../time.ts'
 import { agentType, idempotencyKey, outcome, project, tags, timestamp, userFeedback } from '../fields.ts'
 import { countIngest } from '../ingest-quota.ts'
+import { holds } from '../invoke.ts'
 import { ADDS, operation } from '../operation.ts'
 
 /** Interactions that one call imports at most. */
 const MAX_IMPORT = 500
+/** The last millisecond of the year 9999: later times have no day in SQLite. */
+const MAX_CREATED_AT = 253_402_300_799_999
 /** Characters that are written in one transaction. */
 const CHUNK_CHARACTERS = 400_000
 
@@ -41,7 +44,7 @@ export const importInteractions = operation({
           idempotency_key: idempotencyKey.optional(),
           created_at: timestamp
             .min(0)
-            .max(8.64e15)
+            .max(MAX_CREATED_AT)
             .optional()
             .describe('When it happened, in milliseconds since 1970. Left out: now.'),
         }),
@@ -65,7 +68,7 @@ export const importInteractions = operation({
     let outcomes = 0
     const jobs: string[] = []
     for (const chunk of chunks(input.interactions, now)) {
-      const options = { project: input.project, caller: caller.id, learn: input.learn }
+      const options = { project: input.project, caller: caller.id, admin: holds(caller, 'admin'), learn: input.learn }
       const result = await store(database, chunk, options, now)
       ids.push(...result.ids)
       jobs.push(...result.jobIds)
@@ -89,7 +92,8 @@ function* chunks(entries: readonly Entry[], now: number): Generator<ImportedInte
   let chunk: ImportedInteraction[] = []
   let size = 0
   for (const entry of entries) {
-    const characters = entry.query.length + entry.response.length
+    // JSON of the row: every text that one parameter of the statement carries, tags included.
+    const characters = JSON.stringify(entry).length
     if (chunk.length > 0 && size + characters > CHUNK_CHARACTERS) {
       yield chunk
       chunk = []

@@ -1,7 +1,15 @@
 import * as z from 'zod'
 import { creditedItems } from '../../database/queries/credit.ts'
 import { contextId } from '../../knowledge/collections.ts'
-import { betaMean, lowerBound, posterior, upperBound } from '../../ranking/credit.ts'
+import {
+  betaMean,
+  creditShift,
+  lowerBound,
+  posterior,
+  USUAL_VOTES,
+  upperBound,
+  usualPrior,
+} from '../../ranking/credit.ts'
 import { limit, project } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
 
@@ -11,8 +19,9 @@ export const listCredit = operation({
   group: 'interactions',
   title: 'List what helped',
   description:
-    'List the items that were shown in interactions with a known outcome, best or worst first, by posterior mean success rate ' +
-    'with its 80 % credible interval.',
+    'Knowledge items whose showing was followed by known outcomes, best or worst first by their posterior mean of success, as ranking ' +
+    'uses them: votes on items that were not shown count a tenth, no caller outweighs all others, and few votes are drawn ' +
+    'towards the usual rate of the collection. Ranking goes by the ends of the 80 % credible interval.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'GET', path: '/learning/credit' }],
@@ -25,9 +34,14 @@ export const listCredit = operation({
     items: z.array(
       z.object({
         context_id: z.string(),
-        successes: z.int(),
-        partials: z.int(),
-        failures: z.int(),
+        successes: z.number().describe('Weighed and capped.'),
+        partials: z.number(),
+        failures: z.number(),
+        reported: z
+          .object({ successes: z.int(), partials: z.int(), failures: z.int() })
+          .describe('Votes as they were reported.'),
+        usual: z.number().describe('Usual success rate in its collection, which it is compared with.'),
+        shift: z.number().describe('How far it is moved, -1 (down as far as credit can) to 1; 0: not at all.'),
         mean: z.number().describe('Posterior mean of the success rate, a partial success counting half.'),
         low: z.number().describe('10 % quantile: what counts for an item.'),
         high: z.number().describe('90 % quantile: what counts against it.'),
@@ -35,15 +49,22 @@ export const listCredit = operation({
     ),
   }),
   async run({ database }, input) {
-    const rows = await creditedItems(database, input.project, input.order, input.limit)
+    const rows = await creditedItems(database, input.project, input.order, input.limit, USUAL_VOTES)
     return {
-      items: rows.map(({ collection, itemId, ...credit }) => ({
-        context_id: contextId(collection, itemId),
-        ...credit,
-        mean: betaMean(posterior(credit)),
-        low: lowerBound(credit),
-        high: upperBound(credit),
-      })),
+      items: rows.map(({ collection, itemId, reported, usual: all, ...credit }) => {
+        const usual = betaMean(posterior(all))
+        const prior = usualPrior(usual)
+        return {
+          context_id: contextId(collection, itemId),
+          ...credit,
+          reported,
+          usual,
+          shift: creditShift(credit, usual),
+          mean: betaMean(posterior(credit, prior)),
+          low: lowerBound(credit, prior),
+          high: upperBound(credit, prior),
+        }
+      }),
     }
   },
 })

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { notFound } from '../../errors.ts'
 import { reportOutcome } from '../../outcomes/report-outcome.ts'
 import { idempotencyKey, userFeedback, uuid } from '../fields.ts'
+import { holds } from '../invoke.ts'
 import { operation, SETS } from '../operation.ts'
 import { outcomeAnswer, outcomeOutput } from './outcome-answer.ts'
 
@@ -25,6 +26,7 @@ export const rateInteraction = operation({
       interactionId: input.interaction_id,
       userFeedback: input.rating,
       caller: caller.id,
+      admin: holds(caller, 'admin'),
       onlyProject: caller.project,
       idempotencyKey: input.idempotency_key ?? null,
     })

@@ -5,6 +5,7 @@ import { line, optionalText, queryText, responseText } from '../../knowledge/tex
 import { DAY_MS } from '../../time.ts'
 import { agentType, idempotencyKey, project, tags, uuid } from '../fields.ts'
 import { countWriting } from '../ingest-quota.ts'
+import { holds } from '../invoke.ts'
 import { ADDS, operation } from '../operation.ts'
 import { resolveContexts } from './context-references.ts'
 
@@ -66,6 +67,7 @@ export const trackInteraction = operation({
         decisionId: input.decision_id ?? null,
         idempotencyKey: input.idempotency_key ?? null,
         caller: caller.id,
+        admin: holds(caller, 'admin'),
         contexts,
       },
       services.now(),

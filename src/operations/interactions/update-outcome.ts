@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { notFound } from '../../errors.ts'
 import { reportOutcome } from '../../outcomes/report-outcome.ts'
 import { idempotencyKey, outcome, userFeedback, uuid } from '../fields.ts'
+import { holds } from '../invoke.ts'
 import { operation, SETS } from '../operation.ts'
 import { outcomeAnswer, outcomeOutput } from './outcome-answer.ts'
 
@@ -31,6 +32,7 @@ export const updateOutcome = operation({
       outcome: input.outcome,
       ...(input.user_feedback !== undefined && { userFeedback: input.user_feedback }),
       caller: caller.id,
+      admin: holds(caller, 'admin'),
       onlyProject: caller.project,
       idempotencyKey: input.idempotency_key ?? null,
     })

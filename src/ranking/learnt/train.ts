@@ -42,6 +42,8 @@ export interface Vote {
   readonly shown: number
   readonly caller: string
   readonly success: number
+  /** Less than 1 for items that nobody had been shown; missing: 1. */
+  readonly weight?: number
 }
 
 /** A query with its candidates and what came of its answers. */
@@ -220,12 +222,12 @@ function prepare(queries: readonly RankedQuery[]): { keys: number[]; prepared: P
     const mean = candidates.reduce((sum, { base }) => sum + base, 0) / candidates.length
     const design = 1 / (1 + CORRELATION * (votes.length - 1))
     const together = new Map<string, Prepared['votes'][number]>()
-    for (const { items, shown, caller, success } of votes) {
+    for (const { items, shown, caller, success, weight: own = 1 } of votes) {
       const key = `${items.join()}/${shown}`
       const wrong = (WRONG * items.length) / Math.max(shown, items.length)
       const sums = together.get(key) ?? { items, wrong, success: 0, failure: 0 }
       together.set(key, sums)
-      const weight = design * (share.get(caller) ?? 1)
+      const weight = own * design * (share.get(caller) ?? 1)
       sums.success += weight * success
       sums.failure += weight * (1 - success)
     }
