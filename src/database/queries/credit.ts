@@ -6,7 +6,6 @@ import { type SQL, sql } from 'drizzle-orm'
 import { newId } from '../../ids.ts'
 import type { CollectionName, ContextSource } from '../../knowledge/collections.ts'
 import type { Credit, CreditUpdate } from '../../knowledge/stores/store.ts'
-import type { CallerVotes } from '../../ranking/credit.ts'
 import { atomically, execute } from '../batch.ts'
 import type { Database } from '../database.ts'
 import type { Outcome, ValueParts } from '../schema.ts'
@@ -78,7 +77,9 @@ export interface ItemReference {
 }
 
 /** One caller's votes on one item; `version` belongs to the item's counters, all callers together. */
-export interface ItemVotes extends CreditUpdate, CallerVotes {
+export interface ItemVotes extends CreditUpdate {
+  /** Votes on answers that named the item although no retrieval had shown it. */
+  readonly unseen: Credit
   readonly project: string
   readonly collection: ContextSource
   /** Whether nobody else votes in the project. */

@@ -19,8 +19,8 @@ export const listCredit = operation({
   group: 'interactions',
   title: 'List what helped',
   description:
-    'Knowledge items whose showing was followed by known outcomes, best or worst first by their posterior mean of success, as ranking ' +
-    'uses them: votes on items that were not shown count a tenth, no caller outweighs all others, and few votes are drawn ' +
+    'List the items that were shown in interactions with a known outcome, best or worst first by posterior mean success rate, as ' +
+    'ranking uses them: votes on items that were not shown count a tenth, no caller outweighs all others, and few votes are drawn ' +
     'towards the usual rate of the collection. Ranking goes by the ends of the 80 % credible interval.',
   scope: 'read',
   annotations: READS,
