@@ -25,6 +25,8 @@ export default defineConfig({
                 TEST_MIGRATIONS: await readD1Migrations('./migrations'),
                 HOLD_OUT_SHARE: '0',
                 LOG_LEVEL: 'warn',
+                // The word table answers at once; what is about the sentence embedder opens it itself.
+                EMBEDDER: 'static',
               },
             },
           })),

@@ -4,6 +4,7 @@
  */
 import { realpath, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
+import { VectorFeeder } from './ingest/embed.ts'
 import { ingestFolder } from './ingest/folder.ts'
 import { repositoryOf } from './ingest/git.ts'
 import { identityOf } from './ingest/identity.ts'
@@ -45,6 +46,8 @@ function explain(error: unknown, options: IngestOptions): Report['failure'] {
   return undefined
 }
 
+const secondsSince = (started: number): number => Math.round(performance.now() - started) / 1_000
+
 /** Whether the input is a folder or JSON Lines. */
 async function inputOf(options: IngestOptions): Promise<{ kind: Report['kind']; path: string }> {
   const path = await realpath(options.input).catch(() => {
@@ -85,6 +88,7 @@ export async function ingest(options: IngestOptions): Promise<Report> {
     } else if (now - interruptedAt > SECOND_INTERRUPT_MS) abort.abort(new Error('interrupted'))
   }
   const stopped = (): boolean => interruptedAt !== undefined
+  let feeder: VectorFeeder | undefined
   process.on('SIGINT', onInterrupt)
   process.on('SIGTERM', onInterrupt)
   try {
@@ -97,6 +101,7 @@ export async function ingest(options: IngestOptions): Promise<Report> {
           process.stderr.write(`\n${style('yellow', `${reason}; trying again in ${Math.round(pause / 1_000)} s`)}\n`)
       },
     })
+    if (!options.dryRun) feeder = new VectorFeeder({ http, project: options.project, collection, stopped })
     if (kind === 'folder') {
       await ingestFolder(path, {
         http,
@@ -107,6 +112,8 @@ export async function ingest(options: IngestOptions): Promise<Report> {
         stopped,
       })
     } else await ingestLines(path, { http, dryRun: options.dryRun, report, stopped })
+    report.seconds = secondsSince(started)
+    report.vectors = await feeder?.finish(report.chunks.added + report.chunks.updated)
   } catch (error) {
     report.interrupted = stopped()
     if (!abort.signal.aborted) {
@@ -117,7 +124,8 @@ export async function ingest(options: IngestOptions): Promise<Report> {
   } finally {
     process.off('SIGINT', onInterrupt)
     process.off('SIGTERM', onInterrupt)
-    report.seconds = Math.round(performance.now() - started) / 1_000
+    report.seconds ||= secondsSince(started)
+    await feeder?.cancel()
   }
   return report
 }

@@ -6,7 +6,7 @@ import { waitUntil } from 'cloudflare:workers'
 import { DurableConversations } from './conversation/durable-client.ts'
 import { openDatabase } from './database/database.ts'
 import { votesOnItems } from './database/queries/credit.ts'
-import { addEmbeddingJob } from './database/queries/embedding.ts'
+import { addEmbeddingJob, postponeEmbeddingJob } from './database/queries/embedding.ts'
 import type { Env } from './env.ts'
 import { openUpstreams } from './inference/chat-upstream.ts'
 import type { Embedder } from './inference/embedding/embedder.ts'
@@ -30,7 +30,7 @@ import { openQdrant } from './knowledge/stores/qdrant/open.ts'
 import { syncCredit } from './outcomes/sync-credit.ts'
 import type { Services } from './services.ts'
 import { readSettings } from './settings.ts'
-import { DAY_MS } from './time.ts'
+import { DAY_MS, MINUTE_MS } from './time.ts'
 import { traceHeaders } from './tracing.ts'
 
 let staticEmbedder: Embedder | null = null
@@ -51,7 +51,7 @@ export function buildServices(env: Env): Services {
     asset: (path) => env.ASSETS.fetch(new URL(path, 'https://assets.invalid')),
     keepAlive: waitUntil,
   })
-  const embedder = openEmbedder(settings, env.AI) ?? (settings.EMBEDDER === 'minilm' ? sentences : staticEmbedder)
+  const embedder = openEmbedder(settings, env.AI) ?? (settings.EMBEDDER === 'static' ? staticEmbedder : sentences)
   const embedded = new EmbeddedStore(env.KNOWLEDGE)
   const qdrant = openQdrant(settings)
   const knowledge = new MigratingStore(qdrant ?? embedded, {
@@ -63,6 +63,10 @@ export function buildServices(env: Env): Services {
       // The row is the truth: a message that is lost is made up for by the sweep.
       if (id) await enqueueJobs([id]).catch(() => undefined)
     }),
+    postpone: (scope) => {
+      const now = Date.now()
+      return postponeEmbeddingJob(database, scope.project, embeddingSubject(scope), now, now + MINUTE_MS)
+    },
     // An item that had gone and comes back has the credit that it had. What is written stays written when that fails: storing it
     // again, or the next vote, makes up for it.
     written: async ({ project, collection }, ids) => {

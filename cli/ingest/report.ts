@@ -4,6 +4,7 @@
  */
 import { count, duration, plural, style as styleFor } from '../shared/terminal.ts'
 import type { CutAsText } from './chunk.ts'
+import type { VectorReport } from './embed.ts'
 import type { LeftOut } from './walk.ts'
 
 /** A file or line that was not stored. */
@@ -40,6 +41,9 @@ export interface Report {
   /** Files of a language with a grammar that were cut as plain text. */
   cut_as_text: { path: string; reason: CutAsText }[]
   notes: string[]
+  /** Left out when none were computed here. */
+  vectors?: VectorReport
+  /** Until all text was stored; vectors follow. */
   seconds: number
 }
 
@@ -143,6 +147,11 @@ export function formatReport(report: Report, verbose = false): string {
       'items',
       `${count(chunks.total)} read (${count(rate)}/s): ${count(chunks.added)} added, ${count(chunks.updated)} updated, ${count(chunks.unchanged)} unchanged`,
     )
+  }
+  const { vectors } = report
+  if (vectors) {
+    row('vectors', `${count(vectors.stored)} computed here in ${duration(vectors.seconds)}`)
+    if (vectors.left) row('', `the coordinator computes the others itself: ${vectors.left}`)
   }
   for (const note of report.notes) row('note', note)
   if (report.rejected.length > 0) {

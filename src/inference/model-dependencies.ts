@@ -3,6 +3,8 @@
  * @module
  */
 import type { Settings } from '../settings.ts'
+import { MINILM_SPACE } from './embedding/minilm/model.ts'
+import { miniLmLoader } from './embedding/minilm/open.ts'
 import { askReachable, askServer, type Dependency } from './engine/dependency.ts'
 import { atApi, type EngineEndpoint } from './engine/http.ts'
 import { aidbEndpoint, chosenEmbedder, knownEngine, llamaEndpoint, remoteEndpoint } from './open-models.ts'
@@ -54,6 +56,7 @@ export function modelDependencies(settings: Settings): Dependency[] {
       : localModel && hosted('local_model', 'chat', localModel),
     embedder === 'llama.cpp' && embeddings && server('embedder', 'embeddings', llamaEndpoint(embeddings, settings)),
     embedder === 'workers-ai' && embeddingModel && hosted('embedder', 'embeddings', embeddingModel),
+    embedder === null && settings.EMBEDDER !== 'static' && builtIn(),
     embedder === 'aidb' && aidb && external('embedder', 'embeddings', aidbEndpoint(aidb, settings)),
     reranker && server('reranker', 'reranker', llamaEndpoint(reranker, settings)),
     remote
@@ -62,6 +65,19 @@ export function modelDependencies(settings: Settings): Dependency[] {
     aidb && external('aidb', 'aidb', aidbEndpoint(aidb, settings)),
   ]
   return found.filter((dependency) => typeof dependency === 'object')
+}
+
+/** The built-in sentence embedder: not loaded yet is as good as loaded; a load that failed is told. */
+function builtIn(): Dependency {
+  return {
+    name: 'embedder',
+    required: false,
+    uses: MINILM_SPACE.name,
+    ask: async () => {
+      const failure = miniLmLoader()?.failure ?? null
+      return failure === null ? { state: 'ok' } : { state: 'down', error: failure }
+    },
+  }
 }
 
 /** AIDB documents no way to ask how it is; whatever it answers to a GET, it is there. */

@@ -46,7 +46,9 @@ import { ingestDocuments } from './knowledge/ingest-documents.ts'
 import { listCollections } from './knowledge/list-collections.ts'
 import { listDocuments } from './knowledge/list-documents.ts'
 import { listKnowledge } from './knowledge/list-knowledge.ts'
+import { listPendingVectors } from './knowledge/list-pending-vectors.ts'
 import { storeKnowledge } from './knowledge/store-knowledge.ts'
+import { storeVectors } from './knowledge/store-vectors.ts'
 import { updateKnowledge } from './knowledge/update-knowledge.ts'
 import type { Operation } from './operation.ts'
 import { calibrateRouting } from './routing/calibrate-routing.ts'
@@ -83,6 +85,8 @@ export const OPERATIONS: readonly Operation[] = [
   ingestDocuments,
   listDocuments,
   deleteDocuments,
+  listPendingVectors,
+  storeVectors,
   listCollections,
   migrateStore,
   getInteraction,

@@ -11,7 +11,7 @@ import {
 import { adjustUse, readControls, reserveUse } from '../../src/database/queries/controls.ts'
 import { queueSummary } from '../../src/database/queries/conversations.ts'
 import { votesOnItems } from '../../src/database/queries/credit.ts'
-import { addEmbeddingJob } from '../../src/database/queries/embedding.ts'
+import { addEmbeddingJob, postponeEmbeddingJob } from '../../src/database/queries/embedding.ts'
 import {
   countSelected,
   dependentsOf,
@@ -76,6 +76,7 @@ export async function askTheOthers({ database }: Pick<Services, 'database'>): Pr
   await adjustUse(database, '2027-01-01', 1)
   await countRedactions(database, project, { email: 1 }, now)
   await Promise.all([queueSummary(database, project, 'talk', 1, now), addEmbeddingJob(database, project, 'other', now)])
+  await postponeEmbeddingJob(database, project, 'other', now, now + 1)
   await markDeadLetters(database, [id], now)
   for (const log of LOGS) await pruneLog(database, log, 0)
   await schedulePruning(database, 0, now)

@@ -278,6 +278,7 @@ export const ENGINES: readonly EngineRow[] = [
   chatRow('llama.cpp, chat', 'local', ({ host }) => ({ LLAMA_CPP_BASE_URL: host })),
   streamRow('llama.cpp, chat through `/v1`, streamed', 'local', ({ host }) => ({ LLAMA_CPP_BASE_URL: host })),
   embedderRow('llama.cpp, embeddings', ({ host }) => ({
+    EMBEDDER: 'llama.cpp',
     LLAMA_CPP_EMBEDDINGS_URL: host,
     EMBEDDING_MODEL: 'bge-small-en-v1.5',
   })),
@@ -301,6 +302,7 @@ export const ENGINES: readonly EngineRow[] = [
     'Workers AI, embeddings',
     (world) => ({
       AI: binding(world),
+      EMBEDDER: 'workers-ai',
       WORKERS_AI_EMBEDDING_MODEL: `@cf/${world.project}/bge-small-en-v1.5`,
     }),
     workersAiSounds,

@@ -132,7 +132,7 @@ describe('embeddings', () => {
 
 describe('which engines are used', () => {
   const services = (variables: Record<string, unknown>) =>
-    buildServices({ ...(env as unknown as Env), ...variables } as Env)
+    buildServices({ ...(env as unknown as Env), EMBEDDER: undefined, ...variables } as Env)
   const { ai } = binding({ response: 'Hi' })
   const named = {
     WORKERS_AI_LOCAL_MODEL: MODEL,
@@ -142,7 +142,7 @@ describe('which engines are used', () => {
 
   it('none of Workers AI unless it is bound and named', () => {
     expect(services({ AI: ai })).toMatchObject({ localModel: null, remoteModel: null })
-    expect(services({ AI: ai }).embedder.space.name).toMatch(/^static-/)
+    expect(services({ AI: ai }).embedder.space.name).toMatch(/^minilm-/)
     for (const name of Object.keys(named) as (keyof typeof named)[]) {
       expect(() => services({ [name]: named[name] })).toThrow(`${name} is set, but the Worker has no binding AI.`)
     }

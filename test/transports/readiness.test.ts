@@ -67,6 +67,7 @@ describe('/ready', () => {
     const ai = { run: vi.fn() }
     const { body } = await ask({
       AI: ai,
+      EMBEDDER: undefined,
       WORKERS_AI_LOCAL_MODEL: '@cf/test/chat',
       WORKERS_AI_EMBEDDING_MODEL: '@cf/baai/bge-m3',
       AIDB_URL: 'http://aidb.test',
@@ -97,7 +98,11 @@ describe('/ready', () => {
 
   test('answers in time when a server is silent', async () => {
     vi.spyOn(globalThis, 'fetch').mockImplementation(() => new Promise(() => undefined))
-    const { body } = await ask({ LLAMA_CPP_EMBEDDINGS_URL: 'http://silent.test', EMBEDDING_MODEL: 'bge-small-en-v1.5' })
+    const { body } = await ask({
+      EMBEDDER: 'llama.cpp',
+      LLAMA_CPP_EMBEDDINGS_URL: 'http://silent.test',
+      EMBEDDING_MODEL: 'bge-small-en-v1.5',
+    })
     expect(stateOf(body, 'embedder')).toMatchObject({ state: 'down', error: 'did not answer in 2000 ms' })
   })
 

@@ -167,6 +167,14 @@ export const SAMPLES: Record<string, (prepared: Prepared) => Record<string, unkn
   }),
   list_documents: ({ project }) => ({ project, source: 'docs' }),
   delete_documents: ({ project }) => ({ project, source: 'docs', paths: ['new.md', 'none.md'] }),
+  list_pending_vectors: ({ project }) => ({ project, collection: COLLECTION }),
+  store_vectors: ({ project, item }) => ({
+    project,
+    collection: COLLECTION,
+    space: 'static-256-v1',
+    // Of an item as it was before: it is left out.
+    vectors: [{ id: item, hash: 'another', vector: null }],
+  }),
   list_collections: ({ project }) => ({ project }),
   get_interaction: ({ scored }) => ({ interaction_id: scored }),
   list_interactions: ({ project }) => ({ project, outcome: 'success', tags: ['release'] }),

@@ -12,10 +12,24 @@ export const EMBED_COLLECTION = 'embed_collection'
 /** A collection that failed to be embedded is tried again by a new job after this, in milliseconds. */
 const RENEWAL_MS = 900_000
 
+/** The jobs of a collection that are not over. */
+const open = (project: string, subject: string) =>
+  sql`project = ${project} AND kind = ${EMBED_COLLECTION} AND subject = ${subject} AND status IN ('pending', 'running')`
+
+/** Writes a job for a collection unless one waits or runs already. */
+const insert = (project: string, subject: string, now: number, runAfter: number) =>
+  sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
+      SELECT ${newId()}, ${project}, ${EMBED_COLLECTION}, ${subject}, ${Math.floor(now / RENEWAL_MS)}, 'pending', 0, ${runAfter}, ${now}, ${now}
+      WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE ${open(project, subject)})
+      ON CONFLICT (kind, subject, revision) DO UPDATE
+        SET status = 'pending', attempts = 0, run_after = excluded.run_after, updated_at = excluded.updated_at
+        WHERE jobs.status = 'done'
+      RETURNING id`
+
 /**
  * Writes a job for a collection unless one waits or runs already.
  * @param subject the collection, as the job's function reads it
- * @returns the job's id; null when there is one already
+ * @returns the id of the job that is due; null when one runs, or is put off
  */
 export async function addEmbeddingJob(
   database: Database,
@@ -23,16 +37,30 @@ export async function addEmbeddingJob(
   subject: string,
   now: number,
 ): Promise<string | null> {
-  const id = newId()
-  const { changes } = await execute(
+  const added = await execute(database, insert(project, subject, now, now))
+  const [row] = added.rows.length
+    ? added.rows
+    : (
+        await execute(
+          database,
+          sql`SELECT id FROM jobs WHERE ${open(project, subject)} AND status = 'pending' AND run_after <= ${now} LIMIT 1`,
+        )
+      ).rows
+  return row ? String(row.id) : null
+}
+
+/** Puts a collection's job off until a time; one that runs already goes on. */
+export async function postponeEmbeddingJob(
+  database: Database,
+  project: string,
+  subject: string,
+  now: number,
+  until: number,
+): Promise<void> {
+  await execute(database, insert(project, subject, now, until))
+  await execute(
     database,
-    sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
-        SELECT ${id}, ${project}, ${EMBED_COLLECTION}, ${subject}, ${Math.floor(now / RENEWAL_MS)}, 'pending', 0, ${now}, ${now}, ${now}
-        WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE kind = ${EMBED_COLLECTION} AND subject = ${subject}
-                            AND status IN ('pending', 'running'))
-        ON CONFLICT (kind, subject, revision) DO UPDATE
-          SET status = 'pending', attempts = 0, run_after = excluded.run_after, updated_at = excluded.updated_at
-          WHERE jobs.status = 'done'`,
+    sql`UPDATE jobs SET run_after = ${until}, updated_at = ${now}
+        WHERE ${open(project, subject)} AND status = 'pending' AND run_after < ${until}`,
   )
-  return changes > 0 ? id : null
 }

@@ -25,10 +25,37 @@ export interface Embedding {
   readonly coverage: number
 }
 
+/** What a client needs that computes vectors itself, and how it is checked. */
+export interface ClientVectors {
+  /** The part of a document's text that is embedded. */
+  textOf(text: string): string
+  /**
+   * Whether a client's vector is the one of a document.
+   * @param vector null: the client found no word in it
+   * @throws CoordinatorError `engine_unavailable` when that can't be said now
+   */
+  verify(text: string, vector: Float32Array | null): Promise<boolean>
+}
+
+/** A client's vector may differ from the server's by what int8 codes lose, and no more. */
+const MIN_COSINE = 0.98
+
+/** Whether a client's vector is the one that the server has computed of the same text; null: the text has none. */
+export function isVector(claimed: Float32Array | null, own: Float32Array | null): boolean {
+  return claimed && own ? cosine(claimed, own) >= MIN_COSINE : claimed === own
+}
+
+/** Cosine of two vectors of unit length. */
+export function cosine(a: Float32Array, b: Float32Array): number {
+  return a.reduce((sum, value, i) => sum + value * (b[i] ?? 0), 0)
+}
+
 export interface Embedder {
   readonly space: EmbeddingSpace
   /** Documents cost too much CPU to be embedded while they are stored: a job does it afterwards. Left out: they are embedded at once. */
   readonly defersDocuments?: boolean
+  /** How clients take part that compute the vectors of documents themselves. Left out: only the server computes them. */
+  readonly clients?: ClientVectors
   /**
    * Embeds texts, one answer each, in order.
    * @throws CoordinatorError with code `engine_unavailable` when the engine behind it doesn't answer

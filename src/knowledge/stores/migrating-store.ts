@@ -4,6 +4,7 @@
  * @module
  */
 import { type Embedder, type EmbeddingSpace, sameSpace } from '../../inference/embedding/embedder.ts'
+import { embeddedText, takeVectors, vectorWork } from './client-vectors.ts'
 import type {
   CollectionScope,
   CreditUpdate,
@@ -20,11 +21,12 @@ import type {
   SpaceStore,
   StoredItem,
   StoreStatistics,
+  VectorWork,
   WriteStatus,
 } from './store.ts'
 
-/** Items that are embedded in one call. */
-const BATCH = 64
+/** Items that are embedded in one call; the clock is looked at in between. */
+const BATCH = 16
 /** How long one job embeds, in milliseconds. */
 const JOB_MS = 20_000
 
@@ -35,8 +37,12 @@ export interface SpaceKeeperOptions {
   readonly others: readonly Embedder[]
   /** Whether the model in use can fail, so that an item without a vector has to be tried again. */
   readonly mayFail: boolean
-  /** Told that a collection has items to embed; it sees to it that `embedPending` is called. */
-  enqueue(scope: CollectionScope): Promise<void>
+  /** Told that a collection has items to embed, `written`: just now; it sees to it that `embedPending` is called. */
+  enqueue(scope: CollectionScope, written: boolean): Promise<void>
+  /** Told that a client embeds a collection: `embedPending` can wait a minute. */
+  postpone?(scope: CollectionScope): Promise<void>
+  /** Uniform in [0, 1). */
+  random?(): number
   /** Told which items were written, those that stayed as they were among them, before the writer is answered. */
   written?(scope: CollectionScope, ids: readonly string[]): Promise<void>
   /** Milliseconds since 1970. */
@@ -59,7 +65,7 @@ export class MigratingStore implements KnowledgeStore {
   async upsert(scope: CollectionScope, items: readonly PreparedItem[], space: EmbeddingSpace): Promise<WriteStatus[]> {
     const statuses = await this.#store.upsert(scope, items, space)
     const pending = items.some(({ vector }, i) => !vector && statuses[i] !== 'unchanged')
-    if (pending && this.#options.mayFail) await this.#options.enqueue(scope)
+    if (pending && this.#options.mayFail) await this.#options.enqueue(scope, true)
     await this.#options.written?.(scope, idsOf(items))
     return statuses
   }
@@ -74,7 +80,7 @@ export class MigratingStore implements KnowledgeStore {
     const pending = documents.some(
       ({ items }, i) => results[i]?.status === 'indexed' && items.some(({ vector }) => !vector),
     )
-    if (pending && this.#options.mayFail) await this.#options.enqueue(scope)
+    if (pending && this.#options.mayFail) await this.#options.enqueue(scope, true)
     await this.#options.written?.(
       scope,
       documents.flatMap(({ items }) => idsOf(items)),
@@ -88,9 +94,9 @@ export class MigratingStore implements KnowledgeStore {
    */
   async search(scope: CollectionScope, request: SearchRequest): Promise<SearchResponse> {
     const answer = await this.#store.search(scope, request)
-    if (answer.pending && this.#options.mayFail) await this.#options.enqueue(scope)
+    if (answer.pending && this.#options.mayFail) await this.#options.enqueue(scope, false)
     if (!request.vector || !answer.degraded.includes('vectors')) return answer
-    await this.#options.enqueue(scope)
+    await this.#options.enqueue(scope, false)
     const { space } = await this.#store.statistics(scope)
     const embedder = this.#options.others.find((other) => space !== null && sameSpace(other.space, space))
     if (!embedder) return answer
@@ -108,10 +114,7 @@ export class MigratingStore implements KnowledgeStore {
     while (now() < end) {
       const page = await this.#store.itemsWithoutVector(scope, embedder.space, { cursor, limit: BATCH })
       if (page.entries.length > 0) {
-        const embeddings = await embedder.embed(
-          page.entries.map(({ title, body }) => `${title}\n${body}`),
-          'document',
-        )
+        const embeddings = await embedder.embed(page.entries.map(embeddedText), 'document')
         const vectors = page.entries.map(
           ({ id, hash }, i): ItemVector => ({ id, hash, vector: embeddings[i]?.vector ?? null }),
         )
@@ -121,6 +124,19 @@ export class MigratingStore implements KnowledgeStore {
       cursor = page.nextCursor
     }
     return false
+  }
+
+  async vectorWork(scope: CollectionScope, options: { cursor?: string; limit: number }): Promise<VectorWork> {
+    const { embedder, mayFail, postpone } = this.#options
+    if (mayFail && embedder.clients) await postpone?.(scope)
+    return vectorWork(this.#store, embedder, scope, options)
+  }
+
+  async takeVectors(scope: CollectionScope, space: string, vectors: readonly ItemVector[]): Promise<boolean> {
+    const { embedder, mayFail, postpone, random = Math.random } = this.#options
+    const done = await takeVectors(this.#store, embedder, scope, space, vectors, random)
+    if (!done && mayFail) await postpone?.(scope)
+    return done
   }
 
   get(scope: CollectionScope, ids: readonly string[]): Promise<(StoredItem | null)[]> {
@@ -177,14 +193,14 @@ const idsOf = (items: readonly PreparedItem[]) => items.map(({ id }) => id)
 const ANNOUNCED_EVERY_MS = 30_000
 const enqueued = new Map<string, number>()
 
-/** Passes on an announcement unless this isolate has just passed on one for the same collection; never throws. */
+/** Passes on an announcement; one that no write causes only unless this isolate has just passed on one for the same collection. Never throws. */
 export function enqueuer(
   enqueue: (scope: CollectionScope) => Promise<void>,
-): (scope: CollectionScope) => Promise<void> {
-  return async (scope) => {
+): (scope: CollectionScope, written: boolean) => Promise<void> {
+  return async (scope, written) => {
     const key = JSON.stringify([scope.project, scope.collection])
     const now = Date.now()
-    if (now - (enqueued.get(key) ?? 0) < ANNOUNCED_EVERY_MS) return
+    if (!written && now - (enqueued.get(key) ?? 0) < ANNOUNCED_EVERY_MS) return
     enqueued.set(key, now)
     try {
       await enqueue(scope)

@@ -206,6 +206,23 @@ export interface KnowledgeStore {
    * @returns whether nothing is left to do
    */
   embedPending?(scope: CollectionScope): Promise<boolean>
+  /** What a client that computes vectors itself has to embed; while it asks, the server doesn't. A store that can't leaves it out. */
+  vectorWork?(scope: CollectionScope, options: { cursor?: string; limit: number }): Promise<VectorWork>
+  /**
+   * Stores what it computed, after a check.
+   * @returns whether nothing is left to embed
+   * @throws CoordinatorError `invalid_input` when they are not what they are said to be
+   */
+  takeVectors?(scope: CollectionScope, space: string, vectors: readonly ItemVector[]): Promise<boolean>
+}
+
+/** What a client has to embed. */
+export interface VectorWork {
+  readonly space: EmbeddingSpace
+  /** Who computes vectors of this space: `server`: it alone, so that there is nothing to do. */
+  readonly by: 'client' | 'server'
+  readonly items: readonly { readonly id: string; readonly hash: string; readonly text: string }[]
+  readonly nextCursor: string | null
 }
 
 /** What has to be embedded of an item. */

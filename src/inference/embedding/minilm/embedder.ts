@@ -4,7 +4,14 @@
  */
 import { CoordinatorError } from '../../../errors.ts'
 import { EmbeddingCache } from '../cached-embedder.ts'
-import type { Embedder, Embedding, EmbeddingPurpose } from '../embedder.ts'
+import {
+  type ClientVectors,
+  cosine,
+  type Embedder,
+  type Embedding,
+  type EmbeddingPurpose,
+  isVector,
+} from '../embedder.ts'
 import type { ModelLoader } from './loader.ts'
 import { MINILM_SPACE, type MiniLm } from './model.ts'
 import { documentText, MAX_DOCUMENT_PIECES, MAX_QUESTION_PIECES, questionText } from './texts.ts'
@@ -13,6 +20,9 @@ import { documentText, MAX_DOCUMENT_PIECES, MAX_QUESTION_PIECES, questionText } 
 const QUESTION_WAIT_MS = 3_000
 /** How long documents wait for it, in milliseconds. */
 const DOCUMENT_WAIT_MS = 20_000
+
+/** A document's vector is never further from what the query table makes of its words. */
+const MIN_TABLE_COSINE = 0.1
 
 /** How questions are embedded: `full`: by the model; `table`: by the query table; `auto`: by the model where it is loaded, else by the table. */
 export type QuestionEncoding = 'auto' | 'full' | 'table'
@@ -32,6 +42,10 @@ const recent = new EmbeddingCache()
 export class MiniLmEmbedder implements Embedder {
   readonly space = MINILM_SPACE
   readonly defersDocuments = true
+  readonly clients: ClientVectors = {
+    textOf: documentText,
+    verify: (text, vector) => this.#verify(documentText(text), vector),
+  }
   readonly #options: MiniLmOptions
 
   constructor(options: MiniLmOptions) {
@@ -42,6 +56,18 @@ export class MiniLmEmbedder implements Embedder {
     return purpose === 'query'
       ? Promise.all(texts.map((text) => this.#question(questionText(text))))
       : this.#documents(texts)
+  }
+
+  /** By the model; where its CPU can't be had by the table, which only tells vectors of other texts from the right one. */
+  async #verify(text: string, vector: Float32Array | null): Promise<boolean> {
+    const { loader, table, questions } = this.#options
+    if (table && questions === 'table') {
+      const near = (await byTable(table, text)).vector
+      return !near || !vector || cosine(near, vector) >= MIN_TABLE_COSINE
+    }
+    const model = await loader.within(DOCUMENT_WAIT_MS)
+    if (!model) throw unavailable(loader)
+    return isVector(vector, model.embed(text, MAX_DOCUMENT_PIECES))
   }
 
   async #question(text: string): Promise<Embedding> {

@@ -4,7 +4,7 @@
  * @module
  */
 import { words } from '../../../text/words.ts'
-import type { Embedder, Embedding } from '../embedder.ts'
+import { type Embedder, type Embedding, isVector } from '../embedder.ts'
 import { parseWordTable, type WordTable } from './table.ts'
 
 /** A text is read up to this many words; what follows does not change its vector. */
@@ -74,5 +74,9 @@ export function createStaticEmbedder(table: ArrayBuffer): Embedder {
   return {
     space: { name: `static-${parsed.dimensions}-v1`, dimensions: parsed.dimensions },
     embed: async (texts) => texts.map((text) => embedText(parsed, text)),
+    clients: {
+      textOf: (text) => text,
+      verify: async (text, vector) => isVector(vector, embedText(parsed, text).vector),
+    },
   }
 }

@@ -1,0 +1,60 @@
+/**
+ * The whole Worker with the sentence embedder, but without its weights file: what a deployment without public/models does.
+ */
+import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+import { expect, test } from 'vitest'
+import { buildServices } from '../../../src/build-services.ts'
+import { toBase64 } from '../../../src/encoding.ts'
+import type { Env } from '../../../src/env.ts'
+import { runDueJobs } from '../../../src/jobs/run-job.ts'
+import worker from '../../../src/worker.ts'
+
+const bindings = {
+  ...env,
+  EMBEDDER: 'minilm',
+  JOBS: { send: async () => undefined, sendBatch: async () => undefined },
+  ASSETS: { fetch: async () => new Response('Not found', { status: 404 }) },
+} as unknown as Env
+
+async function call(method: string, path: string, body?: unknown) {
+  const context = createExecutionContext()
+  const request = new Request(new URL(path, 'http://localhost'), {
+    method,
+    headers: { 'Content-Type': 'application/json' },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  })
+  const response = await worker.fetch(request, bindings, context)
+  await waitOnExecutionContext(context)
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> }
+}
+
+test('words answer and the answer says so; the job waits; vectors that can not be checked are not taken', async () => {
+  const project = `bare-${Date.now().toString(36)}`
+  const collection = 'best-practices'
+  const items = [{ key: 'folders', fields: { title: 'folders', description: 'Use rm -rf to delete folders.' } }]
+  expect((await call('POST', '/knowledge/items', { project, collection, items })).status).toBe(200)
+
+  const found = await call('POST', '/hybrid_search', { project, query: 'delete folders' })
+  expect((found.body.combined_results as { fields: { title: string } }[])[0]?.fields.title).toBe('folders')
+  expect(found.body.degraded).toContain('vectors')
+
+  const services = buildServices(bindings)
+  expect((await runDueJobs(services, project, 10)).kinds.get('embed_collection')).toMatchObject({ waiting: 1 })
+
+  const work = await call('GET', `/knowledge/vectors/pending?project=${project}&collection=${collection}`)
+  const [item] = work.body.items as { id: string; hash: string }[]
+  const vectors = [{ ...item, vector: toBase64(new Uint8Array(256).fill(1)) }].map(({ id, hash, vector }) => ({
+    id,
+    hash,
+    vector,
+  }))
+  const sent = await call('POST', '/knowledge/vectors', { project, collection, space: 'minilm-l6-256-v1', vectors })
+  expect(sent.status).toBe(503)
+  expect(sent.body).toMatchObject({ code: 'engine_unavailable', hint: expect.stringContaining('public/') })
+
+  const ready = await call('GET', '/ready')
+  expect(ready.body.dependencies).toContainEqual(
+    expect.objectContaining({ name: 'embedder', state: 'down', error: expect.stringContaining('missing') }),
+  )
+})
