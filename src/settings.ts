@@ -255,7 +255,10 @@ const schema = z.object({
   AIDB_API_KEY: z.string().optional().describe('Sent to it as Authorization: Bearer.'),
   SQL_ROUTE_ENABLED: flag
     .default(true)
-    .describe('Whether route_query may run read-only SQL over the documented views.'),
+    .describe('Whether route_query may run read-only SQL over the documented views, for keys with the scope admin.'),
+  SQL_ROUTE_PROJECT_KEYS: flag
+    .default(false)
+    .describe('Whether admin keys that are bound to a project may use the SQL route too.'),
   MAX_BODY_BYTES: limit(1024, 33_554_432)
     .default(4_194_304)
     .describe('Bytes of a request body at most; more is answered 413.'),

@@ -29,12 +29,34 @@ const FUNCTIONS = new Set(
 /** Virtual tables (json_each and the like) that one statement may open. */
 const MAX_VIRTUAL_TABLES = 3
 
-/** Decides whether a program only reads the documented views and can't run away; null: it may run. */
-export function judgeProgram(judged: StatementProgram): SqlVerdict | null {
+/** Rows that a loop over a view, or a search by an index that SQLite makes for the statement, is reckoned with. */
+const VIEW_ROWS = 100_000
+/** Elements of a JSON array in a column that `json_each` is reckoned with, such as the tags of an interaction. */
+const ARRAY_ELEMENTS = 50
+/** Rows that a statement may visit: the product of its nested loops. SQLite visits some ten million a second. */
+const MAX_ROW_VISITS = 20_000_000
+
+/** What bounds a loop over `json_each`. */
+export interface JsonBounds {
+  /** Length of the statement: its constants can't have more elements than half of it. */
+  readonly statementLength: number
+  /** Rows behind the view `patterns`, if the statement names it. */
+  readonly patterns: number
+}
+
+/**
+ * Decides whether a program only reads the documented views, and whether it may take too long: the rows that its loops visit are
+ * bounded before it runs.
+ * @returns null: it may run
+ */
+export function judgeProgram(judged: StatementProgram, bounds: JsonBounds): SqlVerdict | null {
   if (judged.program[0]?.opcode !== 'Init') {
     return { refusal: 'invalid', message: 'The database did not show its program for the statement.' }
   }
-  return judgeInstructions(judged) ?? judgePlan(judged.plan)
+  return (
+    judgeInstructions(judged) ??
+    judgePlan(judged.plan, Math.max(ARRAY_ELEMENTS, bounds.patterns, bounds.statementLength / 2))
+  )
 }
 
 function judgeInstructions({ program, pages, virtualTables }: StatementProgram): SqlVerdict | null {
@@ -62,32 +84,38 @@ function judgeInstructions({ program, pages, virtualTables }: StatementProgram):
   return null
 }
 
-function judgePlan(plan: readonly PlanStep[]): SqlVerdict | null {
+function judgePlan(plan: readonly PlanStep[], jsonRows: number): SqlVerdict | null {
   if (plan.some(({ detail }) => detail.includes('RECURSIVE STEP'))) {
     return { refusal: 'recursive', message: 'Recursive statements are not allowed.' }
   }
   const children = Map.groupBy(plan, ({ parent }) => parent)
   const parents = [0, ...plan.map(({ id }) => id)]
-  return parents.every((id) => openLoops(children, id) <= 1)
+  return parents.every((id) => rowVisits(children, id, jsonRows) <= MAX_ROW_VISITS)
     ? null
-    : { refusal: 'cartesian', message: 'The statement multiplies whole views with each other; join them by id.' }
+    : {
+        refusal: 'cartesian',
+        message: 'The statement multiplies whole views or arrays with each other; join them by id.',
+      }
 }
 
-/** Loops over a whole view that run inside one another at this level and in the correlated subqueries under it. */
-function openLoops(children: ReadonlyMap<number, readonly PlanStep[]>, id: number): number {
-  let here = 0
-  let inner = 0
+/** Rows that the loops at this level visit, with the correlated subqueries that run for each of them. */
+function rowVisits(children: ReadonlyMap<number, readonly PlanStep[]>, id: number, jsonRows: number): number {
+  let visits = 1
+  let inner = 1
   for (const step of children.get(id) ?? []) {
-    if (isOpenLoop(step.detail)) here++
-    else if (step.detail.startsWith('CORRELATED')) inner = Math.max(inner, openLoops(children, step.id))
+    visits *= rowsOf(step.detail, jsonRows)
+    if (step.detail.startsWith('CORRELATED')) inner = Math.max(inner, rowVisits(children, step.id, jsonRows))
   }
-  return here + inner
+  return visits * inner
 }
 
-/** A scan, or a search by something that doesn't identify rows, over more than a few constants. */
-function isOpenLoop(detail: string): boolean {
-  if (/^SCAN \d+[- ](CONSTANT )?ROW|^SCAN CONSTANT ROW|VIRTUAL TABLE/.test(detail)) return false
-  if (detail.startsWith('SCAN ')) return true
-  if (!detail.startsWith('SEARCH ')) return false
-  return !/AUTOMATIC|INTEGER PRIMARY KEY|\b(?:id|interaction_id)=\?|rowid=\?/.test(detail)
+/** Rows of one loop: 1 for constants and for a search by what identifies a row. */
+function rowsOf(detail: string, jsonRows: number): number {
+  if (/^SCAN \d+[- ](CONSTANT )?ROW|^SCAN CONSTANT ROW/.test(detail)) return 1
+  if (detail.includes('VIRTUAL TABLE')) return jsonRows
+  if (detail.startsWith('SCAN ')) return VIEW_ROWS
+  if (!detail.startsWith('SEARCH ')) return 1
+  return !detail.includes('AUTOMATIC') && /INTEGER PRIMARY KEY|\b(?:id|interaction_id)=\?|rowid=\?/.test(detail)
+    ? 1
+    : VIEW_ROWS
 }

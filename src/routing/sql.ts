@@ -4,6 +4,7 @@
  */
 import type { Database } from '../database/database.ts'
 import { explainStatement, runStatement, SQL_VIEWS, type ViewScope } from '../database/queries/views.ts'
+import { CoordinatorError } from '../errors.ts'
 import type { KnowledgeStore, StoredItem } from '../knowledge/stores/store.ts'
 import { judgeProgram } from './sql-program.ts'
 import { isRefused, readSqlText, type SqlVerdict } from './sql-text.ts'
@@ -55,14 +56,34 @@ export async function acceptSql(
   if ('error' in explained) {
     return { refusal: 'invalid', message: `SQLite does not accept the statement: ${explained.error}.` }
   }
-  return judgeProgram(explained) ?? { statement: read.statement, views, scope }
+  const bounds = { statementLength: read.statement.length, patterns: patterns.length }
+  return judgeProgram(explained, bounds) ?? { statement: read.statement, views, scope }
 }
 
+/** Whether a statement is running in this isolate: the database answers one query at a time, so statements don't run side by side. */
+let running = false
+
 /**
- * Runs an accepted statement.
+ * Runs an accepted statement, unless another one is running.
  * @returns rows, or why it stopped
+ * @throws CoordinatorError `rate_limited` while another statement runs
  */
 export async function runSql(services: SqlServices, accepted: AcceptedSql): Promise<SqlRows | SqlVerdict> {
+  if (running) {
+    throw new CoordinatorError('rate_limited', 'Another SQL statement is running.', {
+      hint: 'Try again when it has ended.',
+      retryAfter: 1,
+    })
+  }
+  running = true
+  try {
+    return await runAlone(services, accepted)
+  } finally {
+    running = false
+  }
+}
+
+async function runAlone(services: SqlServices, accepted: AcceptedSql): Promise<SqlRows | SqlVerdict> {
   const timeout = Promise.withResolvers<{ error: string }>()
   const timer = setTimeout(() => timeout.resolve({ error: `it took longer than ${MAX_SQL_MS} ms` }), MAX_SQL_MS)
   const found = await Promise.race([

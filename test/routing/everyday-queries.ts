@@ -118,6 +118,16 @@ export const STATEMENTS: readonly (readonly [statement: string, verdict: string]
   ['WITH bomb(x) AS (SELECT 1 UNION ALL SELECT x FROM bomb) SELECT x FROM bomb', 'recursive'],
   ['SELECT count(*) FROM interactions a, interactions b, interactions c', 'cartesian'],
   ['SELECT (SELECT count(*) FROM interactions b WHERE b.query > a.query) FROM interactions a', 'cartesian'],
+  [
+    `SELECT count(*) FROM ${['a', 'b', 'c'].map((name) => `json_each('[${'1,'.repeat(2_999)}1]') ${name}`).join(', ')}`,
+    'cartesian',
+  ],
+  [
+    'WITH m AS MATERIALIZED (SELECT agent_type FROM interactions LIMIT 400) SELECT count(*) FROM m a JOIN m b ON a.agent_type = b.agent_type JOIN m c ON c.agent_type = b.agent_type',
+    'cartesian',
+  ],
+  ['SELECT count(*) FROM interactions a JOIN interactions b ON a.agent_type = b.agent_type', 'cartesian'],
+  ["SELECT count(*) FROM patterns, json_each('[1,2]') b, json_each('[3,4]') c", 'runs'],
   ['SELECT randomblob(1000000000) FROM interactions', 'function'],
   ["SELECT printf('%1000000000d', 1) FROM interactions", 'function'],
   ["SELECT load_extension('x') FROM interactions", 'function'],

@@ -113,6 +113,24 @@ test('sql needs the admin scope', async () => {
   expect(await route({ query: 'SELECT count(*) FROM interactions' }, reader)).toMatchObject({ sql: null })
 })
 
+test('sql is off for admin keys of one project, unless it is switched on', async () => {
+  const bound = { id: 'bound', scopes: ['read' as const, 'admin' as const], project }
+  const query = 'SELECT count(*) FROM interactions'
+  await expect(route({ query, mode: 'sql' }, bound)).rejects.toMatchObject({ code: 'forbidden', field: 'mode' })
+  expect((await route({ query }, bound)).route).not.toBe('sql')
+  const on = testServices({ settings: { SQL_ROUTE_PROJECT_KEYS: 'true' } })
+  expect((await call<Routed>(routeQuery, on, { project, query, mode: 'sql' }, bound)).route).toBe('sql')
+})
+
+test('statements run one at a time', async () => {
+  const accepted = await acceptSql(services, project, 'SELECT count(*) FROM interactions')
+  if (isRefused(accepted)) throw new Error(accepted.message)
+  const [first, second] = await Promise.allSettled([runSql(services, accepted), runSql(services, accepted)])
+  expect(first.status).toBe('fulfilled')
+  expect(second).toMatchObject({ status: 'rejected', reason: { code: 'rate_limited' } })
+  expect(await runSql(services, accepted)).toMatchObject({ truncated: false })
+})
+
 test('sql can be switched off', async () => {
   const off = testServices({ settings: { SQL_ROUTE_ENABLED: 'false' } })
   const query = 'SELECT count(*) FROM interactions'

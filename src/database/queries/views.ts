@@ -117,9 +117,15 @@ function shadowedTables(): string[] {
     .map((name) => `"${name}" AS (SELECT 1 FROM "${name} is not a documented view")`)
 }
 
-function wrapped(database: Database, prefix: string, statement: string, scope: ViewScope, limit: number) {
+function wrapped(
+  client: Pick<Database['$client'], 'prepare'>,
+  prefix: string,
+  statement: string,
+  scope: ViewScope,
+  limit: number,
+) {
   const text = `${prefix}${HEAD}${statement}\n) LIMIT ${limit}`
-  return database.$client.prepare(text).bind(scope.project, JSON.stringify(scope.patterns))
+  return client.prepare(text).bind(scope.project, JSON.stringify(scope.patterns))
 }
 
 /**
@@ -139,8 +145,8 @@ export async function explainStatement(
         .prepare('SELECT rootpage FROM sqlite_master WHERE tbl_name IN (SELECT value FROM json_each(?1))')
         .bind(tables),
       database.$client.prepare("EXPLAIN SELECT a.value, b.value FROM json_each('[]') a, json_tree('[]') b"),
-      wrapped(database, 'EXPLAIN ', statement, scope, limit),
-      wrapped(database, 'EXPLAIN QUERY PLAN ', statement, scope, limit),
+      wrapped(database.$client, 'EXPLAIN ', statement, scope, limit),
+      wrapped(database.$client, 'EXPLAIN QUERY PLAN ', statement, scope, limit),
     ])
     const opened = ((allowed?.results ?? []) as unknown as Instruction[]).filter(({ opcode }) => opcode === 'VOpen')
     return {
@@ -155,7 +161,8 @@ export async function explainStatement(
 }
 
 /**
- * Runs a statement that has been judged. At most `limit` rows.
+ * Runs a statement that has been judged. At most `limit` rows. It may read from any replica of the database, so that where read
+ * replication is on, the primary goes on answering others.
  * @returns the rows, or SQLite's reason for stopping
  */
 export async function runStatement(
@@ -165,7 +172,8 @@ export async function runStatement(
   limit: number,
 ): Promise<ViewRows | { error: string }> {
   try {
-    const [columns = [], ...rows] = await wrapped(database, '', statement, scope, limit).raw({ columnNames: true })
+    const replica = database.$client.withSession('first-unconstrained')
+    const [columns = [], ...rows] = await wrapped(replica, '', statement, scope, limit).raw({ columnNames: true })
     return { columns: columns as string[], rows: rows as unknown[][] }
   } catch (error) {
     return { error: reasonOf(error) }

@@ -226,7 +226,14 @@ async function considerSql(
       hint: 'Use such a key, or another mode.',
     })
   }
-  const allowed = services.settings.SQL_ROUTE_ENABLED && holds(caller, 'admin')
+  const bound = caller.project !== null && !services.settings.SQL_ROUTE_PROJECT_KEYS
+  if (explicit && bound) {
+    throw new CoordinatorError('forbidden', 'The sql route is off for keys that are bound to a project.', {
+      field: 'mode',
+      hint: 'Set SQL_ROUTE_PROJECT_KEYS, use a key for all projects, or another mode.',
+    })
+  }
+  const allowed = services.settings.SQL_ROUTE_ENABLED && holds(caller, 'admin') && !bound
   if (!explicit && !(mode === 'auto' && allowed && beginsLikeSql(query)))
     return { accepted: null, refusal: 'not_considered' }
   const verdict = await acceptSql(services, project, query)
