@@ -1,0 +1,243 @@
+/**
+ * What is known of each piece of code that a search has found, as named features of a learnt ranking. Pure: it goes by stored fields
+ * and by the evidence of the two lists, and reads no text but the beginning of a piece.
+ * @module
+ */
+import { type FileKind, isEntryFile, kindOfFile, shareOfImports } from '../../text/file-kind.ts'
+import { Memo } from '../../text/memo.ts'
+import { stem } from '../../text/stem.ts'
+import { words } from '../../text/words.ts'
+import { type CodeQuestion, joinedName, lastSegment } from './question.ts'
+
+/** One piece of code. */
+export interface CodePiece {
+  readonly path: string
+  readonly symbols: readonly string[]
+  readonly purpose: string
+  readonly body: string
+  /** As stored with it; null: told by the path. */
+  readonly kind: FileKind | null
+  /** BM25; 0: no term in common. */
+  readonly keyword: number
+  /** Share of the question's idf, 0 to 1. */
+  readonly coverage: number
+  /** Length in terms over the collection's average. */
+  readonly length: number
+  /** Cosine in standard deviations above that of unrelated texts; null: no vector. */
+  readonly closeness: number | null
+}
+
+/** What the features of one search have in common. */
+export interface CodeSearchFigures {
+  /** The most BM25 that any document could reach. */
+  readonly attainable: number
+}
+
+const FEATURES = [
+  'words',
+  'words_attained',
+  'coverage',
+  'meaning',
+  'meaning_relative',
+  'defines_name',
+  'defines_phrase',
+  'symbol_words',
+  'symbol_fit',
+  'file_words',
+  'file_fit',
+  'file_is_name',
+  'folder_words',
+  'path_given',
+  'purpose_words',
+  'imports',
+  'older_version',
+  'length',
+  'depth',
+  'test',
+  'document',
+  'example',
+  'changelog',
+  'licence',
+  'generated',
+  'configuration',
+  'types',
+  'reexport',
+  'words_symbol',
+  'meaning_symbol',
+  'words_long',
+  'meaning_long',
+  'meaning_relative_long',
+  'file_fit_symbol',
+] as const
+
+export type CodeFeature = (typeof FEATURES)[number]
+export const CODE_FEATURES: readonly CodeFeature[] = FEATURES
+export type CodeFeatures = Readonly<Record<CodeFeature, number>>
+
+const KIND_FEATURES: readonly FileKind[] = [
+  'test',
+  'document',
+  'example',
+  'changelog',
+  'licence',
+  'generated',
+  'configuration',
+  'types',
+  'reexport',
+]
+/** Characters of a piece's beginning that are looked at. */
+const LOOKED_AT = 1200
+/** Symbols of one piece that are compared. */
+const MOST_SYMBOLS = 30
+/** Shorter words are no prefix of others. */
+const SHORTEST_PREFIX = 3
+
+/** The features of every piece, in their order. */
+export function codeFeatures(
+  question: CodeQuestion,
+  pieces: readonly CodePiece[],
+  figures: CodeSearchFigures,
+): CodeFeatures[] {
+  const best = Math.max(1e-9, ...pieces.map(({ keyword }) => keyword))
+  const closest = Math.max(...pieces.map(({ closeness }) => closeness ?? Number.NEGATIVE_INFINITY))
+  const newest = newestVersions(pieces)
+  return pieces.map((piece): CodeFeatures => {
+    const place = placeOf(piece.path)
+    const kind = piece.kind ?? kindOfFile(piece.path)
+    const symbols = piece.symbols.slice(0, MOST_SYMBOLS).map(symbolOf)
+    const said = piece.keyword / best
+    const meaning = piece.closeness ?? 0
+    const relative = piece.closeness === null || !Number.isFinite(closest) ? -1 : piece.closeness - closest
+    const file = match(question, place.stem)
+    const symbolic = question.shape === 'symbol' ? 1 : 0
+    const long = question.shape === 'long' ? 1 : 0
+    const named = (name: string) => question.names.has(name)
+    const fits = symbols.map(({ parts }) => match(question, parts))
+    const kinds = Object.fromEntries(
+      KIND_FEATURES.map((name) => [name, name === kind && !question.asksFor.has(name) ? 1 : 0]),
+    )
+    const fileFit = file.share * file.fit
+    return {
+      words: said,
+      words_attained: figures.attainable > 0 ? Math.min(1, piece.keyword / figures.attainable) : 0,
+      coverage: piece.coverage,
+      meaning,
+      meaning_relative: relative,
+      defines_name: symbols.some(({ joined }) => named(joined)) ? 1 : 0,
+      defines_phrase: symbols.some(({ joined }) => question.phrases.has(joined)) ? 1 : 0,
+      symbol_words: match(question, symbols.flatMap(({ parts }) => parts)).share,
+      symbol_fit: Math.max(0, ...fits.map(({ share, fit }) => share * fit)),
+      file_words: file.share,
+      file_fit: fileFit,
+      file_is_name: named(place.joined) || question.phrases.has(place.joined) ? 1 : 0,
+      folder_words: match(question, place.folders).share,
+      path_given: question.paths.some((path) => givenPath(piece.path, path)) ? 1 : 0,
+      purpose_words: piece.purpose === '' ? 0 : match(question, stems(piece.purpose)).share,
+      imports: shareOfImports(piece.body.slice(0, LOOKED_AT)),
+      older_version: isOlder(piece.path, newest) ? 1 : 0,
+      length: Math.log(Math.max(0.05, piece.length)),
+      depth: place.depth,
+      ...(kinds as Record<Exclude<FileKind, 'source'>, number>),
+      words_symbol: symbolic * said,
+      meaning_symbol: symbolic * meaning,
+      words_long: long * said,
+      meaning_long: long * meaning,
+      meaning_relative_long: long * relative,
+      file_fit_symbol: symbolic * fileFit,
+    }
+  })
+}
+
+interface Match {
+  /** Share of the question's information that the words hold, 0 to 1. */
+  readonly share: number
+  /** Share of the words that the question says, 0 to 1. */
+  readonly fit: number
+}
+
+/** How far some words and the question's meet: equal stems, or one the beginning of the other. */
+function match(question: CodeQuestion, own: readonly string[]): Match {
+  if (own.length === 0 || question.information <= 0) return { share: 0, fit: 0 }
+  const met = new Set<string>()
+  const distinct = new Set(own)
+  let covered = 0
+  for (const [word, idf] of question.words) {
+    let found = false
+    for (const part of distinct) {
+      if (part !== word && !beginsAlike(part, word)) continue
+      met.add(part)
+      found = true
+    }
+    if (found) covered += idf
+  }
+  return { share: Math.min(1, covered / question.information), fit: met.size / distinct.size }
+}
+
+function beginsAlike(a: string, b: string): boolean {
+  const [short, long] = a.length < b.length ? [a, b] : [b, a]
+  return short.length >= SHORTEST_PREFIX && long.startsWith(short)
+}
+
+interface Place {
+  /** Words of the file's name without its extension; those of its folder where the folder names it. */
+  readonly stem: readonly string[]
+  readonly joined: string
+  readonly folders: readonly string[]
+  readonly depth: number
+}
+
+const places = new Memo<Place>(5_000, 300)
+
+function placeOf(path: string): Place {
+  return places.of(path, (whole): Place => {
+    const parts = whole.split(/[\\/]/)
+    const name = parts.pop() ?? ''
+    const folder = parts.at(-1) ?? ''
+    const byFolder = isEntryFile(name) && folder !== ''
+    const own = byFolder ? folder : name.replace(/(?<=.)\.[^.]+$/, '')
+    const folders = (byFolder ? parts.slice(0, -1) : parts).slice(-3)
+    return { stem: stems(own), joined: joinedName(own), folders: stems(folders.join('/')), depth: parts.length }
+  })
+}
+
+interface NamedSymbol {
+  readonly parts: readonly string[]
+  readonly joined: string
+}
+
+const symbolMemo = new Memo<NamedSymbol>(20_000, 200)
+
+function symbolOf(symbol: string): NamedSymbol {
+  return symbolMemo.of(symbol, (whole) => {
+    const last = lastSegment(whole)
+    return { parts: stems(last), joined: joinedName(last) }
+  })
+}
+
+function stems(text: string): string[] {
+  return words(text).map(stem)
+}
+
+function givenPath(path: string, given: string): boolean {
+  const own = path.toLowerCase()
+  return own === given || own.endsWith(`/${given}`) || (given.includes('/') && given.endsWith(`/${own}`))
+}
+
+const VERSION = /(^|\/)v(\d{1,3})(?=\/)/
+
+/** The newest version of each folder that has several side by side, such as `src/v3` and `src/v4`. */
+function newestVersions(pieces: readonly CodePiece[]): Map<string, number> {
+  const newest = new Map<string, number>()
+  for (const { path } of pieces) {
+    const found = VERSION.exec(path)
+    if (!found) continue
+    const before = path.slice(0, found.index)
+    newest.set(before, Math.max(newest.get(before) ?? 0, Number(found[2])))
+  }
+  return newest
+}
+
+function isOlder(path: string, newest: ReadonlyMap<string, number>): boolean {
+  const found = VERSION.exec(path)
+  return found !== null && Number(found[2]) < (newest.get(path.slice(0, found.index)) ?? 0)
+}

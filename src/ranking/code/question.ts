@@ -1,0 +1,122 @@
+/**
+ * What a question asks of a code base: its words and how much each tells, the names it gives, its shape, the kinds of files it asks for.
+ * @module
+ */
+import type { FileKind } from '../../text/file-kind.ts'
+import { stem } from '../../text/stem.ts'
+import { isStopTerm } from '../../text/stop-words.ts'
+import { words } from '../../text/words.ts'
+
+/** What the analysis of a request has found; `retrieval/query-analysis.ts` makes it. */
+export interface AnalysedQuestion {
+  /** What is searched by. */
+  readonly searchText: string
+  readonly identifiers: readonly string[]
+  readonly paths: readonly string[]
+  readonly errors: readonly string[]
+}
+
+/** A term of the question and its inverse document frequency in the collection. */
+export interface QuestionTerm {
+  readonly term: string
+  readonly kind: 'word' | 'compound'
+  readonly idf: number
+}
+
+/** How a question is put; the weights of words and of meaning depend on it. */
+export type QuestionShape = 'symbol' | 'sentence' | 'long'
+
+export interface CodeQuestion {
+  readonly shape: QuestionShape
+  /** Stemmed content words with their idf. */
+  readonly words: ReadonlyMap<string, number>
+  /** Sum of the idf of `words`. */
+  readonly information: number
+  /** Names that the question gives, joined and in lower case: `getUserName` and `get_user_name` are one. */
+  readonly names: ReadonlySet<string>
+  /** Every pair and triple of neighbouring words, joined: "request handler" may name `RequestHandler`. */
+  readonly phrases: ReadonlySet<string>
+  /** Paths that the question gives, in lower case, without line numbers. */
+  readonly paths: readonly string[]
+  /** Kinds of files that are asked for, which then count as sources do. */
+  readonly asksFor: ReadonlySet<FileKind>
+  readonly hasError: boolean
+}
+
+/** From this many words on, a question is a pasted text. */
+const LONG_WORDS = 45
+/** Words whose neighbours are joined to phrases. */
+const MOST_PHRASE_WORDS = 60
+
+const ASKED_KINDS: readonly (readonly [FileKind, RegExp])[] = [
+  [
+    'test',
+    /\b(?:(?:which|what|whose|unit|integration|regression|e2e|end-to-end)\s+(?:tests?|specs?)\b|(?:tests?|specs?|test cases?)\s+(?:for|of|that\s+(?:cover|check|verif))|(?:is|are|where|how)\b.{0,60}\btested\b)/i,
+  ],
+  [
+    'document',
+    /\b(?:docs\b|documentation\b|documented\b|readme\b|user guide|tutorial|guides?\s+(?:for|on|to)\b|explained\b.{0,20}\bdocs)/i,
+  ],
+  ['example', /\b(?:examples?\s+(?:of|for|app|code|project)|an?\s+example|sample\s+(?:code|app|project)|demo\b|benchmarks?\b)/i],
+  ['changelog', /\b(?:change\s?log|release notes|what(?:'s| is| has)? (?:new|changed)|since which (?:version|release)|in which (?:version|release)|news entr)/i],
+  ['licence', /\b(?:licen[cs]ed?\s+(?:under|of|text|file)|which licen[cs]e|copyright|maintainers\b|who (?:are the authors|maintains))/i],
+  [
+    'configuration',
+    /\b(?:package\.json|tsconfig|pyproject|ya?ml|toml|workflows?\s+(?:file|of)|github actions?|ci\s+(?:job|pipeline|workflow|config)|makefile|dockerfile|gradle|pom\.xml|lint(?:er)? (?:rules?|config))/i,
+  ],
+  ['types', /\b(?:type declarations?|declaration files?|\.d\.ts|stubs?\b)/i],
+  ['generated', /\b(?:generated (?:code|file)|lock ?file|snapshots? (?:of|for|file))/i],
+]
+
+/**
+ * Reads a question.
+ * @param terms as the collection weighs them
+ */
+export function readQuestion(question: AnalysedQuestion, terms: readonly QuestionTerm[]): CodeQuestion {
+  const text = question.searchText.trim()
+  const spoken = words(text.slice(0, 4000))
+  const known = new Map<string, number>()
+  for (const { term, kind, idf } of terms) if (kind === 'word') known.set(term, idf)
+  const single = text !== '' && !/\s/.test(text)
+  const names = new Set<string>()
+  for (const name of single ? [text, ...question.identifiers] : question.identifiers) {
+    const last = lastSegment(name)
+    for (const part of [name, last]) {
+      const joined = joinedName(part)
+      if (joined.length > 1) names.add(joined)
+    }
+  }
+  const shape = single ? 'symbol' : spoken.length >= LONG_WORDS ? 'long' : 'sentence'
+  return {
+    shape,
+    words: known,
+    information: [...known.values()].reduce((sum, idf) => sum + idf, 0),
+    names,
+    phrases: shape === 'sentence' ? phrasesOf(spoken) : new Set(),
+    paths: question.paths.map((path) => path.toLowerCase().replace(/(?::\d+)+$/, '').replace(/^\.?\//, '')),
+    asksFor: new Set(ASKED_KINDS.flatMap(([kind, pattern]) => (pattern.test(text.slice(0, 2000)) ? [kind] : []))),
+    hasError: question.errors.length > 0,
+  }
+}
+
+/** The last part of a qualified name: `get` of `Client.get`, `Client::get`, `client->get`, `Client#get`. */
+export function lastSegment(name: string): string {
+  return name.split(/\.|::|->|#|\//).at(-1) ?? name
+}
+
+/** A name without what separates its words, in lower case. */
+export function joinedName(name: string): string {
+  return name.replace(/[^\p{L}\p{N}]+/gu, '').toLowerCase()
+}
+
+function phrasesOf(spoken: readonly string[]): Set<string> {
+  const content = spoken.slice(0, MOST_PHRASE_WORDS)
+  const phrases = new Set<string>()
+  for (let i = 0; i + 1 < content.length; i++) {
+    const [first = '', second = '', third] = content.slice(i, i + 3)
+    if (isStopTerm(first) || isStopTerm(second)) continue
+    phrases.add(`${first}${second}`).add(`${stem(first)}${stem(second)}`)
+    if (third !== undefined && !isStopTerm(third)) phrases.add(`${first}${second}${third}`)
+  }
+  return phrases
+}
