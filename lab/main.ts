@@ -29,6 +29,7 @@ process.exitCode = await runCommand(
         summary: 'measure answers to questions that nothing answers',
         load: () => import('./eval/abstention.ts'),
       },
+      'eval:code': { summary: 'measure search on questions about code bases', load: () => import('./eval/code.ts') },
       'eval:conversation': {
         summary: 'measure what a conversation saves over independent calls',
         load: () => import('./eval/conversation.ts'),

@@ -68,11 +68,14 @@ export interface FusionQuery {
   readonly items?: number
   /** Mean length of its items in terms; missing: taken for long. */
   readonly averageLength?: number
-  /**
-   * Mean and standard deviation of the question's cosines over the collection (or a sample of it), to bring the cosines of
-   * another embedder than the built-in one to the scale that the probabilities were learnt on.
-   */
-  readonly cosineBackground?: { readonly mean: number; readonly deviation: number }
+  /** What the embedder's cosines between unrelated texts are like; missing: as the built-in word table's. */
+  readonly scale?: CosineScale
+}
+
+/** Level and spread of an embedder's cosines between unrelated texts: their mean and standard deviation. */
+export interface CosineScale {
+  readonly level: number
+  readonly spread: number
 }
 
 /** One result, with where its score comes from. */
@@ -89,7 +92,17 @@ export interface FusedResult<Item> {
     readonly external: ExternalPlace | null
     readonly credit: number
     readonly learned: number
+    /** Why a piece of code stands where it does, by feature; null: it isn't ranked as code. */
+    readonly code: Readonly<Record<string, Reason>> | null
   }
+}
+
+/** Why a piece of code stands where it does. */
+export interface Reason {
+  /** The feature's value. */
+  readonly value: number
+  /** What it adds to the score, in log-odds. */
+  readonly adds: number
 }
 
 export interface FusedSearch<Item> {
@@ -111,9 +124,8 @@ const MAX_IDENTIFIERS = 0.9
 /** BM25's constants for terms that are said once in short texts. */
 const BRIEF_K1 = 0.9
 const BRIEF_B = 0.4
-/** Mean and deviation of the built-in embedder's cosines, over nine sets. */
-const COSINE_MEAN = 0.13
-const COSINE_DEVIATION = 0.078
+/** The word table's cosines between unrelated texts, over 19 repositories and three sets of texts. */
+export const TABLE_SCALE: CosineScale = { level: 0.05, spread: 0.073 }
 /** Share that a reranker's opinion has in the log-odds. */
 const RERANK_SHARE = 0.7
 /**
@@ -142,13 +154,28 @@ export function fuse<Item>(candidates: readonly FusionCandidate<Item>[], query: 
   )
   const { answerable, relevance } = searchProbabilities(evidence)
   const smoothed = smoothTurns(raw.map(({ candidate, score }) => ({ score, turn: candidate.turn })))
-  const measured = raw
-    .map((entry, i) => ({ ...entry, score: smoothed[i] ?? entry.score }))
-    .sort((a, b) => b.score - a.score)
-  const best = measured[0]?.score ?? 0
+  const best = Math.max(0, ...smoothed)
+  const scored = raw.map(({ candidate }, i): ScoredCandidate<Item> => {
+    const score = smoothed[i] ?? 0
+    return { candidate, score, probability: relevance(best - score), code: null }
+  })
+  return { results: fusedResults(scored), answerable, evidence }
+}
+
+/** A candidate with what its lists say of it, before rerankers, records and what was learnt. */
+export interface ScoredCandidate<Item> {
+  readonly candidate: FusionCandidate<Item>
+  readonly score: number
+  readonly probability: number
+  readonly code: FusedResult<Item>['breakdown']['code']
+}
+
+/** Results by falling probability, with everything that shifts it. */
+export function fusedResults<Item>(scored: readonly ScoredCandidate<Item>[]): FusedResult<Item>[] {
+  const candidates = scored.map(({ candidate }) => candidate)
   const keywordRanks = ranks(candidates, ({ keyword }) => keyword?.score ?? null)
   const semanticRanks = ranks(candidates, ({ cosine }) => cosine)
-  const results = measured.map(({ candidate, score }): FusedResult<Item> => {
+  const results = scored.map(({ candidate, score, probability, code }): FusedResult<Item> => {
     const { item, keyword, cosine } = candidate
     const rerank = candidate.rerank ?? null
     const credit = Math.min(1, Math.max(-1, candidate.credit ?? 0))
@@ -157,7 +184,7 @@ export function fuse<Item>(candidates: readonly FusionCandidate<Item>[], query: 
     return {
       item,
       score,
-      probability: adjusted(relevance(best - score), rerank, credit, learned + externalShift(external)),
+      probability: adjusted(probability, rerank, credit, learned + externalShift(external)),
       breakdown: {
         keyword: keyword && {
           rank: keywordRanks.get(candidate) ?? 0,
@@ -169,11 +196,11 @@ export function fuse<Item>(candidates: readonly FusionCandidate<Item>[], query: 
         external,
         credit,
         learned,
+        code,
       },
     }
   })
-  results.sort((a, b) => b.probability - a.probability || b.score - a.score)
-  return { results, answerable, evidence }
+  return results.sort((a, b) => b.probability - a.probability || b.score - a.score)
 }
 
 function measure<Item>(candidates: readonly FusionCandidate<Item>[], query: FusionQuery): Measures<Item>[] {
@@ -210,12 +237,15 @@ function coverageOf(keyword: FusionCandidate<unknown>['keyword'], attainable: nu
   return attainable > 0 ? Math.min(1, (1.5 * keyword.score) / attainable) : 0
 }
 
-/** The cosine on the built-in embedder's scale, 0 to 1. */
-function scaledCosine(cosine: number | null, { cosineBackground }: FusionQuery): number {
+/** Standard deviations of a cosine above those of unrelated texts. */
+export function closenessOf(cosine: number, scale: CosineScale = TABLE_SCALE): number {
+  return (cosine - scale.level) / Math.max(1e-3, scale.spread)
+}
+
+/** The cosine on the word table's scale, 0 to 1. */
+function scaledCosine(cosine: number | null, { scale }: FusionQuery): number {
   if (cosine === null) return 0
-  if (!cosineBackground || cosineBackground.deviation <= 0) return Math.max(0, cosine)
-  const standard = (cosine - cosineBackground.mean) / cosineBackground.deviation
-  return Math.min(1, Math.max(0, COSINE_MEAN + COSINE_DEVIATION * standard))
+  return Math.min(1, Math.max(0, TABLE_SCALE.level + TABLE_SCALE.spread * closenessOf(cosine, scale)))
 }
 
 /** @param measured by falling score */

@@ -128,6 +128,7 @@ export async function augment(services: AugmentServices, request: AugmentRequest
       query,
       collections,
       mode: 'hybrid',
+      purpose: 'prompt',
       limit: most,
       scoreThreshold: 0,
       external: request.external ?? request.collections === undefined,

@@ -15,9 +15,9 @@ import { type ExternalPlace, type FusedSearch, fuse } from '../ranking/fusion.ts
 import { redact } from '../security/redact.ts'
 import { documentColumns, queryTerms } from '../text/index-terms.ts'
 import { keywordEvidence, planKeywordSearch } from '../text/keyword-plan.ts'
+import { jaccard, NEAR_DUPLICATE, shingles } from '../text/shingles.ts'
 import { documentLength, hashTerm, TermListReader, termList } from '../text/term-list.ts'
 import { tokenCounter } from '../text/token-counter.ts'
-import { jaccard, NEAR_DUPLICATE, shingles } from './diversity.ts'
 
 /** Results that are asked for. */
 const DEPTH = 10

@@ -182,21 +182,34 @@ export function sourceLine(item: StoredItem, number: number, excerpts: readonly 
 }
 
 /** What an agent can act on: path, lines and symbol of code; of other items the title. */
-export function sourceOf({ fields, title, key, body }: StoredItem, excerpts: readonly Stretch[] = []): string {
-  const { file_path: path, start_line: start, symbols } = fields
-  if (typeof path === 'string') {
-    const first = excerpts[0]?.start ?? 0
-    const blank = /^\n*/.exec(body.slice(first))?.[0].length ?? 0
-    const skipped = first === 0 && excerpts.length === 0 ? 0 : body.slice(0, first + blank).split('\n').length - 1
-    const shown = oneLine(path, MAX_PATH_LENGTH)
-    if (typeof start !== 'number') return shown
-    const last = excerpts.at(-1)?.end ?? body.length
-    const end = start + body.slice(0, last).trimEnd().split('\n').length - 1
-    const symbol =
-      Array.isArray(symbols) && typeof symbols[0] === 'string' ? ` ${oneLine(symbols[0], MAX_TITLE_LENGTH)}` : ''
-    return `${shown}:${start + skipped}${end > start + skipped ? `-${end}` : ''}${symbol}`
-  }
-  return oneLine(title.trim() === '' ? key : title, MAX_TITLE_LENGTH)
+export function sourceOf(item: StoredItem, excerpts: readonly Stretch[] = []): string {
+  const { file_path: path, symbols } = item.fields
+  if (typeof path !== 'string') return oneLine(item.title.trim() === '' ? item.key : item.title, MAX_TITLE_LENGTH)
+  const lines = shownLines(item, excerpts)
+  const shown = oneLine(path, MAX_PATH_LENGTH)
+  if (lines === null) return shown
+  const symbol =
+    Array.isArray(symbols) && typeof symbols[0] === 'string' ? ` ${oneLine(symbols[0], MAX_TITLE_LENGTH)}` : ''
+  return `${shown}:${lines.start}${lines.end > lines.start ? `-${lines.end}` : ''}${symbol}`
+}
+
+/** First and last line of what is shown of an item, from 1; of the whole item without excerpts. Null: it says no lines. */
+export function shownLines(
+  { fields, body }: StoredItem,
+  excerpts: readonly Stretch[],
+): { start: number; end: number } | null {
+  const { start_line: start, end_line: end } = fields
+  if (typeof start !== 'number') return null
+  // A piece of a file may begin with lines that name what encloses it: they stand before its first line.
+  const lines = body.trimEnd().split('\n').length
+  const enclosing = typeof end === 'number' ? Math.max(0, lines - (end - start + 1)) : 0
+  const lineAt = (offset: number) => start + Math.max(0, body.slice(0, offset).split('\n').length - 1 - enclosing)
+  const [first, last] = [excerpts[0], excerpts.at(-1)]
+  if (!first || !last) return { start, end: typeof end === 'number' ? end : lineAt(body.trimEnd().length) }
+  const blank = /^\n*/.exec(body.slice(first.start))?.[0].length ?? 0
+  const shown = body.slice(0, last.end).trimEnd().length
+  const from = lineAt(first.start + blank)
+  return { start: from, end: Math.max(from, lineAt(shown)) }
 }
 
 /** The first line, cut at a word. */

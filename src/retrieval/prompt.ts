@@ -103,10 +103,38 @@ function fitting(
   return { named: [], text: '', tokens: 0 }
 }
 
-/** Items by kind in the order of the collections, within a kind as they came. */
+/**
+ * Items by kind in the order of the collections, within a kind as they came, but pieces of one file together and in its order: a model
+ * reads a file as it is written.
+ */
 function inReadingOrder(packed: readonly PackedItem[]): PackedItem[] {
   const place = new Map(CONTEXT_SOURCES.map((name, i) => [name, i]))
-  return [...packed].sort((a, b) => (place.get(a.item.collection) ?? 0) - (place.get(b.item.collection) ?? 0))
+  const firstOf = new Map<string, number>()
+  packed.forEach(({ item }, i) => {
+    const file = fileOf(item)
+    if (file !== null && !firstOf.has(file)) firstOf.set(file, i)
+  })
+  const key = (entry: PackedItem, i: number) => {
+    const file = fileOf(entry.item)
+    return { entry, group: file === null ? i : (firstOf.get(file) ?? i), line: lineOf(entry.item) }
+  }
+  return packed
+    .map(key)
+    .sort(
+      (a, b) =>
+        (place.get(a.entry.item.collection) ?? 0) - (place.get(b.entry.item.collection) ?? 0) ||
+        a.group - b.group ||
+        a.line - b.line,
+    )
+    .map(({ entry }) => entry)
+}
+
+function fileOf({ collection, source, fields }: StoredItem): string | null {
+  return typeof fields.file_path === 'string' ? JSON.stringify([collection, source, fields.file_path]) : null
+}
+
+function lineOf({ fields }: StoredItem): number {
+  return typeof fields.start_line === 'number' ? fields.start_line : 0
 }
 
 /**

@@ -5,17 +5,21 @@
 import type { Database } from '../database/database.ts'
 import { CoordinatorError } from '../errors.ts'
 import type { ExternalList } from '../inference/embedding/aidb.ts'
-import type { Embedder, Embedding } from '../inference/embedding/embedder.ts'
+import type { Embedder, Embedding, EmbeddingSpace } from '../inference/embedding/embedder.ts'
 import type { Reranker } from '../inference/reranking/reranker.ts'
 import { type CollectionName, type ContextId, contextId } from '../knowledge/collections.ts'
 import type { FieldFilter, KnowledgeStore, SearchResponse, StoredItem } from '../knowledge/stores/store.ts'
 import { logOdds } from '../ranking/calibration.ts'
+import { type CodeCandidate, type FusedCode, fuseCode } from '../ranking/code/fuse-code.ts'
+import { readQuestion } from '../ranking/code/question.ts'
+import { codeWeights } from '../ranking/code/weights.ts'
 import type { Turn } from '../ranking/conversation-smoothing.ts'
 import { betaMean, creditShift, posterior } from '../ranking/credit.ts'
 import { type FusedResult, type FusedSearch, fuse } from '../ranking/fusion.ts'
 import { type Features, featuresOf, type RankingEvidence, type Weights, weighted } from '../ranking/learnt/features.ts'
 import { projectRanking } from '../ranking/learnt/project-ranking.ts'
-import { analyseQuery } from '../text/query-analysis.ts'
+import { FILE_KINDS } from '../text/file-kind.ts'
+import { analyseQuery, type QueryAnalysis } from '../text/query-analysis.ts'
 import { tokenise } from '../text/tokens.ts'
 import { askExternalList, type ExternalFindings, NOTHING_EXTERNAL, rankExternal } from './external-list.ts'
 
@@ -24,7 +28,7 @@ const DEPTH = 100
 /** Results that a reranker reads. */
 const RERANKED = 20
 /** Fusion may reorder, so more candidates than results are looked at. */
-const MIN_CANDIDATES = 20
+const MIN_CANDIDATES = 30
 
 export interface SearchServices {
   readonly knowledge: KnowledgeStore
@@ -45,6 +49,8 @@ export interface SearchOptions {
   readonly limit: number
   /** Least probability of relevance. */
   readonly scoreThreshold: number
+  /** list: places to look at, each file once before any twice; prompt: what is read together. */
+  readonly purpose?: 'list' | 'prompt'
   readonly filter?: FieldFilter
   /** Whether the external list is asked too; never under a filter, which it doesn't know. */
   readonly external?: boolean
@@ -84,7 +90,8 @@ export function termsOf(text: string): string[] {
 export async function searchKnowledge(services: SearchServices, options: SearchOptions): Promise<SearchOutcome> {
   const { project, collections, mode, limit, filter } = options
   const degraded = new Set<string>()
-  const text = searchedText(options.query)
+  const analysis = analyseQuery(options.query)
+  const text = searchedText(options.query, analysis)
   const [weights, embedding] = await Promise.all([
     learntWeights(services, project),
     mode === 'keyword' ? null : embedQuery(services.embedder, text, degraded),
@@ -125,11 +132,10 @@ export async function searchKnowledge(services: SearchServices, options: SearchO
         found.flatMap(({ candidates }) => candidates.map(({ item }) => item)),
       )
     : NOTHING_EXTERNAL
-  const first = found.map((answer) => fuseAnswer(answer, embedding, mode, weights, places))
+  const how = { embedding, mode, weights, places, analysis, space: services.embedder.space, purpose: options.purpose }
+  const first = found.map((answer) => fuseAnswer(answer, how))
   const opinions = services.reranker ? await rerankBest(services.reranker, text, first, degraded) : null
-  const stored = opinions
-    ? found.map((answer) => fuseAnswer(answer, embedding, mode, weights, places, opinions))
-    : first
+  const stored = opinions ? found.map((answer) => fuseAnswer(answer, { ...how, opinions })) : first
   const fused = own ? [...stored, own] : stored
   const wanted = fused
     .flatMap(({ results, answerable }) => results.map((result) => ({ ...result, answerable })))
@@ -160,7 +166,7 @@ async function embedQuery(embedder: Embedder, query: string, degraded: Set<strin
 async function rerankBest(
   reranker: Reranker,
   query: string,
-  fused: readonly FusedSearch<StoredItem>[],
+  fused: readonly Fused[],
   degraded: Set<string>,
 ): Promise<ReadonlyMap<StoredItem, number> | null> {
   const best = fused
@@ -181,42 +187,73 @@ async function rerankBest(
   }
 }
 
-function fuseAnswer(
-  answer: SearchResponse,
-  embedding: Embedding | null,
-  mode: SearchOptions['mode'],
-  weights: Weights,
-  places: ExternalFindings['places'],
-  opinions?: ReadonlyMap<StoredItem, number>,
-): FusedSearch<StoredItem> {
+function searchedText(query: string, { searchText }: QueryAnalysis): string {
+  return searchText.trim() === '' ? query : searchText
+}
+
+type Fused = FusedSearch<StoredItem> | FusedCode<StoredItem>
+
+/** How the answer of a collection is fused. */
+interface Fusing {
+  readonly embedding: Embedding | null
+  readonly mode: SearchOptions['mode']
+  readonly weights: Weights
+  readonly places: ExternalFindings['places']
+  readonly analysis: QueryAnalysis
+  readonly space: EmbeddingSpace
+  readonly purpose?: SearchOptions['purpose']
+  readonly opinions?: ReadonlyMap<StoredItem, number>
+}
+
+/** Log-odds that each further piece of one file loses, see {@link CodeQuery}. */
+const FURTHER_PIECE_LOSS = { list: 2, prompt: 0.5 } as const
+
+function fuseAnswer(answer: SearchResponse, how: Fusing): Fused {
   const { candidates, terms, attainable, credit, items, averageLength } = answer
+  const { embedding, mode, space } = how
   const usual = betaMean(posterior(credit))
-  const shifts = learntShifts(answer, weights)
-  return fuse(
-    candidates.map(({ item, keyword, cosine }, i) => ({
-      item,
-      keyword: keyword && keyword.score > 0 ? keyword : null,
-      cosine,
-      turn: turnOf(item),
-      rerank: opinions?.get(item) ?? null,
-      external: places.get(item) ?? null,
-      credit: creditShift(item.credit, usual),
-      learned: shifts[i] ?? 0,
-    })),
+  const shifts = learntShifts(answer, how.weights)
+  const query = {
+    attainable: mode === 'semantic' ? 0 : attainable,
+    terms: terms.length,
+    compounds: terms.filter(({ kind }) => kind === 'compound').length,
+    embeddingCoverage: embedding?.coverage ?? 0,
+    items,
+    averageLength,
+    ...(answer.scale && { scale: answer.scale }),
+  }
+  const fusible = candidates.map(({ item, keyword, cosine }, i) => ({
+    item,
+    keyword: keyword && keyword.score > 0 ? keyword : null,
+    cosine,
+    turn: turnOf(item),
+    rerank: how.opinions?.get(item) ?? null,
+    external: how.places.get(item) ?? null,
+    credit: creditShift(item.credit, usual),
+    learned: shifts[i] ?? 0,
+  }))
+  if (!candidates.some(({ item }) => item.collection === 'codebase-context')) return fuse(fusible, query)
+  return fuseCode(
+    fusible.map((candidate) => ({ ...candidate, ...codeOf(candidate.item) })),
     {
-      attainable: mode === 'semantic' ? 0 : attainable,
-      terms: terms.length,
-      compounds: terms.filter(({ kind }) => kind === 'compound').length,
-      embeddingCoverage: embedding?.coverage ?? 0,
-      items,
-      averageLength,
+      ...query,
+      question: readQuestion(how.analysis, terms),
+      weights: codeWeights(space),
+      space: space.name,
+      furtherPieceLoss: FURTHER_PIECE_LOSS[how.purpose ?? 'list'],
     },
   )
 }
 
-function searchedText(query: string): string {
-  const { searchText } = analyseQuery(query)
-  return searchText.trim() === '' ? query : searchText
+/** What the ranking of code goes by. */
+function codeOf({ fields, body }: StoredItem): Pick<CodeCandidate<StoredItem>, 'path' | 'symbols' | 'body' | 'kind'> {
+  const { file_path: path, symbols, kind } = fields
+  return {
+    path: typeof path === 'string' ? path : '',
+    symbols: Array.isArray(symbols) ? symbols.filter((symbol) => typeof symbol === 'string') : [],
+    body,
+    kind: FILE_KINDS.find((name) => name === kind) ?? null,
+  }
 }
 
 const NOTHING_LEARNT: Weights = new Map()
@@ -269,7 +306,8 @@ export async function rankingCandidates(
   query: string,
   collections: readonly CollectionName[],
 ): Promise<{ contextId: ContextId; base: number; features: Features }[]> {
-  const text = searchedText(query)
+  const analysis = analyseQuery(query)
+  const text = searchedText(query, analysis)
   const embedding = await embedQuery(services.embedder, text, new Set())
   const answers = await Promise.all(
     collections.map((collection) =>
@@ -293,7 +331,18 @@ export async function rankingCandidates(
       item: { ...candidate.item, credit: { successes: 0, partials: 0, failures: 0 } },
     }))
     const byId = new Map(answer.candidates.map((candidate) => [candidate.item.id, candidate]))
-    const { results } = fuseAnswer({ ...answer, candidates: neutral }, embedding, 'hybrid', NOTHING_LEARNT, new Map())
+    const { results } = fuseAnswer(
+      { ...answer, candidates: neutral },
+      {
+        embedding,
+        mode: 'hybrid',
+        weights: NOTHING_LEARNT,
+        places: new Map(),
+        analysis,
+        space: services.embedder.space,
+        purpose: 'prompt',
+      },
+    )
     return results.slice(0, TRAINED_ON).flatMap(({ item, probability }) => {
       const candidate = byId.get(item.id)
       if (!candidate) return []

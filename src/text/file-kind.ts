@@ -36,7 +36,8 @@ const LICENCE_FILE = /^(?:un)?licen[cs]es?\b|^(?:copying|notice|copyright|author
 const GENERATED_FILE =
   /(?:\.min\.\w+|[._]pb2?\.(?:go|py|cc|h)|_pb2_grpc\.py|\.g\.(?:dart|cs)|\.freezed\.dart|\.generated\.\w+|_generated\.\w+|\.(?:snap|map|lock|po|pot|mo))$|^(?:package-lock\.json|yarn\.lock|pnpm-lock\.yaml|go\.sum|Cargo\.lock|poetry\.lock)$/i
 const GENERATED_FOLDER = /^(?:dist|generated|__generated__|__snapshots__|third_party|vendor|node_modules)$/i
-const GENERATED_MARK = /\b(?:@generated\b|code generated (?:by|from)\b|automatically generated\b|auto-?generated\b.{0,40}\bdo not edit)/i
+const GENERATED_MARK =
+  /\b(?:@generated\b|code generated (?:by|from)\b|automatically generated\b|auto-?generated\b.{0,40}\bdo not edit)/i
 /** Marks stand in the first lines only; further down a text speaks of them. */
 const MARK_LINES = 8
 const CONFIGURATION_FILE =

@@ -3,6 +3,8 @@
  * @module
  */
 
+import { otherSpelling } from './spelling.ts'
+import { stem } from './stem.ts'
 import { isStopTerm } from './stop-words.ts'
 import { tokenise } from './tokens.ts'
 
@@ -25,7 +27,8 @@ export interface DocumentColumns {
 export interface QueryTerm {
   /** As the index stores it. */
   readonly term: string
-  readonly kind: 'word' | 'compound'
+  /** phrase: words that stand side by side, joined, where the collection holds a name that they make. */
+  readonly kind: 'word' | 'compound' | 'phrase'
   /** How often the question says it. */
   readonly count: number
 }
@@ -81,4 +84,40 @@ export function queryTerms(text: string): QueryTerm[] {
   const telling = (term: QueryTerm) => Math.log2(1 + term.count) * Math.min(term.term.length, 12)
   const terms = [...counts.values()]
   return terms.length <= MAX_TERMS ? terms : terms.sort((a, b) => telling(b) - telling(a)).slice(0, MAX_TERMS)
+}
+
+/** Words of a question whose neighbours are joined. */
+const PHRASE_WORDS = 48
+
+/**
+ * The terms of a question as a collection can answer them: a word that it spells the other way (British or American) is asked for as
+ * it stands there, and neighbouring words that together are a name there ("json object", `JsonObject`) are asked for as that name too.
+ * @param frequencyOf how many items hold a term
+ */
+export function collectionTerms(text: string, frequencyOf: (term: string) => number): QueryTerm[] {
+  const terms = queryTerms(text).map((term): QueryTerm => {
+    const other = term.kind === 'word' ? otherSpelling(term.term) : null
+    return other !== null && frequencyOf(other) > frequencyOf(term.term) ? { ...term, term: other } : term
+  })
+  const asked = new Set(terms.map(({ term }) => term))
+  const phrases = phrasesOf(text)
+    .filter((phrase) => !asked.has(phrase) && frequencyOf(phrase) > 0)
+    .map((term): QueryTerm => ({ term, kind: 'phrase', count: 1 }))
+  return [...terms, ...phrases.slice(0, MAX_TERMS)]
+}
+
+/** Neighbouring words of a short question joined as compounds are stored, in pairs and threes; function words end a phrase. */
+function phrasesOf(text: string): string[] {
+  const spoken = text.slice(0, MAX_QUESTION_LENGTH).match(/[\p{L}\p{N}]+/gu) ?? []
+  if (spoken.length > PHRASE_WORDS) return []
+  const lower = spoken.map((word) => word.toLowerCase())
+  const phrases = new Set<string>()
+  lower.forEach((first, i) => {
+    const [second, third] = [lower[i + 1], lower[i + 2]]
+    if (second === undefined || isStopTerm(first) || isStopTerm(second)) return
+    for (const joined of [first + second, third !== undefined && !isStopTerm(third) ? first + second + third : '']) {
+      if (joined !== '') phrases.add(joined).add(stem(joined))
+    }
+  })
+  return [...phrases]
 }

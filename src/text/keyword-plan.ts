@@ -24,6 +24,8 @@ const LANGUAGES: ReadonlySet<string> = new Set(
     .map((name) => queryTerms(name)[0]?.term ?? name),
 )
 const LANGUAGE_WEIGHT = 0.5
+/** Weight of a name that neighbouring words make. It adds to a score only: who says the words has not asked for the name. */
+const PHRASE_WEIGHT = 0.5
 
 /** What a question is scored against. */
 export interface CollectionStatistics {
@@ -72,25 +74,40 @@ function inverseDocumentFrequency(items: number, frequency: number): number {
 }
 
 /** Plans a question, given its terms (from `queryTerms`) and the collection's figures for them. */
-export function planKeywordSearch(terms: readonly QueryTerm[], statistics: CollectionStatistics): KeywordPlan {
-  const frequency = (term: QueryTerm) => statistics.documentFrequencies.get(term.term) ?? 0
-  const weighed = terms.map((term): WeighedTerm => {
+export function planKeywordSearch(asked: readonly QueryTerm[], statistics: CollectionStatistics): KeywordPlan {
+  const frequency = (term: { readonly term: string }) => statistics.documentFrequencies.get(term.term) ?? 0
+  const weighed = asked.map((term): WeighedTerm => {
     const scale = LANGUAGES.has(term.term) ? LANGUAGE_WEIGHT : 1
     const idf = scale * inverseDocumentFrequency(statistics.items, frequency(term))
+    const phrase = term.kind === 'phrase'
     return {
       term: term.term,
       hash: hashTerm(term.term),
       kind: term.kind,
-      idf,
-      weight: idf * Math.min(term.count, MAX_REPEATS),
+      idf: phrase ? 0 : idf,
+      weight: phrase ? PHRASE_WEIGHT * idf : idf * Math.min(term.count, MAX_REPEATS),
     }
   })
+  const terms = cappedAbsent(weighed, frequency)
   return {
-    terms: weighed,
-    totalIdf: weighed.reduce((sum, { idf }) => sum + idf, 0),
-    attainable: weighed.reduce((sum, { weight }) => sum + weight * (BM25_K1 + 1), 0),
+    terms,
+    totalIdf: terms.reduce((sum, { idf }) => sum + idf, 0),
+    attainable: terms.reduce((sum, { kind, weight }) => sum + (kind === 'phrase' ? 0 : weight * (BM25_K1 + 1)), 0),
     averageLength: statistics.averageLength,
   }
+}
+
+/**
+ * A word that the collection lacks tells no more than its other words do on average: else one unknown word takes half of the question,
+ * and nothing seems to answer the rest.
+ */
+function cappedAbsent(terms: readonly WeighedTerm[], frequency: (term: WeighedTerm) => number): WeighedTerm[] {
+  const present = terms.filter((term) => term.idf > 0 && frequency(term) > 0)
+  if (present.length === 0) return [...terms]
+  const most = present.reduce((sum, { idf }) => sum + idf, 0) / present.length
+  return terms.map((term) =>
+    term.idf <= most || frequency(term) > 0 ? term : { ...term, idf: most, weight: (term.weight / term.idf) * most },
+  )
 }
 
 /**

@@ -119,7 +119,7 @@ describe('fuse', () => {
     const pair = [0.62, 0.6].map((cosine) => ({ item: cosine, keyword: null, cosine }))
     const facts = { attainable: 0, terms: 3, embeddingCoverage: 1, items: 1000 }
     const raw = fuse(pair, facts)
-    const scaled = fuse(pair, { ...facts, cosineBackground: { mean: 0.6, deviation: 0.05 } })
+    const scaled = fuse(pair, { ...facts, scale: { level: 0.6, spread: 0.05 } })
     expect(scaled.answerable).toBeLessThan(raw.answerable)
     expect(scaled.results.map(({ item }) => item)).toEqual([0.62, 0.6])
   })

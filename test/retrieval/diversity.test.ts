@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { collapseNearDuplicates, jaccard, maximalMarginalRelevance, shingles } from '../../src/retrieval/diversity.ts'
+import { collapseNearDuplicates, maximalMarginalRelevance } from '../../src/retrieval/diversity.ts'
+import { jaccard, shingles } from '../../src/text/shingles.ts'
 
 const texts = fc.array(fc.string({ unit: 'grapheme', maxLength: 40 }), { maxLength: 12 })
 const long = Array.from({ length: 100 }, (_, i) => `word${i}`).join(' ')

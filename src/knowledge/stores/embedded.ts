@@ -7,6 +7,7 @@ import type { EmbeddingSpace } from '../../inference/embedding/embedder.ts'
 import type { KnowledgeIndex } from './knowledge-index.ts'
 import type {
   CollectionScope,
+  CosineScale,
   CreditUpdate,
   DocumentEntry,
   DocumentResult,
@@ -39,6 +40,7 @@ type Remote = {
     | 'documentTokens'
     | 'clear'
     | 'search'
+    | 'measureScale'
     | 'statistics'
     | 'setCredit'
     | 'itemsWithoutVector'
@@ -117,6 +119,14 @@ export class EmbeddedStore implements TransferStore {
 
   search(scope: CollectionScope, request: SearchRequest): Promise<SearchResponse> {
     return this.#index(scope).search(scope.collection, request)
+  }
+
+  measureScale(
+    scope: CollectionScope,
+    space: EmbeddingSpace,
+    unrelated: readonly Float32Array[],
+  ): Promise<CosineScale | null> {
+    return this.#index(scope).measureScale(space, unrelated)
   }
 
   statistics(scope: CollectionScope): Promise<StoreStatistics> {

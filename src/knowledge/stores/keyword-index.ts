@@ -3,7 +3,7 @@
  * in memory.
  * @module
  */
-import { documentColumns, queryTerms } from '../../text/index-terms.ts'
+import { collectionTerms, documentColumns } from '../../text/index-terms.ts'
 import { type KeywordEvidence, type KeywordPlan, planKeywordSearch } from '../../text/keyword-plan.ts'
 import { hashTerm, termList } from '../../text/term-list.ts'
 import { TermIndex } from './term-index.ts'
@@ -40,11 +40,12 @@ export class KeywordIndex {
   /** How a text is asked of this index: its terms, weighed by how rare they are here. */
   plan(text: string): KeywordPlan {
     const index = this.#open()
-    const terms = queryTerms(text)
+    const frequencyOf = (term: string) => index.documentFrequency(hashTerm(term))
+    const terms = collectionTerms(text, frequencyOf)
     return planKeywordSearch(terms, {
       items: index.items,
       averageLength: index.averageLength,
-      documentFrequencies: new Map(terms.map(({ term }) => [term, index.documentFrequency(hashTerm(term))])),
+      documentFrequencies: new Map(terms.map(({ term }) => [term, frequencyOf(term)])),
     })
   }
 

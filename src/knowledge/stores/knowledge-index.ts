@@ -14,6 +14,7 @@ import { type Evidence, preselect } from './preselect.ts'
 import { addProvenance } from './provenance-column.ts'
 import type {
   Candidate,
+  CosineScale,
   CreditUpdate,
   DocumentEntry,
   DocumentResult,
@@ -145,14 +146,19 @@ export class KnowledgeIndex extends DurableObject<object> {
         request.lists ?? false,
       ),
       items: items.count,
-      terms: plan.terms,
+      terms: plan.terms.filter(({ kind }) => kind !== 'phrase'),
       totalIdf: plan.totalIdf,
       attainable: plan.attainable,
       averageLength: plan.averageLength,
       credit: items.credit,
       degraded: vectors === 'other space' ? ['vectors'] : [],
+      scale: usable ? this.#tables.vectors.scale : null,
       pending: this.#tables.vectors.embedded < items.count,
     }
+  }
+
+  measureScale(space: EmbeddingSpace, unrelated: readonly Float32Array[]): CosineScale | null {
+    return this.#tables.vectors.measureScale(space, unrelated)
   }
 
   documentTokens(documents: readonly Origin[]): number {

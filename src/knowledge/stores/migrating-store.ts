@@ -4,6 +4,7 @@
  * @module
  */
 import { type Embedder, type EmbeddingSpace, sameSpace } from '../../inference/embedding/embedder.ts'
+import { UNRELATED_QUESTIONS } from '../unrelated-questions.ts'
 import { embeddedText, takeVectors, vectorWork } from './client-vectors.ts'
 import type {
   CollectionScope,
@@ -47,6 +48,21 @@ export interface SpaceKeeperOptions {
   written?(scope: CollectionScope, ids: readonly string[]): Promise<void>
   /** Milliseconds since 1970. */
   now(): number
+}
+
+/** Vectors of the unrelated texts, by space: every collection is measured against the same ones. */
+const unrelated = new Map<string, Promise<Float32Array[]>>()
+
+function unrelatedVectors(embedder: Embedder): Promise<Float32Array[]> {
+  const { name } = embedder.space
+  const known = unrelated.get(name)
+  if (known) return known
+  const made = embedder
+    .embed(UNRELATED_QUESTIONS, 'query')
+    .then((embeddings) => embeddings.flatMap(({ vector }) => vector ?? []))
+  unrelated.set(name, made)
+  made.catch(() => unrelated.delete(name))
+  return made
 }
 
 export class MigratingStore implements KnowledgeStore {
@@ -95,7 +111,8 @@ export class MigratingStore implements KnowledgeStore {
   async search(scope: CollectionScope, request: SearchRequest): Promise<SearchResponse> {
     const answer = await this.#store.search(scope, request)
     if (answer.pending && this.#options.mayFail) await this.#options.enqueue(scope, false)
-    if (!request.vector || !answer.degraded.includes('vectors')) return answer
+    if (!request.vector || !answer.degraded.includes('vectors'))
+      return this.#withScale(scope, request, answer, this.#options.embedder)
     await this.#options.enqueue(scope, false)
     const { space } = await this.#store.statistics(scope)
     const embedder = this.#options.others.find((other) => space !== null && sameSpace(other.space, space))
@@ -104,7 +121,25 @@ export class MigratingStore implements KnowledgeStore {
       ([embedding]) => embedding?.vector ?? null,
       () => null,
     )
-    return vector ? this.#store.search(scope, { ...request, vector, space: embedder.space }) : answer
+    if (!vector) return answer
+    const earlier = { ...request, vector, space: embedder.space }
+    return this.#withScale(scope, earlier, await this.#store.search(scope, earlier), embedder)
+  }
+
+  /** A collection whose scale isn't known yet is measured before its first answer: figures on two scales would mean different things. */
+  async #withScale(
+    scope: CollectionScope,
+    { vector, space }: SearchRequest,
+    answer: SearchResponse,
+    embedder: Embedder,
+  ): Promise<SearchResponse> {
+    if (!vector || answer.scale !== null || answer.items === 0 || !this.#store.measureScale) return answer
+    try {
+      const unrelated = await unrelatedVectors(embedder)
+      return { ...answer, scale: await this.#store.measureScale(scope, space, unrelated) }
+    } catch {
+      return answer
+    }
   }
 
   async embedPending(scope: CollectionScope): Promise<boolean> {

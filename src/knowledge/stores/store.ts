@@ -125,6 +125,12 @@ export interface Candidate {
   readonly list?: Uint8Array
 }
 
+/** Mean and standard deviation of a collection's cosines to texts that it has nothing to do with. */
+export interface CosineScale {
+  readonly level: number
+  readonly spread: number
+}
+
 export interface SearchResponse {
   readonly candidates: Candidate[]
   /** Number of items in the collection. */
@@ -141,6 +147,8 @@ export interface SearchResponse {
   readonly credit: Credit
   /** What could not be searched, e.g. `vectors`. */
   readonly degraded: string[]
+  /** What cosines between unrelated texts are like in the searched space; null: not measured yet; a store that can't measure leaves it out. */
+  readonly scale?: CosineScale | null
   /** Whether items of the searched space wait for their vector; a store that doesn't know leaves it out. */
   readonly pending?: boolean
 }
@@ -197,6 +205,15 @@ export interface KnowledgeStore {
   /** Deletes everything of the collection, its embedding space and documents too; what there was. */
   clear(scope: CollectionScope): Promise<{ documents: number; items: number }>
   search(scope: CollectionScope, request: SearchRequest): Promise<SearchResponse>
+  /**
+   * Measures the cosines of the collection's items to the vectors of unrelated texts and keeps the result with the space.
+   * @returns null without items that have vectors in the space
+   */
+  measureScale?(
+    scope: CollectionScope,
+    space: EmbeddingSpace,
+    unrelated: readonly Float32Array[],
+  ): Promise<CosineScale | null>
   statistics(scope: CollectionScope): Promise<StoreStatistics>
   /** Absolute counters from the database; repeating or reordering updates changes nothing. */
   setCredit(scope: CollectionScope, updates: readonly CreditUpdate[]): Promise<void>

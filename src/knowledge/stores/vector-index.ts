@@ -4,10 +4,23 @@
  * @module
  */
 import { type EmbeddingSpace, sameSpace } from '../../inference/embedding/embedder.ts'
+import type { CosineScale } from './store.ts'
 import { quantize, VectorTable } from './vectors/vector-table.ts'
 
 /** Property that names the space of each table. */
 const TABLES = { vectors: 'space', next_vectors: 'next_space' } as const
+
+/** Property that holds the scale of the searched space, and the number of items it was measured on. */
+const SCALE = 'scale'
+/** Items that a scale is measured on. */
+const SCALE_SAMPLE = 1_000
+/** A collection that has grown or shrunk by this factor since is measured anew. */
+const SCALE_STALE = 2
+
+interface MeasuredScale extends CosineScale {
+  readonly space: string
+  readonly items: number
+}
 
 /** `vectors`: what is searched; `next_vectors`: what is being prepared. */
 export type VectorTableName = keyof typeof TABLES
@@ -20,6 +33,8 @@ export class VectorIndex {
   readonly #spaces = new Map<VectorTableName, EmbeddingSpace | null>()
   /** Follows the table too. */
   #embedded: number | null = null
+  /** Follows its property; undefined: to be read from it. */
+  #scale: MeasuredScale | null | undefined
 
   constructor(sql: SqlStorage) {
     this.#sql = sql
@@ -30,6 +45,7 @@ export class VectorIndex {
     this.#vectors = null
     this.#spaces.clear()
     this.#embedded = null
+    this.#scale = undefined
   }
 
   /** The space that is searched; null while nothing was written. */
@@ -46,6 +62,43 @@ export class VectorIndex {
   get embedded(): number {
     this.#embedded ??= this.#sql.exec<{ n: number }>('SELECT count(*) AS n FROM vectors').one().n
     return this.#embedded
+  }
+
+  /** The scale of the searched space; null: not measured, or on a collection of another size. */
+  get scale(): CosineScale | null {
+    if (this.#scale === undefined) {
+      const [row] = this.#sql.exec<{ value: string }>('SELECT value FROM properties WHERE name = ?', SCALE).toArray()
+      this.#scale = row ? (JSON.parse(row.value) as MeasuredScale) : null
+    }
+    const known = this.#scale
+    if (!known || known.space !== this.space?.name) return null
+    const ratio = this.embedded / Math.max(1, known.items)
+    return ratio > SCALE_STALE || ratio < 1 / SCALE_STALE ? null : { level: known.level, spread: known.spread }
+  }
+
+  /** Measures the scale of the searched space on a sample of its vectors and keeps it; null without vectors. */
+  measureScale(space: EmbeddingSpace, unrelated: readonly Float32Array[]): CosineScale | null {
+    const table = this.searchable(space)
+    if (table === null || table === 'other space' || table.size === 0 || unrelated.length === 0) return null
+    const rows = this.#sampleRows()
+    const cosines = unrelated.flatMap((vector) => table.cosines(vector, rows).filter((cosine) => cosine !== null))
+    if (cosines.length === 0) return null
+    const level = cosines.reduce((sum, cosine) => sum + cosine, 0) / cosines.length
+    const spread = Math.sqrt(cosines.reduce((sum, cosine) => sum + (cosine - level) ** 2, 0) / cosines.length)
+    this.#scale = { space: space.name, level, spread, items: this.embedded }
+    this.#sql.exec('INSERT OR REPLACE INTO properties (name, value) VALUES (?, ?)', SCALE, JSON.stringify(this.#scale))
+    return { level, spread }
+  }
+
+  /** Rows of up to 1,000 vectors, spread evenly over the table. */
+  #sampleRows(): number[] {
+    const step = Math.max(1, Math.floor(this.size / SCALE_SAMPLE))
+    const sample = this.#sql.exec<{ row: number }>(
+      'SELECT row FROM vectors WHERE length(codes) > 0 AND row % ? = 0 ORDER BY row LIMIT ?',
+      step,
+      SCALE_SAMPLE,
+    )
+    return [...sample].map(({ row }) => row)
   }
 
   /** Where vectors of a space belong: the first space that comes is the one that is searched. Null: nowhere (yet). */

@@ -6,6 +6,7 @@ import * as z from 'zod'
 import { type CollectionName, contextId, EXTERNAL, isCollection, parseContextId } from '../../knowledge/collections.ts'
 import type { StoredItem } from '../../knowledge/stores/store.ts'
 import type { Augmentation } from '../../retrieval/augment.ts'
+import { shownLines } from '../../retrieval/packing.ts'
 import type { Services } from '../../services.ts'
 import { contextSource, suspectedInstructions, warningOf } from '../fields.ts'
 
@@ -14,6 +15,9 @@ export const contextView = z.object({
   number: z.int().describe('The number that the prompt shows it under; within a conversation it stays the same.'),
   collection: contextSource,
   title: z.string(),
+  path: z.string().nullable().describe('Of the file, for code.'),
+  start_line: z.int().nullable().describe('First line shown, from 1.'),
+  end_line: z.int().nullable().describe('Last line shown.'),
   probability: z.number().describe('Calibrated probability of relevance, 0 to 1.'),
   tokens: z.int().describe('Tokens of what is shown of it.'),
   tokens_whole: z.int().describe('Tokens of the whole item.'),
@@ -49,11 +53,22 @@ export function viewContexts(result: Augmentation): z.input<typeof contextView>[
     number: result.numbers[i] ?? i + 1,
     collection: entry.item.collection,
     title: entry.item.title.split('\n')[0] ?? '',
+    ...placeOf(entry),
     probability: entry.probability,
     tokens: entry.tokens,
     tokens_whole: entry.tokensWhole,
     ...warningOf(entry.item),
   }))
+}
+
+function placeOf({ item, excerpts }: Augmentation['packed'][number]) {
+  const { file_path: path } = item.fields
+  const lines = shownLines(item, excerpts)
+  return {
+    path: typeof path === 'string' ? path : null,
+    start_line: lines?.start ?? null,
+    end_line: lines?.end ?? null,
+  }
 }
 
 /** The lines of the index. */

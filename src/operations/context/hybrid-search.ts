@@ -1,14 +1,9 @@
 import * as z from 'zod'
 import { contextId, KNOWLEDGE_COLLECTIONS } from '../../knowledge/collections.ts'
 import { queryText } from '../../knowledge/text-fields.ts'
-import {
-  type Collapsed,
-  collapseNearDuplicates,
-  jaccard,
-  maximalMarginalRelevance,
-  shingles,
-} from '../../retrieval/diversity.ts'
+import { type Collapsed, collapseNearDuplicates, maximalMarginalRelevance } from '../../retrieval/diversity.ts'
 import { type RankedItem, searchKnowledge } from '../../retrieval/search.ts'
+import { jaccard, shingles } from '../../text/shingles.ts'
 import { collectionName, collections, degraded, filter, limit, project, scoreThreshold } from '../fields.ts'
 import { checkFilter } from '../knowledge/knowledge-views.ts'
 import { operation, READS } from '../operation.ts'

@@ -30,7 +30,15 @@ export const resultView = itemView.extend({
       .describe('Its place in the list of the external service (AIDB).'),
     credit: z.number().describe('What came of showing it before, −1 to 1.'),
     learned: z.number().describe("What the project's outcomes taught of such results, in log-odds; 0: nothing."),
-    fused: z.number().describe('Sum of the lists that the probability is made from.'),
+    code: z
+      .record(z.string(), z.object({ value: z.number(), adds: z.number().describe('In log-odds.') }))
+      .nullable()
+      .describe(
+        'Features of a piece of code and what each adds to its score; null: not code. See docs/ranking-of-code.md.',
+      ),
+    fused: z
+      .number()
+      .describe('What the probability is made from: of code the sum of its features, else of the two lists.'),
   }),
 })
 

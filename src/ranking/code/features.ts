@@ -13,7 +13,6 @@ import { type CodeQuestion, joinedName, lastSegment } from './question.ts'
 export interface CodePiece {
   readonly path: string
   readonly symbols: readonly string[]
-  readonly purpose: string
   readonly body: string
   /** As stored with it; null: told by the path. */
   readonly kind: FileKind | null
@@ -40,19 +39,15 @@ const FEATURES = [
   'meaning',
   'meaning_relative',
   'defines_name',
-  'defines_phrase',
-  'symbol_words',
   'symbol_fit',
   'file_words',
   'file_fit',
   'file_is_name',
   'folder_words',
   'path_given',
-  'purpose_words',
   'imports',
   'older_version',
   'length',
-  'depth',
   'test',
   'document',
   'example',
@@ -63,9 +58,7 @@ const FEATURES = [
   'types',
   'reexport',
   'words_symbol',
-  'meaning_symbol',
   'words_long',
-  'meaning_long',
   'meaning_relative_long',
   'file_fit_symbol',
 ] as const
@@ -124,24 +117,18 @@ export function codeFeatures(
       meaning,
       meaning_relative: relative,
       defines_name: symbols.some(({ joined }) => named(joined)) ? 1 : 0,
-      defines_phrase: symbols.some(({ joined }) => question.phrases.has(joined)) ? 1 : 0,
-      symbol_words: match(question, symbols.flatMap(({ parts }) => parts)).share,
       symbol_fit: Math.max(0, ...fits.map(({ share, fit }) => share * fit)),
       file_words: file.share,
       file_fit: fileFit,
       file_is_name: named(place.joined) || question.phrases.has(place.joined) ? 1 : 0,
       folder_words: match(question, place.folders).share,
       path_given: question.paths.some((path) => givenPath(piece.path, path)) ? 1 : 0,
-      purpose_words: piece.purpose === '' ? 0 : match(question, stems(piece.purpose)).share,
       imports: shareOfImports(piece.body.slice(0, LOOKED_AT)),
       older_version: isOlder(piece.path, newest) ? 1 : 0,
       length: Math.log(Math.max(0.05, piece.length)),
-      depth: place.depth,
       ...(kinds as Record<Exclude<FileKind, 'source'>, number>),
       words_symbol: symbolic * said,
-      meaning_symbol: symbolic * meaning,
       words_long: long * said,
-      meaning_long: long * meaning,
       meaning_relative_long: long * relative,
       file_fit_symbol: symbolic * fileFit,
     }
@@ -183,7 +170,6 @@ interface Place {
   readonly stem: readonly string[]
   readonly joined: string
   readonly folders: readonly string[]
-  readonly depth: number
 }
 
 const places = new Memo<Place>(5_000, 300)
@@ -196,7 +182,7 @@ function placeOf(path: string): Place {
     const byFolder = isEntryFile(name) && folder !== ''
     const own = byFolder ? folder : name.replace(/(?<=.)\.[^.]+$/, '')
     const folders = (byFolder ? parts.slice(0, -1) : parts).slice(-3)
-    return { stem: stems(own), joined: joinedName(own), folders: stems(folders.join('/')), depth: parts.length }
+    return { stem: stems(own), joined: joinedName(own), folders: stems(folders.join('/')) }
   })
 }
 

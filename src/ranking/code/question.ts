@@ -19,7 +19,7 @@ export interface AnalysedQuestion {
 /** A term of the question and its inverse document frequency in the collection. */
 export interface QuestionTerm {
   readonly term: string
-  readonly kind: 'word' | 'compound'
+  readonly kind: 'word' | 'compound' | 'phrase'
   readonly idf: number
 }
 
@@ -30,7 +30,7 @@ export interface CodeQuestion {
   readonly shape: QuestionShape
   /** Stemmed content words with their idf. */
   readonly words: ReadonlyMap<string, number>
-  /** Sum of the idf of `words`. */
+  /** Sum of the idf of all its terms: who asks for `--no-cache` has said more than "cache". */
   readonly information: number
   /** Names that the question gives, joined and in lower case: `getUserName` and `get_user_name` are one. */
   readonly names: ReadonlySet<string>
@@ -57,9 +57,18 @@ const ASKED_KINDS: readonly (readonly [FileKind, RegExp])[] = [
     'document',
     /\b(?:docs\b|documentation\b|documented\b|readme\b|user guide|tutorial|guides?\s+(?:for|on|to)\b|explained\b.{0,20}\bdocs)/i,
   ],
-  ['example', /\b(?:examples?\s+(?:of|for|app|code|project)|an?\s+example|sample\s+(?:code|app|project)|demo\b|benchmarks?\b)/i],
-  ['changelog', /\b(?:change\s?log|release notes|what(?:'s| is| has)? (?:new|changed)|since which (?:version|release)|in which (?:version|release)|news entr)/i],
-  ['licence', /\b(?:licen[cs]ed?\s+(?:under|of|text|file)|which licen[cs]e|copyright|maintainers\b|who (?:are the authors|maintains))/i],
+  [
+    'example',
+    /\b(?:examples?\s+(?:of|for|app|code|project)|an?\s+example|sample\s+(?:code|app|project)|demo\b|benchmarks?\b)/i,
+  ],
+  [
+    'changelog',
+    /\b(?:change\s?log|release notes|what(?:'s| is| has)? (?:new|changed)|since which (?:version|release)|in which (?:version|release)|news entr)/i,
+  ],
+  [
+    'licence',
+    /\b(?:licen[cs]ed?\s+(?:under|of|text|file)|which licen[cs]e|copyright|maintainers\b|who (?:are the authors|maintains))/i,
+  ],
   [
     'configuration',
     /\b(?:package\.json|tsconfig|pyproject|ya?ml|toml|workflows?\s+(?:file|of)|github actions?|ci\s+(?:job|pipeline|workflow|config)|makefile|dockerfile|gradle|pom\.xml|lint(?:er)? (?:rules?|config))/i,
@@ -90,10 +99,15 @@ export function readQuestion(question: AnalysedQuestion, terms: readonly Questio
   return {
     shape,
     words: known,
-    information: [...known.values()].reduce((sum, idf) => sum + idf, 0),
+    information: terms.reduce((sum, { idf }) => sum + idf, 0),
     names,
     phrases: shape === 'sentence' ? phrasesOf(spoken) : new Set(),
-    paths: question.paths.map((path) => path.toLowerCase().replace(/(?::\d+)+$/, '').replace(/^\.?\//, '')),
+    paths: question.paths.map((path) =>
+      path
+        .toLowerCase()
+        .replace(/(?::\d+)+$/, '')
+        .replace(/^\.?\//, ''),
+    ),
     asksFor: new Set(ASKED_KINDS.flatMap(([kind, pattern]) => (pattern.test(text.slice(0, 2000)) ? [kind] : []))),
     hasError: question.errors.length > 0,
   }

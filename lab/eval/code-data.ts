@@ -1,0 +1,99 @@
+/**
+ * Sets of questions about code bases: one folder a repository, with `meta.json` and `queries.jsonl`, and answers either in the questions
+ * themselves (`relevant`, `secondary`) or in `gold.tsv`.
+ * @module
+ */
+import { access, readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { readLines } from './beir.ts'
+
+/** A place that answers a question: a file, or some of its lines. */
+export interface Target {
+  readonly path: string
+  readonly start_line?: number
+  readonly end_line?: number
+}
+
+export interface CodeQuestion {
+  readonly id: string
+  readonly text: string
+  /** `category` or `kind` of the set. */
+  readonly kind: string
+  readonly targets: readonly Target[]
+}
+
+export interface CodeRepository {
+  readonly name: string
+  readonly questions: readonly CodeQuestion[]
+  /** nDCG@10 that the authors of the set report, by system. */
+  readonly published: Readonly<Record<string, number>>
+}
+
+export interface CodeSet {
+  readonly repositories: readonly CodeRepository[]
+  /** Questions that no repository of the set answers. */
+  readonly unanswerable: readonly { readonly id: string; readonly kind: string; readonly text: string }[]
+}
+
+interface RawQuestion {
+  readonly id: string
+  readonly text?: string
+  readonly query?: string
+  readonly category?: string
+  readonly kind?: string
+  readonly relevant?: readonly Target[]
+  readonly secondary?: readonly Target[]
+}
+
+/**
+ * Reads a set.
+ * @param folder of the set; unanswerable questions stand in its `unanswerable.jsonl`
+ * @param unanswerable another file of such questions
+ * @throws Error naming the file that is missing or malformed
+ */
+export async function readCodeSet(folder: string, unanswerable?: string): Promise<CodeSet> {
+  const names: string[] = []
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (entry.isDirectory() && (await exists(join(folder, entry.name, 'meta.json')))) names.push(entry.name)
+  }
+  if (names.length === 0) throw new Error(`${folder} holds no folder with a meta.json.`)
+  const file = unanswerable ?? join(folder, 'unanswerable.jsonl')
+  const foreign = (await exists(file)) ? await readLines<RawQuestion>(file) : []
+  return {
+    repositories: await Promise.all(names.sort().map((name) => readRepository(folder, name))),
+    unanswerable: foreign.map(({ id, kind = '', query, text }) => ({ id, kind, text: query ?? text ?? '' })),
+  }
+}
+
+async function readRepository(folder: string, name: string): Promise<CodeRepository> {
+  const own = join(folder, name)
+  const meta = JSON.parse(await readFile(join(own, 'meta.json'), 'utf8')) as { published?: Record<string, number> }
+  const gold = await readGold(join(own, 'gold.tsv'))
+  const questions = (await readLines<RawQuestion>(join(own, 'queries.jsonl'))).map((raw): CodeQuestion => {
+    const { id, text, query, category, kind, relevant = [], secondary = [] } = raw
+    return {
+      id,
+      text: query ?? text ?? '',
+      kind: kind ?? category ?? '',
+      targets: [...relevant, ...secondary, ...(gold.get(id) ?? [])],
+    }
+  })
+  return { name, questions, published: meta.published ?? {} }
+}
+
+async function readGold(path: string): Promise<Map<string, Target[]>> {
+  const gold = new Map<string, Target[]>()
+  if (!(await exists(path))) return gold
+  for (const line of (await readFile(path, 'utf8')).split('\n').slice(1)) {
+    const [id, file] = line.trim().split('\t')
+    if (id && file) gold.set(id, [...(gold.get(id) ?? []), { path: file }])
+  }
+  return gold
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
+}

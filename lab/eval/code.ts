@@ -1,0 +1,240 @@
+/**
+ * `npm run --prefix lab eval:code -- --data <set> --sources <folder>`: search and augmentation on questions about real code bases.
+ * @module
+ */
+import { mkdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { createHttpClient, type HttpClient, startLocalWorker } from '../../cli/harness.ts'
+import { parseOptions } from '../../cli/ingest/options.ts'
+import { ingest } from '../../cli/ingest.ts'
+import { parseArguments, parseUrl, UsageError } from '../../cli/shared/args.ts'
+import { Progress } from '../../cli/shared/progress.ts'
+import { style } from '../../cli/shared/terminal.ts'
+import { clean } from './beir.ts'
+import { type CodeRepository, type CodeSet, readCodeSet } from './code-data.ts'
+import { answers, measureCode, type Piece } from './code-measures.ts'
+import { type CodeReport, formatCode, reportCode } from './code-report.ts'
+
+const HELP = `Usage: npm run --prefix lab eval:code -- --data <set> --sources <folder> [options]
+
+Ingests each repository of a set with the product's own command into a project of its own, asks every question through the
+public API, and prints search quality by arm and what augmentation adds, beside the published figures.
+
+Options
+  --data SET            folder of the set: one folder a repository with meta.json and queries.jsonl
+  --sources FOLDER      the sources, one folder a repository under the same name
+  --unanswerable FILE   questions that no repository answers (default: unanswerable.jsonl of the set)
+  --only NAME           only this repository; may be repeated
+  --state FOLDER        keep the databases there, so that the next run sends only what changed
+  --variable NAME=VALUE setting of the local Worker; may be repeated
+  --json                print one object with every question
+  --url URL             measure a running coordinator instead of a local one
+  --key KEY             API key for --url
+  -h, --help            print this
+`
+
+/** Results asked for; files are counted among them. */
+const DEPTH = 50
+
+export const ARMS = ['keyword', 'semantic', 'hybrid'] as const
+export type Arm = (typeof ARMS)[number]
+const LISTS = { keyword: 'keyword_results', semantic: 'semantic_results', hybrid: 'combined_results' } as const
+
+/** What was seen of one question. */
+export interface AskedQuestion {
+  readonly repository: string
+  readonly id: string
+  readonly kind: string
+  /** Missing for a question that nothing answers. */
+  readonly arms?: Readonly<Record<Arm, ReturnType<typeof measureCode>>>
+  readonly silent: boolean
+  /** Whether a piece that answers is in the context. */
+  readonly right: boolean
+  /** Whether a piece that answers is among the first ten found, shown or not. */
+  readonly found: boolean
+  readonly probability: number
+  readonly tokens: number
+}
+
+/** Runs the command. */
+export async function run(argv: string[]): Promise<number> {
+  try {
+    const { values } = parseArguments(argv, {
+      data: { type: 'string' },
+      sources: { type: 'string' },
+      unanswerable: { type: 'string' },
+      only: { type: 'string', multiple: true },
+      state: { type: 'string' },
+      variable: { type: 'string', multiple: true },
+      json: { type: 'boolean' },
+      url: { type: 'string' },
+      key: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    })
+    if (values.help) {
+      process.stdout.write(HELP)
+      return 0
+    }
+    if (!values.data || !values.sources)
+      throw new UsageError('name a set and its sources: --data <set> --sources <folder>')
+    const base = process.env.INIT_CWD ?? process.cwd()
+    const whole = await readCodeSet(
+      resolve(base, values.data),
+      values.unanswerable && resolve(base, values.unanswerable),
+    )
+    const { only } = values
+    const set = { ...whole, repositories: whole.repositories.filter(({ name }) => !only || only.includes(name)) }
+    const sources = resolve(base, values.sources)
+    const url = values.url === undefined ? undefined : parseUrl(values.url, '--url')
+    const options = {
+      url,
+      key: values.key,
+      state: values.state && resolve(base, values.state),
+      variables: variablesOf(values.variable),
+    }
+    const report = await withKeptCoordinator(options, (http, at) => evaluate(http, at, values.key, set, sources))
+    process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : formatCode(report))
+    return 0
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab eval:code -- --help\n`)
+    return 2
+  }
+}
+
+function variablesOf(given: readonly string[] = []): Record<string, string> {
+  return Object.fromEntries(
+    given.map((pair) => {
+      const at = pair.indexOf('=')
+      if (at < 1) throw new UsageError(`--variable must be NAME=VALUE, not "${pair}"`)
+      return [pair.slice(0, at), pair.slice(at + 1)]
+    }),
+  )
+}
+
+/** A running coordinator, or a local one whose databases may be kept. Nothing is left out at random. */
+export async function withKeptCoordinator<T>(
+  options: { url?: string; key?: string; state?: string; variables: Readonly<Record<string, string>> },
+  work: (http: HttpClient, url: string) => Promise<T>,
+): Promise<T> {
+  if (options.url) return work(createHttpClient({ url: options.url, key: options.key }), options.url)
+  if (options.state) await mkdir(options.state, { recursive: true })
+  const worker = await startLocalWorker({
+    stateFolder: options.state,
+    variables: { HOLD_OUT_SHARE: '0', ...options.variables },
+  })
+  try {
+    return await work(createHttpClient({ url: worker.url }), worker.url)
+  } finally {
+    await worker.stop()
+  }
+}
+
+/** Ingests a folder with the product's own command; what is unchanged is not sent again. */
+export async function ingestFolder(
+  url: string,
+  key: string | undefined,
+  project: string,
+  folder: string,
+): Promise<number> {
+  const options = parseOptions([folder, '--project', project, '--source', project, '--url', url], {})
+  if (!options) throw new Error('The options of ingestion were not understood.')
+  const { failure, files } = await ingest({ ...options, key })
+  if (failure) throw new Error(`${project}: ${failure.message}`)
+  return files.indexed + files.unchanged
+}
+
+async function evaluate(
+  http: HttpClient,
+  url: string,
+  key: string | undefined,
+  set: CodeSet,
+  sources: string,
+): Promise<CodeReport> {
+  const asked: AskedQuestion[] = []
+  let threshold = 0
+  for (const repository of set.repositories) {
+    await ingestFolder(url, key, repository.name, join(sources, repository.name))
+    const progress = new Progress({
+      noun: `questions of ${repository.name}`,
+      total: repository.questions.length + set.unanswerable.length,
+    })
+    for (const question of repository.questions) {
+      const arms = await askArms(http, repository, question)
+      const augmented = await augmentOne(http, repository.name, question.text)
+      threshold = augmented.threshold
+      const right = augmented.pieces.some((piece) => question.targets.some((target) => answers(piece, target)))
+      const { id, kind } = question
+      asked.push({
+        repository: repository.name,
+        id,
+        kind,
+        arms: arms.measures,
+        found: arms.found,
+        right,
+        ...augmented.facts,
+      })
+      progress.update(asked.length, '')
+    }
+    for (const { id, kind, text } of set.unanswerable) {
+      const { facts } = await augmentOne(http, repository.name, text)
+      asked.push({ repository: repository.name, id, kind: `none:${kind}`, found: false, right: false, ...facts })
+    }
+    progress.finish()
+  }
+  return reportCode(set, asked, threshold)
+}
+
+interface Hit {
+  readonly fields: { readonly file_path?: string; readonly start_line?: number; readonly end_line?: number }
+}
+
+async function askArms(http: HttpClient, { name }: CodeRepository, question: CodeRepository['questions'][number]) {
+  const answer = await http.post<Record<string, Hit[]>>('/hybrid_search', {
+    project: name,
+    query: clean(question.text),
+    collections: ['codebase-context'],
+    limit: DEPTH,
+    keyword_limit: DEPTH,
+  })
+  const piecesOf = (arm: Arm) => (answer[LISTS[arm]] ?? []).map(pieceOf)
+  const measures = Object.fromEntries(ARMS.map((arm) => [arm, measureCode(piecesOf(arm), question.targets)])) as Record<
+    Arm,
+    ReturnType<typeof measureCode>
+  >
+  const first = piecesOf('hybrid').slice(0, 10)
+  return { measures, found: first.some((piece) => question.targets.some((target) => answers(piece, target))) }
+}
+
+async function augmentOne(http: HttpClient, project: string, text: string) {
+  const answer = await http.post<{
+    contexts: { path: string | null; start_line: number | null; end_line: number | null }[]
+    context_ids: string[]
+    answer_probability: number
+    relevance_threshold: number
+    token_count: number
+  }>('/augment_query', { project, query: clean(text) })
+  return {
+    threshold: answer.relevance_threshold,
+    pieces: answer.contexts.map(
+      ({ path, start_line, end_line }): Piece => ({
+        path: path ?? '',
+        start: start_line ?? 0,
+        end: end_line ?? Number.MAX_SAFE_INTEGER,
+      }),
+    ),
+    facts: {
+      silent: answer.context_ids.length === 0,
+      probability: answer.answer_probability,
+      tokens: answer.token_count,
+    },
+  }
+}
+
+function pieceOf({ fields }: Hit): Piece {
+  return {
+    path: fields.file_path ?? '',
+    start: fields.start_line ?? 0,
+    end: fields.end_line ?? Number.MAX_SAFE_INTEGER,
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * Turns the evidence of a search of a code base into probabilities: of one piece's relevance, and of anything relevant among the first
+ * ten. Logistic models, learnt with the ranking (weights.ts). Pure.
+ * @module
+ */
+import { logistic, type SearchProbabilities } from '../calibration.ts'
+import type { CodePiece } from './features.ts'
+import type { CodeQuestion } from './question.ts'
+import type { RankedPiece } from './rank.ts'
+import { type CodeCalibration, codeCalibration } from './weights.ts'
+
+/** What is known about a search of a code base as a whole. A mean over fewer pieces than it names is over those that there are. */
+export interface CodeEvidence {
+  /** Whether words were searched, and whether vectors were. */
+  readonly lists: 'both' | 'words' | 'vectors' | 'none'
+  readonly kind: CodeCalibration
+  readonly values: CodeSearchMeasures
+}
+
+const MEASURES = [
+  'best_keyword',
+  'best_coverage',
+  'first_coverage',
+  'coverage_3',
+  'coverage_10',
+  'first_closeness',
+  'closest',
+  'closest_10',
+  'first_name',
+  'best_name',
+  'lead',
+  'log_terms',
+  'log_items',
+  'long',
+] as const
+
+export type CodeMeasure = (typeof MEASURES)[number]
+export type CodeSearchMeasures = Readonly<Record<CodeMeasure, number>>
+
+/** Weights of one logistic model; a measure that is missing counts nothing. */
+export type CodeModel = Readonly<Partial<Record<CodeMeasure, number>>> & { readonly intercept: number }
+
+/** Closeness is written in tens of standard deviations, so that all measures are of one size. */
+const CLOSENESS_UNIT = 10
+/** A lead beyond this says no more, in log-odds. */
+const MAX_LEAD = 2
+/** Names are looked for among the first so many. */
+const NAMED = 5
+/** A smaller collection says no more about a question than one of this size. */
+const MIN_ITEMS = 30
+
+/** The evidence of a search: of its best piece, and means over the first three and ten and the closest ten. */
+export function codeEvidence(
+  query: {
+    readonly question: CodeQuestion
+    readonly attainable: number
+    readonly embeddingCoverage: number
+    readonly terms: number
+    readonly items?: number
+    readonly space: string
+  },
+  pieces: readonly CodePiece[],
+  ranked: readonly RankedPiece[],
+): CodeEvidence {
+  const order = [...ranked.keys()].sort((a, b) => (ranked[b]?.score ?? 0) - (ranked[a]?.score ?? 0) || a - b)
+  const coverages = order.map((i) => pieces[i]?.coverage ?? 0)
+  const near = pieces.map(({ closeness }) => (closeness ?? 0) / CLOSENESS_UNIT).sort((a, b) => b - a)
+  const names = order.slice(0, NAMED).map((i) => nameFit(ranked[i]))
+  const [first] = order
+  const file = first === undefined ? '' : pieces[first]?.path
+  const second = order.find((i) => pieces[i]?.path !== file)
+  const scoreOf = (i: number | undefined) => (i === undefined ? undefined : ranked[i]?.score)
+  const words = query.attainable > 0 && pieces.some(({ keyword }) => keyword > 0)
+  const vectors = query.embeddingCoverage > 0 && pieces.some(({ closeness }) => closeness !== null)
+  const best = Math.max(0, ...pieces.map(({ keyword }) => keyword))
+  return {
+    lists: words && vectors ? 'both' : words ? 'words' : vectors ? 'vectors' : 'none',
+    kind: codeCalibration(query.space),
+    values: {
+      best_keyword: query.attainable > 0 ? Math.min(1, best / query.attainable) : 0,
+      best_coverage: Math.max(0, ...coverages),
+      first_coverage: coverages[0] ?? 0,
+      coverage_3: mean(coverages.slice(0, 3)),
+      coverage_10: mean(coverages.slice(0, 10)),
+      first_closeness: first === undefined ? 0 : (pieces[first]?.closeness ?? 0) / CLOSENESS_UNIT,
+      closest: near[0] ?? 0,
+      closest_10: mean(near.slice(0, 10)),
+      first_name: names[0] ?? 0,
+      best_name: Math.max(0, ...names),
+      lead: Math.min(MAX_LEAD, (scoreOf(first) ?? 0) - (scoreOf(second) ?? scoreOf(order.at(-1)) ?? 0)) / MAX_LEAD,
+      log_terms: Math.log(Math.max(1, query.terms)),
+      log_items: Math.log10(Math.max(MIN_ITEMS, query.items ?? 1000)),
+      long: query.question.shape === 'long' ? 1 : 0,
+    },
+  }
+}
+
+/** The probabilities of a search of code. */
+export function codeProbabilities({ lists, kind, values }: CodeEvidence): SearchProbabilities {
+  if (lists === 'none') return { answerable: 0, relevance: () => 0 }
+  const { any, first, later } = kind[lists]
+  const firstOdds = apply(first, values)
+  return {
+    answerable: logistic(apply(any, values)),
+    relevance: (deficit) =>
+      logistic(
+        deficit <= 0
+          ? firstOdds
+          : Math.min(firstOdds, later.first * firstOdds + later.deficit * deficit + later.intercept),
+      ),
+  }
+}
+
+function apply(model: CodeModel, values: CodeSearchMeasures): number {
+  return MEASURES.reduce((sum, name) => sum + (model[name] ?? 0) * values[name], model.intercept)
+}
+
+function nameFit(ranked: RankedPiece | undefined): number {
+  return Math.max(ranked?.reasons.symbol_fit?.value ?? 0, ranked?.reasons.file_fit?.value ?? 0)
+}
+
+function mean(values: readonly number[]): number {
+  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length
+}

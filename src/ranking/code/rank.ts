@@ -1,0 +1,125 @@
+/**
+ * Ranks what a search of a code base has found: a linear model over the named features, in log-odds, then what the other pieces of its
+ * file add to a piece, and what copies of an earlier piece lose. Weights are learnt, see weights.ts. Pure.
+ * @module
+ */
+import { jaccard, NEAR_DUPLICATE, shingles } from '../../text/shingles.ts'
+import type { Reason } from '../fusion.ts'
+import { CODE_FEATURES, type CodeFeatures, type CodePiece, type CodeSearchFigures, codeFeatures } from './features.ts'
+import type { CodeQuestion } from './question.ts'
+import type { CodeWeights } from './weights.ts'
+
+/** A piece with its score. */
+export interface RankedPiece {
+  /** Log-odds, comparable within one search only. */
+  readonly score: number
+  /** How many better pieces of the same file there are. */
+  readonly fileRank: number
+  /** Features that are not 0, with `file` for the other pieces of its file and `copy` for a copy of a better piece. */
+  readonly reasons: Readonly<Record<string, Reason>>
+}
+
+/** Log-odds that a near copy of a better piece of another file loses. */
+const COPY_LOSS = 3
+/** Copies are looked for among the best so many. */
+const COMPARED = 30
+/** Two pieces can only be copies when their cosines and shares of the question differ less than this, and their lengths by a tenth. */
+const SAME_EVIDENCE = 0.03
+
+/** Ranks pieces; the answers are in their order. */
+export function rankCode(
+  question: CodeQuestion,
+  pieces: readonly CodePiece[],
+  figures: CodeSearchFigures,
+  weights: CodeWeights,
+): RankedPiece[] {
+  const features = codeFeatures(question, pieces, figures)
+  const own = features.map((values) => linear(values, weights))
+  const byFile = filesOf(pieces)
+  const support = supportOf(own, byFile)
+  const scores = own.map((score, i) => score + weights.file * (support[i] ?? 0))
+  const copies = copiesOf(pieces, scores)
+  const ranked = scores.map((score, i) => score - (copies.has(i) ? COPY_LOSS : 0))
+  const fileRanks = fileRanksOf(ranked, byFile)
+  return pieces.map((_, i): RankedPiece => {
+    const reasons: Record<string, Reason> = {}
+    for (const name of CODE_FEATURES) {
+      const value = features[i]?.[name] ?? 0
+      if (value !== 0) reasons[name] = { value, adds: value * weights.features[name] }
+    }
+    const file = support[i] ?? 0
+    if (file !== 0) reasons.file = { value: file, adds: weights.file * file }
+    if (copies.has(i)) reasons.copy = { value: 1, adds: -COPY_LOSS }
+    return { score: ranked[i] ?? 0, fileRank: fileRanks[i] ?? 0, reasons }
+  })
+}
+
+function linear(values: CodeFeatures, { features }: CodeWeights): number {
+  let sum = 0
+  for (const name of CODE_FEATURES) sum += values[name] * features[name]
+  return sum
+}
+
+/** Positions of the pieces of each file. A piece without a path is a file of its own. */
+function filesOf(pieces: readonly CodePiece[]): number[][] {
+  const files = new Map<string | number, number[]>()
+  pieces.forEach(({ path }, i) => {
+    const key = path === '' ? i : path
+    const known = files.get(key)
+    if (known) known.push(i)
+    else files.set(key, [i])
+  })
+  return [...files.values()]
+}
+
+/** What the pieces of its file say together beyond a piece itself: ln Σ exp(score) over the file, less its own score. */
+function supportOf(scores: readonly number[], files: readonly number[][]): number[] {
+  const support = scores.map(() => 0)
+  for (const members of files) {
+    const most = Math.max(...members.map((i) => scores[i] ?? 0))
+    const sum = members.reduce((total, i) => total + Math.exp((scores[i] ?? 0) - most), 0)
+    for (const i of members) support[i] = most + Math.log(sum) - (scores[i] ?? 0)
+  }
+  return support
+}
+
+function fileRanksOf(scores: readonly number[], files: readonly number[][]): number[] {
+  const ranks = scores.map(() => 0)
+  for (const members of files) {
+    const sorted = [...members].sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0) || a - b)
+    sorted.forEach((i, rank) => {
+      ranks[i] = rank
+    })
+  }
+  return ranks
+}
+
+/** Pieces among the best that are near copies of a better one in another file. */
+function copiesOf(pieces: readonly CodePiece[], scores: readonly number[]): Set<number> {
+  const best = [...scores.keys()].sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0) || a - b).slice(0, COMPARED)
+  const texts = new Map<number, ReadonlySet<number>>()
+  const textOf = (i: number) => {
+    const known = texts.get(i) ?? shingles(pieces[i]?.body ?? '')
+    texts.set(i, known)
+    return known
+  }
+  const copies = new Set<number>()
+  best.forEach((i, at) => {
+    const earlier = best.slice(0, at)
+    const same = earlier.some(
+      (j) => !copies.has(j) && maybeCopies(pieces[i], pieces[j]) && jaccard(textOf(i), textOf(j)) >= NEAR_DUPLICATE,
+    )
+    if (same) copies.add(i)
+  })
+  return copies
+}
+
+function maybeCopies(a: CodePiece | undefined, b: CodePiece | undefined): boolean {
+  if (!a || !b || a.path === b.path) return false
+  const longer = Math.max(a.body.length, b.body.length)
+  return (
+    Math.abs(a.body.length - b.body.length) <= 0.1 * longer &&
+    Math.abs(a.coverage - b.coverage) <= SAME_EVIDENCE &&
+    Math.abs((a.closeness ?? 0) - (b.closeness ?? 0)) <= 1
+  )
+}
