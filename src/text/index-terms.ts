@@ -3,7 +3,7 @@
  * @module
  */
 
-import { otherSpelling } from './spelling.ts'
+import { otherSpellings } from './spelling.ts'
 import { stem } from './stem.ts'
 import { isStopTerm } from './stop-words.ts'
 import { tokenise } from './tokens.ts'
@@ -96,8 +96,9 @@ const PHRASE_WORDS = 48
  */
 export function collectionTerms(text: string, frequencyOf: (term: string) => number): QueryTerm[] {
   const terms = queryTerms(text).map((term): QueryTerm => {
-    const other = term.kind === 'word' ? otherSpelling(term.term) : null
-    return other !== null && frequencyOf(other) > frequencyOf(term.term) ? { ...term, term: other } : term
+    const others = term.kind === 'word' ? otherSpellings(term.term) : []
+    const best = others.reduce((most, other) => (frequencyOf(other) > frequencyOf(most) ? other : most), term.term)
+    return best === term.term ? term : { ...term, term: best }
   })
   const asked = new Set(terms.map(({ term }) => term))
   const phrases = phrasesOf(text)

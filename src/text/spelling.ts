@@ -1,5 +1,5 @@
 /**
- * British and American spellings of one word, as stems: who asks for "recognised" finds "recognized". Pure.
+ * British and American spellings of one word, as Porter stems: who asks for "recognised" finds "recognized". Pure.
  * @module
  */
 
@@ -11,34 +11,32 @@ const PAIRS: readonly (readonly [string, string])[] = [
   ['programm', 'program'],
   ['licenc', 'licens'],
   ['defenc', 'defens'],
-  ['cheque', 'check'],
   ['fibr', 'fiber'],
-  ['metr', 'meter'],
 ]
 const IRREGULAR: ReadonlyMap<string, string> = new Map(PAIRS.flatMap(([a, b]) => [[a, b] as const, [b, a] as const]))
 
-/** What a British stem ends in, and what the American one does. */
+/** What a British stem ends in, and what the American one does: the stemmer takes "ize" off longer words, and "ise" never. */
 const ENDINGS: readonly (readonly [string, string])[] = [
   ['is', 'iz'],
+  ['is', ''],
   ['ys', 'yz'],
   ['our', 'or'],
   ['ogu', 'og'],
 ]
 /** Shorter stems are other words: "rise", "hour". */
-const SHORTEST = 5
+const MIN_LENGTH = 5
 
 /**
- * The same word's stem in the other spelling; null where there is none by the rules. A rule may name a stem that is no word, so
- * take it only where a collection holds it.
- * @example otherSpelling('recognis') // 'recogniz'
+ * Stems that the same word may have in the other spelling. A rule may name a stem that is no word, so take one only where a collection
+ * holds it.
+ * @example otherSpellings('recognis') // ['recogniz', 'recogn']
  */
-export function otherSpelling(stem: string): string | null {
+export function otherSpellings(stem: string): string[] {
   const irregular = IRREGULAR.get(stem)
-  if (irregular !== undefined) return irregular
-  if (stem.length < SHORTEST || !/^[a-z]+$/.test(stem)) return null
-  for (const [british, american] of ENDINGS) {
-    if (stem.endsWith(british)) return stem.slice(0, -british.length) + american
-    if (stem.endsWith(american)) return stem.slice(0, -american.length) + british
-  }
-  return null
+  if (irregular !== undefined) return [irregular]
+  if (stem.length < MIN_LENGTH || !/^[a-z]+$/.test(stem)) return []
+  return ENDINGS.flatMap(([british, american]) => [
+    ...(stem.endsWith(british) ? [stem.slice(0, -british.length) + american] : []),
+    ...(stem.endsWith(american) ? [stem.slice(0, stem.length - american.length) + british] : []),
+  ]).filter((other) => other.length >= MIN_LENGTH - 1)
 }

@@ -43,6 +43,8 @@ export interface CodeQuestion {
   readonly hasError: boolean
 }
 
+/** Who asks for `c++` or `--no-cache` doesn't ask for `c` or `cache`: the words in it name no file. */
+const SYMBOLIC = /[+#]|^-/
 /** From this many words on, a question is a pasted text. */
 const LONG_WORDS = 45
 /** Words whose neighbours are joined to phrases. */
@@ -86,6 +88,9 @@ export function readQuestion(question: AnalysedQuestion, terms: readonly Questio
   const spoken = words(text.slice(0, 4000))
   const known = new Map<string, number>()
   for (const { term, kind, idf } of terms) if (kind === 'word') known.set(term, idf)
+  for (const { term, kind } of terms) {
+    if (kind === 'compound' && SYMBOLIC.test(term)) for (const part of words(term)) known.delete(stem(part))
+  }
   const single = text !== '' && !/\s/.test(text)
   const names = new Set<string>()
   for (const name of single ? [text, ...question.identifiers] : question.identifiers) {
@@ -120,7 +125,7 @@ export function lastSegment(name: string): string {
 
 /** A name without what separates its words, in lower case. */
 export function joinedName(name: string): string {
-  return name.replace(/[^\p{L}\p{N}]+/gu, '').toLowerCase()
+  return name.replace(/[^\p{L}\p{N}+#]+/gu, '').toLowerCase()
 }
 
 function phrasesOf(spoken: readonly string[]): Set<string> {
