@@ -3,7 +3,8 @@
  * ten. Logistic models, learnt with the ranking (weights.ts). Pure.
  * @module
  */
-import { logistic, type SearchProbabilities } from '../calibration.ts'
+import { logistic } from '../../statistics.ts'
+import type { SearchProbabilities } from '../calibration.ts'
 import type { CodePiece } from './features.ts'
 import type { CodeQuestion } from './question.ts'
 import type { RankedPiece } from './rank.ts'

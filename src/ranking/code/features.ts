@@ -78,6 +78,9 @@ const KIND_FEATURES: readonly FileKind[] = [
   'types',
   'reexport',
 ]
+/** Kinds that hold no code, and how far they count against a piece when the question is a bare name. */
+const NOT_CODE: ReadonlySet<FileKind> = new Set(['document', 'changelog', 'licence', 'configuration'])
+const BARE_NAME_SHARE = 0.25
 /** Characters of a piece's beginning that are looked at. */
 const LOOKED_AT = 1200
 /** Symbols of one piece that are compared. */
@@ -107,7 +110,10 @@ export function codeFeatures(
     const named = (name: string) => question.names.has(name)
     const fits = symbols.map(({ parts }) => match(question, parts))
     const kinds = Object.fromEntries(
-      KIND_FEATURES.map((name) => [name, name === kind && !question.asksFor.has(name) ? 1 : 0]),
+      KIND_FEATURES.map((name) => [
+        name,
+        name === kind && !question.asksFor.has(name) ? kindWeight(name, symbolic) : 0,
+      ]),
     )
     const fileFit = file.share * file.fit
     return {
@@ -133,6 +139,14 @@ export function codeFeatures(
       file_fit_symbol: symbolic * fileFit,
     }
   })
+}
+
+/**
+ * Who asks for a bare name may mean any text that holds it: a document is no answer to fear there, since a definition, where there is
+ * one, stands out by itself.
+ */
+function kindWeight(kind: FileKind, symbolic: number): number {
+  return symbolic > 0 && NOT_CODE.has(kind) ? BARE_NAME_SHARE : 1
 }
 
 interface Match {
