@@ -34,7 +34,7 @@ export const resultView = itemView.extend({
       .record(z.string(), z.object({ value: z.number(), adds: z.number().describe('In log-odds.') }))
       .nullable()
       .describe(
-        'Features of a piece of code and what each adds to its score; null: not code. See docs/ranking-of-code.md.',
+        'Features of a piece of code and what each adds to its score; null: not code. See docs/design/ranking-of-code.md.',
       ),
     fused: z
       .number()
