@@ -73,7 +73,7 @@ def main():
     work.mkdir(parents=True, exist_ok=True)
     rows = [row for row in csv.reader(sources.open(), delimiter="\t") if row and not row[0].startswith("#")]
     with (work / "fetched.tsv").open("w") as out:
-        for kind, name, version, licence in rows:
+        for kind, name, version, licence, *_ in rows:
             try:
                 found = fetch(kind, name, version, work)
                 print("\t".join((kind, name, found, licence)), file=out, flush=True)

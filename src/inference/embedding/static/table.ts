@@ -22,8 +22,8 @@
  * by subspace); the vocabulary: the words in row order, in UTF-8 with a line feed between two.
  * @module
  */
+import { checksum, dequantise } from '../packed.ts'
 
-import { fnv1aOfWords } from '../../../hash.ts'
 
 /** A word table as it lies in memory; the codes stay packed. */
 export interface WordTable {
@@ -58,15 +58,6 @@ function requireThat(condition: boolean, problem: string): asserts condition {
   if (!condition) throw new WordTableError(`The word table cannot be read: ${problem}`)
 }
 
-/** 32-bit FNV-1a over little-endian words of four bytes (the last one padded with zeros), as in its public description. */
-function checksum(bytes: Uint8Array): number {
-  const padded = bytes.byteLength % 4 === 0 && bytes.byteOffset % 4 === 0
-  const copy = padded ? bytes : new Uint8Array(Math.ceil(bytes.byteLength / 4) * 4)
-  if (!padded) copy.set(bytes)
-  const words = new Uint32Array(copy.buffer, copy.byteOffset, Math.ceil(bytes.byteLength / 4))
-  return fnv1aOfWords(words)
-}
-
 function readVocabulary(bytes: Uint8Array, count: number): Map<string, number> {
   let text = ''
   try {
@@ -78,13 +69,6 @@ function readVocabulary(bytes: Uint8Array, count: number): Map<string, number> {
   for (const word of text.split('\n')) rows.set(word, rows.size)
   requireThat(rows.size === count && !rows.has(''), `its vocabulary does not hold the ${count} words it names`)
   return rows
-}
-
-/** Bytes to numbers: lowest + step × byte. */
-function dequantise(bytes: Uint8Array, lowest: number, step: number): Float32Array {
-  const numbers = new Float32Array(bytes.length)
-  for (let index = 0; index < bytes.length; index++) numbers[index] = lowest + step * (bytes[index] ?? 0)
-  return numbers
 }
 
 /**

@@ -19,7 +19,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
-LAYERS, HEADS, WIDTH, LONGEST, SHARD = 6, 12, 384, 64, 20000
+LAYERS, HEADS, WIDTH, LONGEST, SHARD = 6, 12, 384, 64, 10000
 FUSED = {"domain": "com.microsoft"}
 
 
@@ -69,7 +69,7 @@ def build(folder, target):
 class Teacher:
     """Unit vectors of texts: the mean of the last layer's token vectors, normalised."""
 
-    def __init__(self, folder, cache, threads=2, precision="int8", longest=LONGEST):
+    def __init__(self, folder, cache, threads=1, precision="int8", longest=LONGEST):
         folder, cache = pathlib.Path(folder), pathlib.Path(cache)
         cache.mkdir(parents=True, exist_ok=True)
         exact, small = cache / "fp32.onnx", cache / "int8.onnx"
@@ -101,13 +101,21 @@ class Teacher:
         return answer
 
 
+def shards(lengths, held):
+    """Row numbers of each part: the held-out texts, then SHARD texts each, the short ones first, so that an unfinished cache can be used."""
+    held = numpy.array(held)
+    training = numpy.flatnonzero(~held)
+    training = training[numpy.argsort(lengths[training], kind="stable")]
+    return [numpy.flatnonzero(held), *(training[start : start + SHARD] for start in range(0, len(training), SHARD))]
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("texts", type=pathlib.Path)
     parser.add_argument("model", type=pathlib.Path)
     parser.add_argument("cache", type=pathlib.Path)
     parser.add_argument("--seconds", type=float, default=450)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--precision", choices=("int8", "fp32"), default="int8")
     options = parser.parse_args()
     began = time.time()
@@ -119,14 +127,14 @@ def main():
     kept = numpy.load(ids)
     encoded = numpy.split(kept["flat"].astype(numpy.int32), numpy.cumsum(kept["lengths"].astype(numpy.int64))[:-1])
     print(f"{len(encoded)} texts, {len(kept['flat'])} pieces", flush=True)
-    for number, start in enumerate(range(0, len(encoded), SHARD)):
+    for number, rows in enumerate(shards(kept["lengths"], [json.loads(line)["held"] for line in options.texts.open()])):
         part = options.cache / f"part-{number:03d}.npy"
         if part.exists():
             continue
         if time.time() - began > options.seconds:
             print("time is up; run again to go on")
             return
-        numpy.save(part, teacher.embed(encoded[start : start + SHARD]).astype(numpy.float16))
+        numpy.save(part, teacher.embed([encoded[row] for row in rows]).astype(numpy.float16))
         print(f"{part.name} {time.time() - began:.0f} s", flush=True)
     print("all done")
 

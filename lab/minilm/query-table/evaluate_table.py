@@ -1,4 +1,4 @@
-"""Measures question tables on BEIR folders: questions by the table, documents by the full model, beside BM25 and the full model.
+"""Measures query tables on BEIR folders: questions by the table, documents by the full model, beside BM25 and the full model.
 
 Usage: evaluate_table.py MODEL_FOLDER CACHE PROJECTION.npy TABLE.npz [...] --data FOLDER [...]
 
@@ -13,9 +13,8 @@ import sys
 
 import numpy
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-for folder in ("lab/training/embedder", "training/embedder"):
-    sys.path.append(str(ROOT / folder))
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path.append(str(ROOT / "lab" / "training" / "embedder"))
 
 from bm25 import Collection, bm25_scores, ndcg, paired_interval  # noqa: E402
 from teach import Teacher  # noqa: E402

