@@ -24,14 +24,14 @@ WEIGHTS = (0.4, 0.6, 0.8)
 
 
 class Table:
-    """A trained table: rows of pieces and pairs, and an optional adapter."""
+    """A trained table: rows of pieces and pairs."""
 
     def __init__(self, path):
         saved = numpy.load(path)
-        self.features, self.rows, self.name = Features(saved["pairs"]), saved["rows"], path.stem
+        self.features, self.rows, self.name = Features(saved["pieces"].tolist(), saved["pairs"]), saved["rows"], path.stem
 
-    def embed(self, lists):
-        return unit(self.features.matrix(lists) @ self.rows)
+    def embed(self, texts):
+        return unit(self.features.matrix(self.features.lists(texts)) @ self.rows)
 
 
 def vectors(collection, cache, teacher):
@@ -58,10 +58,6 @@ def main():
     parser.add_argument("--data", nargs="+", required=True)
     options = parser.parse_args()
     projection = numpy.load(options.projection)
-    from tokenizers import Tokenizer
-    tokenizer = Tokenizer.from_file(str(options.model / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
     tables, results = [Table(path) for path in options.tables], {}
     for folder in options.data:
         collection = Collection(folder)
@@ -72,11 +68,10 @@ def main():
         keyword = numpy.load(kept)
         keyword = keyword / numpy.maximum(keyword.max(axis=1, keepdims=True), 1e-9)
         documents = unit(documents @ projection.T)
-        lists = [numpy.array(entry.ids[1:-1], numpy.int64) for entry in tokenizer.encode_batch(collection.queries)]
         full = unit(queries @ projection.T)
         base = ndcg(keyword, collection.relevant)
-        encoders = {"full model": full} | {table.name: table.embed(lists) for table in tables}
-        print(f"{collection.name}: {len(documents)} documents, {len(lists)} queries, BM25 {base.mean():.4f}")
+        encoders = {"full model": full} | {table.name: table.embed(collection.queries) for table in tables}
+        print(f"{collection.name}: {len(documents)} documents, {len(queries)} queries, BM25 {base.mean():.4f}")
         for name, asked in encoders.items():
             cosine = asked @ documents.T
             found = [ndcg(fused(keyword, cosine, weight), collection.relevant) for weight in WEIGHTS]

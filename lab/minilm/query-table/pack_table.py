@@ -1,6 +1,6 @@
 """Quantises a trained query table and writes query-table.bin (its format is described in src/inference/embedding/minilm/query-table.ts).
 
-Usage: pack_table.py TEXTS.jsonl MODEL_FOLDER CACHE PROJECTION.npy TABLE.npz OUT.bin [--subspaces 32] [--steps 600] [--restored OUT.npz]
+Usage: pack_table.py TEXTS.jsonl MODEL_FOLDER CACHE PROJECTION.npy TABLE.npz OUT.bin [--subspaces 64] [--steps 600] [--restored OUT.npz]
 
 Product quantisation (Jegou, Douze and Schmid 2011, section II). Subspace s of S holds the dimensions s, s + S, s + 2S …, so that
 leading and trailing principal axes are spread evenly. Rows at unit length get the nearest of 256 centroids in each subspace, and a byte
@@ -14,7 +14,7 @@ import struct
 import numpy
 from scipy import sparse
 
-from train_table import PIECES, SPECIAL, Features, load, unit
+from train_table import Features, load, unit
 
 HEADER = struct.Struct("<4sHHIIHHIffII")
 CENTROIDS = 256
@@ -35,12 +35,6 @@ def centroids_of(points, weights, generator, rounds=14):
             spare = points[generator.integers(len(points), size=CENTROIDS), axis]
             centroids[:, axis] = numpy.where(mass > 0, total / numpy.maximum(mass, 1e-9), spare)
     return centroids
-
-
-def kept_pieces(vocabulary, present):
-    """Pieces of the packed table: the special ones, those a training text holds, and all of plain ASCII."""
-    special = {"[UNK]", "[CLS]", "[SEP]"}
-    return [row for row, piece in enumerate(vocabulary) if piece in special or row >= SPECIAL and (present[row] > 0 or piece.isascii())]
 
 
 def checksum(data):
@@ -102,21 +96,12 @@ def main():
     parser = argparse.ArgumentParser()
     for name in ("texts", "model", "cache", "projection", "table", "out"):
         parser.add_argument(name, type=pathlib.Path)
-    parser.add_argument("--subspaces", type=int, default=32)
+    parser.add_argument("--subspaces", type=int, default=64)
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--restored", type=pathlib.Path)
     options = parser.parse_args()
     saved = numpy.load(options.table)
-    vocabulary = (options.model / "vocab.txt").read_text(encoding="utf-8").split("\n")[:PIECES]
-    kept = kept_pieces(vocabulary, saved["present"])
-    local = numpy.full(PIECES, -1, numpy.int64)
-    local[kept] = numpy.arange(len(kept))
-    pairs = saved["pairs"]
-    left, right = local[pairs >> 15], local[pairs & 32767]
-    good = (left >= 0) & (right >= 0)
-    order = numpy.flatnonzero(good)[numpy.lexsort((right[good], left[good]))]
-    chosen = numpy.concatenate([numpy.array(kept), PIECES + order])
-    rows, times = saved["rows"][chosen], saved["times"][chosen]
+    features, rows, times = Features(saved["pieces"].tolist(), saved["pairs"]), saved["rows"], saved["times"]
     dimensions, subspaces = rows.shape[1], options.subspaces
     norms = numpy.maximum(numpy.linalg.norm(rows, axis=1), 1e-4)
     shapes = rows / norms[:, None]
@@ -126,37 +111,30 @@ def main():
     restored = restore(books, codes, numpy.ones(len(rows), numpy.float32))
     logs = numpy.log(norms / numpy.maximum((shapes * restored).sum(axis=1), 0.3)).astype(numpy.float32)
 
-    lists, targets, held, _ = load(options.texts, options.cache, numpy.load(options.projection))
-    features = Features(pairs)
-    usable = numpy.array([len(row) > 0 for row in lists])
-
-    def bags(mask):
-        return features.matrix([lists[row] for row in numpy.flatnonzero(mask & usable)])[:, chosen].tocsr()
-
-    unseen, goals = bags(held), targets[held & usable]
+    texts, targets, held, _ = load(options.texts, options.cache, numpy.load(options.projection))
+    bags = lambda mask: features.matrix(features.lists(texts[row] for row in numpy.flatnonzero(mask)))
+    unseen, goals = bags(held), targets[held]
     report = lambda label, table: print(f"{label}: held out {(unit(unseen @ table) * goals).sum(axis=1).mean():.4f}", flush=True)
     report("float", rows)
     report("coded", restore(books, codes, numpy.exp(logs)))
     if options.steps:
-        books, logs = refine(books, codes, logs, bags(~held), targets[~held & usable], options.steps)
+        books, logs = refine(books, codes, logs, bags(~held), targets[~held], options.steps)
         report("refined", restore(books, codes, numpy.exp(logs)))
 
     scales = (numpy.abs(books).max(axis=(1, 2)) / 127).astype(numpy.float32)
     small = numpy.round(books / scales[:, None, None]).astype(numpy.int8)
     low, step = float(logs.min()), max(float(logs.max() - logs.min()) / 255, 1e-9)
     norm_bytes = numpy.round((logs - low) / step).astype(numpy.uint8)
-    words = "\n".join(vocabulary[row] for row in kept).encode()
-    keys = numpy.stack([left[order], right[order]], axis=1).astype("<u2")
+    words = "\n".join(features.pieces).encode()
+    keys = numpy.stack([features.pairs >> 16, features.pairs & 65535], axis=1).astype("<u2")
     body = scales.tobytes() + small.tobytes() + keys.tobytes() + norm_bytes.tobytes() + codes.T.tobytes() + words
-    header = HEADER.pack(b"HCQT", 1, dimensions, len(kept), len(order), subspaces, 0, len(words), low, step, checksum(body), 0)
+    header = HEADER.pack(b"HCQT", 1, dimensions, len(features.pieces), len(features.pairs), subspaces, 0, len(words), low, step, checksum(body), 0)
     options.out.write_bytes(header + body)
     final = restore(small.astype(numpy.float32) * scales[:, None, None], codes, numpy.exp(low + step * norm_bytes.astype(numpy.float32)))
     report("packed", final)
-    print(f"{len(kept)} pieces, {len(order)} pairs, {len(header + body)} bytes, gzip {len(gzip.compress(header + body, 9))}")
+    print(f"{len(features.pieces)} pieces, {len(features.pairs)} pairs, {len(header + body)} bytes, gzip {len(gzip.compress(header + body, 9))}")
     if options.restored:
-        whole = numpy.zeros_like(saved["rows"])
-        whole[chosen] = final
-        numpy.savez(options.restored, rows=whole, pairs=pairs, present=saved["present"], times=saved["times"])
+        numpy.savez(options.restored, rows=final, pieces=saved["pieces"], pairs=saved["pairs"])
 
 
 if __name__ == "__main__":

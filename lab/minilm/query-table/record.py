@@ -24,7 +24,7 @@ def main():
     model, cache, projection, restored, out = map(pathlib.Path, sys.argv[1:])
     teacher, table = Teacher(model, cache, precision="fp32"), Table(restored)
     pieces = teacher.pieces(QUESTIONS)
-    ours = table.embed([numpy.array(row[1:-1], numpy.int64) for row in pieces])
+    ours = table.embed(QUESTIONS)
     full = unit(teacher.embed(pieces) @ numpy.load(projection).T)
     lines = [json.dumps({"text": text, "table": [round(float(value), 4) for value in left], "model": [round(float(value), 4) for value in right]}, ensure_ascii=False)
              for text, left, right in zip(QUESTIONS, ours, full)]

@@ -1,11 +1,12 @@
 """Trains the query table: vectors of word pieces, and of frequent pairs of neighbouring pieces, whose sum points where the teacher points.
 
-Usage: train_table.py TEXTS.jsonl MODEL_FOLDER CACHE PROJECTION.npy OUT.npz [--pairs 16000] [--epochs 12] ...
+Usage: train_table.py TEXTS.jsonl MODEL_FOLDER CACHE PROJECTION.npy OUT.npz [--pieces 18000] [--pairs 8000] [--epochs 8] ...
 
-CACHE is what teach.py made; PROJECTION.npy (256 × 384) maps the teacher's vectors into the space of the document vectors. The loss
-of a text is one minus the cosine between the sum of its rows and the teacher's projected vector; Adam on the rows that a batch
-touches, its rate falling linearly to zero. A piece starts at the ridge regression of the teacher's vectors on the model's own
-mean piece embeddings, times its inverse document frequency; a pair starts at zero.
+CACHE is what teach.py made; PROJECTION.npy (256 × 384) maps the teacher's vectors into the space of the document vectors. The pieces
+are those of the model's vocabulary that most training texts hold, so a rare word falls to shorter pieces. The loss of a text is one
+minus the cosine between the sum of its rows and the teacher's projected vector; Adam on the rows that a batch touches, its rate
+falling linearly to zero. A piece starts at the ridge regression of the teacher's vectors on the model's own mean piece embeddings, times
+its inverse document frequency; a pair starts at zero.
 """
 import argparse
 import json
@@ -15,12 +16,12 @@ import time
 import numpy
 from safetensors.numpy import load_file
 from scipy import sparse
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from teach import shards
 
-SPECIAL = 999  # ids below it are [PAD], [unusedN] and the like
-UNKNOWN = 100  # [UNK] adds nothing to a sum
-PIECES = 30522
+LONGEST = 126
+UNKNOWN, SPECIAL = "[UNK]", ["[UNK]", "[CLS]", "[SEP]"]
 
 
 def unit(rows):
@@ -28,67 +29,82 @@ def unit(rows):
 
 
 def load(texts, cache, projection):
-    """(pieces flat, lengths without [CLS] and [SEP], targets, held-out mask, kinds) of all texts that the teacher has embedded."""
+    """(texts, targets, held-out mask, kinds) of all texts that the teacher has embedded."""
     rows = [json.loads(line) for line in texts.open()]
-    kept = numpy.load(cache / "ids.npz")
-    divided = shards(kept["lengths"], [row["held"] for row in rows])
+    with numpy.load(cache / "ids.npz") as kept:
+        lengths = kept["lengths"]
+    divided = shards(lengths, [row["held"] for row in rows])
     found = [(members, path) for number, members in enumerate(divided) if (path := cache / f"part-{number:03d}.npy").exists()]
-    parts, chosen = [numpy.load(path) for _, path in found], numpy.concatenate([members for members, _ in found])
-    starts = numpy.concatenate([[0], numpy.cumsum(kept["lengths"].astype(numpy.int64))])
-    lists = [kept["flat"][starts[row] + 1 : starts[row + 1] - 1].astype(numpy.int64) for row in chosen]
-    targets = numpy.concatenate([unit(part.astype(numpy.float32) @ projection.T) for part in parts])
-    return lists, targets, numpy.array([rows[row]["held"] for row in chosen]), [rows[row]["kind"] for row in chosen]
+    chosen = [rows[row] for members, _ in found for row in members]
+    targets = numpy.concatenate([unit(numpy.load(path).astype(numpy.float32) @ projection.T) for _, path in found])
+    return [row["text"] for row in chosen], targets, numpy.array([row["held"] for row in chosen]), numpy.array([row["kind"] for row in chosen])
+
+
+def choose_pieces(texts, model, count):
+    """The special pieces, those of one ASCII character, and those that most texts hold; with their ids in the model."""
+    tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(LONGEST + 2)
+    vocabulary = tokenizer.get_vocab()
+    present = numpy.bincount(numpy.concatenate([numpy.unique(entry.ids[1:-1]) for entry in tokenizer.encode_batch(texts)]).astype(numpy.int64), minlength=len(vocabulary))
+    wanted = {piece for piece in vocabulary if piece.isascii() and len(piece.removeprefix("##")) == 1} | set(SPECIAL)
+    others = sorted((piece for piece, row in vocabulary.items() if piece not in wanted and not piece.startswith("[") and present[row] > 0), key=lambda piece: (-present[vocabulary[piece]], piece))
+    pieces = SPECIAL + sorted(wanted - set(SPECIAL)) + others[: max(0, count - len(wanted))]
+    return pieces, numpy.array([vocabulary[piece] for piece in pieces])
 
 
 class Features:
-    """Rows of a text: every piece, and every chosen pair of neighbours."""
+    """Rows of a text: every known piece, and every chosen pair of neighbours (left × 65,536 + right)."""
 
-    def __init__(self, pairs):
-        self.pairs = numpy.sort(numpy.asarray(pairs, dtype=numpy.int64))
+    def __init__(self, pieces, pairs):
+        self.pieces, self.pairs = list(pieces), numpy.sort(numpy.asarray(pairs, dtype=numpy.int64))
+        self.tokenizer = Tokenizer(models.WordPiece({piece: row for row, piece in enumerate(self.pieces)}, unk_token=UNKNOWN, max_input_chars_per_word=100))
+        self.tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+        self.tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
 
-    @classmethod
-    def choose(cls, lists, count, lowest=6):
-        """The `count` pairs that occur in the most texts."""
-        if count == 0:
-            return cls([])
-        keys = numpy.concatenate([numpy.unique(row[:-1] * 32768 + row[1:]) for row in lists])
-        keys = keys[(keys >> 15 != UNKNOWN) & (keys & 32767 != UNKNOWN)]
+    def lists(self, texts):
+        return [numpy.array(entry.ids[:LONGEST], numpy.int64) for entry in self.tokenizer.encode_batch(list(texts))]
+
+    def choose_pairs(self, lists, count, lowest=6):
+        """Takes the `count` pairs that occur in the most texts."""
+        keys = numpy.concatenate([numpy.unique(row[:-1] * 65536 + row[1:]) for row in lists])
+        keys = keys[(keys >> 16 != 0) & (keys & 65535 != 0)]
         found, times = numpy.unique(keys, return_counts=True)
         found, times = found[times >= lowest], times[times >= lowest]
-        return cls(found[numpy.argsort(-times, kind="stable")[:count]])
+        self.pairs = numpy.sort(found[numpy.argsort(-times, kind="stable")[:count]])
 
     def __len__(self):
-        return PIECES + len(self.pairs)
+        return len(self.pieces) + len(self.pairs)
 
     def matrix(self, lists):
         lengths = numpy.array([len(row) for row in lists])
         flat, owner = numpy.concatenate(lists), numpy.repeat(numpy.arange(len(lists)), lengths)
-        known = flat != UNKNOWN
+        known = flat != 0
         columns, owners = [flat[known]], [owner[known]]
         if len(self.pairs):
-            keys = flat[:-1] * 32768 + flat[1:]
+            keys = flat[:-1] * 65536 + flat[1:]
             place = numpy.minimum(numpy.searchsorted(self.pairs, keys), len(self.pairs) - 1)
             hit = (self.pairs[place] == keys) & (owner[:-1] == owner[1:])
-            columns.append(PIECES + place[hit])
+            columns.append(len(self.pieces) + place[hit])
             owners.append(owner[:-1][hit])
         columns, owners = numpy.concatenate(columns), numpy.concatenate(owners)
         return sparse.csr_matrix((numpy.ones(len(columns), numpy.float32), (owners, columns)), (len(lists), len(self)))
 
 
-def starting_rows(lists, targets, model, width):
+def starting_rows(features, lists, targets, embeddings):
     """Rows of all pieces by ridge regression from the model's piece embeddings, weighted by inverse document frequency."""
-    embeddings = load_file(str(model / "model.safetensors"))["embeddings.word_embeddings.weight"].astype(numpy.float32)
-    present = numpy.bincount(numpy.concatenate([numpy.unique(row) for row in lists]), minlength=PIECES)
+    count = len(features.pieces)
+    present = numpy.bincount(numpy.concatenate([numpy.unique(row) for row in lists]), minlength=count)
     weight = numpy.minimum(numpy.log((len(lists) + 1) / (present + 0.5)), 9).astype(numpy.float32)
-    sample = numpy.random.default_rng(0).choice(len(lists), min(60000, len(lists)), replace=False)
-    counts = Features([]).matrix([lists[row] for row in sample]).multiply(weight).tocsr()
+    sample = numpy.random.default_rng(0).choice(len(lists), min(40000, len(lists)), replace=False)
+    counts = features.matrix([lists[row] for row in sample])[:, :count].multiply(weight).tocsr()
     counts = counts.multiply(1 / numpy.maximum(counts.sum(axis=1), 1e-6)).tocsr()
     inputs, goals = counts @ embeddings, targets[sample]
     centre, middle = inputs.mean(axis=0), goals.mean(axis=0)
     moved = inputs - centre
     ridge = 1e-2 * len(moved) * numpy.mean(moved**2) * numpy.eye(moved.shape[1], dtype=numpy.float32)
     solution = numpy.linalg.solve(moved.T @ moved + ridge, moved.T @ (goals - middle))
-    return ((((embeddings - centre) @ solution) + middle) * weight[:, None] / 6).astype(numpy.float32), present
+    return ((((embeddings - centre) @ solution) + middle) * weight[:, None] / 6).astype(numpy.float32)
 
 
 def train(features, rows, matrix, targets, options, report):
@@ -123,34 +139,35 @@ def main():
     parser = argparse.ArgumentParser()
     for name in ("texts", "model", "cache", "projection", "out"):
         parser.add_argument(name, type=pathlib.Path)
-    parser.add_argument("--pairs", type=int, default=16000)
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--pieces", type=int, default=18000)
+    parser.add_argument("--pairs", type=int, default=8000)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--batch", type=int, default=2048)
     parser.add_argument("--rate", type=float, default=0.01)
     parser.add_argument("--decay", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=5)
     options = parser.parse_args()
-    projection = numpy.load(options.projection)
-    lists, targets, held, kinds = load(options.texts, options.cache, projection)
-    usable = numpy.array([len(row) > 0 for row in lists])
-    training = numpy.flatnonzero(~held & usable)
-    testing = numpy.flatnonzero(held & usable)
-    features = Features.choose([lists[row] for row in training], options.pairs)
-    start, present = starting_rows([lists[row] for row in training], targets[training], options.model, projection.shape[0])
+    texts, targets, held, kinds = load(options.texts, options.cache, numpy.load(options.projection))
+    training, testing = numpy.flatnonzero(~held), numpy.flatnonzero(held)
+    pieces, ids = choose_pieces([texts[row] for row in training], options.model, options.pieces)
+    features = Features(pieces, [])
+    lists = features.lists(texts[row] for row in training)
+    features.choose_pairs(lists, options.pairs)
+    goals, held_kinds = targets[training], kinds[testing]
+    embeddings = load_file(str(options.model / "model.safetensors"))["embeddings.word_embeddings.weight"].astype(numpy.float32)[ids]
+    start = starting_rows(features, lists, goals, embeddings)
     rows = numpy.concatenate([start, numpy.zeros((len(features.pairs), start.shape[1]), numpy.float32)])
-    matrix, goals = features.matrix([lists[row] for row in training]), targets[training]
-    unseen = features.matrix([lists[row] for row in testing])
-    held_kinds = numpy.array([kinds[row] for row in testing])
+    matrix, unseen = features.matrix(lists), features.matrix(features.lists(texts[row] for row in testing))
 
     def report(label, table):
         cosine = (unit(unseen @ table) * targets[testing]).sum(axis=1)
         seen = (unit(matrix[:5000] @ table) * goals[:5000]).sum(axis=1).mean()
         print(f"{label}: cosine seen {seen:.4f}, held out {cosine.mean():.4f}, of them rephrased {cosine[numpy.char.startswith(held_kinds, 'reph')].mean():.4f}", flush=True)
 
-    print(f"{len(training)} texts, {len(testing)} held out, {len(features.pairs)} pairs")
+    print(f"{len(training)} texts, {len(testing)} held out, {len(pieces)} pieces, {len(features.pairs)} pairs", flush=True)
     report("start", rows)
     rows = train(features, rows, matrix, goals, options, report)
-    numpy.savez(options.out, rows=rows, pairs=features.pairs, present=present, times=numpy.bincount(matrix.indices, minlength=len(features)))
+    numpy.savez(options.out, rows=rows, pieces=numpy.array(pieces), pairs=features.pairs, times=numpy.bincount(matrix.indices, minlength=len(features)))
 
 
 if __name__ == "__main__":

@@ -8,9 +8,12 @@ import { MiniLmEmbedder } from './embedder.ts'
 import kernel from './kernel.wasm'
 import { ModelLoader } from './loader.ts'
 import { WEIGHTS_PATH } from './model.ts'
+import tableBytes from './query-table.bin'
+import { QueryTable } from './query-table.ts'
 
 /** One for each isolate: all requests and jobs in it share the model. */
 let loader: ModelLoader | null = null
+let table: QueryTable | null = null
 
 /** What the embedder needs of the Worker. */
 export interface MiniLmHost {
@@ -32,9 +35,10 @@ export function openMiniLm(settings: Settings, host: MiniLmHost): Embedder {
     },
     now: () => Date.now(),
   })
+  table ??= new QueryTable(tableBytes)
   return new MiniLmEmbedder({
     loader,
-    table: null,
+    table,
     questions: settings.MINILM_QUERIES,
     keepAlive: host.keepAlive,
   })

@@ -24,7 +24,6 @@
  */
 import { checksum, dequantise } from '../packed.ts'
 
-
 /** A word table as it lies in memory; the codes stay packed. */
 export interface WordTable {
   readonly dimensions: number

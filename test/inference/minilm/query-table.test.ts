@@ -1,0 +1,106 @@
+import fc from 'fast-check'
+import { beforeAll, describe, expect, test } from 'vitest'
+// Vite inlines the file as a data URL, which works in node and in workerd alike.
+import tableUrl from '../../../src/inference/embedding/minilm/query-table.bin?url&inline'
+import { QueryTable, QueryTableError } from '../../../src/inference/embedding/minilm/query-table.ts'
+import { MAX_QUESTION_PIECES } from '../../../src/inference/embedding/minilm/texts.ts'
+import recorded from '../../fixtures/minilm/query-table.json'
+
+/** The file's size: what a Worker's bundle carries for it. */
+const MAX_FILE_BYTES = 2_000_000
+
+function tableBytes(): ArrayBuffer {
+  const binary = atob(tableUrl.slice(tableUrl.indexOf(',') + 1))
+  return Uint8Array.from(binary, (character) => character.charCodeAt(0)).buffer
+}
+
+function cosine(left: ArrayLike<number>, right: ArrayLike<number>): number {
+  let [product, leftSquares, rightSquares] = [0, 0, 0]
+  for (let index = 0; index < left.length; index++) {
+    const [a, b] = [left[index] ?? 0, right[index] ?? 0]
+    product += a * b
+    leftSquares += a * a
+    rightSquares += b * b
+  }
+  return product / Math.sqrt(leftSquares * rightSquares)
+}
+
+let table: QueryTable
+beforeAll(() => {
+  table = new QueryTable(tableBytes())
+})
+
+function vectorOf(text: string): Float32Array {
+  const { vector } = table.embedQuestion(text)
+  if (vector === null) throw new Error(`no vector for "${text}"`)
+  return vector
+}
+
+describe('vectors', () => {
+  test('are of the space of the documents', () => {
+    expect(table.space).toEqual({ name: 'minilm-l6-256-v1', dimensions: 256 })
+    expect(vectorOf('open a file and read its lines')).toHaveLength(256)
+  })
+
+  test.each(recorded)('of "$text" agree with those that the training script recorded', ({ text, table: expected }) => {
+    expect(cosine(vectorOf(text), expected)).toBeGreaterThan(0.999)
+  })
+
+  test('point where the model points, and not where it points for another question', () => {
+    const own = recorded.map(({ text, model }) => cosine(vectorOf(text), model))
+    for (const [index, { text }] of recorded.entries()) {
+      const others = recorded.filter((other) => other.text !== text).map(({ model }) => cosine(vectorOf(text), model))
+      expect(own[index], text).toBeGreaterThan(Math.max(...others) + 0.1)
+    }
+    expect(own.reduce((sum, value) => sum + value, 0) / own.length).toBeGreaterThan(0.7)
+  })
+
+  test('have unit length, and are the same for the same text, by another table too', async () => {
+    const other = new QueryTable(tableBytes())
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: 'binary', maxLength: 200 }), async (text) => {
+        const { vector, coverage } = table.embedQuestion(text)
+        expect(await other.embed([text])).toEqual([{ vector, coverage }])
+        expect(coverage).toBeGreaterThanOrEqual(0)
+        expect(coverage).toBeLessThanOrEqual(1)
+        if (vector === null) expect(coverage).toBe(0)
+        else expect(cosine(vector, vector) * Math.hypot(...vector)).toBeCloseTo(1, 5)
+      }),
+    )
+  })
+
+  test.each(['', ' ', '\0', '🎉🎉', 'ᚠᚢ'])('%j holds nothing known, so it has none', (text) => {
+    expect(table.embedQuestion(text)).toEqual({ vector: null, coverage: 0 })
+  })
+
+  test('do not depend on what follows the stated number of pieces', () => {
+    const start = 'cache '.repeat(MAX_QUESTION_PIECES)
+    expect(vectorOf(`${start}database`)).toEqual(vectorOf(start))
+  })
+
+  test('depend on the pairs of pieces, not on single pieces alone', () => {
+    expect(cosine(vectorOf('error handling'), vectorOf('handling error'))).toBeLessThan(0.999)
+  })
+})
+
+describe('the file', () => {
+  test('stays within its size', () => {
+    expect(tableBytes().byteLength).toBeLessThan(MAX_FILE_BYTES)
+  })
+
+  test.each([
+    ['is empty', () => new ArrayBuffer(0), 'fewer than its header'],
+    ['is cut short', () => tableBytes().slice(0, -1), 'where its header names'],
+    ['is another format', () => new Uint8Array(tableBytes()).fill(1, 0, 4).buffer, 'does not begin with'],
+    ['has a later version', () => new Uint8Array(tableBytes()).fill(2, 4, 5).buffer, 'has format version 2'],
+    ['has impossible sizes', () => new Uint8Array(tableBytes()).fill(7, 16, 17).buffer, 'impossible sizes'],
+    [
+      'has a damaged byte',
+      () => new Uint8Array(tableBytes()).fill(0xa5, 500_000, 500_008).buffer,
+      'checksum does not match',
+    ],
+  ])('that %s is refused with the reason', (_, bytes, reason) => {
+    expect(() => new QueryTable(bytes())).toThrow(QueryTableError)
+    expect(() => new QueryTable(bytes())).toThrow(reason)
+  })
+})
