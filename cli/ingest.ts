@@ -2,22 +2,28 @@
  * `ingest`: reads a folder of code and prose, or JSON Lines, into a running coordinator over its REST API.
  * @module
  */
-import { realpath, stat } from 'node:fs/promises'
+import { readFile, realpath, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
+import type { Turn } from './ingest/chats.ts'
 import { VectorFeeder } from './ingest/embed.ts'
 import { ingestFolder } from './ingest/folder.ts'
 import { repositoryOf } from './ingest/git.ts'
 import { identityOf } from './ingest/identity.ts'
+import { importTurns } from './ingest/import-turns.ts'
 import { ingestLines } from './ingest/jsonl.ts'
 import { HELP, type IngestOptions, parseOptions } from './ingest/options.ts'
+import { rememberFolder } from './ingest/registry.ts'
 import { createReport, exitCode, formatReport, type Report } from './ingest/report.ts'
 import { sourceName } from './ingest/source.ts'
 import { RefusedError } from './ingest/target.ts'
 import { UsageError } from './shared/args.ts'
 import { createHttpClient, HttpError, UnreachableError } from './shared/http.ts'
-import { style } from './shared/terminal.ts'
+import { count, duration, plural, style } from './shared/terminal.ts'
 
 const FOLDER_COLLECTION = 'codebase-context'
+
+/** A hook does not wait for a coordinator that is busy: the next one sends what this one left. */
+const QUIET_ATTEMPTS = 2
 
 /** npm passes on the interrupt that the terminal has already sent: what comes this soon is the same key press. */
 const SECOND_INTERRUPT_MS = 500
@@ -48,15 +54,25 @@ function explain(error: unknown, options: IngestOptions): Report['failure'] {
 
 const secondsSince = (started: number): number => Math.round(performance.now() - started) / 1_000
 
-/** Whether the input is a folder or JSON Lines. */
-async function inputOf(options: IngestOptions): Promise<{ kind: Report['kind']; path: string }> {
+/** What the input is: a folder, JSON Lines, or an exported chat. */
+async function inputOf(options: IngestOptions): Promise<{ kind: Report['kind']; path: string; turns?: Turn[] }> {
   const path = await realpath(options.input).catch(() => {
     throw new UsageError(`${options.input} does not exist`)
   })
   if ((await stat(path)).isDirectory()) return { kind: 'folder', path }
-  if (!/\.(?:jsonl|ndjson)$/i.test(path)) throw new UsageError(`${options.input} is neither a folder nor a .jsonl file`)
-  if (!options.collection) throw new UsageError('a .jsonl file needs --collection, e.g. --collection best-practices')
-  return { kind: 'jsonl', path }
+  const isLines = /\.(?:jsonl|ndjson)$/i.test(path)
+  if (isLines && options.collection) return { kind: 'jsonl', path }
+  const turns = isLines || /\.json$/i.test(path) ? await chatOf(path) : undefined
+  if (turns) return { kind: 'chats', path, turns }
+  if (isLines) throw new UsageError('a .jsonl file needs --collection, e.g. --collection best-practices')
+  throw new UsageError(
+    `${options.input} is neither a folder, a .jsonl file nor an exported chat (Claude, ChatGPT, Claude Code)`,
+  )
+}
+
+async function chatOf(path: string): Promise<Turn[] | undefined> {
+  const { chatTurns } = await import('./ingest/chats.ts')
+  return chatTurns(await readFile(path, 'utf8'))
 }
 
 /**
@@ -64,10 +80,10 @@ async function inputOf(options: IngestOptions): Promise<{ kind: Report['kind']; 
  * @throws UsageError
  */
 export async function ingest(options: IngestOptions): Promise<Report> {
-  const { kind, path } = await inputOf(options)
+  const { kind, path, turns } = await inputOf(options)
   const repository = kind === 'folder' ? await repositoryOf(path) : undefined
   const source = kind === 'folder' ? (options.source ?? sourceName(path, repository)) : undefined
-  const collection = options.collection ?? FOLDER_COLLECTION
+  const collection = kind === 'chats' ? 'interaction-history' : (options.collection ?? FOLDER_COLLECTION)
   const report = createReport({
     kind,
     input: kind === 'folder' ? path : basename(path),
@@ -96,12 +112,14 @@ export async function ingest(options: IngestOptions): Promise<Report> {
       url: options.url,
       key: options.key,
       signal: abort.signal,
+      ...(options.quiet && { attempts: QUIET_ATTEMPTS }),
       onRetry: (reason, pause) => {
-        if (pause >= 2_000)
+        if (!options.quiet && pause >= 2_000)
           process.stderr.write(`\n${style('yellow', `${reason}; trying again in ${Math.round(pause / 1_000)} s`)}\n`)
       },
     })
-    if (!options.dryRun) feeder = new VectorFeeder({ http, project: options.project, collection, stopped })
+    if (!options.dryRun)
+      feeder = new VectorFeeder({ http, project: options.project, collection, stopped, quiet: options.quiet })
     if (kind === 'folder') {
       await ingestFolder(path, {
         http,
@@ -111,7 +129,10 @@ export async function ingest(options: IngestOptions): Promise<Report> {
         report,
         stopped,
       })
-    } else await ingestLines(path, { http, dryRun: options.dryRun, report, stopped })
+      if (!options.dryRun && source && !report.interrupted && options.include.length === 0)
+        rememberFolder({ url: options.url, project: options.project, collection, source, folder: path, at: Date.now() })
+    } else if (turns) await importTurns(turns, { http, dryRun: options.dryRun, report, stopped })
+    else await ingestLines(path, { http, dryRun: options.dryRun, report, stopped })
     report.seconds = secondsSince(started)
     report.vectors = await feeder?.finish(report.chunks.added + report.chunks.updated)
   } catch (error) {
@@ -130,6 +151,43 @@ export async function ingest(options: IngestOptions): Promise<Report> {
   return report
 }
 
+/** Prints the report; of a quiet run only what failed. */
+function tell(report: Report, options: IngestOptions): void {
+  if (options.quiet) {
+    if (exitCode(report) === 1) process.stderr.write(`${formatReport(report)}\n`)
+  } else process.stdout.write(`${options.json ? JSON.stringify(report) : formatReport(report, options.verbose)}\n`)
+}
+
+/** Ingests a folder now and after every change, until it is interrupted. */
+async function watchUntilStopped(options: IngestOptions): Promise<number> {
+  const { kind, path } = await inputOf(options)
+  if (kind !== 'folder') throw new UsageError('--watch needs a folder')
+  const { watchFolder } = await import('./ingest/watch.ts')
+  let first = true
+  let last = 0
+  const watch = await watchFolder(path, async () => {
+    const report = await ingest({ ...options, quiet: options.quiet || !first })
+    const { indexed, removed } = report.files
+    if (first || exitCode(report) !== last || exitCode(report) === 1) tell(report, options)
+    else if (indexed + removed > 0 && !options.quiet)
+      process.stdout.write(
+        options.json
+          ? `${JSON.stringify(report)}\n`
+          : `${style('green', '✓', process.stdout)} ${plural(indexed, 'file')} sent, ${count(removed)} removed in ${duration(report.seconds)}\n`,
+      )
+    first = false
+    last = exitCode(report)
+    return {
+      ok: last === 0,
+      ignored: report.left_out.flatMap(({ path: left, reason }) => (reason === 'ignored' ? left : [])),
+    }
+  })
+  if (!options.quiet && !options.json) process.stdout.write('Watching for changes. Ctrl+C ends it.\n')
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, watch.stop)
+  await watch.ended
+  return 0
+}
+
 /**
  * Runs the command.
  * @param argv - arguments after `ingest`
@@ -142,8 +200,9 @@ export async function run(argv: string[]): Promise<number> {
       process.stdout.write(HELP)
       return 0
     }
+    if (options.watch) return await watchUntilStopped(options)
     const report = await ingest(options)
-    process.stdout.write(`${options.json ? JSON.stringify(report) : formatReport(report, options.verbose)}\n`)
+    tell(report, options)
     return exitCode(report)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error

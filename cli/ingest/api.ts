@@ -124,3 +124,56 @@ export async function deleteItem(http: HttpClient, { project, collection }: Plac
     throw error
   }
 }
+
+/** A source as the coordinator lists it. */
+export interface SourceEntry {
+  source: string
+  collection: string
+  documents: number
+  /** Milliseconds since 1970; null: before this was noted. */
+  written_at: number | null
+}
+
+/** Follows the pages of a list. */
+async function allPages<T>(
+  load: (cursor: string | null) => Promise<{ entries: T[]; next: string | null }>,
+): Promise<T[]> {
+  const all: T[] = []
+  let cursor: string | null = null
+  do {
+    const page: { entries: T[]; next: string | null } = await load(cursor)
+    all.push(...page.entries)
+    cursor = page.next
+  } while (cursor !== null)
+  return all
+}
+
+/** The sources of a project's documents. */
+export function listSources(http: HttpClient, project: string): Promise<SourceEntry[]> {
+  return allPages(async (cursor) => {
+    const query = new URLSearchParams({ project, limit: '1000', ...(cursor !== null && { cursor }) })
+    const page: { sources: SourceEntry[]; next_cursor: string | null } = await http.get(`/knowledge/sources?${query}`)
+    return { entries: page.sources, next: page.next_cursor }
+  })
+}
+
+/** An item as the coordinator lists it. */
+export interface ListedItem {
+  id: string
+  key: string
+  fields: Record<string, unknown>
+  provenance: string
+  source: string | null
+  path: string | null
+}
+
+/** Every item of a collection. */
+export function listItems(http: HttpClient, project: string, collection: string): Promise<ListedItem[]> {
+  return allPages(async (cursor) => {
+    const query = new URLSearchParams({ project, limit: '100', ...(cursor !== null && { cursor }) })
+    const page: { items: ListedItem[]; next_cursor: string | null } = await http.get(
+      `/knowledge/items/${collection}?${query}`,
+    )
+    return { entries: page.items, next: page.next_cursor }
+  })
+}

@@ -41,6 +41,8 @@ const REFUSED_BODY: ReadonlySet<number> = new Set([400, 413, 422])
 function isOnePartsFault(error: unknown): error is HttpError {
   if (!(error instanceof HttpError) || !REFUSED_BODY.has(error.status)) return false
   const field = error.problem.field ?? ''
+  // A field in capitals is a limit of the whole project, such as PROJECT_ITEMS.
+  if (/^[A-Z][A-Z_]+$/.test(field)) return false
   return !['project', 'collection', 'source'].includes(field) && !/collection/.test(error.problem.code ?? '')
 }
 

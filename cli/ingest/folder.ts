@@ -18,6 +18,9 @@ import type { SkipReason } from './skip-rules.ts'
 import { Target } from './target.ts'
 import { type FoundFile, walk } from './walk.ts'
 
+/** Where the progress of a quiet run goes. */
+const SILENT = { write: () => undefined }
+
 /** A run in progress. */
 interface Run {
   http: HttpClient
@@ -60,7 +63,7 @@ class FolderRun {
   ) {
     this.run = run
     this.frameworkOf = frameworkFinder(folder)
-    this.progress = new Progress({ noun: 'files', total })
+    this.progress = new Progress({ noun: 'files', total, ...(run.options.quiet && { stream: SILENT }) })
     const { http, report, options } = run
     const settled = (documents: number): void => this.settled(documents)
     const shared = { http, report, identity, replace: options.replace, dryRun: options.dryRun, settled }
@@ -140,8 +143,13 @@ class FolderRun {
       return
     }
     if (typeof content === 'string') return this.leaveOut(file.path, content)
-    if (isItemCollection(target.place.collection))
+    if (!run.options.compareOnly && isItemCollection(target.place.collection))
       return this.addItem(target, target.place.collection, file.path, content.text, hash)
+    if (run.options.compareOnly) {
+      target.keep(file.path)
+      run.report.files.indexed++
+      return this.settled(1)
+    }
     const framework = this.frameworkOf(file.path, content.language.name)
     try {
       // The grammars are loaded when the first file has to be cut: most runs find nothing new.

@@ -23,12 +23,19 @@ export interface IngestOptions {
   json: boolean
   /** The report names every path that was left out. */
   verbose: boolean
+  /** Nothing is printed unless something failed. */
+  quiet: boolean
+  /** Ingest again whenever a file changes. */
+  watch: boolean
+  /** In a dry run, only find out which files have changed; nothing is cut. */
+  compareOnly?: boolean
 }
 
 /** What `--help` prints. */
-export const HELP = `Usage: npm run ingest -- <folder | file.jsonl> [options]
+export const HELP = `Usage: npm run ingest -- <folder | file.jsonl | exported chat> [options]
 
 Reads a folder of code and prose into codebase-context, cut along its structure, or JSON Lines into any collection.
+Folders of Markdown go to any collection; exported chats (Claude, ChatGPT, Claude Code) become interactions.
 Running it again sends only what changed and removes what was deleted.
 
 Options
@@ -42,6 +49,8 @@ Options
   --max-file-size SIZE  leave out larger files (default: 2M; SQL, JSON, notebooks and pages are shortened instead)
   --replace             do what is refused otherwise: take over another folder's name, remove more than half
   --dry-run             cut and compare, send nothing
+  --watch               stay, and ingest again whenever a file changes
+  --quiet               print nothing unless something failed: for hooks
   --verbose             name every file that was left out
   --json                print the report as one JSON object, with every file that was left out
   --url URL             the coordinator (default: HYBRID_URL or http://127.0.0.1:8787)
@@ -75,6 +84,8 @@ export function parseOptions(argv: string[], env: NodeJS.ProcessEnv): IngestOpti
     'dry-run': { type: 'boolean' },
     json: { type: 'boolean' },
     verbose: { type: 'boolean' },
+    quiet: { type: 'boolean' },
+    watch: { type: 'boolean' },
     url: { type: 'string' },
     key: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
@@ -99,5 +110,7 @@ export function parseOptions(argv: string[], env: NodeJS.ProcessEnv): IngestOpti
     replace: values.replace ?? false,
     json: values.json ?? false,
     verbose: values.verbose ?? false,
+    quiet: values.quiet ?? false,
+    watch: values.watch ?? false,
   }
 }

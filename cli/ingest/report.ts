@@ -16,7 +16,7 @@ export interface Rejection {
 
 /** The result of one run; `--json` prints it as it is. */
 export interface Report {
-  kind: 'folder' | 'jsonl'
+  kind: 'folder' | 'jsonl' | 'chats'
   input: string
   project: string
   collection: string

@@ -47,6 +47,7 @@ import { listCollections } from './knowledge/list-collections.ts'
 import { listDocuments } from './knowledge/list-documents.ts'
 import { listKnowledge } from './knowledge/list-knowledge.ts'
 import { listPendingVectors } from './knowledge/list-pending-vectors.ts'
+import { listSources } from './knowledge/list-sources.ts'
 import { storeKnowledge } from './knowledge/store-knowledge.ts'
 import { storeVectors } from './knowledge/store-vectors.ts'
 import { updateKnowledge } from './knowledge/update-knowledge.ts'
@@ -84,6 +85,7 @@ export const OPERATIONS: readonly Operation[] = [
   listKnowledge,
   ingestDocuments,
   listDocuments,
+  listSources,
   deleteDocuments,
   listPendingVectors,
   storeVectors,

@@ -44,6 +44,7 @@ const MAX_BODY = 2 * 1024 * 1024
 /** Starts a fake on a free port. */
 export async function startFake(): Promise<FakeCoordinator> {
   let inFlight = 0
+  const bySource = new Map<string, number>()
   const others = new Map<string, Map<string, StoredDocument>>()
   let peak = 0
   const fake: FakeCoordinator = {
@@ -65,8 +66,10 @@ export async function startFake(): Promise<FakeCoordinator> {
 
   function putDocuments(body: {
     collection: string
+    source: string
     documents: { path: string; hash: string; items: StoredItem[] }[]
   }) {
+    if (body.collection === 'codebase-context') bySource.set(body.source, Date.now())
     const stored = fake.documentsOf(body.collection)
     const results = body.documents.map(({ path, hash, items }) => {
       const keys = new Set(items.map((item) => item.key))
@@ -135,6 +138,24 @@ export async function startFake(): Promise<FakeCoordinator> {
       return { documents, items }
     }
     if (path === '/knowledge/items') return putItems(body as never)
+    if (path === '/interactions/import') {
+      const { interactions } = body as { interactions: unknown[] }
+      return { interaction_ids: [], imported: interactions.length, unchanged: 0 }
+    }
+    if (path === '/knowledge/sources') {
+      const sources = [...bySource].flatMap(([source, at]) =>
+        fake.documents.size > 0
+          ? [{ source, collection: 'codebase-context', documents: fake.documents.size, written_at: at }]
+          : [],
+      )
+      return { sources, next_cursor: null }
+    }
+    if (path === '/knowledge/items/best-practices') {
+      const items = [...fake.items.values()].map(({ key, fields }) => ({
+        ...{ id: key, key, fields, provenance: 'human', source: null, path: null },
+      }))
+      return { items, next_cursor: null }
+    }
     if (path.startsWith('/knowledge/items/')) {
       const id = path.split('/').pop() ?? ''
       if (!fake.items.delete(id)) return { status: 404, code: 'not_found', detail: 'no such item' } satisfies Problem

@@ -101,6 +101,26 @@ describe('batches', () => {
     ).rejects.toMatchObject({ status: 401 })
   })
 
+  it('stop at once when the project is full: that is no fault of one part', async () => {
+    let requests = 0
+    const sender = createSender<number>({
+      limits: { parts: 400, items: 400, bytes: 10_000 },
+      measure: () => ({ items: 1, bytes: 1 }),
+      send: () => {
+        requests++
+        return Promise.reject(new HttpError(413, { detail: 'full', field: 'PROJECT_ITEMS' }))
+      },
+      reject: () => expect.unreachable(),
+    })
+    await expect(
+      (async () => {
+        for (let i = 0; i < 1_000; i++) await sender.add(i)
+        await sender.flush()
+      })(),
+    ).rejects.toMatchObject({ status: 413 })
+    expect(requests).toBeLessThanOrEqual(3)
+  })
+
   it('reject what no request can carry, and errors name the field', async () => {
     const rejected: number[] = []
     const sent: number[][] = []

@@ -166,6 +166,7 @@ export const SAMPLES: Record<string, (prepared: Prepared) => Record<string, unkn
     documents: [document('guide.md'), document('new.md')],
   }),
   list_documents: ({ project }) => ({ project, source: 'docs' }),
+  list_sources: ({ project }) => ({ project }),
   delete_documents: ({ project }) => ({ project, source: 'docs', paths: ['new.md', 'none.md'] }),
   list_pending_vectors: ({ project }) => ({ project, collection: COLLECTION }),
   store_vectors: ({ project, item }) => ({

@@ -95,13 +95,15 @@ export async function noteWriters(
   source: string,
   references: readonly string[],
   caller: string,
+  now: number,
 ): Promise<void> {
   if (references.length === 0) return
   await execute(
     database,
-    sql`INSERT INTO knowledge_writers (project, collection, source, reference, caller)
-        SELECT ${scope.project}, ${scope.collection}, ${source}, value, ${caller} FROM json_each(${JSON.stringify(references)}) WHERE 1
-        ON CONFLICT DO UPDATE SET caller = excluded.caller WHERE caller <> excluded.caller`,
+    sql`INSERT INTO knowledge_writers (project, collection, source, reference, caller, written_at)
+        SELECT ${scope.project}, ${scope.collection}, ${source}, value, ${caller}, ${now}
+        FROM json_each(${JSON.stringify(references)}) WHERE 1
+        ON CONFLICT DO UPDATE SET caller = excluded.caller, written_at = excluded.written_at`,
   )
 }
 
@@ -117,4 +119,29 @@ export async function forgetWriters(
     sql`DELETE FROM knowledge_writers WHERE project = ${scope.project} AND collection = ${scope.collection}
           AND source = ${source} AND reference IN (SELECT value FROM json_each(${JSON.stringify(references)}))`,
   )
+}
+
+/** A source of documents in one collection. */
+export interface SourceEntry {
+  readonly collection: string
+  readonly source: string
+  readonly documents: number
+  /** When one of its documents was last written, in milliseconds since 1970; null: before that was noted. */
+  readonly writtenAt: number | null
+}
+
+/** The sources of a project's documents, by name. */
+export async function listSources(
+  database: Database,
+  project: string,
+  after: { readonly source: string; readonly collection: string },
+  limit: number,
+): Promise<SourceEntry[]> {
+  const { rows } = await execute(
+    database,
+    sql`SELECT collection, source, count(*) AS documents, nullif(max(written_at), 0) AS writtenAt FROM knowledge_writers
+        WHERE project = ${project} AND source <> '' AND (source, collection) > (${after.source}, ${after.collection})
+        GROUP BY source, collection ORDER BY source, collection LIMIT ${limit}`,
+  )
+  return rows as unknown as SourceEntry[]
 }

@@ -72,6 +72,8 @@ export const knowledgeWriters = sqliteTable(
     /** Path of the document, or id of the item. */
     reference: text('reference').notNull(),
     caller: text('caller').notNull(),
+    /** When; 0: before it was noted. */
+    writtenAt: integer('written_at').notNull().default(0),
   },
   (t) => [
     primaryKey({ columns: [t.project, t.collection, t.source, t.reference] }),

@@ -74,6 +74,7 @@ export const ingestDocuments = operation({
     const checked = await Promise.all(
       input.documents.map((raw, index) => checkDocument(input.collection, input.source, raw, `documents[${index}]`)),
     )
+    refuseRepeated(checked)
     const good = checked.flatMap((document) => ('error' in document ? [] : [document]))
     const documents = await Promise.all(
       good.map(async ({ path, hash, items }) => ({
@@ -89,7 +90,7 @@ export const ingestDocuments = operation({
       ? await services.knowledge.replaceDocuments(input, input.source, documents, services.embedder.space)
       : []
     const written = stored.flatMap(({ path, status }) => (status === 'unchanged' ? [] : [path]))
-    await noteWriters(services.database, input, input.source, written, caller.id)
+    await noteWriters(services.database, input, input.source, written, caller.id, services.now())
     const byPath = new Map(stored.map((result) => [result.path, result]))
     const totals = { documents: 0, added: 0, updated: 0, unchanged: 0, removed: 0, rejected: 0 }
     const results = checked.map((document) => {
@@ -108,6 +109,21 @@ export const ingestDocuments = operation({
 })
 
 const NOTHING: Omit<DocumentResult, 'path' | 'status'> = { added: 0, updated: 0, unchanged: 0, removed: 0 }
+
+/** A path that comes twice in a call is refused the second time: which of the two is meant can't be known. */
+function refuseRepeated(checked: Checked[]): void {
+  const seen = new Set<string>()
+  for (const [index, document] of checked.entries()) {
+    if ('error' in document) continue
+    if (seen.has(document.path)) {
+      const error = invalidInput(`documents[${index}].path`, 'Another document of this call has the same path.', {
+        hint: 'Send each document once a call.',
+      })
+      checked[index] = { path: document.path, error }
+    }
+    seen.add(document.path)
+  }
+}
 
 type Checked = { path: string; hash: string; items: ItemInput[] } | { path: string; error: CoordinatorError }
 

@@ -52,7 +52,7 @@ export const storeKnowledge = operation({
     const prepared = await prepareItems(input.project, input.collection, good, services.embedder)
     const statuses = prepared.length ? await services.knowledge.upsert(input, prepared, services.embedder.space) : []
     const written = prepared.flatMap(({ id }, i) => (statuses[i] === 'unchanged' ? [] : [id]))
-    await noteWriters(services.database, input, '', written, caller.id)
+    await noteWriters(services.database, input, '', written, caller.id, services.now())
     const totals = { indexed: 0, updated: 0, unchanged: 0, rejected: 0 }
     let next = 0
     const results = checked.map((item, index) => {

@@ -46,7 +46,7 @@ export const updateKnowledge = operation({
     const [status] = await services.knowledge.upsert(input, prepared, services.embedder.space)
     if (status !== 'unchanged') {
       const reference = document ? document.path : stored.id
-      await noteWriters(services.database, input, document?.source ?? '', [reference], caller.id)
+      await noteWriters(services.database, input, document?.source ?? '', [reference], caller.id, services.now())
     }
     const [item] = await services.knowledge.get(input, [input.id])
     if (!item) throw notFound('knowledge item', 'id')

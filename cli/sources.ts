@@ -1,0 +1,146 @@
+/**
+ * `sources`: what was ingested from where, how old it is and how far it has drifted from the folders; removes a source.
+ * @module
+ */
+import { existsSync } from 'node:fs'
+import { deleteDocuments, deleteItem, listDocuments, listSources, type Place } from './ingest/api.ts'
+import { itemIn } from './ingest/identity.ts'
+import { parseOptions } from './ingest/options.ts'
+import { forgetFolder, type KnownFolder, knownFolders } from './ingest/registry.ts'
+import { ingest } from './ingest.ts'
+import { parseArguments, parseUrl, UsageError } from './shared/args.ts'
+import { createHttpClient, type HttpClient, HttpError, UnreachableError } from './shared/http.ts'
+import { count, duration, plural, style } from './shared/terminal.ts'
+
+const HELP = `Usage: npm run sources [-- options]
+       npm run sources -- remove NAME [options]
+
+Lists the sources that documents were ingested from, with their age, their number of files and, where the folder is on this
+machine, how many files have changed since. \`remove\` deletes everything that came from a source.
+
+Options
+  --project NAME     project (default: default)
+  --collection NAME  remove from this collection only
+  --url URL          the coordinator (default: HYBRID_URL or http://127.0.0.1:8787)
+  --key KEY          API key (default: HYBRID_API_KEY)
+  --json             print the answer as JSON
+  -h, --help         print this
+`
+
+/** A source as it is listed. */
+export interface ListedSource {
+  source: string
+  collection: string
+  documents: number
+  written_at: number | null
+  /** The folder on this machine that it was last ingested from. */
+  folder?: string
+  /** Files of that folder that are new or changed, and those that are gone; absent when the folder is not there. */
+  drift?: { changed: number; gone: number }
+}
+
+async function driftOf(known: KnownFolder, key: string | undefined): Promise<ListedSource['drift']> {
+  const argv = [known.folder, '--project', known.project, '--collection', known.collection, '--source', known.source]
+  const options = parseOptions([...argv, '--url', known.url, '--dry-run', '--replace', '--quiet'], {})
+  if (!options) return undefined
+  const { files, failure } = await ingest({ ...options, key, compareOnly: true })
+  return failure ? undefined : { changed: files.indexed, gone: files.removed }
+}
+
+async function list(http: HttpClient, url: string, project: string, key: string | undefined): Promise<ListedSource[]> {
+  const known = knownFolders().filter((one) => one.url === url && one.project === project)
+  const listed: ListedSource[] = []
+  for (const entry of await listSources(http, project)) {
+    const place = known.find((one) => one.source === entry.source && one.collection === entry.collection)
+    const drift = place && existsSync(place.folder) ? await driftOf(place, key) : undefined
+    listed.push({ ...entry, ...(place && { folder: place.folder }), ...(drift && { drift }) })
+  }
+  return listed
+}
+
+function table(sources: readonly ListedSource[]): string {
+  if (sources.length === 0) return 'Nothing has been ingested into this project. Begin with: npm run ingest -- FOLDER\n'
+  const lines = sources.map(({ source, collection, documents, written_at, folder, drift }) => {
+    const age = written_at === null ? 'unknown age' : `${duration((Date.now() - written_at) / 1_000)} old`
+    const state =
+      drift === undefined
+        ? folder === undefined
+          ? 'folder not known on this machine'
+          : `${folder} is not there`
+        : drift.changed + drift.gone === 0
+          ? 'up to date'
+          : style('yellow', `${count(drift.changed)} changed, ${count(drift.gone)} gone`, process.stdout)
+    return `${style('bold', source, process.stdout)}  ${collection}  ${plural(documents, 'file')}  ${age}  ${state}`
+  })
+  return `${lines.join('\n')}\n`
+}
+
+/** Removes everything that came from a source. */
+async function remove(http: HttpClient, place: Place): Promise<{ documents: number; items: number }> {
+  const stored = await listDocuments(http, place)
+  const total = { documents: 0, items: 0 }
+  const paths = [...stored.keys()]
+  for (const hash of stored.values()) {
+    const id = itemIn(hash)
+    if (id !== undefined) total.items += await deleteItem(http, place, id)
+  }
+  for (let at = 0; at < paths.length; at += 1_000) {
+    const deleted = await deleteDocuments(http, place, paths.slice(at, at + 1_000))
+    total.documents += deleted.documents
+    total.items += deleted.items
+  }
+  return total
+}
+
+/** Runs the command. Exit codes: 0 done, 1 refused or unreachable, 2 called wrongly. */
+export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
+  try {
+    const { values, positionals } = parseArguments(argv, {
+      project: { type: 'string' },
+      collection: { type: 'string' },
+      url: { type: 'string' },
+      key: { type: 'string' },
+      json: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    })
+    if (values.help) {
+      process.stdout.write(HELP)
+      return 0
+    }
+    const url = parseUrl(values.url ?? (env.HYBRID_URL || 'http://127.0.0.1:8787'), '--url')
+    const key = values.key || env.HYBRID_API_KEY || undefined
+    const project = values.project ?? 'default'
+    const http = createHttpClient({ url, key })
+    const [action, name, ...more] = positionals
+    if (action === undefined) {
+      const sources = await list(http, url, project, key)
+      process.stdout.write(values.json ? `${JSON.stringify({ sources })}\n` : table(sources))
+      return 0
+    }
+    if (action !== 'remove') throw new UsageError(`there is no action "${action}"; did you mean remove?`)
+    if (!name || more.length > 0) throw new UsageError('name one source to remove')
+    const all = await listSources(http, project)
+    const matching = all.filter(
+      (one) => one.source === name && (values.collection === undefined || one.collection === values.collection),
+    )
+    if (matching.length === 0) throw new UsageError(`there is no source "${name}" in project ${project}`)
+    let text = ''
+    for (const { collection, source } of matching) {
+      const { documents, items } = await remove(http, { project, collection, source })
+      forgetFolder({ url, project, collection, source })
+      text += `Removed ${plural(documents, 'file')} and ${plural(items, 'item')} of ${source} from ${collection}.\n`
+    }
+    process.stdout.write(values.json ? `${JSON.stringify({ removed: matching.length })}\n` : text)
+    return 0
+  } catch (error) {
+    if (error instanceof UsageError) {
+      process.stderr.write(`${style('red', error.message)}\nSee npm run sources -- --help\n`)
+      return 2
+    }
+    if (error instanceof HttpError || error instanceof UnreachableError) {
+      process.stderr.write(`${style('red', error.message)}\n`)
+      return 1
+    }
+    throw error
+  }
+}

@@ -1,0 +1,1 @@
+ALTER TABLE `knowledge_writers` ADD `written_at` integer DEFAULT 0 NOT NULL;
