@@ -3,7 +3,7 @@
  * @module
  */
 
-/** Word pieces that are read of a document and of a question; more of them cost time and gained nothing (docs/design/minilm.md). */
+/** Word pieces that are read of a document and of a question; more of them cost time and gained nothing (docs/design/sentence-embedder.md). */
 export const MAX_DOCUMENT_PIECES = 128
 export const MAX_QUESTION_PIECES = 128
 /** Characters that are kept of a document, white space counted once: more than so many pieces have. */
