@@ -34,6 +34,10 @@ process.exitCode = await runCommand(
         summary: 'measure what a conversation saves over independent calls',
         load: () => import('./eval/conversation.ts'),
       },
+      'eval:embedders': {
+        summary: 'measure search with each embedder',
+        load: () => import('./eval/embedders.ts'),
+      },
       'eval:learning': { summary: 'measure whether outcomes improve search', load: () => import('./eval/learning.ts') },
       'eval:modes': {
         summary: 'measure the choice of search against always using one',

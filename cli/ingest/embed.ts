@@ -130,6 +130,16 @@ export class VectorFeeder {
   }
 }
 
+/**
+ * Embeds everything that a collection has no vector for.
+ * @param expected how many vectors there will be, for the progress
+ * @throws Error when the coordinator didn't take them
+ */
+export async function embedAll(http: HttpClient, project: string, collection: string, expected: number): Promise<void> {
+  const report = await new VectorFeeder({ http, project, collection, stopped: () => false }).finish(expected)
+  if (report?.left) throw new Error(report.left)
+}
+
 /** Why the server has to embed the rest. */
 function reasonOf(error: unknown): string | undefined {
   // A coordinator of before this command computed vectors.

@@ -32,7 +32,8 @@ const AT_ONCE = 8
 const BATCH = 100
 /** Cloudflare's limits of one D1 database and of the storage of one Durable Object, both of the paid plan. */
 const LIMITS = { d1: 10e9, durable_object: 10e9 }
-const VARIABLES = { INGEST_ITEMS_PER_DAY: '0', INGEST_BYTES_PER_DAY: '0', ARCHIVE_AFTER_DAYS: '30' }
+// The word table embeds at once, and a vector takes as much space.
+const VARIABLES = { EMBEDDER: 'static', INGEST_ITEMS_PER_DAY: '0', INGEST_BYTES_PER_DAY: '0', ARCHIVE_AFTER_DAYS: '30' }
 /** Whatever belongs to an interaction: everything but what is counted once a project or a day. */
 const PER_INTERACTION = [
   'interactions',

@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import type { HttpClient } from '../../cli/harness.ts'
+import { embedAll, type HttpClient } from '../../cli/harness.ts'
 import { Progress } from '../../cli/shared/progress.ts'
 import type { Judgements } from './metrics.ts'
 
@@ -99,6 +99,8 @@ export async function storeCorpus(http: HttpClient, project: string, set: BeirSe
     progress.update(start + batch.length, '')
   }
   progress.finish()
+  // Vectors follow the text; a measurement waits for them.
+  await embedAll(http, project, set.collection, items.length)
   return items.length
 }
 
