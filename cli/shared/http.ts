@@ -97,7 +97,9 @@ export function createHttpClient(options: HttpOptions): HttpClient {
   const base = options.url.replace(/\/+$/, '')
   let answered = false
 
-  async function send<T>(method: string, path: string, body?: unknown): Promise<T> {
+  async function send<T>(method: string, path: string, given?: unknown): Promise<T> {
+    // A POST is JSON, whether it has input or not.
+    const body = given === undefined && method === 'POST' ? {} : given
     const headers: Record<string, string> = { accept: 'application/json' }
     if (options.key) headers['x-api-key'] = options.key
     if (body !== undefined) headers['content-type'] = 'application/json'

@@ -36,7 +36,7 @@ function forgetKey() {
 }
 
 /** Sends a request; asks for a key when one is wanted, once for all requests that wait for it. */
-export async function send(method, path, body) {
+export async function send(method, path, body = method === 'POST' ? {} : undefined) {
   for (;;) {
     const key = storedKey()
     const response = await fetch(path, {

@@ -6,6 +6,8 @@ import { CoordinatorError, invalidInput } from '../errors.ts'
 
 /** Levels of an input of ours: no schema needs half of them, and open fields must not hold what recursion could not walk. */
 const MAX_LEVELS = 32
+/** Values of an input, in all its arrays and objects. The largest import has a tenth of it. */
+const MAX_VALUES = 100_000
 
 /**
  * Measures every text of an input, and how deep it goes.
@@ -14,7 +16,7 @@ const MAX_LEVELS = 32
  * @throws CoordinatorError `payload_too_large` naming the field and the limit
  */
 export function measureInput(value: unknown, most: number): CoordinatorError | null {
-  const path = tooDeep(value, most, [])
+  const path = tooDeep(value, most, [], { left: MAX_VALUES })
   if (path === null) return null
   const field = fieldName('', path)
   return invalidInput(field, `${field} lies deeper than ${MAX_LEVELS} levels.`, {
@@ -23,7 +25,19 @@ export function measureInput(value: unknown, most: number): CoordinatorError | n
   })
 }
 
-function tooDeep(value: unknown, most: number, path: readonly PropertyKey[]): readonly PropertyKey[] | null {
+function tooDeep(
+  value: unknown,
+  most: number,
+  path: readonly PropertyKey[],
+  values: { left: number },
+): readonly PropertyKey[] | null {
+  if (--values.left < 0) {
+    throw new CoordinatorError('payload_too_large', `The input has more than ${MAX_VALUES} values.`, {
+      field: fieldName('', path.slice(0, 1)),
+      limit: MAX_VALUES,
+      hint: 'Send it in several smaller requests.',
+    })
+  }
   if (typeof value === 'string') {
     if (value.length <= most) return null
     const field = fieldName('', path)
@@ -37,7 +51,7 @@ function tooDeep(value: unknown, most: number, path: readonly PropertyKey[]): re
   if (path.length >= MAX_LEVELS) return path
   let found: readonly PropertyKey[] | null = null
   const entries = Array.isArray(value) ? value.entries() : Object.entries(value)
-  for (const [name, item] of entries) found = tooDeep(item, most, [...path, name]) ?? found
+  for (const [name, item] of entries) found = tooDeep(item, most, [...path, name], values) ?? found
   return found
 }
 

@@ -12,6 +12,9 @@ import { fieldName, measureInput } from './input-sizes.ts'
 import { parseLeniently } from './lenient.ts'
 import type { Caller, Operation, Scope } from './operation.ts'
 
+/** Names that an error lists at most. */
+const MAX_NAMES = 10
+
 /** Whether a caller holds a scope; `admin` holds all. */
 export function holds(caller: Caller, scope: Scope): boolean {
   return caller.scopes.includes('admin') || caller.scopes.includes(scope)
@@ -22,6 +25,18 @@ export function scopeHint(caller: Caller, scope: Scope): string {
   return caller.grantable?.includes(scope)
     ? `Sign in again and allow "${scope}".`
     : `Use a key with the scope "${scope}".`
+}
+
+/**
+ * For what an operation does only with some input and that takes more than its own scope.
+ * @throws CoordinatorError `forbidden`
+ */
+export function assertScope(caller: Caller, scope: Scope, field?: string): void {
+  if (holds(caller, scope)) return
+  throw new CoordinatorError('forbidden', `This key lacks the scope "${scope}".`, {
+    ...(field !== undefined && { field }),
+    hint: scopeHint(caller, scope),
+  })
 }
 
 /**
@@ -44,7 +59,7 @@ export function fromIssue(issue: z.core.$ZodIssue, prefix = ''): CoordinatorErro
     case 'unrecognized_keys':
       return invalidInput(
         fieldName(prefix, [...issue.path, issue.keys[0] ?? '']),
-        `Unknown field: ${issue.keys.map((key) => quote(key)).join(', ')}.`,
+        `Unknown field: ${named(issue.keys)}.`,
         {
           hint: 'Remove it or correct its name; the schema of this operation lists what it takes.',
         },
@@ -85,11 +100,7 @@ export function fromIssue(issue: z.core.$ZodIssue, prefix = ''): CoordinatorErro
  * @throws CoordinatorError; anything else thrown is a fault that the surface maps to `internal`
  */
 export async function invoke(operation: Operation, services: Services, raw: unknown, caller: Caller): Promise<object> {
-  if (!holds(caller, operation.scope)) {
-    throw new CoordinatorError('forbidden', `This key lacks the scope "${operation.scope}".`, {
-      hint: scopeHint(caller, operation.scope),
-    })
-  }
+  assertScope(caller, operation.scope)
   const tooDeep = measureInput(raw, services.settings.MAX_FIELD_CHARACTERS)
   // What deletes or administers has to be said exactly.
   const input = parseInput(operation.input, inOwnProject(operation, raw, caller), !tooDeep && !isAudited(operation))
@@ -143,6 +154,12 @@ const TYPE_NAMES: Readonly<Record<string, string>> = { int: 'integer', record: '
 function article(expected: string): string {
   const name = TYPE_NAMES[expected] ?? expected
   return `${/^[aeio]/.test(name) ? 'an' : 'a'} ${name}`
+}
+
+/** Some names of many: a refusal is no larger for a request with more faults. */
+function named(names: readonly string[]): string {
+  const shown = names.slice(0, MAX_NAMES).map(quote).join(', ')
+  return names.length > MAX_NAMES ? `${shown} and ${names.length - MAX_NAMES} more` : shown
 }
 
 function quote(text: string): string {

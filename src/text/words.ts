@@ -9,12 +9,16 @@ const RUN = /[\p{L}\p{M}\p{N}]+(?:['’][\p{L}\p{M}]+)*/gu
 /** Where an identifier changes case or kind: `getUser|Name`, `HTTP|Server`, `utf|8`. */
 const BOUNDARY = /(?<=\p{Ll})(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})|(?<=\p{L})(?=\p{N})|(?<=\p{N})(?=\p{L})/gu
 
+/** Ligatures of whole Arabic phrases, for which NFKC writes 18 and 8 characters; every other character becomes 7 at most. */
+const PHRASE_LIGATURES = /[\ufdfa\ufdfb]/g
+
 /**
- * Normalises text for matching: Unicode NFKC, then accents and other combining marks of Latin, Greek and Cyrillic removed.
+ * Normalises text for matching: ligatures of phrases become spaces (so that a text grows no more than sevenfold), Unicode NFKC, then accents and other combining marks of Latin, Greek and Cyrillic removed.
  * Marks of other scripts carry vowels and stay.
  */
 export function foldText(text: string): string {
   return text
+    .replace(PHRASE_LIGATURES, ' ')
     .normalize('NFKD')
     .replace(/(?<=[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}])\p{M}+/gu, '')
     .normalize('NFC')

@@ -83,15 +83,30 @@ export function isLoopback(request: Request): boolean {
 }
 
 /**
- * Whether the request's `Origin`, when a browser sent one, is this coordinator's own, the loopback, or one of the others that are named. Keeps pages of other
- * sites from reaching a coordinator on the visitor's machine (DNS rebinding; MCP 2026-07-28, transports, security).
+ * Whether a request comes from no page, from one of this coordinator's own pages, or from an origin that is named. Keeps pages of
+ * other sites, and of other programs on the same machine, from reaching a coordinator on the visitor's machine (DNS rebinding, MCP
+ * 2026-07-28, transports, security; Fetch Metadata, section 2). The names of the loopback are one host; its ports are not.
  */
 export function isOwnOrigin(request: Request, origins: readonly string[] = []): boolean {
   const origin = request.headers.get('origin')
-  if (origin === null || origin === '' || origins.includes(origin)) return true
+  if (origin !== null && origins.includes(origin)) return true
+  if (origin === null || origin === '') return !isFromAnotherPage(request)
   const url = URL.canParse(origin) ? new URL(origin) : null
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) return false
-  return LOOPBACK_NAMES.includes(url.hostname) || url.hostname === new URL(request.url).hostname
+  return hostOf(url) === hostOf(new URL(request.url))
+}
+
+/** Whether a browser says that another site's page made it send this. Following a link to one of our pages is no such thing. */
+function isFromAnotherPage({ headers, method }: Request): boolean {
+  const site = headers.get('sec-fetch-site')
+  if (site === null || site === 'same-origin' || site === 'none') return false
+  return method !== 'GET' || headers.get('sec-fetch-mode') !== 'navigate'
+}
+
+/** A host with its port. On the machine itself each port is a program of its own; elsewhere a proxy may end TLS. */
+function hostOf({ hostname, port, protocol }: URL): string {
+  if (!LOOPBACK_NAMES.includes(hostname)) return `${hostname}:${port}`
+  return `localhost:${port || (protocol === 'https:' ? 443 : 80)}`
 }
 
 function openCaller(request: Request, origins: readonly string[]): Caller {

@@ -112,7 +112,8 @@ function decode(decoder: TextDecoder, bytes?: Uint8Array): string {
   }
 }
 
-function assertJson(headers: Headers): void {
+/** @throws CoordinatorError `unsupported_media_type` when headers don't announce uncompressed JSON */
+export function assertJson(headers: Headers): void {
   const type = headers.get('content-type') ?? ''
   if (!/^\s*application\/(?:json|[\w.+-]+\+json)\s*(?:;|$)/i.test(type)) {
     throw new CoordinatorError('unsupported_media_type', 'The body must be sent as application/json.', {

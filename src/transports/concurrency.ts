@@ -44,6 +44,8 @@ export const concurrencyGuard: MiddlewareHandler<AppEnv> = async (c, next) => {
   }
   const request = { since: now }
   underWay.set(caller.id, own.add(request))
+  // Nothing that was to run after a cancelled request runs, but its signal fires.
+  c.req.raw.signal?.addEventListener('abort', () => leave(), { once: true })
   const leave = () => {
     own.delete(request)
     if (own.size === 0 && underWay.get(caller.id) === own) underWay.delete(caller.id)

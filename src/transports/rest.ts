@@ -6,7 +6,7 @@ import type { Hono } from 'hono'
 import { CoordinatorError, invalidInput } from '../errors.ts'
 import { invoke } from '../operations/invoke.ts'
 import type { HttpRoute, Operation } from '../operations/operation.ts'
-import { readJsonObject } from './body.ts'
+import { assertJson, readJsonObject } from './body.ts'
 import { type AppContext, type AppEnv, bodyLimit } from './context.ts'
 import { inputSchemaOf, type ObjectSchema } from './json-schema.ts'
 import { coerceQuery, coerceText } from './query-string.ts'
@@ -53,6 +53,7 @@ function compareSegments(a: string, b: string): number {
 
 async function answer(c: AppContext, operation: Operation, route: HttpRoute): Promise<Response> {
   const schema = inputSchemaOf(operation)
+  if (route.method === 'POST') assertPostedAsJson(c)
   const body = route.method === 'GET' ? {} : await readJsonObject(c.req.raw, bodyLimit(c))
   const input = rename(collectInput(c, schema, route, body), route.rename ?? {})
   const output = await invoke(operation, c.var.services(), input, c.var.caller)
@@ -60,6 +61,19 @@ async function answer(c: AppContext, operation: Operation, route: HttpRoute): Pr
   if (route.as === undefined) return json(output, up ? 200 : 503)
   const text = (output as { text?: unknown }).text
   return new Response(String(text ?? ''), { headers: { 'Content-Type': route.as, 'Cache-Control': 'no-store' } })
+}
+
+/**
+ * A page of another site can make a browser send a POST without asking first, but not one that says it is JSON.
+ * @throws CoordinatorError `unsupported_media_type`, or `invalid_input` for input in the query string
+ */
+function assertPostedAsJson(c: AppContext): void {
+  assertJson(c.req.raw.headers)
+  const [parameter] = new URL(c.req.url).searchParams.keys()
+  if (parameter === undefined) return
+  throw invalidInput(parameter.slice(0, 100), 'The input of a POST is its JSON body, not the query string.', {
+    hint: 'Send the fields as one JSON object in the body.',
+  })
 }
 
 function json(output: object, status = 200): Response {
@@ -124,6 +138,7 @@ function mountFeedback(app: Hono<AppEnv>, operations: readonly Operation[]): voi
   const outcome = operations.find(({ name }) => name === FEEDBACK_OPERATIONS.outcome)
   if (!correction || !outcome) return
   app.post(FEEDBACK_PATH, async (c) => {
+    assertPostedAsJson(c)
     const body = await readJsonObject(c.req.raw, bodyLimit(c))
     const corrects = body.correction !== undefined && body.correction !== null
     if (!corrects && !('interaction_id' in body)) {

@@ -38,7 +38,19 @@ describe('without a key', () => {
 
   test('a page of another site is refused', async () => {
     expect((await send('/things', { headers: { Origin: 'https://evil.example' } })).status).toBe(403)
-    expect((await send('/things', { headers: { Origin: 'http://localhost:5173' } })).status).toBe(200)
+    for (const [name, value] of [
+      ['Origin', 'http://localhost:5173'],
+      ['Origin', 'https://localhost:443'],
+      ['Sec-Fetch-Site', 'same-site'],
+      ['Sec-Fetch-Site', 'cross-site'],
+    ] as const) {
+      expect((await send('/things', { headers: { [name]: value } })).status, value).toBe(403)
+    }
+    expect((await send('/things', { headers: { Origin: 'http://localhost' } })).status).toBe(200)
+    expect((await send('/things', { headers: { Origin: 'http://127.0.0.1' } })).status).toBe(200)
+    expect((await send('/things', { headers: { 'Sec-Fetch-Site': 'same-origin' } })).status).toBe(200)
+    const link = { 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate' }
+    expect((await send('/things', { headers: link })).status).toBe(200)
   })
 })
 

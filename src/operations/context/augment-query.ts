@@ -4,6 +4,7 @@ import { queryText } from '../../knowledge/text-fields.ts'
 import { augment } from '../../retrieval/augment.ts'
 import { TOKENIZER } from '../../text/token-counter.ts'
 import { agentType, collections, conversationId, degraded, project, scoreThreshold, tokenBudget } from '../fields.ts'
+import { assertScope } from '../invoke.ts'
 import { ADDS, operation } from '../operation.ts'
 import {
   absenceReason,
@@ -68,6 +69,8 @@ export const augmentQuery = operation({
     degraded,
   }),
   async run(services, input, caller) {
+    // The turn is kept, and what is kept goes into the conversation's summary.
+    if (input.conversation_id !== undefined) assertScope(caller, 'write', 'conversation_id')
     const started = services.now()
     const budget = input.token_budget ?? services.settings.DEFAULT_TOKEN_BUDGET
     const result = await augment(services, {

@@ -5,6 +5,7 @@ import { queryText } from '../../knowledge/text-fields.ts'
 import { augment } from '../../retrieval/augment.ts'
 import { TOKENIZER } from '../../text/token-counter.ts'
 import { collectionName, contextIdField, conversationId, degraded, project, tokenBudget } from '../fields.ts'
+import { assertScope } from '../invoke.ts'
 import { ADDS, operation } from '../operation.ts'
 import { absenceReason, alreadySentView, contextView, viewAlreadySent, viewContexts } from './context-views.ts'
 
@@ -51,6 +52,8 @@ export const multiTurnContext = operation({
     degraded,
   }),
   async run(services, input, caller) {
+    // The turn is kept, and what is kept goes into the conversation's summary.
+    assertScope(caller, 'write')
     const session = input.session_id ?? newId()
     const result = await augment(services, {
       operation: 'multi_turn_context',
