@@ -199,6 +199,8 @@ export const HybridCoordinator = hybridCoordinator(${JSON.stringify(connection.s
             {
               kind: 'json' as const,
               path: place(connection, 'opencode.json', '.config/opencode/opencode.json'),
+              // OpenCode adds it to files that lack it.
+              initial: '{\n  "$schema": "https://opencode.ai/config.json"\n}\n',
               sets: [
                 {
                   path: ['mcp', NAME],

@@ -33,6 +33,8 @@ export interface Edit {
   /** `json`: values that are set, and list elements that are added. */
   readonly sets?: readonly JsonSet[]
   readonly appends?: readonly JsonAppend[]
+  /** `json`: what a new file begins with. */
+  readonly initial?: string
   /** `json`: values of an earlier version, to be removed. */
   readonly removes?: readonly JSONPath[]
   /** `toml`: name of a table, and its lines. */
@@ -61,12 +63,13 @@ export function withoutEdit(text: string, edit: Edit): string {
 }
 
 /** Whether a text holds nothing: removed files needn't stay. */
-export function isEmpty(text: string, { kind }: Edit): boolean {
-  return text.trim() === '' || (kind === 'json' && /^\s*\{\s*\}\s*$/.test(text))
+export function isEmpty(text: string, { kind, initial = '{}' }: Edit): boolean {
+  const blank = (json: string) => json.replace(/\s+/g, '')
+  return text.trim() === '' || (kind === 'json' && ['{}', blank(initial)].includes(blank(text)))
 }
 
-function withJson(text: string, { sets = [], appends = [], path }: Edit): string {
-  let next = text.trim() === '' ? '{}\n' : text
+function withJson(text: string, { sets = [], appends = [], path, initial = '{}\n' }: Edit): string {
+  let next = text.trim() === '' ? initial : text
   checkJson(next, path)
   for (const set of sets) next = change(next, set.path, set.value)
   for (const append of appends) {

@@ -36,6 +36,8 @@ export function readEvent(client, event) {
   const name = event?.hook_event_name
   const kind = typeof name === 'string' && Object.hasOwn(KINDS, name) ? KINDS[name] : undefined
   if (kind === undefined || typeof event.session_id !== 'string') return null
+  // Gemini CLI asks before every turn whether to compress; only a person's command is certain to.
+  if (name === 'PreCompress' && event.trigger !== 'manual') return null
   const text = (value) => (typeof value === 'string' && value !== '' ? value : undefined)
   return {
     // After a compaction Claude Code starts the session anew.

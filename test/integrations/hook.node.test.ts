@@ -420,9 +420,12 @@ describe('hooks against a coordinator', () => {
     expect(of('/track_interaction')).toMatchObject([
       { query: 'q', response: 'a', model_used: 'gemini', tags: ['gemini'] },
     ])
+    // It is sent before every turn, whether it compresses or not.
     await run({ ...common, hook_event_name: 'PreCompress', trigger: 'auto' }, {}, ['gemini'])
     await run({ ...common, hook_event_name: 'BeforeAgent', prompt: 'q' }, {}, ['gemini'])
-    expect(of('/augment_query').map(({ conversation_id: id }) => id)).toEqual(['g', 'g.1'])
+    await run({ ...common, hook_event_name: 'PreCompress', trigger: 'manual' }, {}, ['gemini'])
+    await run({ ...common, hook_event_name: 'BeforeAgent', prompt: 'q' }, {}, ['gemini'])
+    expect(of('/augment_query').map(({ conversation_id: id }) => id)).toEqual(['g', 'g', 'g.1'])
   })
 })
 
