@@ -146,7 +146,12 @@ describe.each(names)('connect %s', (name) => {
     }
     expect(await run([name, '--remove'], env)).toBe(0)
     for (const { kind, path } of edits()) {
-      if (kind === 'json') expect(parseJsonc(await readFile(path, 'utf8'))).toEqual({ later: 1 })
+      if (kind === 'json') {
+        const text = await readFile(path, 'utf8')
+        expect(parseJsonc(text)).toMatchObject({ later: 1 })
+        expect(text).not.toContain('hybrid')
+        expect(Object.keys(parseJsonc(text)).filter((name) => name !== '$schema')).toEqual(['later'])
+      }
       if (kind === 'toml') expect(parseToml(await readFile(path, 'utf8'))).toEqual({ later: 1 })
     }
   })
