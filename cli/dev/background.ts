@@ -18,15 +18,22 @@ const LOG = 'coordinator.log'
 const MAX_LOG_BYTES = 5_000_000
 /** Longest wait for a coordinator to end by itself, in milliseconds. */
 const STOP_MS = 15_000
+/** Longest wait for a coordinator to answer after its start, in milliseconds: a source that doesn't build is waited for otherwise. */
+const START_MS = 180_000
 /** Lines that `logs` prints. */
 const LOG_LINES = 100
 
 /**
  * Starts a coordinator in the background, unless one runs over this folder.
+ * @param limitMs longest wait for its first answer
  * @returns its address, and whether it was started now
- * @throws StateError with what it printed when it ends at once
+ * @throws StateError with what it printed when it ends, or doesn't answer in time; nothing is left running then
  */
-export async function startInBackground(state: string, port: number): Promise<{ base: string; started: boolean }> {
+export async function startInBackground(
+  state: string,
+  port: number,
+  limitMs = START_MS,
+): Promise<{ base: string; started: boolean }> {
   const running = await readInstance(state)
   if (running) return { base: baseOf(running), started: false }
   await mkdir(state, { recursive: true })
@@ -46,8 +53,12 @@ export async function startInBackground(state: string, port: number): Promise<{ 
   })
   await log.close()
   const base = `http://127.0.0.1:${port}`
-  const ready = await untilReady(base, exitOf(child))
+  const limit = new AbortController()
+  const ready = await untilReady(base, Promise.race([exitOf(child), sleep(limitMs, undefined, limit)]))
+  limit.abort()
   if (!ready) {
+    await stopBackground(state)
+    if (child.pid !== undefined) endGroup(child.pid)
     const said = (await readFile(path, 'utf8')).slice(from).trim()
     throw new StateError(`The coordinator did not start.\n${said}`)
   }

@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type BootWorld, startAtBoot, stopAtBoot } from '../../cli/dev/background.ts'
+import { type BootWorld, startAtBoot, startInBackground, stopAtBoot } from '../../cli/dev/background.ts'
 import { checkSettings } from '../../cli/dev/serve.ts'
 import { emptyState, lockState, ownershipOf, readInstance } from '../../cli/dev/state.ts'
 import { run } from '../../cli/dev.ts'
@@ -176,6 +176,12 @@ describe('the command', () => {
       code: 0,
       text: expect.stringContaining('No coordinator runs'),
     })
+  })
+
+  it('leaves nothing running when the coordinator does not answer in time, and says what it printed', async () => {
+    const state = join(folder, 'state')
+    await expect(startInBackground(state, await freePort(), 1500)).rejects.toThrow('did not start')
+    expect(await readInstance(state)).toBeNull()
   })
 
   it('runs a coordinator in the background: one per folder, quiet, and gone with all that it started when it is stopped', async () => {

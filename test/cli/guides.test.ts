@@ -15,7 +15,18 @@ import { referencePages } from '../../scripts/reference/reference.ts'
 const ROOT = join(import.meta.dirname, '../..')
 const DOCS = join(ROOT, 'docs')
 /** In the order in which a reader follows them: later ones build on the data of earlier ones. */
-const GUIDES = ['quick-start', 'connect', 'agents', 'ingest', 'fine-tune', 'operate', 'engines', 'deploy', 'oauth', 'local']
+const GUIDES = [
+  'quick-start',
+  'connect',
+  'agents',
+  'ingest',
+  'fine-tune',
+  'operate',
+  'engines',
+  'deploy',
+  'oauth',
+  'local',
+]
 
 interface Block {
   language: string
