@@ -24,6 +24,12 @@ const DOCUMENT_WAIT_MS = 20_000
 /** A document's vector is never further from what the query table makes of its words. */
 const MIN_TABLE_COSINE = 0.1
 
+/**
+ * So many questions at once are the fixed ones that a collection's scale is measured by: all by the table, whether or not the model is
+ * loaded, so that the scale doesn't depend on when it was measured, and costs next to nothing.
+ */
+const MANY_QUESTIONS = 8
+
 /** How questions are embedded: `full`: by the model; `table`: by the query table; `auto`: by the model where it is loaded, else by the table. */
 export type QuestionEncoding = 'auto' | 'full' | 'table'
 
@@ -53,6 +59,10 @@ export class MiniLmEmbedder implements Embedder {
   }
 
   async embed(texts: readonly string[], purpose: EmbeddingPurpose): Promise<Embedding[]> {
+    const { table, questions } = this.#options
+    if (purpose === 'query' && texts.length >= MANY_QUESTIONS && table && questions !== 'full') {
+      return table.embed(texts.map(questionText), 'query')
+    }
     return purpose === 'query'
       ? Promise.all(texts.map((text) => this.#question(questionText(text))))
       : this.#documents(texts)
