@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 
 /** Part of every hash: a change of the way files are read or cut makes all of them be sent again. */
-export const CHUNKER_VERSION = 'chunker-4'
+export const CHUNKER_VERSION = 'chunker-5'
 
 /**
  * SHA-256, hex, of everything a file's items depend on.

@@ -2,11 +2,14 @@
  * Turns one file into the items that the coordinator stores, one for each chunk.
  * @module
  */
+import { kindOfFile } from '../../src/text/file-kind.ts'
 import type { KnowledgeItem } from './api.ts'
 import { jsonBytes } from './batches.ts'
 import { type Chunk, type CutAsText, cutText } from './chunk.ts'
 import type { Content } from './read.ts'
 
+/** Characters of a file that its kind is judged by. */
+const HEAD = 8_000
 /** Items a document may have; it is replaced in one request. */
 export const MAX_ITEMS = 400
 /** Bytes of a document's items as JSON, with room for the request around them. */
@@ -46,7 +49,8 @@ export async function buildDocument(
   { text, language, lines }: Content,
   framework: string | undefined,
 ): Promise<BuiltDocument> {
-  const shared: KnowledgeItem['fields'] = { language: language.name }
+  const kind = kindOfFile(path, text.slice(0, HEAD))
+  const shared: KnowledgeItem['fields'] = { language: language.name, kind }
   if (framework) shared.framework = framework
   const { chunks, cut } = await cutText(text, language)
   const parts: KnowledgeItem[][] = [[]]

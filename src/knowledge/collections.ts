@@ -3,6 +3,7 @@
  * @module
  */
 import * as z from 'zod'
+import { FILE_KINDS } from '../text/file-kind.ts'
 import { itemText, line } from './text-fields.ts'
 
 const strings = (max = 50) => z.array(line(2000)).max(max)
@@ -14,7 +15,7 @@ const codebaseContext = z.strictObject({
   file_path: line(1000).optional().describe('Path within the code base.'),
   code_snippet: itemText.describe('The code or prose itself.'),
   language: line(60).optional(),
-  kind: line(40).optional().describe('What the file is for: source, test, document, configuration …'),
+  kind: z.enum(FILE_KINDS).optional().describe('What the file is for.'),
   framework: line(100).optional(),
   purpose: line(1000).optional().describe('What it is for, in a sentence.'),
   symbols: strings(200).optional().describe('Names that the snippet defines.'),

@@ -60,6 +60,7 @@ describe('a folder', () => {
       symbols: expect.arrayContaining(['Store.put']),
       start_line: expect.any(Number),
       end_line: expect.any(Number),
+      kind: 'source',
     })
     expect(String(item?.fields.code_snippet)).toMatch(/^export class Store<T> extends Base\n/)
 
