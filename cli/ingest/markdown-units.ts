@@ -24,11 +24,47 @@ function frontMatter(text: string): number {
   return match && match[0].length < 20_000 ? match[0].length : 0
 }
 
+/** A block of the file, and the offset that its positions count from. */
+interface Block {
+  node: RootContent
+  shift: number
+}
+
+const startOf = (text: string, { node, shift }: Block): number =>
+  lineStart(text, (node.position?.start.offset ?? 0) + shift)
+
+/** Characters that are parsed at a time: the parser takes a thousand times as much memory. */
+const SEGMENT = 60_000
+
+/** The blocks of a text. A long one is parsed in parts that begin with a heading. */
+function blocksOf(text: string, from: number): Block[] {
+  const blocks: Block[] = []
+  let start = from
+  const parse = (end: number): void => {
+    for (const node of fromMarkdown(text.slice(start, end)).children) blocks.push({ node, shift: start })
+    start = end
+  }
+  if (text.length - from > SEGMENT) {
+    let fence: string | undefined
+    for (let at = from; at < text.length; ) {
+      const newline = text.indexOf('\n', at)
+      const line = text.slice(at, newline < 0 ? text.length : newline)
+      const mark = /^ {0,3}(`{3,}|~{3,})/.exec(line)?.[1]
+      if (mark) fence = fence === undefined ? mark : mark.startsWith(fence) ? undefined : fence
+      else if (fence === undefined && at - start > SEGMENT && /^#{1,6} /.test(line)) parse(at)
+      if (newline < 0) break
+      at = newline + 1
+    }
+  }
+  parse(text.length)
+  return blocks
+}
+
 /** Units for the blocks between two headings, partitioning `[start, end)`. */
-function blockUnits(text: string, blocks: readonly RootContent[], shift: number, start: number, end: number): Unit[] {
+function blockUnits(text: string, blocks: readonly Block[], start: number, end: number): Unit[] {
   const units: Unit[] = []
   for (const block of blocks) {
-    const from = lineStart(text, (block.position?.start.offset ?? 0) + shift)
+    const from = startOf(text, block)
     const before = units.at(-1)
     if (from < start || from >= end || (before && from <= before.start)) continue
     const unit: Unit = {
@@ -39,8 +75,10 @@ function blockUnits(text: string, blocks: readonly RootContent[], shift: number,
       label: labelOf(text, from, end),
       rank: 3,
     }
-    if (block.type === 'list') {
-      unit.expand = () => blockUnits(text, block.children as unknown as RootContent[], shift, unit.start, unit.end)
+    const { node, shift } = block
+    if (node.type === 'list') {
+      const items = node.children.map((item) => ({ node: item as unknown as RootContent, shift }))
+      unit.expand = () => blockUnits(text, items, unit.start, unit.end)
     }
     if (before) before.end = unit.start
     units.push(unit)
@@ -54,15 +92,14 @@ function sectionUnits(
   headings: readonly Heading[],
   start: number,
   end: number,
-  blocks: readonly RootContent[],
-  shift: number,
+  blocks: readonly Block[],
 ): Unit[] {
   const units: Unit[] = []
   const firstHeading = headings[0]
   if (!firstHeading || text.slice(start, firstHeading.start).trim() !== '') {
     const stop = firstHeading?.start ?? end
     const unit: Unit = { start, end: stop, kind: 'section', names: [], label: 'intro', rank: 0 }
-    unit.expand = () => blockUnits(text, blocks, shift, start, stop)
+    unit.expand = () => blockUnits(text, blocks, start, stop)
     units.push(unit)
   }
   for (let i = 0; i < headings.length; ) {
@@ -82,8 +119,8 @@ function sectionUnits(
     }
     unit.expand = () =>
       inner.length > 0
-        ? sectionUnits(text, inner, unit.start, unit.end, blocks, shift)
-        : blockUnits(text, blocks, shift, unit.start, unit.end)
+        ? sectionUnits(text, inner, unit.start, unit.end, blocks)
+        : blockUnits(text, blocks, unit.start, unit.end)
     units.push(unit)
     i = next
   }
@@ -95,13 +132,11 @@ function sectionUnits(
  * @param text - the file with `\n` line ends
  */
 export function markdownUnits(text: string): Unit[] {
-  const shift = frontMatter(text)
-  const blocks = fromMarkdown(text.slice(shift)).children
+  const blocks = blocksOf(text, frontMatter(text))
   const headings: Heading[] = []
   for (const block of blocks) {
-    if (block.type !== 'heading') continue
-    const start = lineStart(text, (block.position?.start.offset ?? 0) + shift)
-    headings.push({ start, depth: block.depth, title: plainText(block) })
+    if (block.node.type !== 'heading') continue
+    headings.push({ start: startOf(text, block), depth: block.node.depth, title: plainText(block.node) })
   }
-  return sectionUnits(text, headings, 0, text.length, blocks, shift)
+  return sectionUnits(text, headings, 0, text.length, blocks)
 }

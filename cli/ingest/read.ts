@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { createDecoder } from './encoding.ts'
-import { isDocumentFormat, renderDocument, renderText } from './formats.ts'
+import { isDocumentFormat, isReferencePage, renderDocument, renderText } from './formats.ts'
 import { type Language, languageOf } from './languages.ts'
 import { type SkipReason, skipByText, withoutLongLiterals, withoutPrivateKeys } from './skip-rules.ts'
 import type { FoundFile } from './walk.ts'
@@ -34,6 +34,7 @@ export class Reader {
     if (isDocumentFormat(file.path)) return (await renderDocument(file.path, bytes)) ?? 'binary'
     const decoded = settle ? this.decoder.settle(bytes) : await this.decoder.decode(bytes, file.attributes?.encoding)
     if (typeof decoded === 'string') return decoded
+    if (!file.wanted && (file.attributes?.generated ?? isReferencePage(file.path, decoded.text))) return 'generated'
     const rendered = await renderText(file.path, decoded.text)
     const language = rendered?.language ?? languageOf(file.path)
     const text = withoutLongLiterals(rendered?.text ?? decoded.text, language)

@@ -203,6 +203,19 @@ describe('Markdown', () => {
   })
 })
 
+describe('a very long Markdown file', () => {
+  it('is cut as its parts would be, whatever looks like a heading', async () => {
+    const section = (i: number): string =>
+      `## Release ${i}\n\n${'- a change that is told in some words\n'.repeat(30)}\n\`\`\`sh\n# not a heading ${i}\n\`\`\`\n\n`
+    const text = `# Notes\n\n${Array.from({ length: 150 }, (_, i) => section(i)).join('')}`
+    expect(text.length).toBeGreaterThan(150_000)
+    const chunks = await chunk('notes.md', text)
+    expectPartition(chunks, text)
+    expect(chunks.find((one) => one.text.includes('# not a heading 149'))?.purpose).toBe('Notes > Release 149')
+    expect(chunks.some((one) => one.purpose?.includes('not a heading'))).toBe(false)
+  })
+})
+
 describe('text without a grammar', () => {
   it('is cut at blank lines, and definitions are found by keyword', async () => {
     const text = Array.from(
