@@ -22,6 +22,7 @@ export default defineConfig({
             // Tests that don't draw hold-outs themselves must not meet one by chance; a line for every request would bury the rest.
             miniflare: {
               bindings: {
+                ERASURE_SCHEDULES: process.env.ERASURE_SCHEDULES ?? '',
                 TEST_MIGRATIONS: await readD1Migrations('./migrations'),
                 HOLD_OUT_SHARE: '0',
                 LOG_LEVEL: 'warn',

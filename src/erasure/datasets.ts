@@ -4,7 +4,7 @@
  * @module
  */
 import { datasetsAfter, type Selection, selectedAmong } from '../database/queries/erasure.ts'
-import { forgetDataset } from '../database/queries/exports.ts'
+import { forgetDataset, unrecordedKeys } from '../database/queries/exports.ts'
 import type { Services } from '../services.ts'
 import { companionKeys } from '../training-data/datasheet.ts'
 import { abortUploads } from '../training-data/upload.ts'
@@ -19,28 +19,52 @@ interface Step {
   readonly cursor: string | null
 }
 
-/** Withdraws the next dataset if one of its rows came from the selection; the cursor is the dataset that was looked at. */
-export async function eraseDataset(
-  services: Services,
-  selection: Selection,
-  after: string,
-  since: number,
-): Promise<Step> {
+/**
+ * Withdraws the next dataset if one of its rows is gone, or came from the selection; the cursor is the dataset that was looked at.
+ * It runs when the rows are gone, so that an export which read them is either seen here or refused when it is noted.
+ */
+export async function eraseDataset(services: Services, selection: Selection, after: string): Promise<Step> {
   if (after === '') await abortUploads(services, selection.project)
   const dataset = await datasetsAfter(services.database, selection.project, after)
   if (!dataset) return { counts: {}, cursor: null }
-  const files = companionKeys(dataset.key)
-  const lineage = ((await (await services.datasets.get(files.lineage))?.text()) ?? '').split('\n').filter(Boolean)
-  // One that was made while rows were being deleted may hold what is gone already.
-  const gone = dataset.createdAt >= since
+  if (!(await holdsDeleted(services, selection, dataset.key))) return { counts: {}, cursor: dataset.id }
+  const { sheet, lineage } = companionKeys(dataset.key)
+  await services.datasets.delete([dataset.key, sheet, lineage])
+  await forgetDataset(services.database, dataset.id)
+  return { counts: { datasets_withdrawn: 1 }, cursor: dataset.id }
+}
+
+async function holdsDeleted(services: Services, selection: Selection, key: string): Promise<boolean> {
+  const file = await services.datasets.get(companionKeys(key).lineage)
+  const lineage = ((await file?.text()) ?? '').split('\n').filter(Boolean)
   for (let at = 0; at < lineage.length; at += ASKED) {
-    if (!(await selectedAmong(services.database, selection, lineage.slice(at, at + ASKED), gone))) continue
-    const { sheet } = files
-    await services.datasets.delete([dataset.key, sheet, files.lineage])
-    await forgetDataset(services.database, dataset.id)
-    return { counts: { datasets_withdrawn: 1 }, cursor: dataset.id }
+    if (await selectedAmong(services.database, selection, lineage.slice(at, at + ASKED))) return true
   }
-  return { counts: {}, cursor: dataset.id }
+  return false
+}
+
+/** Datasets noted since a deletion began that hold something deleted: what the receipt counts again. */
+export async function countDeletedInDatasets(services: Services, selection: Selection, since: number): Promise<number> {
+  let count = 0
+  for (let after = ''; ; ) {
+    const dataset = await datasetsAfter(services.database, selection.project, after)
+    if (!dataset) return count
+    after = dataset.id
+    if (dataset.createdAt >= since && (await holdsDeleted(services, selection, dataset.key))) count++
+  }
+}
+
+/**
+ * Deletes files of a project's datasets that no dataset names: an export that was cut off may have left them. One that is under way
+ * is not noted while a deletion runs, so it loses nothing.
+ */
+export async function eraseUnrecordedFiles(services: Services, project: string): Promise<number> {
+  const files = await projectFiles(services, project)
+  const base = (key: string) => key.replace(/\.(?:datasheet\.json|lineage\.txt)$/, '.jsonl')
+  const unrecorded = new Set(await unrecordedKeys(services.database, project, [...new Set(files.map(base))]))
+  const left = files.filter((key) => unrecorded.has(base(key)))
+  if (left.length > 0) await services.datasets.delete(left)
+  return left.length
 }
 
 /** Deletes the files of a project's datasets, noted or not; entries in the database go with their table. */

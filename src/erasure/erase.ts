@@ -2,8 +2,9 @@
  * Deletes everything of a project, a conversation or a key: database, knowledge stores, conversations, datasets, and what was learnt
  * from it. Works in steps that may each be repeated, so it can be cut off anywhere and goes on where it was.
  *
- * Order: datasets first, as their lineage is compared with rows that are still there; then the rows with what hangs on them; last
- * it is counted again, and what was written meanwhile is taken in another round.
+ * Order: the rows with what hangs on them; then what may have been written from them meanwhile: items whose row is gone, and datasets
+ * of which a row is gone. While a deletion runs, no dataset is noted and no training stored (`deletionSince`), and whoever indexes a row
+ * looks at it again afterwards. Last it is counted again, and what was written meanwhile is taken in another round.
  * @module
  */
 import { countArchivesOfCaller } from '../database/queries/archives.ts'
@@ -18,6 +19,7 @@ import {
   eraseVotes,
   type FactTable,
   PROJECT_TABLES,
+  ROW_COLLECTIONS,
   type Selection,
   selectRows,
 } from '../database/queries/erasure.ts'
@@ -27,8 +29,14 @@ import { COLLECTION_NAMES } from '../knowledge/collections.ts'
 import { syncCredit } from '../outcomes/sync-credit.ts'
 import type { Services } from '../services.ts'
 import { archiveFiles, eraseArchiveFiles, restoreVotes, tidyArchives } from './archives.ts'
-import { eraseDataset, eraseDatasetFiles, projectFiles } from './datasets.ts'
-import { eraseInteractionsWithItems, eraseItems, eraseWritings, storesOf } from './knowledge.ts'
+import {
+  countDeletedInDatasets,
+  eraseDataset,
+  eraseDatasetFiles,
+  eraseUnrecordedFiles,
+  projectFiles,
+} from './datasets.ts'
+import { eraseInteractionsWithItems, eraseItems, eraseOrphans, eraseWritings, storesOf } from './knowledge.ts'
 
 /** How long one run works, in milliseconds: well within the lease of a job. */
 const RUN_MS = 20_000
@@ -81,8 +89,13 @@ export async function eraseData(services: Services, id: string): Promise<'done' 
 }
 
 /** Everything of the selection as it is now, by kind. */
-export async function censusOf(services: Services, selection: Selection): Promise<Record<string, number>> {
-  const counts = await countSelected(services.database, selection)
+export async function censusOf(
+  services: Services,
+  selection: Selection,
+  since: number,
+): Promise<Record<string, number>> {
+  const counts: Record<string, number> = await countSelected(services.database, selection)
+  if (selection.what !== 'project') counts.datasets = await countDeletedInDatasets(services, selection, since)
   if (selection.what === 'conversation') {
     const { project, conversation } = selection
     return { ...counts, conversations: (await services.conversations.read(project, conversation)) ? 1 : 0 }
@@ -107,9 +120,9 @@ export async function censusOf(services: Services, selection: Selection): Promis
 
 function phasesOf({ what }: Selection): readonly string[] {
   if (what === 'project')
-    return ['datasets', 'jobs', 'knowledge', 'interactions', 'retrievals', 'archives', 'tables', 'recount']
+    return ['jobs', 'interactions', 'retrievals', 'archives', 'tables', 'knowledge', 'datasets', 'recount']
   const own = what === 'key' ? ['knowledge', 'archived_votes', 'votes'] : ['conversation']
-  return ['datasets', ...FACTS, ...own, 'archives', 'routers', 'recount']
+  return [...FACTS, ...own, 'archives', 'orphans', 'datasets', 'routers', 'recount']
 }
 
 /** One step, and the note of it. */
@@ -117,20 +130,21 @@ async function advance(services: Services, deletion: Deletion): Promise<void> {
   const state = deletion.state as unknown as State
   const selection = selectionOf(deletion)
   const { database } = services
+  const [firstPhase = 'recount'] = phasesOf(selection)
   if (state.phase === 'count') {
-    const before = await censusOf(services, selection)
-    return saveDeletion(database, deletion.id, { before, state: { ...state, phase: 'datasets' } })
+    const before = await censusOf(services, selection, deletion.createdAt)
+    return saveDeletion(database, deletion.id, { before, state: { ...state, phase: firstPhase } })
   }
   if (state.phase === 'recount') {
-    const after = await censusOf(services, selection)
+    const after = await censusOf(services, selection, deletion.createdAt)
     const left = Object.values(after).some((count) => count > 0)
     if (left && state.round < ROUNDS) {
-      const again = { ...state, phase: 'datasets', cursor: '', round: state.round + 1 }
+      const again = { ...state, phase: firstPhase, cursor: '', round: state.round + 1 }
       return saveDeletion(database, deletion.id, { after, state: again })
     }
     return saveDeletion(database, deletion.id, { after, status: 'done', finishedAt: services.now() })
   }
-  const step = await take(services, deletion, selection, state)
+  const step = await take(services, selection, state)
   const deleted = { ...deletion.deleted }
   for (const [kind, count] of Object.entries(step.counts ?? {})) {
     if (count > 0) deleted[kind] = (deleted[kind] ?? 0) + count
@@ -142,13 +156,18 @@ async function advance(services: Services, deletion: Deletion): Promise<void> {
   await saveDeletion(database, deletion.id, { deleted, state: next })
 }
 
-async function take(services: Services, deletion: Deletion, selection: Selection, state: State): Promise<Step> {
+async function take(services: Services, selection: Selection, state: State): Promise<Step> {
   const { database } = services
   const { phase, cursor } = state
   if (phase === 'datasets') {
     if (selection.what === 'project') return eraseDatasetFiles(services, selection.project)
-    return eraseDataset(services, selection, cursor, deletion.createdAt)
+    const step = await eraseDataset(services, selection, cursor)
+    if (step.cursor !== null) return step
+    let files = 0
+    for (const project of touched(selection, state)) files += await eraseUnrecordedFiles(services, project)
+    return { ...step, counts: { dataset_files: files } }
   }
+  if (phase === 'orphans') return eraseNextOrphans(services, touched(selection, state), cursor)
   if (phase === 'interactions' || phase === 'retrievals') return eraseFacts(services, selection, phase, cursor)
   if (phase === 'routing_decisions' || phase === 'corrections') {
     const { rows, next } = await selectRows(database, phase, selection, cursor)
@@ -158,7 +177,7 @@ async function take(services: Services, deletion: Deletion, selection: Selection
       phase,
       rows.map(({ id }) => id),
     )
-    return { counts: { [phase]: count }, cursor: next }
+    return { counts: { [phase]: count }, cursor: next, projects: rows.map(({ project }) => project) }
   }
   if (phase === 'archives') {
     const { project } = selection
@@ -189,6 +208,21 @@ async function take(services: Services, deletion: Deletion, selection: Selection
     return { counts: { routers_reset: state.projects.length }, cursor: null }
   }
   throw new Error(`A deletion has no phase ${phase}.`)
+}
+
+/** Projects that a deletion has touched. */
+function touched(selection: Selection, state: State): readonly string[] {
+  return selection.project === null ? state.projects : [...new Set([...state.projects, selection.project])]
+}
+
+/** A page of one of the collections whose items stand for rows; the cursor is JSON: number of project and collection, place in it. */
+async function eraseNextOrphans(services: Services, projects: readonly string[], cursor: string): Promise<Step> {
+  const [at, place] = cursor === '' ? [0, undefined] : (JSON.parse(cursor) as [number, string | undefined])
+  const project = projects[Math.floor(at / ROW_COLLECTIONS.length)]
+  const collection = ROW_COLLECTIONS[at % ROW_COLLECTIONS.length]
+  if (project === undefined || collection === undefined) return { cursor: null }
+  const { deleted, next } = await eraseOrphans(services, { project, collection }, place)
+  return { counts: { knowledge_items: deleted }, cursor: JSON.stringify(next === null ? [at + 1] : [at, next]) }
 }
 
 /** Interactions or retrievals, and the conversations that they were turns of. */
@@ -259,6 +293,8 @@ async function eraseProject(services: Services, project: string, phase: string, 
   if (phase !== 'tables') throw new Error(`The deletion of a project has no phase ${phase}.`)
   const counts: Record<string, number> = {}
   for (const [at, table] of [...PROJECT_TABLES.entries()].slice(Number(cursor || 0))) {
+    // These name files, which go last.
+    if (table === 'exports' || table === 'export_uploads') continue
     counts[table] = await eraseOfProject(database, table, project)
     // A full chunk: there may be more.
     if (counts[table] >= CHUNK) return { counts, cursor: String(at) }

@@ -10,12 +10,13 @@ import {
   dependentsOf,
   eraseInteractions,
   fellowSources,
+  orphanedItems,
   type Selection,
   writtenBy,
 } from '../database/queries/erasure.ts'
 import { itemId } from '../ids.ts'
 import type { CollectionName } from '../knowledge/collections.ts'
-import type { KnowledgeStore } from '../knowledge/stores/store.ts'
+import type { CollectionScope, KnowledgeStore } from '../knowledge/stores/store.ts'
 import { syncCredit } from '../outcomes/sync-credit.ts'
 import type { Services } from '../services.ts'
 
@@ -72,6 +73,29 @@ export async function eraseInteractionsWithItems(
   const counts = await eraseInteractions(services.database, ids, services.now())
   await syncCredit(services.database, storesOf(services), await votesOnItems(services.database, credited))
   return { ...counts, knowledge_items: items }
+}
+
+/** Items that one step looks at. */
+const PAGE = 500
+
+/**
+ * Deletes items of a collection that stand for rows which are gone: whoever indexed a row while it was deleted may have left them.
+ * @param cursor where the last step ended in the first store
+ */
+export async function eraseOrphans(
+  services: Services,
+  scope: CollectionScope,
+  cursor: string | undefined,
+): Promise<{ deleted: number; next: string | null }> {
+  const { entries, nextCursor } = await services.knowledge.list(scope, { limit: PAGE, ...(cursor && { cursor }) })
+  const orphans = await orphanedItems(
+    services.database,
+    scope.collection,
+    entries.map(({ id, key }) => ({ id, key })),
+  )
+  let deleted = 0
+  if (orphans.length > 0) for (const store of storesOf(services)) deleted += await store.delete(scope, orphans)
+  return { deleted, next: nextCursor }
 }
 
 /** Deletes up to 500 documents or items that a key wrote; null: there are no more. */

@@ -5,6 +5,7 @@
 
 import { archiveInteractions } from '../archive/archive.ts'
 import { summariseConversation } from '../conversation/summarise.ts'
+import { deletedSince } from '../database/queries/deletions.ts'
 import { eraseData } from '../erasure/erase.ts'
 import { indexInteraction } from '../outcomes/history.ts'
 import { indexCorrection } from '../outcomes/index-correction.ts'
@@ -45,6 +46,7 @@ export const JOB_KINDS = {
   learn_pattern: learnPattern,
   embed_collection: embedCollection,
   export_dataset: async (services, project) => {
+    if (await deletedSince(services.database, project, services.now())) return 'not_ready'
     await exportDataset(services, nightlySettings(project, services.settings.HIGH_VALUE_THRESHOLD))
     return 'done'
   },

@@ -43,7 +43,7 @@ export function historyFields(row: Interaction, contextIds: readonly string[]): 
 
 /**
  * Stores the present state of an interaction in interaction-history. Whoever writes looks again afterwards and writes once more
- * if the row has changed, so the last writer, however late, leaves the present state.
+ * if the row has changed, or deletes the item if the row is gone; so the last writer, however late, leaves the present state.
  */
 export async function indexInteraction(services: Services, id: string): Promise<void> {
   let row = await tableInteraction(services, id)
@@ -55,6 +55,8 @@ export async function indexInteraction(services: Services, id: string): Promise<
     await services.knowledge.upsert({ project: row.project, collection: HISTORY }, [item], services.embedder.space)
     const again = await findInteraction(services.database, id, null)
     if (again && sameState(again, row)) return
+    // Deleted meanwhile: what was just written must not outlive its row.
+    if (!again) await services.knowledge.delete({ project: row.project, collection: HISTORY }, [item.id])
     row = again
   }
 }

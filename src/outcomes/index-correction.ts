@@ -34,5 +34,8 @@ export async function indexCorrection(services: Services, id: string): Promise<v
   if (!row) return
   const given = { key: id, fields: correctionFields(row), provenance: 'human' as const }
   const item = await prepareItem(row.project, FEEDBACK, given, services.embedder)
-  await services.knowledge.upsert({ project: row.project, collection: FEEDBACK }, [item], services.embedder.space)
+  const scope = { project: row.project, collection: FEEDBACK }
+  await services.knowledge.upsert(scope, [item], services.embedder.space)
+  // Deleted meanwhile: what was just written must not outlive its row.
+  if (!(await findCorrection(services.database, id))) await services.knowledge.delete(scope, [item.id])
 }

@@ -2,6 +2,7 @@
  * Makes a dataset: the one function behind generate_training_data, POST /learning/export and the nightly cron.
  * @module
  */
+import { deletedSince } from '../database/queries/deletions.ts'
 import {
   countSkipped,
   type Dataset,
@@ -42,9 +43,11 @@ interface Run {
  * is larger than one part, a second time to be uploaded under the key that its hash gives, so any size needs the memory of one
  * page and one part. The same data and settings give the same bytes, the same key and the same dataset. One that was cut off goes on
  * with the parts that were uploaded.
- * @throws CoordinatorError `conflict` when the data kept changing while it was read
+ * @throws CoordinatorError `conflict` when the data kept changing while it was read, or was deleted meanwhile
  */
 export async function exportDataset(services: Services, settings: ExportSettings): Promise<ExportResult> {
+  const startedAt = services.now()
+  if (await deletedSince(services.database, settings.project, startedAt)) throw deletionRuns()
   const filters = filtersOf(settings)
   const settingsHash = await shortHash(filters)
   const series = await shortHash({ ...filters, incremental: false })
@@ -76,7 +79,7 @@ export async function exportDataset(services: Services, settings: ExportSettings
       filters,
       skipped,
     })
-    const dataset = await recordDataset(services.database, {
+    const entry = {
       project: settings.project,
       format: settings.format,
       filters,
@@ -87,11 +90,24 @@ export async function exportDataset(services: Services, settings: ExportSettings
       sheet,
       skipped,
       createdAt: services.now(),
-    })
+    }
+    const dataset = await recordDataset(services.database, entry, startedAt)
+    if (!dataset) {
+      const { sheet, lineage } = companionKeys(key)
+      await services.datasets.delete([key, sheet, lineage])
+      throw deletionRuns()
+    }
     return { dataset, created: known === null }
   }
   throw new CoordinatorError('conflict', 'The interactions kept changing while they were exported.', {
     hint: 'Name `until` as a time in the past, or export again when it is quieter.',
+  })
+}
+
+function deletionRuns(): CoordinatorError {
+  return new CoordinatorError('conflict', 'Data of this project is being deleted, so nothing was exported.', {
+    field: 'project',
+    hint: 'Export again when the deletion is done.',
   })
 }
 

@@ -90,12 +90,11 @@ export async function selectRows(
   }
 }
 
-/** Which of these interactions and corrections belong to the selection, or are gone since it began. */
+/** Whether any of these interactions and corrections belongs to the selection, or is gone. */
 export async function selectedAmong(
   database: Database,
   selection: Selection,
   ids: readonly string[],
-  goneCounts: boolean,
 ): Promise<boolean> {
   const { rows } = await execute(
     database,
@@ -105,10 +104,37 @@ export async function selectedAmong(
           OR EXISTS (SELECT 1 FROM corrections WHERE corrections.id = asked.id AND (${matching(selection, 'corrections')}
             OR EXISTS (SELECT 1 FROM interactions WHERE interactions.id = corrections.interaction_id
               AND ${matching(selection, 'interactions')})))
-          OR (${goneCounts ? 1 : 0} AND NOT EXISTS (SELECT 1 FROM interactions WHERE interactions.id = asked.id)
+          OR (NOT EXISTS (SELECT 1 FROM interactions WHERE interactions.id = asked.id)
             AND NOT EXISTS (SELECT 1 FROM corrections WHERE corrections.id = asked.id)) LIMIT 1`,
   )
   return rows.length > 0
+}
+
+/** The tables whose rows have items of their own, by collection: items' keys are their ids, and patterns' items have their id. */
+const ITEM_TABLES = { 'interaction-history': 'interactions', 'learning-feedback': 'corrections' } as const
+
+/** Collections with items that stand for rows. */
+export const ROW_COLLECTIONS: readonly CollectionName[] = [
+  'interaction-history',
+  'learning-feedback',
+  'skills-patterns',
+  'error-solutions',
+]
+
+/** Which of these items stand for rows that are gone; items that users stored in the collections of patterns stand for none. */
+export async function orphanedItems(
+  database: Database,
+  collection: CollectionName,
+  items: readonly { readonly id: string; readonly key: string }[],
+): Promise<string[]> {
+  const table = Object.hasOwn(ITEM_TABLES, collection) ? ITEM_TABLES[collection as keyof typeof ITEM_TABLES] : null
+  const own = table ? items : items.filter(({ key }) => key.startsWith('pattern:'))
+  const { rows } = await execute(
+    database,
+    sql`SELECT value ->> 'id' AS id FROM json_each(${JSON.stringify(own)})
+        WHERE value ->> ${table ? 'key' : 'id'} NOT IN (SELECT id FROM ${sql.identifier(table ?? 'patterns')})`,
+  )
+  return rows.map((row) => String(row.id))
 }
 
 /** What hangs on interactions beside their own rows. */

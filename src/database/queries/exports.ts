@@ -7,6 +7,7 @@ import { leastIdAt, newId } from '../../ids.ts'
 import { atomically, execute } from '../batch.ts'
 import type { Database } from '../database.ts'
 import { exports, interactions, type Outcome } from '../schema.ts'
+import { deletionSince } from './deletions.ts'
 import { type InteractionFilter, interactionCondition } from './interactions.ts'
 
 export type Dataset = typeof exports.$inferSelect
@@ -134,17 +135,25 @@ function toExample(row: Readonly<Record<string, unknown>>, correction: boolean):
   }
 }
 
-/** Notes a dataset that lies in R2. The same key is the same dataset: then the row that is there is returned. */
-export async function recordDataset(database: Database, entry: Omit<Dataset, 'id'>): Promise<Dataset> {
+/**
+ * Notes a dataset that lies in R2. The same key is the same dataset: then the row that is there is returned.
+ * @param startedAt when its rows began to be read
+ * @returns null, and nothing is noted, when a deletion that may have taken some of them runs or has ended since
+ */
+export async function recordDataset(
+  database: Database,
+  entry: Omit<Dataset, 'id'>,
+  startedAt: number,
+): Promise<Dataset | null> {
   const id = newId()
   await atomically(database, [
     sql`INSERT INTO exports (id, project, format, filters, key, rows, bytes, sha256, sheet, skipped, created_at)
-        VALUES (${id}, ${entry.project}, ${entry.format}, ${JSON.stringify(entry.filters)}, ${entry.key}, ${entry.rows},
-          ${entry.bytes}, ${entry.sha256}, ${JSON.stringify(entry.sheet)}, ${JSON.stringify(entry.skipped)}, ${entry.createdAt})
+        SELECT ${id}, ${entry.project}, ${entry.format}, ${JSON.stringify(entry.filters)}, ${entry.key}, ${entry.rows},
+          ${entry.bytes}, ${entry.sha256}, ${JSON.stringify(entry.sheet)}, ${JSON.stringify(entry.skipped)}, ${entry.createdAt}
+        WHERE NOT ${deletionSince(entry.project, startedAt)}
         ON CONFLICT (key) DO NOTHING`,
   ])
-  const known = await findDatasetByKey(database, entry.key)
-  return known ?? { id, ...entry }
+  return findDatasetByKey(database, entry.key)
 }
 
 /** The dataset that lies under a key of R2; null when there is none. */
@@ -161,6 +170,16 @@ export async function findDataset(database: Database, id: string, onlyProject: s
     .where(and(eq(exports.id, id), onlyProject === null ? undefined : eq(exports.project, onlyProject)))
     .limit(1)
   return row ?? null
+}
+
+/** Which of these keys of R2 no dataset, and no unfinished upload, of the project has. */
+export async function unrecordedKeys(database: Database, project: string, keys: readonly string[]): Promise<string[]> {
+  const { rows } = await execute(
+    database,
+    sql`SELECT value FROM json_each(${JSON.stringify(keys)})
+        WHERE value NOT IN (SELECT key FROM exports WHERE project = ${project})`,
+  )
+  return rows.map((row) => String(row.value))
 }
 
 /** Newest first, after the given id; one row more than `limit` tells whether there is a next page. */

@@ -2,14 +2,17 @@
  * Patterns and the interactions they rest on.
  * @module
  */
-import { eq, sql } from 'drizzle-orm'
+import { eq, type SQL, sql } from 'drizzle-orm'
 import { atomically, execute } from '../batch.ts'
 import type { Database } from '../database.ts'
 import { type Outcome, patterns } from '../schema.ts'
 
 export type Pattern = typeof patterns.$inferSelect
 
-/** Stores a pattern, unless it is there already, and one interaction as its source; both or none. */
+/**
+ * Stores a pattern, unless it is there already, and one interaction as its source; both or none. None when the interaction is gone: what
+ * was learnt from it must not outlive it.
+ */
 export async function insertPattern(
   database: Database,
   id: string,
@@ -21,19 +24,21 @@ export async function insertPattern(
 ): Promise<void> {
   await atomically(database, [
     sql`INSERT INTO patterns (id, project, collection, title, approach, terms, extracted_by, created_at)
-        VALUES (${id}, ${project}, ${pattern.collection}, ${pattern.title}, ${pattern.approach},
-          ${JSON.stringify(pattern.terms)}, ${extractedBy}, ${now})
+        SELECT ${id}, ${project}, ${pattern.collection}, ${pattern.title}, ${pattern.approach},
+          ${JSON.stringify(pattern.terms)}, ${extractedBy}, ${now} FROM interactions WHERE id = ${interactionId}
         ON CONFLICT (id) DO NOTHING`,
-    sql`INSERT INTO pattern_sources (pattern_id, interaction_id) VALUES (${id}, ${interactionId}) ON CONFLICT DO NOTHING`,
+    source(id, interactionId),
   ])
 }
 
-/** Adds an interaction to the sources of a pattern. */
+/** Adds an interaction to the sources of a pattern; nothing when either is gone. */
 export async function addSource(database: Database, patternId: string, interactionId: string): Promise<void> {
-  await execute(
-    database,
-    sql`INSERT INTO pattern_sources (pattern_id, interaction_id) VALUES (${patternId}, ${interactionId}) ON CONFLICT DO NOTHING`,
-  )
+  await execute(database, source(patternId, interactionId))
+}
+
+function source(patternId: string, interactionId: string): SQL {
+  return sql`INSERT INTO pattern_sources (pattern_id, interaction_id)
+    SELECT p.id, i.id FROM patterns p, interactions i WHERE p.id = ${patternId} AND i.id = ${interactionId} ON CONFLICT DO NOTHING`
 }
 
 /** The patterns with these ids; unknown ones are left out. */

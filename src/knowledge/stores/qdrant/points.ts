@@ -20,6 +20,8 @@ import type { CollectionScope, FieldFilter, PreparedItem, StoredItem } from '../
 const USUAL_LENGTH = 120
 
 const count = z.int().min(0)
+/** Votes that count: capped and weighed, so not always whole. */
+const votes = z.number().min(0)
 
 const payload = z.object({
   project: z.string(),
@@ -32,9 +34,9 @@ const payload = z.object({
   path: z.string().nullish(),
   created_at: z.number(),
   updated_at: z.number(),
-  successes: count.default(0),
-  partials: count.default(0),
-  failures: count.default(0),
+  successes: votes.default(0),
+  partials: votes.default(0),
+  failures: votes.default(0),
   credit_version: count.default(0),
 })
 
