@@ -19,6 +19,10 @@ process.exitCode = await runCommand(
         summary: 'measure the size of interactions and items',
         load: () => import('./bench/storage.ts'),
       },
+      'bench:tokens': {
+        summary: 'count what tools and results cost a model, beside other memory servers',
+        load: () => import('./bench/tokens.ts'),
+      },
       'bundle-size': { summary: 'print the size of the Worker', load: () => import('./bench/bundle-size.ts') },
       chaos: {
         summary: 'run a busy hour with every fault, then audit the data',

@@ -129,6 +129,7 @@ export async function evaluate(http: HttpClient, set: BeirSet): Promise<Retrieva
 
 interface Hit {
   key: string
+  context_id: string
 }
 
 /** Document ids as one arm ranks them. */
@@ -153,7 +154,8 @@ async function search(
     mode: arm,
     collections: [collection],
   })
-  return (answer[LISTS[arm]] ?? []).map(({ key }) => key)
+  const keys = new Map(answer.combined_results?.map(({ context_id, key }) => [context_id, key]))
+  return (answer[LISTS[arm]] ?? []).flatMap(({ context_id }) => keys.get(context_id) ?? [])
 }
 
 function average(all: readonly RetrievalMetrics[]): RetrievalMetrics {

@@ -94,6 +94,10 @@ export interface Operation<I extends z.ZodObject = z.ZodObject, O extends z.ZodO
   readonly http: readonly [HttpRoute, ...HttpRoute[]]
   readonly input: I
   readonly output: O
+  /**
+   * What a model needs of the output: MCP answers this, where every token is paid for, REST the whole output. Left out: all of it.
+   */
+  brief?(output: z.input<O>): object | Promise<object>
   run(services: Services, input: z.output<I>, caller: Caller): Promise<z.input<O>>
 }
 

@@ -5,7 +5,7 @@
 import { type ContextId, type ContextSource, contextId, headingOf } from '../knowledge/collections.ts'
 import type { Stretch } from '../knowledge/passages.ts'
 import type { StoredItem } from '../knowledge/stores/store.ts'
-import type { TokenCounter } from '../text/token-counter.ts'
+import { longestPrefix, type TokenCounter } from '../text/token-counter.ts'
 import { type PackableItem, type ValuedPassage, type ValueRequest, valuePassages } from './passage-value.ts'
 
 export type { PackableItem } from './passage-value.ts'
@@ -257,15 +257,7 @@ function trimPassage<T extends Stretch & { readonly tokens: number }>(
 ): T | null {
   if (room < MIN_TRIM_LENGTH) return null
   const text = body.slice(passage.start, passage.end)
-  let low = 0
-  let high = text.length
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2)
-    if (countTokens(text.slice(0, middle)) <= room) low = middle
-    else high = middle - 1
-  }
-  const space = Math.max(text.lastIndexOf(' ', low), text.lastIndexOf('\n', low))
-  const end = space > low / 2 ? space : low - (text.slice(0, low).isWellFormed() ? 0 : 1)
+  const end = longestPrefix(text, room, countTokens)
   const tokens = countTokens(text.slice(0, end))
   return tokens >= MIN_TRIM_LENGTH && tokens <= room ? { ...passage, end: passage.start + end, tokens } : null
 }

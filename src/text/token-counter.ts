@@ -19,6 +19,29 @@ export function tokenCounter(): Promise<TokenCounter> {
   return counter
 }
 
+/** Characters that one token can stand for at most, roughly: a longer beginning need not be counted. */
+const MAX_TOKEN_LENGTH = 64
+
+/**
+ * The end of the longest beginning of a text that has at most so many tokens, at white space where there is some in its second half;
+ * never within a surrogate pair.
+ * @returns an offset in UTF-16 units; the length of the text when all of it fits
+ */
+export function longestPrefix(text: string, most: number, countTokens: TokenCounter): number {
+  if (most <= 0) return 0
+  if (text.length <= most * MAX_TOKEN_LENGTH && countTokens(text) <= most) return text.length
+  let low = 0
+  let high = Math.min(text.length, most * MAX_TOKEN_LENGTH)
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2)
+    if (countTokens(text.slice(0, middle)) <= most) low = middle
+    else high = middle - 1
+  }
+  const space = Math.max(text.lastIndexOf(' ', low), text.lastIndexOf('\n', low))
+  if (space > low / 2) return space
+  return low - (text.slice(0, low).isWellFormed() ? 0 : 1)
+}
+
 /** Merging the bytes of one run takes time that grows with its square, so a longer one is counted in pieces. */
 const MAX_RUN_LENGTH = 200
 const LONG_RUN = /\S{201,}|\s{201,}/g

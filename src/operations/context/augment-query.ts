@@ -68,6 +68,19 @@ export const augmentQuery = operation({
     latency_ms: z.number(),
     degraded,
   }),
+  brief(output) {
+    const { augmented_prompt, context_ids, context_count, original_query, retrieval_id, absence_reason, degraded } =
+      output
+    return {
+      augmented_prompt,
+      context_ids,
+      context_count,
+      original_query,
+      retrieval_id,
+      ...(absence_reason !== null && { absence_reason }),
+      ...(degraded.length > 0 && { degraded }),
+    }
+  },
   async run(services, input, caller) {
     // The turn is kept, and what is kept goes into the conversation's summary.
     if (input.conversation_id !== undefined) assertScope(caller, 'write', 'conversation_id')

@@ -54,6 +54,10 @@ export const getContextItems = operation({
     retrieval_id: z.string(),
     degraded,
   }),
+  brief({ context, items, left_out, missing, retrieval_id }) {
+    const trimmed = items.filter(({ complete }) => !complete).map(({ context_id }) => context_id)
+    return { context, trimmed, left_out, missing, retrieval_id }
+  },
   async run(services, input, caller) {
     const started = services.now()
     const budget = input.token_budget ?? services.settings.DEFAULT_TOKEN_BUDGET

@@ -4,10 +4,11 @@ import { queryText } from '../../knowledge/text-fields.ts'
 import { type Collapsed, collapseNearDuplicates, maximalMarginalRelevance } from '../../retrieval/diversity.ts'
 import { type RankedItem, searchKnowledge } from '../../retrieval/search.ts'
 import { jaccard, shingles } from '../../text/shingles.ts'
+import { briefItems, rounded, SEARCH_ITEM_TOKENS } from '../brief-views.ts'
 import { collectionName, collections, degraded, filter, limit, project, scoreThreshold } from '../fields.ts'
 import { checkFilter } from '../knowledge/knowledge-views.ts'
 import { operation, READS } from '../operation.ts'
-import { resultView, viewResult } from './retrieval-views.ts'
+import { rankView, resultView, viewRank, viewResult } from './retrieval-views.ts'
 
 export const hybridSearch = operation({
   name: 'hybrid_search',
@@ -48,14 +49,28 @@ export const hybridSearch = operation({
     mode: z.enum(['hybrid', 'keyword', 'semantic']),
     collections: z.array(collectionName),
     tokens: z.array(z.string()).describe('Terms of the query that were searched.'),
-    semantic_results: z.array(resultView),
-    keyword_results: z.array(resultView),
+    semantic_results: z.array(rankView).describe('By meaning, best first.'),
+    keyword_results: z.array(rankView).describe('By keyword, best first.'),
     combined_results: z.array(
       resultView.extend({ duplicates: z.array(z.string()).describe('Context ids of near-exact copies.') }),
     ),
     answerable: z.number().describe('Calibrated probability that anything found answers the query, 0 to 1.'),
     degraded,
   }),
+  async brief({ combined_results, semantic_results, keyword_results, answerable, degraded, ...asked }) {
+    const ranked = (results: typeof semantic_results) =>
+      results.map(({ context_id, score }) => ({ context_id, score: rounded(score) }))
+    return {
+      query: asked.query,
+      collections: asked.collections,
+      tokens: asked.tokens,
+      combined_results: await briefItems(combined_results, SEARCH_ITEM_TOKENS),
+      semantic_results: ranked(semantic_results),
+      keyword_results: ranked(keyword_results),
+      answerable: rounded(answerable),
+      ...(degraded.length > 0 && { degraded }),
+    }
+  },
   async run(services, input) {
     const names = input.collections ?? [...KNOWLEDGE_COLLECTIONS]
     checkFilter(input.filter, names)
@@ -76,8 +91,8 @@ export const hybridSearch = operation({
       mode: input.mode,
       collections: names,
       tokens: found.terms,
-      semantic_results: found.semantic.slice(offset, end).map(viewResult),
-      keyword_results: found.keyword.slice(offset, offset + input.keyword_limit).map(viewResult),
+      semantic_results: found.semantic.slice(offset, end).map(viewRank),
+      keyword_results: found.keyword.slice(offset, offset + input.keyword_limit).map(viewRank),
       combined_results: arrange(found.ranked, end, input.diversity, input.collapse_duplicates)
         .slice(offset)
         .map(({ item, duplicates }) => ({

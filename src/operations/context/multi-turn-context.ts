@@ -51,6 +51,14 @@ export const multiTurnContext = operation({
     retrieval_id: z.string(),
     degraded,
   }),
+  brief(output) {
+    const { contexts: _, already_sent, tokenizer: __, tokens_saved: ___, degraded, ...rest } = output
+    return {
+      ...rest,
+      ...(already_sent.length > 0 && { already_sent: already_sent.map(({ context_id }) => context_id) }),
+      ...(degraded.length > 0 && { degraded }),
+    }
+  },
   async run(services, input, caller) {
     // The turn is kept, and what is kept goes into the conversation's summary.
     assertScope(caller, 'write')

@@ -3,6 +3,7 @@
  * @module
  */
 import * as z from 'zod'
+import { contextId } from '../../knowledge/collections.ts'
 import type { RankedItem } from '../../retrieval/search.ts'
 import { itemView, viewItem } from '../knowledge/knowledge-views.ts'
 
@@ -41,6 +42,17 @@ export const resultView = itemView.extend({
       .describe('What the probability is made from: of code the sum of its features, else of the two lists.'),
   }),
 })
+
+/** A result of one ranking; the item itself stands among the combined results, or get_context_items has it. */
+export const rankView = z.object({
+  context_id: z.string(),
+  score: z.number().describe('Calibrated probability of relevance, 0 to 1.'),
+})
+
+/** A result of one ranking as callers see it. */
+export function viewRank({ item, probability }: RankedItem): z.output<typeof rankView> {
+  return { context_id: contextId(item.collection, item.id), score: probability }
+}
 
 /** A ranked item as callers see it. */
 export function viewResult(ranked: RankedItem): z.output<typeof resultView> {

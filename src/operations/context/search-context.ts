@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { queryText } from '../../knowledge/text-fields.ts'
 import { searchKnowledge } from '../../retrieval/search.ts'
+import { briefItems, SEARCH_ITEM_TOKENS } from '../brief-views.ts'
 import { collectionName, degraded, filter, limit, project, scoreThreshold } from '../fields.ts'
 import { checkFilter } from '../knowledge/knowledge-views.ts'
 import { operation, READS } from '../operation.ts'
@@ -28,6 +29,14 @@ export const searchContext = operation({
     items: z.array(resultView),
     degraded,
   }),
+  async brief({ query, collection, items, degraded }) {
+    return {
+      query,
+      collection,
+      items: await briefItems(items, SEARCH_ITEM_TOKENS),
+      ...(degraded.length > 0 && { degraded }),
+    }
+  },
   async run(services, input) {
     checkFilter(input.filter, [input.collection])
     const found = await searchKnowledge(services, {

@@ -2,6 +2,8 @@ import * as z from 'zod'
 import { textsOf } from '../../archive/read.ts'
 import { LISTED_CHARACTERS, listInteractions as list } from '../../database/queries/interactions.ts'
 import { line } from '../../knowledge/text-fields.ts'
+import { tokenCounter } from '../../text/token-counter.ts'
+import { LIST_ITEM_TOKENS, rounded, shortened } from '../brief-views.ts'
 import { agentType, cursor, limit, outcome, project, tags, timestamp, uuid } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
 import { interactionOutput, presentInteraction } from './interaction-output.ts'
@@ -34,6 +36,24 @@ export const listInteractions = operation({
     ),
     next_cursor: z.string().nullable(),
   }),
+  async brief({ interactions, next_cursor }) {
+    const countTokens = await tokenCounter()
+    const brief = (text: string) => shortened(text, LIST_ITEM_TOKENS / 2, countTokens)
+    return {
+      interactions: interactions.map(({ interaction_id, query, response, model_used, ...row }) => ({
+        interaction_id,
+        query: brief(query),
+        response: brief(response),
+        model_used,
+        outcome: row.outcome,
+        user_feedback: row.user_feedback,
+        value_score: row.value_score === null ? null : rounded(row.value_score),
+        ...(row.tags.length > 0 && { tags: row.tags }),
+        created_at: row.created_at,
+      })),
+      next_cursor,
+    }
+  },
   async run(services, input) {
     const rows = await list(
       services.database,

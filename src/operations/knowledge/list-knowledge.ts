@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { briefItems, LIST_ITEM_TOKENS } from '../brief-views.ts'
 import { collectionName, cursor, filter, limit, project } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
 import { checkFilter, itemView, viewItem } from './knowledge-views.ts'
@@ -19,6 +20,9 @@ export const listKnowledge = operation({
     cursor: cursor.optional(),
   }),
   output: z.object({ items: z.array(itemView), next_cursor: z.string().nullable() }),
+  async brief({ items, next_cursor }) {
+    return { items: await briefItems(items, LIST_ITEM_TOKENS), next_cursor }
+  },
   async run(services, input) {
     checkFilter(input.filter, [input.collection])
     const page = await services.knowledge.list(input, input)

@@ -14,6 +14,7 @@ import { type AcceptedSql, acceptSql, runSql, type SqlRows } from '../../routing
 import { beginsLikeSql, isRefused, type SqlRefusal } from '../../routing/sql-text.ts'
 import type { Services } from '../../services.ts'
 import { analyseQuery } from '../../text/query-analysis.ts'
+import { briefItems, rounded, SEARCH_ITEM_TOKENS } from '../brief-views.ts'
 import { resultView, viewResult } from '../context/retrieval-views.ts'
 import { collectionName, collections, degraded, filter, limit, project, scoreThreshold } from '../fields.ts'
 import { holds } from '../invoke.ts'
@@ -118,6 +119,31 @@ export const routeQuery = operation({
     latency_ms: z.number(),
     degraded,
   }),
+  async brief({ results, decision: record, sql, ...output }) {
+    // What a prompt or an answer rests on is in it already.
+    const used = output.augmented_prompt !== null || output.response !== null
+    const { cause, local, remote } = record.model
+    return {
+      query: output.query,
+      route: output.route,
+      backend: output.backend,
+      response: output.response,
+      ...(output.generation && { generation: output.generation }),
+      augmented_prompt: output.augmented_prompt,
+      ...(output.context_ids.length > 0 && { context_ids: output.context_ids, retrieval_id: output.retrieval_id }),
+      results: used
+        ? results.map(({ context_id, score: probability }) => ({ context_id, score: rounded(probability) }))
+        : await briefItems(results, SEARCH_ITEM_TOKENS),
+      ...(sql && { sql }),
+      decision: {
+        decision_id: record.decision_id,
+        cause: record.cause,
+        model: { cause, local: rounded(local.probability), remote: rounded(remote.probability) },
+      },
+      latency_ms: output.latency_ms,
+      ...(output.degraded.length > 0 && { degraded: output.degraded }),
+    }
+  },
   async run(services, input, caller) {
     const started = services.now()
     const names = input.collections ?? [...KNOWLEDGE_COLLECTIONS]

@@ -19,6 +19,7 @@ import { holds, invoke } from '../../operations/invoke.ts'
 import type { Caller, Operation, Scope } from '../../operations/operation.ts'
 import type { Services } from '../../services.ts'
 import { readSettings } from '../../settings.ts'
+import { tokenCounter } from '../../text/token-counter.ts'
 import { assertOwnOrigin } from '../authenticate.ts'
 import { readJsonBody } from '../body.ts'
 import { type AppContext, type AppEnv, bodyLimit } from '../context.ts'
@@ -147,7 +148,8 @@ function createServer(table: ReadonlyMap<string, Operation>, call: McpCall, tool
     try {
       const answered = withCallersAnswer(params.name, context)
       const output = answered ?? (await run(params.name, params.arguments ?? {}))
-      return (answered ? null : askCallersModel(params.name, output, context)) ?? toolResult(output)
+      const asked = answered ? null : askCallersModel(params.name, output, context)
+      return asked ?? toolResult(await briefOf(table.get(params.name), output))
     } catch (thrown) {
       return errorResult(problemOf(reportError(thrown, call.requestId, `tool ${params.name}`), call.requestId))
     }
@@ -176,6 +178,15 @@ function toolResult(output: object): CallToolResult {
   const { augmented_prompt: prompt, ...rest } = structuredContent
   if (typeof prompt !== 'string') return { content: [text(structuredContent)], structuredContent }
   return { content: [{ type: 'text', text: prompt }, text(rest)], structuredContent }
+}
+
+/** What a model is shown of an output, with the tokens that it costs where it was made brief for that reason. */
+async function briefOf(operation: Operation | undefined, output: object): Promise<object> {
+  if (!operation?.brief) return output
+  const brief = await operation.brief(output as Record<string, unknown>)
+  const countTokens = await tokenCounter()
+  const counted = (tokens: number) => ({ ...brief, result_tokens: tokens })
+  return counted(countTokens(JSON.stringify(counted(countTokens(JSON.stringify(brief))))))
 }
 
 /**
