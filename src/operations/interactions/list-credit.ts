@@ -19,9 +19,9 @@ export const listCredit = operation({
   group: 'interactions',
   title: 'List what helped',
   description:
-    'List the items that were shown in interactions with a known outcome, best or worst first by posterior mean success rate, as ' +
-    'ranking uses them: votes on items that were not shown count a tenth, no caller outweighs all others, and few votes are drawn ' +
-    'towards the usual rate of the collection. Ranking goes by the ends of the 80 % credible interval.',
+    'List the items that were shown in interactions with a known outcome, best or worst first by posterior mean success rate: ' +
+    'votes on items that were not shown count a tenth, no caller outweighs all others, few votes are drawn towards the rate ' +
+    'of the collection. Ranking uses the ends of the 80 % interval.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'GET', path: '/learning/credit' }],
