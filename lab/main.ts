@@ -47,6 +47,10 @@ process.exitCode = await runCommand(
         summary: 'measure the choice of search against always using one',
         load: () => import('./eval/modes.ts'),
       },
+      'eval:notes': {
+        summary: 'measure the first notes of a team beside its code',
+        load: () => import('./eval/notes.ts'),
+      },
       'eval:redaction': { summary: 'measure false alarms of redaction', load: () => import('./eval/redaction.ts') },
       'eval:retrieval': {
         summary: 'measure search on a data set in BEIR layout',

@@ -112,7 +112,7 @@ const schema = z.object({
     'Weights of outcome, feedback, reusability, complexity and novelty in the value score, as a JSON object; they sum to 1.',
   ),
   RELEVANCE_THRESHOLD: probability
-    .default(0.65)
+    .default(0.5)
     .describe('Probability that anything found answers the query, under which augment_query adds nothing, 0 to 1.'),
   DEFAULT_TOKEN_BUDGET: z.coerce
     .number()

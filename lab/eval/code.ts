@@ -102,7 +102,8 @@ export async function run(argv: string[]): Promise<number> {
   }
 }
 
-function variablesOf(given: readonly string[] = []): Record<string, string> {
+/** Settings given as NAME=VALUE. */
+export function variablesOf(given: readonly string[] = []): Record<string, string> {
   return Object.fromEntries(
     given.map((pair) => {
       const at = pair.indexOf('=')

@@ -168,6 +168,13 @@ const VECTORS_ONLY: Calibration = {
 const MAX_LEAD_OVER_SECOND = 0.5
 const MAX_LEAD_OVER_TENTH = 1
 /** Decimal logarithms of the collection sizes that the models know. */
+/**
+ * The models were learnt where one question in two has its answer in the collection. A question is asked of five collections, of which
+ * one may hold the answer: odds of 0.54 rather than 1, chosen so that what was 0.65 is the default threshold, 0.5.
+ */
+const SEVERAL_COLLECTIONS = 0.62
+/** Smaller collections are taken for one of this size: the models were learnt on none smaller. */
+const MIN_ITEMS = 30
 const MAX_LOGIT_FIRST = 4.5
 const MAX_LOGIT_ANY = 3
 
@@ -178,7 +185,7 @@ export function searchProbabilities(evidence: SearchEvidence): SearchProbabiliti
   const { later } = calibration
   const first = apply(calibration.first, evidence, MAX_LOGIT_FIRST)
   return {
-    answerable: logistic(apply(calibration.any, evidence, MAX_LOGIT_ANY)),
+    answerable: logistic(apply(calibration.any, evidence, MAX_LOGIT_ANY) - SEVERAL_COLLECTIONS),
     relevance: (deficit) =>
       logistic(deficit <= 0 ? first : Math.min(first, later.first * first + later.deficit * deficit + later.intercept)),
   }
@@ -196,7 +203,7 @@ function apply(model: Model, evidence: SearchEvidence, mostLogItems: number): nu
     model.logTerms * Math.log(Math.max(1, evidence.terms)) +
     model.bestCoverage * evidence.bestCoverage +
     model.bestCosine * evidence.bestCosine +
-    model.logItems * Math.min(mostLogItems, Math.log10(Math.max(10, evidence.items)))
+    model.logItems * Math.min(mostLogItems, Math.log10(Math.max(MIN_ITEMS, evidence.items)))
   )
 }
 

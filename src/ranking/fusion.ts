@@ -126,6 +126,12 @@ const BRIEF_K1 = 0.9
 const BRIEF_B = 0.4
 /** The word table's cosines between unrelated texts, over 19 repositories and three sets of texts. */
 export const TABLE_SCALE: CosineScale = { level: 0.05, spread: 0.073 }
+/**
+ * Leads that say neither that there is an answer nor that there is none. They stand for those of a collection that has no second or
+ * tenth item to lead over.
+ */
+const NEUTRAL_LEAD_OVER_SECOND = 0.05
+const NEUTRAL_LEAD_OVER_TENTH = 0.25
 /** Share that a reranker's opinion has in the log-odds. */
 const RERANK_SHARE = 0.7
 /**
@@ -263,8 +269,8 @@ function evidenceOf<Item>(measured: readonly Measures<Item>[], query: FusionQuer
     firstCoverage: first?.coverage ?? 0,
     bestCosine: maximum(measured, ({ cosine }) => cosine),
     firstCosine: first?.cosine ?? 0,
-    leadOverSecond: (first?.score ?? 0) - (second?.score ?? 0),
-    leadOverTenth: (first?.score ?? 0) - (tenth?.score ?? 0),
+    leadOverSecond: second ? (first?.score ?? 0) - second.score : NEUTRAL_LEAD_OVER_SECOND,
+    leadOverTenth: tenth ? (first?.score ?? 0) - tenth.score : NEUTRAL_LEAD_OVER_TENTH,
   }
 }
 

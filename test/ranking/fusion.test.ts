@@ -115,6 +115,21 @@ describe('fuse', () => {
     expect(fuse(pair, { ...plain, embeddingCoverage: 0.3 }).results[0]?.item).toBe('words')
   })
 
+  it('takes a missing second or tenth item for no evidence: a small collection is no surer of a stray word than a large one', () => {
+    const stray = { item: 'note', keyword: { score: 9, coverage: 0.3 }, cosine: 0.2 }
+    const facts = { attainable: 40, terms: 5, embeddingCoverage: 0.9, averageLength: 40 }
+    const others = Array.from({ length: 29 }, (_, i) => ({
+      item: `other ${i}`,
+      keyword: null,
+      cosine: 0.05 + i / 1000,
+    }))
+    const alone = fuse([stray], { ...facts, items: 1 }).answerable
+    expect(alone).toBeLessThan(0.3)
+    expect(alone).toBeLessThanOrEqual(fuse([stray, ...others], { ...facts, items: 30 }).answerable)
+    const full = { item: 'note', keyword: { score: 30, coverage: 0.95 }, cosine: 0.65 }
+    expect(fuse([full], { ...facts, items: 1 }).answerable).toBeGreaterThan(0.7)
+  })
+
   it('brings the cosines of another embedder to scale', () => {
     const pair = [0.62, 0.6].map((cosine) => ({ item: cosine, keyword: null, cosine }))
     const facts = { attainable: 0, terms: 3, embeddingCoverage: 1, items: 1000 }
