@@ -203,10 +203,23 @@ export async function run(argv: string[]): Promise<number> {
     if (options.watch) return await watchUntilStopped(options)
     const report = await ingest(options)
     tell(report, options)
+    if (!options.quiet && !options.json && !options.dryRun && exitCode(report) === 0)
+      process.stdout.write(connectLine(report, options))
     return exitCode(report)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     process.stderr.write(`${style('red', error.message)}\nSee npm run ingest -- --help\n`)
     return 2
   }
+}
+
+/** How an agent is connected to what was just ingested. */
+function connectLine({ kind, input, project }: Report, { url }: IngestOptions): string {
+  const words = [
+    'npm run connect -- claude-code',
+    kind === 'folder' ? `--dir ${/[^\w./-]/.test(input) ? JSON.stringify(input) : input}` : '--dir <folder>',
+    ...(project === 'default' ? [] : [`--project ${project}`]),
+    ...(url === 'http://127.0.0.1:8787' ? [] : [`--url ${url}`]),
+  ]
+  return `  ${'connect'.padEnd(9)} ${words.join(' ')}\n`
 }

@@ -9,6 +9,7 @@ import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Cron } from 'croner'
 import { migrateState } from '../shared/local-worker.ts'
 import { style } from '../shared/terminal.ts'
 import { endGroup, lockState, MARK, StateError } from './state.ts'
@@ -31,7 +32,7 @@ export interface ServeOptions {
  * @throws StateError when the folder, the port or a setting can't be used
  */
 export async function serve({ port, state, verbose }: ServeOptions): Promise<number> {
-  await checkSettings()
+  const { schedules } = await checkSettings()
   const lock = await lockState(state, port)
   try {
     await checkPort(port)
@@ -52,8 +53,14 @@ export async function serve({ port, state, verbose }: ServeOptions): Promise<num
     }
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop)
     const base = `http://127.0.0.1:${port}`
-    void untilReady(base, ended).then((ready) => ready && !stopping && process.stderr.write(welcome(base, state)))
+    let crons: Cron[] = []
+    void untilReady(base, ended).then((ready) => {
+      if (!ready || stopping) return
+      crons = triggerCrons(base, schedules)
+      process.stderr.write(welcome(base, state))
+    })
     const code = await ended
+    for (const cron of crons) cron.stop()
     // What it started, a bundler for one, does not always end with it.
     if (child.pid !== undefined) endGroup(child.pid)
     return stopping ? 0 : code
@@ -64,10 +71,11 @@ export async function serve({ port, state, verbose }: ServeOptions): Promise<num
 
 /**
  * Refuses settings with which every request would fail.
+ * @returns the schedules of wrangler.toml
  * @throws StateError naming the variable, never its value
  */
-export async function checkSettings(folder = ROOT): Promise<void> {
-  const { unstable_getMiniflareWorkerOptions: readOptions } = await import('wrangler')
+export async function checkSettings(folder = ROOT): Promise<{ schedules: readonly string[] }> {
+  const { unstable_getMiniflareWorkerOptions: readOptions, unstable_readConfig: readConfig } = await import('wrangler')
   const { readSettings } = await import('../../src/settings.ts')
   const { bindings } = readOptions(join(folder, 'wrangler.toml')).workerOptions
   try {
@@ -76,6 +84,21 @@ export async function checkSettings(folder = ROOT): Promise<void> {
     const { message, hint } = error as { message: string; hint?: string }
     throw new StateError(`${message}\n${hint ?? ''}`.trim())
   }
+  return { schedules: readConfig({ config: join(folder, 'wrangler.toml') }).triggers.crons ?? [] }
+}
+
+/**
+ * Runs the Worker's schedules, which wrangler's development server does not: jobs whose message was lost, and what is done at night.
+ * Cloudflare counts in UTC.
+ */
+export function triggerCrons(base: string, schedules: readonly string[]): Cron[] {
+  return schedules.map(
+    (schedule) =>
+      new Cron(schedule, { timezone: 'UTC', protect: true, unref: true }, async () => {
+        const url = `${base}/cdn-cgi/local/scheduled?cron=${encodeURIComponent(schedule)}`
+        await fetch(url, { signal: AbortSignal.timeout(300_000) }).catch(() => undefined)
+      }),
+  )
 }
 
 /** @throws StateError when something listens there */

@@ -48,7 +48,7 @@ function passagesOf({ augmented_prompt: prompt, original_query: query }: Augment
     ? below.trim()
     : below
         .slice(first)
-        .replaceAll(/^<\/?context>\n?/gm, '')
+        .replaceAll(/^<\/?context(?:-\w+)?>\n?/gm, '')
         .trim()
 }
 

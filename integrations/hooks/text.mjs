@@ -39,11 +39,11 @@ export function firstCharacters(text, max) {
 
 /**
  * The first passages of a context that fit. A cut never leaves an element open, which would make what follows part of it.
- * @param {string} context passages, each ended by `</context-…>`
+ * @param {string} context passages, each ended by `</context-….>` with the name that opened it
  * @param {number} max UTF-16 code units
  */
 export function firstPassages(context, max) {
   if (context.length <= max) return context.toWellFormed()
-  const end = [...context.slice(0, max).matchAll(/<\/context[\w-]*>/g)].at(-1)
-  return end ? context.slice(0, end.index + end[0].length).toWellFormed() : ''
+  const ends = [...context.matchAll(/<\/context(?:-\w+)?>/g)].map(({ index, 0: tag }) => index + tag.length)
+  return context.slice(0, ends.findLast((end) => end <= max) ?? 0).toWellFormed()
 }

@@ -1,11 +1,12 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { createServer as createHttpServer } from 'node:http'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type BootWorld, startAtBoot, startInBackground, stopAtBoot } from '../../cli/dev/background.ts'
-import { checkSettings } from '../../cli/dev/serve.ts'
+import { checkSettings, triggerCrons } from '../../cli/dev/serve.ts'
 import { emptyState, lockState, ownershipOf, readInstance } from '../../cli/dev/state.ts'
 import { run } from '../../cli/dev.ts'
 
@@ -120,6 +121,25 @@ describe('settings', () => {
       expect((error as Error).message).toContain(name)
       expect((error as Error).message).not.toContain('secret-admin')
     }
+  })
+})
+
+describe('schedules', () => {
+  it('of wrangler.toml are read, and run against the server by their own text', async () => {
+    expect((await checkSettings()).schedules).toContain('* * * * *')
+    const called: string[] = []
+    const server = createHttpServer((request, response) => {
+      called.push(request.url ?? '')
+      response.end('ok')
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    // With a field for seconds, so that nobody waits for a minute.
+    const crons = triggerCrons(base, ['* * * * * *', '17 3 1 1 *'])
+    await expect.poll(() => called.length, { timeout: 15_000 }).toBeGreaterThan(0)
+    for (const cron of crons) cron.stop()
+    expect(new Set(called)).toEqual(new Set(['/cdn-cgi/local/scheduled?cron=*%20*%20*%20*%20*%20*']))
+    server.close()
   })
 })
 

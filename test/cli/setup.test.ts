@@ -248,8 +248,7 @@ describe('ask and doctor', () => {
   it('shows passages without their frame, or why there are none', async () => {
     answers['/augment_query'] = {
       original_query: 'q',
-      augmented_prompt:
-        'q\n\n---\n\nUse what helps.\n\n## Relevant code\n\n[1] a.ts:1\n<context>\nconst a = 1\n</context>',
+      augmented_prompt: 'q\n\n---\n\nUse what helps.\n\n<context-0a1z>\n[1] a.ts:1\nconst a = 1\n</context-0a1z>',
       context_ids: ['codebase-context/1'],
       token_count: 20,
     }

@@ -209,7 +209,7 @@ describe('hooks against a coordinator', () => {
   })
 
   it('never leave a passage open', async () => {
-    const passage = `[1] a\n<context>\n${'x'.repeat(6000)}\n</context>`
+    const passage = `<context-0a1z>\n[1] a\n${'x'.repeat(6000)}\n</context-0a1z>`
     answer = (path, body) =>
       path === '/augment_query'
         ? {

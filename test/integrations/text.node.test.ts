@@ -145,7 +145,7 @@ describe('cuts', () => {
   })
 
   it('of a context fall between passages', () => {
-    const passage = (name: string) => `[1] ${name}\n<context source="${name}">\n${'x'.repeat(30)}\n</context>`
+    const passage = (name: string) => `<context-0a1z>\n[1] ${name}\n${'x'.repeat(30)}\n</context-0a1z>`
     const whole = ['a', 'b', 'c'].map(passage).join('\n\n')
     expect(firstPassages(whole, whole.length)).toBe(whole)
     expect(firstPassages(whole, whole.length - 1)).toBe(['a', 'b'].map(passage).join('\n\n'))
