@@ -23,7 +23,7 @@ interface Watched {
 
 beforeAll(async () => {
   if (!supported) return
-  worker = await startLocalWorker({ variables: { HOLD_OUT_SHARE: '0' } })
+  worker = await startLocalWorker({ variables: { EMBEDDER: 'static', HOLD_OUT_SHARE: '0' } })
   browser = (await openBrowser()) as Browser
   await walkLoop(worker.url)
   const http = createHttpClient({ url: worker.url })

@@ -41,7 +41,10 @@ async function makeState(path: string, content = 'data'): Promise<void> {
 describe('backup and restore', () => {
   it('give everything that a coordinator knows back, byte for byte', async () => {
     const question = 'uploads to staging fail with ECONNRESET, what do I change?'
-    const first = await startLocalWorker({ stateFolder: join(state, 'v3'), variables: { HOLD_OUT_SHARE: '0' } })
+    const first = await startLocalWorker({
+      stateFolder: join(state, 'v3'),
+      variables: { EMBEDDER: 'static', HOLD_OUT_SHARE: '0' },
+    })
     const ask = (url: string) =>
       createHttpClient({ url }).post<{ augmented_prompt: string }>('/augment_query', { project: 'p', query: question })
     const http = createHttpClient({ url: first.url })
@@ -79,7 +82,10 @@ describe('backup and restore', () => {
     await restore(file, state)
     expect(await checksums(state)).toEqual(sums)
 
-    const second = await startLocalWorker({ stateFolder: join(state, 'v3'), variables: { HOLD_OUT_SHARE: '0' } })
+    const second = await startLocalWorker({
+      stateFolder: join(state, 'v3'),
+      variables: { EMBEDDER: 'static', HOLD_OUT_SHARE: '0' },
+    })
     try {
       // The name of the delimiters is drawn for each prompt.
       const plain = (prompt: string) => prompt.replaceAll(/context-\w+/g, 'context')

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Embedder } from '../../../src/inference/embedding/embedder.ts'
 import { MiniLmEmbedder, type QuestionEncoding } from '../../../src/inference/embedding/minilm/embedder.ts'
 import kernel from '../../../src/inference/embedding/minilm/kernel.wasm'
@@ -67,6 +67,19 @@ describe('loading', () => {
     state.now += 5_000
     expect(await loader.load()).not.toBeNull()
     expect(loader.failure).toBeNull()
+  })
+
+  test('that memory is too small for fails, says so, and leaves questions to the table', async () => {
+    const grow = vi.spyOn(WebAssembly.Memory.prototype, 'grow').mockImplementation(() => {
+      throw new RangeError('WebAssembly.Memory.grow(): Maximum memory size exceeded')
+    })
+    const { loader } = loaderOf(() => inChunks(file))
+    expect(await loader.load()).toBeNull()
+    expect(grow).toHaveBeenCalled()
+    grow.mockRestore()
+    expect(loader.failure).toContain('memory size exceeded')
+    const [found] = await embedderOf(loader, 'auto').embedder.embed(['how do I open a file?'], 'query')
+    expect(found?.vector).toEqual(TABLE_VECTOR)
   })
 
   test('goes on in a later request when the one that began it was ended', async () => {
