@@ -27,6 +27,7 @@ import { deleteSession } from './context/delete-session.ts'
 import { getContextItems } from './context/get-context-items.ts'
 import { getSession } from './context/get-session.ts'
 import { hybridSearch } from './context/hybrid-search.ts'
+import { listUnanswered } from './context/list-unanswered.ts'
 import { multiTurnContext } from './context/multi-turn-context.ts'
 import { searchContext } from './context/search-context.ts'
 import { assignVariant } from './experiments/assign-variant.ts'
@@ -109,6 +110,7 @@ export const OPERATIONS: readonly Operation[] = [
   controlLearning,
   learningStats,
   listCredit,
+  listUnanswered,
   getStats,
   getTrends,
   metrics,

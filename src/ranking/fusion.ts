@@ -130,8 +130,8 @@ export const TABLE_SCALE: CosineScale = { level: 0.05, spread: 0.073 }
  * Leads that say neither that there is an answer nor that there is none. They stand for those of a collection that has no second or
  * tenth item to lead over.
  */
-const NEUTRAL_LEAD_OVER_SECOND = 0.05
-const NEUTRAL_LEAD_OVER_TENTH = 0.25
+const NEUTRAL_LEAD_OVER_SECOND = 0.1
+const NEUTRAL_LEAD_OVER_TENTH = 0.4
 /** Share that a reranker's opinion has in the log-odds. */
 const RERANK_SHARE = 0.7
 /**

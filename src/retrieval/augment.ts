@@ -21,11 +21,13 @@ import { drawHoldOut, NO_HOLD_OUT } from './hold-out.ts'
 import { type KnownItem, leastShare, type PackedItem, sourceOf, tokensOfWhole } from './packing.ts'
 import type { PackableItem } from './passage-value.ts'
 import { type ComposedContext, composeContext, joinPrompt, NO_CONTEXT, renderContext, tokensBelow } from './prompt.ts'
-import { type SearchOutcome, type SearchServices, searchKnowledge, termsOf } from './search.ts'
+import { type RankedItem, type SearchOutcome, type SearchServices, searchKnowledge, termsOf } from './search.ts'
 
 /** Items that plain top-k retrieval would have sent whole, for the ledger. */
 const NAIVE_ITEMS = 5
 const SUGGESTIONS = 5
+/** Items named when nothing was relevant enough. */
+const NEAREST = 3
 /**
  * Prior odds that a question can be answered from what is stored, over those of a question about which nothing is known, when
  * stored knowledge has answered earlier questions of the same conversation: three in five instead of one in two. Kept low: a wrong passage costs more than a missing one.
@@ -102,6 +104,8 @@ export interface Augmentation {
   /** Relevant items of which useful passages were sent before. */
   readonly alreadySent: { contextId: ContextId; number: number | null; title: string }[]
   readonly absence: AbsenceReason | null
+  /** The best found when nothing was relevant enough, so that it can be judged what fell short. */
+  readonly nearest: readonly RankedItem[]
   /** Probability of the best item found, relevant or not; null: nothing was found at all. */
   readonly bestProbability: number | null
   /** Probability that anything found answers the query: below the threshold nothing is shown. */
@@ -216,6 +220,7 @@ export async function augment(services: AugmentServices, request: AugmentRequest
           title: sourceOf(item),
         })),
     absence,
+    nearest: absence === 'nothing_relevant' ? found.ranked.slice(0, NEAREST) : [],
     bestProbability: found.ranked[0]?.probability ?? null,
     answerable: withPriorOdds(found.answerable, odds),
     threshold,

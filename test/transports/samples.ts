@@ -187,6 +187,7 @@ export const SAMPLES: Record<string, (prepared: Prepared) => Record<string, unkn
   check_readiness: () => ({}),
   replay_routing: ({ project }) => ({ project }),
   list_credit: ({ project }) => ({ project }),
+  list_unanswered: ({ project }) => ({ project }),
   get_trends: ({ project }) => ({ project }),
   list_settings: () => ({}),
   estimate_routing: ({ project }) => ({ project, queries: [QUERY, 'What is a lease?'] }),

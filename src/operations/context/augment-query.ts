@@ -11,9 +11,11 @@ import {
   alreadySentView,
   contextView,
   indexView,
+  nearestView,
   viewAlreadySent,
   viewContexts,
   viewIndex,
+  viewNearest,
 } from './context-views.ts'
 
 export const augmentQuery = operation({
@@ -55,6 +57,7 @@ export const augmentQuery = operation({
       .array(alreadySentView)
       .describe('Relevant context that an earlier turn of the conversation carried.'),
     absence_reason: absenceReason,
+    nearest: z.array(nearestView).describe('Filled when nothing was relevant enough: what came closest, best first.'),
     best_probability: z.number().nullable().describe('Of the best item found, shown or not; null: nothing was found.'),
     answer_probability: z.number().describe('Probability that anything found answers the query.'),
     relevance_threshold: z.number().describe('Nothing is shown when answer_probability is below it.'),
@@ -107,6 +110,7 @@ export const augmentQuery = operation({
       index: viewIndex(result),
       already_sent: viewAlreadySent(result),
       absence_reason: result.absence,
+      nearest: viewNearest(result),
       best_probability: result.bestProbability,
       answer_probability: result.answerable,
       relevance_threshold: result.threshold,

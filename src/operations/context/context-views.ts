@@ -6,7 +6,7 @@ import * as z from 'zod'
 import { type CollectionName, contextId, EXTERNAL, isCollection, parseContextId } from '../../knowledge/collections.ts'
 import type { StoredItem } from '../../knowledge/stores/store.ts'
 import type { Augmentation } from '../../retrieval/augment.ts'
-import { shownLines } from '../../retrieval/packing.ts'
+import { shownLines, sourceOf } from '../../retrieval/packing.ts'
 import type { Services } from '../../services.ts'
 import { contextSource, suspectedInstructions, warningOf } from '../fields.ts'
 
@@ -30,6 +30,15 @@ export const indexView = z.object({
   why: z.array(z.string()).describe('Words of the query that it holds; empty: found by meaning.'),
   probability: z.number(),
   tokens: z.int().describe('Tokens of its full text.'),
+})
+
+export const nearestView = z.object({
+  context_id: z.string(),
+  title: z.string().describe('Path, lines and symbol of code, else its title.'),
+  probability: z.number().describe('Calibrated probability of relevance, 0 to 1.'),
+  short_by: z
+    .number()
+    .describe('How far the probability that anything in its collection answers is below the threshold.'),
 })
 
 export const alreadySentView = z.object({
@@ -101,4 +110,14 @@ export async function readItems(
   const found = await Promise.all([...grouped].map(([collection, own]) => knowledge.get({ project, collection }, own)))
   const items = found.flat().filter((item) => item !== null)
   return new Map(items.map((item) => [contextId(item.collection, item.id), item]))
+}
+
+/** What came closest when nothing was relevant enough. */
+export function viewNearest({ nearest, threshold }: Augmentation): z.input<typeof nearestView>[] {
+  return nearest.map(({ item, probability, answerable }) => ({
+    context_id: contextId(item.collection, item.id),
+    title: sourceOf(item),
+    probability,
+    short_by: Math.max(0, threshold - answerable),
+  }))
 }
