@@ -13,6 +13,7 @@ import { createHttpClient, HttpError, UnreachableError } from './shared/http.ts'
 import { plural, style } from './shared/terminal.ts'
 
 const HELP = `Usage: npm run knowledge -- export [folder] [options]
+       npm run knowledge -- migrate --from embedded --to qdrant [options]
 
 Writes what was learnt, stored or corrected as Markdown files in FOLDER/.hybrid/<collection>, one file an item: a proposal
 that can be reviewed, committed and merged. \`npm run ingest\` reads the files back into the same items.
@@ -130,6 +131,7 @@ export async function exportItems(
 
 /** Runs the command. Exit codes: 0 done, 1 refused or unreachable, 2 called wrongly. */
 export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
+  if (argv[0] === 'migrate') return (await import('./migrate-store.ts')).run(argv.slice(1))
   try {
     const { values, positionals } = parseArguments(argv, {
       project: { type: 'string' },

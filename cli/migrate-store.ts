@@ -7,7 +7,7 @@ import { parseArguments, parseUrl, UsageError } from './shared/args.ts'
 import { createHttpClient, type HttpClient, HttpError, UnreachableError } from './shared/http.ts'
 import { style } from './shared/terminal.ts'
 
-const HELP = `Usage: npm run migrate-store -- --from embedded --to qdrant [options]
+const HELP = `Usage: npm run knowledge -- migrate --from embedded --to qdrant [options]
 
 Copies every collection of a project, with vectors, credit and times, and compares both stores at the end. The coordinator
 has to know both: QDRANT_URL is set. Needs an admin key. Interrupted, it goes on where it was.
@@ -75,7 +75,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
     return await migrate(client, { from, to, project }, values.state ?? '.migrate-store.json')
   } catch (error) {
     if (error instanceof UsageError) {
-      process.stderr.write(`${style('red', error.message)}\nSee npm run migrate-store -- --help\n`)
+      process.stderr.write(`${style('red', error.message)}\nSee npm run knowledge -- migrate --help\n`)
       return 2
     }
     if (!(error instanceof HttpError) && !(error instanceof UnreachableError)) throw error

@@ -33,7 +33,7 @@ export function apiReference(
   return [
     '# API reference',
     '',
-    'Made by `npm run reference` from the table of operations; MCP tools, REST routes and `/openapi.json` come from the same table.',
+    'Made by `npm run check -- reference` from the table of operations; MCP tools, REST routes and `/openapi.json` come from the same table.',
     'A POST takes a JSON object, a GET its fields as query parameters; an error is problem+json (RFC 9457) with `code`, `field`,',
     '`limit` and `hint`. Lists may be written as repeated query parameters. The running coordinator shows this page at `/docs`.',
     '',

@@ -1,5 +1,5 @@
 /**
- * `npm run reference`: writes docs/api.md and docs/settings.md from the table of operations and the schema of the settings.
+ * `npm run check -- reference`: writes docs/api.md and docs/settings.md from the table of operations and the schema of the settings.
  * @module
  */
 import { readFile, writeFile } from 'node:fs/promises'
@@ -12,7 +12,7 @@ import { apiReference, type DescribedOperation } from './api.ts'
 import type { Schema } from './schema.ts'
 import { settingsReference } from './settings.ts'
 
-const HELP = `Usage: npm run reference -- [options]
+const HELP = `Usage: npm run check -- reference [options]
 
 Writes docs/api.md and docs/settings.md from the source.
 
@@ -78,7 +78,7 @@ export async function run(argv: string[]): Promise<number> {
       if (same) continue
       if (values.check) {
         stale++
-        process.stderr.write(`${style('red', `docs/${name} is out of date.`)} Run npm run reference.\n`)
+        process.stderr.write(`${style('red', `docs/${name} is out of date.`)} Run npm run check -- reference.\n`)
       } else {
         await writeFile(path, text)
         process.stdout.write(`docs/${name} written\n`)
@@ -87,7 +87,7 @@ export async function run(argv: string[]): Promise<number> {
     return stale > 0 ? 1 : 0
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run reference -- --help\n`)
+    process.stderr.write(`${style('red', error.message)}\nSee npm run check -- reference --help\n`)
     return 2
   }
 }

@@ -13,7 +13,7 @@ export function settingsReference(variables: Readonly<Record<string, Schema>>): 
   return [
     '# Settings',
     '',
-    'Made by `npm run reference` from `src/settings.ts`. On your own machine variables stand in `.dev.vars`, one `NAME=value` a line;',
+    'Made by `npm run check -- reference` from `src/settings.ts`. On your own machine variables stand in `.dev.vars`, one `NAME=value` a line;',
     'in a deployment under `[vars]` in `wrangler.toml`, and what is secret is set with `npx wrangler secret put NAME`. A value that',
     "can't be used is named in the first answer, never shown.",
     '',

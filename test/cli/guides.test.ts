@@ -148,7 +148,7 @@ describe.each(guides)('the guide $name', ({ blocks }) => {
 })
 
 describe('documents', () => {
-  it('have a reference that is up to date (npm run reference)', async () => {
+  it('have a reference that is up to date (npm run check -- reference)', async () => {
     for (const [name, text] of Object.entries(await referencePages())) {
       expect((await readFile(join(DOCS, name), 'utf8')) === text, `docs/${name}`).toBe(true)
     }

@@ -1,4 +1,4 @@
-/** The operation behind `npm run migrate-store`. */
+/** The operation behind `npm run knowledge -- migrate`. */
 import { env } from 'cloudflare:workers'
 import fc from 'fast-check'
 import { afterEach, expect, it, vi } from 'vitest'
