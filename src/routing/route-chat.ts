@@ -154,6 +154,8 @@ export interface ChatEnd {
   /** Tokens of prompt and answer; null: the server didn't say. */
   readonly tokens: number | null
   readonly calledTools: boolean
+  /** Whether the answer was cut off by its limit of tokens. */
+  readonly cut: boolean
   /** When the request came in, milliseconds since 1970. */
   readonly startedAt: number
 }
@@ -196,6 +198,7 @@ export async function recordChat(
   const tags = [
     'openai',
     ...(end.calledTools ? ['tool_calls'] : []),
+    ...(end.cut ? ['length'] : []),
     ...(end.status === 'complete' ? [] : [end.status === 'stopped' ? 'stopped' : 'incomplete']),
   ]
   const { jobId } = await insertInteraction(

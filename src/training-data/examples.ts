@@ -7,6 +7,7 @@ import { type ArchiveServices, textsOf } from '../archive/read.ts'
 import type { Example } from '../database/queries/exports.ts'
 import { correctionExamples, type ExampleFilter, interactionExamples } from '../database/queries/exports.ts'
 import { redact } from '../security/redact.ts'
+import { withoutThinking } from '../text/thinking.ts'
 import { inValidation, PromptGroups } from './groups.ts'
 
 /** `train` and `validation` share out all examples; near-duplicate prompts are always on the same side. */
@@ -23,6 +24,10 @@ export interface Selection {
   readonly validationShare: number
   /** Ids that are left out because an earlier dataset has them. */
   readonly exclude: ReadonlySet<string>
+  /** Ids that an earlier dataset with the same settings has on the other side of the split. */
+  readonly excludedSide: ReadonlySet<string>
+  /** Whether sections of thinking in answers are taken out. */
+  readonly thinking: 'cut' | 'keep'
 }
 
 /** Counts what the stream left out. */
@@ -30,12 +35,28 @@ export interface StreamCounts {
   duplicate: number
   exported_before: number
   other_split: number
+  /** Near-duplicates of rows that earlier datasets have on both sides of the split. */
+  near_both_sides: number
+  /** Answers of which nothing is left without their thinking. */
+  thinking_only: number
+  /** Answers whose sections of thinking were taken out. They are rows all the same. */
+  thinking_cut: number
+  /** Answers that have sections of thinking and keep them. */
+  thinking_kept: number
 }
 
-export const noCounts = (): StreamCounts => ({ duplicate: 0, exported_before: 0, other_split: 0 })
+export const noCounts = (): StreamCounts => ({
+  duplicate: 0,
+  exported_before: 0,
+  other_split: 0,
+  near_both_sides: 0,
+  thinking_only: 0,
+  thinking_cut: 0,
+  thinking_kept: 0,
+})
 
-/** Whether the n-th fresh example belongs to the wanted side of the split. */
-export type SplitMask = (index: number) => boolean
+/** What becomes of the n-th fresh example in the split. */
+export type SplitMask = (index: number) => 'taken' | 'other_split' | 'near_both_sides'
 
 /**
  * Pages of examples: interactions, then corrections, each in order of id, so that the same data always gives the same stream.
@@ -53,7 +74,8 @@ export async function* examplePages(
   for await (const fresh of freshExamples(services, selection, counts)) {
     const taken: Example[] = []
     for (const example of fresh) {
-      if (!mask(index++)) counts.other_split++
+      const side = mask(index++)
+      if (side !== 'taken') counts[side]++
       else if (left > 0) {
         left--
         taken.push(withoutSecrets(example, redacted))
@@ -65,24 +87,36 @@ export async function* examplePages(
 }
 
 /**
- * Reads every prompt once and decides which side of the split it is on.
+ * Reads every prompt once, those of earlier datasets too, and decides which side of the split it is on: the side on which an earlier
+ * dataset has a near-duplicate, else that of the first of its group. A near-duplicate of rows on both sides is on neither.
  * @returns a mask that keeps everything when no split is wanted
  */
 export async function splitMask(services: ArchiveServices, selection: Selection): Promise<SplitMask> {
-  if (selection.split === 'all') return () => true
+  if (selection.split === 'all') return () => 'taken'
   const groups = new PromptGroups()
   const ids: string[] = []
-  for await (const fresh of freshExamples(services, selection, noCounts())) {
-    for (const { id, prompt } of fresh) {
+  const all = { ...selection, exclude: new Set<string>() }
+  for await (const page of freshExamples(services, all, noCounts())) {
+    for (const { id, prompt } of page) {
       groups.add(prompt)
       ids.push(id)
     }
   }
+  const firsts = groups.groups()
+  const has = (known: ReadonlySet<string>) =>
+    new Set(ids.flatMap((id, i) => (known.has(id) ? [firsts[i] as number] : [])))
+  const [here, there] = [has(selection.exclude), has(selection.excludedSide)]
   const wanted = selection.split === 'validation'
-  const sides = groups
-    .groups()
-    .map((first) => Number(inValidation(ids[first] ?? '', selection.validationShare) === wanted))
-  return (index) => sides[index] === 1
+  const sides: ReturnType<SplitMask>[] = []
+  for (const [i, id] of ids.entries()) {
+    if (selection.exclude.has(id)) continue
+    const first = firsts[i] as number
+    const known = [here.has(first), there.has(first)] as const
+    if (known[0] && known[1]) sides.push('near_both_sides')
+    else if (known[0] || known[1]) sides.push(known[0] ? 'taken' : 'other_split')
+    else sides.push(inValidation(ids[first] ?? '', selection.validationShare) === wanted ? 'taken' : 'other_split')
+  }
+  return (index) => sides[index] ?? 'other_split'
 }
 
 /** Pages of examples that no earlier dataset has; of those with equal prompt and answer the first. */
@@ -101,7 +135,12 @@ async function* freshExamples(
       if (!last) break
       after = last.id
       const page = await withTexts(services, read)
-      const fresh = page.filter((example) => {
+      const fresh = page.flatMap((whole) => {
+        const { example, thinking } = withThinking(whole, selection.thinking)
+        if (!example) {
+          counts.thinking_only++
+          return []
+        }
         const key = fingerprint(
           `${normalised(example.prompt)}\0${normalised(example.answer)}\0${example.rejected ?? ''}`,
         )
@@ -109,14 +148,28 @@ async function* freshExamples(
         else if (selection.exclude.has(example.id)) counts.exported_before++
         else {
           seen.add(key)
-          return true
+          if (thinking !== null) counts[thinking]++
+          return [example]
         }
         seen.add(key)
-        return false
+        return []
       })
       if (fresh.length > 0) yield fresh
     }
   }
+}
+
+/** The example with its thinking cut or kept, and which of them; no example when nothing else is left of the answer. */
+function withThinking(
+  example: Example,
+  handling: Selection['thinking'],
+): { example: Example | null; thinking: 'thinking_cut' | 'thinking_kept' | null } {
+  const answer = withoutThinking(example.answer)
+  const rejected = example.rejected === null ? null : withoutThinking(example.rejected)
+  if (answer === example.answer && rejected === example.rejected) return { example, thinking: null }
+  if (handling === 'keep') return { example, thinking: 'thinking_kept' }
+  const left = answer !== '' && rejected !== ''
+  return { example: left ? { ...example, answer, rejected } : null, thinking: 'thinking_cut' }
 }
 
 /** The same examples with the texts of those that are archived. */

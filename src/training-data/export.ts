@@ -50,9 +50,14 @@ export async function exportDataset(services: Services, settings: ExportSettings
   if (await deletedSince(services.database, settings.project, startedAt)) throw deletionRuns()
   const filters = filtersOf(settings)
   const settingsHash = await shortHash(filters)
-  const series = await shortHash({ ...filters, incremental: false })
+  const series = await seriesOf(filters)
   const exclude = settings.incremental ? await exportedBefore(services, settings.project, series) : new Set<string>()
-  const selection = selectionOf(settings, exclude)
+  const otherSide = settings.split === 'train' ? 'validation' : 'train'
+  const excludedSide =
+    settings.incremental && settings.split !== 'all'
+      ? await exportedBefore(services, settings.project, await seriesOf({ ...filters, split: otherSide }))
+      : new Set<string>()
+  const selection = selectionOf(settings, exclude, excludedSide)
   for (let attempt = 0; attempt < TRIES; attempt++) {
     const run = { services, settings, selection, mask: await splitMask(services, selection) }
     const counts = noCounts()
@@ -68,8 +73,9 @@ export async function exportDataset(services: Services, settings: ExportSettings
       const target = { project: settings.project, key, expected: hash }
       if (!(await uploadInParts(services, target, (parts) => stream(run, noCounts(), null, parts)))) continue
     }
-    const skipped = { ...(await countSkipped(services.database, selection.filter)), ...positive(counts) }
-    const sheet = { ...recorder.figures(), license: settings.license, series }
+    const { thinking_cut: cut, thinking_kept: kept, ...left } = counts
+    const skipped = { ...(await countSkipped(services.database, selection.filter)), ...positive(left) }
+    const sheet = { ...recorder.figures(), thinking: { cut, kept }, license: settings.license, series }
     await writeCompanions(services, key, recorder, {
       ...sheet,
       project: settings.project,
@@ -160,7 +166,11 @@ async function shortHash(filters: Record<string, unknown>): Promise<string> {
   return (await sha256(stableJson(filters))).slice(0, 16)
 }
 
-function selectionOf(settings: ExportSettings, exclude: ReadonlySet<string>): Selection {
+function selectionOf(
+  settings: ExportSettings,
+  exclude: ReadonlySet<string>,
+  excludedSide: ReadonlySet<string>,
+): Selection {
   return {
     filter: filterOf(settings),
     includeCorrections: settings.includeCorrections || EXAMPLE_KIND[settings.format] === 'pair',
@@ -168,10 +178,17 @@ function selectionOf(settings: ExportSettings, exclude: ReadonlySet<string>): Se
     split: settings.split,
     validationShare: settings.validationShare,
     exclude,
+    excludedSide,
+    thinking: settings.thinking,
   }
 }
 
+/** Names the datasets with the same settings, whole ones and increments alike. */
+function seriesOf(filters: Record<string, unknown>): Promise<string> {
+  return shortHash({ ...filters, incremental: false })
+}
+
 /** The counters that counted something. */
-function positive(counts: StreamCounts): Record<string, number> {
+function positive(counts: Partial<StreamCounts>): Record<string, number> {
   return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0))
 }

@@ -29,6 +29,8 @@ export interface ExportSettings {
   /** Only what no earlier dataset with the same settings has. */
   readonly incremental: boolean
   readonly license: string | null
+  /** Whether sections of thinking in answers are taken out. */
+  readonly thinking: Selection['thinking']
 }
 
 /** The database's side of the settings. */
@@ -64,6 +66,7 @@ export function filtersOf(settings: ExportSettings): Record<string, unknown> {
     validation_share: settings.validationShare,
     incremental: settings.incremental,
     license: settings.license,
+    thinking: settings.thinking,
   }
 }
 
@@ -96,5 +99,6 @@ export function nightlySettings(project: string, highValueThreshold: number): Ex
     validationShare: 0,
     incremental: false,
     license: null,
+    thinking: 'cut',
   }
 }

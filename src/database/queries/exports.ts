@@ -44,18 +44,34 @@ export interface ExampleFilter extends Omit<InteractionFilter, 'outcome'> {
 const PAGE_ROWS = 500
 const PAGE_BYTES = 1_000_000
 
+/** Tags of answers that are no whole answers, and what is said of them. */
+const PARTIAL_TAGS = {
+  incomplete: 'incomplete',
+  stopped: 'incomplete',
+  length: 'cut_by_length',
+  tool_calls: 'tool_calls',
+} as const
+const hasTag = (tag: string) => sql`EXISTS (SELECT 1 FROM json_each(interactions.tags) t WHERE t.value = ${tag})`
+/** Answers that are whole have none of these, so the tags of most rows are not looked at one by one. */
+const PARTIAL = sql.join(
+  Object.entries(PARTIAL_TAGS).map(([tag, said]) => sql`WHEN tags <> '[]' AND ${hasTag(tag)} THEN ${said}`),
+  sql` `,
+)
 const CORRECTED = sql`EXISTS (SELECT 1 FROM corrections WHERE corrections.interaction_id = interactions.id)`
 
-/** Why an interaction isn't an example of this kind; NULL when it is one. The first reason that holds counts. */
+/**
+ * Why an interaction isn't an example of this kind; NULL when it is one. The first reason that holds counts. Only whole answers are
+ * examples; one that was corrected is never a good one: it is left out, or a verdict against it.
+ */
 function reason(filter: ExampleFilter): SQL {
   const score = sql`WHEN value_score < ${filter.minValueScore} THEN 'low_value'`
   if (filter.kind === 'verdict') {
-    return sql`CASE WHEN outcome IS NULL AND coalesce(user_feedback, 0) = 0 THEN 'no_verdict'
+    return sql`CASE ${PARTIAL} WHEN ${CORRECTED} THEN NULL WHEN outcome IS NULL AND coalesce(user_feedback, 0) = 0 THEN 'no_verdict'
       WHEN outcome IS 'partial' AND coalesce(user_feedback, 0) = 0 THEN 'no_verdict'
       WHEN outcome IS 'success' AND user_feedback < 0 THEN 'contradictory'
       WHEN outcome IS 'failure' AND user_feedback > 0 THEN 'contradictory' ${score} END`
   }
-  return sql`CASE WHEN outcome IS NULL THEN 'no_outcome' WHEN outcome IS NOT ${filter.outcome} THEN 'other_outcome'
+  return sql`CASE ${PARTIAL} WHEN outcome IS NULL THEN 'no_outcome' WHEN outcome IS NOT ${filter.outcome} THEN 'other_outcome'
     WHEN user_feedback < 0 THEN 'negative_feedback' WHEN ${CORRECTED} THEN 'corrected'
     WHEN ${filter.minValueScore} IS NOT NULL AND value_score IS NULL THEN 'not_scored_yet' ${score} END`
 }
@@ -85,7 +101,7 @@ export async function interactionExamples(
     ORDER BY id LIMIT ${PAGE_ROWS}`
   const { rows } = await execute(
     database,
-    sql`SELECT id, query, response AS answer, NULL AS rejected, coalesce(user_feedback, 0) AS feedback, outcome, archive_id
+    sql`SELECT id, query, response AS answer, NULL AS rejected, iif(${CORRECTED}, -1, coalesce(user_feedback, 0)) AS feedback, outcome, archive_id
         FROM interactions WHERE id IN (${fitting(page)}) ORDER BY id`,
   )
   return rows.map((row) => toExample(row, false))

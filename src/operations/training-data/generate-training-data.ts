@@ -56,6 +56,10 @@ export const generateTrainingData = operation({
       .boolean()
       .default(false)
       .describe('Only rows that no earlier dataset of this project with the same settings contains.'),
+    thinking: z
+      .enum(['cut', 'keep'])
+      .default('cut')
+      .describe('What becomes of sections of thinking in answers; how many answers have some stands in the datasheet.'),
     license: line(200).optional().describe('License named in the datasheet, such as CC-BY-4.0.'),
     system_prompt: line(4000).default(DEFAULT_SYSTEM_PROMPT).describe('System message of every example.'),
   }),
@@ -80,6 +84,7 @@ export const generateTrainingData = operation({
       validationShare: input.split === 'all' ? 0 : input.validation_share,
       incremental: input.incremental,
       license: input.license ?? null,
+      thinking: input.thinking,
     })
     return { ...presentDataset(dataset), status: created ? ('created' as const) : ('unchanged' as const) }
   },

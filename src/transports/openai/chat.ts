@@ -288,6 +288,7 @@ async function record(chat: Chat, status: ChatEnd['status'], target: ChatTarget 
     modelUsed: answer.model,
     tokens: answer.tokens,
     calledTools: answer.calls.length > 0,
+    cut: answer.finish === 'length',
     startedAt,
   })
 }
