@@ -135,6 +135,11 @@ const schema = z.object({
     .describe(
       'Share of augmentations that leave out one relevant item at random, to learn what each item adds, 0 (never) to 1.',
     ),
+  EXPERIMENTS_FROM_OUTCOMES: limit(0, 1_000_000)
+    .default(200)
+    .describe(
+      'Outcomes that a project must have before HOLD_OUT_SHARE leaves anything out and ROUTING_EXPLORATION takes the other model; 0: from the first request. Answers say when either happened.',
+    ),
   CONVERSATION_DAYS: z.coerce
     .number()
     .min(0.01)

@@ -35,7 +35,8 @@ export async function considerSummary(
   turn: number | null,
 ): Promise<void> {
   if (!services.localModel || id === undefined || turn === null || turn % TURNS_PER_SUMMARY !== 0) return
-  const job = await queueSummary(services.database, project, id, turn, services.now())
+  // The answer is made already: a summary that can't be ordered now is ordered with a later turn.
+  const job = await queueSummary(services.database, project, id, turn, services.now()).catch(() => null)
   if (job) await services.enqueueJobs([job]).catch(() => undefined)
 }
 

@@ -51,7 +51,7 @@ export async function prepareItems(
         provenance,
         title,
         body,
-        hash: await sha256(stableJson(fields)),
+        hash: await itemHash(fields),
         passages: splitPassages(body, countTokens),
         vector: checkedVector(embeddings[i]?.vector ?? null, embedder.space.dimensions),
       }
@@ -112,4 +112,9 @@ function checkedVector(vector: Float32Array | null, dimensions: number): Float32
   let norm = 0
   for (const value of vector) norm += value * value
   return Number.isFinite(norm) && norm > 0 ? vector : null
+}
+
+/** SHA-256 of an item's fields, hex, whatever their order. */
+export function itemHash(fields: Readonly<Record<string, unknown>>): Promise<string> {
+  return sha256(stableJson(fields))
 }

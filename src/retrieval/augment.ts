@@ -5,6 +5,7 @@
 import type { ConversationClient, Recall, ShownItem } from '../conversation/client.ts'
 import type { Database } from '../database/database.ts'
 import { recordRetrieval } from '../database/queries/retrievals.ts'
+import { reportedOutcomes } from '../database/queries/routing.ts'
 import { newId } from '../ids.ts'
 import {
   type CollectionName,
@@ -50,6 +51,7 @@ export interface AugmentServices extends SearchServices {
     readonly RELEVANCE_THRESHOLD: number
     readonly CONTROL_GROUP_SHARE: number
     readonly HOLD_OUT_SHARE: number
+    readonly EXPERIMENTS_FROM_OUTCOMES: number
     readonly CONVERSATION_WINDOW_TOKENS: number
   }
   random(): number
@@ -111,6 +113,8 @@ export interface Augmentation {
   /** Probability that anything found answers the query: below the threshold nothing is shown. */
   readonly answerable: number
   readonly threshold: number
+  /** Relevant items that were left out at random, 0 or 1. */
+  readonly heldOut: number
   /** What else was found, as something to ask about next. */
   readonly suggestions: string[]
   readonly degraded: string[]
@@ -126,7 +130,8 @@ export async function augment(services: AugmentServices, request: AugmentRequest
   const collections = request.collections ?? KNOWLEDGE_COLLECTIONS
   const { project, query, conversationId } = request
   const { items: most } = CONTEXT_LEVELS[request.level ?? 'standard']
-  const [found, recall, countTokens] = await Promise.all([
+  const { CONTROL_GROUP_SHARE, EXPERIMENTS_FROM_OUTCOMES, HOLD_OUT_SHARE } = services.settings
+  const [found, recall, countTokens, outcomes] = await Promise.all([
     searchKnowledge(services, {
       project,
       query,
@@ -139,15 +144,16 @@ export async function augment(services: AugmentServices, request: AugmentRequest
     }),
     conversationId ? recalled(services, project, conversationId) : { recall: NOTHING_RECALLED, degraded: [] },
     tokenCounter(),
+    HOLD_OUT_SHARE > 0 ? reportedOutcomes(services.database, project).catch(() => 0) : 0,
   ])
   const threshold = request.scoreThreshold ?? services.settings.RELEVANCE_THRESHOLD
   const odds = recall.recall.contexts.length > 0 ? IN_TOPIC_ODDS : 1
   const relevant = found.ranked.filter(({ answerable }) => withPriorOdds(answerable, odds) >= threshold)
   const complete = choose(request, found, relevant.slice(0, most), recall.recall, countTokens)
-  const control = complete.eligible && services.random() < services.settings.CONTROL_GROUP_SHARE
+  const control = complete.eligible && services.random() < CONTROL_GROUP_SHARE
   const draw = control
     ? NO_HOLD_OUT
-    : drawHoldOut(chosenIds(complete), services.settings.HOLD_OUT_SHARE, services.random())
+    : drawHoldOut(chosenIds(complete), outcomes >= EXPERIMENTS_FROM_OUTCOMES ? HOLD_OUT_SHARE : 0, services.random())
   const allowed = relevant.slice(0, most).filter(({ item }) => contextId(item.collection, item.id) !== draw.heldOut)
   const chosen = draw.heldOut === null ? complete : choose(request, found, allowed, recall.recall, countTokens)
   const shown: Shown = control ? { ...chosen, ...NOTHING_SHOWN } : chosen
@@ -175,12 +181,15 @@ export async function augment(services: AugmentServices, request: AugmentRequest
       tokensSpared,
       tokensTopWhole: relevant.slice(0, NAIVE_ITEMS).reduce((sum, { item }) => sum + tokensOfWhole(item), 0),
       control,
-      controlShare: complete.eligible ? services.settings.CONTROL_GROUP_SHARE : 0,
+      controlShare: complete.eligible ? CONTROL_GROUP_SHARE : 0,
       heldOut: draw.heldOut,
       holdOutShare: draw.share,
       holdOutItems: draw.items,
       latencyMs: services.now() - started,
       createdAt: started,
+    }).catch(() => {
+      // The context was found: a log that can't be written costs statistics and evidence, not the answer.
+      degraded.push('log')
     }),
     conversationId
       ? services.conversations
@@ -224,6 +233,7 @@ export async function augment(services: AugmentServices, request: AugmentRequest
     bestProbability: found.ranked[0]?.probability ?? null,
     answerable: withPriorOdds(found.answerable, odds),
     threshold,
+    heldOut: draw.heldOut === null ? 0 : 1,
     suggestions: suggest(query, found.ranked, new Set<string>([...contextIds, ...chosenIds(complete)]), threshold),
     degraded,
     turnNumber: turn?.turnNumber ?? null,

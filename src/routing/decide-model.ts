@@ -10,6 +10,7 @@ import { estimateOne, type RouterServices } from './trained-router.ts'
 export interface RoutingSettings {
   readonly LOCAL_CONFIDENCE_THRESHOLD: number
   readonly ROUTING_EXPLORATION: number
+  readonly EXPERIMENTS_FROM_OUTCOMES: number
   readonly ROUTING_QUALITY_WEIGHT: number
   readonly ROUTING_COST_WEIGHT: number
   readonly ROUTING_LATENCY_WEIGHT: number
@@ -40,7 +41,7 @@ export async function decideModel(
   query: { project: string; query: string; localModel: boolean; preferLocal: boolean },
 ): Promise<{ choice: ModelChoice; model: DecidedModel }> {
   const { settings } = services
-  const [{ version, threshold: own, estimates }, latencies] = await Promise.all([
+  const [{ version, threshold: own, outcomes, estimates }, latencies] = await Promise.all([
     estimateOne(services, query.project, query.query),
     settings.ROUTING_LATENCY_WEIGHT > 0 ? meanLatencies(services.database, query.project) : NO_LATENCIES,
   ])
@@ -58,7 +59,8 @@ export async function decideModel(
     remote: estimates.remote,
     leastGain: least,
     threshold,
-    exploration: settings.ROUTING_EXPLORATION,
+    // Before there is anything to learn from, no answer is given away for the sake of learning.
+    exploration: outcomes >= settings.EXPERIMENTS_FROM_OUTCOMES ? settings.ROUTING_EXPLORATION : 0,
     random: services.random(),
   })
   const model = {

@@ -37,6 +37,8 @@ export interface TrainedRouter {
   readonly router: Router | null
   /** The project's own confidence threshold; null: the setting's. */
   readonly threshold: number | null
+  /** Outcomes reported in the project, as far as the router knows. */
+  readonly outcomes: number
 }
 
 const NO_COUNTS: OutcomeCounts = { success: 0, partial: 0, failure: 0 }
@@ -88,7 +90,8 @@ export async function projectRouter(
   const status = await routerStatus(database, project)
   const version = status?.version ?? 0
   const loaded = known?.version === version ? known : await load(database, project)
-  const current = { ...loaded, threshold: status?.threshold ?? null }
+  const outcomes = (status?.examples ?? 0) + (status?.pending ?? 0)
+  const current = { ...loaded, threshold: status?.threshold ?? null, outcomes }
   projects.delete(project)
   projects.set(project, { ...current, checkedAt: now })
   for (const oldest of projects.keys()) {
@@ -98,7 +101,7 @@ export async function projectRouter(
   return current
 }
 
-async function load(database: Database, project: string): Promise<Omit<TrainedRouter, 'threshold'>> {
+async function load(database: Database, project: string): Promise<Omit<TrainedRouter, 'threshold' | 'outcomes'>> {
   const stored = await routerText(database, project)
   return stored ? { version: stored.version, router: decodeRouter(stored.model) } : { version: 0, router: null }
 }
@@ -108,6 +111,8 @@ export interface Estimated<T> {
   readonly version: number
   /** The project's own confidence threshold; null: the setting's. */
   readonly threshold: number | null
+  /** Outcomes reported in the project, as far as the router knows. */
+  readonly outcomes: number
   readonly estimates: T
 }
 
@@ -132,10 +137,10 @@ export async function estimateOne(
 }
 
 async function estimator(services: RouterServices, project: string) {
-  const { version, router, threshold } = await projectRouter(services, project)
+  const { version, router, threshold, outcomes } = await projectRouter(services, project)
   const complete = router?.sides.local && router.sides.remote
   const counts: Record<Backend, OutcomeCounts> = complete
     ? { local: NO_COUNTS, remote: NO_COUNTS }
     : await recentOutcomes(services.database, project)
-  return { version, threshold, say: (query: string) => estimate(router, query, counts) }
+  return { version, threshold, outcomes, say: (query: string) => estimate(router, query, counts) }
 }

@@ -45,7 +45,7 @@ export function chatRow(
       new World(sounds, (world) => {
         // Explored always, so that a project without outcomes asks its local model.
         vi.spyOn(Math, 'random').mockReturnValue(0)
-        return { ROUTING_EXPLORATION: '0.5', ...variables(world) }
+        return { ROUTING_EXPLORATION: '0.5', EXPERIMENTS_FROM_OUTCOMES: '0', ...variables(world) }
       }),
     ask: (world) =>
       inTime(PROMISED[name].deadlineMs, () =>

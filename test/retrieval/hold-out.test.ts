@@ -56,7 +56,7 @@ async function stored(project: string) {
 
 /** Services that leave something out with the given probability, and draw the given number. */
 const drawing = (share: string, value: number) => ({
-  ...buildServices({ ...env, HOLD_OUT_SHARE: share }),
+  ...buildServices({ ...env, HOLD_OUT_SHARE: share, EXPERIMENTS_FROM_OUTCOMES: '0' }),
   random: () => value,
 })
 

@@ -170,6 +170,12 @@ export async function projectOfOutcome(database: Database, interactionId: string
   return rows[0] ? String(rows[0].project) : null
 }
 
+/** Outcomes reported in a project, as far as its router knows; of 16,000 and more at least so many. */
+export async function reportedOutcomes(database: Database, project: string): Promise<number> {
+  const status = await routerStatus(database, project)
+  return status ? status.examples + status.pending : 0
+}
+
 /** Version of a project's router and the outcomes it has not learnt from; null before the first outcome. */
 export async function routerStatus(
   database: Database,

@@ -34,7 +34,7 @@ export class DocumentTable {
     const keep = new Set(items.map(({ id }) => id))
     const gone = before.filter(({ id }) => !keep.has(id))
     for (const { row } of gone) this.#items.remove(row)
-    const counts = { indexed: 0, updated: 0, unchanged: 0 }
+    const counts = { indexed: 0, updated: 0, unchanged: 0, conflict: 0 }
     for (const item of items) counts[this.#items.write(collection, item, origin, table)]++
     this.remember({ source, path, hash, items: items.length })
     const changed = counts.indexed + counts.updated + gone.length > 0

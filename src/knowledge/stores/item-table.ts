@@ -145,6 +145,7 @@ export class ItemTable {
         item.id,
       )
       .toArray()
+    if (item.replaces !== undefined && known?.hash !== item.replaces) return 'conflict'
     if (known?.hash === item.hash && known.provenance === item.provenance) {
       if (!table || !item.vector || this.#vectors.has(table, known.row)) return 'unchanged'
       this.#vectors.set(table, known.row, item.vector)

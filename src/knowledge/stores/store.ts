@@ -37,6 +37,8 @@ export interface PreparedItem {
   readonly passages: readonly Passage[]
   /** Unit length, or null when the embedder knows none of its words. */
   readonly vector: Float32Array | null
+  /** Hash that the stored item must have for this one to be written; missing: whatever is stored. */
+  readonly replaces?: string
 }
 
 /** An item as it is stored. */
@@ -64,7 +66,8 @@ export interface Credit {
   readonly failures: number
 }
 
-export type WriteStatus = 'indexed' | 'updated' | 'unchanged'
+/** `conflict`: the item is no longer what it was to replace, and nothing was written. */
+export type WriteStatus = 'indexed' | 'updated' | 'unchanged' | 'conflict'
 
 /** A source file whose items are replaced as a whole. */
 export interface PreparedDocument {

@@ -65,6 +65,9 @@ export const augmentQuery = operation({
     token_budget: z.int(),
     tokens_saved: z.int().describe('Tokens of useful passages that were not sent again.'),
     tokenizer: z.string(),
+    held_out: z
+      .int()
+      .describe('Relevant items that were left out at random, to measure what each adds; see HOLD_OUT_SHARE.'),
     suggestions: z.array(z.string()).describe('What else was found, to ask about next.'),
     retrieval_id: z.string(),
     turn_number: z.int().nullable().describe('Null without a conversation_id.'),
@@ -118,6 +121,7 @@ export const augmentQuery = operation({
       token_budget: budget,
       tokens_saved: result.tokensSpared,
       tokenizer: TOKENIZER,
+      held_out: result.heldOut,
       suggestions: result.suggestions,
       retrieval_id: result.retrievalId,
       turn_number: result.turnNumber,

@@ -60,7 +60,9 @@ export const storeKnowledge = operation({
         totals.rejected++
         return { index, status: 'rejected' as const, error: item.toJSON() }
       }
-      const status = statuses[next] ?? 'unchanged'
+      const written = statuses[next] ?? 'unchanged'
+      // Nothing here is to replace a version of its own, so there is no conflict.
+      const status = written === 'conflict' ? 'unchanged' : written
       const id = prepared[next]?.id ?? ''
       next++
       totals[status]++

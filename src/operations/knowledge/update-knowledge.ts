@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { noteWriters } from '../../database/queries/deletions.ts'
 import { CoordinatorError, notFound } from '../../errors.ts'
-import { prepareItems, stableJson } from '../../knowledge/prepare.ts'
+import { itemHash, prepareItems, stableJson } from '../../knowledge/prepare.ts'
 import { collectionName, project, uuid } from '../fields.ts'
 import { countWriting } from '../ingest-quota.ts'
 import { operation, SETS } from '../operation.ts'
@@ -26,33 +26,46 @@ export const updateKnowledge = operation({
   }),
   output: z.object({ status: z.enum(['updated', 'unchanged']), item: itemView }),
   async run(services, input, caller) {
-    const [stored] = await services.knowledge.get(input, [input.id])
-    if (!stored) throw notFound('knowledge item', 'id')
-    const merged = changedFields(stored.fields, input.fields)
-    const changed = stableJson(merged) !== stableJson(stored.fields)
-    const provenance = changed ? input.provenance : stored.provenance
-    const checked = await checkItem(input.collection, { key: stored.key, fields: merged }, '', provenance)
-    if (checked instanceof CoordinatorError) throw checked
-    if (changed) await countWriting(services, input.project, 1, input.fields)
-    const document =
-      stored.source !== null && stored.path !== null ? { source: stored.source, path: stored.path } : undefined
-    const prepared = await prepareItems(
-      input.project,
-      input.collection,
-      [{ ...checked, provenance }],
-      services.embedder,
-      document,
-    )
-    const [status] = await services.knowledge.upsert(input, prepared, services.embedder.space)
-    if (status !== 'unchanged') {
-      const reference = document ? document.path : stored.id
-      await noteWriters(services.database, input, document?.source ?? '', [reference], caller.id, services.now())
+    for (let attempt = 0; attempt < TRIES; attempt++) {
+      const [stored] = await services.knowledge.get(input, [input.id])
+      if (!stored) throw notFound('knowledge item', 'id')
+      const merged = changedFields(stored.fields, input.fields)
+      const changed = stableJson(merged) !== stableJson(stored.fields)
+      const provenance = changed ? input.provenance : stored.provenance
+      const checked = await checkItem(input.collection, { key: stored.key, fields: merged }, '', provenance)
+      if (checked instanceof CoordinatorError) throw checked
+      if (changed && attempt === 0) await countWriting(services, input.project, 1, input.fields)
+      const document =
+        stored.source !== null && stored.path !== null ? { source: stored.source, path: stored.path } : undefined
+      const prepared = await prepareItems(
+        input.project,
+        input.collection,
+        [{ ...checked, provenance }],
+        services.embedder,
+        document,
+      )
+      // Another change may have come in between: it is read again, so that neither loses a field.
+      const replaces = await itemHash(stored.fields)
+      const items = prepared.map((item) => ({ ...item, replaces }))
+      const [status] = await services.knowledge.upsert(input, items, services.embedder.space)
+      if (status === 'conflict') continue
+      if (status !== 'unchanged') {
+        const reference = document ? document.path : stored.id
+        await noteWriters(services.database, input, document?.source ?? '', [reference], caller.id, services.now())
+      }
+      const [item] = await services.knowledge.get(input, [input.id])
+      if (!item) throw notFound('knowledge item', 'id')
+      return { status: status === 'unchanged' ? ('unchanged' as const) : ('updated' as const), item: viewItem(item) }
     }
-    const [item] = await services.knowledge.get(input, [input.id])
-    if (!item) throw notFound('knowledge item', 'id')
-    return { status: status === 'unchanged' ? ('unchanged' as const) : ('updated' as const), item: viewItem(item) }
+    throw new CoordinatorError('conflict', 'This item kept being changed by others at the same time.', {
+      field: 'id',
+      hint: 'Send the change again.',
+    })
   },
 })
+
+/** Times that a change is tried while others change the same item. */
+const TRIES = 5
 
 /** An item's fields after a change; what says that it was learnt goes unless it is said again. */
 function changedFields(

@@ -195,7 +195,7 @@ export const routeQuery = operation({
       fallbacks: answer.fallbacks,
     }
     const latency = services.now() - started
-    await recordDecision(services.database, {
+    const logged = await recordDecision(services.database, {
       id: decisionId,
       project: input.project,
       query: input.query,
@@ -205,7 +205,10 @@ export const routeQuery = operation({
       caller: caller.id,
       latencyMs: latency,
       createdAt: started,
-    })
+    }).then(
+      () => [],
+      () => ['log'],
+    )
     return {
       query: input.query,
       route: chosen.mode,
@@ -220,7 +223,7 @@ export const routeQuery = operation({
       collections: chosen.mode === 'sql' ? [] : names,
       decision: record,
       latency_ms: latency,
-      degraded: [...new Set([...(searched?.degraded ?? []), ...answer.degraded])],
+      degraded: [...new Set([...(searched?.degraded ?? []), ...answer.degraded, ...logged])],
     }
   },
 })

@@ -26,6 +26,23 @@ export const documentCases: Cases = {
     expect(await bench.byKeyword('anew')).toEqual(['a'])
   },
 
+  'an item of a document that is written alone still belongs to it': async (store) => {
+    const bench = code(store)
+    const before = await bench.document(SOURCE, 'src/a.ts', 'h1', { one: 'export const one = 1' })
+    await store.replaceDocuments(bench.scope, SOURCE, [before], SPACE)
+    const changed = await bench.document(SOURCE, 'src/a.ts', 'h2', { one: 'export const uno = 1' })
+    expect(await store.upsert(bench.scope, changed.items, SPACE)).toEqual(['updated'])
+    const [item] = await store.get(
+      bench.scope,
+      changed.items.map(({ id }) => id),
+    )
+    expect(item).toMatchObject({ source: SOURCE, path: 'src/a.ts' })
+    // So the next version of the document takes it away.
+    const after = await bench.document(SOURCE, 'src/a.ts', 'h3', { two: 'let two = 2' })
+    expect(await store.replaceDocuments(bench.scope, SOURCE, [after], SPACE)).toMatchObject([{ added: 1, removed: 1 }])
+    expect(await store.statistics(bench.scope)).toMatchObject({ items: 1, documents: 1 })
+  },
+
   'a document is indexed, the same again unchanged': async (store) => {
     const bench = code(store)
     const document = await bench.document(SOURCE, 'src/a.ts', 'h1', { one: 'export const one = 1', two: 'let two = 2' })

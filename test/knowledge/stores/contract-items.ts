@@ -18,6 +18,19 @@ export const itemCases: Cases = {
     expect((await store.statistics(bench.scope)).items).toBe(1)
   },
 
+  'an item that is to replace a version is not written over another one': async (store) => {
+    const bench = new Bench(store)
+    const [first] = await bench.items({ a: 'The first version.' })
+    const [second] = await bench.items({ a: 'The second version.' })
+    const [third] = await bench.items({ a: 'The third version.' })
+    if (!first || !second || !third) throw new Error('no item')
+    expect(await store.upsert(bench.scope, [{ ...first, replaces: 'nothing' }], SPACE)).toEqual(['conflict'])
+    await store.upsert(bench.scope, [first], SPACE)
+    expect(await store.upsert(bench.scope, [{ ...second, replaces: first.hash }], SPACE)).toEqual(['updated'])
+    expect(await store.upsert(bench.scope, [{ ...third, replaces: first.hash }], SPACE)).toEqual(['conflict'])
+    expect((await store.get(bench.scope, [first.id]))[0]?.fields).toEqual(second.fields)
+  },
+
   'statuses come in the order of the items': async (store) => {
     const bench = new Bench(store)
     await bench.put({ b: 'old', c: 'kept' })

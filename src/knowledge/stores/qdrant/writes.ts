@@ -15,12 +15,14 @@ export interface Known {
   readonly provenance: string | null
   /** Names of the dense vectors that it was embedded for. */
   readonly embedded: readonly string[]
+  /** The document that it belongs to; null: none. */
+  readonly origin: Origin | null
 }
 
 export type Operation = Schemas['UpdateOperation']
 
 /** Payload fields that {@link knownOf} reads. */
-export const KNOWN_FIELDS = ['project', 'hash', 'provenance', 'embedded']
+export const KNOWN_FIELDS = ['project', 'hash', 'provenance', 'embedded', 'source', 'path']
 
 function namesIn(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((name) => typeof name === 'string') : []
@@ -32,6 +34,10 @@ export function knownOf({ payload }: Schemas['Record']): Known {
     hash: String(payload?.hash ?? ''),
     provenance: typeof payload?.provenance === 'string' ? payload.provenance : null,
     embedded: namesIn(payload?.embedded),
+    origin:
+      typeof payload?.source === 'string' && typeof payload.path === 'string'
+        ? { source: payload.source, path: payload.path }
+        : null,
   }
 }
 
@@ -58,6 +64,7 @@ export function planWrites(
   const operations: Operation[] = []
   const statuses = items.map((item): WriteStatus => {
     const before = known.get(item.id)
+    if (item.replaces !== undefined && before?.hash !== item.replaces) return 'conflict'
     const dense = item.vector ? { name, values: Array.from(item.vector) } : null
     if (before?.hash === item.hash && before.provenance === item.provenance) {
       if (!dense || before.embedded.includes(name)) return 'unchanged'
@@ -66,9 +73,11 @@ export function planWrites(
       known.set(item.id, { ...before, embedded })
       return serving ? 'updated' : 'unchanged'
     }
-    const point = toPoint(scope, item, origin, now)
+    // An item of a document stays one when it is written alone.
+    const own = origin ?? before?.origin ?? null
+    const point = toPoint(scope, item, own, now)
     operations.push(...(before ? changed(point, dense, before) : created(point, dense, now)))
-    known.set(item.id, { hash: item.hash, provenance: item.provenance, embedded: dense ? [name] : [] })
+    known.set(item.id, { hash: item.hash, provenance: item.provenance, embedded: dense ? [name] : [], origin: own })
     return before ? 'updated' : 'indexed'
   })
   return { statuses, operations }
