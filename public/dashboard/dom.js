@@ -64,7 +64,17 @@ export function card(title, ...children) {
 
 /** What is shown where there is nothing yet: what to do first. */
 export function empty(text, command) {
-  return h('div.empty', {}, h('p', {}, text), command ? h('pre', {}, h('code', {}, command)) : null)
+  return h('div.empty', {}, h('p', {}, text), command ? copyable(command) : null)
+}
+
+/** A command with a button that copies it. */
+export function copyable(command) {
+  const button = h(
+    'button.quiet',
+    { type: 'button', onclick: () => navigator.clipboard.writeText(command).then(() => toast('Copied.')) },
+    'Copy',
+  )
+  return h('div.copyable', {}, h('pre', {}, h('code', {}, command)), button)
 }
 
 /** A table; the first cell of a row may be a link or a button. */
@@ -125,14 +135,14 @@ export function pager(cursors, next, load) {
 
 let toasts = 0
 
-/** Says what came of an action. */
+/** Reports the result of an action. */
 export function toast(text, kind = 'good') {
   const element = h(`p.toast.${kind}`, { id: `toast-${toasts++}` }, text)
   document.getElementById('toasts').append(element)
   setTimeout(() => element.remove(), 6000)
 }
 
-/** Runs an action of a button: it can't be pressed twice, and its error is said. */
+/** Runs an action of a button: it can't be pressed twice, and its error is shown. */
 export async function act(button, work) {
   button.disabled = true
   button.setAttribute('aria-busy', 'true')

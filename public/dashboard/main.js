@@ -17,7 +17,8 @@ const TITLES = {
   jobs: 'Jobs',
   settings: 'Settings',
 }
-const UPDATE_MS = 5_000
+/** Figures are read again this often while the page is visible. */
+const UPDATE_MS = 30_000
 
 const main = document.getElementById('main')
 const live = document.getElementById('live')
@@ -35,13 +36,32 @@ project.addEventListener('change', changeProject)
 function changeProject() {
   project.value = project.value.trim() || 'default'
   localStorage.setItem('hybrid-coordinator-project', project.value)
+  rememberProject(project.value)
   show()
 }
+
+/** Projects that were looked at in this browser, latest first; they are offered as choices. */
+function rememberProject(name) {
+  const known = JSON.parse(localStorage.getItem('hybrid-coordinator-projects') ?? '[]')
+  const next = [name, ...known.filter((other) => other !== name)].slice(0, 20)
+  localStorage.setItem('hybrid-coordinator-projects', JSON.stringify(next))
+  fill(document.getElementById('projects'), ...next.map((value) => h('option', { value })))
+}
+rememberProject(project.value)
 
 /** Which page and which thing on it: `#/interactions/<id>`. */
 function place() {
   const [page = '', ...rest] = location.hash.replace(/^#\//, '').split('/')
-  return { page: PAGES.includes(page) ? page : 'overview', item: rest.map(decodeURIComponent).join('/') }
+  return { page: PAGES.includes(page) ? page : 'overview', item: rest.map(decoded).join('/') }
+}
+
+/** A part of the address; as it stands when it is not well-formed. */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
 }
 
 async function show() {
@@ -66,7 +86,7 @@ async function show() {
   } catch (error) {
     if (number !== shown) return
     fill(root, h('h1', {}, TITLES[page]), failure(error))
-    seen(false)
+    seen(false, error.status)
   }
   main.setAttribute('data-ready', page)
 }
@@ -86,8 +106,12 @@ function go(hash) {
   else location.hash = hash
 }
 
-function seen(well) {
-  live.textContent = well ? `Updated ${new Date().toLocaleTimeString()}` : 'No connection'
+function seen(well, status = 0) {
+  live.textContent = well
+    ? `Updated ${new Date().toLocaleTimeString()}`
+    : status > 0
+      ? 'Request refused'
+      : 'No connection'
   live.classList.toggle('bad', !well)
 }
 
@@ -97,8 +121,8 @@ setInterval(async () => {
   try {
     await update()
     if (number === shown) seen(true)
-  } catch {
-    if (number === shown) seen(false)
+  } catch (error) {
+    if (number === shown) seen(false, error.status)
   }
 }, UPDATE_MS)
 

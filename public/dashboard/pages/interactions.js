@@ -1,4 +1,4 @@
-/** What was asked and answered, and what came of it. */
+/** What was asked and answered, and how it went. */
 import { get, post } from '../api.js'
 import { act, card, empty, field, fill, h, pager, select, table, toast } from '../dom.js'
 import { ago, beginning, count, decimal, figure, outcomeMark, percent } from '../format.js'
@@ -24,8 +24,8 @@ async function list(root, { project }) {
       none
         ? empty(
             Object.values(filters).some(Boolean)
-              ? 'Nothing fits these filters.'
-              : 'Nothing was tracked yet. Let Claude Code do it by itself:',
+              ? 'No interaction matches these filters.'
+              : 'No interactions yet. Connect an agent:',
             Object.values(filters).some(Boolean) ? null : `npm run connect -- claude-code --project ${project}`,
           )
         : table(
@@ -78,8 +78,9 @@ const PARTS = {
 
 async function one(root, { item, go }) {
   const holder = h('div')
+  let row
   const load = async () => {
-    const row = await get(`/interactions/${item}`)
+    row = await get(`/interactions/${item}`)
     fill(
       holder,
       h('p', {}, h('a', { href: '#/interactions' }, '← All interactions')),
@@ -133,24 +134,19 @@ async function one(root, { item, go }) {
                   h('li', {}, outcomeMark(outcome), rating === null ? '' : ` rated ${rating}`, ' ', ago(at)),
                 ),
               )
-            : h('p.muted', {}, 'Nothing was reported yet.'),
+            : h('p.muted', {}, 'No outcome reported yet.'),
         ),
       ),
     )
   }
   await load()
-  fill(
-    root,
-    holder,
-    card('What came of it', outcomeForm(item, load)),
-    card('What it should have been', correctionForm(item, go)),
-  )
+  fill(root, holder, card('Outcome', outcomeForm(item, row, load)), card('Correction', correctionForm(item, go)))
   return load
 }
 
 /** Why this model answered; the chances are as they were estimated then. */
 function routing(decision) {
-  if (!decision) return h('p.muted', {}, 'The answer named no decision: pass decision_id to track_interaction.')
+  if (!decision) return h('p.muted', {}, 'No routing decision was recorded for this answer.')
   const { route, backend, cause, model, fallbacks } = decision
   const chance = ({ probability, low, high, cold_start: cold }) =>
     `${percent(probability)} [${percent(low)}, ${percent(high)}]${cold ? ', cold start' : ''}`
@@ -170,7 +166,7 @@ function routing(decision) {
 }
 
 function score({ value_score: value, value_parts: parts, value_version: version }) {
-  if (value === null) return h('p.muted', {}, 'Not scored yet: it takes an outcome or a rating.')
+  if (value === null) return h('p.muted', {}, 'Not scored yet: it needs an outcome or a rating.')
   return h(
     'div',
     {},
@@ -194,15 +190,12 @@ function score({ value_score: value, value_parts: parts, value_version: version 
   )
 }
 
-function outcomeForm(id, load) {
+function outcomeForm(id, { outcome: known, user_feedback: rated }, load) {
   const outcome = select(
-    [
-      ['success', 'success'],
-      ['partial', 'partial'],
-      ['failure', 'failure'],
-    ],
-    'success',
+    [...(known ? [] : [['', 'choose …']]), ['success', 'success'], ['partial', 'partial'], ['failure', 'failure']],
+    known ?? '',
   )
+  outcome.required = true
   const rating = select(
     [
       ['', 'no rating'],
@@ -210,7 +203,7 @@ function outcomeForm(id, load) {
       ['0', '0'],
       ['-1', '−1'],
     ],
-    '',
+    rated === null || rated === undefined ? '' : String(rated),
   )
   const button = h('button.primary', { type: 'submit' }, 'Report')
   return h(
@@ -252,7 +245,7 @@ function correctionForm(id, go) {
             interaction_id: id,
           })
           text.value = ''
-          toast('Stored. Like queries get it from now on.')
+          toast('Stored. Similar questions get it from now on.')
           go(`#/interactions/${id}`)
         })
       },

@@ -1,4 +1,4 @@
-/** Background work: what waits, what failed for good, and the switches. */
+/** Background work: failures first, then what waits, and the switches. */
 import { get, post } from '../api.js'
 import { act, card, empty, field, fill, h, select, table, toast } from '../dom.js'
 import { ago, count } from '../format.js'
@@ -13,9 +13,9 @@ export async function render(root, { project }) {
       list,
       jobs.length > 0
         ? table(
-            'Jobs, newest first',
+            'Jobs, failures first',
             ['Kind', 'About', 'Status', 'Attempts', 'Last error', 'Since', ''],
-            jobs.map((job) => [
+            failuresFirst(jobs).map((job) => [
               job.kind,
               job.kind.endsWith('interaction')
                 ? h('a', { href: `#/interactions/${job.subject}` }, job.subject.slice(0, 13))
@@ -27,7 +27,7 @@ export async function render(root, { project }) {
               actions(job),
             ]),
           )
-        : empty(status ? `No job is ${status}.` : 'No job was ever made: track an interaction first.'),
+        : empty(status ? `No job is ${status}.` : 'No jobs yet. Tracked interactions create them.'),
     )
   }
   const actions = ({ job_id: id, status: state }) => {
@@ -50,8 +50,8 @@ export async function render(root, { project }) {
     return h(
       'span.row',
       {},
-      state === 'dead' || state === 'discarded' ? button('Retry', 'retry', 'It runs again.') : null,
-      state === 'dead' || state === 'pending' ? button('Discard', 'discard', 'Given up.') : null,
+      state === 'dead' || state === 'discarded' ? button('Retry', 'retry', 'Retrying.') : null,
+      state === 'dead' || state === 'pending' ? button('Discard', 'discard', 'Discarded.') : null,
     )
   }
   const force = h(
@@ -65,7 +65,7 @@ export async function render(root, { project }) {
           await load()
         }),
     },
-    'Run a batch now',
+    'Process now',
   )
   fill(
     root,
@@ -92,10 +92,16 @@ export async function render(root, { project }) {
   return load
 }
 
+/** Failed jobs, then waiting ones, then the rest; newest first within each. */
+function failuresFirst(jobs) {
+  const rank = ({ status }) => (status === 'dead' ? 0 : status === 'done' || status === 'discarded' ? 2 : 1)
+  return [...jobs].sort((a, b) => rank(a) - rank(b))
+}
+
 async function showSwitches(holder, change = {}) {
   const state = await post('/learning/control', change).catch((error) => ({ error }))
   if (state.error) {
-    fill(holder, h('p.muted', {}, 'These switches hold for all projects; they need an admin key.'))
+    fill(holder, h('p.muted', {}, 'These switches apply to all projects and need an admin key.'))
     return
   }
   const calls = h('input', { type: 'number', min: 0, value: state.daily_calls })
@@ -107,10 +113,10 @@ async function showSwitches(holder, change = {}) {
       onclick: () =>
         act(pause, async () => {
           await showSwitches(holder, { paused: !state.paused })
-          toast(state.paused ? 'Background work goes on.' : 'Background work is paused; jobs wait.')
+          toast(state.paused ? 'Background work resumed.' : 'Background work is paused; jobs wait.')
         }),
     },
-    state.paused ? 'Go on' : 'Pause all background work',
+    state.paused ? 'Resume' : 'Pause all background work',
   )
   const save = h('button', { type: 'submit' }, 'Set the budget')
   fill(
@@ -128,7 +134,7 @@ async function showSwitches(holder, change = {}) {
           event.preventDefault()
           act(save, async () => {
             await showSwitches(holder, { daily_calls: Number(calls.value), daily_tokens: Number(tokens.value) })
-            toast('In force.')
+            toast('Saved.')
           })
         },
       },

@@ -1,4 +1,4 @@
-/** What is known: browse, search, change, remove, endorse; and what has helped or not. */
+/** What is known: browse, search, add, change, delete, endorse; and what has helped. */
 import { get, patch, post, remove } from '../api.js'
 import { act, card, empty, field, fill, h, pager, select, table, toast } from '../dom.js'
 import { ago, beginning, count, decimal, figure, percent } from '../format.js'
@@ -13,13 +13,18 @@ const COLLECTIONS = [
 ]
 
 export async function render(root, context) {
-  const [collection, id] = context.item.split('/')
+  const [collection, id, ...rest] = context.item.split('/')
+  if (id === 'new') return add(root, context, collection, rest.join('/'))
   if (id) return one(root, context, collection, id)
   return browse(root, context, COLLECTIONS.includes(collection) ? collection : 'codebase-context')
 }
 
 function titleOf({ fields, key }) {
-  return fields.file_path ?? fields.skill_name ?? fields.error_message ?? fields.title ?? fields.query ?? key
+  if (fields.file_path) {
+    const symbol = fields.symbols?.[0]
+    return `${fields.file_path}${fields.start_line ? `:${fields.start_line}` : ''}${symbol ? ` ${symbol}` : ''}`
+  }
+  return fields.skill_name ?? fields.error_message ?? fields.title ?? fields.query ?? key
 }
 
 async function browse(root, { project, go }, collection) {
@@ -71,6 +76,7 @@ async function browse(root, { project, go }, collection) {
       ),
       field('Search', text),
       button,
+      h('a.button', { href: `#/knowledge/${collection}/new/` }, 'Add'),
     ),
     results,
     card('What has helped and what has not', credit),
@@ -98,6 +104,71 @@ function rows(items, caption) {
   )
 }
 
+/** The fields of a form in each collection that people write in; the first one is the question or name. */
+const FORMS = {
+  'best-practices': [
+    ['title', 'Title'],
+    ['description', 'Text, Markdown'],
+  ],
+  'error-solutions': [
+    ['error_message', 'Error message'],
+    ['solution', 'Solution, Markdown'],
+  ],
+  'skills-patterns': [
+    ['skill_name', 'Name'],
+    ['description', 'How it is done, Markdown'],
+  ],
+  'codebase-context': [
+    ['purpose', 'What it is for'],
+    ['code_snippet', 'Code or prose'],
+  ],
+}
+
+/** A form for a note. */
+function add(root, { project, go }, wanted, question) {
+  const collection = FORMS[wanted] ? wanted : 'best-practices'
+  const [[first, firstLabel], [second, secondLabel]] = FORMS[collection]
+  const name = h('input', { value: question, maxlength: 1000, required: true })
+  const text = h('textarea', { rows: 12, maxlength: 100000, required: true })
+  const save = h('button.primary', { type: 'submit' }, 'Save')
+  fill(
+    root,
+    h('p', {}, h('a', { href: `#/knowledge/${collection}` }, `← ${collection}`)),
+    card(
+      'Add a note',
+      h(
+        'form.stack',
+        {
+          onsubmit: (event) => {
+            event.preventDefault()
+            act(save, async () => {
+              const { results } = await post('/knowledge/items', {
+                project,
+                collection,
+                items: [{ fields: { [first]: name.value, [second]: text.value } }],
+              })
+              if (results[0]?.error) throw new Error(results[0].error.message ?? 'The note was rejected.')
+              toast('Saved. Questions find it from now on.')
+              go(`#/knowledge/${collection}`)
+            })
+          },
+        },
+        field(
+          'Collection',
+          select(
+            Object.keys(FORMS).map((key) => [key, key]),
+            collection,
+            (event) => go(`#/knowledge/${event.target.value}/new/${encodeURIComponent(name.value)}`),
+          ),
+        ),
+        field(firstLabel, name),
+        field(secondLabel, text),
+        save,
+      ),
+    ),
+  )
+}
+
 async function showCredit(holder, project) {
   const [{ items: best }, { items: worst }] = await Promise.all([
     get('/learning/credit', { project, order: 'best', limit: 5 }),
@@ -119,7 +190,7 @@ async function showCredit(holder, project) {
               `${percent(item.mean)} [${percent(item.low)}, ${percent(item.high)}]`,
             ]),
           )
-        : h('p.muted', {}, 'No outcome has said anything yet.'),
+        : h('p.muted', {}, 'No outcomes yet.'),
     )
   fill(holder, h('div.columns', {}, list('Best', best), list('Worst', worst)))
 }
@@ -165,11 +236,11 @@ async function one(root, { project, go }, collection, id) {
         'dl.figures',
         {},
         ...[
-          ['Source', [item.source, item.path].filter(Boolean).join(': ') || 'stored by hand'],
+          ['Source', [item.source, item.path].filter(Boolean).join(': ') || 'written by hand'],
           ['Tracked uses with an outcome', figure('item.access_count', item.access_count)],
           ['Success rate', percent(item.success_rate)],
           [
-            'What showing it adds',
+            'Effect on success',
             uplift.difference === null
               ? 'unknown'
               : `${decimal(uplift.difference)}${uplift.interval ? ` [${decimal(uplift.interval.low)}, ${decimal(uplift.interval.high)}]` : ''} (${uplift.shown} shown, ${uplift.held_out} held out)`,

@@ -1,8 +1,8 @@
-/** What happened, whether it helps, and whether everything is well. */
+/** Is it working, do prompts get context, does context help, what does it cost, and what is missing. */
 import { get } from '../api.js'
 import { chart, intervalBar } from '../charts.js'
-import { card, empty, fill, h, table } from '../dom.js'
-import { ago, bytes, count, decimal, duration, figure, percent, short } from '../format.js'
+import { card, copyable, fill, h, table } from '../dom.js'
+import { ago, beginning, bytes, count, decimal, duration, figure, percent, short } from '../format.js'
 
 const NAMES = {
   database: 'Database',
@@ -17,7 +17,7 @@ const NAMES = {
 
 export async function render(root, { project }) {
   const holders = Object.fromEntries(
-    ['state', 'tiles', 'context', 'tokens', 'knowledge', 'work'].map((name) => [name, h('div')]),
+    ['state', 'tiles', 'context', 'unanswered', 'tokens', 'knowledge', 'work'].map((name) => [name, h('div')]),
   )
   const outcomes = chart('Interactions and their outcomes by day', 'bar', { stacked: true })
   const trend = chart('Mean value score by day', 'line', { max: 1 })
@@ -27,45 +27,39 @@ export async function render(root, { project }) {
   fill(
     root,
     first,
-    card('Dependencies', holders.state),
+    holders.state,
     holders.tiles,
     h(
       'div.columns',
       {},
-      card('Interactions and outcomes', outcomes.element),
-      card('Value score, trend', trend.element),
+      card('Success with and without context', holders.context),
+      card('Questions without an answer', holders.unanswered),
     ),
     h(
       'div.columns',
       {},
-      card('Value scores', scores.element),
-      card('Success with and without context', holders.context),
+      card('Interactions and outcomes', outcomes.element),
+      card('Value score over time', trend.element),
     ),
+    h('div.columns', {}, card('Value scores', scores.element), card('Knowledge', holders.knowledge)),
     h('div.columns', {}, card('Tokens', holders.tokens), card('Local answers', local.element)),
-    h('div.columns', {}, card('Knowledge', holders.knowledge), card('Background work', holders.work)),
+    card('Background work', holders.work),
   )
   const update = async () => {
-    const [ready, stats, learning, trends, { collections }, { datasets }] = await Promise.all([
+    const [ready, stats, learning, trends, { collections }, { datasets }, unanswered] = await Promise.all([
       get('/ready'),
       get('/stats', { project }),
       get('/learning/stats', { project }),
       get('/stats/trends', { project, days: 30 }),
       get('/collections', { project }),
       get('/learning/datasets', { project, limit: 1 }),
+      get('/unanswered', { project, limit: 8 }),
     ])
-    const nothing = stats.interactions === 0 && collections.every(({ items }) => items === 0)
-    fill(
-      first,
-      nothing
-        ? empty(
-            'Nothing is known yet in this project. Begin with your own code:',
-            `npm run ingest -- ~/code/my-project --project ${project}`,
-          )
-        : null,
-    )
+    fill(first, checklist(project, stats, collections))
     fill(holders.state, dependencies(ready))
     fill(holders.tiles, tiles(stats, learning))
     fill(holders.context, contextEffect(stats, learning))
+    fill(holders.unanswered, questions(unanswered, stats.token_ledger.measured.augmentations))
     fill(holders.tokens, tokens(stats.token_ledger))
     fill(holders.knowledge, knowledge(collections))
     fill(holders.work, work(ready, learning, datasets[0]))
@@ -110,10 +104,14 @@ async function drawn(charts, trends) {
   ])
 }
 
+const WORDS = { ok: 'Everything works.', degraded: 'Working, with limits.', down: 'Not working.' }
+
+/** One line when all is well; what is wrong otherwise. Details unfold. */
 function dependencies({ status, dependencies, not_configured: missing, reembedding }) {
   return h(
-    'div',
-    {},
+    'details.card.health',
+    { 'data-status': status, open: status !== 'ok' },
+    h('summary', {}, h('span.dot', { 'aria-hidden': 'true' }), h('strong', {}, WORDS[status] ?? status)),
     h(
       'ul.states',
       {},
@@ -125,32 +123,76 @@ function dependencies({ status, dependencies, not_configured: missing, reembeddi
           h('strong', {}, NAMES[entry.name] ?? entry.name),
           h('span', {}, `${entry.state} · ${entry.uses}`),
           entry.error ? h('span.error', {}, entry.error) : null,
-          entry.breaker ? h('span.muted', {}, `breaker ${entry.breaker}`) : null,
-          h('span.muted', {}, `seen ${duration(entry.age_ms)} ago`),
-        ),
-      ),
-      ...missing.map((name) =>
-        h(
-          'li.state',
-          { 'data-state': 'none' },
-          h('span.dot', { 'aria-hidden': 'true' }),
-          h('strong', {}, NAMES[name] ?? name),
-          h('span.muted', {}, 'not configured'),
+          entry.breaker && entry.breaker !== 'closed'
+            ? h('span.muted', {}, `paused after failures (${entry.breaker})`)
+            : null,
+          h('span.muted', {}, `checked ${duration(entry.age_ms)} ago`),
         ),
       ),
     ),
-    status === 'down'
-      ? h(
-          'p.error',
-          { role: 'alert' },
-          'The coordinator can not serve: a dependency that nothing works without is down.',
-        )
+    missing.length > 0
+      ? h('p.muted', {}, `Optional and not configured: ${missing.map((name) => NAMES[name] ?? name).join(', ')}.`)
       : null,
+    status === 'down' ? h('p.error', { role: 'alert' }, 'A part that nothing works without is down.') : null,
     ...reembedding.map(({ collection, serves, target, items }) =>
       h(
         'p.note',
         {},
-        `${collection} is being embedded again in ${target} (${count(items)} items); ${serves ?? 'words only'} serves meanwhile.`,
+        `${collection} is being embedded in ${target} (${count(items)} items). ${serves ?? 'Keyword search'} serves until then.`,
+      ),
+    ),
+  )
+}
+
+/** What to do first, ticked as it happens; nothing once all is done. */
+function checklist(project, stats, collections) {
+  const asked = stats.token_ledger.measured.augmentations
+  const { success, partial, failure } = stats.outcomes
+  const steps = [
+    ['Start the coordinator', true, null],
+    [
+      'Read a repository',
+      collections.some(({ items }) => items > 0),
+      `npm run ingest -- ~/code/${project} --project ${project}`,
+    ],
+    ['Connect an agent', asked > 0 || stats.interactions > 0, `npm run connect -- claude-code --project ${project}`],
+    ['Ask the first question', asked > 0, `npm run ask -- "How does it work?" --project ${project}`],
+    ['See the first outcome', success + partial + failure > 0, null],
+  ]
+  if (steps.every(([, done]) => done)) return null
+  const next = steps.find(([, done]) => !done)
+  return card(
+    'Get started',
+    h(
+      'ol.checklist',
+      {},
+      ...steps.map((step) =>
+        h(
+          'li',
+          { 'data-done': String(step[1]) },
+          h('span', { 'aria-hidden': 'true' }, step[1] ? '✓ ' : '○ '),
+          step[0],
+          h('span.visually-hidden', {}, step[1] ? ' (done)' : ' (to do)'),
+          step === next && step[2] ? copyable(step[2]) : null,
+        ),
+      ),
+    ),
+  )
+}
+
+/** Questions that found nothing, as links to where the answer can be written down. */
+function questions({ questions: list }, augmentations) {
+  if (augmentations === 0) return h('p.muted', {}, 'No questions yet.')
+  if (list.length === 0) return h('p.muted', {}, 'Every recent question found context.')
+  return h(
+    'ul.plain',
+    {},
+    ...list.map(({ query, times, last_asked_at: at }) =>
+      h(
+        'li',
+        {},
+        h('a', { href: `#/try-it/${encodeURIComponent(query.slice(0, 500))}` }, beginning(query)),
+        h('span.muted', {}, times > 1 ? ` asked ${count(times)} times, ` : ' ', ago(at)),
       ),
     ),
   )
@@ -164,34 +206,45 @@ function tiles(stats, learning) {
   const { success, partial, failure } = stats.outcomes
   const known = success + partial + failure
   const rate = known > 0 ? (success + partial / 2) / known : null
-  const answered = stats.token_ledger.measured
+  const { measured } = stats.token_ledger
+  const share = measured.augmentations > 0 ? measured.augmentations_with_context / measured.augmentations : null
   return h(
     'div.tiles',
     {},
+    tile(
+      'Prompts with context',
+      figure('ledger.context_share', share, percent(share)),
+      measured.augmentations > 0 ? `of ${count(measured.augmentations)} prompts` : 'no prompts yet',
+    ),
+    tile(
+      'Tokens added',
+      figure('ledger.context_added', measured.context_added, short(measured.context_added)),
+      `whole files: ${measured.whole_documents ? short(measured.whole_documents.tokens) : 'unknown'}`,
+    ),
+    tile(
+      'Success',
+      figure('stats.success_rate', rate, percent(rate)),
+      known > 0 ? `${count(known)} rated; partial = ½` : 'no outcomes yet',
+    ),
     tile(
       'Interactions',
       figure('stats.interactions', stats.interactions, short(stats.interactions)),
       `${count(known)} with an outcome`,
     ),
     tile(
-      'Success',
-      figure('stats.success_rate', rate, percent(rate)),
-      known > 0 ? `of ${count(known)}; a partial one counts half` : 'no outcome reported yet',
-    ),
-    tile(
       'Value score',
       figure('stats.mean_value_score', stats.mean_value_score, decimal(stats.mean_value_score)),
-      `mean of ${count(stats.scored)}`,
+      `average of ${count(stats.scored)}, 0 to 1`,
     ),
     tile(
       'High value',
       figure('learning.high_value', learning.high_value, short(learning.high_value)),
-      `reach ${learning.high_value_threshold}`,
+      `value score ≥ ${learning.high_value_threshold}`,
     ),
     tile(
       'Local share',
       figure('stats.local_share', stats.local_share, percent(stats.local_share)),
-      answered.local_answers === 1 ? '1 local answer' : `${count(answered.local_answers)} local answers`,
+      measured.local_answers === 1 ? '1 local answer' : `${count(measured.local_answers)} local answers`,
     ),
     tile(
       'Patterns',
@@ -238,8 +291,8 @@ function contextEffect(stats, learning) {
 const MEASURED = [
   ['context_added', 'Context added to prompts'],
   ['not_repeated', 'Not sent again within a conversation'],
-  ['whole_items', 'The shown items, had they been sent whole'],
-  ['top_items_whole', 'Top five items whole, as plain retrieval sends'],
+  ['whole_items', 'Same passages, unshortened'],
+  ['top_items_whole', 'Plain top-5 retrieval'],
   ['used_remote', 'Used by remote models'],
   ['used_local', 'Used by the local model'],
 ]
@@ -309,8 +362,8 @@ function work({ queue }, learning, dataset) {
     h('dt', {}, 'Waiting jobs'),
     h('dd', {}, figure('learning.queue_depth', learning.queue_depth)),
     h('dt', {}, 'Longest waiting'),
-    h('dd', {}, learning.oldest_pending_ms === null ? 'none waits' : duration(learning.oldest_pending_ms)),
-    h('dt', {}, h('a', { href: '#/jobs' }, 'Dead jobs')),
+    h('dd', {}, learning.oldest_pending_ms === null ? 'none' : duration(learning.oldest_pending_ms)),
+    h('dt', {}, h('a', { href: '#/jobs' }, 'Failed jobs')),
     h('dd', {}, figure('learning.dead', learning.dead)),
     h('dt', {}, 'Outcomes not scored yet'),
     h('dd', {}, figure('learning.unscored', learning.unscored)),
@@ -322,7 +375,7 @@ function work({ queue }, learning, dataset) {
         ? h('span', {}, ago(dataset.created_at), `, ${count(dataset.rows)} rows, ${bytes(dataset.bytes)}`)
         : 'none yet',
     ),
-    h('dt', {}, 'Dead in all projects'),
+    h('dt', {}, 'Failed jobs, all projects'),
     h('dd', {}, queue ? count(queue.dead) : 'unknown'),
   )
 }
