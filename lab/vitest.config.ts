@@ -15,6 +15,7 @@ export default defineConfig({
             miniflare: {
               bindings: {
                 TEST_MIGRATIONS: await readD1Migrations('../migrations'),
+                EMBEDDER: 'static',
                 HOLD_OUT_SHARE: '0',
                 LOG_LEVEL: 'warn',
               },
