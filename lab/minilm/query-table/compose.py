@@ -1,6 +1,6 @@
 """Chooses the training texts of the query table: drops what is near an evaluation question, and adds questions made from statements.
 
-Usage: compose.py SHORT.jsonl OUT.jsonl [--texts 420000] [--held 6000] [--exclude QUERIES.jsonl ...]
+Usage: compose.py SHORT.jsonl OUT.jsonl [--texts 326000] [--held 6000] [--exclude QUERIES.jsonl ...]
 
 A third of the texts is rephrased by the templates below ("Return the number of rows" becomes "how do I get the number of rows in
 python"), and a tenth joins two or three texts of one package, as longer prompts do. The last --held texts come from packages
@@ -104,7 +104,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("short", type=pathlib.Path)
     parser.add_argument("out", type=pathlib.Path)
-    parser.add_argument("--texts", type=int, default=420000)
+    parser.add_argument("--texts", type=int, default=326000)
     parser.add_argument("--held", type=int, default=6000)
     parser.add_argument("--exclude", nargs="*", default=[])
     options = parser.parse_args()

@@ -1,6 +1,6 @@
 """Quantises a trained query table and writes query-table.bin (its format is described in src/inference/embedding/minilm/query-table.ts).
 
-Usage: pack_table.py TEXTS.jsonl MODEL_FOLDER CACHE PROJECTION.npy TABLE.npz OUT.bin [--subspaces 64] [--steps 600] [--restored OUT.npz]
+Usage: pack_table.py TEXTS.jsonl MODEL_FOLDER CACHE PROJECTION.npy TABLE.npz OUT.bin [--subspaces 64] [--steps 250] [--restored OUT.npz]
 
 Product quantisation (Jegou, Douze and Schmid 2011, section II). Subspace s of S holds the dimensions s, s + S, s + 2S …, so that
 leading and trailing principal axes are spread evenly. Rows at unit length get the nearest of 256 centroids in each subspace, and a byte
@@ -97,7 +97,7 @@ def main():
     for name in ("texts", "model", "cache", "projection", "table", "out"):
         parser.add_argument(name, type=pathlib.Path)
     parser.add_argument("--subspaces", type=int, default=64)
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=250)
     parser.add_argument("--restored", type=pathlib.Path)
     options = parser.parse_args()
     saved = numpy.load(options.table)

