@@ -1,6 +1,6 @@
 """Trains the query table: vectors of word pieces, and of frequent pairs of neighbouring pieces, whose sum points where the teacher points.
 
-Usage: train_table.py TEXTS.jsonl MODEL_FOLDER CACHE PROJECTION.npy OUT.npz [--pieces 16500] [--pairs 8500] [--epochs 7] ...
+Usage: train_table.py TEXTS.jsonl MODEL_FOLDER CACHE PROJECTION.npy OUT.npz [--pieces 16500] [--pairs 8500] [--epochs 6] ...
 
 CACHE is what teach.py made; PROJECTION.npy (256 × 384) maps the teacher's vectors into the space of the document vectors. The pieces
 are those of the model's vocabulary that most training texts hold, so a rare word falls to shorter pieces. The loss of a text is one
@@ -141,7 +141,7 @@ def main():
         parser.add_argument(name, type=pathlib.Path)
     parser.add_argument("--pieces", type=int, default=16500)
     parser.add_argument("--pairs", type=int, default=8500)
-    parser.add_argument("--epochs", type=int, default=7)
+    parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--batch", type=int, default=2048)
     parser.add_argument("--rate", type=float, default=0.01)
     parser.add_argument("--decay", type=float, default=0.0)
