@@ -159,6 +159,8 @@ export function deployedConfig(
     for (const limit of tables(config.ratelimits)) limit.namespace_id = numberFor(`${plan.worker} ${limit.name}`)
   }
   if (plan.account === 'paid' && config.limits === undefined) config.limits = { cpu_ms: CPU_MS }
+  // A question by the sentence embedder's model costs all the CPU that an invocation has on this plan.
+  if (plan.account === 'free') config.vars = { MINILM_QUERIES: 'table', ...((config.vars ?? {}) as TomlTable) }
   return `# Made by npm run deploy from wrangler.toml; changes here are lost.\n${stringify(config)}\n`
 }
 

@@ -375,6 +375,8 @@ describe('deploy', () => {
     const free = planOf(CONFIG, MIGRATIONS, 'w', 'free')
     expect(parse(deployedConfig(TOML, free, ids)).limits).toBeUndefined()
     expect(describePlan(free)).toContain('10 ms of CPU')
+    expect(parse(deployedConfig(TOML, free, ids)).vars).toMatchObject({ MINILM_QUERIES: 'table' })
+    expect(parse(deployedConfig(TOML, PLAN, ids)).vars).toBeUndefined()
     expect(parse(deployedConfig(`${TOML}[limits]\ncpu_ms = 9\n`, PLAN, ids)).limits).toEqual({ cpu_ms: 9 })
   })
 })
