@@ -160,7 +160,12 @@ const schema = z.object({
     .regex(/^[\w./-]*$/)
     .default('datasets')
     .describe('Prefix of the R2 keys of exported datasets.'),
-  LLAMA_CPP_BASE_URL: z.url().optional().describe('Base URL of a llama.cpp server, e.g. https://llama.example.com.'),
+  LLAMA_CPP_BASE_URL: z
+    .url()
+    .optional()
+    .describe(
+      'Base URL of a llama.cpp server, e.g. https://llama.example.com. With a path, chats go to that path and /chat/completions.',
+    ),
   LLAMA_CPP_API_KEY: z.string().optional().describe('The key given to llama-server --api-key.'),
   LLAMA_CPP_MODEL: z.string().optional().describe('Model to ask for, when the server has several.'),
   LLAMA_CPP_CODING_MODEL: z
@@ -240,7 +245,7 @@ const schema = z.object({
     .url()
     .optional()
     .describe(
-      'Base URL of any OpenAI-compatible server or gateway that answers what the local model is not trusted with.',
+      'Base URL of any OpenAI-compatible server or gateway that answers what the local model is not trusted with. A URL with a path is taken as written; /v1 is added to a bare host.',
     ),
   REMOTE_MODEL_API_KEY: z.string().optional().describe('Its API key.'),
   REMOTE_MODEL: z.string().max(200).optional().describe('Model to ask it for.'),

@@ -23,7 +23,7 @@ import {
   streaming,
   twoServers,
   usage,
-} from './openai-client.ts'
+} from './worker/openai-client.ts'
 
 /** What servers and clients do that the specification doesn't promise. */
 

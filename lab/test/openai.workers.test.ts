@@ -24,7 +24,7 @@ import {
   streaming,
   twoServers,
   usage,
-} from './openai-client.ts'
+} from './worker/openai-client.ts'
 
 describe('plain', () => {
   test('answers, with context under the question, and tracks', async () => {

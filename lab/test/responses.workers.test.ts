@@ -15,7 +15,7 @@ import {
   QUESTION,
   streaming,
   usage,
-} from './openai-client.ts'
+} from './worker/openai-client.ts'
 
 /** The Responses API by the official client: what a client that speaks nothing else needs. */
 

@@ -15,13 +15,17 @@ const LIMIT = 'CONCURRENT_REQUESTS_PER_KEY'
 /** Seconds after which a refused caller may try again. */
 const RETRY_S = 1
 
-/** No answer takes longer, in milliseconds: what is counted after it was left unread by a client that never went away. */
-const MAX_MS = 600_000
+/**
+ * A request under way renews its place this often, and a place that was not renewed for so long is free, in milliseconds. Nothing that
+ * was to run after a cancelled request runs, its timers included: what it held ends by the clock.
+ */
+const RENEW_MS = 2_000
+const LEASE_MS = 15_000
 /** Pieces of a streamed answer that are taken ahead of its reader, so that a short one has ended when it was made. */
 const AHEAD = 16
 
-/** When the requests of each key began that are under way, the oldest first. */
-const underWay = new Map<string, Set<{ readonly since: number }>>()
+/** The requests of each key that are under way, and when each was last known to be. */
+const underWay = new Map<string, Set<{ renewed: number }>>()
 
 /**
  * Lets so many requests of a key through at once. A streamed answer is under way until its last byte was read.
@@ -33,7 +37,7 @@ export const concurrencyGuard: MiddlewareHandler<AppEnv> = async (c, next) => {
   if (most === 0 || caller === OPEN_CALLER || caller === PUBLIC_CALLER) return next()
   const own = underWay.get(caller.id) ?? new Set()
   const now = Date.now()
-  for (const request of own) if (now - request.since > MAX_MS) own.delete(request)
+  for (const request of own) if (now - request.renewed > LEASE_MS) own.delete(request)
   if (own.size >= most) {
     throw new CoordinatorError('rate_limited', `Too many requests at once: the limit ${LIMIT} is ${most}.`, {
       field: LIMIT,
@@ -42,11 +46,13 @@ export const concurrencyGuard: MiddlewareHandler<AppEnv> = async (c, next) => {
       retryAfter: RETRY_S,
     })
   }
-  const request = { since: now }
+  const request = { renewed: now }
   underWay.set(caller.id, own.add(request))
-  // Nothing that was to run after a cancelled request runs, but its signal fires.
-  c.req.raw.signal?.addEventListener('abort', () => leave(), { once: true })
+  const renewal = setInterval(() => {
+    request.renewed = Date.now()
+  }, RENEW_MS)
   const leave = () => {
+    clearInterval(renewal)
     own.delete(request)
     if (own.size === 0 && underWay.get(caller.id) === own) underWay.delete(caller.id)
   }

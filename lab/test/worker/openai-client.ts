@@ -2,8 +2,8 @@ import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import OpenAI from 'openai'
 import { afterEach, beforeEach, expect, vi } from 'vitest'
-import type { Env } from '../../src/env.ts'
-import worker from '../../src/worker.ts'
+import type { Env } from '../../../src/env.ts'
+import worker from '../../../src/worker.ts'
 
 /**
  * The official OpenAI client in front of the whole Worker, and the model servers behind it.
