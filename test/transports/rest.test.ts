@@ -61,8 +61,16 @@ describe('bodies', () => {
     expect(await problem(response)).toMatchObject({ status: 400, detail: 'The body is not valid UTF-8.' })
   })
 
-  test('no body is the empty input', async () => {
-    expect(await problem(await send('/query', { method: 'POST' }))).toMatchObject({ status: 400, field: 'query' })
+  test('no body is the empty input, where it says that it is JSON', async () => {
+    const headers = { 'Content-Type': 'application/json' }
+    expect(await problem(await send('/query', { method: 'POST', headers }))).toMatchObject({
+      status: 400,
+      field: 'query',
+    })
+    expect(await problem(await send('/query', { method: 'POST' }))).toMatchObject({
+      status: 415,
+      field: 'Content-Type',
+    })
   })
 
   test.each(['text/plain', 'application/x-www-form-urlencoded', 'application/jsonp'])(
@@ -197,10 +205,10 @@ describe('query strings', () => {
     expect(await (await send('/things/latest')).json()).toEqual({ latest: true })
   })
 
-  test('a query string adds to a body', async () => {
-    expect(await (await post('/query?project=p&limit=9', { query: 'a' })).json()).toMatchObject({
-      project: 'p',
-      limit: 9,
+  test('a query string adds nothing to the body of a POST', async () => {
+    expect(await problem(await post('/query?project=p&limit=9', { query: 'a' }))).toMatchObject({
+      status: 400,
+      field: 'project',
     })
   })
 })
