@@ -118,8 +118,9 @@ export async function ingest(options: IngestOptions): Promise<Report> {
           process.stderr.write(`\n${style('yellow', `${reason}; trying again in ${Math.round(pause / 1_000)} s`)}\n`)
       },
     })
-    if (!options.dryRun)
-      feeder = new VectorFeeder({ http, project: options.project, collection, stopped, quiet: options.quiet })
+    // A quiet run is one of a hook or a watch: it must end soon, so the coordinator computes its few vectors.
+    if (!options.dryRun && !options.quiet)
+      feeder = new VectorFeeder({ http, project: options.project, collection, stopped })
     if (kind === 'folder') {
       await ingestFolder(path, {
         http,

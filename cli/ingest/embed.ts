@@ -39,8 +39,6 @@ export interface EmbedOptions {
   /** Whether the person has interrupted the run. */
   readonly stopped: () => boolean
   readonly pool?: EmbedPool
-  /** No progress is shown. */
-  readonly quiet?: boolean
 }
 
 export class VectorFeeder {
@@ -69,8 +67,7 @@ export class VectorFeeder {
    */
   async finish(expected: number): Promise<VectorReport | undefined> {
     this.#textStored = true
-    if (expected > this.#report.stored && !this.#options.quiet)
-      this.#progress = new Progress({ noun: 'vectors', total: expected })
+    if (expected > this.#report.stored) this.#progress = new Progress({ noun: 'vectors', total: expected })
     await this.#run
     this.#progress?.finish()
     await this.#pool.close()

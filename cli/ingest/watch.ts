@@ -48,6 +48,8 @@ export async function watchFolder(
   // A full queue of the system or a folder that went away: the next change, or the next try, reads everything anyway.
   watcher.on('error', () => undefined)
   await new Promise<void>((ready) => watcher.on('ready', () => ready()))
+  // What was saved while the first run was under way.
+  changed = true
 
   const loop = async (): Promise<void> => {
     let { ok } = first
