@@ -15,7 +15,7 @@ interface Caller {
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
 const TIMES = /^(?:at|since|run_after|latency_ms|.*_at|.*_ms)$/
 /** The context names its items, and an id can take more or fewer tokens than another. */
-const TOKENS = /^(?:tokens|token_count|context_added|context_saved)$/
+const TOKENS = /^(?:tokens|added|token_count|context_added|context_saved)$/
 
 /** Takes out what has to differ between two projects: their names, ids, times, and the order that follows from ids. */
 function normalise(value: unknown, project: string, key = ''): unknown {
@@ -30,7 +30,9 @@ function normalise(value: unknown, project: string, key = ''): unknown {
     if (key === 'text') return value.replace(/ \S+$/gm, ' a figure')
     // The settings of an export name the project, and the path names their hash.
     if (key === 'dataset_path') return 'a path'
-    return value.replaceAll(project, 'the-project').replaceAll(UUID, 'an-id')
+    // The delimiters of context are drawn for every prompt.
+    const text = value.replaceAll(/context-[a-z0-9]{4}>/g, 'context>')
+    return text.replaceAll(project, 'the-project').replaceAll(UUID, 'an-id')
   }
   if (Array.isArray(value)) {
     const items = value.map((item) => normalise(item, project))

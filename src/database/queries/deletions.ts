@@ -130,6 +130,20 @@ export interface SourceEntry {
   readonly writtenAt: number | null
 }
 
+/** Names of projects that somebody has stored knowledge in, in order. Each costs one step in the index, however much it holds. */
+export async function projectsWithKnowledge(database: Database, limit: number): Promise<string[]> {
+  const { rows } = await execute(
+    database,
+    sql`WITH RECURSIVE known(project) AS (
+          SELECT min(project) FROM knowledge_writers
+          UNION ALL
+          SELECT (SELECT min(project) FROM knowledge_writers w WHERE w.project > known.project) FROM known
+          WHERE known.project IS NOT NULL)
+        SELECT project FROM known WHERE project IS NOT NULL LIMIT ${limit}`,
+  )
+  return rows.map(({ project }) => String(project))
+}
+
 /** The sources of a project's documents, by name. */
 export async function listSources(
   database: Database,

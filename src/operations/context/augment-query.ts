@@ -3,6 +3,7 @@ import { considerSummary } from '../../conversation/summarise.ts'
 import { queryText } from '../../knowledge/text-fields.ts'
 import { augment } from '../../retrieval/augment.ts'
 import { TOKENIZER } from '../../text/token-counter.ts'
+import { emptyProjectNote, note } from '../empty-project.ts'
 import { agentType, collections, conversationId, degraded, project, scoreThreshold, tokenBudget } from '../fields.ts'
 import { assertScope } from '../invoke.ts'
 import { ADDS, operation } from '../operation.ts'
@@ -58,6 +59,7 @@ export const augmentQuery = operation({
       .describe('Relevant context that an earlier turn of the conversation carried.'),
     absence_reason: absenceReason,
     nearest: z.array(nearestView).describe('Filled when nothing was relevant enough: what came closest, best first.'),
+    note,
     best_probability: z.number().nullable().describe('Of the best item found, shown or not; null: nothing was found.'),
     answer_probability: z.number().describe('Probability that anything found answers the query.'),
     relevance_threshold: z.number().describe('Nothing is shown when answer_probability is below it.'),
@@ -84,6 +86,7 @@ export const augmentQuery = operation({
       original_query,
       retrieval_id,
       ...(absence_reason !== null && { absence_reason }),
+      ...(output.note !== undefined && { note: output.note }),
       ...(degraded.length > 0 && { degraded }),
     }
   },
@@ -114,6 +117,7 @@ export const augmentQuery = operation({
       already_sent: viewAlreadySent(result),
       absence_reason: result.absence,
       nearest: viewNearest(result),
+      ...(result.bestProbability === null && (await emptyProjectNote(services, input.project, caller))),
       best_probability: result.bestProbability,
       answer_probability: result.answerable,
       relevance_threshold: result.threshold,

@@ -5,6 +5,7 @@ import { type Collapsed, collapseNearDuplicates, maximalMarginalRelevance } from
 import { type RankedItem, searchKnowledge } from '../../retrieval/search.ts'
 import { jaccard, shingles } from '../../text/shingles.ts'
 import { briefItems, rounded, SEARCH_ITEM_TOKENS } from '../brief-views.ts'
+import { emptyProjectNote, note } from '../empty-project.ts'
 import { collectionName, collections, degraded, filter, limit, project, scoreThreshold } from '../fields.ts'
 import { checkFilter } from '../knowledge/knowledge-views.ts'
 import { operation, READS } from '../operation.ts'
@@ -54,6 +55,7 @@ export const hybridSearch = operation({
     combined_results: z.array(
       resultView.extend({ duplicates: z.array(z.string()).describe('Context ids of near-exact copies.') }),
     ),
+    note,
     answerable: z.number().describe('Calibrated probability that anything found answers the query, 0 to 1.'),
     degraded,
   }),
@@ -68,10 +70,11 @@ export const hybridSearch = operation({
       semantic_results: ranked(semantic_results),
       keyword_results: ranked(keyword_results),
       answerable: rounded(answerable),
+      ...(asked.note !== undefined && { note: asked.note }),
       ...(degraded.length > 0 && { degraded }),
     }
   },
-  async run(services, input) {
+  async run(services, input, caller) {
     const names = input.collections ?? [...KNOWLEDGE_COLLECTIONS]
     checkFilter(input.filter, names)
     const { offset } = input
@@ -99,6 +102,7 @@ export const hybridSearch = operation({
           ...viewResult(item),
           duplicates: duplicates.map(({ item: { collection, id } }) => contextId(collection, id)),
         })),
+      ...(found.ranked.length === 0 && (await emptyProjectNote(services, input.project, caller))),
       answerable: found.answerable,
       degraded: found.degraded,
     }

@@ -4,6 +4,7 @@ import { newId } from '../../ids.ts'
 import { queryText } from '../../knowledge/text-fields.ts'
 import { augment } from '../../retrieval/augment.ts'
 import { TOKENIZER } from '../../text/token-counter.ts'
+import { emptyProjectNote, note } from '../empty-project.ts'
 import { collectionName, contextIdField, conversationId, degraded, project, tokenBudget } from '../fields.ts'
 import { assertScope } from '../invoke.ts'
 import { ADDS, operation } from '../operation.ts'
@@ -41,6 +42,7 @@ export const multiTurnContext = operation({
     contexts: z.array(contextView),
     already_sent: z.array(alreadySentView).describe('Relevant context that the model has from earlier turns.'),
     absence_reason: absenceReason,
+    note,
     suggestions: z.array(z.string()).describe('What else was found, to ask about next.'),
     token_count: z.int(),
     tokens_saved: z.int().describe('Tokens of useful passages that were not sent again.'),
@@ -80,6 +82,7 @@ export const multiTurnContext = operation({
       contexts: viewContexts(result),
       already_sent: viewAlreadySent(result),
       absence_reason: result.absence,
+      ...(result.bestProbability === null && (await emptyProjectNote(services, input.project, caller))),
       suggestions: result.suggestions,
       token_count: result.tokens,
       tokens_saved: result.tokensSpared,

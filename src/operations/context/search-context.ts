@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { queryText } from '../../knowledge/text-fields.ts'
 import { searchKnowledge } from '../../retrieval/search.ts'
 import { briefItems, SEARCH_ITEM_TOKENS } from '../brief-views.ts'
+import { emptyProjectNote, note } from '../empty-project.ts'
 import { collectionName, degraded, filter, limit, project, scoreThreshold } from '../fields.ts'
 import { checkFilter } from '../knowledge/knowledge-views.ts'
 import { operation, READS } from '../operation.ts'
@@ -27,17 +28,19 @@ export const searchContext = operation({
     query: z.string(),
     collection: collectionName,
     items: z.array(resultView),
+    note,
     degraded,
   }),
-  async brief({ query, collection, items, degraded }) {
+  async brief({ query, collection, items, note: told, degraded }) {
     return {
       query,
       collection,
       items: await briefItems(items, SEARCH_ITEM_TOKENS),
+      ...(told !== undefined && { note: told }),
       ...(degraded.length > 0 && { degraded }),
     }
   },
-  async run(services, input) {
+  async run(services, input, caller) {
     checkFilter(input.filter, [input.collection])
     const found = await searchKnowledge(services, {
       project: input.project,
@@ -52,6 +55,7 @@ export const searchContext = operation({
       query: input.query,
       collection: input.collection,
       items: found.ranked.slice(0, input.limit).map(viewResult),
+      ...(found.ranked.length === 0 && (await emptyProjectNote(services, input.project, caller))),
       degraded: found.degraded,
     }
   },

@@ -16,6 +16,7 @@ import type { Services } from '../../services.ts'
 import { analyseQuery } from '../../text/query-analysis.ts'
 import { briefItems, rounded, SEARCH_ITEM_TOKENS } from '../brief-views.ts'
 import { resultView, viewResult } from '../context/retrieval-views.ts'
+import { emptyProjectNote, note } from '../empty-project.ts'
 import { collectionName, collections, degraded, filter, limit, project, scoreThreshold } from '../fields.ts'
 import { holds } from '../invoke.ts'
 import { checkFilter } from '../knowledge/knowledge-views.ts'
@@ -110,6 +111,7 @@ export const routeQuery = operation({
     context_ids: z.array(z.string()).describe('Context in the prompt; pass them to track_interaction.'),
     retrieval_id: z.string().nullable().describe('The augmentation behind the prompt, for track_interaction.'),
     results: z.array(resultView),
+    note,
     sql: z
       .object({ columns: z.array(z.string()), rows: z.array(z.array(z.unknown())), truncated: z.boolean() })
       .nullable()
@@ -131,6 +133,7 @@ export const routeQuery = operation({
       ...(output.generation && { generation: output.generation }),
       augmented_prompt: output.augmented_prompt,
       ...(output.context_ids.length > 0 && { context_ids: output.context_ids, retrieval_id: output.retrieval_id }),
+      ...(output.note !== undefined && { note: output.note }),
       results: used
         ? results.map(({ context_id, score: probability }) => ({ context_id, score: rounded(probability) }))
         : await briefItems(results, SEARCH_ITEM_TOKENS),
@@ -219,6 +222,7 @@ export const routeQuery = operation({
       context_ids: answer.contextIds,
       retrieval_id: answer.retrievalId,
       results: searched?.results ?? [],
+      ...(searched?.results.length === 0 && (await emptyProjectNote(services, input.project, caller))),
       sql: rows,
       collections: chosen.mode === 'sql' ? [] : names,
       decision: record,

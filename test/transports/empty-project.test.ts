@@ -1,0 +1,44 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import { CLIENTS, connect, type TestClient } from './mcp-clients.ts'
+import { prepare } from './samples.ts'
+import { fetchWorker } from './worker-client.ts'
+
+/** An agent that was connected without a project asks `default`, while the knowledge lies where it was ingested to. */
+
+let client: TestClient
+const query = 'How do we rotate the signing keys of the release pipeline?'
+
+beforeAll(async () => {
+  client = await connect(CLIENTS[2], fetchWorker)
+  await prepare('my-project')
+}, 60_000)
+
+const noteOf = async (from: TestClient, name: string, input: Record<string, unknown>) =>
+  ((await from.call(name, input)).structuredContent as { note?: string }).note
+
+describe.each([
+  ['augment_query', { query }],
+  ['hybrid_search', { query }],
+  ['route_query', { query }],
+  ['search_context', { query, collection: 'best-practices' }],
+  ['multi_turn_context', { query }],
+])('%s', (name, input) => {
+  test('names the projects that hold something when its own holds nothing', async () => {
+    const note = await noteOf(client, name, input)
+    expect(note).toContain('"default" holds no knowledge')
+    expect(note).toContain('my-project')
+  })
+
+  test('says nothing of projects where there is knowledge, relevant or not', async () => {
+    expect(await noteOf(client, name, { ...input, project: 'my-project' })).toBeUndefined()
+    expect(await noteOf(client, name, { ...input, query: 'zxqv', project: 'my-project' })).toBeUndefined()
+  })
+
+  test('tells a bound connection of its own project alone', async () => {
+    const bound = await connect(CLIENTS[2], fetchWorker, {}, '/mcp/nothing-here')
+    const note = await noteOf(bound, name, input)
+    expect(note).toContain('"nothing-here" holds no knowledge')
+    expect(note).not.toContain('my-project')
+    await bound.close()
+  })
+})
