@@ -61,6 +61,8 @@ const interactionHistory = z.strictObject({
   tokens_used: count.optional(),
   latency_ms: z.number().min(0).optional(),
   value_score: rate.optional(),
+  tags: strings().optional(),
+  created_at: z.number().min(0).optional().describe('When it happened, in milliseconds since 1970.'),
 })
 
 const bestPractices = z.strictObject({
@@ -164,6 +166,17 @@ export const CONTEXT_SOURCES = [...COLLECTION_NAMES, EXTERNAL] as const
 export function headingOf(source: ContextSource): string {
   return source === EXTERNAL ? 'External knowledge' : COLLECTIONS[source].heading
 }
+
+/** Fields that hold a number in some collection; filters can state a range of them. */
+export const NUMBER_FIELDS: readonly string[] = [
+  ...new Set(
+    Object.values(COLLECTIONS).flatMap(({ schema }) =>
+      Object.entries(schema.shape)
+        .filter(([, field]) => (field instanceof z.ZodOptional ? field.unwrap() : field) instanceof z.ZodNumber)
+        .map(([name]) => name),
+    ),
+  ),
+]
 
 /** How context is named in every answer: the collection is part of the name, so that no one has to search for it. */
 export type ContextId = `${ContextSource}/${string}`

@@ -68,12 +68,16 @@ export function warningOf({ title, body }: { title: string; body: string }) {
   return found.length > 0 ? { suspected_instructions: found } : {}
 }
 
+const range = z.strictObject({ min: z.number().optional(), max: z.number().optional() })
 const scalar = z.union([z.string(), z.number(), z.boolean()])
 
 /** Field conditions as a caller writes them. */
 export const filter = z
-  .record(z.string(), z.union([scalar, z.array(scalar).min(1).max(100)]))
-  .describe('Conditions on fields: {"language": "rust"}, or one of several values: {"language": ["rust", "go"]}.')
+  .record(z.string(), z.union([scalar, z.array(scalar).min(1).max(100), range]))
+  .describe(
+    'Conditions on fields: {"language": "rust"}, one of several values {"language": ["rust", "go"]}, or a range of numbers ' +
+      '{"value_score": {"min": 0.7}}.',
+  )
 
 export const sourceName = line(200).describe('Names the repository or feed that the documents belong to.')
 export const conversationId = line(200).describe(

@@ -38,6 +38,8 @@ export function historyFields(row: Interaction, contextIds: readonly string[]): 
     ...(row.tokensUsed > 0 && { tokens_used: row.tokensUsed }),
     latency_ms: row.latencyMs,
     ...(row.valueScore !== null && { value_score: row.valueScore }),
+    ...(row.tags.length > 0 && { tags: row.tags }),
+    created_at: row.createdAt,
   }
 }
 

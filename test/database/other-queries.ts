@@ -11,6 +11,7 @@ import {
 import { adjustUse, readControls, reserveUse } from '../../src/database/queries/controls.ts'
 import { queueSummary } from '../../src/database/queries/conversations.ts'
 import { votesOnItems } from '../../src/database/queries/credit.ts'
+import { projectsWithKnowledge } from '../../src/database/queries/deletions.ts'
 import { addEmbeddingJob, postponeEmbeddingJob } from '../../src/database/queries/embedding.ts'
 import {
   countSelected,
@@ -99,5 +100,6 @@ export async function askTheOthers({ database }: Pick<Services, 'database'>): Pr
   await eraseVotes(database, key, now)
   await votesOnItems(database, [{ project, collection: 'best-practices', id }])
   await writtenBy(database, 'other', project)
+  await projectsWithKnowledge(database, 5)
   for (const table of PROJECT_TABLES) await eraseOfProject(database, table, project)
 }

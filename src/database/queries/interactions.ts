@@ -2,7 +2,7 @@
  * Interactions and the context they were given.
  * @module
  */
-import { and, asc, desc, eq, getTableColumns, gte, lt, type SQL, sql } from 'drizzle-orm'
+import { and, asc, count, desc, eq, getTableColumns, gte, lt, type SQL, sql } from 'drizzle-orm'
 import { newId } from '../../ids.ts'
 import type { ContextSource } from '../../knowledge/collections.ts'
 import { redact } from '../../security/redact.ts'
@@ -114,6 +114,9 @@ export interface InteractionFilter {
   readonly outcome?: Outcome | undefined
   readonly agentType?: AgentType | undefined
   readonly variant?: string | undefined
+  readonly modelUsed?: string | undefined
+  /** Least value score; what has none yet is left out. */
+  readonly minScore?: number | undefined
   readonly tags?: readonly string[] | undefined
   readonly since?: number | undefined
   readonly until?: number | undefined
@@ -126,6 +129,8 @@ export function interactionCondition(filter: InteractionFilter): SQL {
     filter.outcome === undefined ? undefined : eq(interactions.outcome, filter.outcome),
     filter.agentType === undefined ? undefined : eq(interactions.agentType, filter.agentType),
     filter.variant === undefined ? undefined : eq(interactions.variant, filter.variant),
+    filter.modelUsed === undefined ? undefined : eq(interactions.modelUsed, filter.modelUsed),
+    filter.minScore === undefined ? undefined : gte(interactions.valueScore, filter.minScore),
     filter.since === undefined ? undefined : gte(interactions.createdAt, filter.since),
     filter.until === undefined ? undefined : lt(interactions.createdAt, filter.until),
     // One condition for all tags: one for each would be a deeper expression than SQLite takes.
@@ -135,6 +140,17 @@ export function interactionCondition(filter: InteractionFilter): SQL {
       : undefined,
   )
   return all ?? sql`1`
+}
+
+/** Interactions that are counted at most, so that a count reads no more rows than this where all of them match. */
+export const MAX_COUNTED = 10_000
+
+/** How many interactions there are, counted up to `MAX_COUNTED`. */
+export async function countInteractions(database: Database, filter: InteractionFilter): Promise<number> {
+  const some = database.select({ id: interactions.id }).from(interactions).where(interactionCondition(filter))
+  const counted = some.limit(MAX_COUNTED).as('counted')
+  const [row] = await database.select({ total: count() }).from(counted)
+  return row?.total ?? 0
 }
 
 /** Characters of query and answer that a list shows. */

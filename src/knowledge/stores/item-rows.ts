@@ -5,7 +5,7 @@
 import { COLLECTIONS, type CollectionName } from '../collections.ts'
 import { indexedText } from '../prepare.ts'
 import type { Provenance } from '../provenance.ts'
-import type { FieldFilter, Passage, PreparedItem, StoredItem } from './store.ts'
+import { type FieldFilter, isRange, type Passage, type PreparedItem, type StoredItem } from './store.ts'
 
 /** Longer texts can't be filtered by; they are searched. */
 const MAX_FACET_LENGTH = 200
@@ -116,10 +116,15 @@ export function facetsOf(
 export function filterConditions(
   filter: FieldFilter | undefined,
   column: string,
-): { sql: string; parameters: string[] } {
+): { sql: string; parameters: (string | number)[] } {
   let sql = ''
-  const parameters: string[] = []
+  const parameters: (string | number)[] = []
   for (const [field, value] of Object.entries(filter ?? {})) {
+    if (isRange(value)) {
+      sql += ` AND ${column} IN (SELECT row FROM facets WHERE field = ? AND CAST(value AS REAL) BETWEEN ? AND ?)`
+      parameters.push(field, value.min ?? -Number.MAX_VALUE, value.max ?? Number.MAX_VALUE)
+      continue
+    }
     const values = (Array.isArray(value) ? value : [value]).map(String)
     sql += ` AND ${column} IN (SELECT row FROM facets WHERE field = ? AND value IN (SELECT value FROM json_each(?)))`
     parameters.push(field, JSON.stringify(values))

@@ -95,7 +95,7 @@ export class ItemTable {
   /** Rows after a cursor that hold the conditions, which begin with AND. */
   page(
     { cursor = '', limit }: { cursor?: string; limit: number },
-    { sql, parameters }: { sql: string; parameters: string[] } = { sql: '', parameters: [] },
+    { sql, parameters }: { sql: string; parameters: (string | number)[] } = { sql: '', parameters: [] },
   ): RowPage<ItemRow & { credit_version: number }> {
     const rows = this.#sql
       .exec<ItemRow & { credit_version: number }>(

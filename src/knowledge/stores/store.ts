@@ -97,8 +97,24 @@ export interface Page<T> {
   readonly nextCursor: string | null
 }
 
-/** A condition on one field, or on `provenance`: equal to the value, or to any of an array's values (for array fields: contains). */
-export type FieldFilter = Readonly<Record<string, string | number | boolean | readonly (string | number | boolean)[]>>
+/** A condition on a field that holds a number: within these ends, which belong to it. */
+export interface NumberRange {
+  readonly min?: number
+  readonly max?: number
+}
+
+/**
+ * A condition on one field, or on `provenance`: equal to the value, or to any of an array's values (for array fields: contains), or
+ * within a range.
+ */
+export type FieldFilter = Readonly<
+  Record<string, string | number | boolean | readonly (string | number | boolean)[] | NumberRange>
+>
+
+/** Whether a condition is a range. */
+export function isRange(condition: FieldFilter[string]): condition is NumberRange {
+  return typeof condition === 'object' && !Array.isArray(condition)
+}
 
 export interface SearchRequest {
   readonly text: string

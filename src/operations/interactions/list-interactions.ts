@@ -1,6 +1,12 @@
 import * as z from 'zod'
 import { textsOf } from '../../archive/read.ts'
-import { LISTED_CHARACTERS, listInteractions as list } from '../../database/queries/interactions.ts'
+import {
+  countInteractions,
+  type InteractionFilter,
+  LISTED_CHARACTERS,
+  listInteractions as list,
+  MAX_COUNTED,
+} from '../../database/queries/interactions.ts'
 import { line } from '../../knowledge/text-fields.ts'
 import { tokenCounter } from '../../text/token-counter.ts'
 import { LIST_ITEM_TOKENS, rounded, shortened } from '../brief-views.ts'
@@ -14,19 +20,21 @@ export const listInteractions = operation({
   group: 'interactions',
   title: 'List interactions',
   description:
-    'List tracked interactions, newest first, filtered by outcome, agent, variant, tags and time. Long queries and ' +
-    'answers are cut; get_interaction shows them whole.',
+    'List tracked interactions, newest first, with their number, filtered by outcome, value score, model, agent, variant, tags ' +
+    'and time. Long queries and answers are cut; get_interaction shows them whole.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'GET', path: '/interactions' }],
   input: z.strictObject({
     project,
     outcome: outcome.optional(),
+    min_value_score: z.number().min(0).max(1).optional().describe('Minimum value score, 0 to 1, such as 0.7.'),
+    model_used: line(200).optional().describe('Only answers of this model.'),
     agent_type: agentType.optional(),
     variant: line(100).optional().describe('Only interactions of this variant.'),
     tags: tags.optional().describe('Only interactions that carry all of these.'),
-    since: timestamp.optional(),
-    until: timestamp.optional().describe('Exclusive; milliseconds since 1970.'),
+    since: timestamp.optional().describe('Created at or after this time, in milliseconds since 1970.'),
+    until: timestamp.optional().describe('Created before this time, in milliseconds since 1970.'),
     limit: limit(20),
     cursor: cursor.pipe(uuid).optional().describe('From next_cursor of the page before.'),
   }),
@@ -34,9 +42,10 @@ export const listInteractions = operation({
     interactions: z.array(
       interactionOutput.extend({ truncated: z.boolean().describe('Query or response is cut to 500 characters.') }),
     ),
+    total: z.int().nullable().describe(`Interactions that match, counted up to ${MAX_COUNTED}; null on later pages.`),
     next_cursor: z.string().nullable(),
   }),
-  async brief({ interactions, next_cursor }) {
+  async brief({ interactions, total, next_cursor }) {
     const countTokens = await tokenCounter()
     const brief = (text: string) => shortened(text, LIST_ITEM_TOKENS / 2, countTokens)
     return {
@@ -51,24 +60,26 @@ export const listInteractions = operation({
         ...(row.tags.length > 0 && { tags: row.tags }),
         created_at: row.created_at,
       })),
+      total,
       next_cursor,
     }
   },
   async run(services, input) {
-    const rows = await list(
-      services.database,
-      {
-        project: input.project,
-        outcome: input.outcome,
-        agentType: input.agent_type,
-        variant: input.variant,
-        tags: input.tags,
-        since: input.since,
-        until: input.until,
-      },
-      input.cursor ?? null,
-      input.limit,
-    )
+    const wanted: InteractionFilter = {
+      project: input.project,
+      outcome: input.outcome,
+      agentType: input.agent_type,
+      variant: input.variant,
+      modelUsed: input.model_used,
+      minScore: input.min_value_score,
+      tags: input.tags,
+      since: input.since,
+      until: input.until,
+    }
+    const [rows, total] = await Promise.all([
+      list(services.database, wanted, input.cursor ?? null, input.limit),
+      input.cursor === undefined ? countInteractions(services.database, wanted) : null,
+    ])
     const page = rows.slice(0, input.limit)
     const archived = page.flatMap(({ id, archiveId }) => (archiveId === null ? [] : [id]))
     const texts = await textsOf(services, archived)
@@ -80,6 +91,7 @@ export const listInteractions = operation({
           truncated: isLonger(query) || isLonger(response),
         }
       }),
+      total,
       next_cursor: rows.length > input.limit ? (page.at(-1)?.id ?? null) : null,
     }
   },

@@ -193,6 +193,23 @@ export const itemCases: Cases = {
     expect(await keys({})).toEqual(['a', 'b', 'c'])
   },
 
+  'list and search filter by a range of numbers': async (store) => {
+    const bench = new Bench(store, { collection: 'error-solutions' })
+    const scored = (confidence_score?: number) => ({ error_message: 'heron', solution: 'Wait.', confidence_score })
+    await bench.put({ a: scored(0), b: scored(0.5), c: scored(0.7), d: scored(1), none: scored() })
+    for (const [range, found] of [
+      [{ min: 0.7 }, ['c', 'd']],
+      [{ max: 0.5 }, ['a', 'b']],
+      [{ min: 0.4, max: 0.7 }, ['b', 'c']],
+      [{ min: 1.1 }, []],
+    ] as const) {
+      const filter = { confidence_score: range }
+      const keys = (await store.list(bench.scope, { limit: 10, filter })).entries.map(({ key }) => key).sort()
+      expect(keys).toEqual(found)
+      expect((await bench.byKeyword('heron', { filter })).sort()).toEqual(keys)
+    }
+  },
+
   'list filters by boolean fields': async (store) => {
     const bench = new Bench(store, { collection: 'error-solutions' })
     await bench.put({

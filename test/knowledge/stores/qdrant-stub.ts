@@ -286,7 +286,9 @@ function fits(collection: Collection, point: Point, condition: Condition): boole
   if (key === undefined) return matches(collection, point, condition)
   // A server in strict mode refuses to filter by fields without an index.
   if (!collection.indexes.has(key)) throw new Refused(400, `Index required but not found for "${key}"`)
-  const value = point.payload[key]
+  const value = key
+    .split('.')
+    .reduce<unknown>((of, name) => (of as Record<string, unknown> | undefined)?.[name], point.payload)
   const values = Array.isArray(value) ? value : [value]
   if (match) return values.some((one) => (match.any ? match.any.includes(one) : one === match.value))
   if (range) {

@@ -6,6 +6,7 @@ import { QdrantClient, type Schemas, withHeaders } from '@qdrant/js-client-rest'
 import type { EmbeddingSpace } from '../../../inference/embedding/embedder.ts'
 import { type Engine, EngineFailure } from '../../../inference/engine/resilience.ts'
 import { traceHeaders } from '../../../tracing.ts'
+import { NUMBER_FIELDS } from '../../collections.ts'
 
 /** Name of the sparse vector that keyword search uses. */
 export const TERMS = 'terms'
@@ -24,6 +25,7 @@ const INDEXES: Readonly<Record<string, Schemas['PayloadFieldSchema']>> = {
   hash: 'keyword',
   embedded: 'keyword',
   credit_version: 'integer',
+  ...Object.fromEntries(NUMBER_FIELDS.map((field) => [`fields.${field}`, 'float' as const])),
 }
 
 /** How Qdrant keeps a small copy of each vector in memory, by the name of the setting. */

@@ -14,7 +14,7 @@ import type { CollectionName } from '../../collections.ts'
 import { indexedText } from '../../prepare.ts'
 import { inferredProvenance, PROVENANCES } from '../../provenance.ts'
 import { decodePassages, encodePassages, facetsOf } from '../item-rows.ts'
-import type { CollectionScope, FieldFilter, PreparedItem, StoredItem } from '../store.ts'
+import { type CollectionScope, type FieldFilter, isRange, type PreparedItem, type StoredItem } from '../store.ts'
 
 /** Qdrant's weights are fixed when an item is written, so the length is compared with a usual one, in terms. */
 const USUAL_LENGTH = 120
@@ -123,6 +123,10 @@ function sparseVector(list: Uint8Array): Schemas['SparseVector'] {
 export function itemFilter(project: string, filter?: FieldFilter): { must: Schemas['Condition'][] } {
   const must: Schemas['Condition'][] = [{ key: 'project', match: { value: project } }]
   for (const [field, value] of Object.entries(filter ?? {})) {
+    if (isRange(value)) {
+      must.push({ key: `fields.${field}`, range: { gte: value.min, lte: value.max } })
+      continue
+    }
     const values = (Array.isArray(value) ? value : [value]).map((one) => facet(field, String(one)))
     must.push({ key: 'facets', match: { any: values } })
   }
