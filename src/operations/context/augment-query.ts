@@ -19,6 +19,9 @@ import {
   viewNearest,
 } from './context-views.ts'
 
+/** Items named to a model when nothing was relevant enough. */
+const BRIEF_NEAREST = 3
+
 export const augmentQuery = operation({
   name: 'augment_query',
   group: 'context',
@@ -87,6 +90,9 @@ export const augmentQuery = operation({
       retrieval_id,
       ...(absence_reason !== null && { absence_reason }),
       ...(output.note !== undefined && { note: output.note }),
+      ...(output.nearest.length > 0 && {
+        nearest: output.nearest.slice(0, BRIEF_NEAREST).map(({ context_id, title }) => ({ context_id, title })),
+      }),
       ...(degraded.length > 0 && { degraded }),
     }
   },
