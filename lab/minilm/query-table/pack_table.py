@@ -1,4 +1,4 @@
-"""Quantises a trained query table and writes query-table.bin (its format is described in src/inference/embedding/minilm/query-table.ts).
+"""Quantises a trained query table and writes it (its format is described in src/inference/embedding/minilm/query-table.ts).
 
 Usage: pack_table.py TEXTS.jsonl MODEL_FOLDER CACHE PROJECTION.npy TABLE.npz OUT.bin [--subspaces 64] [--steps 250] [--restored OUT.npz]
 

@@ -1,18 +1,20 @@
+import { env } from 'cloudflare:test'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
-// Vite inlines the file as a data URL, which works in node and in workerd alike.
-import tableUrl from '../../../src/inference/embedding/minilm/query-table.bin?url&inline'
-import { QueryTable, QueryTableError } from '../../../src/inference/embedding/minilm/query-table.ts'
+import {
+  DeferredQueryTable,
+  QUERY_TABLE_PATH,
+  QueryTable,
+  QueryTableError,
+} from '../../../src/inference/embedding/minilm/query-table.ts'
 import { MAX_QUESTION_PIECES } from '../../../src/inference/embedding/minilm/texts.ts'
 import recorded from '../../fixtures/minilm/query-table.json'
 
-/** The file's size: what a Worker's bundle carries for it. */
+/** What the first question of an isolate may have to read. */
 const MAX_FILE_BYTES = 2_000_000
 
-function tableBytes(): ArrayBuffer {
-  const binary = atob(tableUrl.slice(tableUrl.indexOf(',') + 1))
-  return Uint8Array.from(binary, (character) => character.charCodeAt(0)).buffer
-}
+let file: ArrayBuffer
+const tableBytes = (): ArrayBuffer => file.slice(0)
 
 function cosine(left: ArrayLike<number>, right: ArrayLike<number>): number {
   let [product, leftSquares, rightSquares] = [0, 0, 0]
@@ -26,7 +28,8 @@ function cosine(left: ArrayLike<number>, right: ArrayLike<number>): number {
 }
 
 let table: QueryTable
-beforeAll(() => {
+beforeAll(async () => {
+  file = await (await env.ASSETS.fetch(new URL(QUERY_TABLE_PATH, 'https://assets.invalid'))).arrayBuffer()
   table = new QueryTable(tableBytes())
 })
 
@@ -102,5 +105,34 @@ describe('the file', () => {
   ])('that %s is refused with the reason', (_, bytes, reason) => {
     expect(() => new QueryTable(bytes())).toThrow(QueryTableError)
     expect(() => new QueryTable(bytes())).toThrow(reason)
+  })
+})
+
+describe('the deferred table', () => {
+  test('is read once, when the first question needs it', async () => {
+    let reads = 0
+    const deferred = new DeferredQueryTable(async () => {
+      reads++
+      return tableBytes()
+    })
+    expect(reads).toBe(0)
+    for (const text of ['sort a list', 'close the socket']) {
+      expect(await deferred.embed([text])).toEqual([table.embedQuestion(text)])
+    }
+    expect(reads).toBe(1)
+  })
+
+  test.each([
+    ['missing', () => Promise.reject(new Error('the static asset is missing (status 404)')), 'missing (status 404)'],
+    ['damaged', async () => tableBytes().slice(0, -1), 'where its header names'],
+  ])('that is %s makes the engine unavailable until it can be read', async (_, broken, reason) => {
+    let read: () => Promise<ArrayBuffer> = broken
+    const deferred = new DeferredQueryTable(() => read())
+    await expect(deferred.embed(['sort a list'])).rejects.toMatchObject({
+      code: 'engine_unavailable',
+      message: expect.stringContaining(reason),
+    })
+    read = async () => tableBytes()
+    expect(await deferred.embed(['sort a list'])).toEqual([table.embedQuestion('sort a list')])
   })
 })

@@ -1,5 +1,5 @@
 /**
- * Opens the sentence embedder inside the Worker: the kernel from its bundle, the weights from its static assets.
+ * Opens the sentence embedder inside the Worker: the kernel from its bundle, weights and query table from its static assets.
  * @module
  */
 import type { Settings } from '../../../settings.ts'
@@ -8,12 +8,11 @@ import { MiniLmEmbedder } from './embedder.ts'
 import kernel from './kernel.wasm'
 import { ModelLoader } from './loader.ts'
 import { WEIGHTS_PATH } from './model.ts'
-import tableBytes from './query-table.bin'
-import { QueryTable } from './query-table.ts'
+import { DeferredQueryTable, QUERY_TABLE_PATH } from './query-table.ts'
 
 /** One for each isolate: all requests and jobs in it share the model. */
 let loader: ModelLoader | null = null
-let table: QueryTable | null = null
+let table: DeferredQueryTable | null = null
 
 /** What the embedder needs of the Worker. */
 export interface MiniLmHost {
@@ -24,18 +23,21 @@ export interface MiniLmHost {
 }
 
 export function openMiniLm(settings: Settings, host: MiniLmHost): Embedder {
+  const asset = async (path: string): Promise<Response> => {
+    const response = await host.asset(path)
+    if (!response.ok) throw new Error(`the static asset ${path} is missing (status ${response.status})`)
+    return response
+  }
   loader ??= new ModelLoader({
     kernel,
     open: async () => {
-      const response = await host.asset(WEIGHTS_PATH)
-      if (!response.ok || !response.body) {
-        throw new Error(`the static asset ${WEIGHTS_PATH} is missing (status ${response.status})`)
-      }
-      return response.body
+      const { body } = await asset(WEIGHTS_PATH)
+      if (!body) throw new Error(`the static asset ${WEIGHTS_PATH} is empty`)
+      return body
     },
     now: () => Date.now(),
   })
-  table ??= new QueryTable(tableBytes)
+  table ??= new DeferredQueryTable(async () => (await asset(QUERY_TABLE_PATH)).arrayBuffer())
   return new MiniLmEmbedder({
     loader,
     table,

@@ -25,11 +25,15 @@
  * between two.
  * @module
  */
+import { CoordinatorError } from '../../../errors.ts'
 import type { Embedder, Embedding } from '../embedder.ts'
 import { checksum, dequantise } from '../packed.ts'
 import { MINILM_SPACE } from './model.ts'
 import { MAX_QUESTION_PIECES } from './texts.ts'
 import { WordPieces } from './word-pieces.ts'
+
+/** Where the table is among the static assets. */
+export const QUERY_TABLE_PATH = '/models/minilm-l6-256-v1-queries.bin'
 
 /** The query table's bytes are not a table that this version can read. */
 export class QueryTableError extends Error {
@@ -124,7 +128,7 @@ export class QueryTable implements Embedder {
   readonly #unknown: number
 
   /**
-   * @param bytes the whole file `query-table.bin`; it must not be changed afterwards
+   * @param bytes the whole file; it must not be changed afterwards
    * @throws QueryTableError when the bytes are not a readable table
    */
   constructor(bytes: ArrayBuffer) {
@@ -175,6 +179,39 @@ export class QueryTable implements Embedder {
         const dimension = subspace + offset * subspaces
         sum[dimension] = (sum[dimension] ?? 0) + norm * (codebooks[centroid + offset] ?? 0)
       }
+    }
+  }
+}
+
+/**
+ * The query table, read when the first question of an isolate needs it. Requests that come while it is read, read it too: in a Worker no
+ * request may wait for the I/O of another.
+ */
+export class DeferredQueryTable implements Embedder {
+  readonly space = MINILM_SPACE
+  readonly #read: () => Promise<ArrayBuffer>
+  #table: QueryTable | null = null
+
+  /** @param read reads the whole file; rejects when it is missing */
+  constructor(read: () => Promise<ArrayBuffer>) {
+    this.#read = read
+  }
+
+  /** @throws CoordinatorError `engine_unavailable` when the table is missing or damaged; the next call reads it again */
+  async embed(texts: readonly string[]): Promise<Embedding[]> {
+    this.#table ??= await this.#open()
+    return this.#table.embed(texts)
+  }
+
+  async #open(): Promise<QueryTable> {
+    try {
+      return new QueryTable(await this.#read())
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : 'it cannot be read'
+      throw new CoordinatorError('engine_unavailable', `The query table is not loaded: ${problem}.`, {
+        hint: 'Deploy the Worker with the whole folder public/, or set EMBEDDER=static.',
+        retryAfter: 5,
+      })
     }
   }
 }
