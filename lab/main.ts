@@ -42,6 +42,10 @@ process.exitCode = await runCommand(
         summary: 'measure search with each embedder',
         load: () => import('./eval/embedders.ts'),
       },
+      'eval:learning-code': {
+        summary: 'measure whether outcomes of earlier changes improve search of code',
+        load: () => import('./eval/learning-code.ts'),
+      },
       'eval:learning': { summary: 'measure whether outcomes improve search', load: () => import('./eval/learning.ts') },
       'eval:modes': {
         summary: 'measure the choice of search against always using one',
