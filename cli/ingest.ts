@@ -5,7 +5,7 @@
 import { readFile, realpath, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { Turn } from './ingest/chats.ts'
-import { VectorFeeder } from './ingest/embed.ts'
+import type { VectorFeeder } from './ingest/embed.ts'
 import { ingestFolder } from './ingest/folder.ts'
 import { repositoryOf } from './ingest/git.ts'
 import { identityOf } from './ingest/identity.ts'
@@ -119,8 +119,10 @@ export async function ingest(options: IngestOptions): Promise<Report> {
       },
     })
     // A quiet run is one of a hook or a watch: it must end soon, so the coordinator computes its few vectors.
-    if (!options.dryRun && !options.quiet)
-      feeder = new VectorFeeder({ http, project: options.project, collection, stopped })
+    if (!options.dryRun && !options.quiet) {
+      const embed = await import('./ingest/embed.ts')
+      feeder = new embed.VectorFeeder({ http, project: options.project, collection, stopped })
+    }
     if (kind === 'folder') {
       await ingestFolder(path, {
         http,
