@@ -33,8 +33,9 @@ Options
   -h, --help            print this
 `
 
-/** Results asked for; files are counted among them. */
+/** Places of each list that are measured; the fused list is asked for deeper, since it alone carries the items. */
 const DEPTH = 50
+const FUSED_DEPTH = 100
 
 export const ARMS = ['keyword', 'semantic', 'hybrid'] as const
 export type Arm = (typeof ARMS)[number]
@@ -191,14 +192,16 @@ interface Hit {
 }
 
 async function askArms(http: HttpClient, { name }: CodeRepository, question: CodeRepository['questions'][number]) {
-  const answer = await http.post<Record<string, Hit[]>>('/hybrid_search', {
+  const answer = await http.post<Record<string, (Hit & { context_id: string })[]>>('/hybrid_search', {
     project: name,
     query: clean(question.text),
     collections: ['codebase-context'],
-    limit: DEPTH,
+    limit: FUSED_DEPTH,
     keyword_limit: DEPTH,
   })
-  const piecesOf = (arm: Arm) => (answer[LISTS[arm]] ?? []).map(pieceOf)
+  const items = new Map((answer.combined_results ?? []).map((hit) => [hit.context_id, pieceOf(hit)]))
+  const piecesOf = (arm: Arm) =>
+    (answer[LISTS[arm]] ?? []).slice(0, DEPTH).flatMap(({ context_id }) => items.get(context_id) ?? [])
   const measures = Object.fromEntries(ARMS.map((arm) => [arm, measureCode(piecesOf(arm), question.targets)])) as Record<
     Arm,
     ReturnType<typeof measureCode>
