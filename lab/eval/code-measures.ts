@@ -28,7 +28,7 @@ const NO_CODE =
 
 /** All measures of one question. */
 export function measureCode(ranked: readonly Piece[], targets: readonly Target[]): CodeMeasures {
-  const code = ranked.filter(({ path }) => !NO_CODE.test(path)).slice(0, DEPTH)
+  const code = ranked.filter(({ path }) => isCode(path)).slice(0, DEPTH)
   const files = [...new Map(ranked.map((piece) => [piece.path, ranked.filter(({ path }) => path === piece.path)]))]
   const hit = (depth: number) =>
     files.slice(0, depth).some(([, pieces]) => targets.some((target) => pieces.some((piece) => answers(piece, target))))
@@ -49,6 +49,11 @@ export function measureCode(ranked: readonly Piece[], targets: readonly Target[]
     hit_5: hit(5),
     hit_10: hit(10),
   }
+}
+
+/** Whether a file counts as code where only code is scored. */
+export function isCode(path: string): boolean {
+  return !NO_CODE.test(path)
 }
 
 /** Whether a piece is of the target's file (either path may be the end of the other) and meets its lines, where it has any. */

@@ -1,6 +1,5 @@
 /**
- * Weights of the ranking of code and of its probabilities, in log-odds a unit. Written by
- * `npm run --prefix lab train:code-ranking`, not by hand.
+ * Weights of the ranking of code and of its probabilities, in log-odds a unit. Learnt by `lab/training/code-ranking`.
  *
  * Learnt on questions about 18 repositories (half of two sets: descriptions, symbols and architecture; subjects of later commits and
  * issues). Ranking: a softmax over the candidates of each question (Cao et al., "Learning to rank: from pairwise approach to
@@ -117,7 +116,7 @@ const CALIBRATION: Readonly<Record<'table' | 'sentence', CodeCalibration>> = {
         log_terms: 1.49,
         log_items: -0.8,
         long: -0.37,
-        intercept: -7.12,
+        intercept: -6.72,
       },
       first: {
         best_keyword: 0.82,
@@ -151,7 +150,7 @@ const CALIBRATION: Readonly<Record<'table' | 'sentence', CodeCalibration>> = {
         log_terms: 2.42,
         log_items: -0.39,
         long: 0.13,
-        intercept: -8.85,
+        intercept: -8.45,
       },
       first: {
         best_keyword: 1.93,
@@ -180,7 +179,7 @@ const CALIBRATION: Readonly<Record<'table' | 'sentence', CodeCalibration>> = {
         log_terms: 0.66,
         log_items: -0.81,
         long: -1.7,
-        intercept: -4.83,
+        intercept: -4.43,
       },
       first: {
         first_closeness: 1.31,
@@ -248,7 +247,7 @@ const CALIBRATION: Readonly<Record<'table' | 'sentence', CodeCalibration>> = {
         log_terms: 2.42,
         log_items: -0.39,
         long: 0.13,
-        intercept: -8.82,
+        intercept: -8.42,
       },
       first: {
         best_keyword: 1.93,
