@@ -10,6 +10,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { HttpClient } from '../../../cli/harness.ts'
 import { ingestFolder } from '../../../cli/ingest/folder.ts'
+import { identityOf } from '../../../cli/ingest/identity.ts'
 import { parseOptions } from '../../../cli/ingest/options.ts'
 import { createReport } from '../../../cli/ingest/report.ts'
 import { createStaticEmbedder } from '../../../src/inference/embedding/static/embedder.ts'
@@ -19,6 +20,7 @@ import { TermIndex } from '../../../src/knowledge/stores/term-index.ts'
 import { UNRELATED_QUESTIONS } from '../../../src/knowledge/unrelated-questions.ts'
 import { CODE_FEATURES, codeFeatures } from '../../../src/ranking/code/features.ts'
 import { readQuestion } from '../../../src/ranking/code/question.ts'
+import { FILE_KINDS } from '../../../src/text/file-kind.ts'
 import { collectionTerms, documentColumns } from '../../../src/text/index-terms.ts'
 import { planKeywordSearch } from '../../../src/text/keyword-plan.ts'
 import { analyseQuery } from '../../../src/text/query-analysis.ts'
@@ -75,7 +77,14 @@ async function itemsOf(folder: string): Promise<Item[]> {
   if (!options) throw new Error('The options of ingestion were not understood.')
   const place = { project: 'train', collection: 'codebase-context', source: folder }
   const report = createReport({ ...place, kind: 'folder', input: folder, dry_run: false })
-  await ingestFolder(folder, { http: http as unknown as HttpClient, place, options, report, stopped: () => false })
+  await ingestFolder(folder, {
+    http: http as unknown as HttpClient,
+    place,
+    identity: identityOf(folder, undefined),
+    options,
+    report,
+    stopped: () => false,
+  })
   return items
 }
 
@@ -116,7 +125,7 @@ async function indexOf(items: readonly Item[]) {
         path: String(fields.file_path ?? ''),
         symbols: Array.isArray(fields.symbols) ? fields.symbols.map(String) : [],
         body,
-        kind: null,
+        kind: FILE_KINDS.find((name) => name === fields.kind) ?? null,
         keyword: keyword?.score ?? 0,
         coverage: keyword?.coverage ?? 0,
         length: (keyword?.length ?? 0) / Math.max(1, index.averageLength),
