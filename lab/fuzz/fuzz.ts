@@ -15,7 +15,7 @@ import { isFault, isMisnamed, isRefusal, type Shot, shoot, type Target } from '.
 const HELP = `Usage: npm run --prefix lab fuzz -- [options]
 
 Starts a coordinator, makes requests from its own schemas, bends half of them, and checks that none is answered with a server
-error, none hangs, and none that is refused changes what is stored.
+error, none hangs, none that is refused changes what is stored, and no refusal is longer than 8 KiB.
 
 Options
   --requests N   default 20000
@@ -25,6 +25,8 @@ Options
 
 /** After this many milliseconds without an answer a request counts as hanging. */
 const HANG_MS = 20_000
+/** Bytes of a refusal: it names what is wrong, whatever the size of the request. */
+const MAX_REFUSAL = 8_192
 /** Requests after which those that were refused are sent again, between two looks at what is stored. */
 const BATCH = 200
 /** What is stored, as far as only requests change it. */
@@ -95,8 +97,10 @@ async function fuzz(url: string, requests: number, seed: number): Promise<number
       if (fault) found.push(`${fault}: ${describe(shot)}`)
       if (answer?.renewed) tally.renewed++
       if (answer && isMisnamed(answer.body)) tally.misnamed++
-      if (answer && isRefusal(answer.status, answer.body)) refused.push(shot)
-      else if (answer) harvest(answer.body, pool, keeping)
+      if (answer && isRefusal(answer.status, answer.body)) {
+        refused.push(shot)
+        if (answer.body.length > MAX_REFUSAL) found.push(`a refusal of ${answer.body.length} bytes: ${describe(shot)}`)
+      } else if (answer) harvest(answer.body, pool, keeping)
     })
     const changed = await replay(url, refused)
     if (changed) found.push(`a refused request changed what is stored: ${changed}`)
@@ -127,7 +131,7 @@ async function inParallel<T>(list: readonly T[], work: (one: T) => Promise<void>
   )
 }
 
-/** Largest body that is read, in bytes, as in src/surfaces/body.ts. */
+/** Largest body that is read, in bytes, as MAX_BODY_BYTES allows by default. */
 const MAX_BODY = 4 * 1024 * 1024
 
 /**
