@@ -17,7 +17,7 @@ import {
 import type { KnowledgeStore } from '../knowledge/stores/store.ts'
 import { withPriorOdds } from '../ranking/calibration.ts'
 import { type TokenCounter, tokenCounter } from '../text/token-counter.ts'
-import { type IndexEntry, indexContext } from './context-index.ts'
+import { costOf, type IndexEntry, indexContext } from './context-index.ts'
 import { drawHoldOut, NO_HOLD_OUT } from './hold-out.ts'
 import { type KnownItem, leastShare, type PackedItem, sourceOf, tokensOfWhole } from './packing.ts'
 import type { PackableItem } from './passage-value.ts'
@@ -309,14 +309,18 @@ function choose(
   const contexts = request.selfContained ? [] : recall.contexts
   const known = knownItems(relevant, contexts, request.exclude)
   const packing = { items: relevant, termWeights, termsOf, budget: request.tokenBudget, countTokens }
-  if (request.detail === 'index') {
-    const fresh = relevant.filter(({ item }) => !known.has(contextId(item.collection, item.id)))
-    const { entries, ...written } = indexContext({ ...packing, query: request.query, items: fresh })
-    const none = { packed: [], numbers: [], named: [], recalled: [], delimiter: '' }
-    return { ...none, ...written, index: entries, eligible: entries.length > 0 }
-  }
   const share = CONTEXT_LEVELS[request.level ?? 'standard'].share * leastShare(request.tokenBudget)
   const composed = composeContext({ ...packing, leastShare: share, known }, recall.nextNumber)
+  if (request.detail === 'index') {
+    const fresh = relevant.filter(({ item }) => !known.has(contextId(item.collection, item.id)))
+    const passages = composed.packed.length
+    const cheaperThan = passages > 0 ? costOf(composed.tokens, passages) : Number.POSITIVE_INFINITY
+    const { entries, ...written } = indexContext({ ...packing, query: request.query, items: fresh, cheaperThan })
+    const none = { packed: [], numbers: [], named: [], recalled: [], delimiter: '' }
+    // Passages shorter than the lines that would name them are sent at once.
+    if (entries.length > 0 || passages === 0)
+      return { ...none, ...written, index: entries, eligible: entries.length > 0 }
+  }
   return { ...composed, index: [], eligible: composed.packed.length > 0 }
 }
 

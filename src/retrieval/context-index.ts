@@ -30,7 +30,15 @@ export interface ContextIndex {
   readonly cut: boolean
 }
 
-/** One line an item, in order of relevance, as many as fit. */
+/** Tokens of a context id, about: every item that is shown is also named by its id, for what is tracked afterwards. */
+const ID_TOKENS = 30
+
+/** What a context costs that has so many tokens and shows so many items. */
+export function costOf(tokens: number, items: number): number {
+  return tokens + ID_TOKENS * items
+}
+
+/** One line an item, in order of relevance, as many as fit and cost less than the passages would. */
 export function indexContext(request: {
   readonly query: string
   readonly items: readonly PackableItem[]
@@ -38,6 +46,8 @@ export function indexContext(request: {
   readonly termsOf: (text: string) => readonly string[]
   readonly budget: number
   readonly countTokens: TokenCounter
+  /** What the passages themselves would cost, see `costOf`. */
+  readonly cheaperThan?: number
 }): ContextIndex {
   const asked = wordsByTerm(request)
   const entries: IndexEntry[] = []
@@ -60,7 +70,9 @@ export function indexContext(request: {
     const why = matches.length > 0 ? matches.join(', ') : 'by meaning'
     const longer = [...lines, `- ${entry.title} | ${why} | ${entry.tokens} tokens | ${entry.contextId}`]
     const tokensLonger = tokensBelow(longer.join('\n'), request.countTokens)
-    if (tokensLonger > request.budget) return { entries, text, tokens, cut: true }
+    const cost = costOf(tokensLonger, entries.length + 1)
+    if (tokensLonger > request.budget || cost >= (request.cheaperThan ?? Number.POSITIVE_INFINITY))
+      return { entries, text, tokens, cut: true }
     entries.push(entry)
     lines.splice(0, lines.length, ...longer)
     text = lines.join('\n')

@@ -119,6 +119,27 @@ describe('of what is relevant', () => {
     expect(content[1]?.text).not.toContain(sentence)
   })
 
+  test.each([
+    question,
+    'Which job rotates keys?',
+    'Deploy from which branch?',
+    'What does nobody here know of zebras?',
+  ])('an index never costs more than the passages: %s', async (asked) => {
+    const input = { project: 'brief-loop', query: asked, score_threshold: 0 }
+    const full = (await loop.call('augment_query', input)).structuredContent
+    const index = (await loop.call('augment_query', { ...input, detail: 'index' })).structuredContent
+    // Ids are drawn, and one can have a few tokens more than another.
+    expect(cost(index)).toBeLessThanOrEqual(cost(full) + 5)
+  })
+
+  test('an index of long items costs less than their passages', async () => {
+    const input = { query, score_threshold: 0 }
+    const full = await call('augment_query', input)
+    const index = await call('augment_query', { ...input, detail: 'index' })
+    expect(String(index.augmented_prompt)).toContain('tokens |')
+    expect(cost(index)).toBeLessThan(cost(full))
+  })
+
   test('a routed query carries its passages once', async () => {
     const input = { project: 'brief-loop', query: question, generate_response: true }
     const routed = (await loop.call('route_query', input)).structuredContent as Record<string, unknown>

@@ -47,7 +47,7 @@ export const augmentQuery = operation({
       .enum(['full', 'index'])
       .default('full')
       .describe(
-        'index: one line per item (title, reason, tokens, id) instead of its text; read the text with get_context_items.',
+        'index: one line per item (title, reason, tokens, id) instead of its text, where that costs less; read the text with get_context_items.',
       ),
   }),
   output: z.object({
