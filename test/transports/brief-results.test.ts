@@ -132,6 +132,16 @@ describe('of what is relevant', () => {
     expect(cost(index)).toBeLessThanOrEqual(cost(full) + 5)
   })
 
+  test.each([query, 'retry policy of uploads', 'backoff between attempts'])(
+    'a prompt needs fewer tokens than its passages and 60: %s',
+    async (asked) => {
+      const { contexts, token_count } = await post('augment_query', { project, query: asked, score_threshold: 0 })
+      const passages = (contexts as { tokens: number }[]).reduce((sum, { tokens }) => sum + tokens, 0)
+      expect(passages).toBeGreaterThan(0)
+      expect(token_count).toBeLessThan(passages + 60)
+    },
+  )
+
   test('an index of long items costs less than their passages', async () => {
     const input = { query, score_threshold: 0 }
     const full = await call('augment_query', input)
