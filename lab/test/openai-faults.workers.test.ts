@@ -325,7 +325,7 @@ describe('what only tracking needs keeps no answer from its client', () => {
 
   test.each([
     ['without [DONE]', [piece({ content: 'Whole.' }, 'stop')]],
-    ['without [DONE], after usage', [piece({ content: 'Whole.' }), piece({}, 'length'), usage]],
+    ['without [DONE], after usage', [piece({ content: 'Whole.' }), piece({}, 'stop'), usage]],
     [
       'by a broken connection',
       [piece({ content: 'Whole.' }), piece({}, 'stop'), () => Promise.reject(new Error('reset'))],
