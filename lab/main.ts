@@ -66,6 +66,10 @@ process.exitCode = await runCommand(
         load: () => import('./eval/tokens.ts'),
       },
       fuzz: { summary: 'send thousands of valid and malformed requests', load: () => import('./fuzz/fuzz.ts') },
+      measure: {
+        summary: 'keep the output of a command for docs/measurements.md',
+        load: () => import('./measure.ts'),
+      },
       screenshots: {
         summary: 'take the screenshots of the documentation',
         load: () => import('./screenshots/screenshots.ts'),
