@@ -11,8 +11,7 @@ import type { Env } from './env.ts'
 import { openUpstreams } from './inference/chat-upstream.ts'
 import type { Embedder } from './inference/embedding/embedder.ts'
 import { openMiniLm } from './inference/embedding/minilm/open.ts'
-import { createStaticEmbedder } from './inference/embedding/static/embedder.ts'
-import staticTable from './inference/embedding/static/table.bin'
+import { deferredStaticEmbedder, STATIC_TABLE_PATH } from './inference/embedding/static/embedder.ts'
 import type { Dependency } from './inference/engine/dependency.ts'
 import { modelDependencies } from './inference/model-dependencies.ts'
 import {
@@ -38,7 +37,12 @@ let staticEmbedder: Embedder | null = null
 /** Opens every engine that the environment configures; what it doesn't configure runs on the embedded defaults. */
 export function buildServices(env: Env): Services {
   const settings = readSettings(env)
-  staticEmbedder ??= createStaticEmbedder(staticTable)
+  const asset = (path: string) => env.ASSETS.fetch(new URL(path, 'https://assets.invalid'))
+  staticEmbedder ??= deferredStaticEmbedder(async () => {
+    const response = await asset(STATIC_TABLE_PATH)
+    if (!response.ok) throw new Error(`the static asset ${STATIC_TABLE_PATH} is missing (status ${response.status})`)
+    return response.arrayBuffer()
+  })
   const database = openDatabase(env.DB)
   const enqueueJobs = async (ids: readonly string[], delaySeconds = 0) => {
     if (ids.length === 0) return
@@ -48,7 +52,7 @@ export function buildServices(env: Env): Services {
     )
   }
   const sentences = openMiniLm(settings, {
-    asset: (path) => env.ASSETS.fetch(new URL(path, 'https://assets.invalid')),
+    asset,
     keepAlive: waitUntil,
   })
   const embedder = openEmbedder(settings, env.AI) ?? (settings.EMBEDDER === 'static' ? staticEmbedder : sentences)

@@ -2,10 +2,6 @@ declare module '*.wasm' {
   const module: WebAssembly.Module
   export default module
 }
-declare module '*.bin' {
-  const bytes: ArrayBuffer
-  export default bytes
-}
 declare module 'node:async_hooks' {
   export class AsyncLocalStorage<T> {
     run<R>(store: T, work: () => R): R

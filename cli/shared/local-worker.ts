@@ -143,7 +143,7 @@ export async function migrateState(stateFolder: string): Promise<void> {
 }
 
 interface BundledModule {
-  type: 'ESModule' | 'CompiledWasm' | 'Data'
+  type: 'ESModule' | 'CompiledWasm'
   path: string
 }
 
@@ -151,7 +151,6 @@ async function bundledModules(folder: string): Promise<BundledModule[]> {
   const modules: BundledModule[] = [{ type: 'ESModule', path: join(folder, 'worker.js') }]
   for (const name of await readdir(folder)) {
     if (name.endsWith('.wasm')) modules.push({ type: 'CompiledWasm', path: join(folder, name) })
-    if (name.endsWith('.bin')) modules.push({ type: 'Data', path: join(folder, name) })
   }
   return modules
 }

@@ -91,8 +91,10 @@ describe('chat', () => {
     expect(pieces.length).toBeGreaterThan(40)
   })
 
-  it('every beginning of that stream is a failure', async () => {
-    for (let cut = 0; cut < chatStream.body.length - 16; cut += 397) {
+  it('every beginning of that stream without its finish reason is a failure', async () => {
+    const finished = chatStream.body.search(/"finish_reason":\s*"/)
+    expect(finished).toBeGreaterThan(0)
+    for (let cut = 0; cut < finished; cut += 397) {
       replay({ ...chatStream, body: chatStream.body.slice(0, cut) })
       const drain = async () => {
         for await (const _ of chat().stream(messages));

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
+// Vite inlines the file as a data URL, which works in node and in workerd alike.
+import tableUrl from '../../public/models/static-256-v1.bin?url&inline'
 import type { Embedder } from '../../src/inference/embedding/embedder.ts'
 import { createStaticEmbedder, MAXIMUM_WORDS } from '../../src/inference/embedding/static/embedder.ts'
-// Vite inlines the file as a data URL, which works in node and in workerd alike.
-import tableUrl from '../../src/inference/embedding/static/table.bin?url&inline'
 import { WordTableError } from '../../src/inference/embedding/static/table.ts'
 
 function tableBytes(): ArrayBuffer {

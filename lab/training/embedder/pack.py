@@ -1,4 +1,4 @@
-"""Quantises a trained table and writes table.bin (its format is described in src/inference/static/table.ts).
+"""Quantises a trained table and writes table.bin (its format is described in src/inference/embedding/static/table.ts).
 
 Usage: pack.py PREPARED TABLE.npy OUT.bin [--subspaces 64] [--restored OUT.npy]
 

@@ -3,8 +3,10 @@
  * What it is, what it was trained on and what it is good for: MODEL_CARD.md beside this file.
  * @module
  */
+
+import { CoordinatorError } from '../../../errors.ts'
 import { words } from '../../../text/words.ts'
-import { type Embedder, type Embedding, isVector } from '../embedder.ts'
+import { type Embedder, type Embedding, type EmbeddingSpace, isVector } from '../embedder.ts'
 import { parseWordTable, type WordTable } from './table.ts'
 
 /** A text is read up to this many words; what follows does not change its vector. */
@@ -64,7 +66,7 @@ function embedText(table: WordTable, text: string): Embedding {
 }
 
 /**
- * Makes the built-in embedder from the bytes of `table.bin`. Texts are embedded at once, in memory; query and document
+ * Makes the built-in embedder from the bytes of the table. Texts are embedded at once, in memory; query and document
  * get the same vector. A text of no known word gets `vector: null`.
  * @param table the whole file; it must not be changed afterwards
  * @throws WordTableError when the bytes are not a readable table
@@ -77,6 +79,40 @@ export function createStaticEmbedder(table: ArrayBuffer): Embedder {
     clients: {
       textOf: (text) => text,
       verify: async (text, vector) => isVector(vector, embedText(parsed, text).vector),
+    },
+  }
+}
+
+/** The space of the table that is shipped. */
+export const STATIC_SPACE: EmbeddingSpace = { name: 'static-256-v1', dimensions: 256 }
+/** Where the table lies among the static assets. */
+export const STATIC_TABLE_PATH = '/models/static-256-v1.bin'
+
+/**
+ * The built-in embedder, whose table is read when the first text is embedded.
+ * @param read reads the whole file; rejects when it is missing
+ */
+export function deferredStaticEmbedder(read: () => Promise<ArrayBuffer>): Embedder {
+  let opened: Promise<Embedder> | null = null
+  const open = () => {
+    opened ??= read()
+      .then(createStaticEmbedder)
+      .catch((error: unknown) => {
+        opened = null
+        const problem = error instanceof Error ? error.message : 'it cannot be read'
+        throw new CoordinatorError('engine_unavailable', `The word table is not loaded: ${problem}.`, {
+          hint: 'Deploy the Worker with the whole folder public/, or leave EMBEDDER out.',
+          retryAfter: 5,
+        })
+      })
+    return opened
+  }
+  return {
+    space: STATIC_SPACE,
+    embed: async (texts, purpose) => (await open()).embed(texts, purpose),
+    clients: {
+      textOf: (text) => text,
+      verify: async (text, vector) => (await open()).clients?.verify(text, vector) ?? false,
     },
   }
 }
