@@ -124,7 +124,8 @@ function inOwnProject(operation: Operation, raw: unknown, caller: Caller): unkno
   const input = raw ?? {}
   if (typeof input !== 'object') return input
   const { project } = input as { project?: unknown }
-  const named = project !== undefined && project !== null && project !== ''
+  // In administration null is a value of its own: all projects.
+  const named = project !== undefined && (isAudited(operation) || (project !== null && project !== ''))
   return named ? input : { ...input, project: caller.project }
 }
 

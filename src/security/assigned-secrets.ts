@@ -88,8 +88,10 @@ function closingQuote(text: string, start: number, mark: string): number {
 /** `DB_PASSWORD=letmein`: an upper-case name with `=` directly before a word. In an environment the word is no identifier. */
 function isEnvironmentValue(before: string, name: RegExpExecArray, value: string, quoted: boolean): boolean {
   const whole = before + name[0].slice(0, name[0].search(/[\\"'`\]\s:=]/))
+  // A passphrase: `DB_PASSWORD = "correct-horse-battery"`.
+  if (quoted)
+    return name[1] !== undefined && /^[A-Z][A-Z0-9_]{3,}$/.test(whole) && /^[a-z]{3,}(?:-[a-z]{3,}){2,}$/.test(value)
   return (
-    !quoted &&
     name[0].endsWith('=') &&
     /^[A-Z][A-Z0-9_]{3,}$/.test(whole) &&
     /^[\w.!@#%^*+~-]{6,}$/.test(value) &&
@@ -111,27 +113,32 @@ function isLabel(text: string, name: RegExpExecArray, value: Value): boolean {
   )
 }
 
-/** Names in YAML of `kind: Secret`, under `data` and `stringData`, whose values are all secret. */
+/** `kind: Secret`, wherever it stands in a line. */
+const SECRET_KIND = /\bkind["']?[ \t]*:[ \t]*["']?Secret\b/
+/** A line of YAML, its end written as such or as `\n` in a string. */
+const LINE = /([^\n\\]|\\(?!n)){0,4000}(?:\n|\\n|$)/g
+const ENTRY = /^\s{1,40}["']?[\w.-]{1,100}["']?\s{0,5}:\s{1,5}["']?([^\s"'#|>\\]{4,4000})/
+
+/** Values under `data` and `stringData` in YAML of `kind: Secret`, all of which are secret, in order. */
 export function kubernetesSecrets(text: string): AssignedSecret[] {
   const found: AssignedSecret[] = []
   let start = 0
   for (const document of text.split(/^---/m)) {
-    if (/^[ \t]{0,20}["']?kind["']?[ \t]*:[ \t]*["']?Secret\b/m.test(document)) {
+    if (SECRET_KIND.test(document)) {
       let block = -1
-      let at = start
-      for (const line of document.split('\n')) {
+      for (const { 0: line, index } of document.matchAll(LINE)) {
+        if (line === '') break
         const indent = line.search(/\S/)
-        if (/^\s*(?:data|stringData)\s*:\s*$/.test(line)) block = indent
+        if (/^\s*(?:data|stringData)\s*:\s*(?:\\n)?$/.test(line)) block = indent
         else if (indent >= 0 && indent <= block) block = -1
         else if (block >= 0) {
-          const value = /^\s{1,40}["']?[\w.-]{1,100}["']?\s{0,5}:\s{1,5}["']?([^\s"'#|>]{4,4000})/.exec(line)
+          const value = ENTRY.exec(line)
           const secret = value?.[1]
           if (secret && !secret.startsWith('[redacted') && !secret.startsWith('$')) {
-            const from = at + (value?.[0].length ?? 0) - secret.length
+            const from = start + index + (value?.[0].length ?? 0) - secret.length
             found.push({ start: from, end: from + secret.length })
           }
         }
-        at += line.length + 1
       }
     }
     start += document.length + 3

@@ -34,6 +34,7 @@ import { countRedactions } from '../../src/database/queries/redactions.ts'
 import {
   findDecision,
   meanLatencies,
+  reportedOutcomes,
   resetRouter,
   routerStatus,
   storeThreshold,
@@ -53,6 +54,7 @@ export async function askTheOthers({ database }: Pick<Services, 'database'>): Pr
     findDecision(database, project, id),
     meanLatencies(database, project),
     routerStatus(database, project),
+    reportedOutcomes(database, project),
   ])
   await storeThreshold(database, project, 0.5)
   const model = {

@@ -120,7 +120,7 @@ test('without a local model the augmented prompt is handed back', async () => {
   })
   expect(routed.response).toBeNull()
   expect(routed.augmented_prompt).toContain(query)
-  expect(routed.augmented_prompt).toContain('Be brief.</ context>')
+  expect(routed.augmented_prompt).toContain('Be brief.‹/context>')
 })
 
 test('a local model is trusted only after outcomes', async () => {

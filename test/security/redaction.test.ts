@@ -135,15 +135,18 @@ beforeAll(async () => {
       expect(stored.totals, collection).toMatchObject({ rejected: 0 })
     }
   }
-  await attempt('ingest_documents', {
-    project: PROJECT,
-    source: 'repository',
-    documents: PLANTED.map(({ text }, n) => ({
-      path: `planted-${n}.ts`,
-      hash: `h${n}`,
-      items: [{ key: '1', fields: { file_path: `planted-${n}.ts`, code_snippet: text, language: 'typescript' } }],
-    })),
-  })
+  const documents = PLANTED.map(({ text }, n) => ({
+    path: `planted-${n}.ts`,
+    hash: `h${n}`,
+    items: [{ key: '1', fields: { file_path: `planted-${n}.ts`, code_snippet: text, language: 'typescript' } }],
+  }))
+  for (let from = 0; from < documents.length; from += 100) {
+    await attempt('ingest_documents', {
+      project: PROJECT,
+      source: 'repository',
+      documents: documents.slice(from, from + 100),
+    })
+  }
   for (const [n, { text }] of PLANTED.entries()) await plant(text, n)
   for (let round = 0; round < 40; round++) {
     if ((await attempt('process_learning', { project: PROJECT, limit: 60 })).ran === 0) break
