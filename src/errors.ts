@@ -19,6 +19,8 @@ export const ERROR_STATUS = {
   client_closed_request: 499,
   internal: 500,
   engine_unavailable: 503,
+  storage_busy: 503,
+  storage_full: 507,
 } as const
 
 export type ErrorCode = keyof typeof ERROR_STATUS
@@ -90,12 +92,48 @@ export function notFound(what: string, field: string, hint?: string): Coordinato
   return new CoordinatorError('not_found', `No ${what} with this ${field}.`, { field, hint })
 }
 
-/** Any thrown value as a CoordinatorError; what is not one becomes `internal` and keeps its cause for the log only. */
+/** Faults of SQLite, in D1 or a Durable Object, that whoever operates the coordinator can do something about. */
+const STORAGE_FAULTS: readonly [RegExp, () => CoordinatorError][] = [
+  [
+    /\bSQLITE_FULL\b|database or disk is full|Exceeded maximum DB size/i,
+    () =>
+      new CoordinatorError('storage_full', 'The database or its disk is full, so that this write failed.', {
+        hint: 'Free disk space on a local coordinator; delete data or archive interactions on Cloudflare. Then send the request again.',
+      }),
+  ],
+  [
+    /\bSQLITE_(?:BUSY|LOCKED)\b|database (?:table )?is locked/i,
+    () =>
+      new CoordinatorError('storage_busy', 'Another process holds the lock of the database.', {
+        hint: 'Try again. If this persists on a local coordinator, stop the other program that has its folder open.',
+        retryAfter: 1,
+      }),
+  ],
+]
+
+/** Causes of causes that are looked at. */
+const MAX_CAUSES = 5
+
+/** The error of a storage fault anywhere in a chain of causes; null: another fault. */
+function storageFault(thrown: unknown): CoordinatorError | null {
+  let fault = thrown
+  for (let depth = 0; fault instanceof Error && depth < MAX_CAUSES; depth++) {
+    // These quote SQL, parameters and parsed texts, which may say anything: only a cause says what failed.
+    const quotes = fault instanceof SyntaxError || fault.message.startsWith('Failed query:')
+    for (const [pattern, make] of STORAGE_FAULTS) if (!quotes && pattern.test(fault.message)) return make()
+    fault = fault.cause
+  }
+  return null
+}
+
+/** Any thrown value as a CoordinatorError; what is not one and no storage fault becomes `internal` and keeps its cause for the log only. */
 export function toCoordinatorError(thrown: unknown): CoordinatorError {
   if (thrown instanceof CoordinatorError) return thrown
-  const error = new CoordinatorError('internal', 'The coordinator could not complete this request.', {
-    hint: 'Try again; if it happens again, look up the request id in the Worker log.',
-  })
+  const error =
+    storageFault(thrown) ??
+    new CoordinatorError('internal', 'The coordinator could not complete this request.', {
+      hint: 'Try again; if it happens again, look up the request id in the Worker log.',
+    })
   error.cause = thrown
   return error
 }

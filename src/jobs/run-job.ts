@@ -5,7 +5,7 @@
 
 import { readControls } from '../database/queries/controls.ts'
 import { claimJob, dueJobs, endAttempt, type Job } from '../database/queries/jobs.ts'
-import { CoordinatorError } from '../errors.ts'
+import { CoordinatorError, toCoordinatorError } from '../errors.ts'
 import { UnusableAnswer } from '../patterns/extract-by-model.ts'
 import { BudgetSpent } from '../patterns/generation-budget.ts'
 import { redact } from '../security/redact.ts'
@@ -100,9 +100,8 @@ const MAX_ERROR_LENGTH = 200
 
 /** What is kept of an error: its code, never its text; of a model's answer that can't be used also what is wrong with it. */
 function errorOf(thrown: unknown): string {
-  if (thrown instanceof CoordinatorError) return thrown.code
   if (thrown instanceof UnusableAnswer) return redact(`unusable_answer: ${thrown.message}`).slice(0, MAX_ERROR_LENGTH)
-  return 'internal'
+  return toCoordinatorError(thrown).code
 }
 
 /** Puts a job off without counting an attempt: the job itself did not fail. */

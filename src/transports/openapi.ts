@@ -18,6 +18,7 @@ const COMMON_ERRORS: readonly ErrorCode[] = [
   'forbidden',
   'internal',
   'engine_unavailable',
+  'storage_full',
 ]
 const BODY_ERRORS: readonly ErrorCode[] = ['payload_too_large', 'unsupported_media_type']
 

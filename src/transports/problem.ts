@@ -34,6 +34,8 @@ const TITLES: Record<ErrorCode, string> = {
   client_closed_request: 'Client closed the request',
   internal: 'Internal error',
   engine_unavailable: 'Engine unavailable',
+  storage_busy: 'Storage busy',
+  storage_full: 'Storage full',
 }
 
 /** The problem object of an error. `status` differs from the code's own only where HTTP has a finer one. */

@@ -7,6 +7,7 @@ import { and, eq, type SQL, sql } from 'drizzle-orm'
 import { leastIdAt, newId } from '../../ids.ts'
 import { atomically, execute } from '../batch.ts'
 import type { Database } from '../database.ts'
+import { arrayIn } from '../json-column.ts'
 import { archives } from '../schema.ts'
 
 export type Archive = typeof archives.$inferSelect
@@ -112,7 +113,7 @@ export async function coldRows(database: Database, project: string, before: numb
           WHERE project = ${project} AND ${COLD(before)} AND NOT ${busy(own)} ORDER BY id LIMIT ${MAX_ROWS}),
         fitting AS (SELECT *, row_number() OVER (ORDER BY id) AS n, sum(texts + octet_length(dependents)) OVER (ORDER BY id) AS total FROM page
           WHERE octet_length(dependents) <= ${MAX_BYTES})
-        SELECT i.id, i.revision, i.query, i.response, f.dependents, ${sql.raw(FIGURES.map((name) => `i.${name}`).join(', '))}
+        SELECT i.id, i.revision, i.query, i.response, f.dependents, ${sql.raw(FIGURES.map((name) => `i.${name}`).join(', '))}, ${arrayIn(sql`i.tags`)} AS tags
         FROM fitting f JOIN interactions i ON i.id = f.id WHERE f.n = 1 OR f.total <= ${MAX_BYTES} ORDER BY i.id`,
   )
   return rows.map((row) => ({

@@ -6,6 +6,7 @@ import { and, desc, eq, lt, type SQL, sql } from 'drizzle-orm'
 import { leastIdAt, newId } from '../../ids.ts'
 import { atomically, execute } from '../batch.ts'
 import type { Database } from '../database.ts'
+import { arrayIn } from '../json-column.ts'
 import { exports, interactions, type Outcome } from '../schema.ts'
 import { deletionSince } from './deletions.ts'
 import { type InteractionFilter, interactionCondition } from './interactions.ts'
@@ -51,7 +52,8 @@ const PARTIAL_TAGS = {
   length: 'cut_by_length',
   tool_calls: 'tool_calls',
 } as const
-const hasTag = (tag: string) => sql`EXISTS (SELECT 1 FROM json_each(interactions.tags) t WHERE t.value = ${tag})`
+const hasTag = (tag: string) =>
+  sql`EXISTS (SELECT 1 FROM json_each(${arrayIn(sql`interactions.tags`)}) t WHERE t.value = ${tag})`
 /** Answers that are whole have none of these, so the tags of most rows are not looked at one by one. */
 const PARTIAL = sql.join(
   Object.entries(PARTIAL_TAGS).map(([tag, said]) => sql`WHEN tags <> '[]' AND ${hasTag(tag)} THEN ${said}`),
@@ -120,7 +122,7 @@ export async function correctionExamples(database: Database, filter: ExampleFilt
       AND (${since ?? null} IS NULL OR c.created_at >= ${since ?? null})
       AND (${until ?? null} IS NULL OR c.created_at < ${until ?? null})
       AND NOT EXISTS (SELECT 1 FROM json_each(${JSON.stringify(filter.tags ?? [])}) wanted
-        WHERE wanted.value NOT IN (SELECT value FROM json_each(c.tags)))
+        WHERE wanted.value NOT IN (SELECT value FROM json_each(${arrayIn(sql`c.tags`)})))
     ORDER BY c.id LIMIT ${PAGE_ROWS}`
   const { rows } = await execute(
     database,

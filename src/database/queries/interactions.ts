@@ -3,11 +3,13 @@
  * @module
  */
 import { and, asc, count, desc, eq, getTableColumns, gte, lt, type SQL, sql } from 'drizzle-orm'
+import { CoordinatorError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
 import type { ContextSource } from '../../knowledge/collections.ts'
 import { redact } from '../../security/redact.ts'
 import { atomically } from '../batch.ts'
 import type { Database } from '../database.ts'
+import { arrayIn, holdsArray, holdsJson } from '../json-column.ts'
 import { type AgentType, interactionContexts, interactions, type Outcome } from '../schema.ts'
 
 export type Interaction = typeof interactions.$inferSelect
@@ -85,17 +87,35 @@ export async function insertInteraction(database: Database, entry: NewInteractio
   return { id: stored, created, jobId: created ? jobId : null }
 }
 
-/** One interaction; null when there is none, or when it belongs to another project than the only one allowed. */
+const { tags, valueParts, archivedJobs } = interactions
+/** All columns, read so that a row with JSON that can't be parsed fails no statement; `damaged` is 1 for such a row. */
+const COLUMNS = {
+  ...getTableColumns(interactions),
+  tags: arrayIn(tags).mapWith(tags),
+  valueParts: sql`CASE WHEN json_valid(${valueParts}) THEN ${valueParts} END`.mapWith(valueParts),
+  archivedJobs: sql`CASE WHEN json_valid(${archivedJobs}) THEN ${archivedJobs} END`.mapWith(archivedJobs),
+  damaged: sql<number>`NOT (${holdsArray(tags)} AND ${holdsJson(valueParts)} AND ${holdsJson(archivedJobs)})`,
+}
+
+/**
+ * One interaction; null when there is none, or when it belongs to another project than the only one allowed.
+ * @throws CoordinatorError `internal` when its row holds JSON that can't be parsed
+ */
 export async function findInteraction(
   database: Database,
   id: string,
   onlyProject: string | null,
 ): Promise<Interaction | null> {
   const [row] = await database
-    .select()
+    .select(COLUMNS)
     .from(interactions)
     .where(and(eq(interactions.id, id), onlyProject === null ? undefined : eq(interactions.project, onlyProject)))
     .limit(1)
+  if (row?.damaged) {
+    throw new CoordinatorError('internal', 'This interaction is damaged: its row holds JSON that cannot be parsed.', {
+      hint: 'Restore the database from a backup, or delete the data of this conversation or key.',
+    })
+  }
   return row ?? null
 }
 
@@ -136,7 +156,7 @@ export function interactionCondition(filter: InteractionFilter): SQL {
     // One condition for all tags: one for each would be a deeper expression than SQLite takes.
     filter.tags?.length
       ? sql`NOT EXISTS (SELECT 1 FROM json_each(${JSON.stringify(filter.tags)}) wanted
-          WHERE wanted.value NOT IN (SELECT value FROM json_each(${interactions.tags})))`
+          WHERE wanted.value NOT IN (SELECT value FROM json_each(${arrayIn(interactions.tags)})))`
       : undefined,
   )
   return all ?? sql`1`
@@ -158,14 +178,15 @@ export const LISTED_CHARACTERS = 500
 
 /**
  * Newest first, after the given id; one row more than `limit` tells whether there is a next page. Query and answer are cut one
- * character after what a list shows, so that a page of long answers stays small.
+ * character after what a list shows, so that a page of long answers stays small. Rows with JSON that can't be parsed are marked
+ * `damaged`.
  */
 export function listInteractions(database: Database, filter: InteractionFilter, after: string | null, limit: number) {
   const beginning = (column: typeof interactions.query | typeof interactions.response) =>
     sql<string>`substr(${column}, 1, ${LISTED_CHARACTERS + 1})`
   return database
     .select({
-      ...getTableColumns(interactions),
+      ...COLUMNS,
       query: beginning(interactions.query),
       response: beginning(interactions.response),
     })

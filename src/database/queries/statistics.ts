@@ -5,6 +5,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { atomically } from '../batch.ts'
 import type { Database } from '../database.ts'
+import { arrayIn } from '../json-column.ts'
 
 type Row = Readonly<Record<string, unknown>>
 
@@ -244,7 +245,7 @@ export async function armFigures(
   since: number,
 ): Promise<Arms> {
   const member = (arm: ArmSelector) =>
-    sql`(variant IS ${arm.variant} OR EXISTS (SELECT 1 FROM json_each(tags) WHERE json_each.value = ${arm.tag}))`
+    sql`(variant IS ${arm.variant} OR EXISTS (SELECT 1 FROM json_each(${arrayIn(sql`tags`)}) WHERE json_each.value = ${arm.tag}))`
   const day = sql`strftime('%Y-%m-%d', created_at / 1000, 'unixepoch') AS day`
   const [units] = await atomically(database, [
     sql`WITH units AS (

@@ -74,6 +74,15 @@ export function toStoredItem(collection: CollectionName, row: ItemRow): StoredIt
   }
 }
 
+/** As toStoredItem; null when the row is damaged: its JSON can't be parsed or isn't an item of the collection. */
+export function readStoredItem(collection: CollectionName, row: ItemRow): StoredItem | null {
+  try {
+    return toStoredItem(collection, row)
+  } catch {
+    return null
+  }
+}
+
 /** Passages as a flat JSON array: length and tokens of each, since they lie side by side. */
 export function encodePassages(passages: readonly Passage[]): string {
   return JSON.stringify(passages.flatMap(({ start, end, tokens }) => [end - start, tokens]))

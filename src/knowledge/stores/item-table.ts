@@ -3,7 +3,7 @@
  * @module
  */
 import type { CollectionName } from '../collections.ts'
-import { encodePassages, facetsOf, filterConditions, ITEM_COLUMNS, type ItemRow, toStoredItem } from './item-rows.ts'
+import { encodePassages, facetsOf, filterConditions, ITEM_COLUMNS, type ItemRow, readStoredItem } from './item-rows.ts'
 import type { KeywordIndex } from './keyword-index.ts'
 import type {
   Credit,
@@ -65,23 +65,34 @@ export class ItemTable {
     return this.#credit
   }
 
+  /** Items by id; null: not there, or damaged. */
   get(collection: CollectionName, ids: readonly string[]): (StoredItem | null)[] {
-    const found = new Map<string, StoredItem>()
+    const found = new Map<string, StoredItem | null>()
     const rows = this.#sql.exec<ItemRow>(
       `SELECT ${ITEM_COLUMNS} FROM items WHERE id IN (SELECT value FROM json_each(?))`,
       JSON.stringify(ids),
     )
-    for (const row of rows) found.set(row.id, toStoredItem(collection, row))
+    for (const row of rows) found.set(row.id, readStoredItem(collection, row))
     return ids.map((id) => found.get(id) ?? null)
   }
 
-  /** Items by the number of their row; numbers without an item are left out. */
-  byRow(collection: CollectionName, rows: readonly number[]): Map<number, StoredItem> {
+  /** Items by the number of their row, and the ids of damaged ones; numbers without an item are left out. */
+  byRow(
+    collection: CollectionName,
+    rows: readonly number[],
+  ): { items: Map<number, StoredItem>; damaged: readonly string[] } {
     const found = this.#sql.exec<ItemRow>(
       `SELECT ${ITEM_COLUMNS} FROM items WHERE row IN (SELECT value FROM json_each(?))`,
       JSON.stringify(rows),
     )
-    return new Map([...found].map((row) => [row.row, toStoredItem(collection, row)]))
+    const items = new Map<number, StoredItem>()
+    const damaged: string[] = []
+    for (const row of found) {
+      const item = readStoredItem(collection, row)
+      if (item) items.set(row.row, item)
+      else damaged.push(row.id)
+    }
+    return { items, damaged }
   }
 
   list(
@@ -89,7 +100,9 @@ export class ItemTable {
     options: { cursor?: string; limit: number; filter?: FieldFilter },
   ): Page<StoredItem> {
     const { rows, nextCursor } = this.page(options, filterConditions(options.filter, 'row'))
-    return { entries: rows.map((row) => toStoredItem(collection, row)), nextCursor }
+    const items = rows.map((row) => readStoredItem(collection, row))
+    const damaged = rows.filter((_, i) => items[i] === null).map(({ id }) => id)
+    return { entries: items.filter((item) => item !== null), nextCursor, ...(damaged.length > 0 && { damaged }) }
   }
 
   /** Rows after a cursor that hold the conditions, which begin with AND. */

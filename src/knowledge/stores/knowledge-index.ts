@@ -5,9 +5,9 @@
  */
 import { DurableObject } from 'cloudflare:workers'
 import type { EmbeddingSpace } from '../../inference/embedding/embedder.ts'
-import type { CollectionName } from '../collections.ts'
+import { type CollectionName, contextId } from '../collections.ts'
 import { DocumentTable } from './document-table.ts'
-import { TABLES, toStoredItem } from './item-rows.ts'
+import { readStoredItem, TABLES, toStoredItem } from './item-rows.ts'
 import { ItemTable, type Origin } from './item-table.ts'
 import { KeywordIndex } from './keyword-index.ts'
 import { type Evidence, preselect } from './preselect.ts'
@@ -139,19 +139,23 @@ export class KnowledgeIndex extends DurableObject<object> {
     const evidence = rows.map(
       (row, i): RowEvidence => ({ row, keyword: keywordEvidence?.[i] ?? null, cosine: cosines[i] ?? null }),
     )
+    const { candidates, damaged } = this.#candidates(
+      collection,
+      preselect(evidence, request.limit, (a, b) => a.row - b.row),
+      request.lists ?? false,
+    )
     return {
-      candidates: this.#candidates(
-        collection,
-        preselect(evidence, request.limit, (a, b) => a.row - b.row),
-        request.lists ?? false,
-      ),
+      candidates,
       items: items.count,
       terms: plan.terms.filter(({ kind }) => kind !== 'phrase'),
       totalIdf: plan.totalIdf,
       attainable: plan.attainable,
       averageLength: plan.averageLength,
       credit: items.credit,
-      degraded: vectors === 'other space' ? ['vectors'] : [],
+      degraded: [
+        ...(vectors === 'other space' ? ['vectors'] : []),
+        ...damaged.map((id) => `item:${contextId(collection, id)}`),
+      ],
       scale: usable ? this.#tables.vectors.scale : null,
       pending: this.#tables.vectors.embedded < items.count,
     }
@@ -181,9 +185,9 @@ export class KnowledgeIndex extends DurableObject<object> {
   ): Page<PendingItem> {
     const missing = { sql: ` AND ${this.#tables.vectors.missing(space)}`, parameters: [] }
     const { rows, nextCursor } = this.#tables.items.page(options, missing)
-    const entries = rows.map((row) => {
-      const { id, title, body } = toStoredItem(collection, row)
-      return { id, hash: row.hash, title, body }
+    const entries = rows.flatMap((row) => {
+      const item = readStoredItem(collection, row)
+      return item ? [{ id: item.id, hash: row.hash, title: item.title, body: item.body }] : []
     })
     return { entries, nextCursor }
   }
@@ -255,15 +259,16 @@ export class KnowledgeIndex extends DurableObject<object> {
     }
   }
 
-  #candidates(collection: CollectionName, chosen: readonly RowEvidence[], withLists: boolean): Candidate[] {
+  #candidates(collection: CollectionName, chosen: readonly RowEvidence[], withLists: boolean) {
     const rows = chosen.map(({ row }) => row)
     const lists = withLists ? this.#tables.keywords.lists(rows) : null
-    const items = this.#tables.items.byRow(collection, rows)
-    return chosen.flatMap(({ row, keyword, cosine }) => {
+    const { items, damaged } = this.#tables.items.byRow(collection, rows)
+    const candidates = chosen.flatMap(({ row, keyword, cosine }): Candidate[] => {
       const item = items.get(row)
       if (!item) return []
       const list = lists?.get(row)
       return [{ item, keyword, cosine, ...(list && { list }) }]
     })
+    return { candidates, damaged }
   }
 }

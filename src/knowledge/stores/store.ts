@@ -95,6 +95,8 @@ export interface DocumentEntry {
 export interface Page<T> {
   readonly entries: T[]
   readonly nextCursor: string | null
+  /** Ids of entries that are left out because their stored row can't be read; absent: none. */
+  readonly damaged?: readonly string[]
 }
 
 /** A condition on a field that holds a number: within these ends, which belong to it. */
@@ -164,7 +166,7 @@ export interface SearchResponse {
   readonly averageLength: number
   /** Credit of all the collection's items together: what a candidate's own is compared with. */
   readonly credit: Credit
-  /** What could not be searched, e.g. `vectors`. */
+  /** What could not be searched, e.g. `vectors`, or a damaged item as `item:<context id>`. */
   readonly degraded: string[]
   /** What cosines between unrelated texts are like in the searched space; null: not measured yet; a store that can't measure leaves it out. */
   readonly scale?: CosineScale | null

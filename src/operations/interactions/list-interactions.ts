@@ -10,7 +10,7 @@ import {
 import { line } from '../../knowledge/text-fields.ts'
 import { tokenCounter } from '../../text/token-counter.ts'
 import { LIST_ITEM_TOKENS, rounded, shortened } from '../brief-views.ts'
-import { agentType, cursor, limit, outcome, project, tags, timestamp, uuid } from '../fields.ts'
+import { agentType, cursor, degraded, limit, outcome, project, tags, timestamp, uuid } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
 import { interactionOutput, presentInteraction } from './interaction-output.ts'
 
@@ -44,8 +44,9 @@ export const listInteractions = operation({
     ),
     total: z.int().nullable().describe(`Interactions that match, counted up to ${MAX_COUNTED}; null on later pages.`),
     next_cursor: z.string().nullable(),
+    degraded: degraded.describe('Damaged interactions that are left out, as `interaction:<id>`.'),
   }),
-  async brief({ interactions, total, next_cursor }) {
+  async brief({ interactions, total, next_cursor, degraded }) {
     const countTokens = await tokenCounter()
     const brief = (text: string) => shortened(text, LIST_ITEM_TOKENS / 2, countTokens)
     return {
@@ -62,6 +63,7 @@ export const listInteractions = operation({
       })),
       total,
       next_cursor,
+      ...(degraded.length > 0 && { degraded }),
     }
   },
   async run(services, input) {
@@ -80,7 +82,8 @@ export const listInteractions = operation({
       list(services.database, wanted, input.cursor ?? null, input.limit),
       input.cursor === undefined ? countInteractions(services.database, wanted) : null,
     ])
-    const page = rows.slice(0, input.limit)
+    const listed = rows.slice(0, input.limit)
+    const page = listed.filter(({ damaged }) => !damaged)
     const archived = page.flatMap(({ id, archiveId }) => (archiveId === null ? [] : [id]))
     const texts = await textsOf(services, archived)
     return {
@@ -92,7 +95,8 @@ export const listInteractions = operation({
         }
       }),
       total,
-      next_cursor: rows.length > input.limit ? (page.at(-1)?.id ?? null) : null,
+      next_cursor: rows.length > input.limit ? (listed.at(-1)?.id ?? null) : null,
+      degraded: listed.filter(({ damaged }) => damaged).map(({ id }) => `interaction:${id}`),
     }
   },
 })
