@@ -5,7 +5,7 @@
  */
 
 /** CPU time of this thread for one call, in milliseconds; the least of several, since a collection of garbage may fall into one. */
-function cpuTime(work: () => unknown, runs: number): number {
+export function cpuTime(work: () => unknown, runs: number): number {
   let least = Number.POSITIVE_INFINITY
   for (let run = 0; run < runs; run++) {
     const before = process.threadCpuUsage()

@@ -42,17 +42,24 @@ const TITLE_COMPOUND_WEIGHT = 4
 /** Prose, not a name: `double-blind`. */
 const HYPHENATED_WORDS = /^[\p{L}\p{M}]+(?:-[\p{L}\p{M}]+)+$/u
 
-/** The terms of a document, by where they stand; the same tokens as {@link queryTerms}. */
+/** Terms that are read of the title and the names, and of the body: more than 32,000 characters of any script give. */
+const MAX_TITLE_TERMS = 16_384
+const MAX_BODY_TERMS = 65_536
+
+/**
+ * The terms of a document, by where they stand; the same tokens as {@link queryTerms}. Of the title and each name the first 16,384 are
+ * taken, of the body the first 65,536: what follows isn't found by keyword.
+ */
 export function documentColumns(document: SearchableDocument): DocumentColumns {
-  const title = tokenise(document.title ?? '', 'document')
-  const body = tokenise(document.body, 'document')
+  const title = tokenise(document.title ?? '', 'document', MAX_TITLE_TERMS)
+  const body = tokenise(document.body, 'document', MAX_BODY_TERMS)
   const identifiers = [...body.compounds]
   for (const compound of title.compounds) {
     const times = HYPHENATED_WORDS.test(compound) ? 1 : TITLE_COMPOUND_WEIGHT
     for (let repeat = 0; repeat < times; repeat++) identifiers.push(compound)
   }
   for (const identifier of document.identifiers ?? []) {
-    const tokens = tokenise(identifier, 'document')
+    const tokens = tokenise(identifier, 'document', MAX_TITLE_TERMS)
     identifiers.push(...tokens.words, ...tokens.compounds)
   }
   return {

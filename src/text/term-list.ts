@@ -19,7 +19,13 @@ export function hashTerm(term: string): number {
   return fnv1a(term)
 }
 
-/** The term list of a document, from its full-text columns. Five bytes a distinct term. */
+/** Distinct terms of one document; ordinary text of 300,000 characters has fewer than half of that. */
+export const MAX_DISTINCT_TERMS = 16_384
+
+/**
+ * The term list of a document, from its full-text columns. Five bytes a distinct term, for the first 16,384 of them: title first, then body,
+ * then identifiers. Others count in the length, and aren't found.
+ */
 export function termList(columns: DocumentColumns): Uint8Array {
   const halves = new Map<number, number>()
   let length = 0
@@ -27,8 +33,9 @@ export function termList(columns: DocumentColumns): Uint8Array {
     if (column === '') return
     for (const term of column.split(' ')) {
       const hash = hashTerm(term)
-      halves.set(hash, (halves.get(hash) ?? 0) + weight)
       length++
+      const known = halves.get(hash)
+      if (known !== undefined || halves.size < MAX_DISTINCT_TERMS) halves.set(hash, (known ?? 0) + weight)
     }
   }
   add(columns.title, HALVES)

@@ -12,7 +12,9 @@ let counter: Promise<TokenCounter> | null = null
 
 /** The token counter; special tokens in a text are counted as ordinary characters. */
 export function tokenCounter(): Promise<TokenCounter> {
-  counter ??= import('gpt-tokenizer/encoding/cl100k_base').then(({ countTokens }) => {
+  counter ??= import('gpt-tokenizer/encoding/cl100k_base').then(({ countTokens, setMergeCacheSize }) => {
+    // Once its cache of 100,000 words is full, each new word costs a walk over those that have left it; without it words cost the same.
+    setMergeCacheSize(0)
     const count = (text: string) => countTokens(text, { disallowedSpecial: new Set() })
     return (text: string) => piecesOf(text).reduce((sum, piece) => sum + count(piece), 0)
   })
@@ -44,6 +46,9 @@ export function longestPrefix(text: string, most: number, countTokens: TokenCoun
 
 /** Merging the bytes of one run takes time that grows with its square, so a longer one is counted in pieces. */
 const MAX_RUN_LENGTH = 200
+/** The same of a run that isn't ASCII: a character takes up to three bytes. */
+const MAX_WIDE_RUN_LENGTH = 64
+const ASCII = /^\p{ASCII}*$/u
 const LONG_RUN = /\S{201,}|\s{201,}/g
 
 /**
@@ -55,7 +60,8 @@ export function piecesOf(text: string): string[] {
   let from = 0
   for (const { index, 0: run } of text.matchAll(LONG_RUN)) {
     if (index > from) pieces.push(text.slice(from, index))
-    for (let at = 0; at < run.length; at += MAX_RUN_LENGTH) pieces.push(run.slice(at, at + MAX_RUN_LENGTH))
+    const length = ASCII.test(run) ? MAX_RUN_LENGTH : MAX_WIDE_RUN_LENGTH
+    for (let at = 0; at < run.length; at += length) pieces.push(run.slice(at, at + length))
     from = index + run.length
   }
   if (from === 0) return [text]

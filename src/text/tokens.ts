@@ -24,8 +24,8 @@ const UNSPACED_PIECE = 3
 
 const ASCII = /^\p{ASCII}*$/u
 const PLAIN_WORD = /^[A-Za-z][a-z]*$/
-/** Brackets, quotes, commas and operators end a chunk; an apostrophe between letters does not. */
-const CHUNK = /[^\s()[\]{}<>"'`“”‘’«»„,;|=&!?*^\p{Cc}、。，；：！？「」『』（）【】]+(?:['’]\p{L}+)*/gu
+/** Brackets, quotes, commas and operators end a chunk, and so do 2,000 characters; an apostrophe between letters does not. */
+const CHUNK = /[^\s()[\]{}<>"'`“”‘’«»„,;|=&!?*^\p{Cc}、。，；：！？「」『』（）【】]{1,2000}(?:['’]\p{L}{1,64}){0,8}/gu
 const RUN = /[\p{L}\p{M}\p{N}]+/gu
 const PICTOGRAPH = /\p{Extended_Pictographic}/gu
 const OPERATOR = /(?<!\S)[!#$%&*+\-./:<=>?@^|~]{2,4}(?!\S)/g
@@ -38,12 +38,24 @@ const BY_SCRIPT = new RegExp(`(${IDEOGRAPHS.source})|(${UNSPACED.source})`, 'gu'
 /**
  * Tokenises a text for the index, or for a query.
  * @param purpose a query leaves out the single ideographs that a longer run of them is also indexed by
+ * @param limit words and compounds together; the text is read no further than to the chunk that reaches it
  */
-export function tokenise(text: string, purpose: 'document' | 'query'): Tokens {
+export function tokenise(
+  text: string,
+  purpose: 'document' | 'query',
+  limit: number = Number.POSITIVE_INFINITY,
+): Tokens {
   const tokens: Tokens = { words: [], compounds: [] }
   const folded = ASCII.test(text) ? text : foldText(text.toWellFormed())
-  for (const operator of folded.match(OPERATOR) ?? []) tokens.compounds.push(operator.toLowerCase())
-  for (const chunk of folded.match(CHUNK) ?? []) addChunk(chunk, purpose, tokens)
+  const full = () => tokens.words.length + tokens.compounds.length >= limit
+  for (const [operator] of folded.matchAll(OPERATOR)) {
+    if (full()) return tokens
+    tokens.compounds.push(operator.toLowerCase())
+  }
+  for (const [chunk] of folded.matchAll(CHUNK)) {
+    if (full()) return tokens
+    addChunk(chunk, purpose, tokens)
+  }
   return tokens
 }
 

@@ -16,7 +16,7 @@ import { analyseQuery } from '../../src/text/query-analysis.ts'
 import { tokenCounter } from '../../src/text/token-counter.ts'
 import { words } from '../../src/text/words.ts'
 import { locateJsonError } from '../../src/transports/json-error.ts'
-import { steeperThanLinear } from '../growth.node.ts'
+import { cpuTime, steeperThanLinear } from '../growth.node.ts'
 
 const countTokens = await tokenCounter()
 
@@ -88,4 +88,19 @@ test('a square is noticed', () => {
     return sum
   }
   expect(steeperThanLinear(square, ['a'], LENGTH)).toHaveLength(1)
+})
+
+test('the token counter takes no longer for new words after it has seen many', () => {
+  let next = 1_000_000
+  const newWord = () => {
+    next += 7919
+    return next.toString(26).replace(/\d/g, (digit) => 'qrstuvwxyz'.charAt(Number(digit)))
+  }
+  const newWords = (count: number) => Array.from({ length: count }, newWord).join(' ')
+  const costOf = (text: string) => cpuTime(() => countTokens(text), 1)
+  countTokens(newWords(10_000))
+  const early = Math.min(costOf(newWords(10_000)), costOf(newWords(10_000)))
+  countTokens(newWords(150_000))
+  const late = Math.min(costOf(newWords(10_000)), costOf(newWords(10_000)))
+  expect(late).toBeLessThan(3 * Math.max(10, early))
 })
