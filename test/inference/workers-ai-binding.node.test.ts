@@ -75,7 +75,9 @@ it('embeds what is stored and streams an answer', async () => {
   expect(new Set(asked.map(({ url }) => new URL(url).origin + new URL(url).pathname))).toEqual(
     new Set(['https://workers-binding.ai/run']),
   )
-  expect(asked.map(({ model }) => model)).toEqual([EMBEDDINGS, EMBEDDINGS, CHAT])
+  // What is stored, the questions that the collection's scale is measured with, the question, and the chat.
+  expect(new Set(asked.slice(0, -1).map(({ model }) => model))).toEqual(new Set([EMBEDDINGS]))
+  expect(asked.at(-1)?.model).toBe(CHAT)
   expect(asked[0]?.inputs.pooling).toBe('cls')
 })
 
