@@ -99,6 +99,15 @@ test.each([
   expect(cost(await call(name, input))).toBeLessThan(most)
 })
 
+/** A result with the same ids and delimiters every time: drawn ones differ in tokens. */
+function withoutDrawn(result: unknown): unknown {
+  const text = JSON.stringify(result)
+    .replace(/context-[0-9a-z]{4}(?![0-9a-z])/g, 'context-0000')
+    .replace(/"retrieval_id":"[^"]*"/g, '"retrieval_id":"0"')
+    .replace(/"result_tokens":\d+/g, '"result_tokens":0')
+  return JSON.parse(text)
+}
+
 describe('of what is relevant', () => {
   const question = 'How do we rotate the signing keys of the release pipeline?'
   const sentence = 'with the rotate-keys job'
@@ -128,8 +137,7 @@ describe('of what is relevant', () => {
     const input = { project: 'brief-loop', query: asked, score_threshold: 0 }
     const full = (await loop.call('augment_query', input)).structuredContent
     const index = (await loop.call('augment_query', { ...input, detail: 'index' })).structuredContent
-    // Ids are drawn, and one can have a few tokens more than another.
-    expect(cost(index)).toBeLessThanOrEqual(cost(full) + 5)
+    expect(cost(withoutDrawn(index))).toBeLessThanOrEqual(cost(withoutDrawn(full)))
   })
 
   test.each([query, 'retry policy of uploads', 'backoff between attempts'])(
