@@ -104,9 +104,12 @@ export class VectorFeeder {
 
   #fetch(cursor: string | null): Promise<Work> {
     const { http, project, collection } = this.#options
-    const query = new URLSearchParams({ project, collection, limit: String(PAGE) })
-    if (cursor !== null) query.set('cursor', cursor)
-    const page = http.get<Work>(`/knowledge/vectors/pending?${query}`)
+    const page = http.post<Work>('/knowledge/vectors/pending', {
+      project,
+      collection,
+      limit: PAGE,
+      ...(cursor !== null && { cursor }),
+    })
     // It is awaited later; until then its failure is nobody's.
     page.catch(() => undefined)
     return page

@@ -13,6 +13,8 @@ const WHOLE: Readonly<Record<string, string>> = {
   generate_training_data: 'those that match its filters',
   check_dataset: 'those that the dataset was made of',
   compare_variants: 'those since `since`',
+  list_interactions: 'those that match, to count them: 1,000 at most, on the first page',
+  list_unanswered: 'the latest 1,000 augmentations',
   delete_data: 'all of the project, for those to delete',
   train_router: 'the latest 16,000 with an outcome, once outcomes have grown by a twentieth',
   replay_routing: 'the latest 5,000 decisions with an outcome',

@@ -163,7 +163,7 @@ export function interactionCondition(filter: InteractionFilter): SQL {
 }
 
 /** Interactions that are counted at most, so that a count reads no more rows than this where all of them match. */
-export const MAX_COUNTED = 10_000
+export const MAX_COUNTED = 1_000
 
 /** How many interactions there are, counted up to `MAX_COUNTED`. */
 export async function countInteractions(database: Database, filter: InteractionFilter): Promise<number> {

@@ -13,7 +13,7 @@ export const listPendingVectors = operation({
   scope: 'write',
   annotations: SETS,
   offeredTo: 'rest',
-  http: [{ method: 'GET', path: '/knowledge/vectors/pending' }],
+  http: [{ method: 'POST', path: '/knowledge/vectors/pending' }],
   input: z.strictObject({
     project,
     collection: collectionName.default('codebase-context'),

@@ -70,7 +70,7 @@ interface Pending {
 }
 
 async function pending(project: string): Promise<Pending[]> {
-  const { body } = await call('GET', `/knowledge/vectors/pending?project=${project}&collection=best-practices`)
+  const { body } = await call('POST', '/knowledge/vectors/pending', { project, collection: 'best-practices' })
   expect(body).toMatchObject({ space: 'minilm-l6-256-v1', dimensions: 256, by: 'client' })
   return body.items as Pending[]
 }

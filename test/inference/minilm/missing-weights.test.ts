@@ -41,7 +41,7 @@ test("words answer; the job waits; vectors that can't be checked are not taken; 
   const services = buildServices(bindings)
   expect((await runDueJobs(services, project, 10)).kinds.get('embed_collection')).toMatchObject({ waiting: 1 })
 
-  const work = await call('GET', `/knowledge/vectors/pending?project=${project}&collection=${collection}`)
+  const work = await call('POST', '/knowledge/vectors/pending', { project, collection })
   const [item] = work.body.items as { id: string; hash: string }[]
   const vectors = [{ ...item, vector: toBase64(new Uint8Array(256).fill(1)) }].map(({ id, hash, vector }) => ({
     id,
