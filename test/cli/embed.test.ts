@@ -14,20 +14,23 @@ function coordinator(texts: Record<string, string>, answer: { by?: string; space
   const waiting = new Map(Object.entries(texts))
   const sent: Sent[] = []
   const asked: string[] = []
+  const pending = ({ cursor: after = '' }: { cursor?: string }) => {
+    asked.push(after)
+    const page = [...waiting].filter(([id]) => id > after).slice(0, 2)
+    const more = [...waiting].some(([id]) => id > (page.at(-1)?.[0] ?? '~'))
+    return {
+      space: answer.space ?? 'minilm-l6-256-v1',
+      by: answer.by ?? 'client',
+      items: page.map(([id, text]) => ({ id, hash: `hash of ${id}`, text })),
+      next_cursor: more ? page.at(-1)?.[0] : null,
+    }
+  }
   const http: HttpClient = {
-    async get<T>(path: string) {
-      asked.push(path)
-      const after = new URL(path, 'http://localhost').searchParams.get('cursor') ?? ''
-      const page = [...waiting].filter(([id]) => id > after).slice(0, 2)
-      const more = [...waiting].some(([id]) => id > (page.at(-1)?.[0] ?? '~'))
-      return {
-        space: answer.space ?? 'minilm-l6-256-v1',
-        by: answer.by ?? 'client',
-        items: page.map(([id, text]) => ({ id, hash: `hash of ${id}`, text })),
-        next_cursor: more ? page.at(-1)?.[0] : null,
-      } as T
+    get: async () => {
+      throw new Error('nothing is only read')
     },
-    async post<T>(_path: string, body: unknown) {
+    async post<T>(path: string, body: unknown) {
+      if (path === '/knowledge/vectors/pending') return pending(body as { cursor?: string }) as T
       if (answer.refuse) throw answer.refuse
       const { vectors } = body as { vectors: Sent[] }
       for (const vector of vectors) waiting.delete(vector.id)
