@@ -13,6 +13,8 @@ const ERROR_TYPES: Partial<Record<CoordinatorError['code'], string>> = {
   rate_limited: 'rate_limit_error',
   internal: 'server_error',
   engine_unavailable: 'server_error',
+  storage_busy: 'server_error',
+  storage_full: 'server_error',
 }
 
 /** An error as OpenAI clients read it; what a model server said about the request is passed on. */
