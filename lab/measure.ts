@@ -11,7 +11,7 @@ import { style } from '../cli/shared/terminal.ts'
 const HELP = `Usage: npm run --prefix lab measure -- NAME COMMAND [ARGUMENTS...]
        npm run --prefix lab measure -- --write
 
-Runs a command of the laboratory, for example "eval:code --data SET --sources FOLDER", keeps what it prints as lab/results/NAME.txt,
+Runs a command of the laboratory, for example "eval:code --data SET --sources FOLDER", keeps what it prints in lab/results/NAME.json,
 and writes docs/measurements.md from all results. --write only writes the page.
 
 Options
@@ -35,7 +35,7 @@ interface Result {
   readonly output: string
 }
 
-/** Runs the command. Exit codes: 0 done, 1 the measured command failed and nothing was kept, 2 called wrongly. */
+/** Runs the command. Exit codes: 0 done, 1 the measured command failed and nothing was kept, 2 for invalid arguments. */
 export async function run(argv: string[]): Promise<number> {
   try {
     const end = argv.findIndex((argument, i) => /^(?:eval|bench|chaos|fuzz|conformance|bundle)/.test(argument) && i > 0)

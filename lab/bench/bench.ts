@@ -8,6 +8,7 @@ import { arch, cpus, platform, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArguments, UsageError } from '../../cli/shared/args.ts'
 import { style } from '../../cli/shared/terminal.ts'
+import { pathGiven } from '../paths.ts'
 import { formatComparison, formatReport } from './format.ts'
 import { benchInteractions } from './interactions.ts'
 import { benchKnowledge } from './knowledge.ts'
@@ -44,7 +45,7 @@ const ITEMS = [1_000, 5_000, 10_000, 50_000, 100_000]
 const INTERACTIONS = [1_000, 10_000, 100_000, 1_000_000]
 const QUICK = { items: [1_000, 5_000], interactions: [1_000, 10_000], effort: { rounds: 1, seconds: 1 } }
 
-/** Runs the command. Exit codes: 0 done, 2 called wrongly. */
+/** Runs the command. Exit codes: 0 done, 2 for invalid arguments. */
 export async function run(argv: string[]): Promise<number> {
   try {
     const { values } = parseArguments(argv, {
@@ -66,7 +67,7 @@ export async function run(argv: string[]): Promise<number> {
     const defaults = values.quick
       ? QUICK
       : { items: ITEMS, interactions: INTERACTIONS, effort: { rounds: 3, seconds: 3 } }
-    const before = values.compare === undefined ? null : await readReport(values.compare)
+    const before = values.compare === undefined ? null : await readReport(pathGiven(values.compare))
     const report = await bench({
       parts: partsOf(values.only),
       items: sizesOf(values.items, '--items') ?? defaults.items,
@@ -78,7 +79,7 @@ export async function run(argv: string[]): Promise<number> {
     })
     process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : formatReport(report))
     if (before && !values.json) process.stdout.write(formatComparison(report, before))
-    if (values.out !== 'none') await save(report, values.out)
+    if (values.out !== 'none') await save(report, pathGiven(values.out))
     return 0
   } catch (error) {
     if (!(error instanceof UsageError)) throw error

@@ -28,7 +28,7 @@ interface Times {
   readonly ready: number
 }
 
-/** Runs the command. Exit codes: 0 done, 1 there is no browser, 2 called wrongly. */
+/** Runs the command. Exit codes: 0 done, 1 there is no browser, 2 for invalid arguments. */
 export async function run(argv: string[]): Promise<number> {
   try {
     const { values } = parseArguments(argv, {

@@ -20,7 +20,7 @@ packages, each query is some words of one of them, and finding that one is what 
 Options
   --data FOLDER    a data set in BEIR layout
   --items N        without one: documents, default 5000
-  --queries N      at most so many, default 200
+  --queries N      maximum number of queries, default 200
   --json           print one object
   -h, --help       print this
 `
@@ -47,7 +47,7 @@ export interface PeersReport {
   readonly engines: readonly PeerFigures[]
 }
 
-/** Runs the command. Exit codes: 0 done, 2 called wrongly. */
+/** Runs the command. Exit codes: 0 done, 2 for invalid arguments. */
 export async function run(argv: string[]): Promise<number> {
   try {
     const { values } = parseArguments(argv, {

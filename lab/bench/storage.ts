@@ -61,7 +61,7 @@ export interface StorageReport {
   readonly fit: { readonly interactions: number; readonly archived_interactions: number; readonly items: number }
 }
 
-/** Runs the command. Exit codes: 0 done, 2 called wrongly. */
+/** Runs the command. Exit codes: 0 done, 2 for invalid arguments. */
 export async function run(argv: string[]): Promise<number> {
   try {
     const { values } = parseArguments(argv, {

@@ -16,6 +16,7 @@ import type { HttpClient } from '../../cli/harness.ts'
 import { parseArguments, UsageError } from '../../cli/shared/args.ts'
 import { style } from '../../cli/shared/terminal.ts'
 import { withCoordinator } from '../eval/worker.ts'
+import { pathGiven } from '../paths.ts'
 
 const HELP = `Usage: npm run --prefix lab bench:tokens -- [options]
 
@@ -24,7 +25,7 @@ prints what a model pays: o200k_base tokens of the JSON that a client receives. 
 structured content where there is some, else the text. The servers from PyPI run in a virtual environment that the first run makes.
 
 Options
-  --folder FOLDER  what to ingest, default src
+  --folder FOLDER  what to ingest (default: the source of this project)
   --json           print one object
   -h, --help       print this
 `
@@ -80,11 +81,11 @@ export interface TokensTable {
 
 type Call = (question: string) => { name: string; arguments: Record<string, unknown> }
 
-/** Runs the command. Exit codes: 0 done, 2 called wrongly. */
+/** Runs the command. Exit codes: 0 done, 2 for invalid arguments. */
 export async function run(argv: string[]): Promise<number> {
   try {
     const { values } = parseArguments(argv, {
-      folder: { type: 'string', default: 'src' },
+      folder: { type: 'string' },
       json: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     })
@@ -92,7 +93,8 @@ export async function run(argv: string[]): Promise<number> {
       process.stdout.write(HELP)
       return 0
     }
-    const table = await withCoordinator({}, (http, url) => measure(http, url, resolve(ROOT, values.folder)))
+    const folder = values.folder === undefined ? join(ROOT, 'src') : pathGiven(values.folder)
+    const table = await withCoordinator({}, (http, url) => measure(http, url, folder))
     process.stdout.write(values.json ? `${JSON.stringify(table)}\n` : format(table))
     return 0
   } catch (error) {

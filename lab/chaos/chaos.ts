@@ -16,11 +16,11 @@ const HELP = `Usage: npm run --prefix lab chaos -- [options]
 Runs the built Worker in workerd under a mixed load: agents augment, route, search, track, report, correct, ingest, remove and export
 at once, over REST and MCP, while an hour of its clock goes by. Meanwhile invocations die between any two steps, clocks differ by
 minutes, messages get lost and doubled, consumers are killed, Durable Objects are evicted, the process is killed and started again, the
-embedding server fails in four ways, and twice a day and a half goes by, so that what was quiet is archived. Agents repeat each call until it is answered. Then the faults end, open work is done, and all
-that is stored is held against what the agents were told: nothing lost, nothing doubled, every counter equal to its recount.
+embedding server fails in four ways, and twice a day and a half goes by, so that what was quiet is archived. Agents repeat each call until it is answered. Then the faults end, pending work finishes, and the
+stored data is checked against what the agents were told: nothing lost, nothing stored twice, every counter equal to its recount.
 
 A seed decides what each agent does, which of its calls die where, and what goes wrong in which minute. How the calls of different
-agents come to interleave is up to the machine.
+agents interleave depends on the machine.
 
 Options
   --seeds N       runs, with the seeds 1 to N (default 20)
@@ -32,7 +32,7 @@ Options
   -h, --help      print this
 `
 
-/** Runs the command. Exit codes: 0 everything held, 1 something did not, 2 called wrongly. */
+/** Runs the command. Exit codes: 0 everything held, 1 something did not, 2 for invalid arguments. */
 export async function run(argv: string[]): Promise<number> {
   try {
     const { values } = parseArguments(argv, {

@@ -39,7 +39,7 @@ export interface ScenarioReport {
   readonly messages: readonly string[]
 }
 
-/** Runs the command. Exit codes: 0 as expected, 1 not, 2 called wrongly. */
+/** Runs the command. Exit codes: 0 as expected, 1 not, 2 for invalid arguments. */
 export async function run(argv: string[]): Promise<number> {
   try {
     const { values } = parseArguments(argv, { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } })

@@ -10,7 +10,7 @@ import { Progress } from '../../cli/shared/progress.ts'
 import { style } from '../../cli/shared/terminal.ts'
 import { type BeirSet, clean, readBeir, storeCorpus } from './beir.ts'
 import { bootstrap95, expectedCalibrationError, type Judgements, mean } from './metrics.ts'
-import { withCoordinator } from './worker.ts'
+import { variablesOf, withCoordinator } from './worker.ts'
 
 const HELP = `Usage: npm run --prefix lab eval:abstention -- --data <folder> --data <folder> [options]
 
@@ -21,6 +21,8 @@ retrieved is kept; then the calibration error of the best result's probability.
 Options
   --data FOLDER    a data set; at least two
   --queries N      only the first N queries of each set
+  --variable NAME=VALUE
+                   setting of the local Worker, e.g. EMBEDDER=static; may be repeated
   --json           print one object
   --url URL        measure a running coordinator instead of a fresh one
   --key KEY        API key for --url
@@ -67,6 +69,7 @@ export async function run(argv: string[]): Promise<number> {
     const { values } = parseArguments(argv, {
       data: { type: 'string', multiple: true },
       queries: { type: 'string' },
+      variable: { type: 'string', multiple: true },
       json: { type: 'boolean' },
       url: { type: 'string' },
       key: { type: 'string' },
@@ -83,7 +86,9 @@ export async function run(argv: string[]): Promise<number> {
     const url = values.url === undefined ? undefined : parseUrl(values.url, '--url')
     const sets = await Promise.all((values.data ?? []).map(readBeir))
     const limited = sets.map((set) => ({ ...set, queries: set.queries.slice(0, most) }))
-    const report = await withCoordinator({ url, key: values.key }, (http) => evaluate(http, limited))
+    const report = await withCoordinator({ url, key: values.key, variables: variablesOf(values.variable) }, (http) =>
+      evaluate(http, limited),
+    )
     process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : format(report))
     return 0
   } catch (error) {

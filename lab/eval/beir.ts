@@ -5,7 +5,9 @@
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { embedAll, type HttpClient } from '../../cli/harness.ts'
+import { UsageError } from '../../cli/shared/args.ts'
 import { Progress } from '../../cli/shared/progress.ts'
+import { pathGiven } from '../paths.ts'
 import type { Judgements } from './metrics.ts'
 
 export interface BeirDocument {
@@ -29,14 +31,15 @@ const BATCH = 200
 const LONGEST = 32_000
 
 /**
- * Reads `corpus.jsonl`, `queries.jsonl` and `qrels/test.tsv` of a folder.
- * @throws Error naming the file that is missing or malformed
+ * Reads `corpus.jsonl`, `queries.jsonl` and `qrels/test.tsv` of a folder given on the command line.
+ * @throws UsageError naming the file that is missing or malformed
  */
-export async function readBeir(folder: string): Promise<BeirSet> {
+export async function readBeir(given: string): Promise<BeirSet> {
+  const folder = pathGiven(given)
   const documents = await readLines<BeirDocument>(join(folder, 'corpus.jsonl'))
   const texts = await readLines<{ _id: string; text: string }>(join(folder, 'queries.jsonl'))
   const judgements = new Map<string, Map<string, number>>()
-  const lines = (await readFile(join(folder, 'qrels/test.tsv'), 'utf8')).split('\n').slice(1)
+  const lines = (await readText(join(folder, 'qrels/test.tsv'))).split('\n').slice(1)
   for (const line of lines) {
     const [query, document, grade] = line.trim().split('\t')
     if (!query || !document) continue
@@ -48,7 +51,7 @@ export async function readBeir(folder: string): Promise<BeirSet> {
     return judged && text.trim() !== '' ? [{ id: _id, text, judgements: judged }] : []
   })
   const collection = areTurns(documents) ? 'interaction-history' : 'best-practices'
-  return { name: basename(folder.replace(/\/+$/, '')), collection, documents, queries }
+  return { name: basename(folder), collection, documents, queries }
 }
 
 /** `<conversation>:<turn>`, as data sets of conversations number their turns. */
@@ -111,13 +114,19 @@ export function clean(text: string): string {
 
 /** Parses JSON Lines. */
 export async function readLines<T>(path: string): Promise<T[]> {
-  const lines = (await readFile(path, 'utf8')).split('\n')
+  const lines = (await readText(path)).split('\n')
   return lines.flatMap((line, i) => {
     if (line.trim() === '') return []
     try {
       return [JSON.parse(line) as T]
     } catch {
-      throw new Error(`${path}, line ${i + 1}: not JSON`)
+      throw new UsageError(`${path}, line ${i + 1}: not JSON`)
     }
+  })
+}
+
+function readText(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new UsageError(`${path}: ${error.code === 'ENOENT' ? 'the data set has no such file' : error.message}`)
   })
 }

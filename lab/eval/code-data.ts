@@ -5,6 +5,7 @@
  */
 import { access, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { UsageError } from '../../cli/shared/args.ts'
 import { readLines } from './beir.ts'
 
 /** A place that answers a question: a file, or some of its lines. */
@@ -53,10 +54,13 @@ interface RawQuestion {
  */
 export async function readCodeSet(folder: string, unanswerable?: string): Promise<CodeSet> {
   const names: string[] = []
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => {
+    throw new UsageError(`${folder} is not a folder`)
+  })
+  for (const entry of entries) {
     if (entry.isDirectory() && (await exists(join(folder, entry.name, 'meta.json')))) names.push(entry.name)
   }
-  if (names.length === 0) throw new Error(`${folder} holds no folder with a meta.json.`)
+  if (names.length === 0) throw new UsageError(`${folder} has no folder with a meta.json`)
   const file = unanswerable ?? join(folder, 'unanswerable.jsonl')
   const foreign = (await exists(file)) ? await readLines<RawQuestion>(file) : []
   return {

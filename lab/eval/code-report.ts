@@ -139,9 +139,15 @@ function summarise(asked: readonly AskedQuestion[]): Summary {
 const three = (value: number) => value.toFixed(3).replace(/^0/, '').padStart(6)
 const percent = (value: number) => `${(100 * value).toFixed(0)} %`.padStart(7)
 
+function injection({ false_injection: { rate, ci95, questions, by_kind } }: CodeReport): string {
+  if (questions === 0) return 'not measured, because the set has no unanswerable questions (--unanswerable FILE)'
+  const kinds = Object.entries(by_kind).map(([kind, own]) => `${kind} ${(100 * own).toFixed(1)} %`)
+  return `${(100 * rate).toFixed(1)} % [${ci95.map((end) => (100 * end).toFixed(1)).join(', ')}] of ${questions} (${kinds.join(', ')})`
+}
+
 /** As text. */
 export function formatCode(report: CodeReport): string {
-  const { all, false_injection } = report
+  const { all } = report
   const row = (name: string, { questions, arms, ...rest }: Summary, published = '') =>
     [
       `  ${name.padEnd(22)}${String(questions).padStart(4)}`,
@@ -181,15 +187,11 @@ export function formatCode(report: CodeReport): string {
     ),
     ...Object.entries(all.published).map(([system, value]) => `  published ${system}: ${three(value).trim()}`),
     `  augment_query at ${report.threshold}: silent ${percent(all.silent).trim()}, a right file in the context ${percent(all.right_in_context).trim()}, when it speaks ${percent(all.right_when_speaking).trim()}, ${all.tokens.toFixed(0)} tokens`,
-    `  false injection: ${(100 * false_injection.rate).toFixed(1)} % [${false_injection.ci95.map((end) => (100 * end).toFixed(1)).join(', ')}] of ${false_injection.questions} (${Object.entries(
-      false_injection.by_kind,
-    )
-      .map(([kind, rate]) => `${kind} ${(100 * rate).toFixed(1)} %`)
-      .join(', ')})`,
+    `  false injection: ${injection(report)}`,
     `  calibration error: ${report.calibration_error.toFixed(3)}`,
     ...Object.entries(report.thresholds).map(
       ([at, { silent, false_injection: rate }]) =>
-        `  at ${at}: silent ${percent(silent).trim()}, false injection ${(100 * rate).toFixed(1)} %`,
+        `  at ${at}: silent ${percent(silent).trim()}${report.false_injection.questions === 0 ? '' : `, false injection ${(100 * rate).toFixed(1)} %`}`,
     ),
     '',
   ].join('\n')

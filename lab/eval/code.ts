@@ -2,18 +2,19 @@
  * `npm run --prefix lab eval:code -- --data <set> --sources <folder>`: search and augmentation on questions about real code bases.
  * @module
  */
-import { mkdir } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
-import { createHttpClient, type HttpClient, startLocalWorker } from '../../cli/harness.ts'
+import { join } from 'node:path'
+import type { HttpClient } from '../../cli/harness.ts'
 import { parseOptions } from '../../cli/ingest/options.ts'
 import { ingest } from '../../cli/ingest.ts'
 import { parseArguments, parseUrl, UsageError } from '../../cli/shared/args.ts'
 import { Progress } from '../../cli/shared/progress.ts'
 import { style } from '../../cli/shared/terminal.ts'
+import { pathGiven } from '../paths.ts'
 import { clean } from './beir.ts'
 import { type CodeRepository, type CodeSet, readCodeSet } from './code-data.ts'
 import { answers, measureCode, type Piece } from './code-measures.ts'
 import { type CodeReport, formatCode, reportCode } from './code-report.ts'
+import { variablesOf, withCoordinator } from './worker.ts'
 
 const HELP = `Usage: npm run --prefix lab eval:code -- --data <set> --sources <folder> [options]
 
@@ -78,57 +79,24 @@ export async function run(argv: string[]): Promise<number> {
     }
     if (!values.data || !values.sources)
       throw new UsageError('name a set and its sources: --data <set> --sources <folder>')
-    const base = process.env.INIT_CWD ?? process.cwd()
-    const whole = await readCodeSet(
-      resolve(base, values.data),
-      values.unanswerable && resolve(base, values.unanswerable),
-    )
+    const whole = await readCodeSet(pathGiven(values.data), values.unanswerable && pathGiven(values.unanswerable))
     const { only } = values
     const set = { ...whole, repositories: whole.repositories.filter(({ name }) => !only || only.includes(name)) }
-    const sources = resolve(base, values.sources)
+    const sources = pathGiven(values.sources)
     const url = values.url === undefined ? undefined : parseUrl(values.url, '--url')
     const options = {
       url,
       key: values.key,
-      state: values.state && resolve(base, values.state),
+      state: values.state && pathGiven(values.state),
       variables: variablesOf(values.variable),
     }
-    const report = await withKeptCoordinator(options, (http, at) => evaluate(http, at, values.key, set, sources))
+    const report = await withCoordinator(options, (http, at) => evaluate(http, at, values.key, set, sources))
     process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : formatCode(report))
     return 0
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab eval:code -- --help\n`)
     return 2
-  }
-}
-
-/** Settings given as NAME=VALUE. */
-export function variablesOf(given: readonly string[] = []): Record<string, string> {
-  return Object.fromEntries(
-    given.map((pair) => {
-      const at = pair.indexOf('=')
-      if (at < 1) throw new UsageError(`--variable must be NAME=VALUE, not "${pair}"`)
-      return [pair.slice(0, at), pair.slice(at + 1)]
-    }),
-  )
-}
-
-/** A running coordinator, or a local one whose databases may be kept. Nothing is left out at random. */
-export async function withKeptCoordinator<T>(
-  options: { url?: string; key?: string; state?: string; variables: Readonly<Record<string, string>> },
-  work: (http: HttpClient, url: string) => Promise<T>,
-): Promise<T> {
-  if (options.url) return work(createHttpClient({ url: options.url, key: options.key }), options.url)
-  if (options.state) await mkdir(options.state, { recursive: true })
-  const worker = await startLocalWorker({
-    stateFolder: options.state,
-    variables: { HOLD_OUT_SHARE: '0', ...options.variables },
-  })
-  try {
-    return await work(createHttpClient({ url: worker.url }), worker.url)
-  } finally {
-    await worker.stop()
   }
 }
 

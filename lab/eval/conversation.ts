@@ -12,7 +12,7 @@ import { parseArguments, parseUrl, UsageError } from '../../cli/shared/args.ts'
 import { style } from '../../cli/shared/terminal.ts'
 import { SCRIPTS, type Script } from './conversation-script.ts'
 import { normalise } from './coverage.ts'
-import { withCoordinator } from './worker.ts'
+import { variablesOf, withCoordinator } from './worker.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const HELP = `Usage: npm run --prefix lab eval:conversation -- [options]
@@ -24,6 +24,8 @@ Ends with 1 when the conversation lost a passage that independent calls had.
 Options
   --script NAME    ${SCRIPTS.map(({ name }) => name).join(' or ')} (default: all)
   --budget N       tokens of context of each call at most (default: 2000)
+  --variable NAME=VALUE
+                   setting of the local Worker, e.g. EMBEDDER=static; may be repeated
   --json           print one object for each script
   --url URL        measure a running coordinator (a project of its own is used) instead of a fresh one
   --key KEY        API key for --url
@@ -58,6 +60,7 @@ export async function run(argv: string[]): Promise<number> {
     const { values } = parseArguments(argv, {
       budget: { type: 'string' },
       script: { type: 'string' },
+      variable: { type: 'string', multiple: true },
       json: { type: 'boolean' },
       url: { type: 'string' },
       key: { type: 'string' },
@@ -72,15 +75,18 @@ export async function run(argv: string[]): Promise<number> {
     const url = values.url === undefined ? undefined : parseUrl(values.url, '--url')
     const scripts = SCRIPTS.filter(({ name }) => values.script === undefined || values.script === name)
     if (scripts.length === 0) throw new UsageError(`there is no script ${values.script}`)
-    const reports = await withCoordinator({ url, key: values.key }, async (http, base) => {
-      const done: ConversationReport[] = []
-      for (const script of scripts) {
-        const project = `eval-${randomUUID().slice(0, 8)}`
-        await ingestCode(base, project, script, values.key)
-        done.push(await evaluate(http, project, script, budget))
-      }
-      return done
-    })
+    const reports = await withCoordinator(
+      { url, key: values.key, variables: variablesOf(values.variable) },
+      async (http, base) => {
+        const done: ConversationReport[] = []
+        for (const script of scripts) {
+          const project = `eval-${randomUUID().slice(0, 8)}`
+          await ingestCode(base, project, script, values.key)
+          done.push(await evaluate(http, project, script, budget))
+        }
+        return done
+      },
+    )
     for (const report of reports) process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : format(report))
     return reports.some(({ lost }) => lost > 0) ? 1 : 0
   } catch (error) {

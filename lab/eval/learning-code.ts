@@ -4,20 +4,21 @@
  * @module
  */
 import { randomUUID } from 'node:crypto'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createHttpClient, type HttpClient } from '../../cli/harness.ts'
 import { parseArguments, UsageError } from '../../cli/shared/args.ts'
 import { Progress } from '../../cli/shared/progress.ts'
 import { seeded } from '../../cli/shared/random.ts'
 import { style } from '../../cli/shared/terminal.ts'
+import { pathGiven } from '../paths.ts'
 import { clean } from './beir.ts'
-import { ingestFolder, variablesOf } from './code.ts'
+import { ingestFolder } from './code.ts'
 import { type CodeQuestion, type CodeRepository, readCodeSet } from './code-data.ts'
 import { answers, measureCode, type Piece } from './code-measures.ts'
 import { outcomeOf, shuffled } from './learning-stream.ts'
 import { bootstrap95, mean } from './metrics.ts'
-import { withCoordinator } from './worker.ts'
+import { variablesOf, withCoordinator } from './worker.ts'
 
 const HELP = `Usage: npm run --prefix lab eval:learning-code -- --data <set> --sources <folder> [options]
 
@@ -82,9 +83,8 @@ export async function run(argv: string[]): Promise<number> {
     const [outcomes, seed] = [Number(values.outcomes), Number(values.seed)]
     if (!Number.isInteger(outcomes) || outcomes < 1) throw new UsageError('--outcomes must be a whole number from 1')
     if (!Number.isInteger(seed)) throw new UsageError('--seed must be a whole number')
-    const base = process.env.INIT_CWD ?? process.cwd()
-    const set = await readCodeSet(resolve(base, values.data))
-    const sources = resolve(base, values.sources)
+    const set = await readCodeSet(pathGiven(values.data))
+    const sources = pathGiven(values.sources)
     const { only } = values
     for (const repository of set.repositories.filter(({ name }) => !only || only.includes(name))) {
       const key = randomUUID()

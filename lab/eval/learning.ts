@@ -13,7 +13,7 @@ import { itemId } from '../../src/ids.ts'
 import { type BeirSet, clean, readBeir, storeCorpus } from './beir.ts'
 import { checkpoints, outcomeOf, shuffled, splitQueries } from './learning-stream.ts'
 import { bootstrap95, mean, ndcg } from './metrics.ts'
-import { withCoordinator } from './worker.ts'
+import { variablesOf, withCoordinator } from './worker.ts'
 
 const HELP = `Usage: npm run --prefix lab eval:learning -- --data <folder> [options]
 
@@ -28,6 +28,8 @@ Options
   --feedback WHICH what a caller names as the base of an answer: used, the items it took it from (a fifth of the successes, and
                    every dishonest one, names a shown item at random); shown, all that it was shown. used when left out
   --seed N         of the split and the draws, 1 when left out
+  --variable NAME=VALUE
+                   setting of the local Worker, e.g. EMBEDDER=static; may be repeated
   --json           print one object
   -h, --help       print this
 `
@@ -70,6 +72,7 @@ export async function run(argv: string[]): Promise<number> {
       outcomes: { type: 'string', default: '2000' },
       feedback: { type: 'string', default: 'used' },
       seed: { type: 'string', default: '1' },
+      variable: { type: 'string', multiple: true },
       json: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     })
@@ -86,7 +89,7 @@ export async function run(argv: string[]): Promise<number> {
     if (feedback !== 'used' && feedback !== 'shown') throw new UsageError('--feedback must be used or shown')
     const set = await readBeir(values.data)
     const key = randomUUID()
-    await withCoordinator({ variables: { HYBRID_API_KEY: key } }, async (_, url) => {
+    await withCoordinator({ variables: { ...variablesOf(values.variable), HYBRID_API_KEY: key } }, async (_, url) => {
       const report = await evaluate(url, key, set, outcomes, seed, feedback)
       process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : format(report))
     })

@@ -6,7 +6,7 @@ import { parseArguments, parseUrl, UsageError } from '../../cli/shared/args.ts'
 import { style } from '../../cli/shared/terminal.ts'
 import { readBeir } from './beir.ts'
 import { type Difference, evaluate, type RetrievalReport } from './retrieval.ts'
-import { withCoordinator } from './worker.ts'
+import { variablesOf, withCoordinator } from './worker.ts'
 
 const HELP = `Usage: npm run --prefix lab eval:modes -- --data <folder> [options]
 
@@ -15,6 +15,8 @@ paired, 95 % bootstrap interval).
 
 Options
   --data FOLDER    the data set; may be repeated
+  --variable NAME=VALUE
+                   setting of the local Worker, e.g. EMBEDDER=static; may be repeated
   --json           print one object (one a line for several sets)
   --url URL        measure a running coordinator (a project of its own is used) instead of a fresh one
   --key KEY        API key for --url
@@ -33,6 +35,7 @@ export async function run(argv: string[]): Promise<number> {
   try {
     const { values } = parseArguments(argv, {
       data: { type: 'string', multiple: true },
+      variable: { type: 'string', multiple: true },
       json: { type: 'boolean' },
       url: { type: 'string' },
       key: { type: 'string' },
@@ -45,7 +48,7 @@ export async function run(argv: string[]): Promise<number> {
     if (!values.data?.length) throw new UsageError('name a data set: --data <folder>')
     const url = values.url === undefined ? undefined : parseUrl(values.url, '--url')
     const sets = await Promise.all(values.data.map(readBeir))
-    await withCoordinator({ url, key: values.key }, async (http) => {
+    await withCoordinator({ url, key: values.key, variables: variablesOf(values.variable) }, async (http) => {
       for (const set of sets) {
         const report = modesOf(await evaluate(http, set))
         process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : format(report))

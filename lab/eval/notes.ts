@@ -3,14 +3,16 @@
  * @module
  */
 import { randomUUID } from 'node:crypto'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import type { HttpClient } from '../../cli/harness.ts'
 import { parseArguments, UsageError } from '../../cli/shared/args.ts'
 import { Progress } from '../../cli/shared/progress.ts'
 import { style } from '../../cli/shared/terminal.ts'
-import { ingestFolder, variablesOf, withKeptCoordinator } from './code.ts'
+import { pathGiven } from '../paths.ts'
+import { ingestFolder } from './code.ts'
 import { bootstrap95, mean } from './metrics.ts'
 import { NOTES, type Note, OTHER_QUESTIONS } from './notes-data.ts'
+import { variablesOf, withCoordinator } from './worker.ts'
 
 const HELP = `Usage: npm run --prefix lab eval:notes -- [options]
 
@@ -53,9 +55,8 @@ export async function run(argv: string[]): Promise<number> {
       process.stdout.write(HELP)
       return 0
     }
-    const base = process.env.INIT_CWD ?? process.cwd()
-    const sources = values.sources ? resolve(base, values.sources) : join(import.meta.dirname, '../../src')
-    const reports = await withKeptCoordinator({ variables: variablesOf(values.variable) }, async (http, url) => {
+    const sources = values.sources ? pathGiven(values.sources) : join(import.meta.dirname, '../../src')
+    const reports = await withCoordinator({ variables: variablesOf(values.variable) }, async (http, url) => {
       const measured: SizeReport[] = []
       for (const size of SIZES) measured.push(await evaluateSize(http, url, sources, size))
       return measured

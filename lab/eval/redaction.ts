@@ -7,46 +7,29 @@ import { extname, join } from 'node:path'
 import { parseArguments, UsageError } from '../../cli/shared/args.ts'
 import { count, style } from '../../cli/shared/terminal.ts'
 import { type RedactionCounts, redact } from '../../src/security/redact.ts'
+import { pathGiven } from '../paths.ts'
 
 const HELP = `Usage: npm run --prefix lab eval:redaction -- FILE_OR_FOLDER... [options]
 
 Runs redaction over every item and reports how many items it changes. An item is a line of a .jsonl, .ndjson, .tsv, .csv or .txt
-file (of JSON its texts), and the whole of any other text file: source code, documents, configuration. Fails when more than the given share does.
+file (of JSON its texts), and the whole of any other text file: source code, documents, configuration. Binary files, .git and
+node_modules are skipped. Ends with 1 when the share of changed items exceeds the maximum.
 
 Options
-  --most SHARE     share of items that may be changed (default: 0.001)
+  --max SHARE      maximum share of changed items (default: 0.001)
   --show N         changed items that are printed (default: 10)
   -h, --help       print this
 `
 
 const LINES: readonly string[] = ['.jsonl', '.ndjson', '.tsv', '.csv', '.txt']
-const EXTENSIONS: readonly string[] = [
-  ...LINES,
-  ...[
-    '.md',
-    '.ts',
-    '.js',
-    '.mjs',
-    '.cjs',
-    '.json',
-    '.css',
-    '.html',
-    '.yml',
-    '.yaml',
-    '.toml',
-    '.sh',
-    '.py',
-    '.go',
-    '.rb',
-    '.rs',
-  ],
-]
+/** Folders that hold no sources of the project. */
+const SKIPPED: readonly string[] = ['.git', 'node_modules']
 
-/** Runs the command. Exit codes: 0 within the share, 1 over it, 2 called wrongly. */
+/** Runs the command. Exit codes: 0 within the share, 1 over it, 2 for invalid arguments. */
 export async function run(argv: string[]): Promise<number> {
   try {
     const { values, positionals } = parseArguments(argv, {
-      most: { type: 'string' },
+      max: { type: 'string' },
       show: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     })
@@ -55,7 +38,7 @@ export async function run(argv: string[]): Promise<number> {
       return 0
     }
     if (positionals.length === 0) throw new UsageError('name a file or a folder')
-    return await measure(positionals, Number(values.most ?? 0.001), Number(values.show ?? 10))
+    return await measure(positionals, Number(values.max ?? 0.001), Number(values.show ?? 10))
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab eval:redaction -- --help\n`)
@@ -63,14 +46,15 @@ export async function run(argv: string[]): Promise<number> {
   }
 }
 
-async function measure(paths: readonly string[], most: number, show: number): Promise<number> {
+async function measure(paths: readonly string[], max: number, show: number): Promise<number> {
   const counts: RedactionCounts = {}
   const totals = { items: 0, characters: 0, changed: 0 }
   const started = performance.now()
   for (const path of paths) {
-    for (const file of await filesIn(path)) {
+    for (const file of await filesIn(pathGiven(path))) {
       const before = { ...totals }
       const text = await readFile(file, 'utf8')
+      if (text.includes('\0')) continue
       for (const item of LINES.includes(extname(file)) ? text.split('\n') : [text]) {
         const texts = LINES.includes(extname(file)) ? textsOf(item) : [item]
         if (texts.length === 0) continue
@@ -88,13 +72,14 @@ async function measure(paths: readonly string[], most: number, show: number): Pr
       }
     }
   }
+  if (totals.items === 0) throw new UsageError(`no text in ${paths.join(', ')}`)
   const seconds = (performance.now() - started) / 1000
-  const share = totals.items === 0 ? 0 : totals.changed / totals.items
+  const share = totals.changed / totals.items
   print(`By kind: ${JSON.stringify(counts)}`)
   print(
     `${count(totals.changed)} of ${count(totals.items)} items changed (${(share * 100).toFixed(4)} %), ${(totals.characters / 1e6 / seconds).toFixed(1)} million characters a second`,
   )
-  return totals.items > 0 && share <= most ? 0 : 1
+  return share <= max ? 0 : 1
 }
 
 async function filesIn(path: string): Promise<string[]> {
@@ -102,9 +87,9 @@ async function filesIn(path: string): Promise<string[]> {
     throw new UsageError(`${path} does not exist`)
   })
   if (found.isFile()) return [path]
-  const names = (await readdir(path)).sort()
+  const names = (await readdir(path)).filter((name) => !SKIPPED.includes(name)).sort()
   const nested = await Promise.all(names.map((name) => filesIn(join(path, name))))
-  return nested.flat().filter((file) => EXTENSIONS.includes(extname(file)))
+  return nested.flat()
 }
 
 /** The texts of a line: those of its JSON value, or the line itself. */

@@ -9,7 +9,7 @@ import { Progress } from '../../cli/shared/progress.ts'
 import { style } from '../../cli/shared/terminal.ts'
 import { type BeirSet, clean, readBeir, storeCorpus } from './beir.ts'
 import { bootstrap95, mean, measure, type RetrievalMetrics } from './metrics.ts'
-import { withCoordinator } from './worker.ts'
+import { variablesOf, withCoordinator } from './worker.ts'
 
 const HELP = `Usage: npm run --prefix lab eval:retrieval -- --data <folder> [options]
 
@@ -19,6 +19,8 @@ conversation:turn, documents are stored as turns of conversations.
 
 Options
   --data FOLDER    the data set; may be repeated
+  --variable NAME=VALUE
+                   setting of the local Worker, e.g. EMBEDDER=static; may be repeated
   --json           print one object (one a line for several sets)
   --queries N      only the first N queries
   --url URL        measure a running coordinator (a project of its own is used) instead of a fresh one
@@ -59,6 +61,7 @@ export async function run(argv: string[]): Promise<number> {
   try {
     const { values } = parseArguments(argv, {
       data: { type: 'string', multiple: true },
+      variable: { type: 'string', multiple: true },
       json: { type: 'boolean' },
       queries: { type: 'string' },
       url: { type: 'string' },
@@ -74,7 +77,7 @@ export async function run(argv: string[]): Promise<number> {
     if (!(most >= 1)) throw new UsageError(`--queries must be a number from 1, not "${values.queries}"`)
     const url = values.url === undefined ? undefined : parseUrl(values.url, '--url')
     const sets = await Promise.all(values.data.map(readBeir))
-    await withCoordinator({ url, key: values.key }, async (http) => {
+    await withCoordinator({ url, key: values.key, variables: variablesOf(values.variable) }, async (http) => {
       for (const set of sets) {
         const report = await evaluate(http, { ...set, queries: set.queries.slice(0, most) })
         process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : format(report))

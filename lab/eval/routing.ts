@@ -8,6 +8,7 @@ import type { HttpClient } from '../../cli/harness.ts'
 import { parseArguments, parseUrl, UsageError } from '../../cli/shared/args.ts'
 import { Progress } from '../../cli/shared/progress.ts'
 import { style } from '../../cli/shared/terminal.ts'
+import { pathGiven } from '../paths.ts'
 import {
   bootstrapRows,
   calibrationError,
@@ -16,7 +17,7 @@ import {
   routerMetrics,
   seeded,
 } from './routing-metrics.ts'
-import { withCoordinator } from './worker.ts'
+import { variablesOf, withCoordinator } from './worker.ts'
 
 const HELP = `Usage: npm run --prefix lab eval:routing -- --train <file> --test <file> [options]
 
@@ -30,6 +31,8 @@ Options
   --mode MODE      full: both models' outcomes are reported for each row (default); bandit: one, chosen at random
   --online         also learn along the rows: each is routed by what was learnt before, only the chosen outcome is reported
   --seed N         of the choice in bandit mode and of exploration, default 1
+  --variable NAME=VALUE
+                   setting of the local Worker, e.g. EMBEDDER=static; may be repeated
   --json           print one object
   --url URL        measure a running coordinator (a project of its own is used) instead of a fresh one
   --key KEY        API key for --url
@@ -85,6 +88,7 @@ export async function run(argv: string[]): Promise<number> {
       mode: { type: 'string', default: 'full' },
       online: { type: 'boolean', default: false },
       seed: { type: 'string', default: '1' },
+      variable: { type: 'string', multiple: true },
       json: { type: 'boolean', default: false },
       url: { type: 'string' },
       key: { type: 'string' },
@@ -101,7 +105,7 @@ export async function run(argv: string[]): Promise<number> {
     const mode = values.mode
     const url = values.url === undefined ? undefined : parseUrl(values.url, '--url')
     const [train, test] = await Promise.all([readRows(values.train), readRows(values.test)])
-    const report = await withCoordinator({ url, key: values.key }, (http) =>
+    const report = await withCoordinator({ url, key: values.key, variables: variablesOf(values.variable) }, (http) =>
       evaluate(http, train, test, { mode, seed, online: values.online === true }),
     )
     process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : format(report))
@@ -114,8 +118,8 @@ export async function run(argv: string[]): Promise<number> {
 }
 
 async function readRows(file: string): Promise<Row[]> {
-  const text = await readFile(file, 'utf8').catch(() => {
-    throw new UsageError(`${file} can not be read`)
+  const text = await readFile(pathGiven(file), 'utf8').catch(() => {
+    throw new UsageError(`${file} cannot be read`)
   })
   const rows = text.split('\n').flatMap((line, i): Row[] => {
     if (line.trim() === '') return []

@@ -13,7 +13,7 @@ import { seeded } from '../../cli/shared/random.ts'
 import { style } from '../../cli/shared/terminal.ts'
 import { type BeirSet, clean, readBeir, readLines, storeCorpus } from './beir.ts'
 import { type CurvePoint, holdsProof, normalise, type Outcome, type Proofs, pointOf, tokensAt } from './coverage.ts'
-import { withCoordinator } from './worker.ts'
+import { variablesOf, withCoordinator } from './worker.ts'
 
 const HELP = `Usage: npm run --prefix lab eval:tokens -- --data <folder> [options]
 
@@ -24,6 +24,8 @@ headings, sources and delimiters, those of whole documents only title and text.
 
 Options
   --data FOLDER    the data set
+  --variable NAME=VALUE
+                   setting of the local Worker, e.g. EMBEDDER=static; may be repeated
   --json           print one object
   --queries N      only the first N queries with evidence
   --misses         also list what whole documents hold and the packed context of the greatest budget doesn't
@@ -70,6 +72,7 @@ export async function run(argv: string[]): Promise<number> {
   try {
     const { values } = parseArguments(argv, {
       data: { type: 'string' },
+      variable: { type: 'string', multiple: true },
       json: { type: 'boolean' },
       queries: { type: 'string' },
       misses: { type: 'boolean' },
@@ -88,7 +91,9 @@ export async function run(argv: string[]): Promise<number> {
     const set = await readBeir(values.data)
     const queries = (await readEvidence(values.data, set)).slice(0, most)
     const misses: string[] = []
-    const report = await withCoordinator({ url, key: values.key }, (http) => evaluate(http, set, queries, misses))
+    const report = await withCoordinator({ url, key: values.key, variables: variablesOf(values.variable) }, (http) =>
+      evaluate(http, set, queries, misses),
+    )
     process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : format(report))
     if (values.misses) process.stdout.write(`${misses.join('\n')}\n`)
     return 0

@@ -2,25 +2,41 @@
  * The coordinator that an evaluation measures: one that runs already, or a fresh local one.
  * @module
  */
+import { mkdir } from 'node:fs/promises'
 import { createHttpClient, type HttpClient, startLocalWorker } from '../../cli/harness.ts'
+import { UsageError } from '../../cli/shared/args.ts'
 
 /** Nothing is left out at random, so that a measurement can be repeated. */
 const REPEATABLE = { HOLD_OUT_SHARE: '0' }
 
 /**
  * Runs a measurement against a coordinator.
- * @param url of a running one; undefined: a fresh Worker in workerd with empty databases, stopped afterwards
- * @param variables for the fresh Worker
+ * @param url of a running one; undefined: a local Worker in workerd, stopped afterwards
+ * @param state folder that keeps the databases of the local Worker; undefined: empty databases
+ * @param variables settings of the local Worker
  */
 export async function withCoordinator<T>(
-  options: { url?: string; key?: string; variables?: Readonly<Record<string, string>> },
+  options: { url?: string; key?: string; state?: string; variables?: Readonly<Record<string, string>> },
   work: (http: HttpClient, url: string) => Promise<T>,
 ): Promise<T> {
-  if (options.url) return work(createHttpClient({ url: options.url, key: options.key }), options.url)
-  const worker = await startLocalWorker({ variables: { ...REPEATABLE, ...options.variables } })
+  const { url, key, state, variables } = options
+  if (url) return work(createHttpClient({ url, key }), url)
+  if (state) await mkdir(state, { recursive: true })
+  const worker = await startLocalWorker({ stateFolder: state, variables: { ...REPEATABLE, ...variables } })
   try {
     return await work(createHttpClient({ url: worker.url }), worker.url)
   } finally {
     await worker.stop()
   }
+}
+
+/** Settings given as NAME=VALUE. */
+export function variablesOf(given: readonly string[] = []): Record<string, string> {
+  return Object.fromEntries(
+    given.map((pair) => {
+      const at = pair.indexOf('=')
+      if (at < 1) throw new UsageError(`--variable must be NAME=VALUE, not "${pair}"`)
+      return [pair.slice(0, at), pair.slice(at + 1)]
+    }),
+  )
 }

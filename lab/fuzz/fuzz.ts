@@ -45,7 +45,7 @@ interface Answer {
   renewed?: boolean
 }
 
-/** Runs the command. Exit codes: 0 nothing found, 1 something found, 2 called wrongly. */
+/** Runs the command. Exit codes: 0 nothing found, 1 something found, 2 for invalid arguments. */
 export async function run(argv: string[]): Promise<number> {
   try {
     const { values } = parseArguments(argv, {

@@ -8,6 +8,7 @@ import { walkLoop } from '../../cli/demo.ts'
 import { createHttpClient, startLocalWorker } from '../../cli/harness.ts'
 import { parseArguments, UsageError } from '../../cli/shared/args.ts'
 import { style } from '../../cli/shared/terminal.ts'
+import { pathGiven } from '../paths.ts'
 import { openBrowser } from './browser.ts'
 
 const HELP = `Usage: npm run --prefix lab screenshots -- [options]
@@ -31,7 +32,7 @@ interface Shot {
   readonly width: number
 }
 
-/** Runs the command. Exit codes: 0 done, 1 there is no browser, 2 called wrongly. */
+/** Runs the command. Exit codes: 0 done, 1 there is no browser, 2 for invalid arguments. */
 export async function run(argv: string[]): Promise<number> {
   try {
     const { values } = parseArguments(argv, {
@@ -52,7 +53,7 @@ export async function run(argv: string[]): Promise<number> {
     try {
       await walkLoop(worker.url)
       await settled(worker.url)
-      const folder = values.to ?? FOLDER
+      const folder = values.to === undefined ? FOLDER : pathGiven(values.to)
       await mkdir(folder, { recursive: true })
       for (const shot of values.all ? allShots() : README_SHOTS) await take(browser, worker.url, shot, folder)
     } finally {

@@ -9,8 +9,8 @@ import type { Env } from '../../../src/env.ts'
 import { OPERATIONS } from '../../../src/operations/index.ts'
 import { callable } from '../../../src/transports/mcp/tools.ts'
 
-export { Conversation } from '../../../src/conversation/conversation.ts'
-export { KnowledgeIndex } from '../../../src/knowledge/stores/knowledge-index.ts'
+// Every Durable Object that wrangler.toml binds.
+export * from '../../../src/worker.ts'
 
 const SERVER = { name: 'baseline', version: '1.0.0' }
 const echoed = z.object({ status: z.string(), version: z.string() })

@@ -18,6 +18,9 @@ import { KillSwitch, mortal, mortalDatabase } from '../../../test/jobs/kill-swit
 import { audit } from './audit.ts'
 import { archivedIds } from './rows.ts'
 
+// The other Durable Objects that wrangler.toml binds.
+export * from '../../../src/worker.ts'
+
 export class Conversation extends ProductConversation {
   /** Loses what is in memory and what is under way, as when the platform moves the object. */
   evict(): void {

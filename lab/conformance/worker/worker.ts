@@ -10,8 +10,8 @@ import product from '../../../src/worker.ts'
 import { addContent, SCHEMA_2020_12 } from './content.ts'
 import { addInput, STATE } from './input.ts'
 
-export { Conversation } from '../../../src/conversation/conversation.ts'
-export { KnowledgeIndex } from '../../../src/knowledge/stores/knowledge-index.ts'
+// Every Durable Object that wrangler.toml binds.
+export * from '../../../src/worker.ts'
 
 const LISTS = { ttlMs: 300_000, cacheScope: 'public' } as const
 
