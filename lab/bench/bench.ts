@@ -2,8 +2,10 @@
  * `npm run --prefix lab bench`: what every hot path costs, beside bare code of the same kind in the same run.
  * @module
  */
+
+import { readFileSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
+import { findPackageJSON } from 'node:module'
 import { arch, cpus, platform, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArguments, UsageError } from '../../cli/shared/args.ts'
@@ -131,13 +133,14 @@ async function bench({ parts, items, interactions, effort }: Plan): Promise<Benc
 
 /** Versions of installed packages. */
 function versionsOf(names: readonly string[]): Record<string, string> {
-  const require = createRequire(import.meta.url)
-  return Object.fromEntries(
-    names.map((name) => [
-      name,
-      (require(join(ROOT, 'node_modules', name, 'package.json')) as { version: string }).version,
-    ]),
-  )
+  return Object.fromEntries(names.map((name) => [name, versionOf(name)]))
+}
+
+/** The version in the nearest node_modules, of the laboratory or of the product. */
+function versionOf(name: string): string {
+  const file = findPackageJSON(name, import.meta.url)
+  if (!file) throw new Error(`${name} is not installed`)
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
 }
 
 async function save(report: BenchReport, folder: string): Promise<void> {

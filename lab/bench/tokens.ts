@@ -22,7 +22,8 @@ const HELP = `Usage: npm run --prefix lab bench:tokens -- [options]
 
 Ingests a folder, lists the tools of each tool set of the coordinator and of other MCP memory servers, asks the same questions, and
 prints what a model pays: o200k_base tokens of the JSON that a client receives. Results are counted as a model sees them: the
-structured content where there is some, else the text. The servers from PyPI run in a virtual environment that the first run makes.
+structured content where there is some, else the text. The servers from PyPI run in a virtual environment that the first run
+makes; a server that cannot be installed or started gets a row with its error.
 
 Options
   --folder FOLDER  what to ingest (default: the source of this project)
@@ -213,7 +214,11 @@ interface Peer {
 
 /** The other servers, each as its own guide starts it. */
 async function peers(items: readonly Item[]): Promise<Peer[]> {
-  const bin = await virtualEnvironment()
+  let made: Promise<string> | undefined
+  const program = async (name: string) => {
+    made ??= virtualEnvironment()
+    return join(await made, name)
+  }
   const folder = await mkdtemp(join(tmpdir(), 'hybrid-tokens-'))
   const stdio = async (command: string, args: string[], env: Record<string, string>) => {
     const client = new Client({ name: 'bench', version: '1.0.0' })
@@ -247,8 +252,8 @@ async function peers(items: readonly Item[]): Promise<Peer[]> {
     },
     {
       name: 'mcp-server-qdrant',
-      connect: () =>
-        stdio(join(bin, 'mcp-server-qdrant'), [], {
+      connect: async () =>
+        stdio(await program('mcp-server-qdrant'), [], {
           QDRANT_LOCAL_PATH: join(folder, 'qdrant'),
           COLLECTION_NAME: 'code',
         }),
@@ -258,8 +263,8 @@ async function peers(items: readonly Item[]): Promise<Peer[]> {
     },
     {
       name: 'mcp-memory-service',
-      connect: () =>
-        stdio(join(bin, 'memory'), ['server'], {
+      connect: async () =>
+        stdio(await program('memory'), ['server'], {
           MCP_MEMORY_STORAGE_BACKEND: 'sqlite_vec',
           MCP_MEMORY_BASE_DIR: join(folder, 'memory'),
         }),
@@ -282,6 +287,7 @@ async function virtualEnvironment(): Promise<string> {
   const folder = join(ROOT, 'lab/node_modules/.cache/peers')
   const bin = join(folder, 'bin')
   if (!existsSync(join(bin, 'mcp-server-qdrant'))) {
+    process.stderr.write('Installing mcp-server-qdrant and mcp-memory-service from PyPI…\n')
     await execute('python3', ['-m', 'venv', folder])
     const requirements = join(import.meta.dirname, 'peers-requirements.txt')
     await execute(join(bin, 'pip'), ['install', '--quiet', '--requirement', requirements], { maxBuffer: 64 << 20 })

@@ -36,7 +36,9 @@ export interface AgentOptions {
 interface Shown {
   retrieval_id: string
   context_ids: string[]
-  turn_number: number | null
+  /** Only over REST; a tool's result leaves it out. */
+  turn_number?: number | null
+  degraded?: string[]
 }
 
 /** The state that an agent carries from step to step. */
@@ -84,7 +86,8 @@ export class Agent {
     })
     if (!shown) return
     this.#shown = { ...shown, query }
-    const { retrieval_id: retrieval, context_ids: contextIds, turn_number: turn } = shown
+    const { retrieval_id: retrieval, context_ids: contextIds } = shown
+    const turn = shown.turn_number === undefined && shown.degraded?.includes('conversation') ? null : shown.turn_number
     ledger.augmented.push({ retrieval, query, contextIds, conversation, turn })
   }
 

@@ -187,14 +187,17 @@ async function checkConversations({ ledger, project, get }: Facts): Promise<stri
     const { turns } = await get<{ turns: { turn_number: number; query: string }[] }>(
       `/session/${id}?project=${project}`,
     )
+    const queries = new Set(turns.map(({ query }) => query))
     const byNumber = new Map(turns.map((turn) => [turn.turn_number, turn.query]))
     if (turns.some((turn, i) => turn.turn_number !== i + 1))
       found.push(`the turns of ${id} are not numbered one by one`)
     for (const { turn, query } of told) {
-      if (byNumber.get(turn ?? 0) !== query)
+      if (turn === undefined) {
+        if (!queries.has(query)) found.push(`no turn of ${id} is ${query}, which an agent was told`)
+      } else if (byNumber.get(turn ?? 0) !== query)
         found.push(`turn ${turn} of ${id} is ${byNumber.get(turn ?? 0)}, told was ${query}`)
     }
-    const numbers = told.map(({ turn }) => turn)
+    const numbers = told.flatMap(({ turn }) => turn ?? [])
     if (new Set(numbers).size !== numbers.length) found.push(`two turns of ${id} were given the same number`)
   }
   return found

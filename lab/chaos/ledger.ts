@@ -25,8 +25,8 @@ export interface Augmented {
   readonly query: string
   readonly contextIds: readonly string[]
   readonly conversation: string | null
-  /** Null: without a conversation, or the answer said that the conversation could not be reached. */
-  readonly turn: number | null
+  /** Null: no conversation, or the answer said that it could not be reached. Undefined: answered over MCP, which leaves the number out. */
+  readonly turn: number | null | undefined
 }
 
 export interface StoredDocument {
