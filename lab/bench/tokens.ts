@@ -15,7 +15,7 @@ import { countTokens } from 'gpt-tokenizer/encoding/o200k_base'
 import type { HttpClient } from '../../cli/harness.ts'
 import { parseArguments, UsageError } from '../../cli/shared/args.ts'
 import { style } from '../../cli/shared/terminal.ts'
-import { withCoordinator } from '../eval/worker.ts'
+import { variablesOf, withCoordinator } from '../eval/worker.ts'
 import { pathGiven } from '../paths.ts'
 
 const HELP = `Usage: npm run --prefix lab bench:tokens -- [options]
@@ -27,6 +27,8 @@ makes; a server that cannot be installed or started gets a row with its error.
 
 Options
   --folder FOLDER  what to ingest (default: the source of this project)
+  --variable NAME=VALUE
+                   setting of the local Worker, e.g. EMBEDDER=static; may be repeated
   --json           print one object
   -h, --help       print this
 `
@@ -87,6 +89,7 @@ export async function run(argv: string[]): Promise<number> {
   try {
     const { values } = parseArguments(argv, {
       folder: { type: 'string' },
+      variable: { type: 'string', multiple: true },
       json: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     })
@@ -95,7 +98,9 @@ export async function run(argv: string[]): Promise<number> {
       return 0
     }
     const folder = values.folder === undefined ? join(ROOT, 'src') : pathGiven(values.folder)
-    const table = await withCoordinator({}, (http, url) => measure(http, url, folder))
+    const table = await withCoordinator({ variables: variablesOf(values.variable) }, (http, url) =>
+      measure(http, url, folder),
+    )
     process.stdout.write(values.json ? `${JSON.stringify(table)}\n` : format(table))
     return 0
   } catch (error) {
