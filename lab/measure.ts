@@ -59,7 +59,9 @@ export async function run(argv: string[]): Promise<number> {
       await mkdir(RESULTS, { recursive: true })
       const result: Result = {
         title: values.title ?? name,
-        command: ['npm run --prefix lab', command[0], '--', ...command.slice(1)].join(' '),
+        command: ['npm run --prefix lab', command[0], ...(command.length > 1 ? ['--'] : []), ...command.slice(1)].join(
+          ' ',
+        ),
         date: new Date().toISOString().slice(0, 10),
         note: values.note ?? '',
         output,
@@ -98,7 +100,7 @@ async function writePage(): Promise<void> {
   )
   const page = await readFile(PAGE, 'utf8')
   const [before = ''] = page.split(MARK)
-  await writeFile(PAGE, `${before.trimEnd()}\n\n${MARK}\n\n${sections.join('\n\n')}\n`)
+  await writeFile(PAGE, `${[before.trimEnd(), MARK, ...sections].join('\n\n')}\n`)
 }
 
 /** A result as Markdown. Folders of whoever measured are replaced, since readers have their own. */
