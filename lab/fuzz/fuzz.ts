@@ -11,11 +11,13 @@ import { count, style } from '../../cli/shared/terminal.ts'
 import type { Schema } from '../../test/fuzz/generate.ts'
 import { harvest, type Pool } from '../../test/fuzz/pool.ts'
 import { isFault, isMisnamed, isRefusal, type Shot, shoot, type Target } from '../../test/fuzz/requests.ts'
+import { MAX_TIMES_MEDIAN, WorkSample } from './work.ts'
 
 const HELP = `Usage: npm run --prefix lab fuzz -- [options]
 
 Starts a coordinator, makes requests from its own schemas, bends half of them, and checks that none is answered with a server
-error, none hangs, none that is refused changes what is stored, and no refusal is longer than 8 KiB.
+error, none hangs, none that is refused changes what is stored, no refusal is longer than 8 KiB, and none costs more than 100 times the
+median of the requests of its size.
 
 Options
   --requests N   default 20000
@@ -84,6 +86,7 @@ async function fuzz(url: string, requests: number, seed: number): Promise<number
   }
   const progress = new Progress({ noun: 'requests', total: requests })
   const found: string[] = []
+  const work = new WorkSample<Shot>(seeded(seed + 1))
   const tally = { REST: 0, MCP: 0, refused: 0, misnamed: 0, renewed: 0, slowest: 0 }
   for (let sent = 0; sent < requests; sent += BATCH) {
     const shots = Array.from({ length: Math.min(BATCH, requests - sent) }, () => shoot(targets, pool, random))
@@ -91,7 +94,9 @@ async function fuzz(url: string, requests: number, seed: number): Promise<number
     await inParallel(shots, async (shot) => {
       const started = performance.now()
       const answer = await send(url, shot)
-      tally.slowest = Math.max(tally.slowest, performance.now() - started)
+      const ms = performance.now() - started
+      tally.slowest = Math.max(tally.slowest, ms)
+      if (answer) work.note(shot, sizeOf(shot), ms)
       tally[shot.surface]++
       const fault = faultOf(answer)
       if (fault) found.push(`${fault}: ${describe(shot)}`)
@@ -107,16 +112,43 @@ async function fuzz(url: string, requests: number, seed: number): Promise<number
     tally.refused += refused.length
     progress.update(sent + shots.length, `${tally.refused} refused`)
   }
+  const dearest = await overworked(url, work, found)
   process.stdout.write(
     `\n${count(requests)} requests of ${targets.length} operations (${count(tally.REST)} REST, ${count(tally.MCP)} MCP), seed ${seed}: ` +
       `${count(tally.refused)} refused, and sent again between two looks at what is stored; slowest answer ` +
-      `${(tally.slowest / 1000).toFixed(2)} s, longest pause of the fuzzer itself ${(pauses.max / 1e9).toFixed(2)} s; ${count(tally.renewed)} sent again over a new connection; ${count(tally.misnamed)} invalid messages that the MCP library itself names an internal error\n`,
+      `${(tally.slowest / 1000).toFixed(2)} s, longest pause of the fuzzer itself ${(pauses.max / 1e9).toFixed(2)} s; ${count(tally.renewed)} sent again over a new connection; ${count(tally.misnamed)} invalid messages that the MCP library itself names an internal error\n${dearest}\n`,
   )
   for (const line of found.slice(0, 20)) process.stdout.write(`${style('red', line)}\n`)
   process.stdout.write(
-    found.length === 0 ? 'No server error, no hang, no change by a refused request.\n' : `${found.length} findings\n`,
+    found.length === 0
+      ? 'No server error, no hang, no change by a refused request, no work out of proportion.\n'
+      : `${found.length} findings\n`,
   )
   return found.length === 0 ? 0 : 1
+}
+
+/** Measures again what was slow, adds what costs too much to the findings, and describes the request with the worst ratio. */
+async function overworked(url: string, work: WorkSample<Shot>, found: string[]): Promise<string> {
+  let project = 0
+  const costs = await work.costs(async (shot) => {
+    // In a project of its own: what is stored already would not be indexed again.
+    const fresh = { ...shot, body: shot.body?.replaceAll('"fuzz"', `"fuzz-${project++}"`) ?? null }
+    const started = performance.now()
+    await send(url, fresh)
+    return performance.now() - started
+  })
+  const lines = costs
+    .sort((a, b) => b.timesMedian - a.timesMedian)
+    .map(({ request, bytes, medianMs, ms, timesMedian }) => ({
+      timesMedian,
+      line: `${timesMedian.toFixed(1)} times the median of its size (${ms.toFixed(0)} ms; from ${count(bytes)} bytes on the median is ${medianMs.toFixed(1)} ms): ${describe(request)}`,
+    }))
+  for (const { timesMedian, line } of lines) if (timesMedian > MAX_TIMES_MEDIAN) found.push(`work: ${line}`)
+  return `Most work for its size, of ${costs.length} sizes: ${lines[0]?.line ?? 'none'}`
+}
+
+function sizeOf({ path, body }: Shot): number {
+  return path.length + Buffer.byteLength(body ?? '')
 }
 
 /** Requests that are under way at once. */

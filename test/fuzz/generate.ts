@@ -182,7 +182,33 @@ function text(schema: Schema, name: string, pool: Pool, random: Random): string 
   return words(random).slice(0, schema.maxLength ?? 1000)
 }
 
+/** Length of a text that fills a field of an item, in characters. */
+const LONG = 31_000
+/** Share of the texts that are long and of a kind that costs more to read than others. */
+const LONG_SHARE = 0.01
+
+/** Kinds of text that have cost more than their length: each gives one more piece of it. */
+const COSTLY: readonly ((random: Random) => string)[] = [
+  () => '\ufdfa',
+  () => '\ufdf2 ',
+  () => '\u3316\u332b',
+  () => 'a\u0301\u0302\u0303',
+  (random) => `${Math.floor(random() * 2 ** 40).toString(36)} `,
+  (random) => `${String.fromCharCode(97 + random() * 26).repeat(3)}_${random().toString(36).slice(2, 8)}.aB`,
+  (random) => String.fromCharCode(0x4e00 + Math.floor(random() * 20_000)),
+  () => '=',
+  () => '{"a":',
+]
+
+function long(random: Random): string {
+  const piece = pick(COSTLY, random)
+  let text = ''
+  while (text.length < LONG) text += piece(random)
+  return text
+}
+
 function words(random: Random): string {
+  if (random() < LONG_SHARE) return long(random)
   return Array.from({ length: 1 + Math.floor(random() * 6) }, () => pick(WORDS, random)).join(' ')
 }
 
