@@ -8,16 +8,29 @@ export const TOKENIZER = 'cl100k_base'
 
 export type TokenCounter = (text: string) => number
 
+/** Characters of the texts whose words the tokenizer's cache may hold. */
+const MAX_CACHED_LENGTH = 200_000
+
 let counter: Promise<TokenCounter> | null = null
 
 /** The token counter; special tokens in a text are counted as ordinary characters. */
 export function tokenCounter(): Promise<TokenCounter> {
-  counter ??= import('gpt-tokenizer/encoding/cl100k_base').then(({ countTokens, setMergeCacheSize }) => {
-    // Once its cache of 100,000 words is full, each new word costs a walk over those that have left it; without it words cost the same.
-    setMergeCacheSize(0)
-    const count = (text: string) => countTokens(text, { disallowedSpecial: new Set() })
-    return (text: string) => piecesOf(text).reduce((sum, piece) => sum + count(piece), 0)
-  })
+  counter ??= import('gpt-tokenizer/encoding/cl100k_base').then(
+    ({ clearMergeCache, countTokens, setMergeCacheSize }) => {
+      // Once the cache is full, each new word costs a walk over all words that have left it: empty it before that.
+      setMergeCacheSize(Number.POSITIVE_INFINITY)
+      let cached = 0
+      const count = (text: string) => {
+        if (cached > MAX_CACHED_LENGTH) {
+          clearMergeCache()
+          cached = 0
+        }
+        cached += text.length
+        return countTokens(text, { disallowedSpecial: new Set() })
+      }
+      return (text: string) => piecesOf(text).reduce((sum, piece) => sum + count(piece), 0)
+    },
+  )
   return counter
 }
 
