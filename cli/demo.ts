@@ -9,6 +9,7 @@ import { CORRECTION, KNOWLEDGE, QUESTIONS, ROUTED } from './demo/script.ts'
 import { parseOptions } from './ingest/options.ts'
 import { ingest } from './ingest.ts'
 import { parseArguments, UsageError } from './shared/args.ts'
+import { createHttpClient } from './shared/http.ts'
 import { startLocalWorker } from './shared/local-worker.ts'
 import { count, duration, style as styled } from './shared/terminal.ts'
 
@@ -57,7 +58,7 @@ export async function walkLoop(url: string): Promise<number> {
   const tools = await client.toolNames()
   print(`   protocol ${client.protocol}, ${tools.length} tools: ${style('gray', tools.join(', '))}`)
   await storeKnowledge(client)
-  const tracked = await mainLoop(client)
+  const tracked = await mainLoop(client, url)
   await scores(client, tracked)
   await correction(client, tracked)
   await routing(client)
@@ -142,12 +143,14 @@ interface Tracked {
   outcome: string
 }
 
-async function mainLoop(client: DemoClient): Promise<Tracked[]> {
+async function mainLoop(client: DemoClient, url: string): Promise<Tracked[]> {
+  // REST answers with the figures of each passage; a tool's result leaves them out to save tokens.
+  const http = createHttpClient({ url })
   heading(`Ask ${QUESTIONS.length} questions: augment, answer, track, report the outcome`)
   const tracked: Tracked[] = []
   for (const { query, answer, outcome, feedback } of QUESTIONS) {
-    const augmented = await client.call<Augmented>('augment_query', { project: PROJECT, query })
-    print(`\n   ${style('bold', query)} ${ms(augmented.milliseconds)}`)
+    const augmented = await http.post<Augmented>('/augment_query', { project: PROJECT, query })
+    print(`\n   ${style('bold', query)} ${ms(augmented.latency_ms)}`)
     for (const { title, collection, probability, tokens, tokens_whole } of augmented.contexts) {
       const share = tokens < tokens_whole ? ` of ${tokens_whole}` : ''
       print(
@@ -266,7 +269,7 @@ async function conversation(client: DemoClient): Promise<void> {
     const turn = await client.call<{
       context: string
       context_ids: string[]
-      already_sent: unknown[]
+      already_sent?: unknown[]
       token_count: number
       turn_number: number
     }>('multi_turn_context', { project: PROJECT, session_id: 'demo', query })
@@ -277,7 +280,7 @@ async function conversation(client: DemoClient): Promise<void> {
       }
     }
     print(
-      `   turn ${turn.turn_number}: ${turn.context_ids.length} items, ${turn.token_count} tokens; ${turn.already_sent.length} relevant ones were sent before ${ms(turn.milliseconds)}`,
+      `   turn ${turn.turn_number}: ${turn.context_ids.length} items, ${turn.token_count} tokens; ${turn.already_sent?.length ?? 0} relevant ones were sent before ${ms(turn.milliseconds)}`,
     )
   }
 }

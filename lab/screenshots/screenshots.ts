@@ -8,6 +8,7 @@ import { walkLoop } from '../../cli/demo.ts'
 import { createHttpClient, startLocalWorker } from '../../cli/harness.ts'
 import { parseArguments, UsageError } from '../../cli/shared/args.ts'
 import { style } from '../../cli/shared/terminal.ts'
+import { variablesOf } from '../eval/worker.ts'
 import { pathGiven } from '../paths.ts'
 import { openBrowser } from './browser.ts'
 
@@ -19,6 +20,8 @@ installs with the other packages.
 Options
   --to FOLDER   another folder
   --all         every page, in light and dark and on a phone
+  --variable NAME=VALUE
+                setting of the local Worker, e.g. EMBEDDER=static; may be repeated
   -h, --help    print this
 `
 
@@ -38,6 +41,7 @@ export async function run(argv: string[]): Promise<number> {
     const { values } = parseArguments(argv, {
       to: { type: 'string' },
       all: { type: 'boolean' },
+      variable: { type: 'string', multiple: true },
       help: { type: 'boolean', short: 'h' },
     })
     if (values.help) {
@@ -49,7 +53,7 @@ export async function run(argv: string[]): Promise<number> {
       process.stderr.write(`${style('red', 'There is no Chromium for this machine among the packages.')}\n`)
       return 1
     }
-    const worker = await startLocalWorker({ variables: { HOLD_OUT_SHARE: '0' } })
+    const worker = await startLocalWorker({ variables: { HOLD_OUT_SHARE: '0', ...variablesOf(values.variable) } })
     try {
       await walkLoop(worker.url)
       await settled(worker.url)
