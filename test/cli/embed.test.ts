@@ -90,7 +90,7 @@ describe('vectors', () => {
     let changes = 0
     http.post = async (path, body) => {
       const answered = await post(path, body)
-      waiting.set('a', `Open file ${++changes}.`)
+      if (path === '/knowledge/vectors') waiting.set('a', `Open file ${++changes}.`)
       return answered as never
     }
     await feeder(http).finish(1)
