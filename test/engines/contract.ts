@@ -24,7 +24,7 @@ const chat = (side: 'local' | 'remote', instead: string): Promised => ({
 const streamed: Promised = {
   works: 'another configured model answers if nothing was sent yet; a fragment is kept as `incomplete`',
   degraded: null,
-  says: 'after the first words: an error in the stream, and never `[DONE]`',
+  says: 'a 429 is passed on as 429 `rate_limited`; after the first words: an error in the stream, and never `[DONE]`',
   deadlineMs: 300_000,
 }
 
