@@ -59,8 +59,8 @@ export async function run(argv: string[]): Promise<number> {
       await mkdir(RESULTS, { recursive: true })
       const result: Result = {
         title: values.title ?? name,
-        command: ['npm run --prefix lab', command[0], ...(command.length > 1 ? ['--'] : []), ...command.slice(1)].join(
-          ' ',
+        command: withoutFolders(
+          ['npm run --prefix lab', command[0], ...(command.length > 1 ? ['--'] : []), ...command.slice(1)].join(' '),
         ),
         date: new Date().toISOString().slice(0, 10),
         note: values.note ?? '',
@@ -103,8 +103,12 @@ async function writePage(): Promise<void> {
   await writeFile(PAGE, `${[before.trimEnd(), MARK, ...sections].join('\n\n')}\n`)
 }
 
-/** A result as Markdown. Folders of whoever measured are replaced, since readers have their own. */
+/** A command with the names of its folders alone: where they lay differs from reader to reader. */
+function withoutFolders(command: string): string {
+  return command.replace(/(--(?:data|sources|state|unanswerable)) \S*\/([\w-]+)/g, '$1 $2')
+}
+
+/** A result as Markdown. */
 function section({ title, command, date, note, output }: Result): string {
-  const shown = command.replace(/(--(?:data|sources|state|unanswerable)) \S*\/([\w-]+)/g, '$1 $2')
-  return `## ${title}\n\n\`${shown}\`, ${date}.${note ? ` ${note}` : ''}\n\n\`\`\`text\n${output}\n\`\`\``
+  return `## ${title}\n\n\`${command}\`, ${date}.${note ? ` ${note}` : ''}\n\n\`\`\`text\n${output}\n\`\`\``
 }
