@@ -61,18 +61,28 @@ async function until(condition: () => Promise<boolean> | boolean): Promise<void>
 
 const status = async () => (await fetch(`${worker.url}/collections`, { headers })).status
 
+/** Opens requests until every place is taken: some may still be held by the test before, and what finds none is refused. */
+async function fill(open: () => Promise<Socket>): Promise<Socket[]> {
+  const sockets: Socket[] = []
+  await until(async () => {
+    if ((await status()) === 429) return true
+    sockets.push(await open())
+    return false
+  })
+  return sockets
+}
+
 test.each([false, true])('stop the model and free their places (streamed: %s)', async (stream) => {
-  const sockets = await Promise.all(Array.from({ length: LIMIT }, () => ask(stream)))
-  await until(() => hanging === LIMIT)
-  expect(await status()).toBe(429)
+  const sockets = await fill(() => ask(stream))
+  await until(() => hanging > 0)
   for (const socket of sockets) socket.resetAndDestroy()
   await until(() => hanging === 0)
   await until(async () => (await status()) === 200)
+  expect(hanging).toBe(0)
 })
 
 test('in the middle of a body free their places', async () => {
-  const sockets = await Promise.all(Array.from({ length: LIMIT }, () => send('/track_interaction', '{"query"', 1000)))
-  await until(async () => (await status()) === 429)
+  const sockets = await fill(() => send('/track_interaction', '{"query"', 1000))
   for (const socket of sockets) socket.resetAndDestroy()
   await until(async () => (await status()) === 200)
 })
