@@ -14,7 +14,7 @@ export interface Decoded {
 /** Why bytes are no text: they are something else, or nothing says which encoding they are in. */
 export type Undecoded = 'binary' | 'encoding unclear'
 
-/** Groups of encodings: those for Latin letters are told apart by words, the others by the script they decode to. */
+/** Groups of encodings: Latin encodings are distinguished by words, the others by the script they decode to. */
 const LATIN: ReadonlySet<string> = new Set([
   'windows-1252',
   'windows-1250',

@@ -47,7 +47,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** How long a body may take to come, in milliseconds. */
+/** Deadline for reading a request body, in milliseconds. */
 const BODY_DEADLINE_MS = 60_000
 
 /**
