@@ -227,12 +227,13 @@ describe('the command', () => {
       const { group } = JSON.parse(await readFile(join(state, 'lock.json'), 'utf8'))
       ours = group.pid
       expect(processes(ours).length).toBeGreaterThan(1)
-      const before = processes(null).length
+      const before = processesOf(folder)
+      expect(before).toBeGreaterThan(1)
       expect(dev('--state', join(folder, 'other'), '--port', port)).toMatchObject({
         code: 1,
         text: expect.stringContaining(`Port ${port} is in use`),
       })
-      expect(processes(null).length).toBe(before)
+      expect(processesOf(folder)).toBe(before)
       for (let request = 0; request < 20; request++) await fetch(`${url}/collections`)
       const log = await readFile(join(state, 'coordinator.log'), 'utf8')
       expect(log.split('\n').length).toBeLessThan(20)
@@ -248,17 +249,25 @@ describe('the command', () => {
   })
 })
 
-/** Processes of a group; null: all that this project's bundler or runtime runs in. */
-function processes(group: number | null): string[] {
-  const { stdout } = spawnSync('ps', ['-eo', 'pgid=,args='], { encoding: 'utf8' })
+/** The running processes of a process group, one line each. */
+function processes(group: number): string[] {
+  return processLines(['-eo', 'pgid=,args=']).filter((line) => line.startsWith(`${group} `))
+}
+
+/** Counts the bundlers and runtimes whose environment names the folder, so that other tests' are left out. */
+function processesOf(folder: string): number {
+  return processLines(['axeww', '-o', 'pgid=,args=']).filter(
+    (line) => line.includes(`INIT_CWD=${folder}`) && /^\d+ \S*(esbuild|workerd)/.test(line),
+  ).length
+}
+
+function processLines(parameters: string[]): string[] {
+  const { stdout } = spawnSync('ps', parameters, { encoding: 'utf8', maxBuffer: 64 << 20 })
   // A container without an init process never collects the ended ones.
-  const lines = stdout
+  return stdout
     .split('\n')
     .map((line) => line.trim())
-    .filter((line) => !line.endsWith('<defunct>'))
-  return lines.filter((line) =>
-    group === null ? line.includes(ROOT) && /esbuild|workerd/.test(line) : line.startsWith(`${group} `),
-  )
+    .filter((line) => !line.includes('<defunct>'))
 }
 
 function freePort(): Promise<number> {
