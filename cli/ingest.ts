@@ -128,6 +128,7 @@ export async function ingest(options: IngestOptions): Promise<Report> {
         http,
         place: { project: options.project, collection, source: source ?? path },
         identity: identityOf(path, repository),
+        repository,
         options,
         report,
         stopped,

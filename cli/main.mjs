@@ -5,15 +5,19 @@
  */
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import module, { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const main = join(dirname(fileURLToPath(import.meta.url)), 'main.ts')
+// Types are stripped and modules compiled once, not in every run. The folder is this package's own: others may write to a shared one.
+const cache = join(dirname(main), '../node_modules/.cache/hybrid-coordinator')
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 // TypeScript is read without a flag from 22.18 and 23.6 on.
-if (major > 23 || (major === 23 && minor >= 6) || (major === 22 && minor >= 18)) await import('./main.ts')
-else {
+if (major > 23 || (major === 23 && minor >= 6) || (major === 22 && minor >= 18)) {
+  module.enableCompileCache(cache)
+  await import('./main.ts')
+} else {
   const node = bundledNode()
   if (node === undefined) {
     process.stderr.write(
@@ -22,7 +26,10 @@ else {
     )
     process.exit(1)
   }
-  const child = spawn(node, [...process.execArgv, main, ...process.argv.slice(2)], { stdio: 'inherit' })
+  const child = spawn(node, [...process.execArgv, main, ...process.argv.slice(2)], {
+    stdio: 'inherit',
+    env: { NODE_COMPILE_CACHE: cache, ...process.env },
+  })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   child.on('exit', (code, signal) => process.exit(code ?? (signal ? 1 : 0)))
 }

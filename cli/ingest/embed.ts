@@ -48,6 +48,7 @@ export class VectorFeeder {
   readonly #report: VectorReport = { stored: 0, seconds: 0 }
   readonly #run: Promise<void>
   #textStored = false
+  readonly #idle = new AbortController()
   #cancelled = false
   #progress: Progress | null = null
 
@@ -67,7 +68,9 @@ export class VectorFeeder {
    */
   async finish(expected: number): Promise<VectorReport | undefined> {
     this.#textStored = true
-    if (expected > this.#report.stored) this.#progress = new Progress({ noun: 'vectors', total: expected })
+    this.#idle.abort()
+    const from = this.#report.stored
+    if (expected > from) this.#progress = new Progress({ noun: 'vectors', total: expected, from })
     await this.#run
     this.#progress?.finish()
     await this.#pool.close()
@@ -96,7 +99,7 @@ export class VectorFeeder {
       if (work.items.length > 0) await this.#embed(work)
       if (cursor !== null) continue
       if (began && (found === 0 || ++lastPasses === MAX_LAST_PASSES)) return
-      if (found === 0) await sleep(IDLE_MS)
+      if (found === 0) await sleep(IDLE_MS, undefined, { signal: this.#idle.signal }).catch(() => undefined)
       found = 0
       page = this.#fetch(null)
     }

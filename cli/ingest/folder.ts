@@ -2,12 +2,15 @@
  * Ingests a folder: find its files, compare them by hash, cut what changed, send it, remove what is gone.
  * @module
  */
+import { setImmediate } from 'node:timers/promises'
 import { type HttpClient, UnreachableError } from '../shared/http.ts'
 import { Progress } from '../shared/progress.ts'
 import { count } from '../shared/terminal.ts'
 import { listDocuments, type Place } from './api.ts'
 import { contentHash } from './content-hash.ts'
+import { WorkEstimate } from './estimate.ts'
 import { frameworkFinder } from './framework.ts'
+import type { Repository } from './git.ts'
 import { contentOf, fileOf, type Identity } from './identity.ts'
 import { collectionOf, FILE_COLLECTIONS, type ItemCollection, isItemCollection, isMarkdown } from './knowledge-place.ts'
 import { languageOf } from './languages.ts'
@@ -26,6 +29,7 @@ interface Run {
   http: HttpClient
   place: Place
   identity: Promise<Identity>
+  repository: Repository | undefined
   options: IngestOptions
   report: Report
   /** Set at the first interrupt: nothing new is begun. */
@@ -41,10 +45,13 @@ async function storedAt(run: Run, place: Place): Promise<Map<string, string>> {
   })
 }
 
+/** Bytes of a file that are looked at to tell whether it may be text. */
+const SNIFFED = 8_192
+
 /** Everything about one run that its steps share. */
 class FolderRun {
   private readonly run: Run
-  private readonly progress: Progress
+  private progress: Progress | undefined
   private readonly reader = new Reader()
   private readonly frameworkOf: ReturnType<typeof frameworkFinder>
   private readonly targets: ReadonlyMap<string, Target>
@@ -53,19 +60,18 @@ class FolderRun {
   /** Contents of files that are not stored under their path: among them what was renamed. */
   private readonly fresh = new Set<string>()
   private done = 0
+  private readonly work = new WorkEstimate()
 
   constructor(
     folder: string,
     run: Run,
     identity: Identity,
     places: readonly { place: Place; stored: ReadonlyMap<string, string> }[],
-    total: number,
   ) {
     this.run = run
     this.frameworkOf = frameworkFinder(folder)
-    this.progress = new Progress({ noun: 'files', total, ...(run.options.quiet && { stream: SILENT }) })
     const { http, report, options } = run
-    const settled = (documents: number): void => this.settled(documents)
+    const settled = (paths: readonly string[]): void => this.settled(paths)
     const shared = { http, report, identity, replace: options.replace, dryRun: options.dryRun, settled }
     this.targets = new Map(
       places.map(({ place, stored }) => [place.collection, new Target(place, stored, shared)] as const),
@@ -80,7 +86,7 @@ class FolderRun {
   }
 
   /** Refuses what would overwrite or remove another folder's files, before anything is sent. */
-  async check(files: readonly FoundFile[], unreadable: readonly string[]): Promise<void> {
+  check(files: readonly FoundFile[], unreadable: readonly string[]): void {
     for (const path of unreadable) this.targetOf(path).keep(path)
     const there = new Set([...files.map(({ path }) => path), ...unreadable])
     for (const target of this.targets.values()) {
@@ -89,20 +95,15 @@ class FolderRun {
       const gone = [...target.stored.keys()].filter(
         (path) => !there.has(fileOf(path)) || this.targetOf(path) !== target,
       )
-      if (gone.length * 2 > target.stored.size)
-        target.checkRemoval(gone.length - (await this.countMoved(target, gone, files)))
+      if (gone.length * 2 > target.stored.size) target.checkRemoval(gone.length - this.countMoved(target, gone, files))
     }
   }
 
   /** How many of the stored files that are gone are there under another path. */
-  private async countMoved(
-    target: Target,
-    gone: readonly string[],
-    unread: readonly FoundFile[] = [],
-  ): Promise<number> {
+  private countMoved(target: Target, gone: readonly string[], unread: readonly FoundFile[] = []): number {
     for (const file of unread) {
       if (this.targetOf(file.path).stored.has(file.path)) continue
-      const bytes = await this.reader.bytes(file)
+      const bytes = this.reader.bytes(file)
       if (bytes) this.hashOf(file, bytes)
     }
     return gone.filter((path) => this.fresh.has(contentOf(target.stored.get(path) ?? ''))).length
@@ -116,10 +117,27 @@ class FolderRun {
 
   /** Reads, compares, cuts and sends. @returns false when it was interrupted */
   async send(files: readonly FoundFile[]): Promise<boolean> {
-    for (const file of files) if (!this.run.stopped()) await this.one(file, false)
+    const changed = files.filter((file) => !this.isUnchanged(file))
+    this.progress = new Progress({
+      noun: 'files',
+      total: changed.length,
+      ...(this.run.options.quiet && { stream: SILENT }),
+    })
+    for (const file of changed) if (!this.run.stopped()) await this.one(file, false)
     for (const file of this.unsettled) if (!this.run.stopped()) await this.one(file, true)
     for (const target of this.targets.values()) await target.flush()
     return !this.run.stopped()
+  }
+
+  /** Compares a file with what is stored; one that has to be read is weighed for the estimate. */
+  private isUnchanged(file: FoundFile): boolean {
+    const bytes = this.reader.bytes(file)
+    if (bytes && this.targetOf(file.path).isCurrent(file.path, this.hashOf(file, bytes))) {
+      this.run.report.files.unchanged++
+      return true
+    }
+    this.work.add(file.path, bytes?.subarray(0, SNIFFED).includes(0) ? 0 : file.bytes)
+    return false
   }
 
   private async one(file: FoundFile, settle: boolean): Promise<void> {
@@ -127,7 +145,7 @@ class FolderRun {
     const target = this.targetOf(file.path)
     if (isItemCollection(target.place.collection) && !isMarkdown(file.path))
       return this.leaveOut(file.path, 'no Markdown')
-    const bytes = await reader.bytes(file)
+    const bytes = reader.bytes(file)
     if (!bytes) {
       target.keep(file.path)
       return this.leaveOut(file.path, 'unreadable')
@@ -135,7 +153,7 @@ class FolderRun {
     const hash = this.hashOf(file, bytes)
     if (target.isCurrent(file.path, hash)) {
       run.report.files.unchanged++
-      return this.settled(1)
+      return this.settled([file.path])
     }
     const content = await reader.content(file, bytes, settle)
     if (content === 'encoding unclear' && !settle) {
@@ -148,21 +166,24 @@ class FolderRun {
     if (run.options.compareOnly) {
       target.keep(file.path)
       run.report.files.indexed++
-      return this.settled(1)
+      return this.settled([file.path])
     }
     const framework = this.frameworkOf(file.path, content.language.name)
     try {
       // The grammars are loaded when the first file has to be cut: most runs find nothing new.
       const { buildDocument } = await import('./document.ts')
       const { parts, cut } = await buildDocument(file.path, content, framework)
+      this.work.send(file.path)
       if (cut) run.report.cut_as_text.push({ path: file.path, reason: cut })
       // What failed may succeed another time: without its true hash it is cut anew in the next run.
       await target.add(file.path, cut === 'failed' ? `${hash}~` : hash, parts)
+      // Requests under way go on between two files.
+      await setImmediate()
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
       target.keep(file.path)
       target.reject(file.path, error.message)
-      this.settled(1)
+      this.settled([file.path])
     }
   }
 
@@ -179,21 +200,23 @@ class FolderRun {
     if (typeof parsed === 'string') {
       target.keep(path)
       target.reject(path, parsed)
-      return this.settled(1)
+      return this.settled([path])
     }
     if (parsed.keyed) await target.addKeyed(path, hash, parsed.item)
     else await target.add(path, hash, [[parsed.item]])
   }
 
-  private settled(documents: number): void {
-    this.done += documents
-    this.progress.update(this.done, `${count(this.run.report.chunks.total)} chunks`)
+  private settled(paths: readonly string[]): void {
+    for (const path of paths) this.work.settle(path)
+    this.done += paths.length
+    this.progress?.update(this.done, `${count(this.run.report.chunks.total)} chunks`, this.work.share)
   }
 
   private leaveOut(path: string, reason: SkipReason): void {
     this.run.report.files.found--
     noteLeftOut(this.run.report, [{ path, reason }])
-    this.settled(1)
+    this.work.drop(path)
+    this.settled([path])
   }
 
   /** Removes what is gone. @throws RefusedError when that is more than half */
@@ -201,14 +224,14 @@ class FolderRun {
     for (const target of this.targets.values()) {
       const gone = target.gone()
       // What was renamed is stored under its new path by now.
-      const lost = gone.length - (await this.countMoved(target, gone))
+      const lost = gone.length - this.countMoved(target, gone)
       if (lost * 2 > target.stored.size) target.checkRemoval(lost)
       await target.remove(gone)
     }
   }
 
   finish(): void {
-    this.progress.finish()
+    this.progress?.finish()
   }
 }
 
@@ -222,7 +245,7 @@ export async function ingestFolder(folder: string, run: Run): Promise<void> {
   const { report, options } = run
   const collections = new Set<string>([run.place.collection, ...FILE_COLLECTIONS])
   const [found, identity, ...places] = await Promise.all([
-    walk(folder, options),
+    walk(folder, options, run.repository),
     run.identity,
     ...[...collections].map(async (collection) => {
       const place = { ...run.place, collection }
@@ -231,8 +254,8 @@ export async function ingestFolder(folder: string, run: Run): Promise<void> {
   ])
   report.files.found = found.files.length
   noteLeftOut(report, found.leftOut)
-  const folderRun = new FolderRun(folder, run, identity, places, found.files.length)
-  await folderRun.check(found.files, found.unreadable)
+  const folderRun = new FolderRun(folder, run, identity, places)
+  folderRun.check(found.files, found.unreadable)
   try {
     const whole = await folderRun.send(found.files)
     if (whole && options.include.length === 0) {

@@ -79,11 +79,23 @@ export async function repositoryOf(folder: string): Promise<Repository | undefin
   }
 }
 
+/** First commits by the repository's own directory: a run asks more than once. */
+const roots = new Map<string, Promise<string | undefined>>()
+
 /**
  * The first commit of a repository's history (of several roots the first in order of name); undefined in a shallow clone,
  * before the first commit, and where it takes too long.
  */
-export async function rootCommit(repository: Repository): Promise<string | undefined> {
+export function rootCommit(repository: Repository): Promise<string | undefined> {
+  const { commonDir } = repository
+  const known = roots.get(commonDir) ?? findRootCommit(repository)
+  roots.set(commonDir, known)
+  // A repository without a commit may have one in the next run of this process.
+  known.then((commit) => commit ?? roots.delete(commonDir))
+  return known
+}
+
+async function findRootCommit(repository: Repository): Promise<string | undefined> {
   const [shallow, roots] = await Promise.all([
     git(repository.root, ['rev-parse', '--is-shallow-repository']),
     git(repository.root, ['rev-list', '--max-parents=0', 'HEAD'], ROOT_LIMIT_MS),

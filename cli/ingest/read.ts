@@ -2,7 +2,7 @@
  * Reads one file and decides whether its text is to be stored.
  * @module
  */
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import { createDecoder } from './encoding.ts'
 import { isDocumentFormat, isReferencePage, renderDocument, renderText } from './formats.ts'
 import { type Language, languageOf } from './languages.ts'
@@ -21,9 +21,13 @@ export interface Content {
 export class Reader {
   private readonly decoder = createDecoder()
 
-  /** A file's bytes; undefined when it can't be read. */
-  bytes(file: FoundFile): Promise<Buffer | undefined> {
-    return readFile(file.absolute).catch(() => undefined)
+  /** A file's bytes; undefined when it can't be read. Most files are small: waiting for each costs more than reading it. */
+  bytes(file: FoundFile): Buffer | undefined {
+    try {
+      return readFileSync(file.absolute)
+    } catch {
+      return undefined
+    }
   }
 
   /**

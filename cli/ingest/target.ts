@@ -52,8 +52,8 @@ export interface TargetRun {
   /** What would be refused is done. */
   replace: boolean
   dryRun: boolean
-  /** Told how many documents have been answered for. */
-  settled: (documents: number) => void
+  /** Told which files have been answered for. */
+  settled: (paths: readonly string[]) => void
 }
 
 /** A file is counted by the first document that it becomes. */
@@ -134,7 +134,7 @@ export class Target {
     report.chunks.total += parts.reduce((sum, items) => sum + items.length, 0)
     if (dryRun) {
       report.files.indexed++
-      return settled(1)
+      return settled([path])
     }
     const hash = signed(content, identity)
     for (const [i, items] of parts.entries())
@@ -153,7 +153,7 @@ export class Target {
     const [result] = await putItems(http, this.place.project, this.place.collection, [item])
     if (!result?.id || result.status === 'rejected') {
       this.reject(path, describeError(result?.error))
-      return this.run.settled(1)
+      return this.run.settled([path])
     }
     report.chunks[result.status === 'indexed' ? 'added' : result.status]++
     const before = itemIn(this.stored.get(path) ?? '')
@@ -201,7 +201,7 @@ export class Target {
       measure: (document) => ({ items: document.items.length, bytes: jsonBytes(document) }),
       reject: (document, reason) => {
         this.reject(document.path, reason)
-        settled(isFile(document) ? 1 : 0)
+        settled([document].filter(isFile).map(({ path }) => path))
       },
       send: async (documents) => {
         const results = await putDocuments(http, this.place, documents)
@@ -216,7 +216,7 @@ export class Target {
               report.chunks[name] += result[name] ?? 0
           }
         }
-        settled(documents.filter(isFile).length)
+        settled(documents.filter(isFile).map(({ path }) => path))
       },
     })
   }

@@ -144,11 +144,10 @@ class Collector {
     this.folder = folder
   }
 
-  async collect(): Promise<void> {
-    const repository = await repositoryOf(this.folder)
+  async collect(repository: Repository | undefined): Promise<void> {
     if (repository && !(await isIgnoredFolder(repository))) {
-      await this.remember(repository)
-      if (await this.list(this.folder, '')) return
+      const [, listed] = await Promise.all([this.remember(repository), this.listed(this.folder)])
+      if (await this.list(this.folder, '', listed)) return
     }
     await this.enter(this.folder, '', repository ? [] : outerRules(this.folder))
   }
@@ -178,9 +177,18 @@ class Collector {
     return this.list(directory, prefix)
   }
 
+  /** What git lists, and what its rules leave out. */
+  private listed(directory: string) {
+    return Promise.all([listFiles(directory), listIgnored(directory)])
+  }
+
   /** Takes what git lists. @returns false when git does not answer */
-  private async list(directory: string, prefix: string): Promise<boolean> {
-    const [listing, ignored] = await Promise.all([listFiles(directory), listIgnored(directory)])
+  private async list(
+    directory: string,
+    prefix: string,
+    listed?: Awaited<ReturnType<Collector['listed']>>,
+  ): Promise<boolean> {
+    const [listing, ignored] = listed ?? (await this.listed(directory))
     if (!listing) return false
     const attributed =
       existsSync(join(directory, '.gitattributes')) || listing.paths.some((path) => path.endsWith('/.gitattributes'))
@@ -266,10 +274,15 @@ function vendoredIn(path: string, folders: ReadonlySet<string>): string | undefi
  * Finds the files of a folder, in order of path.
  * @param folder - absolute path, already resolved to a real directory; it is walked even when it is ignored or inside
  *   `node_modules`, because it was asked for
+ * @param repository - the repository that the folder belongs to, when the caller knows it already
  */
-export async function walk(folder: string, options: WalkOptions): Promise<Walk> {
+export async function walk(
+  folder: string,
+  options: WalkOptions,
+  repository: Repository | undefined | Promise<Repository | undefined> = repositoryOf(folder),
+): Promise<Walk> {
   const collector = new Collector(folder)
-  await collector.collect()
+  await collector.collect(await repository)
   const { candidates, unreadable } = collector
   const leftOut = new Map(collector.leftOut.map((entry) => [entry.path, entry]))
   const choose = patternsOf(options, patternFiles(candidates))

@@ -16,6 +16,8 @@ export interface ProgressOptions {
   /** What is counted, in the plural: `files`. */
   noun: string
   total: number
+  /** How many were done before, so that they say nothing about the rate. */
+  from?: number
   stream?: ProgressStream
   /** Clock in milliseconds. */
   now?: () => number
@@ -30,11 +32,12 @@ export class Progress {
   private readonly started: number
   private drawn: number
   private done = 0
+  private share = 0
   private note = ''
   private shown = false
 
   constructor(options: ProgressOptions) {
-    this.options = { stream: process.stderr, now: () => performance.now(), ...options }
+    this.options = { from: 0, stream: process.stderr, now: () => performance.now(), ...options }
     this.started = this.options.now()
     this.drawn = this.started
   }
@@ -43,9 +46,16 @@ export class Progress {
    * Reports the state; draws when it is time.
    * @param done - how many are done
    * @param note - shown at the end of the line, e.g. chunks so far
+   * @param share - share of the work that is done, from 0 to 1, where the number done does not tell it; the time left follows from it,
+   *   and is not shown at 0
    */
-  update(done: number, note: string): void {
+  update(
+    done: number,
+    note: string,
+    share = (done - this.options.from) / (this.options.total - this.options.from),
+  ): void {
     this.done = done
+    this.share = share
     this.note = note
     const now = this.options.now()
     const interval = this.options.stream.isTTY ? REDRAW_MS : PLAIN_MS
@@ -71,10 +81,10 @@ export class Progress {
   }
 
   private draw(now: number): void {
-    const { total, noun, stream } = this.options
+    const { total, from, noun, stream } = this.options
     const seconds = Math.max(0.001, (now - this.started) / 1_000)
-    const rate = this.done / seconds
-    const left = rate > 0 ? (total - this.done) / rate : Number.POSITIVE_INFINITY
+    const rate = (this.done - from) / seconds
+    const left = this.share > 0 ? (seconds * (1 - this.share)) / this.share : Number.POSITIVE_INFINITY
     const share = total > 0 ? Math.min(1, this.done / total) : 1
     const parts = [`${count(this.done)}/${count(total)} ${noun}`, `${count(rate)}/s`, this.note]
     if (Number.isFinite(left) && this.done < total) parts.push(`${duration(left)} left`)

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { describeError } from '../../cli/ingest/api.ts'
 import { createSender } from '../../cli/ingest/batches.ts'
+import { WorkEstimate } from '../../cli/ingest/estimate.ts'
 import { parseOptions } from '../../cli/ingest/options.ts'
 import { parseSize, parseUrl, UsageError } from '../../cli/shared/args.ts'
 import { createHttpClient, HttpError, UnreachableError } from '../../cli/shared/http.ts'
@@ -163,5 +164,50 @@ describe('progress', () => {
       if (!isTTY) expect(out.split('\n').length - 1).toBe(2)
     }
     expect([0.84, 42.2, 200].map(duration)).toEqual(['0.8 s', '42 s', '3 min 20 s'])
+  })
+
+  it('counts what was done before for no rate', () => {
+    let now = 0
+    let out = ''
+    const stream = { isTTY: true, columns: 80, write: (text: string) => (out += text) }
+    const progress = new Progress({ noun: 'vectors', total: 100, from: 50, stream, now: () => now })
+    now += 5_000
+    progress.update(60, '')
+    expect(out).toContain('60/100 vectors · 2/s · 20 s left')
+  })
+
+  it('estimates within a half of the truth from the first answer on, and soon within a fifth', () => {
+    const files = Array.from({ length: 900 }, (_, i) => ({ path: `f${i}`, bytes: 500 + ((i * 7_919) % 20_000) }))
+    const work = new WorkEstimate()
+    for (const { path, bytes } of files) work.add(path, bytes)
+    for (let i = 0; i < 300; i++) work.add(`picture${i}`, 50_000)
+    const truth = files.reduce((sum, { bytes }) => sum + bytes, 0)
+    // Three requests of 30 files at a time share a coordinator that works at a constant rate.
+    const waiting = Array.from({ length: files.length / 30 }, (_, i) => files.slice(i * 30, i * 30 + 30))
+    const flying: { batch: typeof files; left: number }[] = []
+    for (let i = 0; i < 300; i++) {
+      work.drop(`picture${i}`)
+      work.settle(`picture${i}`)
+    }
+    let seconds = 0
+    let estimates = 0
+    while (waiting.length + flying.length > 0) {
+      while (flying.length < 3 && waiting.length > 0) {
+        const batch = waiting.shift() ?? []
+        for (const { path } of batch) work.send(path)
+        flying.push({ batch, left: batch.reduce((sum, { bytes }) => sum + bytes, 0) })
+      }
+      const step = Math.min(...flying.map(({ left }) => left))
+      seconds += step * flying.length
+      for (const flight of flying) flight.left -= step
+      for (const { batch } of flying.filter(({ left }) => left === 0)) for (const { path } of batch) work.settle(path)
+      flying.splice(0, flying.length, ...flying.filter(({ left }) => left > 0))
+      expect(work.share).toBeGreaterThan(0)
+      estimates++
+      // Requests that began together end together, which is where the estimate is worst.
+      expect(Math.abs(seconds / work.share / truth - 1)).toBeLessThan(estimates < 5 ? 1 / 2 : 1 / 5)
+    }
+    expect(estimates).toBeGreaterThan(20)
+    expect(work.share).toBe(1)
   })
 })
