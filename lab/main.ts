@@ -42,6 +42,10 @@ process.exitCode = await runCommand(
         summary: 'measure search with each embedder',
         load: () => import('./eval/embedders.ts'),
       },
+      'eval:ingestion': {
+        summary: 'prove that nothing of real repositories is missing',
+        load: () => import('./eval/ingestion/ingestion.ts'),
+      },
       'eval:learning-code': {
         summary: 'measure whether outcomes of earlier changes improve search of code',
         load: () => import('./eval/learning-code.ts'),

@@ -105,7 +105,7 @@ async function writePage(): Promise<void> {
 
 /** A command with the names of its folders alone: where they lay differs from reader to reader. */
 function withoutFolders(command: string): string {
-  return command.replace(/(--(?:data|sources|state|unanswerable)) \S*\/([\w-]+)/g, '$1 $2')
+  return command.replace(/(--(?:data|sources|state|unanswerable|mirrors)) \S*\/([\w.-]+)/g, '$1 $2')
 }
 
 /** A result as Markdown. */

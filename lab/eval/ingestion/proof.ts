@@ -1,0 +1,144 @@
+/**
+ * Proves that nothing of a repository's text is missing: asks git what it tracks, reads the files itself, and looks for every line of
+ * every file in the chunks that the coordinator gives back.
+ * @module
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createDecoder } from '../../../cli/ingest/encoding.ts'
+import type { Report } from '../../../cli/ingest/report.ts'
+import { git } from './command.ts'
+
+/** What stands in a stored line instead of a part of the file's: secrets, private keys, the middle of long literals. */
+const REPLACED = /\[redacted [^\]]*\]|\[private(?: key)?\]|…/
+/** Formats whose visible text is stored, not their lines. */
+const RENDERED = new Set(['jupyter', 'html', 'docx', 'pdf'])
+
+/** Where the files of a repository are. */
+export interface Proof {
+  tracked: number
+  stored: number
+  /** Tracked files that were left out, by reason. */
+  leftOut: Record<string, string[]>
+  /** Tracked files that are neither stored nor named as left out. */
+  lost: string[]
+  /** Files whose lines were compared, and their lines that are not blank. */
+  compared: { files: number; lines: number }
+  /** Lines of which a part was replaced: secrets, and the middle of long literals. */
+  replaced: number
+  /** Files that are stored as what a reader sees in them, or shortened because they are large data. */
+  rendered: string[]
+  missing: { path: string; line: string }[]
+}
+
+/** Chunks of a file as they are stored. */
+export interface StoredFile {
+  readonly language: string
+  readonly texts: string[]
+}
+
+/**
+ * Compares a checkout with what is stored of it.
+ * @param folder the checkout
+ * @param report of the ingestion
+ * @param stored by path
+ */
+export async function prove(folder: string, report: Report, stored: ReadonlyMap<string, StoredFile>): Promise<Proof> {
+  const proof: Proof = {
+    tracked: 0,
+    stored: 0,
+    leftOut: {},
+    lost: [],
+    compared: { files: 0, lines: 0 },
+    replaced: 0,
+    rendered: [],
+    missing: [],
+  }
+  const decoder = createDecoder()
+  for (const path of (await git(folder, 'ls-files', '-z')).split('\0').filter(Boolean)) {
+    proof.tracked++
+    const file = stored.get(path)
+    const out = report.left_out.find((entry) =>
+      entry.path.endsWith('/') ? path.startsWith(entry.path) || path === entry.path.slice(0, -1) : entry.path === path,
+    )
+    if (file) {
+      proof.stored++
+      await compare(proof, folder, path, file, decoder)
+    } else if (out) proof.leftOut[out.reason] = [...(proof.leftOut[out.reason] ?? []), path]
+    else proof.lost.push(path)
+  }
+  return proof
+}
+
+async function compare(
+  proof: Proof,
+  folder: string,
+  path: string,
+  { language, texts }: StoredFile,
+  decoder: ReturnType<typeof createDecoder>,
+): Promise<void> {
+  const bytes = readFileSync(join(folder, path))
+  const text = utf8(bytes) ?? (await decoded(decoder, bytes))
+  const isData = /\.(?:json|sql)$/i.test(path) && text !== undefined && !sameLength(text, texts)
+  if (text === undefined || RENDERED.has(language) || isData) {
+    proof.rendered.push(path)
+    return
+  }
+  const there = new Map<string, number>()
+  const changed: string[] = []
+  for (const chunk of texts) {
+    for (const raw of chunk.split('\n')) {
+      const line = raw.trim()
+      if (REPLACED.test(line)) changed.push(line)
+      there.set(line, (there.get(line) ?? 0) + 1)
+    }
+  }
+  proof.compared.files++
+  for (const raw of text.split('\n')) {
+    const line = raw.trim()
+    if (line === '') continue
+    proof.compared.lines++
+    const left = there.get(line) ?? 0
+    if (left > 0) there.set(line, left - 1)
+    else if (changed.some((stored) => isLineWithParts(line, stored)) || insideKey(text, line)) proof.replaced++
+    else proof.missing.push({ path, line })
+  }
+}
+
+function utf8(bytes: Buffer): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(/\r\n?/g, '\n')
+  } catch {
+    return undefined
+  }
+}
+
+async function decoded(decoder: ReturnType<typeof createDecoder>, bytes: Buffer): Promise<string | undefined> {
+  const result = await decoder.decode(bytes)
+  const settled = result === 'encoding unclear' ? decoder.settle(bytes) : result
+  return typeof settled === 'string' ? undefined : settled.text
+}
+
+/** Large data is shortened to its structure: far less of it is stored than there is. */
+function sameLength(text: string, texts: readonly string[]): boolean {
+  return texts.reduce((sum, chunk) => sum + chunk.length, 0) > text.length * 0.8
+}
+
+/** Whether a stored line is a line of the file with some parts replaced. */
+function isLineWithParts(line: string, stored: string): boolean {
+  let at = 0
+  const parts = stored.split(REPLACED)
+  if (!line.startsWith(parts[0] ?? '') || !line.endsWith(parts.at(-1) ?? '')) return false
+  for (const part of parts) {
+    const found = line.indexOf(part, at)
+    if (found < 0) return false
+    at = found + part.length
+  }
+  return true
+}
+
+/** Lines of a private key are stored as one placeholder. */
+function insideKey(text: string, line: string): boolean {
+  const keys = text.match(/-----BEGIN [A-Z0-9 ]*PRIVATE KEY[\s\S]*?-----END [A-Z0-9 ]*-----/g) ?? []
+  return keys.some((key) => key.split('\n').some((part) => part.trim() === line))
+}
