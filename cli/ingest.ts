@@ -11,7 +11,7 @@ import { repositoryOf } from './ingest/git.ts'
 import { identityOf } from './ingest/identity.ts'
 import { importTurns } from './ingest/import-turns.ts'
 import { ingestLines } from './ingest/jsonl.ts'
-import { HELP, type IngestOptions, parseOptions } from './ingest/options.ts'
+import { DEFAULT_MAX_FILE_SIZE, HELP, type IngestOptions, parseOptions } from './ingest/options.ts'
 import { rememberFolder } from './ingest/registry.ts'
 import { createReport, exitCode, formatReport, type Report } from './ingest/report.ts'
 import { sourceName } from './ingest/source.ts'
@@ -134,7 +134,16 @@ export async function ingest(options: IngestOptions): Promise<Report> {
         stopped,
       })
       if (!options.dryRun && source && !report.interrupted && options.include.length === 0)
-        rememberFolder({ url: options.url, project: options.project, collection, source, folder: path, at: Date.now() })
+        rememberFolder({
+          url: options.url,
+          project: options.project,
+          collection,
+          source,
+          folder: path,
+          ...(options.exclude.length > 0 && { exclude: options.exclude }),
+          ...(options.maxFileSize !== DEFAULT_MAX_FILE_SIZE && { maxFileSize: options.maxFileSize }),
+          at: Date.now(),
+        })
     } else if (turns) await importTurns(turns, { http, dryRun: options.dryRun, report, stopped })
     else await ingestLines(path, { http, dryRun: options.dryRun, report, stopped })
     report.seconds = secondsSince(started)

@@ -2,30 +2,43 @@
  * `sources`: what was ingested from where, how old it is and how far it has drifted from the folders; removes a source.
  * @module
  */
-import { existsSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
+import { isAbsolute, relative, resolve } from 'node:path'
 import { deleteDocuments, deleteItem, listDocuments, listSources, type Place } from './ingest/api.ts'
 import { itemIn } from './ingest/identity.ts'
 import { parseOptions } from './ingest/options.ts'
-import { forgetFolder, type KnownFolder, knownFolders } from './ingest/registry.ts'
+import { argumentsOf, forgetFolder, type KnownFolder, knownFolders } from './ingest/registry.ts'
+import { exitCode, formatReport } from './ingest/report.ts'
 import { ingest } from './ingest.ts'
 import { parseArguments, parseUrl, UsageError } from './shared/args.ts'
 import { createHttpClient, type HttpClient, HttpError, UnreachableError } from './shared/http.ts'
 import { count, duration, plural, style } from './shared/terminal.ts'
 
 const HELP = `Usage: npm run sources [-- options]
+       npm run sources -- refresh [NAME] [options]
        npm run sources -- remove NAME [options]
 
 Lists the sources that documents were ingested from, with their age, their number of files and, where the folder is on this
-machine, how many files have changed since. \`remove\` deletes everything that came from a source.
+machine, how many files have changed since. \`refresh\` ingests the folders again, as they were ingested before. \`remove\` deletes
+everything that came from a source.
 
 Options
   --project NAME     project (default: default)
-  --collection NAME  remove from this collection only
+  --collection NAME  only this collection (refresh, remove)
+  --dir FOLDER       only folders that hold this one or lie in it (refresh)
+  --quiet            print nothing unless something failed (refresh)
   --url URL          the coordinator (default: HYBRID_URL or http://127.0.0.1:8787)
   --key KEY          API key (default: HYBRID_API_KEY)
   --json             print the answer as JSON
   -h, --help         print this
 `
+
+const realPath = (path: string): string => (existsSync(path) ? realpathSync(path) : path)
+
+/** Whether one folder is the other, holds it, or lies in it. */
+function overlap(a: string, b: string): boolean {
+  return [relative(a, b), relative(b, a)].some((path) => !path.startsWith('..') && !isAbsolute(path))
+}
 
 /** A source as it is listed. */
 export interface ListedSource {
@@ -40,8 +53,7 @@ export interface ListedSource {
 }
 
 async function driftOf(known: KnownFolder, key: string | undefined): Promise<ListedSource['drift']> {
-  const argv = [known.folder, '--project', known.project, '--collection', known.collection, '--source', known.source]
-  const options = parseOptions([...argv, '--url', known.url, '--dry-run', '--replace', '--quiet'], {})
+  const options = parseOptions([...argumentsOf(known), '--dry-run', '--replace', '--quiet'], {})
   if (!options) return undefined
   const { files, failure } = await ingest({ ...options, key, compareOnly: true })
   return failure ? undefined : { changed: files.indexed, gone: files.removed }
@@ -75,6 +87,27 @@ function table(sources: readonly ListedSource[]): string {
   return `${lines.join('\n')}\n`
 }
 
+/** Ingests known folders again. @returns the exit code */
+async function refresh(known: readonly KnownFolder[], key: string | undefined, quiet: boolean): Promise<number> {
+  const { refreshFolder } = await import('./ingest/refresh.ts')
+  let code = 0
+  for (const one of known) {
+    if (!existsSync(one.folder)) {
+      if (!quiet) process.stdout.write(`${one.folder} is not there.\n`)
+      continue
+    }
+    const report = await refreshFolder(one, key)
+    if (!report) {
+      if (!quiet) process.stdout.write(`${one.source} is being refreshed already.\n`)
+      continue
+    }
+    code = Math.max(code, exitCode(report))
+    if (exitCode(report) === 1) process.stderr.write(`${formatReport(report)}\n`)
+    else if (!quiet) process.stdout.write(`${formatReport(report)}\n`)
+  }
+  return code
+}
+
 /** Removes everything that came from a source. */
 async function remove(http: HttpClient, place: Place): Promise<{ documents: number; items: number }> {
   const stored = await listDocuments(http, place)
@@ -100,6 +133,8 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
       collection: { type: 'string' },
       url: { type: 'string' },
       key: { type: 'string' },
+      dir: { type: 'string' },
+      quiet: { type: 'boolean' },
       json: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     })
@@ -117,7 +152,22 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
       process.stdout.write(values.json ? `${JSON.stringify({ sources })}\n` : table(sources))
       return 0
     }
-    if (action !== 'remove') throw new UsageError(`there is no action "${action}"; did you mean remove?`)
+    if (action === 'refresh') {
+      if (more.length > 0) throw new UsageError('name one source to refresh, or none for all')
+      const { dir, collection } = values
+      const folder = dir === undefined ? undefined : realPath(resolve(env.INIT_CWD ?? process.cwd(), dir))
+      const known = knownFolders(env).filter(
+        (one) =>
+          one.url === url &&
+          one.project === project &&
+          (name === undefined || one.source === name) &&
+          (collection === undefined || one.collection === collection) &&
+          (folder === undefined || overlap(one.folder, folder)),
+      )
+      if (known.length === 0 && !values.quiet) throw new UsageError('nothing like that was ingested from this machine')
+      return await refresh(known, key, values.quiet ?? false)
+    }
+    if (action !== 'remove') throw new UsageError(`there is no action "${action}"; did you mean refresh or remove?`)
     if (!name || more.length > 0) throw new UsageError('name one source to remove')
     const all = await listSources(http, project)
     const matching = all.filter(

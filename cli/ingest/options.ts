@@ -61,6 +61,8 @@ Exit codes: 0 done, 1 something was rejected or failed, 2 wrong usage, 130 inter
 `
 
 const DEFAULT_URL = 'http://127.0.0.1:8787'
+/** Largest file, unless `--max-file-size` says otherwise. */
+export const DEFAULT_MAX_FILE_SIZE = parseSize('2M', '--max-file-size')
 
 function nonEmpty(value: string | undefined, option: string): string | undefined {
   if (value !== undefined && value.trim() === '') throw new UsageError(`${option} must not be empty`)
@@ -105,7 +107,9 @@ export function parseOptions(argv: string[], env: NodeJS.ProcessEnv): IngestOpti
     source: nonEmpty(values.source, '--source'),
     include: values.include ?? [],
     exclude: values.exclude ?? [],
-    maxFileSize: parseSize(values['max-file-size'] ?? '2M', '--max-file-size'),
+    maxFileSize: values['max-file-size']
+      ? parseSize(values['max-file-size'], '--max-file-size')
+      : DEFAULT_MAX_FILE_SIZE,
     dryRun: values['dry-run'] ?? false,
     replace: values.replace ?? false,
     json: values.json ?? false,

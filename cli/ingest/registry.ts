@@ -13,16 +13,21 @@ export interface KnownFolder {
   collection: string
   source: string
   folder: string
+  /** What it was ingested with, where that differs from the defaults. */
+  exclude?: readonly string[]
+  maxFileSize?: number
   /** When, in milliseconds since 1970. */
   at: number
 }
 
-/** The file, in the place that the platform keeps programs' state in. */
-function fileOf(env: NodeJS.ProcessEnv): string {
+/** Where this command keeps what it remembers: the place that the platform has for programs' state. */
+export function stateFolder(env: NodeJS.ProcessEnv = process.env): string {
   const base =
     env.XDG_STATE_HOME || (process.platform === 'win32' && env.LOCALAPPDATA) || join(homedir(), '.local/state')
-  return join(base, 'hybrid-coordinator', 'sources.json')
+  return join(base, 'hybrid-coordinator')
 }
+
+const fileOf = (env: NodeJS.ProcessEnv): string => join(stateFolder(env), 'sources.json')
 
 /** Every folder known; none when the file is not there or can't be read. */
 export function knownFolders(env: NodeJS.ProcessEnv = process.env): KnownFolder[] {
@@ -34,7 +39,14 @@ export function knownFolders(env: NodeJS.ProcessEnv = process.env): KnownFolder[
   }
 }
 
-const sameSource = (a: KnownFolder, b: Omit<KnownFolder, 'folder' | 'at'>): boolean =>
+/** Arguments with which a folder is ingested as it was before. */
+export function argumentsOf({ folder, project, collection, source, url, exclude, maxFileSize }: KnownFolder): string[] {
+  const place = ['--project', project, '--collection', collection, '--source', source, '--url', url]
+  const patterns = (exclude ?? []).flatMap((pattern) => ['--exclude', pattern])
+  return [folder, ...place, ...patterns, ...(maxFileSize === undefined ? [] : ['--max-file-size', String(maxFileSize)])]
+}
+
+const sameSource = (a: KnownFolder, b: Pick<KnownFolder, 'url' | 'project' | 'collection' | 'source'>): boolean =>
   a.url === b.url && a.project === b.project && a.collection === b.collection && a.source === b.source
 
 function save(folders: readonly KnownFolder[], env: NodeJS.ProcessEnv): void {
@@ -54,7 +66,10 @@ export function rememberFolder(folder: KnownFolder, env: NodeJS.ProcessEnv = pro
 }
 
 /** Forgets the folder of a source. */
-export function forgetFolder(source: Omit<KnownFolder, 'folder' | 'at'>, env: NodeJS.ProcessEnv = process.env): void {
+export function forgetFolder(
+  source: Pick<KnownFolder, 'url' | 'project' | 'collection' | 'source'>,
+  env: NodeJS.ProcessEnv = process.env,
+): void {
   save(
     knownFolders(env).filter((one) => !sameSource(one, source)),
     env,

@@ -14,6 +14,7 @@
  * @property {boolean} [again] another hook refused the answer before this one
  * @property {string} [transcript] path of a transcript that `turn.mjs` can read
  * @property {string} [model]
+ * @property {string} [folder] in which the agent works
  */
 
 const KINDS = {
@@ -51,6 +52,7 @@ export function readEvent(client, event) {
     // Others keep theirs in forms that change without notice.
     transcript: client === 'claude-code' ? text(event.transcript_path) : undefined,
     model: text(event.model),
+    folder: text(event.cwd),
   }
 }
 

@@ -9,6 +9,7 @@
  */
 import { spawn } from 'node:child_process'
 import { outputOf, readEvent } from './clients.mjs'
+import { refreshInBackground } from './refresh.mjs'
 import { handle, warmUp } from './session.mjs'
 import { readSettings } from './settings.mjs'
 
@@ -31,6 +32,9 @@ try {
         .on('error', () => undefined)
         .unref()
     }
+    // Before the session's first prompt, and after each turn: the agent may have changed files.
+    if (event?.kind === 'start' || event?.kind === 'answer')
+      refreshInBackground(settings, event.folder ?? process.cwd())
     if (event) output = outputOf(event, await handle(settings, event, note))
   }
 } catch (error) {

@@ -18,6 +18,7 @@ import { join } from 'node:path'
  * @property {number} firstTimeoutMs the same for the first call, and after a pause: the coordinator may have to load its index
  * @property {number} answerMs all that the end of a turn may take
  * @property {boolean} outcomes whether outcomes are reported
+ * @property {boolean} refresh whether changed files are ingested again
  * @property {boolean} debug
  * @property {string} folder where state is kept
  * @property {string[]} problems values that could not be used, one sentence each
@@ -54,6 +55,7 @@ export function readSettings(env, client, file) {
     firstTimeoutMs: Math.max(5000, timeoutMs),
     answerMs: number('HYBRID_ANSWER_MS', 3000, 100, 60_000),
     outcomes: values.HYBRID_OUTCOMES !== 'off',
+    refresh: values.HYBRID_REFRESH !== 'off',
     debug: Boolean(values.HYBRID_DEBUG),
     folder:
       values.HYBRID_STATE_FOLDER ||

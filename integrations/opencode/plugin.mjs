@@ -4,16 +4,17 @@
  * @module
  */
 import { randomUUID } from 'node:crypto'
+import { refreshInBackground } from '../hooks/refresh.mjs'
 import { handle, warmUp } from '../hooks/session.mjs'
 import { readSettings } from '../hooks/settings.mjs'
 
 /**
  * Makes the plugin.
  * @param {string} file JSON file of variables, see docs/agents.md
- * @returns {(input: { client: any }) => Promise<Record<string, unknown>>} a plugin as OpenCode loads it
+ * @returns {(input: { client: any, directory?: string }) => Promise<Record<string, unknown>>} a plugin as OpenCode loads it
  */
 export function hybridCoordinator(file) {
-  return async ({ client }) => {
+  return async ({ client, directory = process.cwd() }) => {
     const settings = readSettings(process.env, 'opencode', file)
     const note = (text) => {
       if (settings.debug) process.stderr.write(`hybrid-coordinator: ${text}\n`)
@@ -24,6 +25,7 @@ export function hybridCoordinator(file) {
         return {}
       })
     for (const problem of settings.problems) note(problem)
+    refreshInBackground(settings, directory)
     warmUp(settings).catch((error) => note(error.message))
     return {
       'chat.message': async ({ sessionID: session }, { message, parts }) => {
@@ -45,6 +47,7 @@ export function hybridCoordinator(file) {
         if (event.type === 'session.idle' && !(await isHelper(client, session))) {
           const answer = await lastAnswer(client, session)
           if (answer) await run({ kind: 'answer', session, ...answer })
+          refreshInBackground(settings, directory)
         }
       },
     }

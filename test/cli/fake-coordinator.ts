@@ -32,7 +32,10 @@ export interface FakeCoordinator {
   /** Most requests that were in flight at once. */
   peak: () => number
   /** Called before a request is answered; may return a problem or `drop` to break the connection. */
-  intercept: (path: string, body: Record<string, unknown>) => Problem | 'drop' | undefined
+  intercept: (
+    path: string,
+    body: Record<string, unknown>,
+  ) => Problem | 'drop' | undefined | Promise<Problem | 'drop' | undefined>
   /** Milliseconds each answer takes. */
   delay: number
   apiKey?: string
@@ -170,7 +173,7 @@ export async function startFake(): Promise<FakeCoordinator> {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
-      setTimeout(() => {
+      setTimeout(async () => {
         inFlight--
         const url = new URL(request.url ?? '/', 'http://fake')
         const raw = Buffer.concat(chunks)
@@ -179,7 +182,7 @@ export async function startFake(): Promise<FakeCoordinator> {
         const unauthorised = fake.apiKey !== undefined && request.headers['x-api-key'] !== fake.apiKey
         const intercepted = unauthorised
           ? { status: 401, code: 'unauthorized', detail: 'an API key is needed' }
-          : fake.intercept(url.pathname, body)
+          : await fake.intercept(url.pathname, body)
         if (intercepted === 'drop') {
           request.socket.destroy()
           return

@@ -114,6 +114,82 @@ describe('--quiet', () => {
   })
 })
 
+describe('sources refresh', () => {
+  it('ingests again what was ingested before, as it was', async () => {
+    const folder = makeFolder({
+      'a.ts': 'export const a = 1\n',
+      'drafts/b.ts': 'export const b = 1\n',
+      'big.txt': 'x'.repeat(3_000),
+    })
+    await call(ingest, folder, '--source', 'app', '--exclude', 'drafts/', '--max-file-size', '2000')
+    expect([...fake.documents.keys()]).toEqual(['a.ts'])
+    writeFiles(folder, {
+      'a.ts': 'export const second = 2\n',
+      'drafts/c.ts': 'export const c = 1\n',
+      'd.ts': 'export const d = 1\n',
+    })
+    expect((await call(sources, '--json')).out).toContain('"drift":{"changed":2,"gone":0}')
+    // Of another project, and of a folder that has nothing to do with this one.
+    expect(await call(sources, 'refresh', '--quiet', '--project', 'other')).toMatchObject({ code: 0, out: '' })
+    expect(await call(sources, 'refresh', '--quiet', '--dir', makeFolder({}))).toMatchObject({ code: 0, out: '' })
+    expect(fake.documents.has('d.ts')).toBe(false)
+    expect(await call(sources, 'refresh', '--quiet', '--dir', join(folder, 'drafts'))).toEqual({
+      code: 0,
+      out: '',
+      err: '',
+    })
+    expect([...fake.documents.keys()].sort()).toEqual(['a.ts', 'd.ts'])
+    expect(textOf('a.ts')).toContain('second')
+    expect((await call(sources, 'refresh', 'nope')).code).toBe(2)
+    // The folder is still known by what it was ingested with.
+    expect((await call(sources, 'refresh', 'app')).out).toContain('2 unchanged')
+  })
+
+  it('is one run when it is asked for twice at a time, and misses nothing', async () => {
+    const folder = makeFolder({ 'a.ts': 'export const a = 1\n' })
+    await call(ingest, folder, '--source', 'app')
+    writeFiles(folder, { 'a.ts': 'export const second = 2\n' })
+    let held: (() => void) | undefined
+    const waiting = new Promise<void>((resolve) => {
+      held = resolve
+    })
+    fake.intercept = async (_, { documents }) => {
+      if (documents) await waiting
+      return undefined
+    }
+    const argv = [MAIN, 'sources', 'refresh', '--quiet', '--url', fake.url]
+    const first = spawn(process.execPath, argv, { stdio: 'ignore' })
+    const ended = new Promise((resolve) => first.on('exit', resolve))
+    await until(() => fake.requests.filter((one) => one === 'POST /knowledge/documents').length > 1)
+    writeFiles(folder, { 'a.ts': 'export const third = 3\n' })
+    expect((await call(sources, 'refresh')).out).toContain('is being refreshed already')
+    held?.()
+    expect(await ended).toBe(0)
+    expect(textOf('a.ts')).toContain('third')
+  })
+
+  it('is started by the hooks of an agent, when a session begins and when a turn ends', async () => {
+    const folder = makeRepository({ 'a.ts': 'export const a = 1\n' })
+    await call(ingest, folder, '--source', 'app')
+    const hook = join(import.meta.dirname, '../../integrations/hooks/hook.mjs')
+    const event = (name: string, more: object) => {
+      const child = spawn(process.execPath, [hook], {
+        stdio: ['pipe', 'ignore', 'ignore'],
+        env: { ...process.env, HYBRID_URL: fake.url, HYBRID_STATE_FOLDER: makeFolder({}), ...more },
+      })
+      child.stdin.end(JSON.stringify({ hook_event_name: name, session_id: 's', cwd: join(folder, '.git') }))
+      return new Promise((resolve) => child.on('exit', resolve))
+    }
+    writeFiles(folder, { 'b.ts': 'export const b = 1\n' })
+    expect(await event('SessionStart', { HYBRID_REFRESH: 'off' })).toBe(0)
+    expect(await event('SessionStart', {})).toBe(0)
+    await until(() => fake.documents.has('b.ts'))
+    writeFiles(folder, { 'c.ts': 'export const c = 1\n' })
+    expect(await event('Stop', {})).toBe(0)
+    await until(() => fake.documents.has('c.ts'))
+  })
+})
+
 describe('sources', () => {
   it('lists age, files and drift, and removes one', async () => {
     const folder = makeFolder({ 'a.ts': 'export const a = 1\n', 'b.ts': 'export const b = 1\n', 'c.png': '\0' })

@@ -35,6 +35,7 @@ function hook(event: unknown, env: Record<string, string>, parameters: string[] 
         PATH: process.env.PATH,
         HYBRID_STATE_FOLDER: state,
         HYBRID_DEBUG: '1',
+        HYBRID_REFRESH: 'off',
         // How long a machine takes is no part of these tests, except where they say so.
         HYBRID_TIMEOUT_MS: '15000',
         HYBRID_ANSWER_MS: '30000',
