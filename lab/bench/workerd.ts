@@ -24,10 +24,11 @@ export async function freePort(): Promise<number> {
 }
 
 /**
- * Bytes that the isolate of the product holds, garbage that wasn't collected yet included: objects, and the buffers behind typed arrays
- * (Chrome DevTools Protocol, Runtime.getHeapUsage).
+ * Bytes that the isolate of the product holds: objects, and the buffers behind typed arrays (Chrome DevTools Protocol,
+ * Runtime.getHeapUsage).
+ * @param collect garbage is collected first; else what wasn't collected yet is included
  */
-export async function isolateBytes(port: number): Promise<number> {
+export async function isolateBytes(port: number, collect = false): Promise<number> {
   const response = await fetch(`http://127.0.0.1:${port}/json`)
   const targets = (await response.json()) as { id: string; webSocketDebuggerUrl: string }[]
   const target = targets.find(({ id }) => id.includes('hybrid-coordinator'))
@@ -46,6 +47,7 @@ export async function isolateBytes(port: number): Promise<number> {
       socket.send(JSON.stringify({ id, method }))
     })
   try {
+    if (collect) await ask('HeapProfiler.collectGarbage')
     const { usedSize = 0, embedderHeapUsedSize = 0, backingStorageSize = 0 } = await ask('Runtime.getHeapUsage')
     return usedSize + embedderHeapUsedSize + backingStorageSize
   } finally {

@@ -7,6 +7,7 @@ import { basename, join } from 'node:path'
 import { embedAll, type HttpClient } from '../../cli/harness.ts'
 import { UsageError } from '../../cli/shared/args.ts'
 import { Progress } from '../../cli/shared/progress.ts'
+import { seeded } from '../../cli/shared/random.ts'
 import { pathGiven } from '../paths.ts'
 import type { Judgements } from './metrics.ts'
 
@@ -52,6 +53,22 @@ export async function readBeir(given: string): Promise<BeirSet> {
   })
   const collection = areTurns(documents) ? 'interaction-history' : 'best-practices'
   return { name: basename(folder), collection, documents, queries }
+}
+
+/**
+ * A smaller set: the first queries, the documents that their judgements name, and others by chance, the same ones each time. Figures of
+ * different sizes don't compare.
+ */
+export function cut(set: BeirSet, queries: number, documents: number): BeirSet {
+  const kept = set.queries.slice(0, queries)
+  if (set.documents.length <= documents) return { ...set, queries: kept }
+  const judged = new Set(kept.flatMap(({ judgements }) => [...judgements.keys()]))
+  const random = seeded(20_261_130)
+  const order = set.documents
+    .map((document) => ({ document, place: judged.has(document._id) ? -1 : random() }))
+    .sort((a, b) => a.place - b.place)
+  const chosen = order.slice(0, Math.max(documents, judged.size)).map(({ document }) => document)
+  return { ...set, queries: kept, documents: chosen }
 }
 
 /** `<conversation>:<turn>`, as data sets of conversations number their turns. */

@@ -90,7 +90,7 @@ export async function run(argv: string[]): Promise<number> {
       state: values.state && pathGiven(values.state),
       variables: variablesOf(values.variable),
     }
-    const report = await withCoordinator(options, (http, at) => evaluate(http, at, values.key, set, sources))
+    const report = await withCoordinator(options, (http, at) => evaluateCode(http, at, values.key, set, sources))
     process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : formatCode(report))
     return 0
   } catch (error) {
@@ -114,7 +114,8 @@ export async function ingestFolder(
   return files.indexed + files.unchanged
 }
 
-async function evaluate(
+/** Asks every question of every repository of a set, each ingested into a project of its own. */
+export async function evaluateCode(
   http: HttpClient,
   url: string,
   key: string | undefined,

@@ -1,40 +1,65 @@
 /**
- * `npm run --prefix lab eval:embedders -- --data <BEIR folder>`: the embedders beside each other, in one run, on the same questions.
+ * `npm run --prefix lab eval:embedders`: the embedders beside each other, in one run, on the same questions, with what each costs.
  * @module
  */
-import { parseArguments, parseUrl, UsageError } from '../../cli/shared/args.ts'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArguments, UsageError } from '../../cli/shared/args.ts'
 import { style } from '../../cli/shared/terminal.ts'
-import { readBeir } from './beir.ts'
-import { evaluate, type RetrievalReport } from './retrieval.ts'
+import { type BuiltIn, buildCostWorker, builtInCosts, type Costs, llamaCosts } from '../embedders/costs.ts'
+import { type LlamaServer, startLlamaServer } from '../embedders/llama-server.ts'
+import { pathGiven } from '../paths.ts'
+import { cut, readBeir } from './beir.ts'
+import { evaluateCode } from './code.ts'
+import { type CodeSet, readCodeSet } from './code-data.ts'
+import { codeRow, costsRow, formatEmbedders, retrievalRow } from './embedders-report.ts'
+import { evaluate } from './retrieval.ts'
 import { withCoordinator } from './worker.ts'
 
-const HELP = `Usage: npm run --prefix lab eval:embedders -- --data <folder> [options]
+const HELP = `Usage: npm run --prefix lab eval:embedders -- [options]
 
-Measures search with each embedder in a fresh local coordinator of its own: the word table, the sentence embedder with questions by
-its query table, the same with questions by the model, and an embedding model behind llama.cpp where --llama names one.
+Measures search and silence with each embedder in a fresh local coordinator of its own, and what each costs: the word table, the sentence
+embedder with questions by its query table, the same with questions by the model, and models served by llama.cpp.
 
 Options
-  --data FOLDER    a BEIR data set; may be repeated
-  --queries N      only the first N queries
-  --llama URL      a llama.cpp server started with --embeddings
-  --model NAME     its model, e.g. bge-small-en-v1.5
-  --json           print one object for each data set and embedder, one a line
-  -h, --help       print this
+  --data FOLDER         a BEIR data set; may be repeated
+  --queries N           only the first N queries of each
+  --documents N         only so many documents of each: those that the queries' judgements name, then others by chance
+  --code SET=SOURCES    a set of questions about code bases, and the folder of their sources; may be repeated
+  --only NAME           only this repository; may be repeated
+  --unanswerable FILE   questions that no repository answers (default: unanswerable.jsonl of the set)
+  --llama NAME=FILE     a model for llama.cpp, e.g. bge-small-en-v1.5=bge.gguf (lab/embedders/convert.py makes one); may be repeated
+  --python PATH         interpreter that has lab/embedders/requirements.txt (default: python3)
+  --embedder NAME       only this one of them; may be repeated
+  --costs               measure CPU time, memory, cold start and size, too (Linux)
+  --json                print one object, with every question about code
+  -h, --help            print this
 `
 
 type Variables = Readonly<Record<string, string>>
 
-/** What is compared, and the variables that choose it. */
-function candidates(llama: string | undefined, model: string | undefined): [string, Variables][] {
-  const built: [string, Variables][] = [
-    ['word table', { EMBEDDER: 'static' }],
-    ['query table', { EMBEDDER: 'minilm', MINILM_QUERIES: 'table' }],
-    ['full model', { EMBEDDER: 'minilm', MINILM_QUERIES: 'full' }],
-  ]
-  if (!llama) return built
-  if (!model) throw new UsageError('--llama needs --model')
-  const served = { EMBEDDER: 'llama.cpp', LLAMA_CPP_EMBEDDINGS_URL: llama, EMBEDDING_MODEL: model }
-  return [...built, [`llama.cpp ${model}`, served]]
+/** Built-in embedders, and the variables that choose them. */
+const BUILT_IN: Readonly<Record<BuiltIn, Variables>> = {
+  'word table': { EMBEDDER: 'static' },
+  'query table': { EMBEDDER: 'minilm', MINILM_QUERIES: 'table' },
+  'full model': { EMBEDDER: 'minilm', MINILM_QUERIES: 'full' },
+}
+const BUILT_IN_NAMES = Object.keys(BUILT_IN) as BuiltIn[]
+
+/** What is measured with every embedder. */
+interface Plan {
+  readonly sets: readonly Awaited<ReturnType<typeof readBeir>>[]
+  readonly code: readonly { readonly name: string; readonly set: CodeSet; readonly sources: string }[]
+  readonly json: boolean
+}
+
+/** What was measured of one embedder. */
+export interface EmbedderReport {
+  readonly embedder: string
+  readonly costs: Costs | null
+  readonly retrieval: readonly Awaited<ReturnType<typeof evaluate>>[]
+  readonly code: readonly { readonly name: string; readonly report: Awaited<ReturnType<typeof evaluateCode>> }[]
 }
 
 /** Runs the command. */
@@ -43,8 +68,14 @@ export async function run(argv: string[]): Promise<number> {
     const { values } = parseArguments(argv, {
       data: { type: 'string', multiple: true },
       queries: { type: 'string' },
-      llama: { type: 'string' },
-      model: { type: 'string' },
+      documents: { type: 'string' },
+      code: { type: 'string', multiple: true },
+      only: { type: 'string', multiple: true },
+      unanswerable: { type: 'string' },
+      llama: { type: 'string', multiple: true },
+      python: { type: 'string' },
+      embedder: { type: 'string', multiple: true },
+      costs: { type: 'boolean' },
       json: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     })
@@ -52,21 +83,23 @@ export async function run(argv: string[]): Promise<number> {
       process.stdout.write(HELP)
       return 0
     }
-    if (!values.data?.length) throw new UsageError('name a data set: --data <folder>')
-    const most = values.queries === undefined ? Number.POSITIVE_INFINITY : Number(values.queries)
-    if (!(most >= 1)) throw new UsageError(`--queries must be a number from 1, not "${values.queries}"`)
-    const compared = candidates(values.llama && parseUrl(values.llama, '--llama'), values.model)
-    const sets = await Promise.all(values.data.map(readBeir))
-    for (const set of sets) {
-      const asked = { ...set, queries: set.queries.slice(0, most) }
-      if (!values.json) process.stdout.write(`${set.name}, ${asked.queries.length} queries, nDCG@10\n${HEADING}\n`)
-      for (const [name, variables] of compared) {
-        const report = await withCoordinator({ variables }, (http) => evaluate(http, asked))
-        process.stdout.write(
-          values.json ? `${JSON.stringify({ embedder: name, ...report })}\n` : `${row(name, report)}\n`,
-        )
-      }
+    const { data = [], code = [], llama = [], costs = false, json = false, python = 'python3' } = values
+    if (data.length + code.length === 0 && !costs)
+      throw new UsageError('name what to measure: --data <folder>, --code <set>=<sources> or --costs')
+    const queries = numberGiven(values.queries, '--queries')
+    const documents = numberGiven(values.documents, '--documents')
+    const models = new Map(llama.map((given) => pair(given, '--llama')))
+    const known = [...BUILT_IN_NAMES, ...models.keys()]
+    const wanted = values.embedder ?? known
+    const unknown = wanted.find((name) => !known.includes(name))
+    if (unknown) throw new UsageError(`--embedder must be one of ${known.join(', ')}, not "${unknown}"`)
+    const plan: Plan = {
+      sets: (await Promise.all(data.map(readBeir))).map((set) => cut(set, queries, documents)),
+      code: await Promise.all(code.map((given) => codeGiven(given, values.only, values.unanswerable))),
+      json,
     }
+    const reports = await measureAll(wanted, models, plan, costs, python)
+    process.stdout.write(json ? `${JSON.stringify(reports)}\n` : formatEmbedders(reports))
     return 0
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
@@ -75,11 +108,92 @@ export async function run(argv: string[]): Promise<number> {
   }
 }
 
-const HEADING = `  ${'embedder'.padEnd(28)}keyword semantic  hybrid  hybrid − keyword`
+async function measureAll(
+  names: readonly string[],
+  models: ReadonlyMap<string, string>,
+  plan: Plan,
+  costs: boolean,
+  python: string,
+): Promise<EmbedderReport[]> {
+  const scratch = await mkdtemp(join(tmpdir(), 'hybrid-coordinator-embedders-'))
+  try {
+    const bundle = costs ? await buildCostWorker(scratch) : ''
+    const reports: EmbedderReport[] = []
+    for (const name of names) {
+      const file = models.get(name)
+      if (file === undefined) {
+        const variables = BUILT_IN[name as BuiltIn]
+        const own = costs ? await builtInCosts(name as BuiltIn, variables, bundle) : null
+        reports.push(await measureOne(name, variables, own, plan))
+      } else reports.push(await measureLlama(name, pathGiven(file), plan, costs, python))
+    }
+    return reports
+  } finally {
+    await rm(scratch, { recursive: true, force: true })
+  }
+}
 
-function row(name: string, { arms, hybrid_minus_keyword: gain }: RetrievalReport): string {
-  const figure = (value: number) => value.toFixed(4).padStart(8)
-  const lists = [arms.keyword, arms.semantic, arms.hybrid].map((arm) => figure(arm['ndcg@10']))
-  const interval = gain.ci95.map((value) => value.toFixed(4)).join(', ')
-  return `  ${name.padEnd(27)}${lists.join(' ')}  ${gain['ndcg@10'].toFixed(4)} [${interval}]`
+async function measureLlama(
+  name: string,
+  file: string,
+  plan: Plan,
+  costs: boolean,
+  python: string,
+): Promise<EmbedderReport> {
+  const server: LlamaServer = await startLlamaServer(name, file, python)
+  try {
+    const variables = { EMBEDDER: 'llama.cpp', LLAMA_CPP_EMBEDDINGS_URL: server.url, EMBEDDING_MODEL: name }
+    const own = costs ? await llamaCosts(server, file) : null
+    return await measureOne(`llama.cpp ${name}`, variables, own, plan)
+  } finally {
+    await server.stop()
+  }
+}
+
+async function measureOne(
+  embedder: string,
+  variables: Variables,
+  costs: Costs | null,
+  { sets, code, json }: Plan,
+): Promise<EmbedderReport> {
+  // On standard error as it comes, since a run takes long.
+  const tell = (line: string) => !json && process.stderr.write(`${line}\n`)
+  if (costs) tell(costsRow(embedder, costs))
+  if (sets.length + code.length === 0) return { embedder, costs, retrieval: [], code: [] }
+  return withCoordinator({ variables }, async (http, url) => {
+    const retrieval = []
+    for (const set of sets) {
+      const report = await evaluate(http, set)
+      retrieval.push(report)
+      tell(`${report.dataset}: ${retrievalRow(embedder, report)}`)
+    }
+    const asked = []
+    for (const { name, set, sources } of code) {
+      const report = await evaluateCode(http, url, undefined, set, sources)
+      asked.push({ name, report })
+      tell(`${name}: ${codeRow(embedder, report)}`)
+    }
+    return { embedder, costs, retrieval, code: asked }
+  })
+}
+
+async function codeGiven(given: string, only: readonly string[] | undefined, unanswerable: string | undefined) {
+  const [folder, sources] = pair(given, '--code')
+  const set = await readCodeSet(pathGiven(folder), unanswerable && pathGiven(unanswerable))
+  const repositories = set.repositories.filter(({ name }) => !only || only.includes(name))
+  if (repositories.length === 0) throw new UsageError(`${folder} has none of the repositories of --only`)
+  const name = folder.replace(/\/+$/, '').split('/').at(-1) ?? folder
+  return { name, set: { ...set, repositories }, sources: pathGiven(sources) }
+}
+
+function numberGiven(given: string | undefined, option: string): number {
+  const value = given === undefined ? Number.POSITIVE_INFINITY : Number(given)
+  if (!(value >= 1)) throw new UsageError(`${option} must be a number from 1, not "${given}"`)
+  return value
+}
+
+function pair(given: string, option: string): [string, string] {
+  const at = given.indexOf('=')
+  if (at < 1 || at === given.length - 1) throw new UsageError(`${option} must be NAME=VALUE, not "${given}"`)
+  return [given.slice(0, at), given.slice(at + 1)]
 }

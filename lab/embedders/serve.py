@@ -1,0 +1,30 @@
+"""Serves a GGUF embedding model at http://127.0.0.1:PORT/v1/embeddings by llama.cpp's own HTTP server, until it is interrupted or
+SECONDS are over.
+
+usage: serve.py MODEL.gguf PORT [--threads 1] [--seconds 3600]
+"""
+import argparse, time
+
+import xllamacpp
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("port", type=int)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=3600)
+    options = parser.parse_args()
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = options.model
+    parameters.hostnames, parameters.port = ["127.0.0.1"], options.port
+    parameters.embedding = True
+    parameters.n_parallel = 1
+    parameters.n_ctx = parameters.n_batch = parameters.n_ubatch = 512
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = options.threads
+    server = xllamacpp.Server(parameters)
+    print(f"{options.model} at {server.listening_address}", flush=True)
+    time.sleep(options.seconds)
+
+
+main()
