@@ -5,15 +5,13 @@
  */
 import { type CoordinatorError, invalidInput } from '../../errors.ts'
 import { sha256 } from '../../hash.ts'
-import type { Embedder } from '../../inference/embedding/embedder.ts'
+import type { ClientVectors, Embedder } from '../../inference/embedding/embedder.ts'
 import { stableJson } from '../prepare.ts'
-import type { CollectionScope, ItemVector, SpaceStore, VectorWork } from './store.ts'
+import type { CollectionScope, ItemVector, SpaceStore, StoredItem, VectorWork } from './store.ts'
+import { embeddedText, embeddedTexts } from './turn-context.ts'
 
 /** Vectors of one call that the server computes itself, too. */
 const SAMPLE = 2
-
-/** The text of an item that embedders read. */
-export const embeddedText = ({ title, body }: { title: string; body: string }) => `${title}\n${body}`
 
 /** A page of what is to be embedded in the embedder's space, for a client. */
 export async function vectorWork(
@@ -25,11 +23,8 @@ export async function vectorWork(
   const { space, clients } = embedder
   if (!clients) return { space, by: 'server', items: [], nextCursor: null }
   const { entries, nextCursor } = await store.itemsWithoutVector(scope, space, options)
-  const items = entries.map(({ id, hash, title, body }) => ({
-    id,
-    hash,
-    text: clients.textOf(embeddedText({ title, body })),
-  }))
+  const texts = await embeddedTexts(store, scope, entries)
+  const items = entries.map(({ id, hash }, i) => ({ id, hash, text: clients.textOf(texts[i] ?? '') }))
   return { space, by: 'client', items, nextCursor }
 }
 
@@ -65,10 +60,23 @@ export async function takeVectors(
     const item = items[i]
     const claim = vectors[at]
     if (!item || !claim || (await sha256(stableJson(item.fields))) !== claim.hash) continue
-    if (!(await clients.verify(embeddedText(item), claim.vector))) throw notItsVector(at)
+    if (!(await isItsVector(store, scope, clients, item, claim.vector))) throw notItsVector(at)
   }
   await store.addVectors(scope, embedder.space, vectors)
   return store.serveSpace(scope, embedder.space)
+}
+
+/** A turn's vector may be that of its text alone: the turn before it may have been stored after the client asked. */
+async function isItsVector(
+  store: SpaceStore,
+  scope: CollectionScope,
+  clients: ClientVectors,
+  item: StoredItem,
+  vector: Float32Array | null,
+): Promise<boolean> {
+  const alone = embeddedText(item)
+  const [text = alone] = await embeddedTexts(store, scope, [item])
+  return (await clients.verify(text, vector)) || (text !== alone && (await clients.verify(alone, vector)))
 }
 
 function notItsVector(at: number): CoordinatorError {

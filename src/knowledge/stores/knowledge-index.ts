@@ -187,7 +187,9 @@ export class KnowledgeIndex extends DurableObject<object> {
     const { rows, nextCursor } = this.#tables.items.page(options, missing)
     const entries = rows.flatMap((row) => {
       const item = readStoredItem(collection, row)
-      return item ? [{ id: item.id, hash: row.hash, title: item.title, body: item.body }] : []
+      if (!item) return []
+      const { id, title, body, fields } = item
+      return [{ id, hash: row.hash, title, body, fields }]
     })
     return { entries, nextCursor }
   }

@@ -5,7 +5,7 @@
  */
 import { type Embedder, type EmbeddingSpace, sameSpace } from '../../inference/embedding/embedder.ts'
 import { UNRELATED_QUESTIONS } from '../unrelated-questions.ts'
-import { embeddedText, takeVectors, vectorWork } from './client-vectors.ts'
+import { takeVectors, vectorWork } from './client-vectors.ts'
 import type {
   CollectionScope,
   CreditUpdate,
@@ -25,6 +25,7 @@ import type {
   VectorWork,
   WriteStatus,
 } from './store.ts'
+import { embeddedTexts } from './turn-context.ts'
 
 /** Items that are embedded in one call; the clock is looked at in between. */
 const BATCH = 16
@@ -149,7 +150,7 @@ export class MigratingStore implements KnowledgeStore {
     while (now() < end) {
       const page = await this.#store.itemsWithoutVector(scope, embedder.space, { cursor, limit: BATCH })
       if (page.entries.length > 0) {
-        const embeddings = await embedder.embed(page.entries.map(embeddedText), 'document')
+        const embeddings = await embedder.embed(await embeddedTexts(this.#store, scope, page.entries), 'document')
         const vectors = page.entries.map(
           ({ id, hash }, i): ItemVector => ({ id, hash, vector: embeddings[i]?.vector ?? null }),
         )

@@ -269,6 +269,7 @@ export interface PendingItem {
   readonly hash: string
   readonly title: string
   readonly body: string
+  readonly fields: Readonly<Record<string, unknown>>
 }
 
 /** A vector for an item, unless the item has changed since. */

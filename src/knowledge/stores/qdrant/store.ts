@@ -220,8 +220,8 @@ export class QdrantStore implements TransferStore {
       options,
     )
     const entries = points.map((point) => {
-      const { id, title, body } = toStoredItem(scope.collection, point)
-      return { id, hash: String(point.payload?.hash ?? ''), title, body }
+      const { id, title, body, fields } = toStoredItem(scope.collection, point)
+      return { id, hash: String(point.payload?.hash ?? ''), title, body, fields }
     })
     return { entries, nextCursor }
   }
