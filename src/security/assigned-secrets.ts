@@ -68,6 +68,8 @@ function readValue(text: string, at: number): Value | null {
   const word = UNQUOTED.exec(text)
   if (!word) return null
   const end = at + word[0].length
+  // `token = base64.b64encode(…)`: a call.
+  if (text[end] === '(') return null
   // Prose goes on after the word: `password: 8 characters or more`. What may follow a value ends the line or separates it.
   REST_OF_LINE.lastIndex = end
   const followed = /\s/.test(text[end] ?? '') && !REST_OF_LINE.test(text)

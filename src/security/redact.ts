@@ -6,7 +6,7 @@
 import { assignedSecrets, kubernetesSecrets, NAME_WORDS } from './assigned-secrets.ts'
 import { privateKeys } from './private-keys.ts'
 import { SECRET_FORMS } from './secret-forms.ts'
-import { isPlaceholder } from './secret-values.ts'
+import { isPlaceholder, isWellKnown } from './secret-values.ts'
 import { secretlintFindings } from './secretlint.ts'
 
 /** How many of each kind were taken out; grows with every call that is given it. */
@@ -18,6 +18,7 @@ const PRIVATE_KIND = 'private_span'
 const KEY_KIND = 'private_key'
 const ASSIGNED_KIND = 'assigned_secret'
 const KUBERNETES_KIND = 'kubernetes_secret'
+const URL_KIND = 'url_password'
 /** What the rules of secretlint find beyond the forms of this folder. */
 const ISSUED_KIND = 'issued_credential'
 
@@ -54,7 +55,7 @@ export function redact(text: string, counts: RedactionCounts = {}): string {
     if (!words.some((word) => lower.includes(word))) continue
     result = result.replace(pattern, (match: string, ...rest: unknown[]) => {
       const secret = group === undefined ? match : String(rest.slice(group - 1, -2).find((part) => part !== undefined))
-      if (isPlaceholder(secret)) return match
+      if (isPlaceholder(secret) || (kind === URL_KIND && isWellKnown(secret))) return match
       counts[kind] = (counts[kind] ?? 0) + 1
       const at = group === undefined ? 0 : match.lastIndexOf(secret)
       return `${match.slice(0, at)}${placeholder(kind)}${match.slice(at + secret.length)}`
@@ -107,26 +108,36 @@ function walk(value: unknown, counts: RedactionCounts): unknown {
 }
 
 /** A tag `private` in any spelling: spaces, attributes, either case, as entities. A backtick before it: it is talked about. */
-const PRIVATE_TAG = /(`?)(?:<|&lt;)\s{0,10}(\/?)\s{0,10}private\b(?:(?!&gt;)[^<>]){0,200}(?:>|&gt;)/gi
+const PRIVATE_TAG = /([`\w]?)(?:<|&lt;)\s{0,10}(\/?)\s{0,10}(private)(?=[\s/>&])((?:(?!&gt;)[^<>]){0,200})(?:>|&gt;)/gi
+/** Nothing, or attributes: `<private reason="x">`, but not `<private key>`. */
+const ATTRIBUTES = /^\s*(?:[\w-]+\s*=[\s\S]*)?\/?\s*$/
 
 /**
  * Text without `<private>…</private>`. A span that is not closed reaches to the end: too much is removed rather than too little. A
- * tag in backticks is talked about, not used.
+ * tag in backticks is talked about, not used; where nothing closes a span, so are `<private key>` and a type parameter.
  */
 function withoutPrivateSpans(text: string, counts: RedactionCounts): string {
   const parts: string[] = []
   let depth = 0
   let kept = 0
-  for (const tag of text.matchAll(PRIVATE_TAG)) {
-    const [whole, tick = '', slash = ''] = tag
-    if (slash === '' && tick !== '' && depth === 0) continue
+  const tags = [...text.matchAll(PRIVATE_TAG)]
+  const isClosed = tags.some(([, , slash]) => slash === '/')
+  for (const tag of tags) {
+    const [whole, before = '', slash = '', name = '', rest = ''] = tag
     if (slash === '') {
+      const isTalkedAbout = before === '`' || (!isClosed && (isTypeParameter(before, name) || !ATTRIBUTES.test(rest)))
+      if (isTalkedAbout && depth === 0) continue
       if (depth++ > 0) continue
-      parts.push(text.slice(kept, tag.index), PRIVATE_PLACEHOLDER)
+      parts.push(text.slice(kept, tag.index + (before === '`' ? 0 : before.length)), PRIVATE_PLACEHOLDER)
       counts[PRIVATE_KIND] = (counts[PRIVATE_KIND] ?? 0) + 1
     } else if (depth > 0 && --depth === 0) {
       kept = tag.index + whole.length
     }
   }
   return parts.join('') + (depth > 0 ? '' : text.slice(kept))
+}
+
+/** `Options<Private>` in code: a capital letter, directly behind a name. */
+function isTypeParameter(before: string, name: string): boolean {
+  return /\w/.test(before) && /^P/.test(name)
 }

@@ -5,25 +5,66 @@
 
 /** Values that stand for a secret and are none. */
 const PLACEHOLDER =
-  /^(?:[*x.•_-]+|<.*>|\[.*|\{.*\}|\$.*|%.*%|@\w.*|![a-z]+|your[-_ ].*|my[-_ ]?(?:secret|password|key|token).*|example.*|.*[-_.]example|.*EXAMPLE(?:KEY)?|change[-_ ]?me.*|redacted.*|process\.env.*|os\.environ.*|pass(?:word)?|pwd|user(?:name)?|secret|token|0x[\da-f]+|null|none|nil|undefined|true|false|placeholder.*|dummy.*|fake.*|sample.*|insert.*|replace.*|todo.*|.*\$\{.*|.*\{\{.*)$/i
+  /^(?:[*x.•_-]+|<.*>|\[.*|\{.*\}|\$.*|%.*%|@\w.*|![a-z]+|your[-_ ].*|my[-_ ]?(?:secret|password|key|token).*|example.*|.*[-_.]example|.*EXAMPLE(?:KEY)?|change[-_ ]?me.*|redacted.*|process\.env.*|os\.environ.*|pass(?:word)?|pwd|user(?:name)?|secret|token|0x[\da-f]+|null|none|nil|undefined|true|false|placeholder.*|dummy.*|fake.*|sample.*|insert.*|replace.*|todo.*|.*\$[{(].*|.*\{\{.*)$/i
 
 /** Passwords of tests and tutorials. */
 const WELL_KNOWN =
-  /^(?:test|demo|foo|bar|baz|some|secret|passw(?:or|0r)?d|pass|pwd|admin|root|user|guest|changeit|letmein|hunter|sesame|qwerty|token|key|abc|s3cr3t|p[a@4]ssw[o0]rd)[\w!@#$.-]{0,12}$|^(\d)\1*$|^0?1?234567?8?9?0?$/i
+  /^(?:test|demo|foo|bar|baz|some|secret|passw(?:or|0r)?d|pass|pwd|admin|root|user|guest|changeit|letmein|hunter|sesame|qwerty|token|key|abc|s3cr3t|p[a@4]ssw[o0]rd)[\w!@#$.-]{0,12}$|^(\d)\1*$|^0?1?234(?:5(?:6(?:7(?:8(?:90?)?)?)?)?)?$|^(?:[a-z]+[_-])?(?:pass(?:word|wd)?|secret|token|key|user)(?:[_-][a-z]+)?[_-]?\d{0,4}$|^[a-z]{2,12}(?:password|secret)$/i
 
 /** Names joined by dots, dashes, colons or slashes, without a digit: an identifier, a key of translations, a path. */
 const WORDS = /^[A-Za-z_$][A-Za-z_$]*(?:[\s.\-/:,]{1,2}[A-Za-z_$]+)*[.!?:]?$/
 
+/** A version, a name or address without a secret, a template, an expression between two strings. */
+const NO_SECRET =
+  /^(?:[v^~]?\d{1,6}\.\d{1,6}\.\d{1,6}(?:[-+][\w.-]+)?|urn:.*|[a-z][a-z0-9+.-]{1,20}:\/\/(?![\s\S]*[A-Za-z0-9]{16}).*|.*\{[A-Za-z_]\w*\}.*|\+.*\+)$/i
+
 /** What can only be code when it is not quoted. */
 const CODE =
-  /[(){}[\];<>|\\]|=>|::|\?\.|^(?:self|this|args|opts|options|config|settings|os|env|props|req|request|res)\b[.[]/
+  /[(){}[\];<>|\\]|=>|::|\?[.?]|^[A-Za-z_$][\w$]*(?:[Cc]redential|[Tt]oken|[Kk]ey|[Ss]ecret|[Pp]assword)s?$|^(?:self|this|args|opts|options|config|settings|os|env|props|req|request|res)\b[.[]/
+
+/** Shortest value that a machine makes, in characters. */
+const MIN_KEY = 16
+/** Words of a passphrase; more are a sentence. */
+const MAX_PASSWORD_WORDS = 5
 
 /** How sure a name makes that its value is a secret. */
 export type NameStrength = 'password' | 'key'
 
 /** Whether a value stands for a secret and is none. */
 export function isPlaceholder(value: string): boolean {
-  return PLACEHOLDER.test(value) || value.includes('[redacted ') || value.includes('[private]')
+  return PLACEHOLDER.test(value) || value.includes('[redacted ') || value.includes('[private]') || isSequence(value)
+}
+
+/** Whether a value is known from tutorials, such as `foobar` or `secret_1234`. */
+export function isWellKnown(value: string): boolean {
+  return WELL_KNOWN.test(value)
+}
+
+/** A run that counts up and is as long as no random text has one. */
+const LONG_RUN = 8
+/** The same digit or `x` as often as no random text has it. */
+const REPEATED = /([0-9xX])\1{7}/
+
+/** Whether a value is filler such as `1234abcd-1234` or holds `abcdefgh` or `00000000`: half of it, or a long run, counts up. */
+function isSequence(value: string): boolean {
+  if (value.length > 200) return false
+  if (REPEATED.test(value)) return true
+  let run = 1
+  let counted = 0
+  let letters = 0
+  for (let at = 0; at < value.length; at++) {
+    const code = value.charCodeAt(at)
+    if (/[A-Za-z0-9]/.test(value[at] ?? '')) letters++
+    const next = value.charCodeAt(at + 1)
+    if (next === code + 1) {
+      run++
+      continue
+    }
+    if (run >= LONG_RUN) return true
+    if (run >= 4) counted += run
+    run = 1
+  }
+  return letters >= 8 && counted * 2 >= letters
 }
 
 /**
@@ -33,10 +74,11 @@ export function isPlaceholder(value: string): boolean {
  */
 export function isSecretValue(value: string, strength: NameStrength, quoted: boolean): boolean {
   if (value.length < 4 || value.length > 4_000 || isPlaceholder(value) || WELL_KNOWN.test(value)) return false
-  if (WORDS.test(value) || (!quoted && CODE.test(value))) return false
-  if (strength === 'key') return value.length >= 12 && !/\s/.test(value) && hasRandomPart(value)
+  if (NO_SECRET.test(value) || WORDS.test(value) || (!quoted && CODE.test(value))) return false
+  if (strength === 'key') return value.length >= MIN_KEY && !/\s/.test(value) && hasRandomPart(value)
   if (/^[\d.,_]+$/.test(value)) return quoted && /^\d{4,}$/.test(value)
-  return value.split(/\s+/).some(hasDigitOrSymbol)
+  const words = value.split(/\s+/)
+  return words.length <= MAX_PASSWORD_WORDS && words.some(hasDigitOrSymbol)
 }
 
 /** A run of letters and digits that no person would write: at least eight characters, two digits or more among them. */

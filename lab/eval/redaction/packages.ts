@@ -1,0 +1,55 @@
+/**
+ * Published packages of npm and PyPI, by pinned version, unpacked into a temporary folder. Nothing of them is run.
+ * @module
+ */
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { extract } from 'tar'
+import { UsageError } from '../../../cli/shared/args.ts'
+
+const run = promisify(execFile)
+/** Packages that are named in one call of npm. */
+const BATCH = 10
+const MAX_OUTPUT = 64 * 1024 * 1024
+
+/**
+ * Downloads and unpacks the packages of a list, a line each: `npm:NAME@VERSION` or `pypi:NAME==VERSION` (its wheel, so that no build runs).
+ * @returns the folder, which the caller removes, and how many packages it holds
+ * @throws {UsageError} for a line of another form
+ */
+export async function unpackPackages(list: string): Promise<{ folder: string; packages: number }> {
+  const lines = (await readFile(list, 'utf8')).split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'))
+  const npm: string[] = []
+  const pypi: string[] = []
+  for (const line of lines) {
+    const [, registry, spec] = /^(?:(npm):(?=.+@\d)|(pypi):(?=.+==\d))/.test(line) ? line.split(/^(npm|pypi):/) : []
+    if (registry === 'npm') npm.push(String(spec))
+    else if (registry === 'pypi') pypi.push(String(spec))
+    else throw new UsageError(`${list}: "${line}" is neither npm:NAME@VERSION nor pypi:NAME==VERSION`)
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'redaction-packages-'))
+  const archives = join(folder, 'archives')
+  await mkdir(archives)
+  for (let at = 0; at < npm.length; at += BATCH) {
+    await run(
+      'npm',
+      ['pack', '--silent', '--ignore-scripts', '--pack-destination', archives, ...npm.slice(at, at + BATCH)],
+      {
+        maxBuffer: MAX_OUTPUT,
+      },
+    )
+  }
+  for (const file of await readdir(archives)) {
+    const to = join(folder, 'npm', file.replace(/\.tgz$/, ''))
+    await mkdir(to, { recursive: true })
+    await extract({ file: join(archives, file), cwd: to, strip: 1 })
+  }
+  if (pypi.length > 0) {
+    const options = ['--quiet', '--no-deps', '--no-compile', '--only-binary', ':all:', '--target', join(folder, 'pypi')]
+    await run('python3', ['-m', 'pip', 'install', ...options, ...pypi], { maxBuffer: MAX_OUTPUT })
+  }
+  return { folder, packages: lines.length }
+}
