@@ -1,8 +1,41 @@
 /**
- * JSON columns in SQL. SQLite's JSON functions fail the whole statement on one text that isn't JSON; these expressions don't.
+ * JSON columns that a damaged row doesn't break. SQLite's JSON functions fail the whole statement on one text that isn't JSON, and
+ * drizzle's JSON mode the whole result; what is here doesn't.
  * @module
  */
 import { type AnyColumn, type SQL, sql } from 'drizzle-orm'
+import { customType } from 'drizzle-orm/sqlite-core'
+import { log } from '../log.ts'
+
+/**
+ * A column of JSON objects or arrays.
+ * @param damaged what a row reads as whose text can't be parsed or holds something else; the row is logged as `damaged_json`
+ */
+export function jsonText<T extends object>(name: string, damaged: T) {
+  const column = customType<{ data: T; driverData: string }>({
+    dataType: () => 'text',
+    toDriver: (value) => JSON.stringify(value),
+    fromDriver: (text) => parsed(text, damaged) ?? logDamage(name, damaged),
+  })
+  return column(name)
+}
+
+/** The JSON in a text when it is of the same kind as `like`, an array or an object; otherwise null. */
+export function parsed<T extends object>(text: string, like: T): T | null {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && Array.isArray(value) === Array.isArray(like)
+      ? (value as T)
+      : null
+  } catch {
+    return null
+  }
+}
+
+function logDamage<T>(column: string, damaged: T): T {
+  log('error', 'damaged_json', { column })
+  return damaged
+}
 
 /** Whether the column holds JSON, as 1 or 0; NULL counts as JSON. */
 export function holdsJson(column: AnyColumn | SQL): SQL {

@@ -146,7 +146,7 @@ const PREFIXED_FORMS = PREFIXED.map(
   ([kind, prefix, rest]): SecretForm => ({
     kind,
     words: [prefix === '' ? 'azdo' : wordOf(prefix)],
-    pattern: new RegExp(`(?<![A-Za-z0-9])${prefix}${rest}(?![A-Za-z0-9])`, 'g'),
+    pattern: new RegExp(`(?<![A-Za-z0-9]|\\bsha\\d{3}[=-])${prefix}${rest}(?![A-Za-z0-9])`, 'g'),
   }),
 )
 

@@ -5,7 +5,7 @@
 
 /** Values that stand for a secret and are none. */
 const PLACEHOLDER =
-  /^(?:[*x.•_-]+|<.*>|\[.*|\{.*\}|\$.*|%.*%|@\w.*|![a-z]+|your[-_ ].*|my[-_ ]?(?:secret|password|key|token).*|example.*|.*[-_.]example|.*EXAMPLE(?:KEY)?|change[-_ ]?me.*|redacted.*|process\.env.*|os\.environ.*|pass(?:word)?|pwd|user(?:name)?|secret|token|0x[\da-f]+|null|none|nil|undefined|true|false|placeholder.*|dummy.*|fake.*|sample.*|insert.*|replace.*|todo.*|.*\$[{(].*|.*\{\{.*)$/i
+  /^(?:[*x.•_-]+|<.*>|\[.*|\{.*\}|\$.*|%.*%|@\w.*|![a-z]+|your[-_ ].*|my[-_ ]?(?:secret|password|key|token).*|example.*|.*[-_.]example|.*EXAMPLE(?:KEY)?|change[-_ ]?me.*|redacted.*|process\.env.*|os\.environ.*|pass(?:word)?|pwd|user(?:name)?|secret|token|0x[\da-f]+|null|none|nil|undefined|true|false|placeholder.*|dummy.*|fake.*|sample.*|insert.*|replace.*|todo.*|.*\$[{(].*|.*(?:\.\.\.|…)|"?\s*\+.*\+\s*"?|.*\{\{.*)$/i
 
 /** Passwords of tests and tutorials. */
 const WELL_KNOWN =
@@ -16,16 +16,19 @@ const WORDS = /^[A-Za-z_$][A-Za-z_$]*(?:[\s.\-/:,]{1,2}[A-Za-z_$]+)*[.!?:]?$/
 
 /** A version, a name or address without a secret, a template, an expression between two strings. */
 const NO_SECRET =
-  /^(?:[v^~]?\d{1,6}\.\d{1,6}\.\d{1,6}(?:[-+][\w.-]+)?|urn:.*|[a-z][a-z0-9+.-]{1,20}:\/\/(?![\s\S]*[A-Za-z0-9]{16}).*|.*\{[A-Za-z_]\w*\}.*|\+.*\+)$/i
+  /^(?:[v^~]?\d{1,6}\.\d{1,6}\.\d{1,6}(?:[-+][\w.-]+)?|urn:.*|[a-z][a-z0-9+.-]{1,20}:\/\/(?![\s\S]*[A-Za-z0-9]{16}).*|.*\{[A-Za-z_]\w*\}.*)$/i
 
 /** What can only be code when it is not quoted. */
 const CODE =
-  /[(){}[\];<>|\\]|=>|::|\?[.?]|^[A-Za-z_$][\w$]*(?:[Cc]redential|[Tt]oken|[Kk]ey|[Ss]ecret|[Pp]assword)s?$|^(?:self|this|args|opts|options|config|settings|os|env|props|req|request|res)\b[.[]/
+  /[(){}[\];<>|\\]|=>|::|\?[.?]|^!|^[A-Za-z_$][\w$]*(?:[Cc]redential|[Tt]oken|[Kk]ey|[Ss]ecret|[Pp]assword)s?$|^(?:self|this|args|opts|options|config|settings|os|env|props|req|request|res)\b[.[]/
 
 /** Shortest value that a machine makes, in characters. */
 const MIN_KEY = 16
 /** Words of a passphrase; more are a sentence. */
 const MAX_PASSWORD_WORDS = 5
+
+/** `secp256k1.utils.randomPrivateKey`: names joined by dots with few digits, none longer than names are. */
+const PATH = /^(?!(?:[^\d]*\d){5})[A-Za-z_$][\w$]{0,23}(?:\.[A-Za-z_$][\w$]{0,23})+$/
 
 /** How sure a name makes that its value is a secret. */
 export type NameStrength = 'password' | 'key'
@@ -74,7 +77,7 @@ function isSequence(value: string): boolean {
  */
 export function isSecretValue(value: string, strength: NameStrength, quoted: boolean): boolean {
   if (value.length < 4 || value.length > 4_000 || isPlaceholder(value) || WELL_KNOWN.test(value)) return false
-  if (NO_SECRET.test(value) || WORDS.test(value) || (!quoted && CODE.test(value))) return false
+  if (NO_SECRET.test(value) || WORDS.test(value) || (!quoted && (CODE.test(value) || PATH.test(value)))) return false
   if (strength === 'key') return value.length >= MIN_KEY && !/\s/.test(value) && hasRandomPart(value)
   if (/^[\d.,_]+$/.test(value)) return quoted && /^\d{4,}$/.test(value)
   const words = value.split(/\s+/)

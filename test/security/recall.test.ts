@@ -67,7 +67,12 @@ test.each([
   'the element <private-char> is added',
   'isPrivate(node: Node | null, opts?: Opts<Private> | null): node is Private',
   'ssh -i <private key> host',
+  '{ password: !!options.password, next: 1 }',
+  'xml = \'<Password>" + _PASSWORD_PLACEHOLDER + "</Password>\'',
+  'privateKey: secp256k1.utils.randomPrivateKey,',
+  'token: "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9..."',
   'integrity: sha512-vT3bYdqtX8vXcJ3hcUpNcZr0w1vVbYPq8m2bPqZJZrB5oZ9R1r0Y2g5ZkYvVZ3Jx8wq6sQm4l0v7n1Ck5d8H2A==',
+  'xai_sdk/client.py,sha256=sk-A8r8Kb0J3aiMRhPBMyoLCa0wUjvf9g9vQWoOLcRc,10245',
   'user_2RfWKJREkjKbHZy0Wqa5qrHeAnb call_Ao02pnFYXD6GN1yzc0uXPsvF',
   'secretName: "tls-example-com"',
 ])('leaves %s alone', (text) => {

@@ -252,6 +252,17 @@ describe('the endpoint', () => {
     expect((await send('/mcp', { method, headers: accept })).status).toBe(405)
   })
 
+  test.each([false, true])('repeats no id longer than 256 characters (in a batch: %s)', async (inBatch) => {
+    const message = { ...initialize, id: 'a'.repeat(257) }
+    const response = await post('/mcp', inBatch ? [initialize, message] : message)
+    const text = await response.text()
+    expect(response.status).toBe(400)
+    expect(JSON.parse(text)).toMatchObject({ id: null, error: { code: -32600, data: { field: 'id', limit: 256 } } })
+    expect(text.length).toBeLessThan(1_000)
+    const kept = await post('/mcp', { ...initialize, id: 'a'.repeat(256) })
+    expect(await kept.text()).toContain('a'.repeat(256))
+  })
+
   test('is told of the protocol when a message makes no sense', async () => {
     vi.spyOn(console, 'warn').mockImplementation(() => undefined)
     for (const body of ['[]', '7', '{}', '{"jsonrpc":"1.0","id":1,"method":"tools/list"}']) {

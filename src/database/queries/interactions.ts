@@ -63,7 +63,7 @@ export async function insertInteraction(database: Database, entry: NewInteractio
   const jobId = newId()
   const contexts = JSON.stringify(entry.contexts.map(({ collection, id: item }) => [collection, item]))
   const exists = sql`EXISTS (SELECT 1 FROM interactions WHERE id = ${id})`
-  const shown = sql`(SELECT s.value ->> 'context_id' FROM retrievals r, json_each(r.shown) s
+  const shown = sql`(SELECT s.value ->> 'context_id' FROM retrievals r, json_each(${arrayIn(sql`r.shown`)}) s
     WHERE r.id = ${entry.retrievalId ?? null} AND r.project = ${entry.project} AND r.caller = ${entry.caller ?? null})`
   const results = await atomically(database, [
     sql`INSERT INTO interactions (id, project, query, response, agent_type, model_used, tokens_used, latency_ms, tags, variant,

@@ -6,6 +6,7 @@ import { eq, sql } from 'drizzle-orm'
 import { newId } from '../../ids.ts'
 import { atomically, execute } from '../batch.ts'
 import type { Database } from '../database.ts'
+import { arrayIn } from '../json-column.ts'
 import { type Outcome, rankingModels } from '../schema.ts'
 import { deletionSince } from './deletions.ts'
 import { trainingJob } from './jobs.ts'
@@ -136,7 +137,7 @@ export async function rankingVotes(
   for (let read = 0; read < limit; read += PAGE) {
     const { rows }: { rows: readonly Record<string, unknown>[] } = await execute(
       database,
-      sql`SELECT i.id, i.query, i.archive_id, v.caller, v.outcome, coalesce(json_array_length(r.shown), 0) AS shown,
+      sql`SELECT i.id, i.query, i.archive_id, v.caller, v.outcome, json_array_length(${arrayIn(sql`r.shown`)}) AS shown,
             (SELECT json_group_array(json_object('collection', c.collection, 'item_id', c.item_id, 'given', c.given))
              FROM interaction_contexts c WHERE c.interaction_id = i.id) AS contexts
           FROM (SELECT id, substr(query, 1, ${characters}) AS query, retrieval_id, archive_id FROM interactions

@@ -5,6 +5,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { atomically } from '../batch.ts'
 import type { Database } from '../database.ts'
+import { holdsJson } from '../json-column.ts'
 
 const DAY = sql`strftime('%Y-%m-%d', created_at / 1000, 'unixepoch')`
 
@@ -64,7 +65,7 @@ const RECOUNTS: Readonly<Record<string, { columns: string; measure: string; fact
     measure: 'n',
     facts: sql`SELECT project, kind, status, sum(n) FROM (
         SELECT project, kind, status, count(*) AS n FROM jobs GROUP BY 1, 2, 3
-        UNION ALL SELECT project, key, 'done', value FROM interactions, json_each(archived_jobs) WHERE archive_id IS NOT NULL)
+        UNION ALL SELECT project, key, 'done', value FROM interactions, json_each(CASE WHEN ${holdsJson(sql`archived_jobs`)} THEN archived_jobs END) WHERE archive_id IS NOT NULL)
       GROUP BY 1, 2, 3`,
   },
   rollup_counts: {

@@ -7,6 +7,7 @@ import { newId } from '../../ids.ts'
 import { redact } from '../../security/redact.ts'
 import { atomically, execute } from '../batch.ts'
 import type { Database } from '../database.ts'
+import { parsed } from '../json-column.ts'
 import { type AgentType, type Outcome, routingDecisions, routingModels } from '../schema.ts'
 import { deletionSince } from './deletions.ts'
 import { trainingJob } from './jobs.ts'
@@ -74,11 +75,10 @@ export async function decidedOutcomes(database: Database, project: string, limit
     sql`SELECT d.backend, d.record, i.outcome FROM interactions i JOIN routing_decisions d ON d.id = i.decision_id AND d.project = i.project
         WHERE i.project = ${project} AND i.decision_id IS NOT NULL AND i.outcome IS NOT NULL ORDER BY i.id DESC LIMIT ${limit}`,
   )
-  return rows.map((row) => ({
-    backend: String(row.backend),
-    record: JSON.parse(String(row.record)) as Record<string, unknown>,
-    outcome: row.outcome as Outcome,
-  }))
+  return rows.flatMap((row) => {
+    const record = parsed<Record<string, unknown>>(String(row.record), {})
+    return record ? [{ backend: String(row.backend), record, outcome: row.outcome as Outcome }] : []
+  })
 }
 
 /** An interaction with a known outcome, as the router learns from it. */

@@ -3,6 +3,7 @@
  * @module
  */
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import { jsonText } from '../json-column.ts'
 
 /** What a key may do. `admin` includes all others. */
 export type Scope = 'read' | 'write' | 'learn' | 'admin'
@@ -17,7 +18,7 @@ export const keys = sqliteTable(
     /** First characters of the key, to recognise it by. */
     prefix: text('prefix').notNull(),
     name: text('name').notNull(),
-    scopes: text('scopes', { mode: 'json' }).$type<Scope[]>().notNull(),
+    scopes: jsonText<Scope[]>('scopes', []).notNull(),
     /** The only project that it opens; null: all. */
     project: text('project'),
     expiresAt: integer('expires_at'),
@@ -41,7 +42,7 @@ export const auditLog = sqliteTable(
     /** Project that the act was about; null: all of them. */
     project: text('project'),
     /** The input without what users wrote and without secrets. */
-    input: text('input', { mode: 'json' }).$type<Record<string, unknown>>().notNull(),
+    input: jsonText<Record<string, unknown>>('input', {}).notNull(),
     /** `started`, `done`, or the code of the error that it ended with. */
     outcome: text('outcome').notNull(),
     createdAt: integer('created_at').notNull(),

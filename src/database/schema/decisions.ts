@@ -3,6 +3,7 @@
  * @module
  */
 import { index, integer, real, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { jsonText } from '../json-column.ts'
 
 /** What augmentation showed, with which probability: the log that credit and the token ledger are computed from. */
 export const retrievals = sqliteTable(
@@ -13,7 +14,7 @@ export const retrievals = sqliteTable(
     operation: text('operation').notNull(),
     query: text('query').notNull(),
     conversationId: text('conversation_id'),
-    shown: text('shown', { mode: 'json' }).$type<ShownItem[]>().notNull(),
+    shown: jsonText<ShownItem[]>('shown', []).notNull(),
     tokenBudget: integer('token_budget').notNull(),
     tokensAdded: integer('tokens_added').notNull(),
     /** Tokens of the same items sent whole. */
@@ -60,7 +61,7 @@ export const routingDecisions = sqliteTable(
     route: text('route').notNull(),
     backend: text('backend').notNull(),
     /** Cause, signals and scores, as in the answer. */
-    record: text('record', { mode: 'json' }).$type<Record<string, unknown>>().notNull(),
+    record: jsonText<Record<string, unknown>>('record', {}).notNull(),
     conversationId: text('conversation_id'),
     /** Id of the key that asked; null: from before this was noted. */
     caller: text('caller'),

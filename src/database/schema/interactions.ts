@@ -4,6 +4,7 @@
  */
 import { sql } from 'drizzle-orm'
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import { jsonText } from '../json-column.ts'
 
 export type AgentType = 'local' | 'remote'
 export type Outcome = 'success' | 'partial' | 'failure'
@@ -205,7 +206,7 @@ export const corrections = sqliteTable(
     originalResponse: text('original_response'),
     correction: text('correction').notNull(),
     rating: real('rating'),
-    tags: text('tags', { mode: 'json' }).$type<string[]>().notNull(),
+    tags: jsonText<string[]>('tags', []).notNull(),
     model: text('model'),
     variant: text('variant'),
     idempotencyKey: text('idempotency_key'),

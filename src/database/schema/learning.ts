@@ -4,6 +4,7 @@
  */
 import { sql } from 'drizzle-orm'
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import { jsonText } from '../json-column.ts'
 
 /** `dead`: out of attempts; `discarded`: given up by someone. */
 export type JobStatus = 'pending' | 'running' | 'done' | 'dead' | 'discarded'
@@ -49,15 +50,15 @@ export const exports = sqliteTable(
     id: text('id').primaryKey(),
     project: text('project').notNull(),
     format: text('format').notNull(),
-    filters: text('filters', { mode: 'json' }).$type<Record<string, unknown>>().notNull(),
+    filters: jsonText<Record<string, unknown>>('filters', {}).notNull(),
     key: text('key').notNull(),
     rows: integer('rows').notNull(),
     bytes: integer('bytes').notNull(),
     sha256: text('sha256').notNull(),
     /** What the datasheet says beyond these columns: splits, tokens, redactions, licence. */
-    sheet: text('sheet', { mode: 'json' }).$type<Record<string, unknown>>().notNull().default({}),
+    sheet: jsonText<Record<string, unknown>>('sheet', {}).notNull().default({}),
     /** Interactions that were not taken, by reason. */
-    skipped: text('skipped', { mode: 'json' }).$type<Record<string, number>>().notNull().default({}),
+    skipped: jsonText<Record<string, number>>('skipped', {}).notNull().default({}),
     createdAt: integer('created_at').notNull(),
   },
   (t) => [index('exports_project_id').on(t.project, t.id), uniqueIndex('exports_key').on(t.key)],
@@ -105,7 +106,7 @@ export const patterns = sqliteTable(
     title: text('title').notNull(),
     approach: text('approach').notNull(),
     /** Distinct content terms of the problem, by which near-duplicates are found. */
-    terms: text('terms', { mode: 'json' }).$type<string[]>().notNull(),
+    terms: jsonText<string[]>('terms', []).notNull(),
     /** `rules`, or the name of the model. */
     extractedBy: text('extracted_by').notNull(),
     createdAt: integer('created_at').notNull(),

@@ -114,7 +114,7 @@ export class DocumentTable {
         `SELECT coalesce(sum(passage.value), 0) AS tokens
          FROM json_each(?) AS wanted
          JOIN items ON items.source = wanted.value ->> 'source' AND items.path = wanted.value ->> 'path'
-         JOIN json_each(items.passages) AS passage ON passage.key % 2 = 1`,
+         JOIN json_each(CASE WHEN json_valid(items.passages) THEN items.passages ELSE '[]' END) AS passage ON passage.key % 2 = 1`,
         JSON.stringify(documents.map(({ source, path }) => ({ source, path }))),
       )
       .one().tokens

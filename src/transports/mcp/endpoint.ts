@@ -50,6 +50,9 @@ function instructionsFor(project: string | null): string {
 /** Messages of one JSON-RPC batch, which clients of 2025-03-26 may send. */
 const MAX_BATCH = 20
 
+/** Characters of a message's id, which its answer repeats. */
+const MAX_ID = 256
+
 /** How long a client may keep a list, in milliseconds: what is the same for every caller, and what depends on the project. */
 const LISTS = { ttlMs: 300_000, cacheScope: 'public' } as const
 const OWN_LISTS = { ttlMs: 300_000, cacheScope: 'private' } as const
@@ -227,6 +230,7 @@ async function bodyOf(c: AppContext): Promise<{ value: unknown } | Response> {
   try {
     const value = await readJsonBody(c.req.raw, bodyLimit(c))
     if (Array.isArray(value)) assertBatch(value)
+    assertIds([value].flat())
     if (value !== undefined) return { value }
     throw new CoordinatorError('invalid_input', 'The body is empty.', {
       field: 'body',
@@ -235,7 +239,7 @@ async function bodyOf(c: AppContext): Promise<{ value: unknown } | Response> {
   } catch (thrown) {
     if (!(thrown instanceof CoordinatorError)) throw thrown
     const data = problemOf(thrown, c.var.requestId)
-    const code = JSON_RPC_CODES[thrown.code] ?? -32000
+    const code = thrown.field === 'id' ? -32600 : (JSON_RPC_CODES[thrown.code] ?? -32000)
     return Response.json(
       { jsonrpc: '2.0', id: null, error: { code, message: thrown.message, data } },
       { status: data.status },
@@ -278,6 +282,18 @@ function assertBatch({ length }: readonly unknown[]): void {
     limit: MAX_BATCH,
     hint: 'Send the messages in several requests.',
   })
+}
+
+function assertIds(messages: readonly unknown[]): void {
+  for (const message of messages) {
+    const { id } = (message ?? {}) as { id?: unknown }
+    if (typeof id !== 'string' || id.length <= MAX_ID) continue
+    throw new CoordinatorError('invalid_input', `The id of a message has more than ${MAX_ID} characters.`, {
+      field: 'id',
+      limit: MAX_ID,
+      hint: 'Number the messages.',
+    })
+  }
 }
 
 /** Names the rule that a message broke. The library's sentence isn't logged: it can repeat what the message said. */

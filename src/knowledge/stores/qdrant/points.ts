@@ -64,6 +64,38 @@ export function toStoredItem(collection: CollectionName, point: { id: unknown; p
   }
 }
 
+/**
+ * As toStoredItem; null when the payload is damaged: it isn't one of an item, or its passages can't be parsed.
+ * @throws EngineFailure for a point that names no project: every request asks for one, so this is no answer of Qdrant's
+ */
+export function readStoredItem(
+  collection: CollectionName,
+  point: { id: unknown; payload?: unknown },
+): StoredItem | null {
+  const { project } = (point.payload ?? {}) as { project?: unknown }
+  if (typeof project !== 'string') return toStoredItem(collection, point)
+  try {
+    return toStoredItem(collection, point)
+  } catch {
+    return null
+  }
+}
+
+/** The items of points, and the ids of damaged ones; see {@link readStoredItem}. */
+export function readStoredItems(
+  collection: CollectionName,
+  points: readonly { id: unknown; payload?: unknown }[],
+): { items: StoredItem[]; damaged: string[] } {
+  const items: StoredItem[] = []
+  const damaged: string[] = []
+  for (const point of points) {
+    const item = readStoredItem(collection, point)
+    if (item) items.push(item)
+    else damaged.push(String(point.id))
+  }
+  return { items, damaged }
+}
+
 /** Where an item belongs. */
 export interface Origin {
   readonly source: string

@@ -15,10 +15,11 @@ import {
   planKeywordSearch,
 } from '../../../text/keyword-plan.ts'
 import { TermListReader } from '../../../text/term-list.ts'
+import { contextId } from '../../collections.ts'
 import { preselect } from '../preselect.ts'
-import type { CollectionScope, Credit, SearchRequest, SearchResponse } from '../store.ts'
+import type { Candidate, CollectionScope, Credit, SearchRequest, SearchResponse } from '../store.ts'
 import { TERMS } from './connection.ts'
-import { itemFilter, termListOf, termWeight, toStoredItem } from './points.ts'
+import { itemFilter, readStoredItem, termListOf, termWeight } from './points.ts'
 
 /** Points whose lengths and credit stand for all; ids are hashes, so the first ones by id are a fair sample. */
 const SAMPLE = 64
@@ -110,7 +111,7 @@ export function readSearch(
   { at }: SearchBatch,
   answers: readonly { points: Point[] }[],
   items: number,
-): Omit<SearchResponse, 'degraded'> {
+): SearchResponse {
   const points = (index: number | null) => (index === null ? [] : (answers[index]?.points ?? []))
   const plan = planOf(request.text, items, at, points)
   const found = new Map<string, Point>()
@@ -124,13 +125,16 @@ export function readSearch(
     keyword: request.keyword ? evidenceOf(plan, point) : null,
     cosine: cosines.get(String(point.id)) ?? null,
   }))
+  const candidates: Candidate[] = []
+  const degraded: string[] = []
+  for (const { point, keyword, cosine } of preselect(evidence, request.limit, byId)) {
+    const item = readStoredItem(collection, point)
+    if (item) candidates.push({ item, keyword, cosine, ...(request.lists && { list: termListOf(point) }) })
+    else degraded.push(`item:${contextId(collection, String(point.id))}`)
+  }
   return {
-    candidates: preselect(evidence, request.limit, byId).map(({ point, keyword, cosine }) => ({
-      item: toStoredItem(collection, point),
-      keyword,
-      cosine,
-      ...(request.lists && { list: termListOf(point) }),
-    })),
+    candidates,
+    degraded,
     items,
     terms: plan.terms,
     totalIdf: plan.totalIdf,

@@ -29,7 +29,7 @@ import type {
   WriteStatus,
 } from '../store.ts'
 import { chunks, type QdrantConnection, vectorName, WRITE_BATCH } from './connection.ts'
-import { itemFilter, type Origin, toPoint, toStoredItem } from './points.ts'
+import { itemFilter, type Origin, readStoredItem, readStoredItems, toPoint, toStoredItem } from './points.ts'
 import { QdrantReader, READ_BATCH } from './reader.ts'
 import { QdrantRegister } from './register.ts'
 import { planSearch, readSearch } from './search.ts'
@@ -71,7 +71,8 @@ export class QdrantStore implements TransferStore {
   async get(scope: CollectionScope, ids: readonly string[]): Promise<(StoredItem | null)[]> {
     const found = new Map<string, StoredItem>()
     for (const point of await this.#points(scope, ids, true)) {
-      found.set(String(point.id), toStoredItem(scope.collection, point))
+      const item = readStoredItem(scope.collection, point)
+      if (item) found.set(item.id, item)
     }
     return ids.map((id) => found.get(id) ?? null)
   }
@@ -85,7 +86,8 @@ export class QdrantStore implements TransferStore {
       itemFilter(scope.project, options.filter),
       options,
     )
-    return { entries: points.map((point) => toStoredItem(scope.collection, point)), nextCursor }
+    const { items, damaged } = readStoredItems(scope.collection, points)
+    return { entries: items, nextCursor, ...(damaged.length > 0 && { damaged }) }
   }
 
   async delete(scope: CollectionScope, ids: readonly string[]): Promise<number> {
@@ -174,7 +176,8 @@ export class QdrantStore implements TransferStore {
     ])
     const other = serving !== null && !sameSpace(serving, request.space)
     const usable = other ? { ...batch, at: { ...batch.at, dense: null, cosines: null } } : batch
-    return { ...readSearch(scope, request, usable, answers, items), degraded: other ? ['vectors'] : [] }
+    const response = readSearch(scope, request, usable, answers, items)
+    return { ...response, degraded: [...(other ? ['vectors'] : []), ...response.degraded] }
   }
 
   async statistics(scope: CollectionScope): Promise<StoreStatistics> {
@@ -219,9 +222,11 @@ export class QdrantStore implements TransferStore {
       missingFilter(scope.project, space),
       options,
     )
-    const entries = points.map((point) => {
-      const { id, title, body, fields } = toStoredItem(scope.collection, point)
-      return { id, hash: String(point.payload?.hash ?? ''), title, body, fields }
+    const entries = points.flatMap((point): PendingItem[] => {
+      const item = readStoredItem(scope.collection, point)
+      if (!item) return []
+      const { id, title, body, fields } = item
+      return [{ id, hash: String(point.payload?.hash ?? ''), title, body, fields }]
     })
     return { entries, nextCursor }
   }
