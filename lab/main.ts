@@ -59,7 +59,10 @@ process.exitCode = await runCommand(
         summary: 'measure the first notes of a team beside its code',
         load: () => import('./eval/notes.ts'),
       },
-      'eval:redaction': { summary: 'measure false alarms of redaction', load: () => import('./eval/redaction/redaction.ts') },
+      'eval:redaction': {
+        summary: 'measure false alarms of redaction',
+        load: () => import('./eval/redaction/redaction.ts'),
+      },
       'eval:retrieval': {
         summary: 'measure search on a data set in BEIR layout',
         load: () => import('./eval/retrieval.ts'),
