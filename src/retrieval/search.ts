@@ -16,12 +16,13 @@ import { codeWeights } from '../ranking/code/weights.ts'
 import type { Turn } from '../ranking/conversation-smoothing.ts'
 import { betaMean, creditShift, posterior } from '../ranking/credit.ts'
 import { type FusedResult, type FusedSearch, fuse } from '../ranking/fusion.ts'
-import { type Features, featuresOf, type RankingEvidence, type Weights, weighted } from '../ranking/learnt/features.ts'
-import { projectRanking } from '../ranking/learnt/project-ranking.ts'
+import { type Features, featuresOf } from '../ranking/learnt/features.ts'
+import type { ProjectRanking } from '../ranking/learnt/project-ranking.ts'
 import { FILE_KINDS } from '../text/file-kind.ts'
 import { analyseQuery, type QueryAnalysis } from '../text/query-analysis.ts'
 import { tokenise } from '../text/tokens.ts'
 import { askExternalList, type ExternalFindings, NOTHING_EXTERNAL, rankExternal } from './external-list.ts'
+import { documentOf, evidenceFor, learntRanking, learntShifts, NOTHING_LEARNT } from './learnt-shifts.ts'
 
 /** Candidates that each list contributes. */
 const DEPTH = 100
@@ -92,8 +93,8 @@ export async function searchKnowledge(services: SearchServices, options: SearchO
   const degraded = new Set<string>()
   const analysis = analyseQuery(options.query)
   const text = searchedText(options.query, analysis)
-  const [weights, embedding] = await Promise.all([
-    learntWeights(services, project),
+  const [learnt, embedding] = await Promise.all([
+    learntRanking(services, project),
     mode === 'keyword' ? null : embedQuery(services.embedder, text, degraded),
   ])
   const request = {
@@ -104,7 +105,7 @@ export async function searchKnowledge(services: SearchServices, options: SearchO
     depth: Math.max(DEPTH, limit),
     limit: Math.max(limit, MIN_CANDIDATES),
     filter,
-    lists: weights.size > 0,
+    lists: learnt.weights.size > 0,
   }
   const asked = options.external && mode !== 'keyword' && !filter ? services.external : null
   const [answers, listed] = await Promise.all([
@@ -132,7 +133,7 @@ export async function searchKnowledge(services: SearchServices, options: SearchO
         found.flatMap(({ candidates }) => candidates.map(({ item }) => item)),
       )
     : NOTHING_EXTERNAL
-  const how = { embedding, mode, weights, places, analysis, space: services.embedder.space, purpose: options.purpose }
+  const how = { embedding, mode, learnt, places, analysis, space: services.embedder.space, purpose: options.purpose }
   const first = found.map((answer) => fuseAnswer(answer, how))
   const opinions = services.reranker ? await rerankBest(services.reranker, text, first, degraded) : null
   const stored = opinions ? found.map((answer) => fuseAnswer(answer, { ...how, opinions })) : first
@@ -197,7 +198,7 @@ type Fused = FusedSearch<StoredItem> | FusedCode<StoredItem>
 interface Fusing {
   readonly embedding: Embedding | null
   readonly mode: SearchOptions['mode']
-  readonly weights: Weights
+  readonly learnt: ProjectRanking
   readonly places: ExternalFindings['places']
   readonly analysis: QueryAnalysis
   readonly space: EmbeddingSpace
@@ -212,7 +213,7 @@ function fuseAnswer(answer: SearchResponse, how: Fusing): Fused {
   const { candidates, terms, attainable, credit, items, averageLength } = answer
   const { embedding, mode, space } = how
   const usual = betaMean(posterior(credit))
-  const shifts = learntShifts(answer, how.weights)
+  const shifts = learntShifts(answer, how.learnt, { vector: embedding?.vector ?? null, space: space.name })
   const query = {
     attainable: mode === 'semantic' ? 0 : attainable,
     terms: terms.length,
@@ -256,56 +257,19 @@ function codeOf({ fields, body }: StoredItem): Pick<CodeCandidate<StoredItem>, '
   }
 }
 
-const NOTHING_LEARNT: Weights = new Map()
-/** Log-odds that learning may move a candidate by, either way. */
-const MAX_LEARNT = 3
-
-/** A model that can't be read costs what was learnt, not the search. */
-async function learntWeights(services: SearchServices, project: string): Promise<Weights> {
-  const { database, settings } = services
-  if (!database || settings.RANKING_LEARNING === 'off') return NOTHING_LEARNT
-  try {
-    return (await projectRanking({ database, now: () => services.now() }, project)).weights
-  } catch {
-    return NOTHING_LEARNT
-  }
-}
-
-/** Shift of each candidate in log-odds, around a mean of 0 so that only their order is learnt. */
-function learntShifts(answer: SearchResponse, weights: Weights): number[] {
-  if (weights.size === 0) return []
-  const raw = answer.candidates.map((candidate) =>
-    Math.max(-MAX_LEARNT, Math.min(MAX_LEARNT, weighted(weights, answer, evidenceFor(answer, candidate)))),
-  )
-  const mean = raw.reduce((sum, shift) => sum + shift, 0) / Math.max(1, raw.length)
-  return raw.map((shift) => shift - mean)
-}
-
-const NO_TERMS = new Uint8Array(0)
-
-/** What the learnt ranking goes by; a store that gives no term lists leaves it the two lists' evidence. */
-function evidenceFor(
-  { attainable }: SearchResponse,
-  { list, keyword, cosine }: SearchResponse['candidates'][number],
-): RankingEvidence {
-  return {
-    list: list ?? NO_TERMS,
-    keyword: attainable > 0 ? Math.min(1, (keyword?.score ?? 0) / attainable) : 0,
-    coverage: keyword?.coverage ?? 0,
-    cosine: cosine ?? 0,
-  }
-}
-
 /** Candidates that a training sees of each collection. */
 const TRAINED_ON = 30
 
-/** The best candidates of a query as the learnt ranking sees them: fusion's log-odds, without credit and what was learnt. */
+/** A query's vector, and its best candidates as the learnt ranking sees them: fusion's log-odds, without credit and what was learnt. */
 export async function rankingCandidates(
   services: SearchServices,
   project: string,
   query: string,
   collections: readonly CollectionName[],
-): Promise<{ contextId: ContextId; base: number; features: Features }[]> {
+): Promise<{
+  vector: Float32Array | null
+  candidates: { contextId: ContextId; base: number; document: number; features: Features }[]
+}> {
   const analysis = analyseQuery(query)
   const text = searchedText(query, analysis)
   const embedding = await embedQuery(services.embedder, text, new Set())
@@ -325,7 +289,7 @@ export async function rankingCandidates(
       ),
     ),
   )
-  return answers.flatMap((answer) => {
+  const candidates = answers.flatMap((answer) => {
     const neutral = answer.candidates.map((candidate) => ({
       ...candidate,
       item: { ...candidate.item, credit: { successes: 0, partials: 0, failures: 0 } },
@@ -336,7 +300,7 @@ export async function rankingCandidates(
       {
         embedding,
         mode: 'hybrid',
-        weights: NOTHING_LEARNT,
+        learnt: NOTHING_LEARNT,
         places: new Map(),
         analysis,
         space: services.embedder.space,
@@ -347,9 +311,11 @@ export async function rankingCandidates(
       const candidate = byId.get(item.id)
       if (!candidate) return []
       const features = featuresOf(answer, evidenceFor(answer, candidate))
-      return [{ contextId: contextId(item.collection, item.id), base: logOdds(probability), features }]
+      const document = documentOf(item)
+      return [{ contextId: contextId(item.collection, item.id), base: logOdds(probability), document, features }]
     })
   })
+  return { vector: embedding?.vector ?? null, candidates }
 }
 
 /** Items that are turns of a conversation say so in their fields. */

@@ -17,6 +17,7 @@ import { projectOfOutcome } from '../database/queries/routing.ts'
 import type { Outcome } from '../database/schema.ts'
 import { isCollection, parseContextId } from '../knowledge/collections.ts'
 import { UNSEEN_WEIGHT } from '../ranking/credit.ts'
+import { encodeNeeds } from '../ranking/learnt/needs.ts'
 import { type RankedQuery, trainRanking, type Vote } from '../ranking/learnt/train.ts'
 import type { Services } from '../services.ts'
 import { rankingCandidates } from './search.ts'
@@ -48,7 +49,7 @@ export async function trainProjectRanking(services: Services, project: string): 
     const part = byQuery.slice(start, start + CONCURRENT)
     ranked.push(...(await Promise.all(part.map(([query, own]) => rankedQuery(services, project, query, own)))))
   }
-  const { weights, queries, gain, standardErrors, accepted } = trainRanking(ranked)
+  const { weights, needs, queries, gain, standardErrors, accepted } = trainRanking(ranked, services.embedder.space.name)
   const stored = await storeRanking(
     database,
     {
@@ -60,6 +61,7 @@ export async function trainProjectRanking(services: Services, project: string): 
       standardErrors,
       accepted,
       weights: Object.fromEntries(weights),
+      needs: needs && encodeNeeds(needs),
       learnt: row.pending,
       startedAt,
     },
@@ -99,10 +101,11 @@ async function rankedQuery(
   const named = votes
     .flatMap(({ items }) => items.flatMap((id) => parseContextId(id)?.collection ?? []))
     .filter(isCollection)
-  const candidates = await rankingCandidates(services, project, query, [...new Set(named)].sort())
+  const { vector, candidates } = await rankingCandidates(services, project, query, [...new Set(named)].sort())
   const places = new Map(candidates.map(({ contextId }, i) => [contextId as string, i]))
   return {
     query,
+    vector,
     candidates,
     votes: votes.flatMap(({ items, unseen, shown, caller, outcome }): Vote[] => {
       const found = items.flatMap((id) => places.get(id) ?? []).sort((a, b) => a - b)

@@ -28,10 +28,11 @@ const features = (...keys: number[]): Features => ({
 function lessons(count: number, caller = (i: number) => `caller-${i % 5}`): RankedQuery[] {
   return Array.from({ length: count }, (_, i) => ({
     query: `question ${i}`,
+    vector: null,
     candidates: [
-      { base: 1, features: features(BAD) },
-      { base: 0.5, features: features(GOOD) },
-      { base: 0, features: features() },
+      { base: 1, document: 3 * i, features: features(BAD) },
+      { base: 0.5, document: 3 * i + 1, features: features(GOOD) },
+      { base: 0, document: 3 * i + 2, features: features() },
     ],
     votes: [
       { items: [1], shown: 3, caller: caller(i), success: 1 },
@@ -71,10 +72,11 @@ test('a faint lesson is used in part, where the whole of it would not bear out',
       { length: 60 },
       (_, i): RankedQuery => ({
         query: `question ${i}`,
+        vector: null,
         candidates: [
-          { base: 1, features: features(featureKey(KIND.beside, hashTerm(`n${i}`)), BAD) },
-          { base: 0.5, features: features(GOOD) },
-          { base: 0, features: features() },
+          { base: 1, document: 3 * i, features: features(featureKey(KIND.beside, hashTerm(`n${i}`)), BAD) },
+          { base: 0.5, document: 3 * i + 1, features: features(GOOD) },
+          { base: 0, document: 3 * i + 2, features: features() },
         ],
         votes: [{ items: [random() < 0.6 ? 1 : 0], shown: 3, caller: `c${i % 5}`, success: random() < 0.75 ? 1 : 0 }],
       }),
@@ -168,6 +170,7 @@ test('a training is due after enough outcomes, once, and one that began on an ol
     gain: 1,
     standardErrors: 3,
     accepted: true,
+    needs: null,
     learnt: 45,
     startedAt: 0,
   }
@@ -199,6 +202,7 @@ test('a search uses the words that a project has learnt, and with RANKING_LEARNI
     gain: 1,
     standardErrors: 3,
     accepted: true,
+    needs: null,
     learnt: 1,
     startedAt: 0,
   }

@@ -58,7 +58,8 @@ export async function storeRanking(
     database,
     sql`UPDATE ranking_models SET version = version + 1, examples = ${model.examples}, queries = ${model.queries},
           gain = ${model.gain}, standard_errors = ${model.standardErrors}, accepted = ${model.accepted ? 1 : 0},
-          weights = ${JSON.stringify(model.weights)}, pending = max(0, pending - ${model.learnt}), trained_at = ${now}
+          weights = ${JSON.stringify(model.weights)},
+          needs = ${model.needs ? JSON.stringify(model.needs) : null}, pending = max(0, pending - ${model.learnt}), trained_at = ${now}
         WHERE project = ${model.project} AND version = ${model.version} AND NOT ${deletionSince(model.project, model.startedAt)}`,
   )
   return changes > 0
@@ -70,7 +71,7 @@ export async function storeRanking(
  */
 export async function resetRanking(database: Database, project: string, now: number): Promise<string | null> {
   const [, job] = await atomically(database, [
-    sql`UPDATE ranking_models SET weights = NULL, accepted = 0, gain = 0, standard_errors = 0, queries = 0, examples = 0, pending = 0,
+    sql`UPDATE ranking_models SET weights = NULL, needs = NULL, accepted = 0, gain = 0, standard_errors = 0, queries = 0, examples = 0, pending = 0,
           version = version + 1 WHERE project = ${project}`,
     trainingJob(
       'train_ranking',

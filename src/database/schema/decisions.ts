@@ -87,6 +87,17 @@ export const routingModels = sqliteTable('routing_models', {
   threshold: real('threshold'),
 })
 
+/** What earlier questions needed, as a model keeps it; ranking/learnt/needs.ts reads it. */
+export interface StoredNeeds {
+  /** Name of the embedding space of the questions. */
+  readonly space: string
+  /** Weights of the two features, in log-odds a unit. */
+  readonly usual: number
+  readonly near: number
+  /** Vector in base64, then document and probability by turns. */
+  readonly questions: readonly (readonly [string | null, ...number[]])[]
+}
+
 /** What a project has learnt of ranking; a function of its interactions with a known outcome and the knowledge of that time. */
 export const rankingModels = sqliteTable('ranking_models', {
   project: text('project').primaryKey(),
@@ -103,5 +114,7 @@ export const rankingModels = sqliteTable('ranking_models', {
   accepted: integer('accepted', { mode: 'boolean' }).notNull().default(false),
   /** Weights by key of feature, in log-odds. */
   weights: text('weights', { mode: 'json' }).$type<Record<string, number>>(),
+  /** What earlier questions needed, see ranking/learnt/needs.ts; null: not learnt, or it does not help. */
+  needs: text('needs', { mode: 'json' }).$type<StoredNeeds>(),
   trainedAt: integer('trained_at'),
 })

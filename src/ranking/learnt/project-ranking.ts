@@ -5,6 +5,7 @@
 import type { Database } from '../../database/database.ts'
 import { rankingRow } from '../../database/queries/ranking.ts'
 import type { Weights } from './features.ts'
+import { decodeNeeds, type Needs } from './needs.ts'
 
 /** Milliseconds that weights in memory are used before the database is asked for newer ones. */
 const FRESH_MS = 5_000
@@ -16,6 +17,7 @@ export interface ProjectRanking {
   readonly version: number
   /** Empty: nothing learnt, or it was not accepted. */
   readonly weights: Weights
+  readonly needs: Needs | null
 }
 
 const held = new WeakMap<object, Map<string, ProjectRanking & { readonly checkedAt: number }>>()
@@ -35,7 +37,8 @@ export async function projectRanking(
   const weights = row?.accepted
     ? Object.entries(row.weights ?? {}).map(([key, weight]) => [Number(key), weight] as const)
     : []
-  const current = { version: row?.version ?? 0, weights: new Map(weights), checkedAt: now }
+  const needs = row?.accepted && row.needs ? decodeNeeds(row.needs) : null
+  const current = { version: row?.version ?? 0, weights: new Map(weights), needs, checkedAt: now }
   projects.delete(project)
   projects.set(project, current)
   for (const oldest of projects.keys()) {

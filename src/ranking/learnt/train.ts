@@ -1,116 +1,170 @@
 /**
- * Learns a ranking of candidates from what came of answers. Pure functions.
+ * Learns a ranking of candidates from what came of answers, by the likelihood of likelihood.ts. Pure functions.
  *
- * The chance that candidate i is what a query needs is softmax(scale · base + θ · x)ᵢ, where base is the log-odds that fusion
- * gives it and x its features. That an answer succeeds and rests on the items W out of k that were shown has probability
- * δ + (1 − ε − δ) · Σ_W of these chances, δ = ε · |W| / k: a share ε of the outcomes is reported wrong, and a wrong success may
- * name any items. θ has a normal prior of mean 0, so without outcomes nothing changes.
+ * Two things are learnt: what earlier questions needed, with two weights (needs.ts), and weights θ of words (features.ts). θ has a
+ * normal prior of mean 0, so without outcomes nothing changes.
  *
- * How much of θ is used is decided by cross-validation over queries: the share of it under which outcomes of queries that a fit has
- * not seen are likeliest, less a standard error. None is used when no share makes them likelier by more than that.
+ * How much of both is used is decided by cross-validation over queries: the part under which outcomes of queries that a fit has
+ * not seen are likeliest, less a standard error. None is used when no part makes them likelier by more than that.
  * @module
  */
 import { fnv1a } from '../../hash.ts'
-import { CALLER_CAP } from '../credit.ts'
-import type { Features, Weights } from './features.ts'
+import type { Weights } from './features.ts'
+import { type Example, loss, POINT, type PreparedQuery, prepare, type RankedQuery } from './likelihood.ts'
 import { minimise } from './minimise.ts'
+import { type Needs, needFeatures, similarity } from './needs.ts'
 
-/** Share of outcomes that are taken to be reported wrong, ε. */
-export const WRONG = 0.25
-/** Correlation of the outcomes of one query: so many of them count as (1 + (n − 1)ρ)⁻¹ · n independent ones (Kish 1965, design effect). */
-const CORRELATION = 0.4
-/** No caller has more than this share of the votes, unless all of its votes are no more than CALLER_CAP. */
-const CALLER_SHARE = 0.25
+export type { RankedQuery, Vote } from './likelihood.ts'
+
 const FOLDS = 4
 /** Fewer queries teach nothing. */
 export const MIN_QUERIES = 24
 /** Standard errors by which the held-out likelihood must be better. */
 export const MIN_GAIN = 1
-/** Shares of the fitted weights that may be used. */
-const SHARES = [0.25, 0.5, 0.75, 1]
+/** Shares of the fitted weights of words that may be used. */
+const SHARES = [0, 0.25, 0.5, 0.75, 1]
 const ITERATIONS = 40
 /** Precision of the prior of ln(scale) around 0. */
 const SCALE_PRECISION = 4
+/**
+ * Prior of the weights of what earlier questions needed: mean and precision. Chosen on subjects of commits of five repositories that no
+ * evaluation uses.
+ */
+const NEEDS_MEAN = { usual: 0.3, near: 0.5 } as const
+const NEEDS_PRECISION = 3
 /** Weights nearer to 0 are left out of the model, and so are all beyond so many. */
 const MIN_WEIGHT = 0.01
 const MAX_WEIGHTS = 6_000
 
-/** What was said of an answer: the candidates that it rests on (by position), by whom, and how well it went (0 to 1). */
-export interface Vote {
-  readonly items: readonly number[]
-  /** How many were shown, at least as many. */
-  readonly shown: number
-  readonly caller: string
-  readonly success: number
-  /** Less than 1 for items that nobody had been shown; missing: 1. */
-  readonly weight?: number
-}
-
-/** A query with its candidates and what came of its answers. */
-export interface RankedQuery {
-  readonly query: string
-  readonly candidates: readonly { readonly base: number; readonly features: Features }[]
-  readonly votes: readonly Vote[]
-}
-
 export interface RankingModel {
   readonly weights: Weights
+  /** What earlier questions needed; null: that does not help. */
+  readonly needs: Needs | null
   readonly queries: number
   readonly votes: number
   /** Held-out log-likelihood a query, with less without; in its standard errors it must reach MIN_GAIN. */
   readonly gain: number
   readonly standardErrors: number
-  /** Whether the weights may be used. */
+  /** Whether the model may be used. */
   readonly accepted: boolean
 }
 
-/** One query ready for fitting: sparse rows of features, and votes on the same items taken together. */
-interface Prepared {
-  readonly base: Float64Array
-  readonly offsets: Uint32Array
-  readonly indices: Uint32Array
-  readonly values: Float32Array
-  readonly votes: { readonly items: readonly number[]; readonly wrong: number; success: number; failure: number }[]
-}
-
-/** Learns from queries and their votes. The same input gives the same model. */
-export function trainRanking(queries: readonly RankedQuery[]): RankingModel {
+/**
+ * Learns from queries and their votes. The same input gives the same model.
+ * @param space name of the embedding space of the queries' vectors
+ */
+export function trainRanking(queries: readonly RankedQuery[], space = ''): RankingModel {
   const usable = queries.filter(({ candidates, votes }) => candidates.length > 1 && votes.length > 0)
   const votes = usable.reduce((sum, query) => sum + query.votes.length, 0)
-  const none = { weights: new Map(), queries: usable.length, votes, gain: 0, standardErrors: 0, accepted: false }
+  const none: RankingModel = {
+    weights: new Map(),
+    needs: null,
+    queries: usable.length,
+    votes,
+    gain: 0,
+    standardErrors: 0,
+    accepted: false,
+  }
   if (usable.length < MIN_QUERIES) return none
   const { keys, prepared } = prepare(usable)
-  const gains = SHARES.map((): number[] => [])
-  for (let fold = 0; fold < FOLDS; fold++) {
-    const seen = prepared.filter((_, i) => foldOf(usable[i]?.query ?? '') !== fold)
-    const unseen = prepared.filter((_, i) => foldOf(usable[i]?.query ?? '') === fold)
-    if (seen.length === 0 || unseen.length === 0) continue
-    const learnt = fitWeights(seen, keys.length)
-    const plain = fitWeights(seen, 0)
-    const without = unseen.map((query) => loss(query, plain, null))
-    for (const [at, share] of SHARES.entries()) {
-      const point = shareOf(learnt, plain, share)
-      unseen.forEach((query, i) => {
-        gains[at]?.push((without[i] ?? 0) - loss(query, point, null))
-      })
-    }
-  }
-  const [best] = SHARES.map((share, at) => ({ share, ...gainOf(gains[at] ?? []) })).sort(
-    (a, b) => b.gain - b.error - (a.gain - a.error),
-  )
+  const compare = similarities(prepared)
+  const folds = foldsOf(prepared, compare)
+  const plain = folds.map(({ seen }) => fitPoint(seen.plain, 0))
+  const without = folds.flatMap(({ unseen }, i) => losses(unseen.plain, plain[i]))
+  const gainsOf = (withIt: readonly number[]) => gainOf(withIt.map((value, i) => (without[i] ?? 0) - value))
+  const needed = folds.map(({ seen }) => fitPoint(seen.needs, 0))
+  const needGain = gainsOf(folds.flatMap(({ unseen }, i) => losses(unseen.needs, needed[i])))
+  const uses: 'needs' | 'plain' = needGain.gain > needGain.error ? 'needs' : 'plain'
+  const start = uses === 'needs' ? needed : plain
+  const learnt = folds.map(({ seen }) => fitPoint(seen[uses], keys.length))
+  const [best] = SHARES.map((share) => ({
+    share,
+    ...gainsOf(folds.flatMap(({ unseen }, i) => losses(unseen[uses], between(start[i], learnt[i], share)))),
+  })).sort((a, b) => b.gain - b.error - (a.gain - a.error))
   if (!best) return none
   const { share, gain, error } = best
   const standardErrors = error > 0 ? gain / error : 0
-  const accepted = standardErrors >= MIN_GAIN
-  const weights = accepted
-    ? weightsOf(shareOf(fitWeights(prepared, keys.length), fitWeights(prepared, 0), share), keys)
-    : new Map()
-  return { ...none, gain, standardErrors, accepted, weights }
+  if (standardErrors < MIN_GAIN) return { ...none, gain, standardErrors }
+  const all = examples(prepared, prepared, compare)[uses]
+  const point = between(fitPoint(all, 0), share > 0 ? fitPoint(all, keys.length) : undefined, share)
+  const scale = Math.exp(point[POINT.scale] ?? 0)
+  const needs: Needs = {
+    space,
+    usual: rounded((point[POINT.usual] ?? 0) / scale),
+    near: rounded((point[POINT.near] ?? 0) / scale),
+    questions: prepared.map(({ vector, needs: own }) => ({ vector, needs: own })),
+  }
+  return {
+    ...none,
+    gain,
+    standardErrors,
+    accepted: true,
+    weights: weightsOf(point, keys),
+    needs: uses === 'needs' ? needs : null,
+  }
 }
 
-/** A share of what was learnt, between no weights with their own scale and all of them with theirs. */
-function shareOf(learnt: Float64Array, plain: Float64Array, share: number): Float64Array {
-  return learnt.map((value, i) => share * value + (1 - share) * (plain[i] ?? 0))
+/** The same queries without and with what others needed. */
+interface Examples {
+  readonly plain: readonly Example[]
+  readonly needs: readonly Example[]
+}
+
+/** Kernel value of any two queries; the diagonal is 0, since no query tells what it needs itself. */
+type Similarities = ReadonlyMap<PreparedQuery, ReadonlyMap<PreparedQuery, number>>
+
+function similarities(queries: readonly PreparedQuery[]): Similarities {
+  const rows = new Map(queries.map((query) => [query, new Map<PreparedQuery, number>()]))
+  queries.forEach((a, i) => {
+    for (const b of queries.slice(0, i)) {
+      const value = similarity(a.vector, b.vector)
+      rows.get(a)?.set(b, value)
+      rows.get(b)?.set(a, value)
+    }
+  })
+  return rows
+}
+
+/** Queries with what the others of `known` needed. */
+function examples(queries: readonly PreparedQuery[], known: readonly PreparedQuery[], compare: Similarities): Examples {
+  return {
+    plain: queries.map((query) => ({ ...query, near: null })),
+    needs: queries.map((query) => {
+      const others = known.filter((other) => other !== query)
+      const row = compare.get(query)
+      const near = needFeatures(
+        query.documents,
+        others,
+        others.map((other) => row?.get(other) ?? 0),
+      )
+      return { ...query, near }
+    }),
+  }
+}
+
+/** Each fold's unseen queries, with what the seen ones needed. */
+function foldsOf(queries: readonly PreparedQuery[], compare: Similarities): { seen: Examples; unseen: Examples }[] {
+  return Array.from({ length: FOLDS }, (_, fold) => {
+    const seen = queries.filter(({ query }) => foldOf(query) !== fold)
+    const unseen = queries.filter(({ query }) => foldOf(query) === fold)
+    return { seen: examples(seen, seen, compare), unseen: examples(unseen, seen, compare) }
+  }).filter(({ seen, unseen }) => seen.plain.length > 0 && unseen.plain.length > 0)
+}
+
+/** Fold of a query, from its text alone (32-bit FNV-1a). */
+function foldOf(query: string): number {
+  const hash = fnv1a(query)
+  return ((hash >>> 16) ^ hash) & (FOLDS - 1)
+}
+
+function losses(queries: readonly Example[], point: Float64Array | undefined): number[] {
+  return point ? queries.map((query) => loss(query, point, null)) : []
+}
+
+/** A share of the way from one point to another that has more weights; those that the first has not are 0 in it. */
+function between(from: Float64Array | undefined, to: Float64Array | undefined, share: number): Float64Array {
+  const start = from ?? new Float64Array(POINT.features)
+  return to && share > 0 ? to.map((value, i) => share * value + (1 - share) * (start[i] ?? 0)) : start
 }
 
 /** Mean gain a query and its standard error. */
@@ -122,143 +176,42 @@ function gainOf(gains: readonly number[]): { gain: number; error: number } {
 
 /** Weights on fusion's own scale, the greatest first. */
 function weightsOf(point: Float64Array, keys: readonly number[]): Weights {
-  const scale = Math.exp(point[0] ?? 0)
+  const scale = Math.exp(point[POINT.scale] ?? 0)
   return new Map(
     keys
-      .map((key, i): [number, number] => [key, Math.round((1e4 * (point[i + 1] ?? 0)) / scale) / 1e4])
+      .map((key, i): [number, number] => [key, rounded((point[i + POINT.features] ?? 0) / scale)])
       .filter(([, weight]) => Math.abs(weight) >= MIN_WEIGHT)
       .sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]) || a[0] - b[0])
       .slice(0, MAX_WEIGHTS),
   )
 }
 
-/** ln(scale), then the weights. `features` 0: the scale alone. */
-function fitWeights(queries: readonly Prepared[], features: number): Float64Array {
+function rounded(weight: number): number {
+  return Math.round(1e4 * weight) / 1e4
+}
+
+/** The likeliest point under the priors. `features` 0: no weights of words. */
+function fitPoint(queries: readonly Example[], features: number): Float64Array {
+  const start = new Float64Array(features + POINT.features)
+  start[POINT.usual] = NEEDS_MEAN.usual
+  start[POINT.near] = NEEDS_MEAN.near
+  const mean = start.slice()
+  const precisions = Float64Array.from(start, (_, i) =>
+    i === POINT.scale ? SCALE_PRECISION : i < POINT.features ? NEEDS_PRECISION : 1,
+  )
   return minimise(
     (point, gradient) => {
-      gradient.fill(0)
-      const logScale = point[0] ?? 0
-      let value = (SCALE_PRECISION / 2) * logScale ** 2
-      gradient[0] = SCALE_PRECISION * logScale
-      for (let i = 1; i < point.length; i++) {
-        const weight = point[i] ?? 0
-        value += (weight * weight) / 2
-        gradient[i] = weight
+      let value = 0
+      for (let i = 0; i < point.length; i++) {
+        const off = (point[i] ?? 0) - (mean[i] ?? 0)
+        const slope = (precisions[i] ?? 0) * off
+        value += (slope * off) / 2
+        gradient[i] = slope
       }
       for (const query of queries) value += loss(query, point, gradient)
       return value
     },
-    new Float64Array(features + 1),
+    start,
     ITERATIONS,
   )
-}
-
-/** Scores of the candidates before the softmax. */
-function scoresOf({ base, offsets, indices, values }: Prepared, point: Float64Array): Float64Array {
-  const scale = Math.exp(point[0] ?? 0)
-  const learnt = point.length > 1
-  return base.map((value, i) => {
-    let score = scale * value
-    if (learnt) {
-      for (let at = offsets[i] ?? 0; at < (offsets[i + 1] ?? 0); at++) {
-        score += (values[at] ?? 0) * (point[(indices[at] ?? 0) + 1] ?? 0)
-      }
-    }
-    return score
-  })
-}
-
-/** Minus the log-likelihood of a query's votes; adds its gradient when one is wanted. */
-function loss(query: Prepared, point: Float64Array, gradient: Float64Array | null): number {
-  const { base, offsets, indices, values, votes } = query
-  const scale = Math.exp(point[0] ?? 0)
-  const learnt = point.length > 1
-  const scores = scoresOf(query, point)
-  const best = scores.reduce((most, score) => Math.max(most, score), Number.NEGATIVE_INFINITY)
-  const chances = scores.map((score) => Math.exp(score - best))
-  const total = chances.reduce((sum, chance) => sum + chance, 0)
-  for (let i = 0; i < chances.length; i++) chances[i] = (chances[i] ?? 0) / total
-  let value = 0
-  const slopes = gradient ? new Float64Array(base.length) : null
-  for (const { items, wrong, success, failure } of votes) {
-    const share = items.reduce((sum, i) => sum + (chances[i] ?? 0), 0)
-    const chance = wrong + (1 - WRONG - wrong) * share
-    value -= success * Math.log(chance) + failure * Math.log(1 - chance)
-    if (!slopes) continue
-    const slope = (failure / (1 - chance) - success / chance) * (1 - WRONG - wrong)
-    for (let i = 0; i < slopes.length; i++) slopes[i] = (slopes[i] ?? 0) - slope * (chances[i] ?? 0) * share
-    for (const i of items) slopes[i] = (slopes[i] ?? 0) + slope * (chances[i] ?? 0)
-  }
-  if (!gradient || !slopes) return value
-  for (let i = 0; i < slopes.length; i++) {
-    const slope = slopes[i] ?? 0
-    gradient[0] = (gradient[0] ?? 0) + slope * scale * (base[i] ?? 0)
-    if (!learnt) continue
-    for (let at = offsets[i] ?? 0; at < (offsets[i + 1] ?? 0); at++) {
-      const to = (indices[at] ?? 0) + 1
-      gradient[to] = (gradient[to] ?? 0) + slope * (values[at] ?? 0)
-    }
-  }
-  return value
-}
-
-function prepare(queries: readonly RankedQuery[]): { keys: number[]; prepared: Prepared[] } {
-  const places = new Map<number, number>()
-  const share = callerShares(queries)
-  const prepared = queries.map(({ candidates, votes }): Prepared => {
-    const offsets = new Uint32Array(candidates.length + 1)
-    const indices: number[] = []
-    const values: number[] = []
-    for (const [i, { features }] of candidates.entries()) {
-      features.keys.forEach((key, at) => {
-        const place = places.get(key) ?? places.size
-        if (place === places.size) places.set(key, place)
-        indices.push(place)
-        values.push(features.values[at] ?? 0)
-      })
-      offsets[i + 1] = indices.length
-    }
-    // What differs in no candidate can't order them; the mean is taken off the base for the scale's sake.
-    const mean = candidates.reduce((sum, { base }) => sum + base, 0) / candidates.length
-    const design = 1 / (1 + CORRELATION * (votes.length - 1))
-    const together = new Map<string, Prepared['votes'][number]>()
-    for (const { items, shown, caller, success, weight: own = 1 } of votes) {
-      const key = `${items.join()}/${shown}`
-      const wrong = (WRONG * items.length) / Math.max(shown, items.length)
-      const sums = together.get(key) ?? { items, wrong, success: 0, failure: 0 }
-      together.set(key, sums)
-      const weight = own * design * (share.get(caller) ?? 1)
-      sums.success += weight * success
-      sums.failure += weight * (1 - success)
-    }
-    return {
-      base: Float64Array.from(candidates, ({ base }) => base - mean),
-      offsets,
-      indices: Uint32Array.from(indices),
-      values: Float32Array.from(values),
-      votes: [...together.values()],
-    }
-  })
-  return { keys: [...places.keys()], prepared }
-}
-
-/** By how much each caller's votes are scaled down. */
-function callerShares(queries: readonly RankedQuery[]): Map<string, number> {
-  const counts = new Map<string, number>()
-  let total = 0
-  for (const { votes } of queries) {
-    for (const { caller } of votes) {
-      counts.set(caller, (counts.get(caller) ?? 0) + 1)
-      total++
-    }
-  }
-  // Where only a few call at all, each has an equal share.
-  const cap = Math.max(CALLER_CAP, Math.max(CALLER_SHARE, 1 / counts.size) * total)
-  return new Map([...counts].map(([caller, count]) => [caller, Math.min(1, cap / count)]))
-}
-
-/** Fold of a query, from its text alone (32-bit FNV-1a). */
-function foldOf(query: string): number {
-  const hash = fnv1a(query)
-  return ((hash >>> 16) ^ hash) & (FOLDS - 1)
 }

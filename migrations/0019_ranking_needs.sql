@@ -1,0 +1,1 @@
+ALTER TABLE `ranking_models` ADD `needs` text;
