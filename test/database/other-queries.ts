@@ -66,7 +66,7 @@ export async function askTheOthers({ database }: Pick<Services, 'database'>): Pr
     standardErrors: 0,
     accepted: false,
     weights: {},
-      needs: null,
+    needs: null,
     learnt: 0,
     startedAt: now,
   }
