@@ -229,6 +229,11 @@ const schema = z.object({
     .optional()
     .describe('URL of a Qdrant server (1.19 or later) with its port. Without it knowledge lives in Durable Objects.'),
   QDRANT_API_KEY: z.string().optional().describe('Its API key.'),
+  QDRANT_ACCESS_CLIENT_ID: z
+    .string()
+    .optional()
+    .describe('Client id of a Cloudflare Access service token, when Qdrant is guarded by one.'),
+  QDRANT_ACCESS_CLIENT_SECRET: z.string().optional().describe('Secret of that service token.'),
   QDRANT_PREFIX: z
     .string()
     .regex(/^[\w-]*$/)
@@ -248,6 +253,11 @@ const schema = z.object({
       'Base URL of any OpenAI-compatible server or gateway that answers what the local model is not trusted with. A URL with a path is taken as written; /v1 is added to a bare host.',
     ),
   REMOTE_MODEL_API_KEY: z.string().optional().describe('Its API key.'),
+  REMOTE_MODEL_ACCESS_CLIENT_ID: z
+    .string()
+    .optional()
+    .describe('Client id of a Cloudflare Access service token, when that server is guarded by one.'),
+  REMOTE_MODEL_ACCESS_CLIENT_SECRET: z.string().optional().describe('Secret of that service token.'),
   REMOTE_MODEL: z.string().max(200).optional().describe('Model to ask it for.'),
   WORKERS_AI_LOCAL_MODEL: workersAiModel.describe(
     'Model of Workers AI that takes the place of the local model where LLAMA_CPP_BASE_URL is not set; needs the binding AI.',
@@ -318,6 +328,9 @@ const schema = z.object({
 
 export type Settings = z.output<typeof schema>
 
+/** Engines that Cloudflare Access can guard; each takes an id and a secret, or neither. */
+const GUARDED = ['LLAMA_CPP', 'REMOTE_MODEL', 'QDRANT'] as const
+
 /** The JSON Schema of all variables, for documentation. */
 export const settingsSchema = schema
 
@@ -343,6 +356,20 @@ export function readSettings(env: object): Settings {
       },
     )
   }
+  requirePairs(result.data)
   parsed.set(env, result.data)
   return result.data
+}
+
+/** @throws CoordinatorError `internal` naming the half of a service token that is missing */
+function requirePairs(settings: Settings): void {
+  for (const prefix of GUARDED) {
+    const [id, secret] = [`${prefix}_ACCESS_CLIENT_ID`, `${prefix}_ACCESS_CLIENT_SECRET`] as const
+    if (Boolean(settings[id]) === Boolean(settings[secret])) continue
+    const [there, missing] = settings[id] ? [id, secret] : [secret, id]
+    throw new CoordinatorError('internal', `The variable ${there} is set without ${missing}.`, {
+      field: missing,
+      hint: `Set both halves of the service token, or neither.`,
+    })
+  }
 }

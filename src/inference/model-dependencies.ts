@@ -5,16 +5,24 @@
 import type { Settings } from '../settings.ts'
 import { MINILM_SPACE } from './embedding/minilm/model.ts'
 import { miniLmLoader } from './embedding/minilm/open.ts'
-import { askReachable, askServer, type Dependency } from './engine/dependency.ts'
+import { askModelServer, askReachable, askServer } from './engine/ask-server.ts'
+import type { Dependency } from './engine/dependency.ts'
 import { atApi, type EngineEndpoint } from './engine/http.ts'
-import { aidbEndpoint, chosenEmbedder, knownEngine, llamaEndpoint, remoteEndpoint } from './open-models.ts'
+import {
+  aidbEndpoint,
+  chosenEmbedder,
+  embeddingModel,
+  knownEngine,
+  llamaEndpoint,
+  remoteEndpoint,
+} from './open-models.ts'
 
-/** A server that is asked by a GET that costs nothing. */
+/** A model server, asked by reads that cost nothing. */
 function server(
   name: string,
   key: string,
   endpoint: EngineEndpoint,
-  ask = (signal: AbortSignal) => askServer(endpoint, '/health', signal),
+  ask = (signal: AbortSignal) => askModelServer(endpoint, signal),
 ): Dependency {
   return {
     name,
@@ -23,6 +31,13 @@ function server(
     ask,
     engine: knownEngine(key, endpoint.baseUrl),
   }
+}
+
+/** The embedding server, whose vectors have to be of the size that the settings say. */
+function embeddingServer(endpoint: EngineEndpoint, settings: Settings): Dependency {
+  return server('embedder', 'embeddings', endpoint, (signal) =>
+    askModelServer(endpoint, signal, embeddingModel(settings).dimensions),
+  )
 }
 
 /** A server of which only OpenAI's interface is known. */
@@ -48,14 +63,14 @@ export function modelDependencies(settings: Settings): Dependency[] {
   const { LLAMA_CPP_BASE_URL: chat, LLAMA_CPP_EMBEDDINGS_URL: embeddings, AIDB_URL: aidb } = settings
   const { LLAMA_CPP_RERANK_URL: reranker, REMOTE_MODEL_BASE_URL: remote } = settings
   const { WORKERS_AI_LOCAL_MODEL: localModel, WORKERS_AI_REMOTE_MODEL: remoteModel } = settings
-  const { WORKERS_AI_EMBEDDING_MODEL: embeddingModel } = settings
+  const { WORKERS_AI_EMBEDDING_MODEL: hostedEmbedder } = settings
   const embedder = chosenEmbedder(settings)
   const found: (Dependency | false | '' | undefined)[] = [
     chat
       ? server('local_model', 'chat', llamaEndpoint(chat, settings))
       : localModel && hosted('local_model', 'chat', localModel),
-    embedder === 'llama.cpp' && embeddings && server('embedder', 'embeddings', llamaEndpoint(embeddings, settings)),
-    embedder === 'workers-ai' && embeddingModel && hosted('embedder', 'embeddings', embeddingModel),
+    embedder === 'llama.cpp' && embeddings && embeddingServer(llamaEndpoint(embeddings, settings), settings),
+    embedder === 'workers-ai' && hostedEmbedder && hosted('embedder', 'embeddings', hostedEmbedder),
     embedder === null && settings.EMBEDDER !== 'static' && builtIn(),
     embedder === 'aidb' && aidb && external('embedder', 'embeddings', aidbEndpoint(aidb, settings)),
     reranker && server('reranker', 'reranker', llamaEndpoint(reranker, settings)),

@@ -14,8 +14,8 @@ import { CachedEmbedder, EmbeddingCache } from './embedding/cached-embedder.ts'
 import type { Embedder } from './embedding/embedder.ts'
 import { type EmbeddingModel, knownEmbeddingModel } from './embedding/embedding-models.ts'
 import { LlamaCppEmbedder } from './embedding/llama-cpp-embedder.ts'
-import { type EngineEndpoint, normalBaseUrl, openAiBase } from './engine/http.ts'
-import { Engine } from './engine/resilience.ts'
+import { accessHeaders, type EngineEndpoint, normalBaseUrl, openAiBase } from './engine/http.ts'
+import { Engine, type EngineHint } from './engine/resilience.ts'
 import { LlamaCppReranker } from './reranking/llama-cpp-reranker.ts'
 import type { Reranker } from './reranking/reranker.ts'
 import { type WorkersAi, WorkersAiEmbedder, workersAiChat } from './workers-ai.ts'
@@ -48,7 +48,7 @@ export interface ConfiguredChat {
   /** Model to ask for; null: the server's own. */
   readonly model: string | null
   /** What a person can check when it fails. */
-  readonly hint: string
+  readonly hint: EngineHint
 }
 
 /**
@@ -67,14 +67,20 @@ export function configuredChat(side: 'local' | 'remote', settings: Settings, ai?
       transport: httpChat(endpoint),
       ...(local && { llama: endpoint }),
       model: (local ? settings.LLAMA_CPP_MODEL : settings.REMOTE_MODEL) ?? null,
-      hint: local ? `Check ${variable} ${CHECK}` : `Check ${variable} and that its server can be reached.`,
+      hint: hintOf(endpoint, local ? `Check ${variable} ${CHECK}` : `Check ${variable} and that its server can be reached.`),
     }
   }
   const named = local ? 'WORKERS_AI_LOCAL_MODEL' : 'WORKERS_AI_REMOTE_MODEL'
   const model = settings[named]
   if (!model) return null
   const transport = workersAiChat(boundAi(ai, named), model)
-  return { name: 'workers-ai', address: model, transport, model, hint: `Check ${named} and the account's Workers AI.` }
+  const hint = { reach: `Check ${named} and the account's Workers AI.` }
+  return { name: 'workers-ai', address: model, transport, model, hint }
+}
+
+/** What to check when a server fails, and when it does not let the coordinator in. */
+function hintOf({ credentials }: EngineEndpoint, reach: string): EngineHint {
+  return credentials ? { reach, access: `Check ${credentials}.` } : { reach }
 }
 
 /** @throws CoordinatorError `internal` naming the variable that needs the binding */
@@ -116,12 +122,20 @@ function openChat(
     : new OpenAiChat(chat.name, chat.transport, engine, model)
 }
 
-/** Where the remote model is, with its key. */
-export function remoteEndpoint(url: string, { REMOTE_MODEL_API_KEY: key }: Settings): EngineEndpoint {
+/** Where the remote model is, with what lets the Worker in. */
+export function remoteEndpoint(url: string, settings: Settings): EngineEndpoint {
+  return endpointOf(url, 'REMOTE_MODEL', settings)
+}
+
+/** Where a server with OpenAI's API is, with the key and the Access service token of its variables. */
+function endpointOf(url: string, prefix: 'LLAMA_CPP' | 'REMOTE_MODEL', settings: Settings): EngineEndpoint {
+  const [id, secret] = [`${prefix}_ACCESS_CLIENT_ID`, `${prefix}_ACCESS_CLIENT_SECRET`] as const
+  const key = settings[`${prefix}_API_KEY`]
   return {
     baseUrl: normalBaseUrl(url),
     apiUrl: openAiBase(url),
-    headers: key ? { authorization: `Bearer ${key}` } : {},
+    headers: { ...(key && { authorization: `Bearer ${key}` }), ...accessHeaders(settings[id], settings[secret]) },
+    credentials: `${prefix}_API_KEY, ${id} and ${secret}`,
   }
 }
 
@@ -180,7 +194,7 @@ function uncachedEmbedder(name: EmbedderName, settings: Settings, ai: WorkersAi 
   const variable = 'LLAMA_CPP_EMBEDDINGS_URL'
   const endpoint = llamaEndpoint(needed(settings[variable], variable), settings)
   const engine = engineAt('embeddings', endpoint.baseUrl, () => {
-    return new Engine('The embedding server', `Check ${variable} ${CHECK}`)
+    return new Engine('The embedding server', hintOf(endpoint, `Check ${variable} ${CHECK}`))
   })
   return new LlamaCppEmbedder(endpoint, engine, embeddingModel(settings))
 }
@@ -206,7 +220,11 @@ export function openAidb(settings: Settings): ExternalList | null {
 
 /** Where AIDB is, with its key. */
 export function aidbEndpoint(url: string, { AIDB_API_KEY: key }: Settings): EngineEndpoint {
-  return { baseUrl: url.replace(/\/+$/, ''), headers: key ? { authorization: `Bearer ${key}` } : {} }
+  return {
+    baseUrl: url.replace(/\/+$/, ''),
+    headers: key ? { authorization: `Bearer ${key}` } : {},
+    credentials: 'AIDB_API_KEY',
+  }
 }
 
 /** The reranker of `LLAMA_CPP_RERANK_URL`; null when none is set. */
@@ -214,7 +232,7 @@ export function openReranker(settings: Settings): Reranker | null {
   if (!settings.LLAMA_CPP_RERANK_URL) return null
   const endpoint = llamaEndpoint(settings.LLAMA_CPP_RERANK_URL, settings)
   const engine = engineAt('reranker', endpoint.baseUrl, () => {
-    return new Engine('The reranking server', `Check LLAMA_CPP_RERANK_URL ${CHECK}`)
+    return new Engine('The reranking server', hintOf(endpoint, `Check LLAMA_CPP_RERANK_URL ${CHECK}`))
   })
   return new LlamaCppReranker(endpoint, engine)
 }
@@ -249,13 +267,5 @@ export function embeddingModel(settings: Settings, name = settings.EMBEDDING_MOD
 
 /** Where a llama.cpp server is, with what lets the Worker in. */
 export function llamaEndpoint(url: string, settings: Settings): EngineEndpoint {
-  const { LLAMA_CPP_API_KEY: key, LLAMA_CPP_ACCESS_CLIENT_ID: id, LLAMA_CPP_ACCESS_CLIENT_SECRET: secret } = settings
-  return {
-    baseUrl: normalBaseUrl(url),
-    apiUrl: openAiBase(url),
-    headers: {
-      ...(key && { authorization: `Bearer ${key}` }),
-      ...(id && secret && { 'cf-access-client-id': id, 'cf-access-client-secret': secret }),
-    },
-  }
+  return endpointOf(url, 'LLAMA_CPP', settings)
 }

@@ -107,11 +107,13 @@ export async function searchKnowledge(services: SearchServices, options: SearchO
     filter,
     lists: learnt.weights.size > 0,
   }
+  let failure: unknown = null
   const asked = options.external && mode !== 'keyword' && !filter ? services.external : null
   const [answers, listed] = await Promise.all([
     Promise.all(
       collections.map((collection) =>
-        services.knowledge.search({ project, collection }, request).catch((): SearchResponse | null => {
+        services.knowledge.search({ project, collection }, request).catch((thrown: unknown): SearchResponse | null => {
+          failure ??= thrown
           degraded.add(`collection:${collection}`)
           return null
         }),
@@ -121,6 +123,8 @@ export async function searchKnowledge(services: SearchServices, options: SearchO
   ])
   const found = answers.filter((answer) => answer !== null)
   if (found.length === 0) {
+    // A store that says why it fails is quoted.
+    if (failure instanceof CoordinatorError && failure.code === 'engine_unavailable') throw failure
     throw new CoordinatorError('engine_unavailable', 'The knowledge store does not answer.', {
       hint: 'Try again shortly.',
     })

@@ -159,20 +159,69 @@ describe('the circuit breaker', () => {
 })
 
 describe('the limit of calls at once', () => {
-  it('turns further calls away and frees places, also those of cancelled requests', async () => {
+  it('lets a further call wait for a place, and for half of the deadline at most', async () => {
     const clock = new TestClock()
     const engine = new Engine('It', 'hint', POLICY, clock)
     let finish = () => {}
     const first = attempt(engine, () => new Promise<void>((resolve) => (finish = resolve)))
     void attempt(engine, () => new Promise(() => {}))
-    expect(await attempt(engine, async () => 'x')).toMatchObject({ code: 'engine_unavailable', retryAfter: 1 })
-    finish()
-    await first
+    clock.sleep = async (ms) => {
+      clock.time += ms
+      if (clock.time > 1_001_000) {
+        finish()
+        await first
+      }
+    }
     expect(await attempt(engine, async () => 'x')).toBe('ok')
+    expect(clock.time).toBeLessThan(1_001_100)
     void attempt(engine, () => new Promise(() => {}))
-    expect(await attempt(engine, async () => 'x')).toBeInstanceOf(CoordinatorError)
-    clock.time += POLICY.deadlineMs + 1
+    const full = clock.time
+    expect(await attempt(engine, async () => 'x')).toMatchObject({
+      code: 'engine_unavailable',
+      message: 'It has too many calls under way.',
+    })
+    expect(clock.time - full).toBeGreaterThanOrEqual(POLICY.deadlineMs / 2)
+    expect(clock.time - full).toBeLessThan(POLICY.deadlineMs / 2 + 100)
+  })
+
+  it('does not wait for a caller that went away', async () => {
+    const engine = new Engine('It', 'hint', POLICY, new TestClock())
+    for (let i = 0; i < 2; i++) void attempt(engine, () => new Promise(() => {}))
+    const gone = engine.call(async () => 'x', { repeatable: true, signal: AbortSignal.abort() })
+    await expect(gone).rejects.toThrow('the caller went away')
+  })
+
+  it('turns further calls away in the end, and frees the places of cancelled requests', async () => {
+    const clock = new TestClock()
+    const engine = new Engine('It', 'hint', POLICY, clock)
+    const began = clock.time
+    for (let i = 0; i < 2; i++) void attempt(engine, () => new Promise(() => {}))
+    expect(await attempt(engine, async () => 'x')).toMatchObject({ code: 'engine_unavailable', retryAfter: 1 })
     expect(await attempt(engine, async () => 'x')).toBe('ok')
+    expect(clock.time - began).toBeGreaterThanOrEqual(POLICY.deadlineMs)
+  })
+})
+
+describe('what a failure says', () => {
+  const hint = { reach: 'Check the address.', access: 'Check the key.' }
+
+  it('hints at the key where the engine does not let the coordinator in', async () => {
+    const engine = new Engine('It', hint, POLICY, new TestClock())
+    expect(await attempt(engine, fails('unauthorized'))).toMatchObject({ hint: 'Check the key.' })
+    expect(await attempt(engine, fails('unreachable'))).toMatchObject({ hint: 'Check the address.' })
+  })
+
+  it('is kept as a problem of the engine until a call succeeds, unless it is about one request', async () => {
+    const engine = new Engine('It', hint, POLICY, new TestClock())
+    await attempt(engine, fails('invalid'))
+    expect(engine.problem).toBe('was invalid')
+    await attempt(engine, async () => 'x')
+    expect(engine.problem).toBeNull()
+    const refusal = { status: 400, message: 'too long', type: null, code: null, param: null }
+    await attempt(engine, async () => {
+      throw new EngineFailure('refused', 'refused the request', undefined, refusal)
+    })
+    expect(engine.problem).toBeNull()
   })
 })
 

@@ -58,6 +58,8 @@ describe('/ready', () => {
     expect(stateOf(body, 'local_model')).toMatchObject({ state, breaker: 'closed' })
     expect(fetched.mock.calls.map(([url]) => String(url)).sort()).toEqual([
       'http://llama.test:8080/health',
+      'http://llama.test:8080/props',
+      'http://llama.test:8080/v1/models',
       'http://remote.test/v1/models',
     ])
   })
@@ -89,11 +91,11 @@ describe('/ready', () => {
     await ask(variables)
     clock += 3_000
     const { body } = await ask(variables)
-    expect(fetched).toHaveBeenCalledTimes(1)
+    expect(fetched).toHaveBeenCalledTimes(3)
     expect(stateOf(body, 'local_model')?.age_ms).toBe(3_000)
     clock += 3_000
     await ask(variables)
-    expect(fetched).toHaveBeenCalledTimes(2)
+    expect(fetched).toHaveBeenCalledTimes(6)
   })
 
   test('answers in time when a server is silent', async () => {

@@ -2,8 +2,7 @@
  * What the coordinator depends on, and how each is asked whether it can serve. Asking is free: no model is called.
  * @module
  */
-import { traceHeaders } from '../../tracing.ts'
-import type { EngineEndpoint } from './http.ts'
+import { CoordinatorError } from '../../errors.ts'
 import type { BreakerState, Engine, FailureKind } from './resilience.ts'
 
 /** `loading` becomes `ok` by itself; `degraded`: answers, with something left out. */
@@ -25,7 +24,7 @@ export interface Dependency {
   /** Asks it, within the time given; a rejection means that it is down. */
   ask(signal: AbortSignal): Promise<Observation>
   /** Its circuit breaker in this isolate; left out where there is none. */
-  readonly engine?: Pick<Engine, 'state' | 'lastFailure'>
+  readonly engine?: Pick<Engine, 'state' | 'lastFailure' | 'problem'>
 }
 
 /** A dependency as it was seen at some time. */
@@ -67,10 +66,10 @@ export function observe(dependencies: readonly Dependency[], now: () => number):
 async function observeOne(dependency: Dependency, now: () => number): Promise<SeenDependency> {
   const { name, required, uses } = dependency
   const started = now()
-  const { state, error }: Observation = await withPatience(dependency).catch(() => ({
-    state: 'down' as const,
-    error: 'did not answer',
-  }))
+  const { state, error } = withProblem(
+    dependency,
+    await withPatience(dependency).catch((thrown: unknown): Observation => ({ state: 'down', error: causeOf(thrown) })),
+  )
   return {
     name,
     required,
@@ -81,6 +80,18 @@ async function observeOne(dependency: Dependency, now: () => number): Promise<Se
     latencyMs: now() - started,
     seenAt: started,
   }
+}
+
+/** What a call has shown to be wrong is told although the server answers the free question. */
+function withProblem({ engine }: Dependency, observed: Observation): Observation {
+  const problem = engine?.problem ?? null
+  return observed.state === 'ok' && problem !== null ? { state: 'degraded', error: `the last call failed: it ${problem}` } : observed
+}
+
+/** Why asking failed, as far as it may be shown: an error of the coordinator's own holds no secret. */
+function causeOf(thrown: unknown): string {
+  if (!(thrown instanceof CoordinatorError) || thrown.code === 'internal') return 'did not answer'
+  return thrown.hint ? `${thrown.message} ${thrown.hint}` : thrown.message
 }
 
 async function withPatience(dependency: Dependency): Promise<Observation> {
@@ -95,24 +106,3 @@ function breakerOf({ engine }: Dependency): Pick<SeenDependency, 'breaker' | 'la
   return { breaker: engine?.state ?? null, lastFailure: engine?.lastFailure ?? null }
 }
 
-/**
- * Asks a server by one GET that costs nothing: `/health` of llama-server, the list of models of others. 503 means that it is
- * still loading its model.
- */
-export async function askServer(endpoint: EngineEndpoint, path: string, signal: AbortSignal): Promise<Observation> {
-  const response = await fetch(endpoint.baseUrl + path, {
-    headers: { ...traceHeaders(), ...endpoint.headers },
-    redirect: 'manual',
-    signal,
-  })
-  await response.body?.cancel()
-  if (response.ok) return { state: 'ok' }
-  if (response.status === 503) return { state: 'loading', error: 'is loading its model' }
-  return { state: 'down', error: `answered with status ${response.status}` }
-}
-
-/** Asks a server that documents no such question: any answer but a failure of its own or a closed door means that it serves. */
-export async function askReachable(endpoint: EngineEndpoint, path: string, signal: AbortSignal): Promise<Observation> {
-  const seen = await askServer(endpoint, path, signal)
-  return seen.error === 'answered with status 404' || seen.error === 'answered with status 405' ? { state: 'ok' } : seen
-}

@@ -20,6 +20,31 @@ export interface EngineEndpoint {
   /** Base of its OpenAI-compatible interface; left out: `/v1` below `baseUrl`. */
   readonly apiUrl?: string
   readonly headers: Readonly<Record<string, string>>
+  /** Names of the variables that let the coordinator in, for messages; left out: there are none. */
+  readonly credentials?: string
+}
+
+/** What a service token of Cloudflare Access adds to a request; nothing without one. */
+export function accessHeaders(id: string | undefined, secret: string | undefined): Record<string, string> {
+  return id && secret ? { 'cf-access-client-id': id, 'cf-access-client-secret': secret } : {}
+}
+
+/** Whether an answer is a page for people: a login page, or another server than the engine. */
+export function isWebPage(response: Response): boolean {
+  return /^\s*(?:text\/html|application\/xhtml)/i.test(response.headers.get('content-type') ?? '')
+}
+
+/** What is said of an engine in front of which a web page answers. */
+export const WEB_PAGE = 'answered with a web page, such as a login page, instead of its API'
+
+/** What is said of an engine that does not let the coordinator in. */
+export function notLetIn(status: number): string {
+  return `did not accept its key or access headers (status ${status})`
+}
+
+/** Whether a status says that the coordinator is not let in; a redirect leads to a login page. */
+export function isNotLetIn(status: number): boolean {
+  return status === 401 || status === 403 || (status >= 300 && status < 400)
 }
 
 /** A base URL as people write it, with or without a slash or `/v1` at the end, in one form. */
@@ -92,8 +117,10 @@ export async function askEngine(
  * @throws EngineFailure for every other one
  */
 export async function successful(response: Response, secrets: readonly string[] = []): Promise<Response> {
-  if (response.ok) return response
-  throw await failureOf(response, secrets)
+  if (!response.ok) throw await failureOf(response, secrets)
+  if (!isWebPage(response)) return response
+  await response.body?.cancel()
+  throw new EngineFailure('unauthorized', WEB_PAGE)
 }
 
 /** Reads a whole answer as JSON. */
@@ -120,9 +147,7 @@ async function failureOf(response: Response, secrets: readonly string[]): Promis
   const { status } = response
   const retryAfterMs = retryAfter(response.headers.get('retry-after'))
   const said = await errorText(response)
-  if (status === 401 || status === 403 || (status >= 300 && status < 400)) {
-    return new EngineFailure('unauthorized', `did not accept its key or access headers (status ${status})`)
-  }
+  if (isNotLetIn(status)) return new EngineFailure('unauthorized', notLetIn(status))
   if (status === 408) return new EngineFailure('timeout', 'did not answer in time')
   const refusal = readRefusal(status, said, secrets) ?? undefined
   if (status === 429) return new EngineFailure('busy', 'has too much to do (status 429)', retryAfterMs, refusal)

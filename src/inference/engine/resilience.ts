@@ -90,6 +90,18 @@ const CLOCK: EngineClock = {
   sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
 }
 
+/** What a person can check when an engine fails. */
+export interface EngineHint {
+  readonly reach: string
+  /** When it does not let the coordinator in; left out: like `reach`. */
+  readonly access?: string
+}
+
+/** A call waits for a place for half of its deadline at most, so that the other half is left for the answer. */
+const WAITING_SHARE = 0.5
+/** Mean wait before a full engine is looked at again, in milliseconds. */
+const LOOK_AGAIN_MS = 20
+
 export type BreakerState = 'closed' | 'open' | 'half-open'
 
 export interface CallOptions {
@@ -104,12 +116,13 @@ export interface CallOptions {
 export class Engine {
   readonly name: string
   readonly #policy: EnginePolicy
-  readonly #hint: string
+  readonly #hint: EngineHint
   readonly #clock: EngineClock
   #failed = 0
   #openUntil = 0
   #probeUntil = 0
   #lastKind: FailureKind | null = null
+  #problem: string | null = null
   /** When the place of each call under way ends by itself. */
   #places: number[] = []
 
@@ -117,9 +130,9 @@ export class Engine {
    * @param name as it stands in messages, e.g. `The local model`
    * @param hint what a person can check when it fails
    */
-  constructor(name: string, hint: string, policy: Partial<EnginePolicy> = {}, clock: EngineClock = CLOCK) {
+  constructor(name: string, hint: string | EngineHint, policy: Partial<EnginePolicy> = {}, clock: EngineClock = CLOCK) {
     this.name = name
-    this.#hint = hint
+    this.#hint = typeof hint === 'string' ? { reach: hint } : hint
     this.#policy = { ...DEFAULT_POLICY, ...policy }
     this.#clock = clock
   }
@@ -135,13 +148,18 @@ export class Engine {
     return this.#lastKind
   }
 
+  /** What the last call showed to be wrong with the engine or its settings, not with one request; null: nothing. */
+  get problem(): string | null {
+    return this.#problem
+  }
+
   /**
    * Calls the engine under the policy.
    * @param attempt gets a signal that fires at the deadline; throws EngineFailure, anything else counts as unreachable
    * @throws CoordinatorError `engine_unavailable`, with `retryAfter` in seconds when that is known; it comes within the deadline
    */
   async call<T>(attempt: (signal: AbortSignal) => Promise<T>, options: CallOptions): Promise<T> {
-    const { deadline, deadlineMs, signal, leave } = this.#begin(options)
+    const { deadline, deadlineMs, signal, leave } = await this.#begin(options)
     try {
       const result = await this.#attempts(attempt, options, deadline, signal)
       this.#succeeded()
@@ -162,7 +180,7 @@ export class Engine {
     open: (signal: AbortSignal) => AsyncGenerator<T, void, void>,
     options: Omit<CallOptions, 'repeatable'> = {},
   ): AsyncGenerator<T, void, void> {
-    const { deadlineMs, signal, leave } = this.#begin(options)
+    const { deadlineMs, signal, leave } = await this.#begin(options)
     const pieces = open(signal)
     try {
       while (true) {
@@ -178,17 +196,17 @@ export class Engine {
     }
   }
 
-  #begin(options: Omit<CallOptions, 'repeatable'>): {
+  async #begin(options: Omit<CallOptions, 'repeatable'>): Promise<{
     deadline: number
     deadlineMs: number
     signal: AbortSignal
     leave: () => void
-  } {
+  }> {
     const deadlineMs = options.deadlineMs ?? this.#policy.deadlineMs
     const deadline = this.#clock.now() + deadlineMs
-    const free = this.#enter(deadline)
+    const free = await this.#place(deadline, deadlineMs, options.signal)
     const stop = new AbortController()
-    const timer = setTimeout(() => stop.abort(), deadlineMs)
+    const timer = setTimeout(() => stop.abort(), Math.max(0, deadline - this.#clock.now()))
     const leave = () => {
       clearTimeout(timer)
       free()
@@ -218,7 +236,20 @@ export class Engine {
     }
   }
 
-  #enter(deadline: number): () => void {
+  /** Waits for a place by the clock: a request that is cancelled never tells that it is over. */
+  async #place(deadline: number, deadlineMs: number, signal: AbortSignal | undefined): Promise<() => void> {
+    const patientUntil = deadline - deadlineMs * (1 - WAITING_SHARE)
+    while (true) {
+      const free = this.#enter(deadline)
+      if (free) return free
+      if (signal?.aborted) throw this.#error('was not asked: the caller went away')
+      if (this.#clock.now() >= patientUntil) throw this.#error('has too many calls under way', 1000)
+      await this.#clock.sleep(LOOK_AGAIN_MS * (0.5 + this.#clock.random()))
+    }
+  }
+
+  /** Takes a place; null: all are taken. */
+  #enter(deadline: number): (() => void) | null {
     const now = this.#clock.now()
     const state = this.state
     if (state === 'open' || (state === 'half-open' && now < this.#probeUntil)) {
@@ -226,7 +257,7 @@ export class Engine {
       throw this.#error('is left alone for a moment because it failed repeatedly', wait)
     }
     this.#places = this.#places.filter((until) => until > now)
-    if (this.#places.length >= this.#policy.concurrent) throw this.#error('has too many calls under way', 1000)
+    if (this.#places.length >= this.#policy.concurrent) return null
     if (state === 'half-open') this.#probeUntil = deadline
     this.#places.push(deadline)
     return () => {
@@ -239,6 +270,7 @@ export class Engine {
     this.#failed = 0
     this.#probeUntil = 0
     this.#lastKind = null
+    this.#problem = null
   }
 
   #report(thrown: unknown, deadlineMs: number): CoordinatorError {
@@ -257,12 +289,14 @@ export class Engine {
       }
     } else this.#failed = 0
     const message = failure.kind === 'timeout' ? `did not answer within ${deadlineMs / 1000} s` : failure.message
-    return this.#error(message, failure.retryAfterMs)
+    this.#problem = failure.refusal ? null : message
+    const { reach, access = reach } = this.#hint
+    return this.#error(message, failure.retryAfterMs, failure.kind === 'unauthorized' ? access : reach)
   }
 
-  #error(message: string, retryAfterMs: number | undefined): CoordinatorError {
+  #error(message: string, retryAfterMs?: number, hint = this.#hint.reach): CoordinatorError {
     return new CoordinatorError('engine_unavailable', `${this.name} ${message}.`, {
-      hint: this.#hint,
+      hint,
       ...(retryAfterMs !== undefined && { retryAfter: Math.max(1, Math.ceil(retryAfterMs / 1000)) }),
     })
   }

@@ -7,6 +7,7 @@ import openapi from '../../fixtures/qdrant/openapi.json'
 interface Schema {
   readonly $ref?: string
   readonly type?: string
+  readonly format?: string
   readonly nullable?: boolean
   readonly anyOf?: readonly Schema[]
   readonly enum?: readonly unknown[]
@@ -20,6 +21,8 @@ interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>
   readonly additionalProperties?: boolean | Schema
 }
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 interface PublishedOperation {
   readonly operationId: string
@@ -56,6 +59,8 @@ export function violations(schema: Schema, value: unknown, at = ''): string[] {
       return []
     case 'string':
       if (typeof value !== 'string') return [`${at}: not a text`]
+      // Qdrant answers 400 to a point id that is neither a UUID nor a number.
+      if (schema.format === 'uuid' && !UUID.test(value)) return [`${at}: ${value} is not a UUID`]
       return value.length < (schema.minLength ?? 0) ? [`${at}: too short`] : []
     case 'boolean':
       return typeof value === 'boolean' ? [] : [`${at}: neither true nor false`]

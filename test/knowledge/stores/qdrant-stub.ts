@@ -57,7 +57,7 @@ class Refused extends Error {
 }
 
 /** Reads, and what Qdrant answers only when it is done. */
-const UNHURRIED = /^(get_|count_|scroll_|query_|create_collection)/
+const UNHURRIED = /^(root|get_|count_|scroll_|query_|create_collection)/
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 export class QdrantStub {
@@ -87,6 +87,9 @@ export class QdrantStub {
       if (!UNHURRIED.test(matched.operation) && matched.query.get('wait') !== 'true') {
         throw new Refused(400, `${matched.operation} has to wait, or the next search misses it`)
       }
+      if (matched.operation === 'root') {
+        return Response.json({ title: 'qdrant - vector search engine', version: this.version, commit: 'stub' })
+      }
       const result = this.#run(matched.operation, matched.parameters, matched.body)
       return Response.json({ result, status: 'ok', time: 0.001 })
     } catch (error) {
@@ -97,6 +100,9 @@ export class QdrantStub {
       return Response.json({ status: { error: error.message }, time: 0 }, { status: error.status })
     }
   }
+
+  /** As `GET /` tells it. */
+  version = '1.19.0'
 
   #run(operation: string, parameters: Readonly<Record<string, string>>, body: unknown): unknown {
     const name = parameters.collection_name ?? ''

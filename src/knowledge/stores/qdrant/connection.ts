@@ -4,9 +4,11 @@
  */
 import { QdrantClient, type Schemas, withHeaders } from '@qdrant/js-client-rest'
 import type { EmbeddingSpace } from '../../../inference/embedding/embedder.ts'
-import { type Engine, EngineFailure } from '../../../inference/engine/resilience.ts'
+import type { Engine } from '../../../inference/engine/resilience.ts'
 import { traceHeaders } from '../../../tracing.ts'
 import { NUMBER_FIELDS } from '../../collections.ts'
+import { failureOf, missingPart, statusOf } from './failures.ts'
+import { QdrantServer } from './server.ts'
 
 /** Name of the sparse vector that keyword search uses. */
 export const TERMS = 'terms'
@@ -41,6 +43,7 @@ export type Quantization = 'none' | 'scalar' | 'product' | 'binary'
 
 export class QdrantConnection {
   readonly #client: QdrantClient
+  readonly #server: QdrantServer
   readonly #engine: Engine
   readonly #prefix: string
   readonly #quantization: Quantization
@@ -54,21 +57,25 @@ export class QdrantConnection {
   constructor(options: {
     url: string
     apiKey?: string
+    /** What else lets the coordinator in, such as a service token of Cloudflare Access. */
+    headers?: Readonly<Record<string, string>>
     prefix: string
     quantization?: Quantization
     engine: Engine
     timeoutMs: number
   }) {
-    const { url, apiKey, prefix, engine, timeoutMs } = options
+    const { url, apiKey, headers = {}, prefix, engine, timeoutMs } = options
     const port = new URL(url).port
     this.#client = new QdrantClient({
       url,
       apiKey,
+      headers,
       // Without a port the client takes 6333 even for https addresses.
       port: port ? Number(port) : url.startsWith('https:') ? 443 : 6333,
       timeout: timeoutMs,
       checkCompatibility: false,
     })
+    this.#server = new QdrantServer(url, { ...headers, ...(apiKey && { 'api-key': apiKey }) })
     this.#engine = engine
     this.#prefix = prefix
     this.#quantization = options.quantization ?? 'scalar'
@@ -82,14 +89,18 @@ export class QdrantConnection {
    */
   async call<T>(collection: string, work: (client: QdrantClient, name: string) => Promise<T>): Promise<T> {
     const answer = await this.#engine.call(
-      async (): Promise<{ value: T } | { missing: string }> => {
-        try {
-          return { value: await withHeaders(traceHeaders(), () => work(this.#client, this.#prefix + collection)) }
-        } catch (error) {
-          const missing = missingPart(error)
-          if (missing !== null) return { missing }
-          throw failureOf(error)
-        }
+      async (signal): Promise<{ value: T } | { missing: string }> => {
+        // Read once, beside the first call: a server that is too old would take some requests and do something else.
+        const [result, server] = await Promise.allSettled([
+          withHeaders(traceHeaders(), () => work(this.#client, this.#prefix + collection)),
+          this.#server.check(signal),
+        ])
+        if (server.status === 'rejected') throw server.reason
+        if (result.status === 'fulfilled') return { value: result.value }
+        const missing = missingPart(result.reason)
+        if (missing !== null) return { missing }
+        const failure = failureOf(result.reason)
+        throw (await this.#server.explain(failure, signal)) ?? failure
       },
       { repeatable: true },
     )
@@ -181,41 +192,6 @@ export class QdrantConnection {
 /** The named vector that holds a space: its name as far as Qdrant's addresses allow, and its size. */
 export function vectorName({ name, dimensions }: EmbeddingSpace): string {
   return `${name.replace(/[^\w.-]+/g, '_')}-${dimensions}`
-}
-
-function statusOf(error: unknown): number | undefined {
-  return typeof error === 'object' && error !== null && 'status' in error && typeof error.status === 'number'
-    ? error.status
-    : undefined
-}
-
-/** What Qdrant's client says when something isn't there; null for other errors. */
-function missingPart(error: unknown): string | null {
-  const status = statusOf(error)
-  if (status === 404) return 'collection'
-  return status === 400 && /Not existing vector name/i.test(JSON.stringify((error as { data?: unknown }).data ?? ''))
-    ? 'vector'
-    : null
-}
-
-function failureOf(error: unknown): EngineFailure {
-  if (error instanceof EngineFailure) return error
-  const status = statusOf(error)
-  if (error instanceof Error && error.name === 'QdrantClientTimeoutError') {
-    return new EngineFailure('timeout', 'did not answer in time')
-  }
-  if (error instanceof Error && 'retry_after' in error && typeof error.retry_after === 'number') {
-    return new EngineFailure('busy', 'has too much to do (status 429)', error.retry_after * 1000)
-  }
-  if (error instanceof SyntaxError) return new EngineFailure('invalid', 'did not answer with JSON')
-  if (status === undefined || status === 0) return new EngineFailure('unreachable', 'could not be reached')
-  if (status === 401 || status === 403) {
-    return new EngineFailure('unauthorized', `did not accept its key (status ${status})`)
-  }
-  if (status === 429) return new EngineFailure('busy', 'has too much to do (status 429)')
-  if (status === 200 || status === 201) return new EngineFailure('invalid', 'did not answer with JSON')
-  if (status >= 500) return new EngineFailure('failed', `answered with status ${status}`)
-  return new EngineFailure('refused', `refused the request (status ${status})`)
 }
 
 /** Points written in one request. */

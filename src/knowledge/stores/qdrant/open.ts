@@ -3,6 +3,7 @@
  * @module
  */
 
+import { accessHeaders } from '../../../inference/engine/http.ts'
 import { Engine } from '../../../inference/engine/resilience.ts'
 import { engineAt } from '../../../inference/open-models.ts'
 import type { Settings } from '../../../settings.ts'
@@ -14,6 +15,11 @@ const DEADLINE_MS = 8_000
 /** One attempt is given up earlier, so that a second one fits. */
 const ATTEMPT_MS = 5_000
 
+const HINT = {
+  reach: 'Check QDRANT_URL, that the server runs Qdrant 1.19 or later, and that it is reachable from the Worker.',
+  access: 'Check QDRANT_API_KEY, QDRANT_ACCESS_CLIENT_ID and QDRANT_ACCESS_CLIENT_SECRET.',
+}
+
 const connections = new Map<string, QdrantConnection>()
 
 /** The store of `QDRANT_URL`; null when none is set. Connections are kept by the isolate with what they know of the server. */
@@ -22,16 +28,16 @@ export function openQdrant({
   QDRANT_API_KEY: apiKey,
   QDRANT_PREFIX: prefix,
   QDRANT_QUANTIZATION: quantization,
+  QDRANT_ACCESS_CLIENT_ID: id,
+  QDRANT_ACCESS_CLIENT_SECRET: secret,
 }: Settings): QdrantStore | null {
   if (!url) return null
-  const address = JSON.stringify([url, prefix, apiKey, quantization])
-  const engine = engineAt('qdrant', url, () => {
-    const hint = 'Check QDRANT_URL and QDRANT_API_KEY, and that the server is reachable from the Worker.'
-    return new Engine('Qdrant', hint, { deadlineMs: DEADLINE_MS, concurrent: 64 })
-  })
+  const address = JSON.stringify([url, prefix, apiKey, quantization, id, secret])
+  const engine = engineAt('qdrant', url, () => new Engine('Qdrant', HINT, { deadlineMs: DEADLINE_MS, concurrent: 64 }))
+  const headers = accessHeaders(id, secret)
   const connection =
     connections.get(address) ??
-    new QdrantConnection({ url, apiKey, prefix, quantization, engine, timeoutMs: ATTEMPT_MS })
+    new QdrantConnection({ url, apiKey, headers, prefix, quantization, engine, timeoutMs: ATTEMPT_MS })
   connections.set(address, connection)
   return new QdrantStore(connection)
 }

@@ -1,0 +1,92 @@
+/**
+ * How a model server is asked whether it can serve, by reads that cost nothing.
+ * @module
+ */
+import * as z from 'zod'
+import { traceHeaders } from '../../tracing.ts'
+import type { Observation } from './dependency.ts'
+import { atApi, type EngineEndpoint, isNotLetIn, isWebPage, notLetIn, WEB_PAGE } from './http.ts'
+
+/** A body that is longer than this is no list of models, in characters. */
+const MAX_LIST_LENGTH = 1_000_000
+
+const modelList = z.object({
+  data: z.array(z.object({ id: z.string(), meta: z.object({ n_embd: z.number().optional() }).nullish() })),
+})
+
+/** Asks by one GET. 503 means that the server is still loading its model. */
+export async function askServer(endpoint: EngineEndpoint, path: string, signal: AbortSignal): Promise<Observation> {
+  const response = await get(endpoint, path, signal)
+  await response.body?.cancel()
+  return observed(endpoint, response)
+}
+
+/** Asks a server that documents no such question: any answer but a failure of its own or a closed door means that it serves. */
+export async function askReachable(endpoint: EngineEndpoint, path: string, signal: AbortSignal): Promise<Observation> {
+  const response = await get(endpoint, path, signal)
+  await response.body?.cancel()
+  return response.status === 404 || response.status === 405 ? { state: 'ok' } : observed(endpoint, response)
+}
+
+/**
+ * Asks llama-server, or one that is like it: whether it is up (`/health`), takes the key (`/props`, since llama-server answers `/health`
+ * and the list of models to everybody), and serves a model of the expected size. What a server does not have is left out.
+ * @param dimensions size of the vectors that are expected of it; left out: it doesn't embed
+ */
+export async function askModelServer(
+  endpoint: EngineEndpoint,
+  signal: AbortSignal,
+  dimensions?: number,
+): Promise<Observation> {
+  const [health, props, models] = await Promise.all([
+    get(endpoint, '/health', signal),
+    get(endpoint, '/props', signal).catch(() => null),
+    get(atApi(endpoint), '/models', signal).catch(() => null),
+  ])
+  await Promise.all([health.body?.cancel(), props?.body?.cancel()])
+  const list = models?.ok && !isWebPage(models) ? (await models.text()).slice(0, MAX_LIST_LENGTH) : null
+  // A server without `/health`, such as Ollama, is up when it lists its models.
+  const seen = health.status === 404 && list !== null ? ({ state: 'ok' } as const) : observed(endpoint, health)
+  if (seen.state !== 'ok') return seen
+  if (props && isNotLetIn(props.status)) return observed(endpoint, props)
+  return sizeProblem(list, dimensions) ?? seen
+}
+
+function sizeProblem(list: string | null, dimensions: number | undefined): Observation | null {
+  if (list === null || dimensions === undefined) return null
+  const parsed = modelList.safeParse(parseJson(list))
+  const sizes = parsed.data?.data.flatMap(({ id, meta }) => (meta?.n_embd ? [{ id, size: meta.n_embd }] : [])) ?? []
+  const [first] = sizes
+  if (!first || sizes.some(({ size }) => size === dimensions)) return null
+  return {
+    state: 'degraded',
+    error: `serves ${first.id} with vectors of ${first.size} numbers, where EMBEDDING_MODEL has ${dimensions}: it is another model`,
+  }
+}
+
+function observed(endpoint: EngineEndpoint, response: Response): Observation {
+  if (response.ok) return isWebPage(response) ? notIn(endpoint, WEB_PAGE) : { state: 'ok' }
+  if (response.status === 503) return { state: 'loading', error: 'is loading its model' }
+  if (isNotLetIn(response.status)) return notIn(endpoint, notLetIn(response.status))
+  return { state: 'down', error: `answered with status ${response.status}` }
+}
+
+function notIn({ credentials }: EngineEndpoint, said: string): Observation {
+  return { state: 'down', error: credentials ? `${said}: check ${credentials}` : said }
+}
+
+function get(endpoint: EngineEndpoint, path: string, signal: AbortSignal): Promise<Response> {
+  return fetch(endpoint.baseUrl + path, {
+    headers: { ...traceHeaders(), ...endpoint.headers },
+    redirect: 'manual',
+    signal,
+  })
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
