@@ -309,6 +309,11 @@ const schema = z.object({
     .describe(
       'Days that the logs of retrievals and routing decisions are kept; statistics, hold-outs and replays rest on what is kept. 0: for ever.',
     ),
+  GENERATION_SECONDS: limit(1, 600)
+    .default(60)
+    .describe(
+      'Seconds that a model may take for the answer to a routed query; what it has said by then is returned. /v1 waits for 300 s.',
+    ),
   GENERATION_TOKENS_PER_KEY: limit(0, 1_000_000_000_000)
     .default(5_000_000)
     .describe(

@@ -17,6 +17,8 @@ const MAX_READ = 12_000
 const MAX_PART_LENGTH = 600
 const MAX_SUMMARY_LENGTH = 2000
 const ANSWER_TOKENS = 300
+/** A job may not take longer, whatever a routed query may. */
+const DEADLINE_MS = 60_000
 
 const INSTRUCTION =
   'Summarise the conversation for somebody who continues it: what was asked, what was answered or decided, what is open. At most ' +
@@ -58,7 +60,7 @@ export async function summariseConversation(
       { role: 'system', content: INSTRUCTION },
       { role: 'user', content: `<conversation>\n${transcript(state)}\n</conversation>` },
     ],
-    { maxTokens: ANSWER_TOKENS, temperature: 0 },
+    { maxTokens: ANSWER_TOKENS, deadlineMs: DEADLINE_MS, temperature: 0 },
   )
   const text = content.trim().slice(0, MAX_SUMMARY_LENGTH).toWellFormed()
   if (text !== '') await conversations.saveSummary(project, id, { text, method: 'model', throughTurn: last.number })

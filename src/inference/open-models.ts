@@ -67,7 +67,10 @@ export function configuredChat(side: 'local' | 'remote', settings: Settings, ai?
       transport: httpChat(endpoint),
       ...(local && { llama: endpoint }),
       model: (local ? settings.LLAMA_CPP_MODEL : settings.REMOTE_MODEL) ?? null,
-      hint: hintOf(endpoint, local ? `Check ${variable} ${CHECK}` : `Check ${variable} and that its server can be reached.`),
+      hint: hintOf(
+        endpoint,
+        local ? `Check ${variable} ${CHECK}` : `Check ${variable} and that its server can be reached.`,
+      ),
     }
   }
   const named = local ? 'WORKERS_AI_LOCAL_MODEL' : 'WORKERS_AI_REMOTE_MODEL'
@@ -113,7 +116,8 @@ function openChat(
   const chat = configuredChat(side, settings, ai)
   if (!chat) return null
   const engine = engineAt(key, chat.address, () => {
-    const policy = { deadlineMs: 60_000, attempts: 2, concurrent, failures: 3, openMs: 15_000 }
+    const deadlineMs = settings.GENERATION_SECONDS * 1000
+    const policy = { deadlineMs, attempts: 2, concurrent, failures: 3, openMs: 15_000 }
     return new Engine(`The ${side} model`, chat.hint, policy)
   })
   const model = chat.model ?? undefined

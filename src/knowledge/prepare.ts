@@ -6,13 +6,16 @@
 import { CoordinatorError } from '../errors.ts'
 import { sha256 } from '../hash.ts'
 import { itemId } from '../ids.ts'
-import type { Embedder, Embedding } from '../inference/embedding/embedder.ts'
+import { type Embedder, type Embedding, embeddedBatches } from '../inference/embedding/embedder.ts'
 import { redactAll } from '../security/redact.ts'
 import { tokenCounter } from '../text/token-counter.ts'
 import { COLLECTIONS, type CollectionName } from './collections.ts'
 import { splitPassages } from './passages.ts'
 import type { Provenance } from './provenance.ts'
-import type { PreparedItem } from './stores/store.ts'
+import type { PreparedDocument, PreparedItem } from './stores/store.ts'
+
+/** A writer is kept waiting for vectors so long at most, in milliseconds. */
+const EMBEDDING_MS = 10_000
 
 /** An item to be stored: its natural key, its validated fields, and where they come from. */
 export interface ItemInput {
@@ -21,17 +24,52 @@ export interface ItemInput {
   readonly provenance: Provenance
 }
 
+/** A document that items belong to; part of their identity. */
+interface Origin {
+  readonly source: string
+  readonly path: string
+}
+
 /**
- * Prepares items of one collection for storage; their vectors are computed in one call.
+ * Prepares items of one collection for storage; their vectors are computed together.
  * @param given fields that the collection's schema has accepted
- * @param documentPath path of the document they belong to; part of their identity together with the source
+ * @param document the one that they belong to
  */
-export async function prepareItems(
+export function prepareItems(
   project: string,
   collection: CollectionName,
   given: readonly ItemInput[],
   embedder: Embedder,
-  document?: { readonly source: string; readonly path: string },
+  document?: Origin,
+): Promise<PreparedItem[]> {
+  return prepareAll(project, collection, given, embedder, () => document)
+}
+
+/** Prepares the items of documents, all of them embedded together; see {@link prepareItems}. */
+export async function prepareDocuments(
+  project: string,
+  collection: CollectionName,
+  source: string,
+  documents: readonly { readonly path: string; readonly hash: string; readonly items: readonly ItemInput[] }[],
+  embedder: Embedder,
+): Promise<PreparedDocument[]> {
+  const paths = documents.flatMap(({ path, items }) => items.map(() => path))
+  const all = documents.flatMap(({ items }) => items)
+  const prepared = await prepareAll(project, collection, all, embedder, (i) => ({ source, path: paths[i] ?? '' }))
+  let next = 0
+  return documents.map(({ path, hash, items }) => {
+    const own = prepared.slice(next, next + items.length)
+    next += items.length
+    return { path, hash, items: own }
+  })
+}
+
+async function prepareAll(
+  project: string,
+  collection: CollectionName,
+  given: readonly ItemInput[],
+  embedder: Embedder,
+  documentOf: (index: number) => Origin | undefined,
 ): Promise<PreparedItem[]> {
   const countTokens = await tokenCounter()
   const items = redactAll(given)
@@ -42,6 +80,7 @@ export async function prepareItems(
   )
   return Promise.all(
     items.map(async ({ key, fields, provenance }, i) => {
+      const document = documentOf(i)
       const { title, body } = texts[i] ?? { title: '', body: '' }
       const fullKey = document ? JSON.stringify([document.source, document.path, key]) : key
       return {
@@ -59,15 +98,23 @@ export async function prepareItems(
   )
 }
 
-/** An engine that doesn't answer leaves the items without vectors: they are found by keyword at once, and embedded later. */
-async function embedAll(embedder: Embedder, texts: readonly string[]): Promise<Embedding[]> {
-  if (embedder.defersDocuments) return []
+/**
+ * What the embedder brings in the time that a writer is kept waiting. The other items have no vectors yet: they are found by keyword at
+ * once, and embedded later.
+ */
+async function embedAll(embedder: Embedder, texts: readonly string[]): Promise<readonly (Embedding | undefined)[]> {
+  const embeddings: (Embedding | undefined)[] = texts.map(() => undefined)
+  if (embedder.defersDocuments) return embeddings
   try {
-    return await embedder.embed(texts, 'document')
+    for await (const batch of embeddedBatches(embedder, texts, EMBEDDING_MS)) {
+      batch.at.forEach((at, i) => {
+        embeddings[at] = batch.embeddings[i]
+      })
+    }
   } catch (error) {
-    if (error instanceof CoordinatorError && error.code === 'engine_unavailable') return []
-    throw error
+    if (!(error instanceof CoordinatorError) || error.code !== 'engine_unavailable') throw error
   }
+  return embeddings
 }
 
 /** Prepares a single item; see prepareItems. */

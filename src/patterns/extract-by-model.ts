@@ -6,6 +6,7 @@ import * as z from 'zod'
 import type { ChatMessage, ChatModel } from '../inference/chat/chat-model.ts'
 import { neutraliseWithin } from '../security/injection.ts'
 import type { ExtractedPattern } from './extract.ts'
+import { groundedNames, isGrounded } from './grounded.ts'
 
 /** What the model is asked for. */
 export const modelAnswer = z.strictObject({
@@ -35,6 +36,7 @@ const answerSchema = z.toJSONSchema(modelAnswer)
 /**
  * Asks the model about an interaction whose problem the rules have found.
  * @param found the pattern by rules; its problem stays, its approach is replaced
+ * @returns null when the model's words are not about the question and its answer: then the approach by rules is the better one
  * @throws UnusableAnswer when two answers break the schema
  * @throws CoordinatorError `engine_unavailable` when the model doesn't answer
  */
@@ -43,7 +45,7 @@ export async function extractByModel(
   query: string,
   response: string,
   found: ExtractedPattern,
-): Promise<ExtractedPattern> {
+): Promise<ExtractedPattern | null> {
   const messages: ChatMessage[] = [
     { role: 'system', content: INSTRUCTION },
     {
@@ -54,17 +56,26 @@ export async function extractByModel(
     },
   ]
   let reason = ''
+  let ungrounded = false
   for (let attempt = 0; attempt < TRIES; attempt++) {
     const options = { maxTokens: ANSWER_TOKENS, deadlineMs: DEADLINE_MS, temperature: 0, schema: answerSchema }
     const reply = await model.complete(messages, options)
     const parsed = parseAnswer(reply.content)
-    if (parsed.success) return { ...found, approach: approachText(parsed.data) }
-    reason = parsed.reason
+    if (parsed.success) {
+      const { solution_approach: solution, generalizable_pattern: general } = parsed.data
+      if (isGrounded({ solution, general }, query, response)) {
+        const skills_used = groundedNames(parsed.data.skills_used, query, response)
+        return { ...found, approach: approachText({ ...parsed.data, skills_used }) }
+      }
+    }
+    ungrounded = parsed.success
+    reason = parsed.success ? 'it says what neither the question nor the answer says' : parsed.reason
     messages.push(
       { role: 'assistant', content: reply.content.slice(0, MAX_ANSWER_LENGTH) },
-      { role: 'user', content: `That can't be used: ${parsed.reason}. Reply with the corrected JSON object only.` },
+      { role: 'user', content: `That can't be used: ${reason}. Reply with the corrected JSON object only.` },
     )
   }
+  if (ungrounded) return null
   throw new UnusableAnswer(reason)
 }
 

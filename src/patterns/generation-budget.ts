@@ -9,9 +9,6 @@ import type { Services } from '../services.ts'
 import { tokenCounter } from '../text/token-counter.ts'
 import { DAY_MS } from '../time.ts'
 
-/** Tokens that an answer is expected to take at most when the caller names no limit. */
-const ANSWER_TOKENS = 1024
-
 /** Thrown when the day's budget is spent; the job comes again on the next day. */
 export class BudgetSpent extends Error {
   /** Start of the next day (UTC), milliseconds since 1970. */
@@ -40,17 +37,17 @@ export function nextDay(time: number): number {
 export function budgetedModel(services: Services, model: ChatModel): ChatModel {
   return {
     name: model.name,
-    async complete(messages, options = {}): Promise<ChatReply> {
+    async complete(messages, options): Promise<ChatReply> {
       const { database } = services
       const now = services.now()
       const day = dayOf(now)
       const prompt = await promptTokens(messages)
-      const reserved = prompt + (options.maxTokens ?? ANSWER_TOKENS)
+      const reserved = prompt + options.maxTokens
       if (!(await reserveUse(database, day, reserved, await readControls(database))))
         throw new BudgetSpent(nextDay(now))
       let used = prompt
       try {
-        const reply = await model.complete(messages, { ...options, maxTokens: options.maxTokens ?? ANSWER_TOKENS })
+        const reply = await model.complete(messages, options)
         used = (reply.promptTokens ?? prompt) + (reply.completionTokens ?? (await promptTokens([reply])))
         return reply
       } finally {

@@ -33,7 +33,7 @@ const COMPARED = 20
 /**
  * Learns from one revision of an interaction. Safe to repeat and to run beside itself: a pattern's id follows from its problem,
  * an interaction is a source once, and items are made anew from the sources' present outcomes. With a local model the approach
- * is written by it, within the daily budget; without one it is taken from the answer by rules. Known problems cost no call.
+ * is written by it, within the daily budget; without one, or when it writes what the answer doesn't say, it is taken from the answer by rules. Known problems cost no call.
  * @throws UnusableAnswer, BudgetSpent, or CoordinatorError `engine_unavailable`
  */
 export async function learnPattern(services: Services, id: string, revision: number): Promise<'done'> {
@@ -63,8 +63,9 @@ async function learn(services: Services, row: Interaction, found: ExtractedPatte
   if (known !== null) return addSource(database, known, row.id)
   const id = itemId(row.project, found.collection, patternKey(found))
   const model = services.localModel
-  const pattern = model ? await extractByModel(budgetedModel(services, model), row.query, row.response, found) : found
-  await insertPattern(database, id, row.project, pattern, model?.name ?? BY_RULES, row.id, services.now())
+  const written = model && (await extractByModel(budgetedModel(services, model), row.query, row.response, found))
+  const by = written ? model.name : BY_RULES
+  await insertPattern(database, id, row.project, written ?? found, by, row.id, services.now())
 }
 
 /** The same words of the problem are the same pattern, also when two jobs find it at once. */

@@ -55,6 +55,7 @@ export interface Generated {
     readonly model: string
     readonly prompt_tokens: number | null
     readonly completion_tokens: number | null
+    readonly finish: ChatReply['finish']
   } | null
   /** Of the context in the prompt, in the order shown. */
   readonly contextIds: string[]
@@ -94,17 +95,16 @@ export async function generate(services: GenerateServices, request: GenerateRequ
   const fallbacks: Fallback[] = []
   const degraded = [...augmentation.degraded]
   for (const [i, { backend, model }] of tried.entries()) {
-    const expected = (await tokenCounter())(INSTRUCTION + prompt) + EXPECTED_ANSWER_TOKENS
+    const count = await tokenCounter()
+    const asked = count(INSTRUCTION + prompt)
+    const expected = asked + EXPECTED_ANSWER_TOKENS
     const settle = await reserveGeneration(services, request, expected)
     let used = 0
     try {
       const reply = await answerOf(model, backend, prompt, backend === 'local' ? local : undefined)
-      used =
-        reply.promptTokens === null || reply.completionTokens === null
-          ? expected
-          : reply.promptTokens + reply.completionTokens
-      const { model: name, promptTokens: prompt_tokens, completionTokens: completion_tokens } = reply
-      const generation = { model: name, prompt_tokens, completion_tokens }
+      used = (reply.promptTokens ?? asked) + (reply.completionTokens ?? count(reply.content))
+      const { model: name, promptTokens: prompt_tokens, completionTokens: completion_tokens, finish } = reply
+      const generation = { model: name, prompt_tokens, completion_tokens, finish }
       return {
         backend,
         response: reply.content,
@@ -133,7 +133,7 @@ async function answerOf(model: ChatModel, backend: Backend, prompt: string, name
       { role: 'system', content: INSTRUCTION },
       { role: 'user', content: prompt },
     ],
-    { model: name },
+    { model: name, maxTokens: EXPECTED_ANSWER_TOKENS },
   )
   if (reply.content.trim() !== '') return reply
   throw new CoordinatorError('engine_unavailable', `The ${backend} model ended without an answer.`)

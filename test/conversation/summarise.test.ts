@@ -15,7 +15,7 @@ function modelThatSays(content: string): ChatModel & { asked: (readonly ChatMess
     asked,
     complete: async (messages) => {
       asked.push(messages)
-      return { content, model: 'scripted', promptTokens: 1, completionTokens: 1 }
+      return { content, model: 'scripted', promptTokens: 1, completionTokens: 1, finish: 'stop' as const }
     },
   }
 }

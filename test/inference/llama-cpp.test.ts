@@ -59,20 +59,53 @@ const messages = [{ role: 'user' as const, content: 'What is a reverse proxy?' }
 
 describe('chat', () => {
   it('reads a whole answer with its token counts', async () => {
-    replay(chatReply)
+    replay(chatStream)
     const reply = await chat().complete(messages, { maxTokens: 48, temperature: 0 })
     expect(reply.content).toMatch(/^A reverse proxy is/)
-    expect(reply).toMatchObject({ model: 'SmolLM2-135M-Instruct.Q4_1.gguf', promptTokens: 26, completionTokens: 48 })
+    expect(reply).toMatchObject({
+      model: 'SmolLM2-135M-Instruct.Q4_1.gguf',
+      promptTokens: 26,
+      completionTokens: 48,
+      finish: 'length',
+    })
     expect(asked[0]).toMatchObject({
       url: 'http://llama.test/v1/chat/completions',
-      body: { messages, stream: false, max_tokens: 48, temperature: 0 },
+      body: { messages, stream: true, max_tokens: 48, temperature: 0 },
     })
     expect(asked[0]?.headers.get('authorization')).toBe('Bearer key')
   })
 
-  it('reads an answer cut short', async () => {
+  it('reads an answer that comes whole although a stream was asked for', async () => {
     replay(chatCutShort)
-    expect((await chat().complete(messages, { maxTokens: 4 })).content).toBe('A reverse proxy is')
+    expect(await chat().complete(messages, { maxTokens: 4 })).toMatchObject({
+      content: 'A reverse proxy is',
+      finish: 'length',
+    })
+  })
+
+  it('keeps what has come by the deadline, and does not hold it against the server', async () => {
+    const events = chatStream.body.split('\n\n').slice(0, 12).join('\n\n')
+    vi.spyOn(globalThis, 'fetch').mockImplementation(async () => {
+      const body = new ReadableStream({
+        start: (controller) => controller.enqueue(new TextEncoder().encode(`${events}\n\n`)),
+      })
+      return new Response(body, { headers: { 'content-type': 'text/event-stream' } })
+    })
+    const slow = new Engine('The local model', 'hint', { deadlineMs: 100, failures: 1 })
+    for (let i = 0; i < 2; i++) {
+      const reply = await new LlamaCppChat(endpoint, slow).complete(messages, { maxTokens: 48 })
+      expect(reply).toMatchObject({ promptTokens: null, completionTokens: null, finish: 'deadline' })
+      expect(reply.content).toMatch(/^A reverse proxy is/)
+    }
+    expect(slow.state).toBe('closed')
+  })
+
+  it('has nothing to keep when a server is silent, or a schema was asked for', async () => {
+    vi.spyOn(globalThis, 'fetch').mockImplementation(() => new Promise(() => undefined))
+    const silent = () => new LlamaCppChat(endpoint, new Engine('The local model', 'hint', { deadlineMs: 30 }))
+    await expect(silent().complete(messages, { maxTokens: 48 })).rejects.toThrow('did not answer within 0.03 s')
+    const schema = { type: 'object' }
+    await expect(silent().complete(messages, { maxTokens: 48, schema })).rejects.toThrow('did not answer within')
   })
 
   it('streams the same answer, with its end and its counts', async () => {
@@ -107,7 +140,7 @@ describe('chat', () => {
   it('asks for a JSON schema and gets JSON', async () => {
     replay(chatSchema)
     const schema = { type: 'object' }
-    const { content } = await chat().complete(messages, { schema })
+    const { content } = await chat().complete(messages, { schema, maxTokens: 48 })
     expect(JSON.parse(content)).toMatchObject({ difficult: true })
     expect(asked[0]?.body.response_format).toEqual({
       type: 'json_schema',
@@ -123,7 +156,7 @@ describe('chat', () => {
   ] as const) {
     it(`names ${name}`, async () => {
       replay(reply)
-      await expect(chat().complete(messages)).rejects.toThrow(said)
+      await expect(chat().complete(messages, { maxTokens: 48 })).rejects.toThrow(said)
       expect(asked).toHaveLength(1)
     })
   }

@@ -38,21 +38,22 @@ async function pieces(ai: WorkersAi, maxTokens?: number) {
 
 describe('chat', () => {
   it('answers in its own form, with a limit of tokens that Workers AI would set lower', async () => {
-    const { ai, asked } = binding({ response: 'Hi', usage })
-    const reply = { content: 'Hi', model: MODEL, promptTokens: 5, completionTokens: 7 }
-    expect(await chat(ai).complete(messages)).toEqual(reply)
-    expect(asked).toEqual([{ model: MODEL, inputs: { messages, stream: false, max_tokens: 2048 } }])
+    const { ai, asked } = binding({ response: '{"a":1}', usage })
+    const reply = { content: '{"a":1}', model: MODEL, promptTokens: 5, completionTokens: 7, finish: 'stop' }
+    expect(await chat(ai).complete(messages, { maxTokens: 2048, schema: {} })).toEqual(reply)
+    expect(asked[0]).toMatchObject({ model: MODEL, inputs: { messages, stream: false, max_tokens: 2048 } })
   })
 
   it("answers in OpenAI's form", async () => {
-    const { ai } = binding({ model: 'm', choices: [{ message: { content: 'Hi' } }], usage })
-    expect(await chat(ai).complete(messages)).toMatchObject({ content: 'Hi', model: 'm', promptTokens: 5 })
+    const { ai } = binding({ model: 'm', choices: [{ message: { content: '{}' } }], usage })
+    const reply = await chat(ai).complete(messages, { maxTokens: 9, schema: {} })
+    expect(reply).toMatchObject({ content: '{}', model: 'm', promptTokens: 5 })
   })
 
   it('is given the bare JSON schema, and its object comes out as JSON', async () => {
     const schema = { type: 'object', properties: { topic: { type: 'string' } } }
     const { ai, asked } = binding({ response: { topic: 'proxies' } })
-    expect((await chat(ai).complete(messages, { schema })).content).toBe('{"topic":"proxies"}')
+    expect((await chat(ai).complete(messages, { schema, maxTokens: 9 })).content).toBe('{"topic":"proxies"}')
     expect(asked[0]?.inputs.response_format).toEqual({ type: 'json_schema', json_schema: schema })
   })
 

@@ -102,7 +102,13 @@ describe('daily budget', () => {
     calls: 0,
     async complete() {
       this.calls++
-      return { content: 'four words of answer', model: 'm', promptTokens: tokens, completionTokens: tokens }
+      return {
+        content: 'four words of answer',
+        model: 'm',
+        promptTokens: tokens,
+        completionTokens: tokens,
+        finish: 'stop' as const,
+      }
     },
   })
 
@@ -122,7 +128,7 @@ describe('daily budget', () => {
     await call(controlLearning, services, { daily_calls: 2, daily_tokens: 10_000 })
     const inner = model(7)
     const limited = budgetedModel(services, inner)
-    const ask = () => limited.complete([{ role: 'user', content: 'a question' }])
+    const ask = () => limited.complete([{ role: 'user', content: 'a question' }], { maxTokens: 1024 })
     await ask()
     const day = dayOf(services.now())
     expect(await readUse(services.database, day)).toEqual({ calls: 1, tokens: 14 })
@@ -139,7 +145,9 @@ describe('daily budget', () => {
     const services = testServices()
     services.clock.advance(10 * 86_400_000)
     await call(controlLearning, services, { daily_calls: 100 })
-    await budgetedModel(services, model(null)).complete([{ role: 'user', content: 'one two three' }])
+    await budgetedModel(services, model(null)).complete([{ role: 'user', content: 'one two three' }], {
+      maxTokens: 1024,
+    })
     expect((await readUse(services.database, dayOf(services.now()))).tokens).toBe(7)
   })
 })

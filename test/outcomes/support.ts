@@ -125,7 +125,7 @@ export class MemoryStore implements KnowledgeStore {
   }
 
   async statistics(scope: CollectionScope) {
-    return { items: this.entries(scope).size, documents: 0, withVector: 0, space: null }
+    return { items: this.entries(scope).size, documents: 0, withVector: 0, pending: 0, space: null }
   }
 
   async replaceDocuments(): Promise<never> {

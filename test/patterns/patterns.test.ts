@@ -147,7 +147,7 @@ describe('patterns by the local model', () => {
       async complete(messages) {
         this.asked.push([...messages])
         const content = answers[Math.min(this.asked.length, answers.length) - 1] ?? ''
-        return { content, model: 'scripted-model', promptTokens: 10, completionTokens: 10 }
+        return { content, model: 'scripted-model', promptTokens: 10, completionTokens: 10, finish: 'stop' as const }
       },
     }
   }
@@ -185,6 +185,40 @@ describe('patterns by the local model', () => {
     expect(jobs).toMatchObject([
       { kind: 'learn_pattern', attempts: 1, last_error: 'unusable_answer: there is no JSON object in it' },
     ])
+  })
+
+  it.each([
+    [
+      'digits',
+      { ...GOOD, solution_approach: '100000000000', generalizable_pattern: '1.1.1.1 and 1.1.1.2 and 1.1.1.3' },
+    ],
+    ['something else', { ...GOOD, solution_approach: 'Feed the sourdough daily and keep the jar in a warm kitchen.' }],
+    [
+      'a text that runs in circles',
+      {
+        ...GOOD,
+        generalizable_pattern: 'Add a location block. '.repeat(20),
+        solution_approach: 'nginx reload '.repeat(40),
+      },
+    ],
+  ])('of %s are set aside, and those by rules are kept', async (_, answer) => {
+    const model = scripted(JSON.stringify(answer))
+    const services = testServices({ localModel: model })
+    const project = freshProject()
+    await learnt(services, project, {})
+    const [item] = await itemsOf(services, project, 'skills-patterns')
+    expect(item?.fields).toMatchObject({ description: STEPS.trim(), extracted_by: 'rules' })
+    expect(model.asked).toHaveLength(2)
+    expect(model.asked[1]?.at(-1)?.content).toContain('neither the question nor the answer')
+  })
+
+  it('name only skills that the question or the answer names', async () => {
+    const model = scripted(JSON.stringify({ ...GOOD, skills_used: ['nginx', '1.1.1.1', 'COBOL'] }))
+    const services = testServices({ localModel: model })
+    const project = freshProject()
+    await learnt(services, project, {})
+    const [item] = await itemsOf(services, project, 'skills-patterns')
+    expect(item?.fields.description).toMatch(/Uses: nginx$/)
   })
 
   it('wait for the next day when the budget is spent, without losing an attempt', async () => {

@@ -37,7 +37,7 @@ class FakeModel implements ChatModel {
     this.asked.push([...messages])
     this.models.push(model)
     if (this.#answer instanceof CoordinatorError) throw this.#answer
-    return { content: this.#answer, model: 'fake-1', promptTokens: 10, completionTokens: 3 }
+    return { content: this.#answer, model: 'fake-1', promptTokens: 10, completionTokens: 3, finish: 'stop' as const }
   }
 }
 

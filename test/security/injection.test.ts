@@ -200,7 +200,7 @@ function modelThatSays(content: string): ChatModel & { readonly asked: (readonly
   const asked: (readonly ChatMessage[])[] = []
   const complete: ChatModel['complete'] = async (messages) => {
     asked.push(messages)
-    return { content, model: 'scripted', promptTokens: 1, completionTokens: 1 }
+    return { content, model: 'scripted', promptTokens: 1, completionTokens: 1, finish: 'stop' as const }
   }
   return { name: 'scripted', asked, complete }
 }

@@ -154,7 +154,10 @@ describe('Qdrant', () => {
 })
 
 describe('a service token of Cloudflare Access', () => {
-  const token = (prefix: string) => ({ [`${prefix}_ACCESS_CLIENT_ID`]: 'id', [`${prefix}_ACCESS_CLIENT_SECRET`]: 'secret' })
+  const token = (prefix: string) => ({
+    [`${prefix}_ACCESS_CLIENT_ID`]: 'id',
+    [`${prefix}_ACCESS_CLIENT_SECRET`]: 'secret',
+  })
 
   it.each([
     ['LLAMA_CPP', local],

@@ -14,13 +14,15 @@ export interface ChatReply {
   /** Tokens as counted by the model's own server; null when it did not say. */
   readonly promptTokens: number | null
   readonly completionTokens: number | null
+  /** Why it ended: by itself, at the limit of tokens, or at the deadline; in the last case it is the fragment that had come by then. */
+  readonly finish: 'stop' | 'length' | 'deadline'
 }
 
 export interface ChatOptions {
   /** Model to ask for instead of the usual one, where the server has several. */
   readonly model?: string
   readonly maxTokens?: number
-  /** For the whole answer, in milliseconds. */
+  /** For the whole answer, in milliseconds; left out: the model's own. */
   readonly deadlineMs?: number
   /** 0: always the likeliest token. */
   readonly temperature?: number
@@ -43,10 +45,10 @@ export interface ChatPiece {
 export interface ChatModel {
   readonly name: string
   /**
-   * One complete answer.
-   * @throws CoordinatorError `engine_unavailable` when no whole answer comes within the deadline
+   * One answer of at most so many tokens.
+   * @throws CoordinatorError `engine_unavailable` when it breaks off, or when nothing (with a schema: no whole answer) has come by the deadline
    */
-  complete(messages: readonly ChatMessage[], options?: ChatOptions): Promise<ChatReply>
+  complete(messages: readonly ChatMessage[], options: ChatOptions & { readonly maxTokens: number }): Promise<ChatReply>
 }
 
 export interface StreamingChatModel extends ChatModel {

@@ -3,19 +3,18 @@
  * @module
  */
 import * as z from 'zod'
-import { type Engine, EngineFailure } from '../engine/resilience.ts'
+import { type Engine, EngineFailure, isTimeout } from '../engine/resilience.ts'
 import type { ChatMessage, ChatOptions, ChatPiece, ChatReply, StreamingChatModel } from './chat-model.ts'
 import type { ChatTransport } from './transport.ts'
-
-/** Milliseconds that a whole answer may take unless the caller says otherwise. */
-const DEADLINE_MS = 60_000
 
 /** Counts are a bonus: servers send null or leave them out, and the answer is whole without them. */
 const usage = z.object({ prompt_tokens: z.number(), completion_tokens: z.number() }).nullish().catch(null)
 
 const completion = z.object({
   model: z.string().default('llama.cpp'),
-  choices: z.array(z.object({ message: z.object({ content: z.string().nullable() }) })).min(1),
+  choices: z
+    .array(z.object({ message: z.object({ content: z.string().nullable() }), finish_reason: z.string().nullish() }))
+    .min(1),
   usage,
 })
 
@@ -44,9 +43,17 @@ export class OpenAiChat implements StreamingChatModel {
     this.#model = model
   }
 
+  complete(
+    messages: readonly ChatMessage[],
+    options: ChatOptions & { readonly maxTokens: number },
+  ): Promise<ChatReply> {
+    // A fragment of JSON is worth nothing, and not every server streams what keeps to a schema.
+    return options.schema ? this.#whole(messages, options) : this.#collected(messages, options)
+  }
+
   /** Generation isn't repeated once it began: it costs the server's time, and the caller has a better fallback. */
-  async complete(messages: readonly ChatMessage[], options: ChatOptions = {}): Promise<ChatReply> {
-    const { deadlineMs = DEADLINE_MS, signal } = options
+  #whole(messages: readonly ChatMessage[], options: ChatOptions): Promise<ChatReply> {
+    const { deadlineMs, signal } = options
     return this.#engine.call(
       async (ended) => {
         const body = { ...this.#request(messages, options), stream: false }
@@ -54,21 +61,44 @@ export class OpenAiChat implements StreamingChatModel {
         if (!parsed.success) throw new EngineFailure('invalid', 'answered in a form that is not an OpenAI completion')
         const { model, choices, usage: counted } = parsed.data
         const content = choices[0]?.message.content ?? ''
-        if (options.schema && !isJson(content)) throw new EngineFailure('invalid', 'did not keep to the JSON schema')
+        if (!isJson(content)) throw new EngineFailure('invalid', 'did not keep to the JSON schema')
         return {
           content,
           model,
           promptTokens: counted?.prompt_tokens ?? null,
           completionTokens: counted?.completion_tokens ?? null,
+          finish: choices[0]?.finish_reason === 'length' ? 'length' : 'stop',
         }
       },
       { repeatable: false, deadlineMs, signal },
     )
   }
 
+  /** Streams the answer, so that what has come by the deadline is kept. */
+  async #collected(messages: readonly ChatMessage[], options: ChatOptions): Promise<ChatReply> {
+    let content = ''
+    let last: ChatPiece | null = null
+    try {
+      for await (const piece of this.stream(messages, options)) {
+        content += piece.content
+        last = piece
+      }
+    } catch (error) {
+      if (!last || content.trim() === '' || !isTimeout(error)) throw error
+      return { content, model: last.model, promptTokens: null, completionTokens: null, finish: 'deadline' }
+    }
+    return {
+      content,
+      model: last?.model ?? this.name,
+      promptTokens: last?.promptTokens ?? null,
+      completionTokens: last?.completionTokens ?? null,
+      finish: last?.finish ?? 'stop',
+    }
+  }
+
   stream(messages: readonly ChatMessage[], options: ChatOptions = {}): AsyncGenerator<ChatPiece, void, void> {
     const body = { ...this.#request(messages, options), stream: true, stream_options: { include_usage: true } }
-    const { deadlineMs = DEADLINE_MS, signal } = options
+    const { deadlineMs, signal } = options
     return this.#engine.stream((ended) => chatPieces(this.#transport.events(body, ended)), { deadlineMs, signal })
   }
 

@@ -2,7 +2,7 @@
  * How a chat that speaks OpenAI's chat completions is reached.
  * @module
  */
-import { askEngine, atApi, type EngineEndpoint, openEngine } from '../engine/http.ts'
+import { askEngine, atApi, type EngineEndpoint, openEngine, readJson } from '../engine/http.ts'
 import { EngineFailure } from '../engine/resilience.ts'
 import { eventData } from './event-stream.ts'
 
@@ -29,7 +29,18 @@ export function httpChat(server: EngineEndpoint): ChatTransport {
     async *events(body, signal) {
       const response = await openEngine(endpoint, PATH, body, signal)
       if (!response.body) throw new EngineFailure('invalid', 'sent no body')
-      yield* eventData(response.body)
+      if (!/^application\/json/i.test(response.headers.get('content-type') ?? '')) yield* eventData(response.body)
+      else yield* asEvents(await readJson(response, signal))
     },
   }
+}
+
+/** The events of an answer that a server has given whole although it was asked for a stream. */
+function* asEvents(answer: unknown): Generator<string, void, void> {
+  const { choices, ...rest } = (answer ?? {}) as { choices?: unknown }
+  if (Array.isArray(choices)) {
+    const deltas = choices.map(({ message, ...choice }) => ({ ...choice, delta: message ?? {} }))
+    yield JSON.stringify({ ...rest, object: 'chat.completion.chunk', choices: deltas })
+    yield '[DONE]'
+  } else yield JSON.stringify(answer)
 }

@@ -2,7 +2,14 @@
  * Remembers the vectors of queries, and asks for the same text once when several want it at the same time.
  * @module
  */
-import type { Embedder, Embedding, EmbeddingPurpose, EmbeddingSpace } from './embedder.ts'
+import {
+  type EmbeddedBatch,
+  type Embedder,
+  type Embedding,
+  type EmbeddingPurpose,
+  type EmbeddingSpace,
+  embeddedBatches,
+} from './embedder.ts'
 
 /** Queries that are remembered; 2,000 of 1,024 numbers take 8 MB. */
 const ENTRIES = 2_000
@@ -57,6 +64,10 @@ export class CachedEmbedder implements Embedder {
 
   get space(): EmbeddingSpace {
     return this.#embedder.space
+  }
+
+  embedDocuments(texts: readonly string[], milliseconds: number): AsyncGenerator<EmbeddedBatch, void, void> {
+    return embeddedBatches(this.#embedder, texts, milliseconds)
   }
 
   embed(texts: readonly string[], purpose: EmbeddingPurpose): Promise<Embedding[]> {

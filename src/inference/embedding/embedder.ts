@@ -50,6 +50,13 @@ export function cosine(a: Float32Array, b: Float32Array): number {
   return a.reduce((sum, value, i) => sum + value * (b[i] ?? 0), 0)
 }
 
+/** What one request to an engine has brought. */
+export interface EmbeddedBatch {
+  /** Positions of the texts. */
+  readonly at: readonly number[]
+  readonly embeddings: readonly Embedding[]
+}
+
 export interface Embedder {
   readonly space: EmbeddingSpace
   /** Documents cost too much CPU to be embedded while they are stored: a job does it afterwards. Left out: they are embedded at once. */
@@ -61,4 +68,26 @@ export interface Embedder {
    * @throws CoordinatorError with code `engine_unavailable` when the engine behind it doesn't answer
    */
   embed(texts: readonly string[], purpose: EmbeddingPurpose): Promise<Embedding[]>
+  /**
+   * Embeds documents and gives what each request has brought, so that it can be kept when a later one fails. Ends early when the time is
+   * over. Left out: `embed` is one step.
+   * @param milliseconds for all requests together
+   * @throws CoordinatorError `engine_unavailable`
+   */
+  embedDocuments?(texts: readonly string[], milliseconds: number): AsyncGenerator<EmbeddedBatch, void, void>
+}
+
+/** The documents' embeddings, batch by batch where the embedder has them; see {@link Embedder.embedDocuments}. */
+export async function* embeddedBatches(
+  embedder: Embedder,
+  texts: readonly string[],
+  milliseconds: number,
+): AsyncGenerator<EmbeddedBatch, void, void> {
+  if (embedder.embedDocuments) yield* embedder.embedDocuments(texts, milliseconds)
+  else yield { at: texts.map((_, i) => i), embeddings: await embedder.embed(texts, 'document') }
+}
+
+/** Whether what is stored may have to wait for its vectors. */
+export function embedsLater(embedder: Embedder): boolean {
+  return embedder.defersDocuments === true || embedder.embedDocuments !== undefined
 }

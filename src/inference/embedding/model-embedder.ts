@@ -5,12 +5,11 @@
  * @module
  */
 import { CoordinatorError } from '../../errors.ts'
-import { type Engine, EngineFailure } from '../engine/resilience.ts'
-import type { Embedder, Embedding, EmbeddingPurpose, EmbeddingSpace } from './embedder.ts'
+import { type Engine, EngineFailure, isTimeout } from '../engine/resilience.ts'
+import { BatchSize } from './batch-size.ts'
+import type { EmbeddedBatch, Embedder, Embedding, EmbeddingPurpose, EmbeddingSpace } from './embedder.ts'
 import type { EmbeddingModel } from './embedding-models.ts'
 
-/** Texts of one request. */
-const BATCH = 32
 /** Characters of one request; a server reads a few thousand tokens a second. */
 const BATCH_CHARACTERS = 60_000
 /** No tokenizer makes more than one token of each of these characters, so a text of so many always fits. */
@@ -18,7 +17,11 @@ const CHARACTERS_PER_TOKEN = 3
 /** A text that doesn't fit even so has no vector, in characters. */
 const MIN_CLIP_LENGTH = 64
 const QUERY_DEADLINE_MS = 2_000
+/** For one request of documents. */
 const DOCUMENT_DEADLINE_MS = 30_000
+
+/** What an isolate knows of each engine's pace. */
+const sizes = new WeakMap<Engine, BatchSize>()
 
 /**
  * Asks for the vectors of texts, one for each and in their order, as the engine sends them.
@@ -44,39 +47,78 @@ export class ModelEmbedder implements Embedder {
   }
 
   async embed(texts: readonly string[], purpose: EmbeddingPurpose): Promise<Embedding[]> {
-    const prefix = purpose === 'query' ? this.#model.queryPrefix : this.#model.documentPrefix
-    const longest = this.#model.contextTokens * CHARACTERS_PER_TOKEN - prefix.length
-    const prepared = texts.map((text) => (text.trim() === '' ? null : prefix + clip(text, longest)))
     const embeddings: Embedding[] = texts.map(() => ({ vector: null, coverage: 0 }))
-    for (const batch of batches(prepared)) {
-      const vectors = await this.#embedBatch(
-        batch.map((at) => prepared[at] ?? ''),
-        purpose,
-      )
-      vectors.forEach((vector, i) => {
-        embeddings[batch[i] ?? 0] = { vector, coverage: vector ? 1 : 0 }
+    for await (const batch of this.#batches(texts, purpose, Number.POSITIVE_INFINITY)) {
+      batch.at.forEach((at, i) => {
+        embeddings[at] = batch.embeddings[i] ?? { vector: null, coverage: 0 }
       })
     }
     return embeddings
   }
 
+  embedDocuments(texts: readonly string[], milliseconds: number): AsyncGenerator<EmbeddedBatch, void, void> {
+    return this.#batches(texts, 'document', milliseconds)
+  }
+
+  /** A batch that takes too long is cut down and sent again. */
+  async *#batches(
+    texts: readonly string[],
+    purpose: EmbeddingPurpose,
+    milliseconds: number,
+  ): AsyncGenerator<EmbeddedBatch, void, void> {
+    const end = Date.now() + milliseconds
+    const size = sizes.get(this.#engine) ?? new BatchSize()
+    sizes.set(this.#engine, size)
+    const prefix = purpose === 'query' ? this.#model.queryPrefix : this.#model.documentPrefix
+    const longest = this.#model.contextTokens * CHARACTERS_PER_TOKEN - prefix.length
+    const prepared = texts.map((text) => (text.trim() === '' ? null : prefix + clip(text, longest)))
+    const blank = positions(prepared, (text) => text === null)
+    if (blank.length > 0) yield { at: blank, embeddings: blank.map(() => ({ vector: null, coverage: 0 })) }
+    const left = positions(prepared, (text) => text !== null)
+    while (left.length > 0) {
+      const deadlineMs = Math.min(purpose === 'query' ? QUERY_DEADLINE_MS : DOCUMENT_DEADLINE_MS, end - Date.now())
+      const at = left.slice(0, batchLength(left, prepared, size.within(deadlineMs)))
+      if (at.length === 0) return
+      const started = Date.now()
+      try {
+        const vectors = await this.#embedBatch(
+          at.map((position) => prepared[position] ?? ''),
+          purpose,
+          deadlineMs,
+        )
+        size.answered(at.length, Date.now() - started)
+        yield { at, embeddings: vectors.map((vector) => ({ vector, coverage: vector ? 1 : 0 })) }
+        left.splice(0, at.length)
+      } catch (error) {
+        if (!isTimeout(error)) throw error
+        size.timedOut(at.length)
+        if (purpose === 'query' || at.length === 1 || Date.now() >= end) throw error
+      }
+    }
+  }
+
   /** A text that the server finds too long is shortened until it fits; it never takes its batch down with it. */
-  async #embedBatch(texts: readonly string[], purpose: EmbeddingPurpose): Promise<(Float32Array | null)[]> {
+  async #embedBatch(
+    texts: readonly string[],
+    purpose: EmbeddingPurpose,
+    deadlineMs: number,
+  ): Promise<(Float32Array | null)[]> {
     try {
-      return await this.#request(texts, purpose)
+      return await this.#request(texts, deadlineMs)
     } catch (error) {
       if (!(error instanceof TooLong)) throw error
     }
     const vectors: (Float32Array | null)[] = []
-    for (const text of texts) vectors.push(await this.#embedAlone(text, purpose))
+    const aloneMs = purpose === 'query' ? QUERY_DEADLINE_MS : DOCUMENT_DEADLINE_MS
+    for (const text of texts) vectors.push(await this.#embedAlone(text, aloneMs))
     return vectors
   }
 
-  async #embedAlone(text: string, purpose: EmbeddingPurpose): Promise<Float32Array | null> {
+  async #embedAlone(text: string, deadlineMs: number): Promise<Float32Array | null> {
     let length = text.length
     do {
       try {
-        const [vector] = await this.#request([clip(text, length)], purpose)
+        const [vector] = await this.#request([clip(text, length)], deadlineMs)
         return vector ?? null
       } catch (error) {
         if (!(error instanceof TooLong)) throw error
@@ -86,7 +128,7 @@ export class ModelEmbedder implements Embedder {
     return null
   }
 
-  #request(input: readonly string[], purpose: EmbeddingPurpose): Promise<Float32Array[]> {
+  #request(input: readonly string[], deadlineMs: number): Promise<Float32Array[]> {
     return this.#engine.call(
       async (signal) => {
         try {
@@ -98,7 +140,7 @@ export class ModelEmbedder implements Embedder {
           throw error
         }
       },
-      { repeatable: true, deadlineMs: purpose === 'query' ? QUERY_DEADLINE_MS : DOCUMENT_DEADLINE_MS },
+      { repeatable: true, deadlineMs },
     )
   }
 
@@ -143,21 +185,18 @@ export function unitVector(values: readonly unknown[]): Float32Array | null {
   return norm > 0 && Number.isFinite(norm) ? Float32Array.from(values as number[], (value) => value / norm) : null
 }
 
-/** Positions of the texts that can be embedded, in requests of bounded size. */
-function batches(texts: readonly (string | null)[]): number[][] {
-  const all: number[][] = []
+function positions<T>(all: readonly T[], holds: (one: T) => boolean): number[] {
+  return all.flatMap((one, at) => (holds(one) ? [at] : []))
+}
+
+/** How many of the first texts make one request: at most so many, and of a bounded size; a text that is larger goes alone. */
+function batchLength(left: readonly number[], texts: readonly (string | null)[], most: number): number {
   let characters = 0
-  texts.forEach((text, at) => {
-    if (text === null) return
-    const last = all.at(-1)
-    if (last && last.length < BATCH && characters + text.length <= BATCH_CHARACTERS) last.push(at)
-    else {
-      all.push([at])
-      characters = 0
-    }
-    characters += text.length
-  })
-  return all
+  for (let count = 0; count < Math.min(most, left.length); count++) {
+    characters += texts[left[count] ?? 0]?.length ?? 0
+    if (count > 0 && characters > BATCH_CHARACTERS) return count
+  }
+  return Math.min(most, left.length)
 }
 
 /** The beginning of a text, never ending in half of a surrogate pair. */

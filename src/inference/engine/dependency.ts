@@ -85,7 +85,9 @@ async function observeOne(dependency: Dependency, now: () => number): Promise<Se
 /** What a call has shown to be wrong is told although the server answers the free question. */
 function withProblem({ engine }: Dependency, observed: Observation): Observation {
   const problem = engine?.problem ?? null
-  return observed.state === 'ok' && problem !== null ? { state: 'degraded', error: `the last call failed: it ${problem}` } : observed
+  return observed.state === 'ok' && problem !== null
+    ? { state: 'degraded', error: `the last call failed: it ${problem}` }
+    : observed
 }
 
 /** Why asking failed, as far as it may be shown: an error of the coordinator's own holds no secret. */
@@ -105,4 +107,3 @@ async function withPatience(dependency: Dependency): Promise<Observation> {
 function breakerOf({ engine }: Dependency): Pick<SeenDependency, 'breaker' | 'lastFailure'> {
   return { breaker: engine?.state ?? null, lastFailure: engine?.lastFailure ?? null }
 }
-

@@ -182,15 +182,23 @@ export class Engine {
   ): AsyncGenerator<T, void, void> {
     const { deadlineMs, signal, leave } = await this.#begin(options)
     const pieces = open(signal)
+    let answering = false
     try {
       while (true) {
         const next = await within(signal, pieces.next())
         if (next.done) break
+        answering = true
         yield next.value
       }
       this.#succeeded()
     } catch (thrown) {
-      throw this.#report(asFailure(thrown, signal), deadlineMs)
+      const failure = asFailure(thrown, signal)
+      // One that was still answering is slow, not broken.
+      if (answering && failure instanceof EngineFailure && failure.kind === 'timeout') {
+        this.#succeeded()
+        throw this.#timeout(failure, deadlineMs)
+      }
+      throw this.#report(failure, deadlineMs)
     } finally {
       leave()
     }
@@ -291,7 +299,15 @@ export class Engine {
     const message = failure.kind === 'timeout' ? `did not answer within ${deadlineMs / 1000} s` : failure.message
     this.#problem = failure.refusal ? null : message
     const { reach, access = reach } = this.#hint
-    return this.#error(message, failure.retryAfterMs, failure.kind === 'unauthorized' ? access : reach)
+    const error = this.#error(message, failure.retryAfterMs, failure.kind === 'unauthorized' ? access : reach)
+    error.cause = failure
+    return error
+  }
+
+  #timeout(failure: EngineFailure, deadlineMs: number): CoordinatorError {
+    const error = this.#error(`did not answer within ${deadlineMs / 1000} s`)
+    error.cause = failure
+    return error
   }
 
   #error(message: string, retryAfterMs?: number, hint = this.#hint.reach): CoordinatorError {
@@ -300,6 +316,11 @@ export class Engine {
       ...(retryAfterMs !== undefined && { retryAfter: Math.max(1, Math.ceil(retryAfterMs / 1000)) }),
     })
   }
+}
+
+/** Whether a call ended because its deadline was there. */
+export function isTimeout(error: unknown): boolean {
+  return error instanceof CoordinatorError && error.cause instanceof EngineFailure && error.cause.kind === 'timeout'
 }
 
 /** Ends with the signal, whatever the work does. */

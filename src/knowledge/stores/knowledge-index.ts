@@ -171,7 +171,8 @@ export class KnowledgeIndex extends DurableObject<object> {
 
   statistics(): StoreStatistics {
     const { items, documents, vectors } = this.#tables
-    return { items: items.count, documents: documents.count, withVector: vectors.size, space: vectors.space }
+    const pending = vectors.space ? Math.max(0, items.count - vectors.embedded) : 0
+    return { items: items.count, documents: documents.count, withVector: vectors.size, pending, space: vectors.space }
   }
 
   setCredit(updates: readonly CreditUpdate[]): void {

@@ -3,7 +3,7 @@
  * background, and until a collection is complete its old space is searched with the old model, if that is at hand.
  * @module
  */
-import { type Embedder, type EmbeddingSpace, sameSpace } from '../../inference/embedding/embedder.ts'
+import { type Embedder, type EmbeddingSpace, embeddedBatches, sameSpace } from '../../inference/embedding/embedder.ts'
 import { UNRELATED_QUESTIONS } from '../unrelated-questions.ts'
 import { takeVectors, vectorWork } from './client-vectors.ts'
 import type {
@@ -27,8 +27,13 @@ import type {
 } from './store.ts'
 import { embeddedTexts } from './turn-context.ts'
 
-/** Items that are embedded in one call; the clock is looked at in between. */
+/** Items of one step of a job, by an embedder in this process and by an engine; the clock is looked at in between. */
 const BATCH = 16
+const ENGINE_BATCH = 64
+/** The requests of one step may take so long together, in milliseconds. */
+const STEP_MS = 60_000
+/** After the unrelated texts could not be embedded, they are not tried again for this long, in milliseconds. */
+const UNRELATED_PAUSE_MS = 60_000
 /** How long one job embeds, in milliseconds. */
 const JOB_MS = 20_000
 
@@ -53,16 +58,22 @@ export interface SpaceKeeperOptions {
 
 /** Vectors of the unrelated texts, by space: every collection is measured against the same ones. */
 const unrelated = new Map<string, Promise<Float32Array[]>>()
+/** Until when they are not tried again, by space. */
+const refused = new Map<string, number>()
 
 function unrelatedVectors(embedder: Embedder): Promise<Float32Array[]> {
   const { name } = embedder.space
   const known = unrelated.get(name)
-  if (known) return known
+  const pause = refused.get(name)
+  if (known && (pause === undefined || Date.now() < pause)) return known
+  refused.delete(name)
   const made = embedder
     .embed(UNRELATED_QUESTIONS, 'query')
     .then((embeddings) => embeddings.flatMap(({ vector }) => vector ?? []))
   unrelated.set(name, made)
-  made.catch(() => unrelated.delete(name))
+  // An engine that is too slow for them, or gone, is not asked by every search.
+  const until = Date.now() + UNRELATED_PAUSE_MS
+  made.catch(() => refused.set(name, until))
   return made
 }
 
@@ -143,19 +154,34 @@ export class MigratingStore implements KnowledgeStore {
     }
   }
 
+  /** Each request's vectors are stored at once. When the engine fails after some of them, the next job goes on from there. */
   async embedPending(scope: CollectionScope): Promise<boolean> {
     const { embedder, now } = this.#options
     const end = now() + JOB_MS
+    const limit = embedder.embedDocuments ? ENGINE_BATCH : BATCH
     let cursor: string | undefined
+    let stored = 0
     while (now() < end) {
-      const page = await this.#store.itemsWithoutVector(scope, embedder.space, { cursor, limit: BATCH })
-      if (page.entries.length > 0) {
-        const embeddings = await embedder.embed(await embeddedTexts(this.#store, scope, page.entries), 'document')
-        const vectors = page.entries.map(
-          ({ id, hash }, i): ItemVector => ({ id, hash, vector: embeddings[i]?.vector ?? null }),
-        )
-        await this.#store.addVectors(scope, embedder.space, vectors)
+      const page = await this.#store.itemsWithoutVector(scope, embedder.space, { cursor, limit })
+      let left = page.entries.length
+      try {
+        const texts = left > 0 ? await embeddedTexts(this.#store, scope, page.entries) : []
+        const batches = left > 0 ? embeddedBatches(embedder, texts, STEP_MS) : []
+        for await (const { at, embeddings } of batches) {
+          const vectors = at.flatMap((position, i): ItemVector[] => {
+            const item = page.entries[position]
+            return item ? [{ id: item.id, hash: item.hash, vector: embeddings[i]?.vector ?? null }] : []
+          })
+          await this.#store.addVectors(scope, embedder.space, vectors)
+          stored += vectors.length
+          left -= vectors.length
+          if (left > 0 && now() >= end) return false
+        }
+      } catch (error) {
+        if (stored > 0) return false
+        throw error
       }
+      if (left > 0) return false
       if (page.nextCursor === null) return this.#store.serveSpace(scope, embedder.space)
       cursor = page.nextCursor
     }

@@ -178,6 +178,8 @@ export interface StoreStatistics {
   readonly items: number
   readonly documents: number
   readonly withVector: number
+  /** Items that have not been embedded in that space yet; one whose words the embedder doesn't know has been. */
+  readonly pending: number
   /** Space of the stored vectors; null while there are none. */
   readonly space: EmbeddingSpace | null
 }

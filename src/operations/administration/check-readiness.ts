@@ -15,6 +15,7 @@ const reembedding = z.object({
   serves: z.string().nullable().describe('Embedding space that is searched meanwhile; null: none, words only.'),
   target: z.string().describe('Space that it moves to.'),
   items: z.int(),
+  pending_vectors: z.int().describe('Items that still wait for their vector of the target space.'),
 })
 
 /** Whether the coordinator can serve, and the state of everything that it depends on. */
@@ -24,7 +25,7 @@ export const checkReadiness = operation({
   title: 'Check readiness',
   description:
     'Check whether requests can be served: the state, circuit breaker and last failure of each dependency, the queue, and ' +
-    'collections that are being embedded again. Calls no model.',
+    'collections whose items wait for vectors. Calls no model.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'GET', path: '/ready', available: 'ready' }],
@@ -56,7 +57,9 @@ export const checkReadiness = operation({
       .nullable()
       .describe('Null: the database does not answer.'),
     embedding_space: z.string().describe('Space of the embedder in use.'),
-    reembedding: z.array(reembedding).describe('Collections that move to the space in use, at most 10.'),
+    reembedding: z
+      .array(reembedding)
+      .describe('Collections whose items are being embedded in the space in use, at most 10.'),
   }),
   async run(services, _, caller) {
     const { database, now } = services
@@ -103,8 +106,11 @@ async function movingCollections(services: Services, project: string | null): Pr
       const [owner, name] = JSON.parse(subject) as [string, string]
       const collection = COLLECTION_NAMES.find((known) => known === name)
       if (!collection) return []
-      const { items, space } = await services.knowledge.statistics({ project: owner, collection })
-      return [{ project: owner, collection, serves: space?.name ?? null, target: services.embedder.space.name, items }]
+      const { items, space, pending } = await services.knowledge.statistics({ project: owner, collection })
+      const target = services.embedder.space.name
+      // Of a space that is not searched yet it is not counted how much is there.
+      const pending_vectors = space?.name === target ? pending : items
+      return [{ project: owner, collection, serves: space?.name ?? null, target, items, pending_vectors }]
     }),
   )
   return shown.flat()

@@ -2,14 +2,14 @@ import * as z from 'zod'
 import { noteWriters } from '../../database/queries/deletions.ts'
 import { CoordinatorError, invalidInput } from '../../errors.ts'
 import type { CollectionName } from '../../knowledge/collections.ts'
-import { type ItemInput, prepareItems } from '../../knowledge/prepare.ts'
+import { type ItemInput, prepareDocuments } from '../../knowledge/prepare.ts'
 import type { DocumentResult } from '../../knowledge/stores/store.ts'
 import { line } from '../../knowledge/text-fields.ts'
 import { collectionName, MAX_BATCH, project, sourceName } from '../fields.ts'
 import { countIngest } from '../ingest-quota.ts'
 import { fromIssue } from '../invoke.ts'
 import { operation, SETS } from '../operation.ts'
-import { checkItem, errorView } from './knowledge-views.ts'
+import { checkItem, countPending, errorView, pendingVectors } from './knowledge-views.ts'
 
 const documentInput = z.strictObject({
   path: line(1000),
@@ -56,6 +56,7 @@ export const ingestDocuments = operation({
       unchanged: z.int(),
       removed: z.int(),
       rejected: z.int(),
+      pending_vectors: pendingVectors,
     }),
   }),
   async run(services, input, caller) {
@@ -76,23 +77,20 @@ export const ingestDocuments = operation({
     )
     refuseRepeated(checked)
     const good = checked.flatMap((document) => ('error' in document ? [] : [document]))
-    const documents = await Promise.all(
-      good.map(async ({ path, hash, items }) => ({
-        path,
-        hash,
-        items: await prepareItems(input.project, input.collection, items, services.embedder, {
-          source: input.source,
-          path,
-        }),
-      })),
-    )
+    const { embedder } = services
+    const documents = await prepareDocuments(input.project, input.collection, input.source, good, embedder)
     const stored = documents.length
-      ? await services.knowledge.replaceDocuments(input, input.source, documents, services.embedder.space)
+      ? await services.knowledge.replaceDocuments(input, input.source, documents, embedder.space)
       : []
     const written = stored.flatMap(({ path, status }) => (status === 'unchanged' ? [] : [path]))
     await noteWriters(services.database, input, input.source, written, caller.id, services.now())
     const byPath = new Map(stored.map((result) => [result.path, result]))
-    const totals = { documents: 0, added: 0, updated: 0, unchanged: 0, removed: 0, rejected: 0 }
+    const totals = { documents: 0, added: 0, updated: 0, unchanged: 0, removed: 0, rejected: 0, pending_vectors: 0 }
+    const changed = new Set(written)
+    totals.pending_vectors = countPending(
+      embedder,
+      documents.flatMap(({ path, items }) => (changed.has(path) ? items : [])),
+    )
     const results = checked.map((document) => {
       const result = byPath.get(document.path)
       if ('error' in document || !result) {

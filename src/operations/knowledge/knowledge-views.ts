@@ -5,14 +5,25 @@
 import * as z from 'zod'
 import { type CoordinatorError, invalidInput } from '../../errors.ts'
 import { sha256 } from '../../hash.ts'
+import { type Embedder, embedsLater } from '../../inference/embedding/embedder.ts'
 import { COLLECTIONS, type CollectionName, contextId } from '../../knowledge/collections.ts'
 import { type ItemInput, stableJson } from '../../knowledge/prepare.ts'
 import { BY_RULES, PROVENANCES, type Provenance } from '../../knowledge/provenance.ts'
 import { PROVENANCE_FACET } from '../../knowledge/stores/item-rows.ts'
-import type { FieldFilter, StoredItem } from '../../knowledge/stores/store.ts'
+import type { FieldFilter, PreparedItem, StoredItem } from '../../knowledge/stores/store.ts'
 import { line } from '../../knowledge/text-fields.ts'
 import { contextSource, suspectedInstructions, timestamp, warningOf } from '../fields.ts'
 import { fromIssue } from '../invoke.ts'
+
+export const pendingVectors = z
+  .int()
+  .min(0)
+  .describe('Items whose vector is still to be computed; until then they are found by their words.')
+
+/** How many items have been prepared without the vector that a job will bring. */
+export function countPending(embedder: Embedder, items: readonly PreparedItem[]): number {
+  return embedsLater(embedder) ? items.filter(({ vector }) => !vector).length : 0
+}
 
 export const itemView = z.object({
   context_id: z.string(),

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { COLLECTION_NAMES, COLLECTIONS } from '../../knowledge/collections.ts'
 import { collectionName, project } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
+import { pendingVectors } from './knowledge-views.ts'
 
 export const listCollections = operation({
   name: 'list_collections',
@@ -21,6 +22,7 @@ export const listCollections = operation({
         items: z.int(),
         documents: z.int(),
         with_vector: z.int(),
+        pending_vectors: pendingVectors,
         embedding_space: z.string().nullable(),
       }),
     ),
@@ -40,6 +42,7 @@ export const listCollections = operation({
           items: statistics.items,
           documents: statistics.documents,
           with_vector: statistics.withVector,
+          pending_vectors: statistics.pending,
           embedding_space: statistics.space?.name ?? null,
         }
       }),

@@ -6,7 +6,7 @@ import { type ItemInput, prepareItems } from '../../knowledge/prepare.ts'
 import { collectionName, MAX_BATCH, project } from '../fields.ts'
 import { countIngest } from '../ingest-quota.ts'
 import { operation, SETS } from '../operation.ts'
-import { checkItem, errorView } from './knowledge-views.ts'
+import { checkItem, countPending, errorView, pendingVectors } from './knowledge-views.ts'
 
 export const storeKnowledge = operation({
   name: 'store_knowledge',
@@ -41,7 +41,13 @@ export const storeKnowledge = operation({
         error: errorView.optional(),
       }),
     ),
-    totals: z.object({ indexed: z.int(), updated: z.int(), unchanged: z.int(), rejected: z.int() }),
+    totals: z.object({
+      indexed: z.int(),
+      updated: z.int(),
+      unchanged: z.int(),
+      rejected: z.int(),
+      pending_vectors: pendingVectors,
+    }),
   }),
   async run(services, input, caller) {
     await countIngest(services, input.project, input.items.length, input.items)
@@ -53,7 +59,9 @@ export const storeKnowledge = operation({
     const statuses = prepared.length ? await services.knowledge.upsert(input, prepared, services.embedder.space) : []
     const written = prepared.flatMap(({ id }, i) => (statuses[i] === 'unchanged' ? [] : [id]))
     await noteWriters(services.database, input, '', written, caller.id, services.now())
-    const totals = { indexed: 0, updated: 0, unchanged: 0, rejected: 0 }
+    const changed = prepared.filter((_, i) => statuses[i] !== 'unchanged')
+    const pending_vectors = countPending(services.embedder, changed)
+    const totals = { indexed: 0, updated: 0, unchanged: 0, rejected: 0, pending_vectors }
     let next = 0
     const results = checked.map((item, index) => {
       if (item instanceof CoordinatorError) {

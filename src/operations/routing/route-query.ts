@@ -64,6 +64,9 @@ const generated = z.object({
   model: z.string(),
   prompt_tokens: z.int().nullable(),
   completion_tokens: z.int().nullable(),
+  finish: z
+    .enum(['stop', 'length', 'deadline'])
+    .describe('Why the answer ended; length: at the limit of tokens, deadline: what was there in time.'),
 })
 
 /** Chooses how to search and which model answers; searches, and on request answers. */

@@ -59,7 +59,9 @@ export function withCallersAnswer(tool: string, { mcpReq }: ServerContext): Rout
   const content = [reply.result.content].flat()
   const response = content.map((block) => (block.type === 'text' ? block.text : '')).join('')
   if (response.trim() === '') return { ...routed, degraded: [...new Set([...routed.degraded, 'remote_model'])] }
-  const generation = { model: String(reply.result.model ?? 'unknown'), prompt_tokens: null, completion_tokens: null }
+  const finish = reply.result.stopReason === 'maxTokens' ? ('length' as const) : ('stop' as const)
+  const model = String(reply.result.model ?? 'unknown')
+  const generation = { model, prompt_tokens: null, completion_tokens: null, finish }
   return { ...routed, response, generation, augmented_prompt: null }
 }
 

@@ -18,7 +18,13 @@ export const documentCases: Cases = {
     const document = await bench.document('repository', 'a.md', 'h', { one: 'First part.', two: 'Second part.' })
     await store.replaceDocuments(bench.scope, 'repository', [document], SPACE)
     expect(await store.clear(bench.scope)).toEqual({ documents: 1, items: 3 })
-    expect(await store.statistics(bench.scope)).toEqual({ items: 0, documents: 0, withVector: 0, space: null })
+    expect(await store.statistics(bench.scope)).toEqual({
+      items: 0,
+      documents: 0,
+      withVector: 0,
+      pending: 0,
+      space: null,
+    })
     expect(await bench.byKeyword('part')).toEqual([])
     expect(await store.clear(bench.scope)).toEqual({ documents: 0, items: 0 })
     expect((await store.statistics(other.scope)).items).toBe(1)

@@ -302,7 +302,13 @@ export const itemCases: Cases = {
 
   'an empty collection answers everything': async (store) => {
     const bench = new Bench(store)
-    expect(await store.statistics(bench.scope)).toEqual({ items: 0, documents: 0, withVector: 0, space: null })
+    expect(await store.statistics(bench.scope)).toEqual({
+      items: 0,
+      documents: 0,
+      withVector: 0,
+      pending: 0,
+      space: null,
+    })
     expect(await bench.search('anything at all')).toMatchObject({ candidates: [], items: 0, degraded: [] })
     expect(await store.list(bench.scope, { limit: 5 })).toEqual({ entries: [], nextCursor: null })
     expect(await store.get(bench.scope, [newId()])).toEqual([null])
@@ -316,7 +322,13 @@ export const itemCases: Cases = {
     await store.upsert(bench.scope, [{ ...first, vector: null }, ...rest], SPACE)
     const document = await bench.document('repository', 'a.md', 'h', { x: 'A document.' })
     await store.replaceDocuments(bench.scope, 'repository', [document], SPACE)
-    expect(await store.statistics(bench.scope)).toEqual({ items: 4, documents: 1, withVector: 3, space: SPACE })
+    expect(await store.statistics(bench.scope)).toEqual({
+      items: 4,
+      documents: 1,
+      withVector: 3,
+      pending: 1,
+      space: SPACE,
+    })
   },
 
   'any sequence of writes and deletes leaves what a map would hold': async (store) => {

@@ -40,7 +40,10 @@ export class QdrantServer {
     const { version } = parsed.data
     const [major = 0, minor = 0] = version.split('.').map(Number)
     if (major < OLDEST.major || (major === OLDEST.major && minor < OLDEST.minor)) {
-      throw new EngineFailure('refused', `is version ${version}, but ${OLDEST.major}.${OLDEST.minor} or later is needed`)
+      throw new EngineFailure(
+        'refused',
+        `is version ${version}, but ${OLDEST.major}.${OLDEST.minor} or later is needed`,
+      )
     }
     this.#supported = true
   }

@@ -187,10 +187,13 @@ export class QdrantStore implements TransferStore {
       this.#reader.count(scope.collection, filter),
       this.#register.countDocuments(scope),
     ])
-    const has = space ? [{ has_vector: vectorName(space) }] : []
-    const withVector =
-      space && items > 0 ? await this.#reader.count(scope.collection, { must: [...filter.must, ...has] }) : 0
-    return { items, documents, withVector, space }
+    if (!space || items === 0) return { items, documents, withVector: 0, pending: 0, space }
+    const has = { must: [...filter.must, { has_vector: vectorName(space) }] }
+    const [withVector, pending] = await Promise.all([
+      this.#reader.count(scope.collection, has),
+      this.#reader.count(scope.collection, missingFilter(scope.project, space)),
+    ])
+    return { items, documents, withVector, pending, space }
   }
 
   /** Each update is one conditional write: only a point whose version is smaller takes it. */
