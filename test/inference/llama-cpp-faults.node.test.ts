@@ -48,7 +48,7 @@ const SAID: Readonly<Record<Fault, RegExp>> = {
   silence: /did not answer within 0\.4 s/,
   'slow drip': /did not answer within 0\.4 s/,
   'invalid JSON': /did not answer with JSON/,
-  'another JSON': /not an OpenAI completion|one embedding for each text/,
+  'another JSON': /not one of an OpenAI stream|one embedding for each text/,
   'login page': /key or access headers/,
   'wrong key': /key or access headers/,
   loading: /still loading/,
@@ -59,7 +59,7 @@ describe('every fault is named, and ends by the deadline at the latest', () => {
   for (const fault of FAULTS) {
     it(`chat: ${fault}`, async () => {
       server.respond = () => fault
-      const error = await failure(() => chat().complete(messages, { deadlineMs: DEADLINE_MS }))
+      const error = await failure(() => chat().complete(messages, { maxTokens: 48, deadlineMs: DEADLINE_MS }))
       expect(error.code).toBe('engine_unavailable')
       expect(error.message).toMatch(SAID[fault])
       expect(error.message).not.toMatch(/secret/)
@@ -80,7 +80,9 @@ describe('every fault is named, and ends by the deadline at the latest', () => {
 
   it('nobody listens', async () => {
     const url = await closedPort()
-    expect((await failure(() => chat(url).complete(messages))).message).toMatch(/could not be reached/)
+    expect((await failure(() => chat(url).complete(messages, { maxTokens: 48 }))).message).toMatch(
+      /could not be reached/,
+    )
     expect((await failure(() => embedder(url).embed(['x'], 'query'))).message).toMatch(/could not be reached/)
     expect(await chat(url).health()).toBe('down')
   })
@@ -210,6 +212,6 @@ it('tells loading from down from ready', async () => {
 
 it('an answer that is not the JSON that was asked for is a failure', async () => {
   server.respond = () => ({ body: { choices: [{ message: { content: '{"cut' } }] } })
-  const error = await failure(() => chat().complete(messages, { schema: { type: 'object' } }))
+  const error = await failure(() => chat().complete(messages, { maxTokens: 48, schema: { type: 'object' } }))
   expect(error.message).toMatch(/JSON schema/)
 })
