@@ -16,8 +16,9 @@ const LIMIT = 'CONCURRENT_REQUESTS_PER_KEY'
 const RETRY_S = 1
 
 /**
- * A request under way renews its place this often, and a place that was not renewed for so long is free, in milliseconds. Nothing that
- * was to run after a cancelled request runs, its timers included: what it held ends by the clock.
+ * A request under way renews its place this often, and a place that was not renewed for so long is free, in milliseconds. A client that
+ * disconnects frees its place by the signal of its request. Where none comes, nothing that was to run after the request runs, its timers
+ * included, and the place ends by the clock.
  */
 const RENEW_MS = 2_000
 const LEASE_MS = 15_000
@@ -56,6 +57,7 @@ export const concurrencyGuard: MiddlewareHandler<AppEnv> = async (c, next) => {
     own.delete(request)
     if (own.size === 0 && underWay.get(caller.id) === own) underWay.delete(caller.id)
   }
+  c.req.raw.signal?.addEventListener('abort', leave, { once: true })
   try {
     await next()
   } catch (thrown) {

@@ -136,6 +136,37 @@ describe('requests of a key at once', () => {
     expect((await Promise.all(together))[1], 'another key').toEqual([200, 200])
   })
 
+  test('a client that disconnects frees its place at once', async () => {
+    const { key } = await makeKey({ scopes: ['read', 'write'] })
+    vi.spyOn(globalThis, 'fetch').mockImplementation(() => new Promise(() => undefined))
+    const { default: worker } = await import('../../src/worker.ts')
+    const { createExecutionContext } = await import('cloudflare:test')
+    const variables = {
+      LLAMA_CPP_BASE_URL: 'http://llama.test',
+      CONCURRENT_REQUESTS_PER_KEY: '1',
+      HYBRID_API_KEY: ADMIN_KEY,
+      KEY_LIMIT: undefined,
+    }
+    const ask = (path: string, body: object, signal?: AbortSignal) =>
+      worker.fetch(
+        new Request(`${ORIGIN}${path}`, {
+          method: 'POST',
+          headers: { 'X-API-Key': key, 'Content-Type': 'application/json' },
+          body: JSON.stringify(body),
+          ...(signal && { signal }),
+        }),
+        { ...env, ...variables } as unknown as Env,
+        createExecutionContext(),
+      )
+    const client = new AbortController()
+    const chat = { model: 'local', messages: [{ role: 'user', content: 'Hi' }] }
+    const hanging = Promise.resolve(ask('/v1/chat/completions', chat, client.signal))
+    hanging.catch(() => undefined)
+    await vi.waitFor(async () => expect((await ask('/augment_query', { query: 'q' })).status).toBe(429))
+    client.abort()
+    expect((await ask('/augment_query', { query: 'q' })).status).toBe(200)
+  })
+
   test('a streamed answer is under way until it was read or given up', async () => {
     const { key } = await makeKey({ scopes: ['read', 'write'] })
     const headers = { 'X-API-Key': key, 'Content-Type': 'application/json' }
