@@ -1,6 +1,5 @@
 import { createExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import OpenAI from 'openai'
 import { describe, expect, test } from 'vitest'
 import type { Env } from '../../src/env.ts'
 import worker from '../../src/worker.ts'
@@ -12,8 +11,8 @@ import {
   completion,
   DONE,
   decision,
+  errorOf,
   event,
-  ingest,
   interaction,
   local,
   messages,
@@ -31,16 +30,6 @@ const fails =
   (status: number, body: unknown, headers: Record<string, string> = {}) =>
   () =>
     new Response(typeof body === 'string' ? body : JSON.stringify(body), { status, headers })
-
-/** Asks and gives the error. */
-async function errorOf(asking: Promise<unknown>): Promise<InstanceType<typeof OpenAI.APIError>> {
-  const outcome = await asking.then(
-    () => null,
-    (thrown: unknown) => thrown,
-  )
-  expect(outcome).toBeInstanceOf(OpenAI.APIError)
-  return outcome as InstanceType<typeof OpenAI.APIError>
-}
 
 describe('a refusal of the model server', () => {
   test.each([
@@ -347,132 +336,4 @@ describe('what only tracking needs keeps no answer from its client', () => {
     const read = await worker.fetch(request, env as unknown as Env, createExecutionContext())
     return (await read.json<{ tokens_used: number | null }>()).tokens_used
   }
-})
-
-describe('what no person asked', () => {
-  const task =
-    '### Task:\nWrite a short title for this conversation, as JSON with the field "title".\n### Chat History:\n<chat_history>\nUSER: How long is the timeout of the reverse proxy?\n</chat_history>'
-
-  test('a task of the chat client gets no context and is not tracked', async () => {
-    await ingest('titles')
-    answers[local] = () => completion('{"title":"Proxy"}')
-    const variables = { ...twoServers(), RELEVANCE_THRESHOLD: '0.01' }
-    const data = await client(variables).chat.completions.create({
-      model: 'auto',
-      messages: [{ role: 'user', content: task }],
-      metadata: { project: 'titles' },
-    })
-    expect(about(data)).toMatchObject({
-      interaction_id: null,
-      context_ids: [],
-      backend: 'local',
-      cause: 'background_task',
-    })
-    expect(asked[0]?.body.messages).toEqual([{ role: 'user', content: task }])
-    await settled()
-    for (const table of ['interactions', 'retrievals']) {
-      const found = await env.DB.prepare(`SELECT count(*) AS n FROM ${table} WHERE project = 'titles'`).first('n')
-      expect(found, table).toBe(0)
-    }
-    const { record } = await decision('titles')
-    expect(JSON.stringify(record)).not.toContain('proxy')
-  })
-
-  test('images go to the remote model, alone or with words, and it says why', async () => {
-    const image = { type: 'image_url' as const, image_url: { url: 'data:image/png;base64,AAAA' } }
-    answers[remote] = () => completion('A cat.')
-    for (const content of [[image], [image, { type: 'text' as const, text: 'What is this?' }]]) {
-      const data = await client(twoServers()).chat.completions.create({
-        model: 'auto',
-        messages: [{ role: 'user', content }],
-        metadata: { project: 'images' },
-      })
-      expect(about(data)).toMatchObject({ backend: 'remote', cause: 'media' })
-    }
-  })
-})
-
-describe('paths and models', () => {
-  const fetchV1 = (path: string, init: RequestInit = {}, variables: Record<string, string> = {}) =>
-    worker.fetch(
-      new Request(`http://localhost${path}`, init),
-      { ...env, ...variables } as unknown as Env,
-      createExecutionContext(),
-    )
-
-  test.each([
-    ['POST', '/v1/completions'],
-    ['GET', '/v1/files'],
-    ['GET', '/v1/responses/resp_1'],
-    ['POST', '/v1/audio/speech'],
-    ['GET', '/v1'],
-    ['GET', '/v1/embeddings'],
-    ['DELETE', '/v1/models'],
-  ])('%s %s is refused as OpenAI refuses', async (method, path) => {
-    const response = await fetchV1(path, { method })
-    expect([404, 405]).toContain(response.status)
-    const { error } = await response.json<{ error: { message: string; type: string } }>()
-    expect(error.type).toBe('invalid_request_error')
-    expect(error.message).toMatch(response.status === 404 ? /\/v1\/chat\/completions.*\/v1\/responses/ : /Use/)
-  })
-
-  test.each([
-    ['a wrong key', { HYBRID_API_KEY: 'the-right-key-of-this-test' }, 401, 'authentication_error'],
-    ['a host that is not its own', { ALLOWED_HOSTS: 'other.example' }, 403, 'permission_error'],
-  ])('%s is refused as OpenAI refuses', async (_, variables, status, type) => {
-    const response = await fetchV1('/v1/models', { headers: { authorization: 'Bearer wrong' } }, variables)
-    expect(response.status).toBe(status)
-    expect(await response.json()).toMatchObject({ error: { type, message: expect.any(String) } })
-  })
-
-  test('one model is told by its name, with slashes too', async () => {
-    const variables = { LLAMA_CPP_BASE_URL: local, LLAMA_CPP_MODEL: 'org/small:q4' }
-    for (const id of ['auto', 'local', 'org/small:q4']) {
-      expect(await client(variables).models.retrieve(id)).toMatchObject({ id, object: 'model' })
-    }
-    const error = await errorOf(client(variables).models.retrieve('gpt-9'))
-    expect(error).toMatchObject({ status: 404, param: 'model' })
-  })
-})
-
-describe('embeddings', () => {
-  const input = ['upload fails', '上传失败', 'retry policy', '12345']
-
-  test('of a batch with texts that the table does not know', async () => {
-    const answer = await client().embeddings.create({ model: 'any', input })
-    expect(answer.data.map(({ index }) => index)).toEqual([0, 1, 2, 3])
-    const norms = answer.data.map(({ embedding }) => Math.hypot(...embedding))
-    const { hybrid_coordinator } = answer as unknown as { hybrid_coordinator: { zero_vectors: number[] } }
-    expect(hybrid_coordinator.zero_vectors).toContain(1)
-    for (const [at, norm] of norms.entries()) {
-      expect(norm).toBeCloseTo(hybrid_coordinator.zero_vectors.includes(at) ? 0 : 1, 3)
-    }
-    const [alone] = (await client().embeddings.create({ model: 'any', input: 'upload fails' })).data
-    expect(answer.data[0]?.embedding).toEqual(alone?.embedding)
-  })
-
-  test.each([
-    [[[1, 2, 3]], /check_embedding_ctx_length=False/],
-    [[1, 2, 3], /check_embedding_ctx_length=False/],
-    [['a', [1]], /check_embedding_ctx_length=False/],
-    [Array.from({ length: 300 }, () => 'upload fails'), /256/],
-    [['x'.repeat(32_001)], /input\[0\].*32000/],
-    [[], /at least 1/],
-    [[null], /input\[0\]/],
-    ['', /input\[0\]/],
-  ])('bad input %# says what to send', async (bad, message) => {
-    const error = await errorOf(client().embeddings.create({ model: 'any', input: bad as string[] }))
-    expect(error.status).toBe(400)
-    expect(error.message).toMatch(message)
-  })
-
-  test('a body over the limit says how large images may be', async () => {
-    const url = `data:image/png;base64,${'A'.repeat(4_300_000)}`
-    const image = { type: 'image_url' as const, image_url: { url } }
-    const error = await errorOf(
-      client().chat.completions.create({ model: 'local', messages: [{ role: 'user', content: [image] }] }),
-    )
-    expect(error.status).toBe(413)
-    expect(error.message).toMatch(/Images in base64.*3\.0 MB.*MAX_BODY_BYTES/)
-  })
 })

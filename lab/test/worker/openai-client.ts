@@ -181,3 +181,13 @@ export async function ingest(project: string): Promise<void> {
   const response = await worker.fetch(request, env as unknown as Env, createExecutionContext())
   expect(response.status).toBe(200)
 }
+
+/** Asks and gives the error. */
+export async function errorOf(asking: Promise<unknown>): Promise<InstanceType<typeof OpenAI.APIError>> {
+  const outcome = await asking.then(
+    () => null,
+    (thrown: unknown) => thrown,
+  )
+  expect(outcome).toBeInstanceOf(OpenAI.APIError)
+  return outcome as InstanceType<typeof OpenAI.APIError>
+}
