@@ -28,6 +28,10 @@ process.exitCode = await runCommand(
         summary: 'run a busy hour with every fault, then audit the data',
         load: () => import('./chaos/chaos.ts'),
       },
+      'commit-set': {
+        summary: 'make a set of code questions from the history of a repository',
+        load: () => import('./eval/commit-set.ts'),
+      },
       conformance: { summary: 'run the MCP conformance suite', load: () => import('./conformance/conformance.ts') },
       'eval:abstention': {
         summary: 'measure answers to questions that nothing answers',
@@ -49,6 +53,10 @@ process.exitCode = await runCommand(
       'eval:learning-code': {
         summary: 'measure whether outcomes of earlier changes improve search of code',
         load: () => import('./eval/learning-code.ts'),
+      },
+      'eval:learning-offline': {
+        summary: 'measure the learnt ranking alone, in one process',
+        load: () => import('./eval/learning-offline.ts'),
       },
       'eval:learning': { summary: 'measure whether outcomes improve search', load: () => import('./eval/learning.ts') },
       'eval:modes': {

@@ -18,7 +18,7 @@ import type { Outcome } from '../database/schema.ts'
 import { isCollection, parseContextId } from '../knowledge/collections.ts'
 import { UNSEEN_WEIGHT } from '../ranking/credit.ts'
 import { encodeNeeds } from '../ranking/learnt/needs.ts'
-import { type RankedQuery, trainRanking, type Vote } from '../ranking/learnt/train.ts'
+import { MAX_FEATURES, type RankedQuery, trainRanking, type Vote } from '../ranking/learnt/train.ts'
 import type { Services } from '../services.ts'
 import { rankingCandidates } from './search.ts'
 
@@ -45,9 +45,13 @@ export async function trainProjectRanking(services: Services, project: string): 
   const votes = await votesOfProject(services, project)
   const byQuery = [...Map.groupBy(votes, ({ query }) => query)].slice(0, MAX_QUERIES)
   const ranked: RankedQuery[] = []
-  for (let start = 0; start < byQuery.length; start += CONCURRENT) {
+  let features = 0
+  for (let start = 0; start < byQuery.length && features < MAX_FEATURES; start += CONCURRENT) {
     const part = byQuery.slice(start, start + CONCURRENT)
-    ranked.push(...(await Promise.all(part.map(([query, own]) => rankedQuery(services, project, query, own)))))
+    for (const query of await Promise.all(part.map(([text, own]) => rankedQuery(services, project, text, own)))) {
+      features += query.candidates.reduce((sum, candidate) => sum + candidate.features.keys.length, 0)
+      if (features < MAX_FEATURES) ranked.push(query)
+    }
   }
   const { weights, needs, queries, gain, standardErrors, accepted } = trainRanking(ranked, services.embedder.space.name)
   const stored = await storeRanking(

@@ -17,6 +17,11 @@ import { type Needs, needFeatures, similarity } from './needs.ts'
 export type { RankedQuery, Vote } from './likelihood.ts'
 
 const FOLDS = 4
+/**
+ * Features of all candidates together that a training is given at most, some 400 questions about code: memory and CPU grow with them
+ * (test/ranking/training-bounds.node.test.ts).
+ */
+export const MAX_FEATURES = 1_500_000
 /** Fewer queries teach nothing. */
 export const MIN_QUERIES = 24
 /** Standard errors by which the held-out likelihood must be better. */
