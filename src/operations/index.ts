@@ -16,6 +16,7 @@ import { learningStats } from './administration/learning-stats.ts'
 import { listAuditLog } from './administration/list-audit-log.ts'
 import { listJobs } from './administration/list-jobs.ts'
 import { listKeys } from './administration/list-keys.ts'
+import { listProjects } from './administration/list-projects.ts'
 import { listSettings } from './administration/list-settings.ts'
 import { metrics } from './administration/metrics.ts'
 import { migrateStore } from './administration/migrate-store.ts'
@@ -32,6 +33,7 @@ import { multiTurnContext } from './context/multi-turn-context.ts'
 import { searchContext } from './context/search-context.ts'
 import { assignVariant } from './experiments/assign-variant.ts'
 import { compareVariants } from './experiments/compare-variants.ts'
+import { listVariants } from './experiments/list-variants.ts'
 import { getInteraction } from './interactions/get-interaction.ts'
 import { importInteractions } from './interactions/import-interactions.ts'
 import { learningFeedback } from './interactions/learning-feedback.ts'
@@ -62,6 +64,7 @@ import { checkDataset } from './training-data/check-dataset.ts'
 import { deleteDataset } from './training-data/delete-dataset.ts'
 import { generateTrainingData } from './training-data/generate-training-data.ts'
 import { listDatasets } from './training-data/list-datasets.ts'
+import { previewTrainingData } from './training-data/preview-training-data.ts'
 
 /** Every operation, in the order in which they are shown: the main loop first. */
 export const OPERATIONS: readonly Operation[] = [
@@ -76,6 +79,7 @@ export const OPERATIONS: readonly Operation[] = [
   replayRouting,
   learningFeedback,
   generateTrainingData,
+  previewTrainingData,
   searchContext,
   multiTurnContext,
   getContextItems,
@@ -90,6 +94,7 @@ export const OPERATIONS: readonly Operation[] = [
   deleteDocuments,
   listPendingVectors,
   storeVectors,
+  listProjects,
   listCollections,
   migrateStore,
   getInteraction,
@@ -103,6 +108,7 @@ export const OPERATIONS: readonly Operation[] = [
   deleteDataset,
   assignVariant,
   compareVariants,
+  listVariants,
   listJobs,
   retryJob,
   discardJob,

@@ -51,13 +51,7 @@ export async function exportDataset(services: Services, settings: ExportSettings
   const filters = filtersOf(settings)
   const settingsHash = await shortHash(filters)
   const series = await seriesOf(filters)
-  const exclude = settings.incremental ? await exportedBefore(services, settings.project, series) : new Set<string>()
-  const otherSide = settings.split === 'train' ? 'validation' : 'train'
-  const excludedSide =
-    settings.incremental && settings.split !== 'all'
-      ? await exportedBefore(services, settings.project, await seriesOf({ ...filters, split: otherSide }))
-      : new Set<string>()
-  const selection = selectionOf(settings, exclude, excludedSide)
+  const selection = await selectionOf(services, settings)
   for (let attempt = 0; attempt < TRIES; attempt++) {
     const run = { services, settings, selection, mask: await splitMask(services, selection) }
     const counts = noCounts()
@@ -73,8 +67,8 @@ export async function exportDataset(services: Services, settings: ExportSettings
       const target = { project: settings.project, key, expected: hash }
       if (!(await uploadInParts(services, target, (parts) => stream(run, noCounts(), null, parts)))) continue
     }
-    const { thinking_cut: cut, thinking_kept: kept, ...left } = counts
-    const skipped = { ...(await countSkipped(services.database, selection.filter)), ...positive(left) }
+    const { thinking_cut: cut, thinking_kept: kept } = counts
+    const skipped = await skippedBy(services, selection, counts)
     const sheet = { ...recorder.figures(), thinking: { cut, kept }, license: settings.license, series }
     await writeCompanions(services, key, recorder, {
       ...sheet,
@@ -108,6 +102,36 @@ export async function exportDataset(services: Services, settings: ExportSettings
   throw new CoordinatorError('conflict', 'The interactions kept changing while they were exported.', {
     hint: 'Name `until` as a time in the past, or export again when it is quieter.',
   })
+}
+
+/** Rows that a preview shows. */
+const PREVIEW_ROWS = 3
+
+/** What an export with these settings would hold. Reads the data once, writes nothing. */
+export async function previewDataset(
+  services: Services,
+  settings: ExportSettings,
+): Promise<{ rows: number; skipped: Record<string, number>; examples: string[] }> {
+  const selection = await selectionOf(services, settings)
+  const counts = noCounts()
+  const examples: string[] = []
+  let rows = 0
+  for await (const page of examplePages(services, selection, await splitMask(services, selection), counts, {})) {
+    rows += page.length
+    for (const example of page.slice(0, PREVIEW_ROWS - examples.length))
+      examples.push(formatExample(settings.format, example, settings.systemPrompt))
+  }
+  return { rows, skipped: await skippedBy(services, selection, counts), examples }
+}
+
+/** Interactions that are not taken, by reason. */
+async function skippedBy(
+  services: Services,
+  { filter }: Selection,
+  counts: StreamCounts,
+): Promise<Record<string, number>> {
+  const { thinking_cut: _, thinking_kept: __, ...left } = counts
+  return { ...(await countSkipped(services.database, filter)), ...positive(left) }
 }
 
 function deletionRuns(): CoordinatorError {
@@ -166,11 +190,14 @@ async function shortHash(filters: Record<string, unknown>): Promise<string> {
   return (await sha256(stableJson(filters))).slice(0, 16)
 }
 
-function selectionOf(
-  settings: ExportSettings,
-  exclude: ReadonlySet<string>,
-  excludedSide: ReadonlySet<string>,
-): Selection {
+async function selectionOf(services: Services, settings: ExportSettings): Promise<Selection> {
+  const filters = filtersOf(settings)
+  const before = (split: Selection['split']) =>
+    seriesOf({ ...filters, split }).then((series) => exportedBefore(services, settings.project, series))
+  const none = new Set<string>()
+  const { incremental, split } = settings
+  const exclude = incremental ? await before(split) : none
+  const excludedSide = incremental && split !== 'all' ? await before(split === 'train' ? 'validation' : 'train') : none
   return {
     filter: filterOf(settings),
     includeCorrections: settings.includeCorrections || EXAMPLE_KIND[settings.format] === 'pair',

@@ -13,6 +13,8 @@ const WHOLE: Readonly<Record<string, string>> = {
   generate_training_data: 'those that match its filters',
   check_dataset: 'those that the dataset was made of',
   compare_variants: 'those since `since`',
+  list_variants: 'those since `days` ago that carry a variant',
+  preview_training_data: 'those that match its filters',
   list_interactions: 'those that match, to count them: 1,000 at most, on the first page',
   list_unanswered: 'the latest 1,000 augmentations',
   delete_data: 'all of the project, for those to delete',

@@ -2,7 +2,7 @@
  * Interactions and the context they were given.
  * @module
  */
-import { and, asc, count, desc, eq, getTableColumns, gte, lt, type SQL, sql } from 'drizzle-orm'
+import { and, asc, count, desc, eq, getTableColumns, gt, gte, isNull, lt, type SQL, sql } from 'drizzle-orm'
 import { CoordinatorError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
 import type { ContextSource } from '../../knowledge/collections.ts'
@@ -131,7 +131,11 @@ export function contextsOf(database: Database, interactionId: string) {
 /** Which interactions are meant; every condition is optional. Times are milliseconds since 1970, `until` exclusive. */
 export interface InteractionFilter {
   readonly project: string
-  readonly outcome?: Outcome | undefined
+  /** `none`: those without an outcome. */
+  readonly outcome?: Outcome | 'none' | undefined
+  readonly conversationId?: string | undefined
+  /** Words that query or answer hold, in any case of ASCII letters. */
+  readonly words?: readonly string[] | undefined
   readonly agentType?: AgentType | undefined
   readonly variant?: string | undefined
   readonly modelUsed?: string | undefined
@@ -146,7 +150,12 @@ export interface InteractionFilter {
 export function interactionCondition(filter: InteractionFilter): SQL {
   const all = and(
     eq(interactions.project, filter.project),
-    filter.outcome === undefined ? undefined : eq(interactions.outcome, filter.outcome),
+    filter.outcome === undefined
+      ? undefined
+      : filter.outcome === 'none'
+        ? isNull(interactions.outcome)
+        : eq(interactions.outcome, filter.outcome),
+    filter.conversationId === undefined ? undefined : eq(interactions.conversationId, filter.conversationId),
     filter.agentType === undefined ? undefined : eq(interactions.agentType, filter.agentType),
     filter.variant === undefined ? undefined : eq(interactions.variant, filter.variant),
     filter.modelUsed === undefined ? undefined : eq(interactions.modelUsed, filter.modelUsed),
@@ -158,6 +167,10 @@ export function interactionCondition(filter: InteractionFilter): SQL {
       ? sql`NOT EXISTS (SELECT 1 FROM json_each(${JSON.stringify(filter.tags)}) wanted
           WHERE wanted.value NOT IN (SELECT value FROM json_each(${arrayIn(interactions.tags)})))`
       : undefined,
+    filter.words?.length
+      ? sql`NOT EXISTS (SELECT 1 FROM json_each(${JSON.stringify(filter.words.map((word) => word.toLowerCase()))}) wanted
+          WHERE instr(lower(${interactions.query} || char(10) || ${interactions.response}), wanted.value) = 0)`
+      : undefined,
   )
   return all ?? sql`1`
 }
@@ -165,9 +178,35 @@ export function interactionCondition(filter: InteractionFilter): SQL {
 /** Interactions that are counted at most, so that a count reads no more rows than this where all of them match. */
 export const MAX_COUNTED = 1_000
 
+/** The latest interactions of a project that are looked through where no index serves: by words, by conversation and in other orders. */
+export const MAX_SCANNED = 10_000
+
+/** Orders of a list. Without a score, time or tokens an interaction comes last. */
+export const INTERACTION_ORDERS = ['newest', 'oldest', 'best', 'worst', 'slowest', 'most_tokens'] as const
+export type InteractionOrder = (typeof INTERACTION_ORDERS)[number]
+
+/** What the orders that are not by id sort by. */
+const SORTED: Readonly<Record<Exclude<InteractionOrder, 'newest' | 'oldest'>, { key: SQL; ascending: boolean }>> = {
+  best: { key: sql`coalesce(${interactions.valueScore}, -1)`, ascending: false },
+  worst: { key: sql`coalesce(${interactions.valueScore}, 2)`, ascending: true },
+  slowest: { key: sql`${interactions.latencyMs}`, ascending: false },
+  most_tokens: { key: sql`${interactions.tokensUsed}`, ascending: false },
+}
+
+/** The condition that an interaction is among the latest `MAX_SCANNED` of its project, where the work would grow with all of them. */
+function scanned(filter: InteractionFilter, order: InteractionOrder): SQL | undefined {
+  const indexed = order === 'newest' || order === 'oldest'
+  if (indexed && filter.words === undefined && filter.conversationId === undefined) return undefined
+  return sql`${interactions.id} >= coalesce((SELECT id FROM interactions WHERE project = ${filter.project}
+    ORDER BY id DESC LIMIT 1 OFFSET ${MAX_SCANNED - 1}), '')`
+}
+
 /** How many interactions there are, counted up to `MAX_COUNTED`. */
 export async function countInteractions(database: Database, filter: InteractionFilter): Promise<number> {
-  const some = database.select({ id: interactions.id }).from(interactions).where(interactionCondition(filter))
+  const some = database
+    .select({ id: interactions.id })
+    .from(interactions)
+    .where(and(interactionCondition(filter), scanned(filter, 'newest')))
   const counted = some.limit(MAX_COUNTED).as('counted')
   const [row] = await database.select({ total: count() }).from(counted)
   return row?.total ?? 0
@@ -177,11 +216,15 @@ export async function countInteractions(database: Database, filter: InteractionF
 export const LISTED_CHARACTERS = 500
 
 /**
- * Newest first, after the given id; one row more than `limit` tells whether there is a next page. Query and answer are cut one
+ * A page of interactions after the given id; one row more than `limit` tells whether there is a next page. Query and answer are cut one
  * character after what a list shows, so that a page of long answers stays small. Rows with JSON that can't be parsed are marked
  * `damaged`.
  */
-export function listInteractions(database: Database, filter: InteractionFilter, after: string | null, limit: number) {
+export function listInteractions(
+  database: Database,
+  filter: InteractionFilter,
+  { after, limit, order = 'newest' }: { after: string | null; limit: number; order?: InteractionOrder },
+) {
   const beginning = (column: typeof interactions.query | typeof interactions.response) =>
     sql<string>`substr(${column}, 1, ${LISTED_CHARACTERS + 1})`
   return database
@@ -191,7 +234,23 @@ export function listInteractions(database: Database, filter: InteractionFilter, 
       response: beginning(interactions.response),
     })
     .from(interactions)
-    .where(and(interactionCondition(filter), after === null ? undefined : lt(interactions.id, after)))
-    .orderBy(desc(interactions.id))
+    .where(and(interactionCondition(filter), scanned(filter, order), after === null ? undefined : beyond(order, after)))
+    .orderBy(...orderBy(order))
     .limit(limit + 1)
+}
+
+function orderBy(order: InteractionOrder): SQL[] {
+  if (order === 'newest') return [desc(interactions.id)]
+  if (order === 'oldest') return [asc(interactions.id)]
+  const { key, ascending } = SORTED[order]
+  return ascending ? [asc(key), asc(interactions.id)] : [desc(key), desc(interactions.id)]
+}
+
+/** The condition that an interaction comes after the one of the given id. */
+function beyond(order: InteractionOrder, after: string): SQL {
+  if (order === 'newest') return lt(interactions.id, after)
+  if (order === 'oldest') return gt(interactions.id, after)
+  const { key, ascending } = SORTED[order]
+  const last = sql`(SELECT ${key}, ${interactions.id} FROM ${interactions} WHERE ${interactions.id} = ${after})`
+  return ascending ? sql`(${key}, ${interactions.id}) > ${last}` : sql`(${key}, ${interactions.id}) < ${last}`
 }

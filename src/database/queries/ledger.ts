@@ -44,14 +44,22 @@ type Row = Readonly<Record<string, unknown>> | undefined
 const number = (value: unknown) => Number(value ?? 0)
 const sums = (row: Row): TokenSums => ({ n: number(row?.n), sum: number(row?.sum), squares: number(row?.squares) })
 
-/** Adds up augmentations and tracked answers of one project. */
-export async function ledgerSums(database: Database, project: string): Promise<LedgerSums> {
+/**
+ * Adds up augmentations and tracked answers of one project.
+ * @param since first day (UTC, `2027-01-31`); null: all days. The two sides of the experiment are counted over all days.
+ */
+export async function ledgerSums(
+  database: Database,
+  project: string,
+  since: string | null = null,
+): Promise<LedgerSums> {
+  const days = since === null ? sql`` : sql`AND day >= ${since}`
   const [totals, agents, arms] = await atomically(database, [
     sql`SELECT sum(n) AS n, sum(with_context) AS with_context, sum(added) AS added, sum(spared) AS spared, sum(whole) AS whole,
           sum(top_whole) AS top_whole, sum(documents) AS documents, sum(documents_n) AS documents_n,
-          sum(documents_added) AS documents_added FROM rollup_retrievals WHERE project = ${project} AND control = 0`,
+          sum(documents_added) AS documents_added FROM rollup_retrievals WHERE project = ${project} AND control = 0 ${days}`,
     sql`SELECT agent_type, sum(n) AS answers, sum(with_tokens) AS n, sum(tokens) AS sum, sum(tokens_squares) AS squares
-        FROM rollup_interactions WHERE project = ${project} GROUP BY agent_type`,
+        FROM rollup_interactions WHERE project = ${project} ${days} GROUP BY agent_type`,
     sql`SELECT control, retrievals, answers, with_tokens AS n, tokens AS sum, tokens_squares AS squares
         FROM rollup_arms WHERE project = ${project}`,
   ])

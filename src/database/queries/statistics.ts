@@ -53,16 +53,23 @@ function outcomesOf(row: Row | undefined): OutcomeCounts {
   }
 }
 
-/** Counts interactions, retrievals and routing decisions. */
-export async function usageFigures(database: Database, project: string | null): Promise<UsageFigures> {
-  const condition = within(project)
+/**
+ * Counts interactions, retrievals and routing decisions.
+ * @param since first day (UTC, `2027-01-31`); null: all days. Models are counted over all days.
+ */
+export async function usageFigures(
+  database: Database,
+  project: string | null,
+  since: string | null = null,
+): Promise<UsageFigures> {
+  const condition = since === null ? within(project) : sql`${within(project)} AND day >= ${since}`
   const [totals, agents, models, context, retrieval, routing] = await atomically(database, [
     sql`SELECT sum(n) AS n, ${ROLLED_OUTCOMES}, sum(scored) AS scored, sum(value_millionths) / 1e6 / nullif(sum(scored), 0) AS mean,
           sum(tokens) AS tokens FROM rollup_interactions WHERE ${condition}`,
     sql`SELECT agent_type, sum(n) AS n FROM rollup_interactions WHERE ${condition}
         GROUP BY agent_type HAVING sum(n) > 0 ORDER BY agent_type`,
     sql`SELECT model_used, sum(n) AS n, sum(tokens) AS tokens, sum(latency_microseconds) / 1e3 / sum(n) AS latency
-        FROM rollup_models WHERE ${condition} GROUP BY model_used HAVING sum(n) > 0 ORDER BY n DESC, model_used LIMIT ${MODELS}`,
+        FROM rollup_models WHERE ${within(project)} GROUP BY model_used HAVING sum(n) > 0 ORDER BY n DESC, model_used LIMIT ${MODELS}`,
     sql`SELECT had_context AS had, ${ROLLED_OUTCOMES} FROM rollup_interactions WHERE ${condition} GROUP BY had_context`,
     sql`SELECT sum(n) AS n, sum(added) AS added, sum(whole) AS whole FROM rollup_retrievals WHERE ${condition}`,
     sql`SELECT route, backend, sum(n) AS n FROM rollup_routing WHERE ${condition}

@@ -21,6 +21,7 @@ export interface DayFigures {
   readonly meanValueScore: number | null
   readonly tokensUsed: number
   readonly augmentations: number
+  readonly augmentationsWithContext: number
   readonly contextAdded: number
   readonly notRepeated: number
 }
@@ -42,7 +43,7 @@ export async function trendFigures(database: Database, project: string, since: s
   const [interactions, retrievals, scores] = await atomically(database, [
     sql`SELECT day, agent_type, had_context, outcome, n, tokens, scored, value_millionths FROM rollup_interactions
         WHERE project = ${project} AND day >= ${since} AND n > 0 ORDER BY day`,
-    sql`SELECT day, sum(n) AS n, sum(added) AS added, sum(spared) AS spared FROM rollup_retrievals
+    sql`SELECT day, sum(n) AS n, sum(with_context) AS with_context, sum(added) AS added, sum(spared) AS spared FROM rollup_retrievals
         WHERE project = ${project} AND day >= ${since} GROUP BY day`,
     sql`SELECT bin, sum(n) AS n FROM rollup_scores WHERE project = ${project} AND day >= ${since}
         GROUP BY bin HAVING sum(n) > 0 ORDER BY bin`,
@@ -68,6 +69,7 @@ export async function trendFigures(database: Database, project: string, since: s
   for (const row of retrievals?.rows ?? []) {
     const entry = dayOf(days, String(row.day))
     entry.augmentations = Number(row.n)
+    entry.augmentationsWithContext = Number(row.with_context)
     entry.contextAdded = Number(row.added)
     entry.notRepeated = Number(row.spared)
   }
@@ -94,6 +96,7 @@ function dayOf(days: Map<string, Mutable>, day: string): Mutable {
     meanValueScore: null,
     tokensUsed: 0,
     augmentations: 0,
+    augmentationsWithContext: 0,
     contextAdded: 0,
     notRepeated: 0,
   }

@@ -3,6 +3,7 @@ import { ledgerSums } from '../../database/queries/ledger.ts'
 import { type OutcomeCounts, usageFigures } from '../../database/queries/statistics.ts'
 import { tokenLedger } from '../../experiments/token-ledger.ts'
 import { wilson } from '../../statistics.ts'
+import { daysAgo } from '../../time.ts'
 import { project } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
 
@@ -64,7 +65,17 @@ export const getStats = operation({
   scope: 'read',
   annotations: READS,
   http: [{ method: 'GET', path: '/stats' }],
-  input: z.strictObject({ project }),
+  input: z.strictObject({
+    project,
+    days: z
+      .int()
+      .min(1)
+      .max(3650)
+      .optional()
+      .describe(
+        'Only the latest days (UTC), including today; models and the control group count all. Left out: all days.',
+      ),
+  }),
   output: z.object({
     interactions: z.int(),
     outcomes,
@@ -95,9 +106,10 @@ export const getStats = operation({
     routing: z.array(z.object({ route: z.string(), backend: z.string(), count: z.int() })),
   }),
   async run(services, input) {
+    const since = input.days === undefined ? null : daysAgo(services.now(), input.days)
     const [figures, sums] = await Promise.all([
-      usageFigures(services.database, input.project),
-      ledgerSums(services.database, input.project),
+      usageFigures(services.database, input.project, since),
+      ledgerSums(services.database, input.project, since),
     ])
     const { tokensAdded, tokensWhole } = figures.retrievals
     const measured = (value: number) => ({ value, source: 'measured' as const })

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { trendFigures } from '../../database/queries/trends.ts'
-import { DAY_MS } from '../../time.ts'
+import { daysAgo } from '../../time.ts'
 import { project } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
 
@@ -35,6 +35,7 @@ export const getTrends = operation({
         mean_value_score: z.number().nullable(),
         tokens_used: z.int().describe('As callers reported them.'),
         augmentations: z.int(),
+        augmentations_with_context: z.int(),
         context_added: z.int().describe('Tokens of context that were sent.'),
         not_repeated: z.int().describe('Tokens not sent again because an earlier turn carried them.'),
       }),
@@ -44,7 +45,7 @@ export const getTrends = operation({
       .describe('Distribution of the value scores of these days.'),
   }),
   async run({ database, now }, input) {
-    const since = new Date(now() - (input.days - 1) * DAY_MS).toISOString().slice(0, 10)
+    const since = daysAgo(now(), input.days)
     const { days, scores } = await trendFigures(database, input.project, since)
     return {
       since,
@@ -59,6 +60,7 @@ export const getTrends = operation({
         mean_value_score: day.meanValueScore,
         tokens_used: day.tokensUsed,
         augmentations: day.augmentations,
+        augmentations_with_context: day.augmentationsWithContext,
         context_added: day.contextAdded,
         not_repeated: day.notRepeated,
       })),

@@ -2,32 +2,53 @@ import * as z from 'zod'
 import { textsOf } from '../../archive/read.ts'
 import {
   countInteractions,
+  INTERACTION_ORDERS,
   type InteractionFilter,
   LISTED_CHARACTERS,
   listInteractions as list,
   MAX_COUNTED,
+  MAX_SCANNED,
 } from '../../database/queries/interactions.ts'
 import { line } from '../../knowledge/text-fields.ts'
 import { tokenCounter } from '../../text/token-counter.ts'
 import { LIST_ITEM_TOKENS, rounded, shortened } from '../brief-views.ts'
-import { agentType, cursor, degraded, limit, outcome, project, tags, timestamp, uuid } from '../fields.ts'
+import {
+  agentType,
+  conversationId,
+  cursor,
+  degraded,
+  limit,
+  outcome,
+  project,
+  tags,
+  timestamp,
+  uuid,
+} from '../fields.ts'
 import { operation, READS } from '../operation.ts'
 import { interactionOutput, presentInteraction } from './interaction-output.ts'
 
-/** Interactions of a project, newest first. */
+/** Interactions of a project. */
 export const listInteractions = operation({
   name: 'list_interactions',
   group: 'interactions',
   title: 'List interactions',
   description:
-    'List tracked interactions, newest first, with their number, filtered by outcome, value score, model, agent, variant, tags ' +
-    'and time. Long queries and answers are cut; get_interaction shows them whole.',
+    'List tracked interactions with their number, filtered by words, outcome, value score, model, agent, variant, tags, ' +
+    'conversation and time. Long queries and answers are cut; get_interaction shows them whole.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'GET', path: '/interactions' }],
   input: z.strictObject({
     project,
-    outcome: outcome.optional(),
+    outcome: outcome.or(z.literal('none')).optional().describe('Only this outcome; none: not reported yet.'),
+    text: line(500)
+      .optional()
+      .describe(`Words that query or answer hold, all of them, among the latest ${MAX_SCANNED} interactions.`),
+    order: z
+      .enum(INTERACTION_ORDERS)
+      .default('newest')
+      .describe(`best and worst go by value score; all but newest and oldest sort the latest ${MAX_SCANNED}.`),
+    conversation_id: conversationId.optional().describe('Only turns of this conversation.'),
     min_value_score: z.number().min(0).max(1).optional().describe('Minimum value score, 0 to 1, such as 0.7.'),
     model_used: line(200).optional().describe('Only answers of this model.'),
     agent_type: agentType.optional(),
@@ -77,9 +98,11 @@ export const listInteractions = operation({
       tags: input.tags,
       since: input.since,
       until: input.until,
+      conversationId: input.conversation_id,
+      words: input.text?.split(/\s+/).filter((word) => word !== ''),
     }
     const [rows, total] = await Promise.all([
-      list(services.database, wanted, input.cursor ?? null, input.limit),
+      list(services.database, wanted, { after: input.cursor ?? null, limit: input.limit, order: input.order }),
       input.cursor === undefined ? countInteractions(services.database, wanted) : null,
     ])
     const listed = rows.slice(0, input.limit)

@@ -1,11 +1,7 @@
 import * as z from 'zod'
-import { line } from '../../knowledge/text-fields.ts'
-import { SPLITS } from '../../training-data/examples.ts'
 import { exportDataset } from '../../training-data/export.ts'
-import { DATASET_FORMATS } from '../../training-data/formats.ts'
-import { DEFAULT_SYSTEM_PROMPT } from '../../training-data/settings.ts'
-import { agentType, outcome, project, tags, timestamp } from '../fields.ts'
 import { operation, SETS } from '../operation.ts'
+import { datasetInput, exportSettings } from './dataset-input.ts'
 import { datasetOutput, presentDataset } from './dataset-output.ts'
 
 /** Exports good interactions and corrections as a fine-tuning dataset. */
@@ -22,70 +18,13 @@ export const generateTrainingData = operation({
     { method: 'POST', path: '/generate_training_data' },
     { method: 'POST', path: '/learning/export' },
   ],
-  input: z.strictObject({
-    project,
-    format: z
-      .enum(DATASET_FORMATS)
-      .default('openai-chat')
-      .describe(
-        'openai-chat, sharegpt and alpaca contain answers, dpo pairs of corrected and original answer, kto answers with a verdict.',
-      ),
-    outcome: outcome.default('success').describe('Outcome that an answer must have. Ignored for dpo and kto.'),
-    min_value_score: z
-      .number()
-      .min(0)
-      .max(1)
-      .optional()
-      .describe('Minimum value score, 0 to 1. Left out: HIGH_VALUE_THRESHOLD; for kto any score.'),
-    since: timestamp.optional().describe('Created at or after this time, in milliseconds since 1970.'),
-    until: timestamp.optional().describe('Created before this time, in milliseconds since 1970.'),
-    agent_type: agentType.optional().describe('Only answers of this kind of agent.'),
-    tags: tags.optional().describe('Only interactions that carry all of these tags.'),
-    variant: line(100).optional().describe('Only interactions of this variant.'),
-    include_corrections: z
-      .boolean()
-      .default(true)
-      .describe('Whether to include corrections, as the right answer to their query.'),
-    limit: z.int().min(1).max(1_000_000).optional().describe('Maximum number of rows. Left out: all.'),
-    split: z
-      .enum(SPLITS)
-      .default('all')
-      .describe('train and validation divide all rows between them; near-identical prompts stay on the same side.'),
-    validation_share: z.number().min(0).max(0.5).default(0.1).describe('Share of rows for validation, 0 to 0.5.'),
-    incremental: z
-      .boolean()
-      .default(false)
-      .describe('Only rows that no earlier dataset of this project with the same settings contains.'),
-    thinking: z
-      .enum(['cut', 'keep'])
-      .default('cut')
-      .describe('What becomes of sections of thinking in answers; how many answers have some stands in the datasheet.'),
-    license: line(200).optional().describe('License named in the datasheet, such as CC-BY-4.0.'),
-    system_prompt: line(4000).default(DEFAULT_SYSTEM_PROMPT).describe('System message of every example.'),
-  }),
+  input: datasetInput,
   output: datasetOutput.extend({
     status: z.enum(['created', 'unchanged']).describe('unchanged: the same dataset was there already.'),
   }),
   async run(services, input) {
-    const { dataset, created } = await exportDataset(services, {
-      project: input.project,
-      format: input.format,
-      outcome: input.outcome,
-      minValueScore: input.min_value_score ?? (input.format === 'kto' ? null : services.settings.HIGH_VALUE_THRESHOLD),
-      since: input.since ?? null,
-      until: input.until ?? null,
-      agentType: input.agent_type ?? null,
-      tags: [...new Set(input.tags ?? [])],
-      variant: input.variant ?? null,
-      includeCorrections: input.include_corrections,
-      limit: input.limit ?? null,
-      systemPrompt: input.system_prompt,
-      split: input.split,
-      validationShare: input.split === 'all' ? 0 : input.validation_share,
-      incremental: input.incremental,
-      license: input.license ?? null,
-      thinking: input.thinking,
-    })
+    const settings = exportSettings(input, services.settings.HIGH_VALUE_THRESHOLD)
+    const { dataset, created } = await exportDataset(services, settings)
     return { ...presentDataset(dataset), status: created ? ('created' as const) : ('unchanged' as const) }
   },
 })
