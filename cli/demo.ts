@@ -64,7 +64,7 @@ export async function walkLoop(url: string): Promise<number> {
   await routing(client)
   await conversation(client)
   await dataset(client, url)
-  await statistics(client)
+  await summary(client, url)
   await client.close()
   return client.calls
 }
@@ -131,6 +131,7 @@ async function storeKnowledge(client: DemoClient): Promise<void> {
 
 interface Augmented {
   context_ids: string[]
+  retrieval_id: string
   contexts: { title: string; collection: string; probability: number; tokens: number; tokens_whole: number }[]
   token_count: number
   best_probability: number | null
@@ -174,6 +175,7 @@ async function mainLoop(client: DemoClient, url: string): Promise<Tracked[]> {
       agent_type: 'remote',
       model_used: 'scripted-agent',
       context_ids: augmented.context_ids,
+      retrieval_id: augmented.retrieval_id,
       latency_ms: augmented.latency_ms,
     })
     const { status } = await client.call<{ status: string }>('update_outcome', {
@@ -304,23 +306,64 @@ async function dataset(client: DemoClient, url: string): Promise<void> {
   print(`   first row: ${style('gray', text.slice(0, 200))}…`)
 }
 
-async function statistics(client: DemoClient): Promise<void> {
-  heading('What was counted')
-  const { milliseconds, ...stats } = await client.call<Record<string, unknown>>('get_stats', { project: PROJECT })
-  for (const line of JSON.stringify(stats, null, 2).split('\n').slice(1, -1)) print(`  ${style('gray', line)}`)
-  print(`   ${ms(milliseconds)}`)
+interface Stats {
+  interactions: number
+  outcomes: { success: number; partial: number; failure: number }
+  token_ledger: {
+    measured: {
+      augmentations: number
+      augmentations_with_context: number
+      context_added: number
+      whole_documents: { tokens: number; added: number }
+      not_repeated: number
+    }
+  }
+}
+
+interface LearningStats {
+  high_value: number
+  patterns: number
+  credited_items: number
+  corrections: number
+  datasets: { rows: number }
+}
+
+/** What the walk came to, in ten lines. */
+async function summary(client: DemoClient, url: string): Promise<void> {
+  heading('What it came to')
+  const stats = await client.call<Stats>('get_stats', { project: PROJECT })
+  const learning = await client.call<LearningStats>('learning_stats', { project: PROJECT })
+  const http = createHttpClient({ url })
+  const { questions } = await http.get<{ questions: { query: string }[] }>(`/unanswered?project=${PROJECT}`)
+  const { measured } = stats.token_ledger
+  const { whole_documents: whole } = measured
+  const { success, partial, failure } = stats.outcomes
+  const share = (of: number, all: number) => `${Math.round((100 * of) / Math.max(1, all))} %`
+  const lines = [
+    `${count(measured.augmentations)} questions asked, ${count(measured.augmentations_with_context)} got context (${share(measured.augmentations_with_context, measured.augmentations)}); nothing off-topic did`,
+    `${count(measured.context_added)} tokens of passages went into the prompts`,
+    `${count(whole.tokens)} tokens have the whole files that they came from: an agent that opens those reads ${count(whole.tokens - whole.added)} more`,
+    `${count(measured.not_repeated)} tokens were not sent again within the conversation`,
+    `${count(stats.interactions)} answers tracked: ${success} succeeded, ${partial} in part, ${failure} failed`,
+    `${count(learning.credited_items)} passages were credited or blamed by these outcomes, which moves them up or down`,
+    `${count(learning.high_value)} answers were worth keeping; ${count(learning.patterns)} became patterns that the next like question finds`,
+    `${learning.corrections === 1 ? '1 correction is' : `${count(learning.corrections)} corrections are`} shown instead of the answer that was wrong`,
+    `${count(learning.datasets.rows)} rows are ready to fine-tune a model of your own`,
+    `${count(questions.length)} questions found nothing; the dashboard lists them, so that somebody writes the answer down`,
+  ]
+  for (const line of lines) print(`   ${style('green', '•')} ${line}`)
 }
 
 function nextSteps(url: string, running: boolean): void {
-  const config = JSON.stringify({ mcpServers: { 'hybrid-coordinator': { type: 'http', url: `${url}/mcp` } } })
-  print(`
-${style('bold', 'Where to look next')}
-   ${running ? 'It is running until Ctrl-C:' : 'npm run dev           start it for yourself, then:'}
-   MCP endpoint          ${url}/mcp
-   REST and its pages    ${url}/docs
-   Claude Code           claude mcp add --transport http hybrid-coordinator ${url}/mcp
-   Cursor (mcp.json)     ${config}
-   VS Code (mcp.json)    ${JSON.stringify({ servers: { 'hybrid-coordinator': { type: 'http', url: `${url}/mcp` } } })}
-   Your own code base    npm run ingest -- <folder>
-`)
+  print(
+    running
+      ? `
+${style('bold', 'Look at it')}: ${style('cyan', `${url}/#/overview?project=${PROJECT}`)} (running until Ctrl-C)
+   MCP endpoint          ${url}/mcp/${PROJECT}
+   Claude Code           claude mcp add --transport http hybrid-coordinator ${url}/mcp/${PROJECT}`
+      : `
+${style('bold', 'Look at it')}:          npm run demo -- --keep
+${style('bold', 'Your own repository')}: npm run setup -- ~/code/my-project
+Guides: docs/README.md`,
+  )
 }

@@ -80,6 +80,10 @@ process.exitCode = await runCommand(
         summary: 'measure how many tokens packed context needs',
         load: () => import('./eval/tokens.ts'),
       },
+      'fine-tune': {
+        summary: 'export a dataset, train a small model on it, serve it and route to it',
+        load: () => import('./fine-tune/run.ts'),
+      },
       fuzz: { summary: 'send thousands of valid and malformed requests', load: () => import('./fuzz/fuzz.ts') },
       measure: {
         summary: 'keep the output of a command for docs/measurements.md',

@@ -3,6 +3,7 @@
  * @module
  */
 
+import type { Browser } from 'playwright-core'
 import { startLocalWorker } from '../../cli/harness.ts'
 import { parseArguments, UsageError } from '../../cli/shared/args.ts'
 import { style } from '../../cli/shared/terminal.ts'
@@ -12,11 +13,12 @@ import { addInteractions } from './seed.ts'
 const HELP = `Usage: npm run --prefix lab bench:dashboard -- [options]
 
 Fills a fresh coordinator with interactions of the last 90 days, opens the overview in a browser and prints when something was
-painted first and when every figure was there, beside an empty coordinator in the same run.
+painted first, when every figure was there and how many bytes came over the wire, beside an empty coordinator in the same run.
 
 Options
   --interactions N   default 100000
   --loads N          page loads each, the median counts (default: 5)
+  --beside URL       load this coordinator in turns with the empty one, for example one of an earlier version
   --json             print one object
   -h, --help         print this
 `
@@ -26,6 +28,10 @@ interface Times {
   readonly paint: number
   /** Every figure and chart is there, in milliseconds. */
   readonly ready: number
+  /** Bytes of the page's own files and of its answers, as transferred. */
+  readonly bytes: number
+  /** Requests that they took. */
+  readonly requests: number
 }
 
 /** Runs the command. Exit codes: 0 done, 1 there is no browser, 2 for invalid arguments. */
@@ -34,6 +40,7 @@ export async function run(argv: string[]): Promise<number> {
     const { values } = parseArguments(argv, {
       interactions: { type: 'string', default: '100000' },
       loads: { type: 'string', default: '5' },
+      beside: { type: 'string' },
       json: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     })
@@ -45,14 +52,21 @@ export async function run(argv: string[]): Promise<number> {
     const loads = wholeNumber(values.loads, '--loads')
     const worker = await startLocalWorker()
     try {
-      const empty = await measure(worker.url, loads)
-      if (!empty) {
+      const before = await measure([worker.url, ...(values.beside ? [values.beside] : [])], loads)
+      if (!before) {
         process.stderr.write(`${style('red', 'There is no Chromium for this machine among the packages.')}\n`)
         return 1
       }
+      const [empty, beside] = before as [Times, Times | undefined]
       await addInteractions(worker, interactions)
-      const full = await measure(worker.url, loads)
-      const report = { interactions, empty, full, ratio: full ? full.ready / empty.ready : null }
+      const [full] = (await measure([worker.url], loads)) ?? []
+      const report = {
+        interactions,
+        empty,
+        beside: beside ?? null,
+        full: full ?? null,
+        ratio: full ? full.ready / empty.ready : null,
+      }
       process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : format(report))
     } finally {
       await worker.stop()
@@ -71,32 +85,59 @@ function wholeNumber(text: string, option: string): number {
   return value
 }
 
-/** The median load; null without a browser. */
-async function measure(url: string, loads: number): Promise<Times | null> {
+/** The median load of each address, loaded in turns; null without a browser. */
+async function measure(urls: readonly string[], loads: number): Promise<Times[] | null> {
   const browser = await openBrowser()
   if (!browser) return null
-  const seen: Times[] = []
+  const seen = urls.map((): Times[] => [])
   for (let i = 0; i <= loads; i++) {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 900 } })
-    const page = await context.newPage()
-    const started = performance.now()
-    await page.goto(url)
-    await page.waitForSelector('main[data-ready="overview"]')
-    const ready = performance.now() - started
-    const paint = await page.evaluate<number>("performance.getEntriesByName('first-contentful-paint')[0].startTime")
-    // The first load warms the Worker up.
-    if (i > 0) seen.push({ paint, ready })
-    await context.close()
+    for (const [k, url] of urls.entries()) {
+      const times = await load(browser, url)
+      // The first load warms the Worker up.
+      if (i > 0) seen[k]?.push(times)
+    }
   }
   await browser.close()
-  const median = (of: (times: Times) => number) => seen.map(of).sort((a, b) => a - b)[Math.floor(seen.length / 2)] ?? 0
-  return { paint: median(({ paint }) => paint), ready: median(({ ready }) => ready) }
+  return seen.map((times) => {
+    const median = (of: (one: Times) => number) =>
+      times.map(of).sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0
+    return {
+      paint: median(({ paint }) => paint),
+      ready: median(({ ready }) => ready),
+      bytes: median(({ bytes }) => bytes),
+      requests: median(({ requests }) => requests),
+    }
+  })
 }
 
-function format(report: { interactions: number; empty: Times; full: Times | null; ratio: number | null }): string {
+async function load(browser: Browser, url: string): Promise<Times> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } })
+  const page = await context.newPage()
+  const started = performance.now()
+  await page.goto(url)
+  await page.waitForSelector('main[data-ready="overview"]')
+  const ready = performance.now() - started
+  const paint = await page.evaluate<number>("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+  const [bytes, requests] = await page.evaluate<[number, number]>(
+    `(() => {
+      const all = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
+      return [all.reduce((sum, { transferSize }) => sum + transferSize, 0), all.length]
+    })()`,
+  )
+  await context.close()
+  return { paint, ready, bytes, requests }
+}
+
+function format(report: {
+  interactions: number
+  empty: Times
+  beside: Times | null
+  full: Times | null
+  ratio: number | null
+}): string {
   const row = (name: string, times: Times | null) =>
     times
-      ? `  ${name.padEnd(24)} ${times.paint.toFixed(0).padStart(6)} ms ${times.ready.toFixed(0).padStart(8)} ms\n`
+      ? `  ${name.padEnd(24)} ${times.paint.toFixed(0).padStart(6)} ms ${times.ready.toFixed(0).padStart(8)} ms ${(times.bytes / 1024).toFixed(0).padStart(8)} KiB ${String(times.requests).padStart(9)}\n`
       : ''
-  return `                           first paint   all there\n${row('empty', report.empty)}${row(`${report.interactions} interactions`, report.full)}  ratio of all there: ${report.ratio?.toFixed(2)}\n`
+  return `                           first paint   all there   transferred  requests\n${row('empty', report.empty)}${row('beside', report.beside)}${row(`${report.interactions} interactions`, report.full)}  ratio of all there: ${report.ratio?.toFixed(2)}\n`
 }

@@ -19,7 +19,7 @@ installs with the other packages.
 
 Options
   --to FOLDER   another folder
-  --all         every page, in light and dark and on a phone
+  --all         every page of the demo and of an empty project, in light and dark, 1440 and 390 pixels wide
   --variable NAME=VALUE
                 setting of the local Worker, e.g. EMBEDDER=static; may be repeated
   -h, --help    print this
@@ -29,10 +29,22 @@ const FOLDER = join(import.meta.dirname, '../../docs/images')
 const PAGES = ['overview', 'try-it', 'interactions', 'knowledge', 'experiments', 'datasets', 'jobs', 'settings']
 const QUESTION = 'Which flags does a session cookie need?'
 
+/** Pages within pages, whose names are their parts. */
+const INNER = [
+  `try-it?q=${encodeURIComponent(QUESTION)}`,
+  'try-it?q=How+is+bread+baked',
+  'interactions/rate',
+  'knowledge/best-practices',
+  'knowledge/best-practices/new/Why',
+  'knowledge/sources/codebase-context/hono',
+]
+
 interface Shot {
   readonly page: string
   readonly scheme: 'light' | 'dark'
   readonly width: number
+  /** Of the demo when left out. */
+  readonly project?: string
 }
 
 /** Runs the command. Exit codes: 0 done, 1 there is no browser, 2 for invalid arguments. */
@@ -79,10 +91,10 @@ const README_SHOTS: Shot[] = [
 ]
 
 function allShots(): Shot[] {
-  return PAGES.flatMap((page) => [
-    { page, scheme: 'light' as const, width: 1280 },
-    { page, scheme: 'dark' as const, width: 1280 },
-    { page, scheme: 'light' as const, width: 390 },
+  const looks = (['light', 'dark'] as const).flatMap((scheme) => [1440, 390].map((width) => ({ scheme, width })))
+  return looks.flatMap((look) => [
+    ...[...PAGES, ...INNER].map((page) => ({ page, ...look })),
+    ...PAGES.map((page) => ({ page, ...look, project: 'empty' })),
   ])
 }
 
@@ -95,21 +107,28 @@ async function settled(url: string): Promise<void> {
 async function take(
   browser: NonNullable<Awaited<ReturnType<typeof openBrowser>>>,
   url: string,
-  { page: name, scheme, width }: Shot,
+  { page: hash, scheme, width, project = 'demo' }: Shot,
   folder: string,
 ): Promise<void> {
   const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme: scheme })
-  await context.addInitScript("localStorage.setItem('hybrid-coordinator-project', 'demo')")
+  await context.addInitScript(
+    `localStorage.setItem('hybrid-coordinator-project', '${project}'); localStorage.setItem('hybrid-coordinator-project-chosen', 'yes')`,
+  )
   const page = await context.newPage()
-  await page.goto(`${url}/#/${name}`)
+  await page.goto(`${url}/#/${hash}`)
+  const name = hash.split(/[/?]/)[0] ?? hash
   await page.waitForSelector(`main[data-ready="${name}"]`)
-  if (name === 'try-it') {
+  if (hash === 'try-it' && project === 'demo') {
     await page.fill('#query', QUESTION)
     await page.click('button.primary')
-    await page.waitForSelector('#result .card')
   }
-  const path = join(folder, `${name}-${scheme}${width < 600 ? '-phone' : ''}.png`)
-  await page.screenshot({ path, fullPage: width < 600 })
+  if (name === 'try-it' && project === 'demo') await page.waitForSelector('#result .card')
+  const file = hash.replace(/[^a-z-]+/gi, '-').slice(0, 60)
+  const path = join(
+    folder,
+    `${project === 'demo' ? '' : `${project}-`}${file}-${scheme}${width < 600 ? '-phone' : ''}.png`,
+  )
+  await page.screenshot({ path, fullPage: width !== 1280 })
   process.stdout.write(`${path}\n`)
   await context.close()
 }

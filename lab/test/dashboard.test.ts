@@ -1,89 +1,21 @@
-import { readFile } from 'node:fs/promises'
 import { AxeBuilder } from '@axe-core/playwright'
-import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { walkLoop } from '../../cli/demo.ts'
-import { createHttpClient, type LocalWorker, startLocalWorker } from '../../cli/harness.ts'
-import { openBrowser } from '../screenshots/browser.ts'
+import { describe, expect, it } from 'vitest'
+import { createHttpClient, startLocalWorker } from '../../cli/harness.ts'
+import { dashboard, done, figures, PAGES, supported } from './dashboard-support.ts'
 
-/** The dashboard in a real browser, against a real Worker with the demo's data. */
-
-const PAGES = ['overview', 'try-it', 'interactions', 'knowledge', 'experiments', 'datasets', 'jobs', 'settings']
-const supported = process.platform === 'linux' && process.arch === 'x64'
-
-let worker: LocalWorker
-let browser: Browser
-
-/** What a page did that it must not do. */
-interface Watched {
-  readonly page: Page
-  readonly context: BrowserContext
-  readonly faults: string[]
-}
-
-beforeAll(async () => {
-  if (!supported) return
-  worker = await startLocalWorker({ variables: { EMBEDDER: 'static', HOLD_OUT_SHARE: '0' } })
-  browser = (await openBrowser()) as Browser
-  await walkLoop(worker.url)
-  const http = createHttpClient({ url: worker.url })
-  // Everything that the demo caused has run, so that no number moves while it is compared.
-  for (;;) {
-    const { ran } = await http.post<{ ran: number }>('/learning/process', { project: 'demo', limit: 60 })
-    if (ran === 0) break
-  }
-})
-
-afterAll(async () => {
-  await browser?.close()
-  await worker?.stop()
-})
-
-async function open(
-  hash: string,
-  options: { scheme?: 'light' | 'dark'; width?: number; url?: string } = {},
-): Promise<Watched> {
-  const url = options.url ?? worker.url
-  const context = await browser.newContext({
-    viewport: { width: options.width ?? 1280, height: 900 },
-    colorScheme: options.scheme ?? 'light',
-    acceptDownloads: true,
-  })
-  await context.addInitScript("try { localStorage.setItem('hybrid-coordinator-project', 'demo') } catch {}")
-  const page = await context.newPage()
-  const faults: string[] = []
-  page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') faults.push(message.text())
-  })
-  page.on('pageerror', (error) => faults.push(error.message))
-  page.on('request', (request) => {
-    const host = new URL(request.url())
-    if (host.origin !== url && host.protocol !== 'blob:' && host.protocol !== 'data:')
-      faults.push(`asked ${request.url()}`)
-  })
-  await page.goto(`${url}/#/${hash}`)
-  await page.waitForSelector(`main[data-ready="${hash.split('/')[0]}"]`)
-  return { page, context, faults }
-}
-
-async function done({ context, faults }: Watched): Promise<void> {
-  expect(faults).toEqual([])
-  await context.close()
-}
-
-/** The raw values of the named figures. */
-async function figures(page: Page): Promise<Record<string, string>> {
-  const found = await page.$$eval('[data-figure]', (elements) =>
-    elements.map((element) => [element.getAttribute('data-figure') ?? '', element.getAttribute('data-value') ?? '']),
-  )
-  return Object.fromEntries(found)
-}
+const { state, open } = dashboard()
 
 describe.skipIf(!supported)('the dashboard', () => {
-  it.each(PAGES.flatMap((page) => (['light', 'dark'] as const).map((scheme) => ({ page, scheme }))))(
-    'shows $page in $scheme without an error or a finding of axe',
-    async ({ page: name, scheme }) => {
-      const watched = await open(name, { scheme })
+  it.each(
+    PAGES.flatMap((page) =>
+      (['light', 'dark'] as const).flatMap((scheme) =>
+        ['demo', 'nobody'].map((project) => ({ page, scheme, project })),
+      ),
+    ),
+  )(
+    'shows $page of $project in $scheme without an error or a finding of axe',
+    async ({ page: name, scheme, project }) => {
+      const watched = await open(name, { scheme, project })
       expect(await watched.page.textContent('h1')).toBeTruthy()
       const { violations } = await new AxeBuilder({ page: watched.page }).analyze()
       expect(
@@ -93,8 +25,25 @@ describe.skipIf(!supported)('the dashboard', () => {
     },
   )
 
-  it('fits a phone: nothing but tables scrolls sideways', async () => {
-    for (const name of PAGES) {
+  it.each([
+    'try-it?q=Which+flags+does+a+session+cookie+need',
+    'try-it?q=How+is+bread+baked',
+    'interactions/rate',
+    'knowledge/best-practices/new/Why',
+    'knowledge/sources/codebase-context/hono',
+    'knowledge/best-practices',
+  ])('shows %s without an error or a finding of axe', async (hash) => {
+    const watched = await open(hash)
+    if (hash.startsWith('try-it')) await watched.page.waitForSelector('#result .card')
+    const { violations } = await new AxeBuilder({ page: watched.page }).analyze()
+    expect(
+      violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`),
+    ).toEqual([])
+    await done(watched)
+  })
+
+  it('fits a phone: nothing scrolls the page sideways', async () => {
+    for (const name of [...PAGES, 'knowledge/sources/codebase-context/hono', 'try-it?q=session+cookie']) {
       const watched = await open(name, { width: 390 })
       expect(await watched.page.evaluate('document.documentElement.scrollWidth'), name).toBeLessThanOrEqual(390)
       await done(watched)
@@ -104,7 +53,7 @@ describe.skipIf(!supported)('the dashboard', () => {
   it('shows the numbers that SQL counts', async () => {
     const watched = await open('overview')
     const shown = await figures(watched.page)
-    const one = async (sql: string) => Object.values((await worker.query(sql))[0] ?? {})[0] as number | null
+    const one = async (sql: string) => Object.values((await state.worker.query(sql))[0] ?? {})[0] as number | null
     const interactions = "FROM interactions WHERE project = 'demo'"
     const success = `sum(CASE outcome WHEN 'success' THEN 1.0 WHEN 'partial' THEN 0.5 WHEN 'failure' THEN 0 END) / count(outcome)`
     const has = 'EXISTS (SELECT 1 FROM interaction_contexts c WHERE c.interaction_id = interactions.id)'
@@ -122,6 +71,12 @@ describe.skipIf(!supported)('the dashboard', () => {
       ),
       'learning.dead': await one("SELECT count(*) FROM jobs WHERE project = 'demo' AND status = 'dead'"),
       'learning.unscored': await one(`SELECT count(*) ${interactions} AND outcome IS NOT NULL AND value_score IS NULL`),
+      'ledger.without_context': await one(`SELECT sum(NOT (tokens_added > 0 AND shown != '[]')) ${retrievals}`),
+      'ledger.reading_saved': await one(
+        `SELECT sum(tokens_documents) - sum(tokens_added) ${retrievals} AND tokens_documents IS NOT NULL`,
+      ),
+      'ledger.whole_documents': await one(`SELECT sum(tokens_documents) ${retrievals}`),
+      'ledger.context_added_priced': await one(`SELECT sum(tokens_added) ${retrievals}`),
       'ledger.context_share': await one(`SELECT avg(tokens_added > 0 AND shown != '[]') ${retrievals}`),
       'ledger.context_added': await one(`SELECT sum(tokens_added) ${retrievals}`),
       'ledger.not_repeated': await one(`SELECT sum(tokens_spared) ${retrievals}`),
@@ -133,7 +88,7 @@ describe.skipIf(!supported)('the dashboard', () => {
       'knowledge.learning-feedback.items': await one("SELECT count(*) FROM corrections WHERE project = 'demo'"),
     }
     // Collections that D1 doesn't hold are counted by listing them.
-    const http = createHttpClient({ url: worker.url })
+    const http = createHttpClient({ url: state.worker.url })
     for (const name of ['codebase-context', 'skills-patterns', 'error-solutions', 'best-practices']) {
       let items = 0
       for (let cursor: string | null = ''; cursor !== null; ) {
@@ -154,92 +109,6 @@ describe.skipIf(!supported)('the dashboard', () => {
     await done(watched)
   })
 
-  it('tries a query: passages with their scores, the prompt, and the route with its signals', async () => {
-    const watched = await open('try-it')
-    const { page } = watched
-    await page.fill('#query', 'Which flags does a session cookie need?')
-    await page.click('summary:has-text("Options")')
-    await page.uncheck('input[value="codebase-context"]')
-    await page.selectOption('#field-search', 'hybrid')
-    await page.fill('#field-token-budget', '500')
-    await page.click('button.primary')
-    await page.waitForSelector('#result .card')
-    const text = await page.innerText('#result')
-    expect(text).toMatch(/of 500 tokens/)
-    expect(text).toContain('Session cookies: HttpOnly, Secure, SameSite')
-    expect(text).toMatch(/matches \d+ % of the keywords/)
-    expect(text).toContain('Search: hybrid')
-    await page.click('text=The prompt as the model gets it')
-    expect(await page.innerText('pre.prompt')).toContain('<context')
-    await done(watched)
-  })
-
-  it('filters interactions, opens one, and takes an outcome, a rating and a correction', async () => {
-    const watched = await open('interactions')
-    const { page } = watched
-    const before = await page.locator('tbody tr').count()
-    await page.selectOption('#field-outcome', 'failure')
-    await expect.poll(() => page.locator('tbody tr').count()).toBeLessThan(before)
-    const marks = await page.locator('tbody .mark').allInnerTexts()
-    expect(new Set(marks)).toEqual(new Set(['failure']))
-    await page.click('tbody tr a')
-    await page.waitForSelector('section:has-text("Outcome")')
-    const id = new URL(page.url()).hash.split('/').at(-1) ?? ''
-    await page.selectOption('#field-outcome', 'success')
-    await page.selectOption('#field-rating', '1')
-    await page.click('button:has-text("Report")')
-    await page.waitForSelector('.toast.good')
-    const [row] = await worker.query('SELECT outcome, user_feedback FROM interactions WHERE id = ?', id)
-    expect(row).toEqual({ outcome: 'success', user_feedback: 1 })
-    expect(await page.innerText('section:has-text("History")')).toContain('rated 1')
-    await page.fill('#field-right-answer', 'Set the flag in the middleware.')
-    await page.click('button:has-text("Store the correction")')
-    await page.waitForSelector('text=Similar questions get it')
-    const corrections = await worker.query('SELECT correction FROM corrections WHERE interaction_id = ?', id)
-    expect(corrections).toContainEqual({ correction: 'Set the flag in the middleware.' })
-    await done(watched)
-  })
-
-  it('searches knowledge, changes an item, endorses it and deletes it', async () => {
-    const watched = await open('knowledge/best-practices')
-    const { page } = watched
-    await page.fill('#field-search', 'session cookie')
-    await page.click('button:has-text("Search")')
-    await page.click('a:has-text("Session cookies: HttpOnly")')
-    await page.waitForSelector('#field-fields-as-json')
-    await page.click('button:has-text("Endorse")')
-    await page.waitForSelector('text=Endorsed.')
-    await expect
-      .poll(() => page.inputValue('#field-fields-as-json').catch(() => ''))
-      .toContain('"endorsement_count": 1')
-    await page.fill('#field-fields-as-json', '{ broken')
-    await page.click('button:has-text("Save")')
-    await page.waitForSelector('.toast.bad:has-text("This is not JSON")')
-    await page.click('button:has-text("Delete")')
-    await page.click('button:has-text("Really delete?")')
-    await page.waitForSelector('text=Deleted.')
-    await page.waitForSelector('a:has-text("Register middleware before routes")')
-    expect(await page.locator('a:has-text("Session cookies: HttpOnly")').count()).toBe(0)
-    await done(watched)
-  })
-
-  it('makes an export, shows its datasheet and first rows, and downloads it', async () => {
-    const watched = await open('datasets')
-    const { page } = watched
-    await page.selectOption('#field-format', 'sharegpt')
-    await page.click('button:has-text("Export now")')
-    await page.waitForSelector('.toast')
-    await page.waitForSelector('section:has-text("First rows") pre:has-text("conversations")')
-    const downloaded = page.waitForEvent('download')
-    await page.click('tbody tr:has-text("sharegpt") button:has-text("Download")')
-    const path = await (await downloaded).path()
-    const lines = (await readFile(path, 'utf8')).trim().split('\n')
-    const [row] = await worker.query("SELECT rows FROM exports WHERE project = 'demo' AND format = 'sharegpt'")
-    expect(lines).toHaveLength(Number(row?.rows))
-    expect(JSON.parse(lines[0] ?? '')).toHaveProperty('conversations')
-    await done(watched)
-  })
-
   it('shows the numbers that SQL counts of a single interaction, item and dataset', async () => {
     const compare = async (hash: string, counted: Record<string, unknown>) => {
       const watched = await open(hash)
@@ -251,92 +120,36 @@ describe.skipIf(!supported)('the dashboard', () => {
         else expect(Number(shown[name]), name).toBeCloseTo(Number(value), 6)
       await done(watched)
     }
-    const [interaction] = await worker.query(
+    const [interaction] = await state.worker.query(
       "SELECT id, tokens_used, value_score FROM interactions WHERE project = 'demo' AND value_score IS NOT NULL ORDER BY id LIMIT 1",
     )
     await compare(`interactions/${interaction?.id}`, {
       'interaction.tokens': interaction?.tokens_used,
       'interaction.value_score': interaction?.value_score,
     })
-    const [item] = await worker.query(
+    const [item] = await state.worker.query(
       `SELECT c.collection, c.item_id, count(i.outcome) AS uses FROM interaction_contexts c JOIN interactions i ON i.id = c.interaction_id
        WHERE i.project = 'demo' AND c.collection = 'codebase-context' GROUP BY 1, 2 ORDER BY uses DESC, c.item_id LIMIT 1`,
     )
     expect(Number(item?.uses)).toBeGreaterThan(0)
     await compare(`knowledge/${item?.collection}/${item?.item_id}`, { 'item.access_count': item?.uses })
-    const exports = await worker.query("SELECT id, rows FROM exports WHERE project = 'demo'")
+    const exports = await state.worker.query("SELECT id, format, rows FROM exports WHERE project = 'demo'")
     expect(exports.length).toBeGreaterThan(0)
-    await compare('datasets', Object.fromEntries(exports.map(({ id, rows }) => [`dataset.${id}.rows`, rows])))
-  })
-
-  it('compares two variants as they grew', async () => {
-    const http = createHttpClient({ url: worker.url })
-    for (let i = 0; i < 24; i++) {
-      const { interaction_id } = await http.post<{ interaction_id: string }>('/track_interaction', {
-        project: 'ab',
-        query: `q${i}`,
-        response: 'r',
-        agent_type: 'remote',
-        model_used: 'm',
-        variant: i % 2 ? 'tuned' : 'base',
-      })
-      await http.post('/update_outcome', { interaction_id, outcome: i % 2 || i % 3 ? 'success' : 'failure' })
-    }
-    const watched = await open('experiments')
-    const { page } = watched
-    await page.fill('#project', 'ab')
-    await page.press('#project', 'Enter')
-    await page.fill('#field-variant-a', 'base')
-    await page.fill('#field-variant-b', 'tuned')
-    await page.click('button:has-text("Compare")')
-    await page.waitForSelector('dt:has-text("Always-valid interval")')
-    const shown = await figures(page)
-    expect(Number(shown['experiment.a.success_rate'])).toBeCloseTo(8 / 12, 6)
-    expect(Number(shown['experiment.b.success_rate'])).toBe(1)
-    expect(await page.locator('canvas').count()).toBe(1)
+    const watched = await open('datasets')
+    const { 'preview.rows': preview, ...shown } = await figures(watched.page)
+    for (const { id, rows } of exports) expect(Number(shown[`dataset.${id}.rows`])).toBe(rows)
+    expect(Object.keys(shown)).toHaveLength(exports.length)
+    // What a preview counts is what an export then holds: nothing has changed since the last one.
+    expect(Number(preview)).toBe(exports.find(({ format }) => format === 'openai-chat')?.rows)
     await done(watched)
-  })
-
-  it('retries and discards jobs, and pauses background work', async () => {
-    await worker.query(
-      `INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, last_error, created_at, updated_at)
-       VALUES ('01a00000-0000-7000-8000-000000000001', 'demo', 'score_interaction', 'gone', 7, 'dead', 5, 0, 'internal', 1, 1),
-              ('01a00000-0000-7000-8000-000000000002', 'demo', 'score_interaction', 'gone', 8, 'dead', 5, 0, 'internal', 1, 1)`,
+    const counted = await state.worker.query(
+      "SELECT kind, status, count(*) AS n FROM jobs WHERE project = 'demo' GROUP BY 1, 2",
     )
-    const watched = await open('jobs')
-    const { page } = watched
-    await page.selectOption('#field-status', 'dead')
-    await expect.poll(() => page.locator('tbody tr').count()).toBe(2)
-    await page.click('tbody tr:first-child button:has-text("Discard")')
-    await page.waitForSelector('text=Discarded.')
-    await expect.poll(() => page.locator('tbody tr').count()).toBe(1)
-    await page.click('tbody tr:first-child button:has-text("Retry")')
-    await page.waitForSelector('text=Retrying.')
-    const states = await worker.query("SELECT status FROM jobs WHERE subject = 'gone' AND status IN ('dead')")
-    expect(states).toEqual([])
-    await page.click('button:has-text("Pause all background work")')
-    await page.waitForSelector('strong:has-text("Paused.")')
-    await page.click('button:has-text("Resume")')
-    await page.waitForSelector('text=Background work resumed.')
-    await done(watched)
-  })
-
-  it('makes a key, shows it once, and revokes it', async () => {
-    const watched = await open('settings')
-    const { page } = watched
-    await page.fill('#field-name', 'from the dashboard')
-    await page.click('button:has-text("Make")')
-    const key = await page.innerText('#made-key')
-    const asked = () =>
-      fetch(`${worker.url}/stats?project=demo`, { headers: { 'x-api-key': key } }).then(({ status }) => status)
-    expect(await asked()).toBe(200)
-    await page.click('button[aria-label="Revoke from the dashboard"]')
-    await page.waitForSelector('text=from the dashboard is revoked.')
-    expect(await asked()).toBe(401)
-    await page.reload()
-    await page.waitForSelector('text=from the dashboard')
-    expect(await page.innerText('body')).not.toContain(key)
-    await done(watched)
+    const jobs = await open('jobs')
+    const shownJobs = await figures(jobs.page)
+    for (const { kind, status, n } of counted)
+      if (status === 'done') expect(Number(shownJobs[`jobs.${kind}.done`]), String(kind)).toBe(n)
+    await done(jobs)
   })
 
   it('asks for a key when one is wanted, and says when it is wrong', async () => {
@@ -345,7 +158,7 @@ describe.skipIf(!supported)('the dashboard', () => {
       variables: { HYBRID_API_KEY: key, LLAMA_CPP_BASE_URL: 'http://127.0.0.1:9' },
     })
     try {
-      const context = await browser.newContext()
+      const context = await state.browser.newContext()
       const page = await context.newPage()
       await page.goto(guarded.url)
       await page.fill('#key', 'wrong')
@@ -355,8 +168,8 @@ describe.skipIf(!supported)('the dashboard', () => {
       await page.click('#sign-in button')
       await page.waitForSelector('main[data-ready="overview"]')
       // A dependency that is down is shown as such, and everything else goes on.
-      const state = page.locator('[data-dependency="local_model"]')
-      expect(await state.getAttribute('data-state')).toBe('down')
+      const model = page.locator('[data-dependency="local_model"]')
+      expect(await model.getAttribute('data-state')).toBe('down')
       expect(await page.innerText('body')).toContain('npm run ingest')
       await context.close()
     } finally {
@@ -379,9 +192,9 @@ describe.skipIf(!supported)('the dashboard', () => {
     const watched = await open('overview')
     const { page } = watched
     const before = Number((await figures(page))['stats.interactions'])
-    await page.click('summary >> nth=0')
+    await page.click('.more > summary')
     await page.focus('main a[href="#/knowledge/best-practices"]')
-    await createHttpClient({ url: worker.url }).post('/track_interaction', {
+    await createHttpClient({ url: state.worker.url }).post('/track_interaction', {
       project: 'demo',
       query: 'focus',
       response: 'r',
@@ -392,7 +205,7 @@ describe.skipIf(!supported)('the dashboard', () => {
       .poll(async () => Number((await figures(page))['stats.interactions']), { timeout: 120_000 })
       .toBe(before + 1)
     expect(await page.evaluate('document.activeElement.getAttribute("href")')).toBe('#/knowledge/best-practices')
-    expect(await page.evaluate('document.querySelector("main details").open')).toBe(true)
+    expect(await page.evaluate('document.querySelector("main .more").open')).toBe(true)
     await done(watched)
   })
 
@@ -400,7 +213,7 @@ describe.skipIf(!supported)('the dashboard', () => {
     const watched = await open('overview')
     const { page } = watched
     const before = Number((await figures(page))['stats.interactions'])
-    await createHttpClient({ url: worker.url }).post('/track_interaction', {
+    await createHttpClient({ url: state.worker.url }).post('/track_interaction', {
       project: 'demo',
       query: 'live',
       response: 'r',

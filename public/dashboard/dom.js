@@ -62,28 +62,28 @@ export function card(title, ...children) {
   return h('section.card', { 'aria-labelledby': id }, h('h2', { id }, title), ...children)
 }
 
-/** What is shown where there is nothing yet: what to do first. */
-export function empty(text, command) {
-  return h('div.empty', {}, h('p', {}, text), command ? copyable(command) : null)
-}
-
-/** A command with a button that copies it. */
-export function copyable(command) {
-  const button = h(
-    'button.quiet',
-    { type: 'button', onclick: () => navigator.clipboard.writeText(command).then(() => toast('Copied.')) },
-    'Copy',
+/** A list of terms and what they are. */
+export function facts(entries) {
+  return h(
+    'dl.figures',
+    {},
+    ...entries.filter(Boolean).flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]),
   )
-  return h('div.copyable', {}, h('pre', {}, h('code', {}, command)), button)
 }
 
-/** A table; the first cell of a row may be a link or a button. */
+/**
+ * A table; the first cell of a row may be a link or a button. On a phone each row is a card, with its heads beside the cells.
+ * @param {string} caption
+ * @param {(string | Node)[]} heads '' for a column of buttons
+ * @param {(Node | string | number | null)[][]} rows
+ */
 export function table(caption, heads, rows) {
+  const names = heads.map((head) => (typeof head === 'string' ? head : (head.dataset.label ?? head.textContent)))
   return h(
     'div.scroll',
     { tabindex: '0', role: 'region', 'aria-label': `${caption}, table` },
     h(
-      'table',
+      'table.stacked',
       {},
       h('caption.visually-hidden', {}, caption),
       h(
@@ -95,16 +95,27 @@ export function table(caption, heads, rows) {
           ...heads.map((head) => h('th', { scope: 'col' }, head === '' ? h('span.visually-hidden', {}, 'More') : head)),
         ),
       ),
-      h('tbody', {}, ...rows.map((cells) => h('tr', {}, ...cells.map((cell) => h('td', {}, cell))))),
+      h(
+        'tbody',
+        {},
+        ...rows.map((cells) => h('tr', {}, ...cells.map((cell, i) => h('td', { 'data-head': names[i] }, cell)))),
+      ),
     ),
   )
 }
 
-/** A field with its label. */
-export function field(label, control) {
+/** A field with its label, and optionally what it means. */
+export function field(label, control, hint) {
   const id = control.id || `field-${label.toLowerCase().replace(/\W+/g, '-')}`
   control.id = id
-  return h('div.field', {}, h('label', { for: id }, label), control)
+  if (hint) control.setAttribute('aria-describedby', `${id}-hint`)
+  return h(
+    'div.field',
+    {},
+    h('label', { for: id }, label),
+    control,
+    hint ? h('p.hint', { id: `${id}-hint` }, hint) : null,
+  )
 }
 
 /** A choice of one. */
@@ -113,46 +124,4 @@ export function select(options, value, onchange) {
   for (const [key, text] of options) element.append(h('option', { value: key, selected: key === value }, text))
   element.value = value
   return element
-}
-
-/** Buttons to the page before and after; `cursors` holds those of the pages up to the one shown. */
-export function pager(cursors, next, load) {
-  const back = () => {
-    cursors.pop()
-    load()
-  }
-  const on = () => {
-    cursors.push(next)
-    load()
-  }
-  return h(
-    'div.row',
-    {},
-    cursors.length > 1 ? h('button', { type: 'button', onclick: back }, 'Newer') : null,
-    next ? h('button', { type: 'button', onclick: on }, 'Older') : null,
-  )
-}
-
-let toasts = 0
-
-/** Reports the result of an action. */
-export function toast(text, kind = 'good') {
-  const element = h(`p.toast.${kind}`, { id: `toast-${toasts++}` }, text)
-  document.getElementById('toasts').append(element)
-  setTimeout(() => element.remove(), 6000)
-}
-
-/** Runs an action of a button: it can't be pressed twice, and its error is shown. */
-export async function act(button, work) {
-  button.disabled = true
-  button.setAttribute('aria-busy', 'true')
-  try {
-    return await work()
-  } catch (error) {
-    toast(error.hint ? `${error.message} ${error.hint}` : error.message, 'bad')
-    return undefined
-  } finally {
-    button.disabled = false
-    button.removeAttribute('aria-busy')
-  }
 }

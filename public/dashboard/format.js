@@ -25,7 +25,7 @@ export const bytes = (value) =>
 export function ago(time, now = Date.now()) {
   if (time === null || time === undefined) return h('span.unknown', {}, 'never')
   return h(
-    'time',
+    'time.nowrap',
     { datetime: new Date(time).toISOString(), title: new Date(time).toLocaleString() },
     `${duration(now - time)} ago`,
   )
@@ -60,7 +60,7 @@ export function beginning(text, length = 90) {
 }
 
 /** Share of successes, a partial success counting half; null without outcomes. */
-export function successRate({ success, partial, failure }) {
+export function rateOf({ success, partial, failure }) {
   const known = success + partial + failure
   return known > 0 ? (success + partial / 2) / known : null
 }

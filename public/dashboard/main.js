@@ -1,12 +1,12 @@
 /**
- * The frame of the dashboard: pages by the address's hash, the project, light and dark, sign-in, and updates while it is looked at.
+ * The frame of the dashboard: pages by the address, the project, light and dark, sign-in, and updates while it is looked at.
  * @module
  */
 import { get, keepKey, onKeyWanted } from './api.js'
 import { fill, h } from './dom.js'
+import { keep, kept } from './store.js'
 
-/** Pages in the order of the menu. Each module exports `title` and `render(root, context)`, which may return an update function. */
-const PAGES = ['overview', 'try-it', 'interactions', 'knowledge', 'experiments', 'datasets', 'jobs', 'settings']
+/** Pages in the order of the menu. Each module exports `render(root, context)`, which may return an update function. */
 const TITLES = {
   overview: 'Overview',
   'try-it': 'Try it',
@@ -17,42 +17,38 @@ const TITLES = {
   jobs: 'Jobs',
   settings: 'Settings',
 }
+const PAGES = Object.keys(TITLES)
 /** Figures are read again this often while the page is visible. */
 const UPDATE_MS = 30_000
 
 const main = document.getElementById('main')
 const live = document.getElementById('live')
-const project = document.getElementById('project')
+let project = kept('project', 'default')
 let shown = 0
 let update = null
 
-project.value = localStorage.getItem('hybrid-coordinator-project') ?? 'default'
-document.getElementById('project-form').addEventListener('submit', (event) => {
-  event.preventDefault()
-  changeProject()
-})
-project.addEventListener('change', changeProject)
+function useProject(name) {
+  project = name
+  keep('project', name)
+  document.getElementById('project-name').textContent = name
+}
+useProject(project)
 
-function changeProject() {
-  project.value = project.value.trim() || 'default'
-  localStorage.setItem('hybrid-coordinator-project', project.value)
-  rememberProject(project.value)
-  show()
+function changeProject(name) {
+  useProject(name)
+  // What was looked at belongs to the project before; the page itself stays.
+  go(`#/${place().page}`)
 }
 
-/** Projects that were looked at in this browser, latest first; they are offered as choices. */
-function rememberProject(name) {
-  const known = JSON.parse(localStorage.getItem('hybrid-coordinator-projects') ?? '[]')
-  const next = [name, ...known.filter((other) => other !== name)].slice(0, 20)
-  localStorage.setItem('hybrid-coordinator-projects', JSON.stringify(next))
-  fill(document.getElementById('projects'), ...next.map((value) => h('option', { value })))
-}
-rememberProject(project.value)
-
-/** Which page and which thing on it: `#/interactions/<id>`. */
+/** Which page, which thing on it, and how it is looked at: `#/interactions/<id>?outcome=failure`. */
 function place() {
-  const [page = '', ...rest] = location.hash.replace(/^#\//, '').split('/')
-  return { page: PAGES.includes(page) ? page : 'overview', item: rest.map(decoded).join('/') }
+  const [path = '', query = ''] = location.hash.replace(/^#\/?/, '').split('?')
+  const [page = '', ...rest] = path.split('/')
+  return {
+    page: PAGES.includes(page) ? page : 'overview',
+    item: rest.map(decoded).join('/'),
+    query: new URLSearchParams(query),
+  }
 }
 
 /** A part of the address; as it stands when it is not well-formed. */
@@ -64,28 +60,45 @@ function decoded(part) {
   }
 }
 
+/** Writes how the page is looked at into the address, without a new entry in the history. Empty values are left out. */
+function setQuery(values) {
+  const next = new URLSearchParams()
+  for (const [name, value] of Object.entries(values)) if (value !== '' && value !== null) next.set(name, value)
+  const path = location.hash.split('?')[0] || '#/overview'
+  history.replaceState(null, '', next.size > 0 ? `${path}?${next}` : path)
+}
+
 async function show() {
   const number = ++shown
-  const { page, item } = place()
+  const { page, item, query } = place()
+  if (query.has('project')) useProject(query.get('project'))
   update = null
   for (const link of document.querySelectorAll('#pages a')) {
-    if (link.dataset.page === page) link.setAttribute('aria-current', 'page')
-    else link.removeAttribute('aria-current')
+    if (link.dataset.page === page) {
+      link.setAttribute('aria-current', 'page')
+      // On a phone the menu is a row: its list is moved, since moving the page would move the keyboard's place.
+      const list = link.closest('ul')
+      list.scrollLeft = link.offsetLeft - (list.clientWidth - link.offsetWidth) / 2
+    } else link.removeAttribute('aria-current')
   }
+  const heading = h('h1', {}, TITLES[page])
   document.title = `${TITLES[page]} · Hybrid Coordinator`
-  const root = h('div.page', {}, h('h1', {}, TITLES[page]), h('div.loading', { role: 'status' }, 'Loading…'))
-  fill(main, root)
+  fill(main, h('div.page', {}, heading, h('div.loading', { role: 'status' }, 'Loading…')))
   const body = h('div.body')
+  const title = (text) => {
+    heading.textContent = text
+    document.title = `${text} · Hybrid Coordinator`
+  }
   try {
     const { render } = await import(`./pages/${page}.js`)
-    const next = await render(body, { project: project.value, item, go })
+    const next = await render(body, { project, item, query, go, setQuery, title })
     if (number !== shown) return
-    fill(root, h('h1', {}, TITLES[page]), body)
+    fill(main, h('div.page', {}, heading, body))
     update = next ?? null
     seen(true)
   } catch (error) {
     if (number !== shown) return
-    fill(root, h('h1', {}, TITLES[page]), failure(error))
+    fill(main, h('div.page', {}, heading, failure(error)))
     seen(false, error.status)
   }
   main.setAttribute('data-ready', page)
@@ -115,7 +128,7 @@ function seen(well, status = 0) {
   live.classList.toggle('bad', !well)
 }
 
-setInterval(async () => {
+async function refresh() {
   if (!update || document.hidden) return
   const number = shown
   try {
@@ -124,7 +137,9 @@ setInterval(async () => {
   } catch (error) {
     if (number === shown) seen(false, error.status)
   }
-}, UPDATE_MS)
+}
+setInterval(refresh, UPDATE_MS)
+document.addEventListener('visibilitychange', refresh)
 
 onKeyWanted(
   (wrong) =>
@@ -145,15 +160,28 @@ onKeyWanted(
     }),
 )
 
-const theme = localStorage.getItem('hybrid-coordinator-theme')
+const theme = kept('theme', null)
 if (theme) document.documentElement.dataset.theme = theme
 document.getElementById('theme').addEventListener('click', () => {
   const dark = matchMedia('(prefers-color-scheme: dark)').matches
   const now = document.documentElement.dataset.theme ?? (dark ? 'dark' : 'light')
   const next = now === 'dark' ? 'light' : 'dark'
   document.documentElement.dataset.theme = next
-  localStorage.setItem('hybrid-coordinator-theme', next)
+  keep('theme', next)
   show()
+})
+
+/** The dialog is loaded when it is first asked for. */
+const choose = async (options) => (await import('./palette.js')).choose(options)
+document.getElementById('project').addEventListener('click', () => choose({ only: 'projects', project, changeProject }))
+const search = () =>
+  choose({ project, changeProject, pages: PAGES.map((page) => ({ title: TITLES[page], hash: `#/${page}` })), go })
+document.getElementById('search').addEventListener('click', search)
+document.addEventListener('keydown', (event) => {
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k' && !document.querySelector('dialog[open]')) {
+    event.preventDefault()
+    search()
+  }
 })
 
 fill(
@@ -161,5 +189,15 @@ fill(
   PAGES.map((page) => h('li', {}, h('a', { href: `#/${page}`, 'data-page': page }, TITLES[page]))),
 )
 window.addEventListener('hashchange', show)
-get('/health').catch(() => undefined)
 show()
+
+/** Who comes for the first time sees the project that holds something. */
+async function firstVisit() {
+  if (kept('project-chosen', null)) return
+  const { projects } = await get('/projects', { limit: 100 })
+  keep('project-chosen', 'yes')
+  const named = projects.find((entry) => entry.project === project)
+  const latest = projects.toSorted((a, b) => (b.last_active_at ?? 0) - (a.last_active_at ?? 0))[0]
+  if (!named && latest) changeProject(latest.project)
+}
+firstVisit().catch(() => undefined)

@@ -26,6 +26,8 @@ const GUIDES = [
   'deploy',
   'oauth',
   'local',
+  'recipes',
+  'troubleshooting',
 ]
 
 interface Block {

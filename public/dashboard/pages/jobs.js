@@ -1,107 +1,150 @@
-/** Background work: failures first, then what waits, and the switches. */
+/** Background work: failures first, then what waits; what is done is folded. And the switches. */
 import { get, post } from '../api.js'
-import { act, card, empty, field, fill, h, select, table, toast } from '../dom.js'
-import { ago, count } from '../format.js'
+import { card, field, fill, h, table } from '../dom.js'
+import { ago, count, figure } from '../format.js'
+import { act, action, empty, explained, form, pager, toast } from '../parts.js'
 
-export async function render(root, { project }) {
-  const list = h('div')
+const KINDS = {
+  index_interaction: 'Make an interaction searchable',
+  score_interaction: 'Score an interaction',
+  index_correction: 'Make a correction searchable',
+  learn_pattern: 'Extract a pattern',
+  train_router: 'Train the router',
+  train_ranking: 'Train the ranking',
+  embed_collection: 'Embed a collection',
+  export_dataset: 'Export a dataset',
+  summarise_conversation: 'Summarise a conversation',
+  archive_interactions: 'Archive interactions',
+  prune_logs: 'Prune logs',
+  delete_data: 'Delete data',
+}
+const kindOf = (kind) => KINDS[kind] ?? kind.replaceAll('_', ' ')
+const WAITING = ['pending', 'running']
+
+export async function render(root, { project, query }) {
+  const failed = h('div')
+  const waiting = h('div')
+  const done = h('div')
+  const counts = h('div')
   const switches = h('div')
-  let status = ''
+  const cursors = ['']
+  const list = async (status, cursor) =>
+    get('/learning/jobs', { project, limit: 50, status, ...(cursor && { cursor }) })
   const load = async () => {
-    const { jobs } = await get('/learning/jobs', { project, limit: 50, status })
+    const [stats, dead, pending, running] = await Promise.all([
+      get('/learning/stats', { project }),
+      list('dead'),
+      list('pending'),
+      list('running'),
+    ])
+    const waits = [...running.jobs, ...pending.jobs]
+    fill(counts, countsByKind(stats.jobs))
     fill(
-      list,
-      jobs.length > 0
-        ? table(
-            'Jobs, failures first',
-            ['Kind', 'About', 'Status', 'Attempts', 'Last error', 'Since', ''],
-            failuresFirst(jobs).map((job) => [
-              job.kind,
-              job.kind.endsWith('interaction')
-                ? h('a', { href: `#/interactions/${job.subject}` }, job.subject.slice(0, 13))
-                : job.subject.slice(0, 24),
-              h(`span.mark.${job.status === 'dead' ? 'bad' : job.status === 'done' ? 'good' : 'none'}`, {}, job.status),
-              count(job.attempts),
-              job.last_error ?? '–',
-              ago(job.updated_at),
-              actions(job),
-            ]),
-          )
-        : empty(status ? `No job is ${status}.` : 'No jobs yet. Tracked interactions create them.'),
+      failed,
+      dead.jobs.length > 0 ? rows('Failed jobs', dead.jobs, load) : h('p.muted', {}, 'No job has failed.'),
+      dead.next_cursor ? h('p.muted', {}, 'The latest 50. Retry or discard some to see the rest.') : null,
+    )
+    fill(
+      waiting,
+      waits.length > 0 ? rows('Waiting jobs', waits, load) : h('p.muted', {}, 'Nothing is waiting.'),
+      action('Process now', async () => {
+        const ran = await post('/learning/process', { project })
+        toast(ran.ran === 1 ? '1 job ran.' : `${count(ran.ran)} jobs ran.`)
+        await load()
+      }),
     )
   }
-  const actions = ({ job_id: id, status: state }) => {
-    const button = (text, verb, said) => {
-      const element = h(
-        'button',
-        {
-          type: 'button',
-          onclick: () =>
-            act(element, async () => {
-              await post(`/learning/jobs/${id}/${verb}`, {})
-              toast(said)
-              await load()
-            }),
-        },
-        text,
-      )
-      return element
-    }
-    return h(
-      'span.row',
-      {},
-      state === 'dead' || state === 'discarded' ? button('Retry', 'retry', 'Retrying.') : null,
-      state === 'dead' || state === 'pending' ? button('Discard', 'discard', 'Discarded.') : null,
+  const past = async () => {
+    const page = await list('done', cursors.at(-1))
+    fill(
+      done,
+      page.jobs.length > 0
+        ? rows('Finished jobs', page.jobs, load)
+        : empty('No jobs yet. Tracked interactions create them.'),
+      pager(cursors, page.next_cursor, past),
     )
   }
-  const force = h(
-    'button',
+  const folded = h(
+    'details.card',
     {
-      type: 'button',
-      onclick: () =>
-        act(force, async () => {
-          const done = await post('/learning/process', { project })
-          toast(`${count(done.ran)} jobs ran.`)
-          await load()
-        }),
+      open: query.get('status') === 'done',
+      ontoggle: () => folded.open && past().catch((error) => toast(error.message, 'bad')),
     },
-    'Process now',
+    h('summary', {}, 'Finished jobs'),
+    done,
   )
+  const dead = card('Failed', failed)
   fill(
     root,
-    h(
-      'div.row.filters',
-      {},
-      field(
-        'Status',
-        select(
-          ['', 'pending', 'running', 'done', 'dead', 'discarded'].map((name) => [name, name || 'any']),
-          '',
-          (event) => {
-            status = event.target.value
-            load().catch((error) => toast(error.message, 'bad'))
-          },
-        ),
-      ),
-      force,
-    ),
-    list,
-    card('Switches', switches),
+    dead,
+    card('Waiting', waiting),
+    card('All jobs by kind', counts),
+    folded,
+    card('Switches, for all projects', switches),
   )
   await Promise.all([load(), showSwitches(switches)])
   return load
 }
 
-/** Failed jobs, then waiting ones, then the rest; newest first within each. */
-function failuresFirst(jobs) {
-  const rank = ({ status }) => (status === 'dead' ? 0 : status === 'done' || status === 'discarded' ? 2 : 1)
-  return [...jobs].sort((a, b) => rank(a) - rank(b))
+function countsByKind(jobs) {
+  if (jobs.length === 0) return h('p.muted', {}, 'No jobs yet. Tracked interactions create them.')
+  const kinds = Map.groupBy(jobs, ({ kind }) => kind)
+  const of = (list, ...names) =>
+    list.filter(({ status }) => names.includes(status)).reduce((sum, one) => sum + one.count, 0)
+  return table(
+    'Jobs by kind',
+    ['Kind', 'Failed', 'Waiting', 'Finished', explained('Discarded', 'Failed jobs that somebody gave up.')],
+    [...kinds].map(([kind, list]) => [
+      kindOf(kind),
+      figure(`jobs.${kind}.dead`, of(list, 'dead')),
+      figure(`jobs.${kind}.waiting`, of(list, ...WAITING)),
+      figure(`jobs.${kind}.done`, of(list, 'done')),
+      count(of(list, 'discarded')),
+    ]),
+  )
+}
+
+function rows(caption, jobs, load) {
+  const button = (job, text, verb, said) =>
+    action(
+      text,
+      async () => {
+        await post(`/learning/jobs/${job.job_id}/${verb}`, {})
+        toast(said)
+        await load()
+      },
+      { kind: 'small' },
+    )
+  return table(
+    caption,
+    ['Kind', 'About', 'Status', 'Attempts', 'Last error', 'Since', ''],
+    jobs.map((job) => [
+      kindOf(job.kind),
+      /interaction$/.test(job.kind) && job.subject
+        ? h('a', { href: `#/interactions/${job.subject}` }, 'interaction')
+        : h('span.anywhere', {}, job.subject),
+      h(
+        `span.mark.${job.status === 'dead' ? 'bad' : job.status === 'done' ? 'good' : 'none'}`,
+        {},
+        job.status === 'dead' ? 'failed' : job.status,
+      ),
+      count(job.attempts),
+      job.last_error ?? '–',
+      ago(job.updated_at),
+      h(
+        'span.row',
+        {},
+        job.status === 'dead' || job.status === 'discarded' ? button(job, 'Retry', 'retry', 'Retrying.') : null,
+        job.status === 'dead' || job.status === 'pending' ? button(job, 'Discard', 'discard', 'Discarded.') : null,
+      ),
+    ]),
+  )
 }
 
 async function showSwitches(holder, change = {}) {
   const state = await post('/learning/control', change).catch((error) => ({ error }))
   if (state.error) {
-    fill(holder, h('p.muted', {}, 'These switches apply to all projects and need an admin key.'))
+    fill(holder, h('p.muted', {}, 'These switches need an admin key that is not bound to a project.'))
     return
   }
   const calls = h('input', { type: 'number', min: 0, value: state.daily_calls })
@@ -127,16 +170,12 @@ async function showSwitches(holder, change = {}) {
       state.paused ? h('strong', {}, 'Paused. ') : 'Running. ',
       `Used today: ${count(state.used_today.calls)} of ${count(state.daily_calls)} model calls, ${count(state.used_today.tokens)} of ${count(state.daily_tokens)} tokens.`,
     ),
-    h(
+    form(
       'form.row',
-      {
-        onsubmit: (event) => {
-          event.preventDefault()
-          act(save, async () => {
-            await showSwitches(holder, { daily_calls: Number(calls.value), daily_tokens: Number(tokens.value) })
-            toast('Saved.')
-          })
-        },
+      save,
+      async () => {
+        await showSwitches(holder, { daily_calls: Number(calls.value), daily_tokens: Number(tokens.value) })
+        toast('Saved.')
       },
       field('Model calls a day', calls),
       field('Model tokens a day', tokens),

