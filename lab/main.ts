@@ -84,6 +84,10 @@ process.exitCode = await runCommand(
         summary: 'export a dataset, train a small model on it, serve it and route to it',
         load: () => import('./fine-tune/run.ts'),
       },
+      'first-hour': {
+        summary: 'time what a new user types, from a clone to the first context in an agent',
+        load: () => import('./first-hour.ts'),
+      },
       fuzz: { summary: 'send thousands of valid and malformed requests', load: () => import('./fuzz/fuzz.ts') },
       measure: {
         summary: 'keep the output of a command for docs/measurements.md',

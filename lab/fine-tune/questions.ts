@@ -19,10 +19,6 @@ const SERVICES = [
   ['search', 7512, 'Lantern', 'make reindex-search'],
   ['mailer', 7689, 'Pigeon', 'make drain-mailer'],
   ['uploads', 7740, 'Granite', 'make purge-uploads'],
-  ['sessions', 7826, 'Willow', 'make flush-sessions'],
-  ['reports', 7903, 'Cobalt', 'make build-reports'],
-  ['gateway', 8017, 'Marble', 'make reload-gateway'],
-  ['scheduler', 8155, 'Clockwork', 'make pause-scheduler'],
 ] as const
 
 export const FACTS: readonly Fact[] = SERVICES.flatMap(([name, port, team, command]) => [

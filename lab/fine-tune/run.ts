@@ -5,7 +5,6 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -13,6 +12,7 @@ import { createHttpClient, type LocalWorker, startLocalWorker } from '../../cli/
 import { parseArguments, UsageError } from '../../cli/shared/args.ts'
 import { style } from '../../cli/shared/terminal.ts'
 import { wilson } from '../../src/statistics.ts'
+import { freePort } from '../bench/workerd.ts'
 import { pathGiven } from '../paths.ts'
 import { FACTS } from './questions.ts'
 
@@ -256,14 +256,4 @@ async function healthy(url: string, server: ChildProcess): Promise<void> {
     await sleep(500)
   }
   throw new Error('llama.cpp does not answer')
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer()
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-    })
-  })
 }

@@ -52,7 +52,6 @@ trainer = SFTTrainer(
         num_train_epochs=arguments.epochs,
         learning_rate=arguments.learning_rate,
         lr_scheduler_type="cosine",
-        warmup_ratio=0.05,
         per_device_train_batch_size=arguments.batch,
         per_device_eval_batch_size=arguments.batch,
         max_length=1024,

@@ -33,7 +33,7 @@ async function list(root, { project, query: address, setQuery }) {
   const cursors = ['']
   const input = (name, type, more = {}) => h('input', { type, value: address.get(name) ?? '', maxlength: 200, ...more })
   const controls = {
-    text: input('text', 'search', { placeholder: 'words of question or answer' }),
+    text: input('text', 'search', { placeholder: 'words to find' }),
     outcome: select(OUTCOMES, address.get('outcome') ?? ''),
     order: select(ORDERS, address.get('order') ?? 'newest'),
     since: input('since', 'date'),

@@ -14,6 +14,21 @@ export async function render(root, { project, go }) {
   )
   const charts = dailyCharts()
   const more = moreFigures()
+  /** Everything that says something only once a question was asked or an answer tracked. */
+  const counted = h('div')
+  fill(
+    counted,
+    holders.tiles,
+    h(
+      'div.columns',
+      {},
+      card('Success with and without context', holders.context),
+      card('Questions without an answer', holders.unanswered),
+    ),
+    charts.element,
+    card('Tokens and money', holders.cost),
+    more.element,
+  )
   const update = async () => {
     const days = period()
     const [ready, stats, learning, trends, { collections }, { datasets }, unanswered] = await Promise.all([
@@ -25,6 +40,8 @@ export async function render(root, { project, go }) {
       get('/learning/datasets', { project, limit: 1 }),
       get('/unanswered', { project, limit: 8 }),
     ])
+    const used = stats.token_ledger.measured.augmentations > 0 || learning.scored > 0 || stats.interactions > 0
+    counted.hidden = !used
     fill(holders.first, checklist(project, stats, collections))
     fill(holders.state, health(ready))
     fill(holders.attention, attention(learning))
@@ -45,16 +62,7 @@ export async function render(root, { project, go }) {
     ),
     holders.first,
     holders.attention,
-    holders.tiles,
-    h(
-      'div.columns',
-      {},
-      card('Success with and without context', holders.context),
-      card('Questions without an answer', holders.unanswered),
-    ),
-    charts.element,
-    card('Tokens and money', holders.cost),
-    more.element,
+    counted,
   )
   await update()
   return update
