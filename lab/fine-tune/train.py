@@ -30,6 +30,12 @@ tokenizer = AutoTokenizer.from_pretrained(arguments.model, gguf_file=arguments.g
 model = AutoModelForCausalLM.from_pretrained(
     arguments.model, gguf_file=arguments.gguf, dtype=torch.bfloat16 if gpu else torch.float32
 )
+if arguments.gguf:
+    # The weights are plain tensors by now; the mark that they came quantized would keep the trainer from starting.
+    model.is_quantized = False
+    model.hf_quantizer = None
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
 
 
 def split(row):

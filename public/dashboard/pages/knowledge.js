@@ -172,11 +172,8 @@ async function helped(project, collection) {
   const [best, worst] = await Promise.all(
     ['best', 'worst'].map((order) => get('/learning/credit', { project, order, limit: 20 })),
   )
-  const list = async (title, { items: entries }) => {
+  const list = (title, { items: entries }) => {
     const own = entries.filter(({ context_id: id }) => id.startsWith(`${collection}/`)).slice(0, 5)
-    const found = await Promise.all(
-      own.map(({ context_id: id }) => get(`/knowledge/items/${id}`, { project }).catch(() => null)),
-    )
     return h(
       'div',
       {},
@@ -190,12 +187,10 @@ async function helped(project, collection) {
               'Failed',
               explained('Success rate', 'Estimate with a 90 % interval; few outcomes leave it wide.'),
             ],
-            own.map((item, i) => [
-              h(
-                'a',
-                { href: `#/knowledge/${item.context_id}` },
-                beginning(found[i] ? String(itemTitle(found[i])) : 'deleted item', 70),
-              ),
+            own.map((item) => [
+              item.title === null
+                ? h('span.muted', {}, 'deleted item')
+                : h('a', { href: `#/knowledge/${item.context_id}` }, beginning(item.title, 70)),
               count(item.successes),
               count(item.failures),
               h('span.nowrap', {}, `${percent(item.mean)} [${percent(item.low)}, ${percent(item.high)}]`),
@@ -204,5 +199,5 @@ async function helped(project, collection) {
         : h('p.muted', {}, 'No outcomes yet.'),
     )
   }
-  return h('div.columns', {}, await list('Best', best), await list('Worst', worst))
+  return h('div.columns', {}, list('Best', best), list('Worst', worst))
 }

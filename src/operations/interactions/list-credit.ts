@@ -10,7 +10,9 @@ import {
   upperBound,
   usualPrior,
 } from '../../ranking/credit.ts'
-import { limit, project } from '../fields.ts'
+import { sourceOf } from '../../retrieval/packing.ts'
+import { readItems } from '../context/context-views.ts'
+import { degraded, limit, project } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
 
 /** The items that helped most, or least. */
@@ -34,6 +36,10 @@ export const listCredit = operation({
     items: z.array(
       z.object({
         context_id: z.string(),
+        title: z
+          .string()
+          .nullable()
+          .describe('Path, lines and symbol of code, else its title; null: not stored any more.'),
         successes: z.number().describe('Weighed and capped.'),
         partials: z.number(),
         failures: z.number(),
@@ -47,15 +53,21 @@ export const listCredit = operation({
         high: z.number().describe('90 % quantile: what counts against it.'),
       }),
     ),
+    degraded,
   }),
-  async run({ database }, input) {
-    const rows = await creditedItems(database, input.project, input.order, input.limit, USUAL_VOTES)
+  async run(services, input) {
+    const rows = await creditedItems(services.database, input.project, input.order, input.limit, USUAL_VOTES)
+    const ids = rows.map(({ collection, itemId }) => contextId(collection, itemId))
+    const stored = await readItems(services, input.project, ids).catch(() => null)
     return {
       items: rows.map(({ collection, itemId, reported, usual: all, ...credit }) => {
         const usual = betaMean(posterior(all))
         const prior = usualPrior(usual)
+        const id = contextId(collection, itemId)
+        const item = stored?.get(id)
         return {
-          context_id: contextId(collection, itemId),
+          context_id: id,
+          title: item ? sourceOf(item) : null,
           ...credit,
           reported,
           usual,
@@ -65,6 +77,7 @@ export const listCredit = operation({
           high: upperBound(credit, prior),
         }
       }),
+      degraded: stored === null ? ['knowledge'] : [],
     }
   },
 })
