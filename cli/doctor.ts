@@ -264,7 +264,7 @@ async function* hooks(env: NodeJS.ProcessEnv): AsyncGenerator<Finding> {
   }
 }
 
-/** @returns what the hook tells the person; empty when all is well */
+/** @returns what the hook tells the person; empty when everything is in order */
 function runHook(client: string, file: string, env: NodeJS.ProcessEnv): Promise<string> {
   const event = { hook_event_name: 'SessionStart', session_id: 'doctor', source: 'startup' }
   return new Promise((done) => {

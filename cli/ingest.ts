@@ -28,7 +28,7 @@ const QUIET_ATTEMPTS = 2
 /** npm passes on the interrupt that the terminal has already sent: what comes this soon is the same key press. */
 const SECOND_INTERRUPT_MS = 500
 
-/** What went wrong and what to do about it; undefined for an error nobody expected. */
+/** What went wrong and what to do about it; undefined for an unexpected error. */
 function explain(error: unknown, options: IngestOptions): Report['failure'] {
   if (error instanceof UnreachableError) {
     return {

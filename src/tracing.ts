@@ -5,7 +5,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 
-/** Where a piece of work stands in a trace. */
+/** The position of a unit of work in a trace. */
 export interface Trace {
   /** 32 hexadecimal digits; the same for everything that one cause sets going. */
   readonly traceId: string

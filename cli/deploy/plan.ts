@@ -51,7 +51,7 @@ const PLAN_LIMITS: Readonly<Record<AccountPlan, string>> = {
     'background work go over these limits and fail',
 }
 
-/** Stands in wrangler.toml as long as there is no database. */
+/** The value in wrangler.toml until a database exists. */
 const NO_ID = '00000000-0000-0000-0000-000000000000'
 const NO_KV_ID = '00000000000000000000000000000000'
 

@@ -16,7 +16,7 @@ const ROOT = join(import.meta.dirname, '../..')
 const LOG = 'coordinator.log'
 /** From this size on a log is set aside at the next start. */
 const MAX_LOG_BYTES = 5_000_000
-/** Longest wait for a coordinator to end by itself, in milliseconds. */
+/** Longest wait for a coordinator to stop by itself, in milliseconds. */
 const STOP_MS = 15_000
 /** Longest wait for a coordinator to answer after its start, in milliseconds: a source that doesn't build is waited for otherwise. */
 const START_MS = 180_000

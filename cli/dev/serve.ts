@@ -15,7 +15,7 @@ import { style } from '../shared/terminal.ts'
 import { endGroup, lockState, MARK, StateError } from './state.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
-/** Longest wait for the server to end by itself, in milliseconds. */
+/** Longest wait for the server to stop by itself, in milliseconds. */
 const END_MS = 8000
 
 /** How it is run. */

@@ -32,7 +32,7 @@ export interface PartError {
   hint?: string
 }
 
-/** What became of one document. */
+/** The result for one document. */
 export interface DocumentResult {
   path: string
   status: 'indexed' | 'unchanged' | 'rejected'
@@ -43,7 +43,7 @@ export interface DocumentResult {
   error?: PartError | string
 }
 
-/** What became of one item. */
+/** The result for one item. */
 export interface ItemResult {
   index: number
   id?: string

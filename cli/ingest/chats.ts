@@ -118,7 +118,7 @@ function chatgptMessages(chat: Json): Message[] {
   return messages.reverse().filter(({ text }) => text.trim() !== '')
 }
 
-/** What stands in a transcript as a person's message and was written by the client. */
+/** Messages that a transcript attributes to a person but that the client wrote. */
 const NOT_A_PERSON =
   /^\s*(?:<(?:command-(?:name|message|args)|local-command-\w+|task-notification|system-reminder|bash-(?:input|stdout|stderr)|user-memory-input)\b|Caveat: The messages below|\[Request interrupted|This session is being continued from)/
 

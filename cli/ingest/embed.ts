@@ -113,7 +113,7 @@ export class VectorFeeder {
       limit: PAGE,
       ...(cursor !== null && { cursor }),
     })
-    // It is awaited later; until then its failure is nobody's.
+    // It is awaited later; until then a rejection must not count as unhandled.
     page.catch(() => undefined)
     return page
   }

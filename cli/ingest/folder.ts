@@ -175,7 +175,7 @@ class FolderRun {
       const { parts, cut } = await buildDocument(file.path, content, framework)
       this.work.send(file.path)
       if (cut) run.report.cut_as_text.push({ path: file.path, reason: cut })
-      // What failed may succeed another time: without its true hash it is cut anew in the next run.
+      // What failed may succeed another time: without its true hash it is chunked again in the next run.
       await target.add(file.path, cut === 'failed' ? `${hash}~` : hash, parts)
       // Requests under way go on between two files.
       await setImmediate()

@@ -1,7 +1,7 @@
 /**
  * Moves what nothing has changed for long from D1 to R2, in steps that may each be repeated and cut off anywhere: a file is enqueued in the
  * database, written, read again and compared, and only then do the rows move to it, in one transaction, those of them that are still as
- * they were read. Files that hold more than what rests on them are written anew; those that nothing rests on are deleted.
+ * they were read. Files that hold more than what rests on them are rewritten; those that nothing rests on are deleted.
  * @module
  */
 
@@ -122,7 +122,7 @@ export async function tidyNext(services: Step, project: string | null): Promise<
   }
 }
 
-/** Writes an archive anew without the lines that nothing points to, or deletes it when there are no others. */
+/** Rewrites an archive without the lines that nothing points to, or deletes it when there are no others. */
 async function tidy(services: Step, archive: Archive): Promise<void> {
   const { database, datasets } = services
   const ids = await idsInArchive(database, archive)

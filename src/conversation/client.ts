@@ -99,7 +99,7 @@ export interface ConversationClient {
    * @param windowTokens tokens of conversation after which a model is taken to have lost what was said
    */
   recall(project: string, id: string, windowTokens: number): Promise<Recall>
-  /** Adds a turn; the object numbers turns in the order of arrival and starts its lifetime anew. */
+  /** Adds a turn; the object numbers turns in the order of arrival and restarts its lifetime. */
   addTurn(project: string, id: string, turn: NewTurn): Promise<AddedTurn>
   /** Adds context to the latest turn, e.g. items that were asked for in full. */
   addContext(project: string, id: string, tokens: number, shown: readonly ShownItem[]): Promise<AddedTurn>

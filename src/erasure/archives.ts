@@ -1,6 +1,6 @@
 /**
  * The part of a deletion that lies in archives. What is to go is brought back to the tables and deleted there like everything else; then the
- * archives that held it are written anew without it.
+ * archives that held it are rewritten without it.
  * @module
  */
 
@@ -33,7 +33,7 @@ export async function restoreVotes(
   return { counts: {}, cursor: archive.id }
 }
 
-/** Writes the next archive anew that holds more than what rests on it. Ends when there are none, nor any that is being written. */
+/** Rewrites the next archive that holds more than what refers to it. Ends when there are none, nor any that is being written. */
 export async function tidyArchives(services: Services, project: string | null): Promise<Step> {
   if (await tidyNext(services, project)) return { counts: { archives_rewritten: 1 }, cursor: 'more' }
   return { counts: {}, cursor: (await nextUntidy(services.database, project)) ? 'more' : null }

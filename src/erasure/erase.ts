@@ -1,6 +1,6 @@
 /**
  * Deletes everything of a project, a conversation or a key: database, knowledge stores, conversations, datasets, and what was learnt
- * from it. Works in steps that may each be repeated, so it can be cut off anywhere and goes on where it was.
+ * from it. Works in steps that may each be repeated, so it can be interrupted anywhere and continues where it was.
  *
  * Order: the rows with what hangs on them; then what may have been written from them meanwhile: items whose row is gone, and datasets
  * of which a row is gone. While a deletion runs, no dataset is noted and no training stored (`deletionSince`), and whoever indexes a row

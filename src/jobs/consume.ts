@@ -33,7 +33,7 @@ export async function consume(batch: MessageBatch<JobMessage>, services: Service
       const delaySeconds = Math.max(1, Math.ceil((again ?? 0) / 1000))
       if (run?.status === 'failed') message.retry({ delaySeconds })
       else {
-        // What goes on or waits has not failed: a new message costs none of the retries after which a queue gives a message up.
+        // A job that continues or waits has not failed: a new message costs none of the retries after which a queue gives a message up.
         // One that can't be sent is made up for by the sweep.
         if (again !== null && again <= MAX_DELAY_MS)
           await services.enqueueJobs([jobId], delaySeconds).catch(() => undefined)

@@ -11,7 +11,7 @@ export function embeddingSubject({ project, collection }: CollectionScope): stri
   return JSON.stringify([project, collection])
 }
 
-/** Embeds for as long as one job may take; `not_ready` when items are left, so that it goes on in a moment. */
+/** Embeds for as long as one job may take; `not_ready` when items are left, so that it continues in a moment. */
 export async function embedCollection(services: Services, subject: string): Promise<'done' | 'not_ready'> {
   const [project, name] = JSON.parse(subject) as [string, string]
   const collection = COLLECTION_NAMES.find((known) => known === name)

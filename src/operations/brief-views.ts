@@ -27,7 +27,7 @@ export interface BriefItem {
   readonly context_id: string
   readonly score?: number
   readonly fields: Record<string, unknown>
-  /** Whether a text of the item goes on; get_context_items has all of it. */
+  /** Whether a text of the item was cut; get_context_items has all of it. */
   readonly truncated?: true
   readonly suspected_instructions?: string[]
 }
@@ -58,7 +58,7 @@ export function rounded(value: number): number {
   return Math.round(value * 1000) / 1000
 }
 
-/** A text up to a number of tokens, with a mark where it goes on. */
+/** A text up to a number of tokens, with a mark where it was cut. */
 export function shortened(text: string, most: number, countTokens: TokenCounter): string {
   const end = longestPrefix(text, most, countTokens)
   return end === text.length ? text : `${text.slice(0, end)}…`

@@ -59,7 +59,7 @@ export function novelty(similarities: readonly number[]): number {
 }
 
 /**
- * What is stored with every score, so that scores of different formulas or weights can be told apart: `value-1` with the usual
+ * What is stored with every score, so that scores of different formulas or weights can be distinguished: `value-1` with the usual
  * weights, else followed by the weights of outcome, feedback, reusability, complexity and novelty.
  */
 export function valueVersion(weights: ValueWeights): string {

@@ -1,5 +1,5 @@
 /**
- * A pattern as an item of its collection: made anew from its evidence every time, so its counts can't drift. Pure functions.
+ * A pattern as an item of its collection: rebuilt from its evidence every time, so its counts can't drift. Pure functions.
  * @module
  */
 import type { Evidence, Pattern } from '../database/queries/patterns.ts'

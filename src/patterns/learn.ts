@@ -32,7 +32,7 @@ const COMPARED = 20
 
 /**
  * Learns from one revision of an interaction. Safe to repeat and to run beside itself: a pattern's id follows from its problem,
- * an interaction is a source once, and items are made anew from the sources' present outcomes. With a local model the approach
+ * an interaction is a source once, and items are rebuilt from the sources' present outcomes. With a local model the approach
  * is written by it, within the daily budget; without one, or when it writes what the answer doesn't say, it is taken from the answer by rules. Known problems cost no call.
  * @throws UnusableAnswer, BudgetSpent, or CoordinatorError `engine_unavailable`
  */

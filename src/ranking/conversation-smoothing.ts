@@ -3,7 +3,7 @@
  * @module
  */
 
-/** Where an item stands in a conversation. */
+/** The position of an item in a conversation. */
 export interface Turn {
   readonly conversation: string
   /** Place in the conversation; neighbours differ by one. */

@@ -49,7 +49,7 @@ export interface FusionCandidate<Item> {
   readonly rerank?: number | null
   /** Its place in an external list; missing: it isn't there, or there is none. */
   readonly external?: ExternalPlace | null
-  /** What came of showing it before, −1 (always failed) to 1 (always helped); 0 or missing: nothing known. */
+  /** How showing it before turned out, −1 (always failed) to 1 (always helped); 0 or missing: nothing known. */
   readonly credit?: number
   /** What the project's outcomes taught of such candidates, in log-odds; 0 or missing: nothing. */
   readonly learned?: number

@@ -3,7 +3,7 @@
  * @module
  */
 
-/** With fewer chosen items none is left out: nobody gets nothing for the sake of a measurement. */
+/** With fewer chosen items none is left out: a measurement must not leave a prompt without context. */
 const MIN_ITEMS = 2
 
 /** What the draw of one augmentation was, and what it gave. */

@@ -1,5 +1,5 @@
 /**
- * Trains the ranking of a project from what came of its answers.
+ * Trains the ranking of a project from the outcomes of its answers.
  * @module
  */
 

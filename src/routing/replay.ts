@@ -5,7 +5,7 @@
 import { Z95 } from '../statistics.ts'
 import type { Backend, SuccessEstimate } from './model-choice.ts'
 
-/** A logged decision with what came of it. */
+/** A logged decision with its outcome. */
 export interface LoggedDecision {
   readonly backend: Backend
   /** Probability with which that backend was chosen. */
@@ -64,7 +64,7 @@ export function chosenAt(
  * Replays decisions under a threshold, each with the preference and the least gain that it was made with. Inverse propensity scoring
  * (Horvitz and Thompson 1952) counts each agreeing decision by one over its propensity; the doubly robust estimator (Dudík,
  * Langford and Li 2011, "Doubly Robust Policy Evaluation and Learning", eq. 3) starts from the router's own estimate and corrects it by
- * what came of agreeing decisions. Intervals are normal, from the variance of the single terms.
+ * the outcomes of agreeing decisions. Intervals are normal, from the variance of the single terms.
  *
  * Both need positivity: a decision that was certain to go the other way says nothing of this threshold, however many there
  * are. When more than 5 % of the decisions are such, or fewer than 10 effective ones are left, nothing is estimated.

@@ -13,7 +13,7 @@ import { MEASURES } from './features.ts'
 import { PENALTY } from './ridge.ts'
 import type { Router, Side } from './router.ts'
 
-/** Changes with the meaning of any column; a router of another format is not read but learnt anew. */
+/** Changes with the meaning of any column; a router of another format is not read but trained again. */
 export const ROUTER_FORMAT = 'router-2'
 const OCTAVE_STEPS = 12
 

@@ -11,7 +11,7 @@ import { type Backend, betaEstimate, type SuccessEstimate } from './model-choice
 import { type Calibration, calibrate, fitRidge, PENALTY } from './ridge.ts'
 import { spectrumOf } from './threshold.ts'
 
-/** A query with what came of the answer that one of the models gave. */
+/** A query with the outcome of one model's answer. */
 export interface Example {
   readonly query: string
   readonly backend: Backend

@@ -46,7 +46,7 @@ interface Token {
   readonly start: number
 }
 
-/** Whether what came of a statement is a refusal. */
+/** Whether the result of a statement is a refusal. */
 export function isRefused(result: object): result is SqlVerdict {
   return 'refusal' in result
 }

@@ -115,7 +115,7 @@ function isLabel(text: string, name: RegExpExecArray, value: Value): boolean {
   )
 }
 
-/** `kind: Secret`, wherever it stands in a line. */
+/** `kind: Secret`, anywhere in a line. */
 const SECRET_KIND = /\bkind["']?[ \t]*:[ \t]*["']?Secret\b/
 /** A line of YAML, its end written as such or as `\n` in a string. */
 const LINE = /([^\n\\]|\\(?!n)){0,4000}(?:\n|\\n|$)/g

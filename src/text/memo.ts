@@ -8,7 +8,7 @@ export class Memo<T> {
   readonly #known = new Map<string, T>()
 
   /**
-   * @param limit texts remembered; beyond them it begins anew, as what is common is soon back
+   * @param limit texts remembered; beyond them it starts again, as what is common is soon back
    * @param longest characters of a text that is remembered
    */
   constructor(limit: number, longest: number) {

@@ -55,7 +55,7 @@ export const noCounts = (): StreamCounts => ({
   thinking_kept: 0,
 })
 
-/** What becomes of the n-th fresh example in the split. */
+/** What happens to the n-th fresh example in the split. */
 export type SplitMask = (index: number) => 'taken' | 'other_split' | 'near_both_sides'
 
 /**

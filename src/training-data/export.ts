@@ -41,7 +41,7 @@ interface Run {
 /**
  * Writes a dataset to R2, its datasheet and lineage beside it, and notes it. The content is read once to be hashed and, when it
  * is larger than one part, a second time to be uploaded under the key that its hash gives, so any size needs the memory of one
- * page and one part. The same data and settings give the same bytes, the same key and the same dataset. One that was cut off goes on
+ * page and one part. The same data and settings give the same bytes, the same key and the same dataset. One that was interrupted continues
  * with the parts that were uploaded.
  * @throws CoordinatorError `conflict` when the data kept changing while it was read, or was deleted meanwhile
  */

@@ -124,7 +124,7 @@ function parameter(place: 'path' | 'query', name: string, schema: JsonSchema, re
   return { name, in: place, required, ...(description !== undefined && { description }), ...value }
 }
 
-/** A body is the whole input, less what stands in the path; other names of fields are described beside their own. */
+/** A body is the whole input, without the fields in the path; other names of fields are described beside their own. */
 function requestBody(
   operation: Operation,
   route: HttpRoute,

@@ -269,7 +269,7 @@ export async function findArchive(database: Database, id: string): Promise<Archi
   return row ?? null
 }
 
-/** The next archive of a project, or of all, that is to be written anew or was never finished. */
+/** The next archive of a project, or of all, that must be rewritten or was never finished. */
 export async function nextUntidy(database: Database, project: string | null, after = ''): Promise<Archive | null> {
   const [row] = await database
     .select()

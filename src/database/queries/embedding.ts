@@ -49,7 +49,7 @@ export async function addEmbeddingJob(
   return row ? String(row.id) : null
 }
 
-/** Puts a collection's job off until a time; one that runs already goes on. */
+/** Puts a collection's job off until a time; one that is running continues. */
 export async function postponeEmbeddingJob(
   database: Database,
   project: string,

@@ -1,5 +1,5 @@
 /**
- * Interactions that happened elsewhere, stored many at a time with what came of them.
+ * Interactions that happened elsewhere, stored many at a time with their outcomes.
  * @module
  */
 import { sql } from 'drizzle-orm'

@@ -76,7 +76,7 @@ const RECOUNTS: Readonly<Record<string, { columns: string; measure: string; fact
   },
 }
 
-/** A row that stands in a rollup and not in the facts' recount, or the other way round. */
+/** A row that is in a rollup but not in the facts' recount, or the other way round. */
 export interface Discrepancy {
   readonly rollup: string
   readonly side: 'rollup' | 'facts'

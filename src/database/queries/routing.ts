@@ -61,7 +61,7 @@ export async function meanLatencies(database: Database, project: string): Promis
   return { local: of('local'), remote: of('remote') }
 }
 
-/** A decision and what came of the answer that followed it. */
+/** A decision and the outcome of the answer that followed it. */
 export interface DecidedOutcome {
   readonly backend: string
   readonly record: Readonly<Record<string, unknown>>
@@ -244,7 +244,7 @@ export async function storeRouter(
 }
 
 /**
- * Forgets a project's router, and has it learnt anew from what remains.
+ * Forgets a project's router, and trains it again from what remains.
  * @returns id of the job; null: one waits or runs already, or nothing is left
  */
 export async function resetRouter(database: Database, project: string, now: number): Promise<string | null> {

@@ -169,7 +169,7 @@ export interface Exposure {
   readonly shown: boolean
   /** Probability with which it was shown when it was drawn, above 0 and below 1. */
   readonly probability: number
-  /** What came of the interaction: success 1, partial 0.5, failure 0. */
+  /** Outcome of the interaction: success 1, partial 0.5, failure 0. */
   readonly success: number
 }
 
@@ -180,7 +180,7 @@ export interface ItemDraw extends Omit<Exposure, 'probability' | 'count'> {
   readonly items: number
 }
 
-/** What came of answers to queries that could have been in the control group, with and without the context that was found. */
+/** Outcomes of answers to queries eligible for the control group, with and without the context that was found. */
 export async function contextExposures(database: Database, project: string): Promise<Exposure[]> {
   const [found] = await atomically(database, [
     sql`SELECT control, control_share, outcome, n FROM rollup_exposures WHERE project = ${project} AND n > 0`,
@@ -194,7 +194,7 @@ export async function contextExposures(database: Database, project: string): Pro
 }
 
 /**
- * What came of answers to queries that an item was chosen for, with it and without it: everything that was chosen shown, or this
+ * Outcomes of answers to queries that an item was chosen for, with and without it: everything that was chosen shown, or this
  * item left out by the draw. Counts what augmentation showed, not what callers say that they used.
  */
 export async function itemDraws(database: Database, project: string, contextId: string): Promise<ItemDraw[]> {

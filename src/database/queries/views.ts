@@ -162,7 +162,7 @@ export async function explainStatement(
 
 /**
  * Runs a statement that has been judged. At most `limit` rows. It may read from any replica of the database, so that where read
- * replication is on, the primary goes on answering others.
+ * replication is on, the primary keeps answering others.
  * @returns the rows, or SQLite's reason for stopping
  */
 export async function runStatement(

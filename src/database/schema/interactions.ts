@@ -18,7 +18,7 @@ export interface ValueParts {
   novelty: number
 }
 
-/** One question and its answer, with what came of it. */
+/** One question and its answer, with its outcome. */
 export const interactions = sqliteTable(
   'interactions',
   {
@@ -95,7 +95,7 @@ export const archives = sqliteTable(
     sha256: text('sha256').notNull(),
     /** Keys whose votes or reports it holds. */
     callers: text('callers', { mode: 'json' }).$type<string[]>().notNull(),
-    /** Whether it holds lines that no row points to any more: it is to be written anew without them. */
+    /** Whether it holds lines that no row points to any more: it must be rewritten without them. */
     stale: integer('stale', { mode: 'boolean' }).notNull().default(false),
     createdAt: integer('created_at').notNull(),
   },

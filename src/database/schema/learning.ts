@@ -64,7 +64,7 @@ export const exports = sqliteTable(
   (t) => [index('exports_project_id').on(t.project, t.id), uniqueIndex('exports_key').on(t.key)],
 )
 
-/** Uploads of datasets that have begun and not ended: an export that was cut off goes on from here. */
+/** Uploads of datasets that have begun and not ended: an export that was interrupted continues from here. */
 export const exportUploads = sqliteTable('export_uploads', {
   /** Of the dataset in R2; named by its content, so the same key is the same bytes. */
   key: text('key').primaryKey(),

@@ -92,7 +92,7 @@ export const rollupArms = sqliteTable(
   (t) => [primaryKey({ columns: [t.project, t.control] })],
 )
 
-/** What came of the answers to the queries of that experiment. */
+/** Outcomes of the answers in that experiment. */
 export const rollupExposures = sqliteTable(
   'rollup_exposures',
   {

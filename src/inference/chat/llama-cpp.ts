@@ -19,7 +19,7 @@ const modelList = z.object({
 
 const tokens = z.object({ tokens: z.array(z.number()) })
 
-/** Whether a server can answer now: `loading` will become `ready` by itself, `down` will not. */
+/** Whether a server can answer now: `loading` becomes `ready` on its own, `down` does not. */
 export type ServerHealth = 'ready' | 'loading' | 'down'
 
 export interface ServedModel {

@@ -22,7 +22,7 @@ export interface ExternalResult {
 
 /** A service outside the coordinator that makes one more ranked list. */
 export interface ExternalList {
-  /** As it stands in `degraded`. */
+  /** Its name in `degraded`. */
   readonly name: string
   /**
    * Its results for a query, best first; results without text are left out.

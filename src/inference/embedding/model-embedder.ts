@@ -167,7 +167,7 @@ export function notOneForEach(): EngineFailure {
   return new EngineFailure('invalid', 'did not answer with one embedding for each text')
 }
 
-/** Told apart from other errors inside this module only. */
+/** Distinguished from other errors in this module only. */
 class TooLong extends CoordinatorError {
   constructor() {
     super('engine_unavailable', 'A text is longer than the embedding model takes.')

@@ -127,7 +127,7 @@ export class Engine {
   #places: number[] = []
 
   /**
-   * @param name as it stands in messages, e.g. `The local model`
+   * @param name as shown in messages, e.g. `The local model`
    * @param hint what a person can check when it fails
    */
   constructor(name: string, hint: string | EngineHint, policy: Partial<EnginePolicy> = {}, clock: EngineClock = CLOCK) {
@@ -283,7 +283,7 @@ export class Engine {
 
   #report(thrown: unknown, deadlineMs: number): CoordinatorError {
     if (thrown instanceof CoordinatorError) {
-      // The caller's own error: the engine answered, so it is well.
+      // The caller's own error: the engine answered, so it is healthy.
       this.#succeeded()
       return thrown
     }

@@ -43,7 +43,7 @@ export class ItemTable {
     this.#vectors = vectors
   }
 
-  /** What is kept in memory is read anew: after a transaction that failed. */
+  /** What is kept in memory is read again: after a transaction that failed. */
   reset(): void {
     this.#count = null
     this.#credit = null

@@ -115,7 +115,7 @@ export class KnowledgeIndex extends DurableObject<object> {
     return this.#transaction(({ documents }) => documents.delete(source, paths))
   }
 
-  /** Deletes the whole storage of the object and begins anew. */
+  /** Deletes the whole storage of the object and starts again. */
   async clear(): Promise<{ documents: number; items: number }> {
     const had = { documents: this.#tables.documents.count, items: this.#tables.items.count }
     await this.ctx.blockConcurrencyWhile(async () => {
@@ -250,7 +250,7 @@ export class KnowledgeIndex extends DurableObject<object> {
     })
   }
 
-  /** All or nothing; what is held in memory is read anew after a rollback. */
+  /** All or nothing; what is held in memory is read again after a rollback. */
   #transaction<T>(work: (tables: Tables) => T): T {
     try {
       return this.ctx.storage.transactionSync(() => work(this.#tables))

@@ -59,7 +59,7 @@ export interface StoredItem {
   readonly credit: Credit
 }
 
-/** What came of showing an item, from tracked interactions with a known outcome. */
+/** How often showing an item led to which outcome, from tracked interactions. */
 export interface Credit {
   readonly successes: number
   readonly partials: number

@@ -14,7 +14,7 @@ const TABLES = { vectors: 'space', next_vectors: 'next_space' } as const
 const SCALE = 'scale'
 /** Items that a scale is measured on. */
 const SCALE_SAMPLE = 1_000
-/** A collection that has grown or shrunk by this factor since is measured anew. */
+/** A collection that has grown or shrunk by this factor since is measured again. */
 const SCALE_STALE = 2
 
 interface MeasuredScale extends CosineScale {

@@ -15,7 +15,7 @@ const MAX_CREATED_AT = 253_402_300_799_999
 /** Characters that are written in one transaction. */
 const CHUNK_CHARACTERS = 400_000
 
-/** Stores interactions that happened elsewhere, with what came of them. */
+/** Stores interactions that happened elsewhere, with their outcomes. */
 export const importInteractions = operation({
   name: 'import_interactions',
   group: 'interactions',

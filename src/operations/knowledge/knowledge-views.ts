@@ -87,7 +87,7 @@ export const errorView = z.object({
 
 /**
  * Checks one item of a batch.
- * @param at where it stands in the input, e.g. `items[3]`, for the error's field
+ * @param at its position in the input, e.g. `items[3]`, for the error's field
  * @param provenance of an item that doesn't state one and names no model in `extracted_by`
  * @returns the item, or the error that names what is wrong with it
  */

@@ -31,7 +31,7 @@ export interface Vote {
   readonly weight?: number
 }
 
-/** A query with its candidates and what came of its answers. */
+/** A query with its candidates and the outcomes of its answers. */
 export interface RankedQuery {
   readonly query: string
   /** Of unit length; null: it has none. */

@@ -57,7 +57,7 @@ export function authorizationServer(origin: string): OAuthAuthorizationServer<En
     clientIdMetadataDocumentEnabled: true,
     accessTokenTTL: ACCESS_TOKEN_S,
     refreshTokenTTL: REFRESH_TOKEN_S,
-    // What clients do wrong is theirs to read in the answer, and nobody's to find in our logs.
+    // Errors of clients are reported in the answer and are not logged.
     onError: () => undefined,
   })
   servers.set(origin, server)

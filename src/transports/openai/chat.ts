@@ -123,7 +123,7 @@ function kindOf(request: ChatRequest): ChatTask['kind'] {
 }
 
 /**
- * Tries the servers in turn until one begins to answer. A request that one refuses is not sent to the next: it is the caller's to
+ * Tries the servers in turn until one begins to answer. A request that one refuses is not sent to the next: the caller has to
  * correct. A server that is busy or gone is the reason to ask another one.
  * @throws CoordinatorError of the failure, after it was recorded; of several it names each
  */

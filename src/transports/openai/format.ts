@@ -5,7 +5,7 @@
 import { type AnswerSoFar, type Chunk, choicesOf, type Piece } from './answer.ts'
 import type { errorBody } from './errors.ts'
 
-/** What the coordinator did, as it stands in the answer's field `hybrid_coordinator`. */
+/** What the coordinator did, as reported in the answer's field `hybrid_coordinator`. */
 export type About = Readonly<Record<string, unknown>>
 
 export interface AnswerFormat {

@@ -1,5 +1,5 @@
 /**
- * Loads the model once for each isolate, and lets nobody wait who can do without it.
+ * Loads the model once for each isolate, and without blocking requests that do not need it.
  * @module
  */
 import { MiniLm } from './model.ts'

@@ -185,7 +185,7 @@ class Loading {
   readonly instance: Kernel
   readonly layout: Layout
   readonly floats: number
-  /** Where the matrices are while they are packed: at the end of the place where they will be unpacked, so that unpacking goes on in it. */
+  /** Where the matrices are while they are packed: at the end of the place where they will be unpacked, so that unpacking works in place. */
   readonly #packed: number
   readonly #vocabulary: number
   #read = 0

@@ -11,7 +11,7 @@ import { type ItemPoint, type Origin, toPoint } from './points.ts'
 /** What an item looked like before a write. */
 export interface Known {
   readonly hash: string
-  /** Null: it was written before items carried one, and is written anew. */
+  /** Null: it was written before items carried one, and is rewritten. */
   readonly provenance: string | null
   /** Names of the dense vectors that it was embedded for. */
   readonly embedded: readonly string[]
