@@ -10,7 +10,7 @@ import { style } from './shared/terminal.ts'
 
 const HELP = `Usage: npm run ask -- "<question>" [options]
 
-Shows the passages that an agent would get with this question. It is a real call and counts as one.
+Shows the passages that an agent would get for this question. The call is counted in the statistics.
 
 Options
   --project NAME   project (default: default)

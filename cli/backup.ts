@@ -1,5 +1,5 @@
 /**
- * `backup`: the data of the local coordinator in one file, and back.
+ * `dev -- backup` and `dev -- restore`: the data of the local coordinator in one file, and back.
  * @module
  */
 import { createHash } from 'node:crypto'
@@ -14,13 +14,13 @@ import { DEFAULT_STATE } from './dev.ts'
 import { parseArguments, UsageError } from './shared/args.ts'
 import { count, style } from './shared/terminal.ts'
 
-const HELP = `Usage: npm run backup -- [file.tar.gz] [options]
-       npm run backup -- restore file.tar.gz [options]
+const HELP = `Usage: npm run dev -- backup [file.tar.gz] [options]
+       npm run dev -- restore file.tar.gz [options]
 
-Writes the data of the local coordinator into one file: knowledge, interactions, outcomes, what was learnt, datasets, keys. A coordinator in
-the background is stopped for the copy and started again; one in the foreground has to be stopped by you.
-restore checks every file against its checksum before it changes anything. Data that is there is set aside, not deleted.
-A deployed coordinator: see docs/operate.md.
+Saves the data of the local coordinator to one file: knowledge, interactions, outcomes, learnt models, datasets and keys. A coordinator
+in the background is stopped while the data is copied, then started again. Stop one in the foreground yourself.
+restore verifies the checksum of every file before it changes anything, and keeps the current data in another folder.
+To back up a deployed coordinator, see docs/operate.md.
 
 Options
   --state FOLDER   the data (default: .wrangler/state)
@@ -34,7 +34,7 @@ const MANIFEST = 'manifest.json'
 /** What is saved; logs and locks are not. */
 const SAVED = ['v3', MARK]
 
-/** Runs the command. Exit codes: 0 done, 1 it can't be done, 2 called wrongly. */
+/** Runs `backup` or `restore`, which stands first in the arguments. Exit codes: 0 done, 1 it can't be done, 2 called wrongly. */
 export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
   try {
     const { values, positionals } = parseArguments(argv, {
@@ -47,8 +47,8 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
     }
     const base = env.INIT_CWD ?? process.cwd()
     const state = values.state ? resolve(base, values.state) : DEFAULT_STATE
-    const restoring = positionals[0] === 'restore'
-    const [name, ...more] = restoring ? positionals.slice(1) : positionals
+    const [command, name, ...more] = positionals
+    const restoring = command === 'restore'
     if (more.length > 0) throw new UsageError(`"${more[0]}" is too much.`)
     if (restoring && name === undefined) throw new UsageError('Name the file to restore.')
     const file = resolve(
@@ -71,7 +71,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
       return 1
     }
     if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run backup -- --help\n`)
+    process.stderr.write(`${style('red', error.message)}\nSee npm run dev -- backup --help\n`)
     return 2
   }
 }

@@ -29,8 +29,8 @@ import { style } from './shared/terminal.ts'
 const ROOT = join(import.meta.dirname, '..')
 const HELP = `Usage: npm run deploy -- [options]
 
-Makes the D1 database, KV namespace, queues and R2 bucket, applies the migrations, deploys the Worker, sets its admin key, checks that it
-answers and prints its MCP URL. What exists is kept, so it can be run again at any time; that is also how to upgrade.
+Creates the D1 database, KV namespace, queues and R2 bucket, applies the migrations, deploys the Worker, sets its admin key, checks that
+it answers, and prints its MCP URL. Existing resources are kept, so you can run it again at any time, also to upgrade.
 
 Options
   --name NAME    name of the Worker and of everything it makes (default: hybrid-coordinator); a second coordinator in the same account

@@ -24,12 +24,14 @@ const HELP = `Usage: npm run dev -- [command] [options]
 Runs the coordinator on this machine with its embedded defaults; source changes are picked up.
 
 Commands
-  (none)           in the foreground, until Ctrl-C
-  start            in the background
-  stop             end it
-  status           whether it runs, and where; exit code 3 when it does not
-  logs             the end of the log of the one in the background; --follow goes on
-  boot on | off    have it started when you sign in (systemd, launchd), or no longer
+  (none)           run in the foreground until Ctrl-C
+  start            start in the background
+  stop             stop the one in the background
+  status           print whether it runs, and where; exit code 3 when it does not
+  logs             print the end of its log; --follow keeps printing
+  boot on | off    start it when you sign in (systemd, launchd), or stop doing so
+  backup [FILE]    save the local data to a file
+  restore FILE     replace the local data with a backup
 
 Options
   --port PORT      default 8787
@@ -53,6 +55,7 @@ export function parsePort(text: string | undefined): number {
 
 /** Runs the command. Exit codes: 0 done, 1 it can't be done, 2 called wrongly, 3 (status) not running. */
 export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
+  if (argv[0] === 'backup' || argv[0] === 'restore') return (await import('./backup.ts')).run(argv, env)
   try {
     const { values, positionals } = parseArguments(argv, {
       port: { type: 'string' },

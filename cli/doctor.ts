@@ -18,8 +18,8 @@ import { plural, style } from './shared/terminal.ts'
 
 const HELP = `Usage: npm run doctor -- [options]
 
-Asks each part one real question: the coordinator, the key, the project, the search, the models, the background work, the MCP endpoint,
-and the hooks of connected agents. Prints what is wrong, why, and what to do. Changes nothing.
+Tests each part with one real request: coordinator, key, project, search, models, background work, MCP endpoint and the hooks of
+connected agents. Prints what is wrong, why, and how to fix it. Changes nothing.
 
 Options
   --project NAME   project (default: default)
@@ -28,7 +28,7 @@ Options
   --state FOLDER   data of the local coordinator (default: .wrangler/state)
   -h, --help       print this
 
-Exit codes: 0 all is well, 1 something is wrong, 2 called wrongly.
+Exit codes: 0 no problem found, 1 a problem found, 2 invalid usage.
 `
 
 /** What was found about one part. */

@@ -10,12 +10,12 @@ const HELP = `Usage: npm run keys -- create --name NAME [options]
        npm run keys -- list
        npm run keys -- revoke KEY_ID
 
-Makes, lists and revokes the API keys of a coordinator. Needs an admin key.
+Creates, lists and revokes the API keys of a coordinator. Needs an admin key.
 
 Options of create
   --name NAME        what the key is for
   --scopes A,B       read, write, learn, admin (default: read)
-  --project NAME     the only project that it opens (default: all)
+  --project NAME     restrict the key to this project (default: all projects)
   --days N           days until it expires (default: never)
 
 Options

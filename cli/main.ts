@@ -21,7 +21,6 @@ process.exitCode = await runCommand(
       },
       connect: { summary: 'connect a coding agent', load: () => import('./connect.ts') },
       doctor: { summary: 'find out what is wrong and how to fix it', load: () => import('./doctor.ts') },
-      backup: { summary: 'save the local data, and restore it', load: () => import('./backup.ts') },
       keys: { summary: 'create, list and revoke API keys', load: () => import('./keys.ts') },
       deploy: { summary: 'deploy to Cloudflare', load: () => import('./deploy.ts') },
     },

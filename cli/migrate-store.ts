@@ -9,8 +9,8 @@ import { style } from './shared/terminal.ts'
 
 const HELP = `Usage: npm run knowledge -- migrate --from embedded --to qdrant [options]
 
-Copies every collection of a project, with vectors, credit and times, and compares both stores at the end. The coordinator
-has to know both: QDRANT_URL is set. Needs an admin key. Interrupted, it goes on where it was.
+Copies every collection of a project, with vectors, credit and times, and compares both stores at the end. QDRANT_URL must be set.
+Needs an admin key. After an interruption, run it again: it continues where it stopped.
 
 Options
   --from STORE       embedded or qdrant

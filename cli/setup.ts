@@ -24,14 +24,14 @@ import { duration, style } from './shared/terminal.ts'
 
 const HELP = `Usage: npm run setup -- <folder> [options]
 
-Starts the coordinator in the background, reads the folder into it, connects the coding agents that are found on this machine, asks
-one test question and shows what an agent would get. It can be run again at any time.
-To end and look after it: npm run dev -- stop | status | logs
+Starts the coordinator in the background, ingests the folder, connects the coding agents found on this machine, asks one test question
+and shows what an agent would get. You can run it again at any time.
+To manage the coordinator: npm run dev -- stop | status | logs
 
 Options
   --project NAME   project (default: the name of the folder)
   --agents A,B     the agents to connect: ${Object.keys(CLIENTS).join(', ')}; none (default: those found, after a question)
-  --boot           have the coordinator started when you sign in
+  --boot           start the coordinator when you sign in
   --yes            don't ask
   --url URL        use this coordinator instead of starting one; --key KEY with it
   --port PORT      port of the one that is started (default 8787); --state FOLDER for its data

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { create } from 'tar'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { backup, restore, run } from '../../cli/backup.ts'
+import { backup, restore } from '../../cli/backup.ts'
 import { emptyState, lockState } from '../../cli/dev/state.ts'
+import { run } from '../../cli/dev.ts'
 import { createHttpClient } from '../../cli/shared/http.ts'
 import { startLocalWorker } from '../../cli/shared/local-worker.ts'
 
@@ -157,10 +158,10 @@ describe('backup and restore', () => {
       said += String(text)
       return true
     })
-    expect(await run([join(folder, 'c.tar.gz'), '--state', state])).toBe(1)
+    expect(await run(['backup', join(folder, 'c.tar.gz'), '--state', state])).toBe(1)
     expect(said).toContain('End it there with Ctrl-C first')
     await lock.release()
     expect(await run(['restore'])).toBe(2)
-    expect(await run(['a', 'b'])).toBe(2)
+    expect(await run(['backup', 'a', 'b'])).toBe(2)
   })
 })
