@@ -3,6 +3,7 @@
  * @module
  */
 import type { Costs } from '../embedders/costs.ts'
+import type { IngestionCosts } from '../embedders/ingestion.ts'
 import type { AskedQuestion } from './code.ts'
 import type { CodeReport } from './code-report.ts'
 import type { EmbedderReport } from './embedders.ts'
@@ -69,6 +70,19 @@ export function codeRow(embedder: string, report: CodeReport): string {
     three(report.calibration_error).padStart(7),
     `  ${percent(at.silent)} ${interval(at.ci95, (value) => (100 * value).toFixed(0))} at ${at.threshold.toFixed(2)}`,
   ].join('')
+}
+
+/** A row for each embedder. On idle cores the command ends after some half of its CPU seconds where there are two. */
+export function formatIngestionCosts(measured: readonly ({ embedder: string } & IngestionCosts)[]): string {
+  const seconds = (value: number | null) => (value === null ? '–' : `${value.toFixed(1)} s`).padStart(11)
+  return [
+    `${'embedder'.padEnd(NAME)}${['chunks', 'to words', 'to vectors', 'CPU', 'Worker CPU'].map((head) => head.padStart(11)).join('')}`,
+    ...measured.map(
+      ({ embedder, chunks, words, vectors, commandCpu, workerCpu }) =>
+        `${embedder.padEnd(NAME)}${String(chunks).padStart(11)}${[words, vectors, commandCpu, workerCpu].map(seconds).join('')}`,
+    ),
+    '',
+  ].join('\n')
 }
 
 /** Tables: costs, a table a data set, a table a set of code. */

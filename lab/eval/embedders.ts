@@ -5,15 +5,17 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { buildWorker } from '../../cli/harness.ts'
 import { parseArguments, UsageError } from '../../cli/shared/args.ts'
 import { style } from '../../cli/shared/terminal.ts'
 import { type BuiltIn, buildCostWorker, builtInCosts, type Costs, llamaCosts } from '../embedders/costs.ts'
+import { ingestionCosts } from '../embedders/ingestion.ts'
 import { type LlamaServer, startLlamaServer } from '../embedders/llama-server.ts'
 import { pathGiven } from '../paths.ts'
 import { cut, readBeir } from './beir.ts'
 import { evaluateCode } from './code.ts'
 import { type CodeSet, readCodeSet } from './code-data.ts'
-import { codeRow, costsRow, formatEmbedders, retrievalRow } from './embedders-report.ts'
+import { codeRow, costsRow, formatEmbedders, formatIngestionCosts, retrievalRow } from './embedders-report.ts'
 import { evaluate } from './retrieval.ts'
 import { withCoordinator } from './worker.ts'
 
@@ -32,6 +34,7 @@ Options
   --llama NAME=FILE     a model for llama.cpp, e.g. bge-small-en-v1.5=bge.gguf (lab/embedders/convert.py makes one); may be repeated
   --python PATH         interpreter that has lab/embedders/requirements.txt (default: python3)
   --embedder NAME       only this one of them; may be repeated
+  --ingest FOLDER       ingest this folder with the word table and with the sentence embedder: time to words, to vectors, CPU
   --costs               measure CPU time, memory, cold start and size, too (Linux)
   --json                print one object, with every question about code
   -h, --help            print this
@@ -52,6 +55,11 @@ interface Plan {
   readonly sets: readonly Awaited<ReturnType<typeof readBeir>>[]
   readonly code: readonly { readonly name: string; readonly set: CodeSet; readonly sources: string }[]
   readonly json: boolean
+}
+
+interface PreparedPlan extends Plan {
+  /** The Worker, built once. */
+  readonly bundle: string
 }
 
 /** What was measured of one embedder. */
@@ -75,6 +83,7 @@ export async function run(argv: string[]): Promise<number> {
       llama: { type: 'string', multiple: true },
       python: { type: 'string' },
       embedder: { type: 'string', multiple: true },
+      ingest: { type: 'string' },
       costs: { type: 'boolean' },
       json: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
@@ -84,8 +93,11 @@ export async function run(argv: string[]): Promise<number> {
       return 0
     }
     const { data = [], code = [], llama = [], costs = false, json = false, python = 'python3' } = values
+    if (values.ingest) return await tellIngestion(pathGiven(values.ingest), json)
     if (data.length + code.length === 0 && !costs)
-      throw new UsageError('name what to measure: --data <folder>, --code <set>=<sources> or --costs')
+      throw new UsageError(
+        'name what to measure: --data <folder>, --code <set>=<sources>, --ingest <folder> or --costs',
+      )
     const queries = numberGiven(values.queries, '--queries')
     const documents = numberGiven(values.documents, '--documents')
     const models = new Map(llama.map((given) => pair(given, '--llama')))
@@ -108,22 +120,32 @@ export async function run(argv: string[]): Promise<number> {
   }
 }
 
+async function tellIngestion(folder: string, json: boolean): Promise<number> {
+  const measured = []
+  for (const name of ['word table', 'full model'] as const)
+    measured.push({ embedder: name, ...(await ingestionCosts(folder, BUILT_IN[name])) })
+  process.stdout.write(json ? `${JSON.stringify(measured)}\n` : formatIngestionCosts(measured))
+  return 0
+}
+
 async function measureAll(
   names: readonly string[],
   models: ReadonlyMap<string, string>,
-  plan: Plan,
+  given: Plan,
   costs: boolean,
   python: string,
 ): Promise<EmbedderReport[]> {
   const scratch = await mkdtemp(join(tmpdir(), 'hybrid-coordinator-embedders-'))
   try {
-    const bundle = costs ? await buildCostWorker(scratch) : ''
+    const embedding = costs ? await buildCostWorker(join(scratch, 'embedding')) : ''
+    const searches = given.sets.length + given.code.length > 0
+    const plan = { ...given, bundle: searches ? await buildWorker(join(scratch, 'bundle')) : '' }
     const reports: EmbedderReport[] = []
     for (const name of names) {
       const file = models.get(name)
       if (file === undefined) {
         const variables = BUILT_IN[name as BuiltIn]
-        const own = costs ? await builtInCosts(name as BuiltIn, variables, bundle) : null
+        const own = costs ? await builtInCosts(name as BuiltIn, variables, embedding) : null
         reports.push(await measureOne(name, variables, own, plan))
       } else reports.push(await measureLlama(name, pathGiven(file), plan, costs, python))
     }
@@ -136,7 +158,7 @@ async function measureAll(
 async function measureLlama(
   name: string,
   file: string,
-  plan: Plan,
+  plan: PreparedPlan,
   costs: boolean,
   python: string,
 ): Promise<EmbedderReport> {
@@ -154,13 +176,13 @@ async function measureOne(
   embedder: string,
   variables: Variables,
   costs: Costs | null,
-  { sets, code, json }: Plan,
+  { sets, code, json, bundle }: PreparedPlan,
 ): Promise<EmbedderReport> {
   // On standard error as it comes, since a run takes long.
   const tell = (line: string) => !json && process.stderr.write(`${line}\n`)
   if (costs) tell(costsRow(embedder, costs))
   if (sets.length + code.length === 0) return { embedder, costs, retrieval: [], code: [] }
-  return withCoordinator({ variables }, async (http, url) => {
+  return withCoordinator({ variables, bundle }, async (http, url) => {
     const retrieval = []
     for (const set of sets) {
       const report = await evaluate(http, set)

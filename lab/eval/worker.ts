@@ -14,15 +14,22 @@ const REPEATABLE = { HOLD_OUT_SHARE: '0' }
  * @param url of a running one; undefined: a local Worker in workerd, stopped afterwards
  * @param state folder that keeps the databases of the local Worker; undefined: empty databases
  * @param variables settings of the local Worker
+ * @param bundle a folder that `buildWorker` has filled, to build once for several Workers
  */
 export async function withCoordinator<T>(
-  options: { url?: string; key?: string; state?: string; variables?: Readonly<Record<string, string>> },
+  options: {
+    url?: string
+    key?: string
+    state?: string
+    variables?: Readonly<Record<string, string>>
+    bundle?: string
+  },
   work: (http: HttpClient, url: string) => Promise<T>,
 ): Promise<T> {
-  const { url, key, state, variables } = options
+  const { url, key, state, variables, bundle } = options
   if (url) return work(createHttpClient({ url, key }), url)
   if (state) await mkdir(state, { recursive: true })
-  const worker = await startLocalWorker({ stateFolder: state, variables: { ...REPEATABLE, ...variables } })
+  const worker = await startLocalWorker({ stateFolder: state, bundle, variables: { ...REPEATABLE, ...variables } })
   try {
     return await work(createHttpClient({ url: worker.url }), worker.url)
   } finally {

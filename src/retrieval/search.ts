@@ -6,6 +6,7 @@ import type { Database } from '../database/database.ts'
 import { CoordinatorError } from '../errors.ts'
 import type { ExternalList } from '../inference/embedding/aidb.ts'
 import type { Embedder, Embedding, EmbeddingSpace } from '../inference/embedding/embedder.ts'
+import { STATIC_SPACE } from '../inference/embedding/static/embedder.ts'
 import type { Reranker } from '../inference/reranking/reranker.ts'
 import { type CollectionName, type ContextId, contextId } from '../knowledge/collections.ts'
 import type { FieldFilter, KnowledgeStore, SearchResponse, StoredItem } from '../knowledge/stores/store.ts'
@@ -226,6 +227,7 @@ function fuseAnswer(answer: SearchResponse, how: Fusing): Fused {
     items,
     averageLength,
     ...(answer.scale && { scale: answer.scale }),
+    sentences: space.name !== STATIC_SPACE.name,
   }
   const fusible = candidates.map(({ item, keyword, cosine }, i) => ({
     item,

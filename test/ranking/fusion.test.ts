@@ -139,6 +139,22 @@ describe('fuse', () => {
     expect(scaled.results.map(({ item }) => item)).toEqual([0.62, 0.6])
   })
 
+  it('follows an encoder of sentences further than the word table, but among turns, and is no surer for it', () => {
+    const pair = [
+      { item: 'words', keyword: { score: 12, coverage: 0.8 }, cosine: 0.2 },
+      { item: 'meaning', keyword: { score: 4, coverage: 0.3 }, cosine: 0.6 },
+    ]
+    const first = (facts: object, candidates: FusionCandidate<string>[] = pair) =>
+      fuse(candidates, { ...plain, averageLength: 200, ...facts }).results[0]?.item
+    expect(first({})).toBe('words')
+    expect(first({ sentences: true })).toBe('meaning')
+    expect(first({ sentences: true, embeddingCoverage: 0.3 })).toBe('words')
+    const turns = pair.map((one, i) => ({ ...one, turn: { conversation: one.item, position: 10 * i } }))
+    expect(first({ sentences: true }, turns)).toBe('words')
+    const leads = (facts: object) => fuse(pair, { ...plain, averageLength: 200, ...facts }).evidence
+    expect(leads({ sentences: true }).leadOverSecond).toBe(leads({}).leadOverSecond)
+  })
+
   it('is sure of a full match, unsure of a stray word', () => {
     const facts = { attainable: 40, terms: 5, embeddingCoverage: 0.9, items: 1000, averageLength: 120 }
     const others = Array.from({ length: 12 }, (_, i) => ({
