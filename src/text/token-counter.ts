@@ -36,22 +36,35 @@ export function tokenCounter(): Promise<TokenCounter> {
 
 /** Characters that one token can stand for at most, roughly: a longer beginning need not be counted. */
 const MAX_TOKEN_LENGTH = 64
+/** The same of a usual token: where the search begins. */
+const USUAL_TOKEN_LENGTH = 4
+/** Guesses by the text's own characters per token; whatever they have left open is halved. */
+const MAX_GUESSES = 4
 
 /**
- * The end of the longest beginning of a text that has at most so many tokens, at white space where there is some in its second half;
+ * The end of a beginning of a text that has all of so many tokens and no more, at white space where there is some in its second half;
  * never within a surrogate pair.
  * @returns an offset in UTF-16 units; the length of the text when all of it fits
  */
 export function longestPrefix(text: string, most: number, countTokens: TokenCounter): number {
   if (most <= 0) return 0
-  if (text.length <= most * MAX_TOKEN_LENGTH && countTokens(text) <= most) return text.length
   let low = 0
   let high = Math.min(text.length, most * MAX_TOKEN_LENGTH)
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2)
-    if (countTokens(text.slice(0, middle)) <= most) low = middle
+  let guess = most * USUAL_TOKEN_LENGTH
+  // Counting is what costs: a short text is first tried whole.
+  if (text.length <= 2 * guess) guess = text.length
+  for (let step = 0; low < high; step++) {
+    const middle =
+      step < MAX_GUESSES ? Math.min(high, Math.max(low + 1, Math.round(guess))) : Math.ceil((low + high) / 2)
+    const tokens = countTokens(text.slice(0, middle))
+    if (tokens <= most) low = middle
     else high = middle - 1
+    if (tokens === most) break
+    guess = (middle * most) / tokens
   }
+  // A beginning may end inside the last token.
+  const rest = text.length - low
+  if (rest === 0 || (rest < MAX_TOKEN_LENGTH && countTokens(text) <= most)) return text.length
   const space = Math.max(text.lastIndexOf(' ', low), text.lastIndexOf('\n', low))
   if (space > low / 2) return space
   return low - (text.slice(0, low).isWellFormed() ? 0 : 1)

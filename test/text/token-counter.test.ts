@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { piecesOf, tokenCounter } from '../../src/text/token-counter.ts'
+import { longestPrefix, piecesOf, tokenCounter } from '../../src/text/token-counter.ts'
 
 describe('tokenCounter', () => {
   it('counts words and nothing', async () => {
@@ -22,5 +22,45 @@ describe('tokenCounter', () => {
 
   it('counts 100 kB of one letter', async () => {
     expect((await tokenCounter())('a'.repeat(100_000))).toBeGreaterThan(1000)
+  })
+})
+
+describe('the longest beginning', () => {
+  const words = 'the Größe of index_page 関数 🙂🙂 returns\n\t{"a":1}; 12345 internationalization '
+  const texts = [words.repeat(40), 'x'.repeat(5_000), '🙂'.repeat(900), 'a b '.repeat(700), ' \n'.repeat(800), words]
+
+  it('has all of the tokens that are allowed and no more, up to white space', async () => {
+    const countTokens = await tokenCounter()
+    for (const text of texts) {
+      for (const most of [0, 1, 2, 7, 50, 250, 333]) {
+        const end = longestPrefix(text, most, countTokens)
+        const shown = text.slice(0, end)
+        expect(shown.isWellFormed()).toBe(true)
+        expect(countTokens(shown)).toBeLessThanOrEqual(most)
+        // A token may be two characters of white space, or a part of one outside ASCII.
+        if (most > 2 && end < text.length) expect(countTokens(shown)).toBeGreaterThanOrEqual(most / 2 - 3)
+      }
+    }
+  })
+
+  it('is the whole text when that fits, to the last character', async () => {
+    const countTokens = await tokenCounter()
+    for (const text of [...texts, 'one', 'antidisestablishmentarianism']) {
+      const most = countTokens(text)
+      expect(longestPrefix(text, most, countTokens)).toBe(text.length)
+      expect(longestPrefix(text, most + 1, countTokens)).toBe(text.length)
+      if (most > 1) expect(longestPrefix(text, most - 1, countTokens)).toBeLessThan(text.length)
+    }
+  })
+
+  it('is found by a few counts', async () => {
+    const countTokens = await tokenCounter()
+    let counts = 0
+    const counted = (text: string) => {
+      counts++
+      return countTokens(text)
+    }
+    for (let most = 20; most <= 400; most += 20) longestPrefix(words.repeat(40), most, counted)
+    expect(counts / 20).toBeLessThan(8)
   })
 })

@@ -188,8 +188,9 @@ async function briefOf(operation: Operation | undefined, output: object): Promis
   if (!operation?.brief) return output
   const brief = await operation.brief(output as Record<string, unknown>)
   const countTokens = await tokenCounter()
-  const counted = (tokens: number) => ({ ...brief, result_tokens: tokens })
-  return counted(countTokens(JSON.stringify(counted(countTokens(JSON.stringify(brief))))))
+  const tokens = countTokens(JSON.stringify(brief))
+  // Counting is most of what a search over MCP costs, so the field that tells it is counted apart.
+  return { ...brief, result_tokens: tokens + countTokens(`,"result_tokens":${tokens}`) }
 }
 
 /**
