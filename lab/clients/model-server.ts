@@ -1,0 +1,222 @@
+/**
+ * A model server that needs no model: it speaks the four interfaces that agents use, calls the tools it is told to call, and then answers
+ * with one sentence. It keeps what it was sent, which is what a model would have seen.
+ * @module
+ */
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** What the model says when it has no tool left to call. */
+export const ANSWER = 'As the note says, set keepAliveTimeout to 50 seconds.'
+
+/** A tool that the model calls when it is offered: by the end of its name, since agents put a prefix before it. */
+export interface ToolCall {
+  readonly name: string
+  readonly arguments: Readonly<Record<string, unknown>>
+}
+
+/** A running server. */
+export interface ModelServer {
+  readonly url: string
+  /** Bodies of the requests for an answer, as text. */
+  readonly seen: string[]
+  close(): Promise<void>
+}
+
+/** What the model does next, in one of the interfaces. */
+interface Step {
+  readonly text?: string
+  readonly call?: { readonly id: string; readonly name: string; readonly arguments: ToolCall['arguments'] }
+}
+
+type Body = Record<string, unknown>
+
+/**
+ * Starts the server.
+ * @param calls tools to call, in order, once a conversation, where the agent offers them
+ */
+export async function startModelServer(calls: readonly ToolCall[] = []): Promise<ModelServer> {
+  const seen: string[] = []
+  const server = createServer((request, response) => {
+    const pieces: Buffer[] = []
+    request.on('data', (piece: Buffer) => pieces.push(piece))
+    request.on('end', () => {
+      const raw = Buffer.concat(pieces).toString()
+      const path = (request.url ?? '').split('?')[0] ?? ''
+      const body = parsed(raw)
+      const form = FORMS.find(({ matches }) => matches.test(path))
+      if (!form) return void json(response, elsewhere(path))
+      seen.push(raw)
+      // Results that are there already are counted: the conversation itself says how far it has come.
+      const offered = JSON.stringify(body.tools ?? '')
+      const results = raw.match(form.result)?.length ?? 0
+      const next = calls[results]
+      const name = next && new RegExp(`"([\\w.-]*${next.name})"`).exec(offered)?.[1]
+      const step: Step =
+        next && name ? { call: { id: `call_${results}`, name, arguments: next.arguments } } : { text: ANSWER }
+      form.answer(response, step, body, path)
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    seen,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+function parsed(raw: string): Body {
+  try {
+    return JSON.parse(raw) as Body
+  } catch {
+    return {}
+  }
+}
+
+function json(response: ServerResponse, value: unknown): void {
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value))
+}
+
+/** Lists of models, counts of tokens, telemetry. */
+function elsewhere(path: string): unknown {
+  if (path.endsWith('/models')) return { object: 'list', data: [{ id: 'fake', object: 'model' }], models: [] }
+  if (path.includes('count')) return { input_tokens: 10, totalTokens: 10 }
+  return {}
+}
+
+function stream(response: ServerResponse, events: readonly { event?: string; data: unknown }[]): void {
+  response.writeHead(200, { 'content-type': 'text/event-stream' })
+  for (const { event, data } of events)
+    response.write(
+      `${event ? `event: ${event}\n` : ''}data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`,
+    )
+  response.end()
+}
+
+interface Form {
+  readonly matches: RegExp
+  /** What stands once for each tool result in a request. */
+  readonly result: RegExp
+  answer(response: ServerResponse, step: Step, body: Body, path: string): void
+}
+
+const FORMS: readonly Form[] = [
+  {
+    // Anthropic Messages.
+    matches: /\/v1\/messages$/,
+    result: /"type":"tool_result"/g,
+    answer(response, { text, call }, { stream: streamed, model }) {
+      const block = call
+        ? { type: 'tool_use', id: call.id, name: call.name, input: call.arguments }
+        : { type: 'text', text }
+      const reason = call ? 'tool_use' : 'end_turn'
+      const message = { id: 'msg_1', type: 'message', role: 'assistant', model, stop_sequence: null }
+      const usage = { input_tokens: 10, output_tokens: 10 }
+      if (!streamed) return json(response, { ...message, content: [block], stop_reason: reason, usage })
+      const empty = call ? { ...block, input: {} } : { type: 'text', text: '' }
+      const delta = call
+        ? { type: 'input_json_delta', partial_json: JSON.stringify(call.arguments) }
+        : { type: 'text_delta', text }
+      const events: Body[] = [
+        { type: 'message_start', message: { ...message, content: [], stop_reason: null, usage } },
+        { type: 'content_block_start', index: 0, content_block: empty },
+        { type: 'content_block_delta', index: 0, delta },
+        { type: 'content_block_stop', index: 0 },
+        { type: 'message_delta', delta: { stop_reason: reason, stop_sequence: null }, usage },
+        { type: 'message_stop' },
+      ]
+      stream(
+        response,
+        events.map((data) => ({ event: String(data.type), data })),
+      )
+    },
+  },
+  {
+    // OpenAI Responses.
+    matches: /\/responses$/,
+    result: /"type":"function_call_output"/g,
+    answer(response, { text, call }, { stream: streamed, model }) {
+      const item = call
+        ? {
+            id: `fc_${call.id}`,
+            type: 'function_call',
+            call_id: call.id,
+            name: call.name,
+            arguments: JSON.stringify(call.arguments),
+            status: 'completed',
+          }
+        : {
+            id: 'msg_1',
+            type: 'message',
+            role: 'assistant',
+            status: 'completed',
+            content: [{ type: 'output_text', text, annotations: [] }],
+          }
+      const usage = { input_tokens: 10, output_tokens: 10, total_tokens: 20 }
+      const base = { id: 'resp_1', object: 'response', model, created_at: 1 }
+      const done = { ...base, status: 'completed', output: [item], usage }
+      if (!streamed) return json(response, done)
+      const events: Body[] = [
+        { type: 'response.created', response: { ...base, status: 'in_progress', output: [] } },
+        { type: 'response.output_item.added', output_index: 0, item },
+        ...(call ? [] : [{ type: 'response.output_text.delta', item_id: 'msg_1', output_index: 0, delta: text }]),
+        { type: 'response.output_item.done', output_index: 0, item },
+        { type: 'response.completed', response: done },
+      ]
+      stream(
+        response,
+        events.map((data) => ({ event: String(data.type), data })),
+      )
+    },
+  },
+  {
+    // OpenAI Chat Completions.
+    matches: /\/chat\/completions$/,
+    result: /"role":"tool"/g,
+    answer(response, { text, call }, { stream: streamed, model }) {
+      const calls = call && [
+        {
+          index: 0,
+          id: call.id,
+          type: 'function',
+          function: { name: call.name, arguments: JSON.stringify(call.arguments) },
+        },
+      ]
+      const said = calls ? { role: 'assistant', content: null, tool_calls: calls } : { role: 'assistant', content: text }
+      const finish_reason = calls ? 'tool_calls' : 'stop'
+      const base = { id: 'chatcmpl-1', created: 1, model }
+      const usage = { prompt_tokens: 10, completion_tokens: 10, total_tokens: 20 }
+      if (!streamed)
+        return json(response, {
+          ...base,
+          object: 'chat.completion',
+          choices: [{ index: 0, message: said, finish_reason }],
+          usage,
+        })
+      const chunk = { ...base, object: 'chat.completion.chunk' }
+      stream(response, [
+        { data: { ...chunk, choices: [{ index: 0, delta: said, finish_reason: null }] } },
+        { data: { ...chunk, choices: [{ index: 0, delta: {}, finish_reason }], usage } },
+        { data: '[DONE]' },
+      ])
+    },
+  },
+  {
+    // Gemini.
+    matches: /:(?:stream)?[gG]enerateContent$/,
+    result: /"functionResponse":/g,
+    answer(response, { text, call }, _, path) {
+      const part = call ? { functionCall: { name: call.name, args: call.arguments } } : { text }
+      const value = {
+        candidates: [{ index: 0, content: { role: 'model', parts: [part] }, finishReason: 'STOP' }],
+        usageMetadata: { promptTokenCount: 10, candidatesTokenCount: 10, totalTokenCount: 20 },
+      }
+      if (path.includes('stream')) stream(response, [{ data: value }])
+      else json(response, value)
+    },
+  },
+]
