@@ -84,7 +84,7 @@ export function knownLabel(label: string | undefined): string | undefined {
 
 /** The encoding that a file declares: HTML, XML, CSS, and the comments that editors, Python and Ruby read. */
 export function declaredEncoding(bytes: Buffer): string | undefined {
-  const head = bytes.subarray(0, 2_048).toString('latin1')
+  const head = bytes.subarray(0, 2_048).toString('latin1').replace(/\r\n?/g, '\n')
   const match =
     /<meta[^>]{0,200}?charset\s*=\s*["']?([\w.:-]+)/i.exec(head) ??
     /^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]+)/i.exec(head) ??

@@ -63,9 +63,13 @@ export async function handle(settings, event, note) {
       await writeSession(settings.folder, event.session, { ...session, epoch: (session.epoch ?? 0) + 1 })
       return {}
     }
-    default:
+    default: {
+      // A session that is taken up again may begin with a verdict on its last answer; nothing else of it is needed then.
+      const { last, epoch } = await readSession(settings.folder, event.session)
       await forgetSession(settings.folder, event.session)
+      if (last) await writeSession(settings.folder, event.session, { last, ...(epoch && { epoch }) })
       return {}
+    }
   }
 }
 

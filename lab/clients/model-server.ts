@@ -186,7 +186,9 @@ const FORMS: readonly Form[] = [
           function: { name: call.name, arguments: JSON.stringify(call.arguments) },
         },
       ]
-      const said = calls ? { role: 'assistant', content: null, tool_calls: calls } : { role: 'assistant', content: text }
+      const said = calls
+        ? { role: 'assistant', content: null, tool_calls: calls }
+        : { role: 'assistant', content: text }
       const finish_reason = calls ? 'tool_calls' : 'stop'
       const base = { id: 'chatcmpl-1', created: 1, model }
       const usage = { prompt_tokens: 10, completion_tokens: 10, total_tokens: 20 }

@@ -72,8 +72,9 @@ describe('decoding', () => {
       '# -*- coding: shift_jis -*-\n',
       '#!/usr/bin/ruby\n# encoding: Shift_JIS\n',
       '// vim: set fileencoding=sjis :\n',
+      '#!/usr/bin/python\r\n# -*- coding: shift_jis -*-\r\n',
     ])
-      expect(await decoded(encode(head + body, 'shift_jis'))).toBe(head + body)
+      expect(await decoded(encode(head + body, 'shift_jis'))).toBe((head + body).replaceAll('\r\n', '\n'))
     expect(declaredEncoding(Buffer.from('<meta charset="no-such-thing">'))).toBeUndefined()
   })
 

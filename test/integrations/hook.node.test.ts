@@ -497,7 +497,12 @@ describe('hooks of Claude Code against the Worker', () => {
     })
     expect(interaction?.contexts).toHaveLength(1)
     await run(end)
-    expect(await readdir(state)).toEqual([])
+    // What was asked and shown is forgotten; which answer was the last is not.
+    const [left = '', ...rest] = await readdir(state)
+    expect(rest).toEqual([])
+    expect(JSON.parse(await readFile(join(state, left), 'utf8'))).toEqual({ last: { id: interaction?.interaction_id } })
+    await run({ ...prompt, prompt_id: 'resumed', prompt: "That didn't work" })
+    expect((await tracked('first'))[0]).toMatchObject({ outcome: 'failure', user_feedback: -1 })
   })
 
   it('wait for a transcript that is still being written', async () => {

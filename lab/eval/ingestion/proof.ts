@@ -11,6 +11,8 @@ import { git } from './command.ts'
 
 /** What stands in a stored line instead of a part of the file's: secrets, private keys, the middle of long literals. */
 const REPLACED = /\[redacted [^\]]*\]|\[private(?: key)?\]|…/
+/** A line of so many characters may be cut. */
+const LONG_LINE = 1_000
 /** Formats whose visible text is stored, not their lines. */
 const RENDERED = new Set(['jupyter', 'html', 'docx', 'pdf'])
 
@@ -78,8 +80,8 @@ async function compare(
   decoder: ReturnType<typeof createDecoder>,
 ): Promise<void> {
   const bytes = readFileSync(join(folder, path))
-  const text = utf8(bytes) ?? (await decoded(decoder, bytes))
-  const isData = /\.(?:json|sql)$/i.test(path) && text !== undefined && !sameLength(text, texts)
+  const text = utf8(bytes) ?? (await decoded(decoder, bytes, await encodingOf(folder, path)))
+  const isData = text !== undefined && isReshaped(path, text)
   if (text === undefined || RENDERED.has(language) || isData) {
     proof.rendered.push(path)
     return
@@ -100,12 +102,15 @@ async function compare(
     proof.compared.lines++
     const left = there.get(line) ?? 0
     if (left > 0) there.set(line, left - 1)
+    else if (line.length > LONG_LINE && hasWords(texts, line)) continue
     else if (changed.some((stored) => isLineWithParts(line, stored)) || insideKey(text, line)) proof.replaced++
     else proof.missing.push({ path, line })
   }
 }
 
+/** Bytes as UTF-8, unless they are something else; escape sequences are those of ISO-2022-JP. */
 function utf8(bytes: Buffer): string | undefined {
+  if (bytes.includes('\x1b$')) return undefined
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(/\r\n?/g, '\n')
   } catch {
@@ -113,15 +118,32 @@ function utf8(bytes: Buffer): string | undefined {
   }
 }
 
-async function decoded(decoder: ReturnType<typeof createDecoder>, bytes: Buffer): Promise<string | undefined> {
-  const result = await decoder.decode(bytes)
+/** The encoding that .gitattributes declares. */
+async function encodingOf(folder: string, path: string): Promise<string | undefined> {
+  const answer = await git(folder, 'check-attr', '-z', 'working-tree-encoding', '--', path)
+  const value = answer.split('\0')[2]
+  return value === 'unspecified' ? undefined : value
+}
+
+async function decoded(
+  decoder: ReturnType<typeof createDecoder>,
+  bytes: Buffer,
+  declared: string | undefined,
+): Promise<string | undefined> {
+  const result = await decoder.decode(bytes, declared)
   const settled = result === 'encoding unclear' ? decoder.settle(bytes) : result
   return typeof settled === 'string' ? undefined : settled.text
 }
 
-/** Large data is shortened to its structure: far less of it is stored than there is. */
-function sameLength(text: string, texts: readonly string[]): boolean {
-  return texts.reduce((sum, chunk) => sum + chunk.length, 0) > text.length * 0.8
+/** Large dumps are shortened, and JSON without line breaks is laid out anew. */
+function isReshaped(path: string, text: string): boolean {
+  if (/\.json$/i.test(path)) return text.length > 200_000 || text.length / text.split('\n').length > 500
+  return /\.sql$/i.test(path) && text.length > 200_000
+}
+
+/** A line that is longer than a chunk is in several. */
+function hasWords(texts: readonly string[], line: string): boolean {
+  return line.split(/\s+/).every((word) => texts.some((text) => text.includes(word)))
 }
 
 /** Whether a stored line is a line of the file with some parts replaced. */
