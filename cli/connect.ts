@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdir, rm, rmdir, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { checkConnection } from './connect/check.ts'
@@ -139,6 +139,7 @@ async function remove(client: Client, connection: Connection, env: NodeJS.Proces
     if (await editor.remove(edit)) changed.push(edit.path)
   }
   await rm(connection.settingsFile, { force: true })
+  await forgetSessions(basename(connection.settingsFile).replace(/-[^-]+$/, ''), connection)
   await rmdir(dirname(connection.settingsFile)).catch(() => undefined)
   process.stdout.write(
     changed.length > 0
@@ -146,6 +147,15 @@ async function remove(client: Client, connection: Connection, env: NodeJS.Proces
       : `${client.title} was not connected here.\n`,
   )
   return 0
+}
+
+/** Removes what the hooks of an agent remember, when none of its connections is left. */
+async function forgetSessions(name: string, { settingsFile, env, home }: Connection): Promise<void> {
+  const others = await readdir(dirname(settingsFile)).catch(() => [])
+  if (others.some((file) => file.startsWith(`${name}-`))) return
+  const folder = join(env.XDG_CACHE_HOME || join(home, '.cache'), 'hybrid-coordinator')
+  await rm(join(folder, name), { recursive: true, force: true })
+  await rmdir(folder).catch(() => undefined)
 }
 
 /** Agents that are in use on this machine, by name. */

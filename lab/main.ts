@@ -28,6 +28,10 @@ process.exitCode = await runCommand(
         summary: 'run a busy hour with every fault, then audit the data',
         load: () => import('./chaos/chaos.ts'),
       },
+      clients: {
+        summary: 'start third-party clients and agents against a coordinator',
+        load: () => import('./clients/clients.ts'),
+      },
       'commit-set': {
         summary: 'make a set of code questions from the history of a repository',
         load: () => import('./eval/commit-set.ts'),

@@ -6,7 +6,6 @@
 import { spawn } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { ModelServer } from './model-server.ts'
 
 /** Where an agent runs. */
 export interface Place {
@@ -105,7 +104,15 @@ export const AGENTS: readonly Agent[] = [
       })
       return { GEMINI_API_KEY: 'none', GOOGLE_GEMINI_BASE_URL: model, GEMINI_CLI_TRUST_WORKSPACE: 'true' }
     },
-    message: (text, again) => ['--yolo', ...(again ? ['--resume', 'latest'] : []), '-p', text],
+    // With a model of its own choice it would first ask another model which one that is.
+    message: (text, again) => [
+      '--yolo',
+      '--model',
+      'gemini-2.5-flash',
+      ...(again ? ['--resume', 'latest'] : []),
+      '-p',
+      text,
+    ],
   },
   {
     title: 'OpenCode',
@@ -129,7 +136,8 @@ export const AGENTS: readonly Agent[] = [
       })
       return { OPENCODE_DISABLE_AUTOUPDATE: '1' }
     },
-    message: (text, again) => ['run', ...(again ? ['--continue'] : []), text],
+    // It puts a message of one argument into quotation marks.
+    message: (text, again) => ['run', ...(again ? ['--continue'] : []), ...text.split(' ')],
   },
 ]
 
@@ -167,9 +175,4 @@ export function runProgram(
 export function environmentOf(home: string, more: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   const { PATH, LANG, SSL_CERT_FILE, NODE_EXTRA_CA_CERTS } = process.env
   return { PATH, LANG, SSL_CERT_FILE, NODE_EXTRA_CA_CERTS, HOME: home, CI: '1', NO_COLOR: '1', ...more }
-}
-
-/** Whether any request to the model held a text. */
-export function wasShown({ seen }: ModelServer, text: string): boolean {
-  return seen.some((body) => body.includes(text))
 }
