@@ -267,7 +267,7 @@ const codexOverResponses: Tried = {
 const countOf = (text: string, part: string) => text.split(part).length - 1
 
 async function lastOf({ http, project }: Target, tag?: string): Promise<Interaction | undefined> {
-  const query = new URLSearchParams({ project, limit: '20', ...(tag && { tag }) })
+  const query = new URLSearchParams({ project, limit: '20', ...(tag && { tags: tag }) })
   const { interactions } = await http.get<{ interactions: { interaction_id: string; query: string }[] }>(
     `/interactions?${query}`,
   )
