@@ -5,7 +5,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { parseArguments, parseUrl, UsageError } from './shared/args.ts'
 import { createHttpClient, type HttpClient, HttpError, UnreachableError } from './shared/http.ts'
-import { style } from './shared/terminal.ts'
+import { plural, style } from './shared/terminal.ts'
 
 const HELP = `Usage: npm run knowledge -- migrate --from embedded --to qdrant [options]
 
@@ -16,6 +16,7 @@ Options
   --from STORE       embedded or qdrant
   --to STORE         the other one
   --project NAME     default: default
+  --prune            remove from the target what the source does not hold
   --state FILE       where the position is kept (default: .migrate-store.json)
   --url URL          the coordinator (default: HYBRID_URL or http://127.0.0.1:8787)
   --key KEY          admin key (default: HYBRID_API_KEY)
@@ -26,6 +27,7 @@ const OPTIONS = {
   from: { type: 'string' },
   to: { type: 'string' },
   project: { type: 'string' },
+  prune: { type: 'boolean' },
   state: { type: 'string' },
   url: { type: 'string' },
   key: { type: 'string' },
@@ -33,7 +35,7 @@ const OPTIONS = {
 } as const
 
 interface Position {
-  phase: 'items' | 'documents'
+  phase: string
   cursor: string | null
 }
 
@@ -47,6 +49,7 @@ interface Summary {
 interface Step {
   items: number
   documents: number
+  removed: number
   next: Position | null
   summaries: { from: Summary; to: Summary; equal: boolean } | null
 }
@@ -72,7 +75,11 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
     }
     const url = parseUrl(values.url ?? (env.HYBRID_URL || 'http://127.0.0.1:8787'), '--url')
     const client = createHttpClient({ url, key: values.key ?? env.HYBRID_API_KEY, timeoutMs: 300_000 })
-    return await migrate(client, { from, to, project }, values.state ?? '.migrate-store.json')
+    return await migrate(
+      client,
+      { from, to, project, prune: values.prune ?? false },
+      values.state ?? '.migrate-store.json',
+    )
   } catch (error) {
     if (error instanceof UsageError) {
       process.stderr.write(`${style('red', error.message)}\nSee npm run knowledge -- migrate --help\n`)
@@ -86,7 +93,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
 
 async function migrate(
   client: HttpClient,
-  what: { from: string; to: string; project: string },
+  what: { from: string; to: string; project: string; prune: boolean },
   file: string,
 ): Promise<number> {
   const state = await readState(file, JSON.stringify(what))
@@ -99,10 +106,12 @@ async function migrate(
     let position = state.current?.collection === collection ? state.current.position : undefined
     let items = 0
     let documents = 0
+    let removed = 0
     do {
       const step: Step = await client.post('/knowledge/migrate', { ...what, collection, ...(position && { position }) })
       items += step.items
       documents += step.documents
+      removed += step.removed
       position = step.next ?? undefined
       state.current = position ? { collection, position } : null
       await writeFile(file, JSON.stringify(state))
@@ -110,10 +119,10 @@ async function migrate(
     } while (position)
     const { summaries } = await client.post<Step>('/knowledge/migrate', { ...what, collection, verify: true })
     if (!summaries?.equal) different++
-    const count = `${summaries?.from.items} items, ${summaries?.from.documents} documents`
+    const gone = removed > 0 ? `, ${removed} removed from ${what.to}` : ''
     const verdict = summaries?.equal
-      ? style('green', `${count}, equal: ${summaries.from.checksum.slice(0, 16)}`)
-      : style('red', `different: ${JSON.stringify(summaries)}`)
+      ? style('green', `${held(summaries.from)}, equal: ${summaries.from.checksum.slice(0, 16)}${gone}`)
+      : style('red', difference(summaries, what))
     process.stdout.write(`${collection}: ${verdict}\n`)
     if (summaries?.equal) state.done.push(collection)
     await writeFile(file, JSON.stringify(state))
@@ -121,6 +130,22 @@ async function migrate(
   if (different > 0) return 1
   await rm(file, { force: true })
   return 0
+}
+
+const held = ({ items, documents }: Summary) => `${plural(items, 'item')}, ${plural(documents, 'document')}`
+
+/** What is different, and what to do about it. */
+function difference(
+  summaries: Step['summaries'],
+  { from, to, prune }: { from: string; to: string; prune: boolean },
+): string {
+  if (!summaries) return 'the stores could not be compared'
+  const { from: source, to: target } = summaries
+  const vectors = (summary: Summary) => `${held(summary)}, ${summary.with_vector} with a vector`
+  const said = `different: ${from} holds ${vectors(source)}; ${to} holds ${vectors(target)}`
+  if (!prune && (target.items > source.items || target.documents > source.documents))
+    return `${said}. Add --prune to remove from ${to} what ${from} does not hold.`
+  return `${said}${held(source) === held(target) ? '; some contents differ' : ''}. Something was written meanwhile: run it again.`
 }
 
 /** The state of the same migration; a new one when the file is of another or not there. */

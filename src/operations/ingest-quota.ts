@@ -5,6 +5,7 @@
 import { reserveIngest } from '../database/queries/quotas.ts'
 import { CoordinatorError } from '../errors.ts'
 import { COLLECTION_NAMES } from '../knowledge/collections.ts'
+import type { CollectionScope } from '../knowledge/stores/store.ts'
 import { dayOf, nextDay } from '../patterns/generation-budget.ts'
 import type { Services } from '../services.ts'
 
@@ -63,6 +64,10 @@ export async function countWriting(
   )
 }
 
+async function countItems(knowledge: Services['knowledge'], scope: CollectionScope): Promise<number> {
+  return knowledge.countItems ? knowledge.countItems(scope) : (await knowledge.statistics(scope)).items
+}
+
 async function assertRoom(services: Services, project: string, items: number, most: number): Promise<void> {
   const projects = counted.get(services.database.$client) ?? new Map<string, { items: number; at: number }>()
   counted.set(services.database.$client, projects)
@@ -70,7 +75,7 @@ async function assertRoom(services: Services, project: string, items: number, mo
   const now = services.now()
   if (!known || now - known.at > FRESH_MS || known.items + items > most) {
     const sizes = await Promise.all(
-      COLLECTION_NAMES.map(async (collection) => (await services.knowledge.statistics({ project, collection })).items),
+      COLLECTION_NAMES.map((collection) => countItems(services.knowledge, { project, collection })),
     )
     known = { items: sizes.reduce((sum, size) => sum + size, 0), at: now }
   }

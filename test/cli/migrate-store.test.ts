@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { run } from '../../cli/migrate-store.ts'
 
 const PAGES = 5
@@ -32,14 +32,22 @@ beforeEach(async () => {
       verify?: boolean
     }
     const summary = { items: 5, documents: 0, with_vector: 5, checksum: 'f'.repeat(64) }
+    const other = { ...summary, items: equal ? 5 : 6 }
     if (verify)
-      return answer(200, { items: 0, documents: 0, next: null, summaries: { from: summary, to: summary, equal } })
+      return answer(200, {
+        items: 0,
+        documents: 0,
+        removed: 0,
+        next: null,
+        summaries: { from: summary, to: other, equal },
+      })
     if (asked.length >= failAt) return answer(400, { code: 'invalid_input', detail: 'Stopped.' })
     asked.push({ collection, cursor: position?.cursor ?? null })
     const page = Number(position?.cursor ?? 0) + 1
     answer(200, {
       items: 1,
       documents: 0,
+      removed: 0,
       next: page < PAGES ? { phase: 'items', cursor: String(page) } : null,
       summaries: null,
     })
@@ -77,9 +85,15 @@ test('stopped anywhere, it goes on where it was', async () => {
   }
 })
 
-test('different stores are an error', async () => {
+test('different stores are an error, told in words', async () => {
   equal = false
+  const written = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
   expect(await migrate()).toBe(1)
+  const text = written.mock.calls.map(([part]) => String(part)).join('')
+  written.mockRestore()
+  expect(text).toContain('different: embedded holds 5 items, 0 documents, 5 with a vector; qdrant holds 6 items')
+  expect(text).toContain('Add --prune to remove from qdrant what embedded does not hold.')
+  expect(text).not.toContain('{')
 })
 
 test('is called wrongly', async () => {

@@ -11,9 +11,13 @@ import type { CollectionScope, StoredDocument, TransferItem, TransferStore } fro
 /** Items of one page. */
 const PAGE = 200
 
+/** The surplus is what the target holds and the source does not. Documents come after all items: deleting an item changes its document. */
+export const MIGRATION_PHASES = ['items', 'surplus_items', 'documents', 'surplus_documents'] as const
+export type MigrationPhase = (typeof MIGRATION_PHASES)[number]
+
 /** Where a migration stands: the phase, and the cursor within it; null: at its beginning. */
 export interface MigrationPosition {
-  readonly phase: 'items' | 'documents'
+  readonly phase: MigrationPhase
   readonly cursor: string | null
 }
 
@@ -22,6 +26,8 @@ export const MIGRATION_START: MigrationPosition = { phase: 'items', cursor: null
 export interface MigrationStep {
   readonly items: number
   readonly documents: number
+  /** Items and documents that the target no longer holds, as the source doesn't. */
+  readonly removed: number
   /** Where to go on; null: everything has been moved. */
   readonly next: MigrationPosition | null
 }
@@ -29,6 +35,7 @@ export interface MigrationStep {
 /**
  * Moves one page. Documents come after the items, so that a document that the target knows has its items there.
  * @param to null: nothing is written, the page is only counted
+ * @param prune whether the target's surplus is removed, too
  * @throws CoordinatorError `engine_unavailable`; the same position may then be tried again
  */
 export async function migratePage(
@@ -36,20 +43,61 @@ export async function migratePage(
   to: TransferStore | null,
   scope: CollectionScope,
   { phase, cursor }: MigrationPosition,
+  prune = false,
 ): Promise<MigrationStep> {
+  const page = { items: 0, documents: 0, removed: 0, nextCursor: null as string | null }
   const options = { limit: PAGE, ...(cursor !== null && { cursor }) }
   if (phase === 'items') {
     const { space } = await from.statistics(scope)
-    const page = await from.exportItems(scope, options)
-    if (to && page.entries.length > 0) await to.importItems(scope, page.entries, space)
-    const next: MigrationPosition =
-      page.nextCursor === null ? { phase: 'documents', cursor: null } : { phase, cursor: page.nextCursor }
-    return { items: page.entries.length, documents: 0, next }
+    const { entries, nextCursor } = await from.exportItems(scope, options)
+    if (to && entries.length > 0) await to.importItems(scope, entries, space)
+    Object.assign(page, { items: entries.length, nextCursor })
+  } else if (phase === 'surplus_items') {
+    if (to) Object.assign(page, await pruneItems(from, to, scope, options))
+  } else if (phase === 'documents') {
+    const { entries, nextCursor } = await from.exportDocuments(scope, options)
+    if (to && entries.length > 0) await to.importDocuments(scope, entries)
+    Object.assign(page, { documents: entries.length, nextCursor })
+  } else if (to) page.removed = await pruneDocuments(from, to, scope)
+  const { nextCursor, ...counts } = page
+  const [after] = MIGRATION_PHASES.slice(MIGRATION_PHASES.indexOf(phase) + 1).filter(
+    (later) => prune || !later.startsWith('surplus'),
+  )
+  const next = nextCursor !== null ? { phase, cursor: nextCursor } : after ? { phase: after, cursor: null } : null
+  return { ...counts, next }
+}
+
+async function pruneItems(
+  from: TransferStore,
+  to: TransferStore,
+  scope: CollectionScope,
+  options: { cursor?: string; limit: number },
+): Promise<{ removed: number; nextCursor: string | null }> {
+  const { entries, nextCursor } = await to.exportItems(scope, options)
+  const ids = entries.map(({ id }) => id)
+  const kept = await from.get(scope, ids)
+  const surplus = ids.filter((_, i) => kept[i] === null)
+  return { removed: surplus.length > 0 ? await to.delete(scope, surplus) : 0, nextCursor }
+}
+
+async function pruneDocuments(from: TransferStore, to: TransferStore, scope: CollectionScope): Promise<number> {
+  const known = new Set<string>()
+  for await (const { source, path } of allDocuments(from, scope)) known.add(JSON.stringify([source, path]))
+  const surplus: StoredDocument[] = []
+  for await (const document of allDocuments(to, scope)) {
+    if (!known.has(JSON.stringify([document.source, document.path]))) surplus.push(document)
   }
-  const page = await from.exportDocuments(scope, options)
-  if (to && page.entries.length > 0) await to.importDocuments(scope, page.entries)
-  const next = page.nextCursor === null ? null : { phase, cursor: page.nextCursor }
-  return { items: 0, documents: page.entries.length, next }
+  for (const { source, path } of surplus) await to.deleteDocuments(scope, source, [path])
+  return surplus.length
+}
+
+async function* allDocuments(store: TransferStore, scope: CollectionScope): AsyncGenerator<StoredDocument> {
+  let cursor: string | undefined
+  do {
+    const page = await store.exportDocuments(scope, { cursor, limit: PAGE })
+    yield* page.entries
+    cursor = page.nextCursor ?? undefined
+  } while (cursor !== undefined)
 }
 
 /** What two stores that hold the same collection agree on. */
@@ -75,12 +123,10 @@ export async function fingerprint(store: TransferStore, scope: CollectionScope):
     cursor = page.nextCursor ?? undefined
   } while (cursor !== undefined)
   let documents = 0
-  do {
-    const page = await store.exportDocuments(scope, { cursor, limit: PAGE })
-    await Promise.all(page.entries.map(async (document) => sum.add(await documentHash(document))))
-    documents += page.entries.length
-    cursor = page.nextCursor ?? undefined
-  } while (cursor !== undefined)
+  for await (const document of allDocuments(store, scope)) {
+    sum.add(await documentHash(document))
+    documents++
+  }
   return { items, documents, withVector, checksum: sum.hex }
 }
 

@@ -244,6 +244,10 @@ export class MigratingStore implements KnowledgeStore {
     return this.#store.setCredit(scope, updates)
   }
 
+  get countItems(): KnowledgeStore['countItems'] {
+    return this.#store.countItems?.bind(this.#store)
+  }
+
   get documentTokens(): KnowledgeStore['documentTokens'] {
     return this.#store.documentTokens?.bind(this.#store)
   }

@@ -238,6 +238,8 @@ export interface KnowledgeStore {
     unrelated: readonly Float32Array[],
   ): Promise<CosineScale | null>
   statistics(scope: CollectionScope): Promise<StoreStatistics>
+  /** Number of items, where that is cheaper to say than all statistics; left out: it isn't. */
+  countItems?(scope: CollectionScope): Promise<number>
   /** Absolute counters from the database; repeating or reordering updates changes nothing. */
   setCredit(scope: CollectionScope, updates: readonly CreditUpdate[]): Promise<void>
   /**

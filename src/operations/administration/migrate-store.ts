@@ -1,11 +1,11 @@
 import * as z from 'zod'
 import { invalidInput } from '../../errors.ts'
-import { fingerprint, MIGRATION_START, migratePage } from '../../knowledge/stores/migrate.ts'
+import { fingerprint, MIGRATION_PHASES, MIGRATION_START, migratePage } from '../../knowledge/stores/migrate.ts'
 import { collectionName, project } from '../fields.ts'
 import { operation, SETS } from '../operation.ts'
 
 const storeName = z.enum(['embedded', 'qdrant'])
-const position = z.strictObject({ phase: z.enum(['items', 'documents']), cursor: z.string().max(3000).nullable() })
+const position = z.strictObject({ phase: z.enum(MIGRATION_PHASES), cursor: z.string().max(3000).nullable() })
 const summary = z.object({
   items: z.int(),
   documents: z.int(),
@@ -30,11 +30,16 @@ export const migrateStore = operation({
     from: storeName,
     to: storeName.describe('The same store as `from`: nothing is copied, the pages are counted.'),
     position: position.optional().describe('Where to go on; left out: at the beginning.'),
+    prune: z
+      .boolean()
+      .default(false)
+      .describe('Remove from the target what the source does not hold; send it with every page.'),
     verify: z.boolean().default(false).describe('Copy nothing; sum up both stores.'),
   }),
   output: z.object({
     items: z.int().describe('Items of this page.'),
     documents: z.int().describe('Documents of this page.'),
+    removed: z.int().describe('Items and documents that were removed from the target.'),
     next: position.nullable(),
     summaries: z.object({ from: summary, to: summary, equal: z.boolean() }).nullable(),
   }),
@@ -48,9 +53,10 @@ export const migrateStore = operation({
       const [a, b] = [await fingerprint(from, input), await fingerprint(to, input)]
       const view = ({ withVector, ...rest }: typeof a) => ({ ...rest, with_vector: withVector })
       const equal = JSON.stringify(a) === JSON.stringify(b)
-      return { items: 0, documents: 0, next: null, summaries: { from: view(a), to: view(b), equal } }
+      return { items: 0, documents: 0, removed: 0, next: null, summaries: { from: view(a), to: view(b), equal } }
     }
     const target = input.from === input.to ? null : to
-    return { ...(await migratePage(from, target, input, input.position ?? MIGRATION_START)), summaries: null }
+    const step = await migratePage(from, target, input, input.position ?? MIGRATION_START, input.prune)
+    return { ...step, summaries: null }
   },
 })

@@ -15,6 +15,7 @@ import { QdrantStub } from './qdrant-stub.ts'
 interface Step {
   items: number
   documents: number
+  removed: number
   next: { phase: string; cursor: string | null } | null
   summaries: { equal: boolean; from: { items: number; documents: number } } | null
 }
@@ -50,6 +51,47 @@ it('moves a collection page by page and compares both stores', async () => {
   const after = await call<Step>(migrateStore, services, { ...what, verify: true })
   expect(after.summaries?.equal).toBe(false)
   expect(stub.violations).toEqual([])
+})
+
+it('takes away what the source no longer has, where that is asked for', async () => {
+  const stub = new QdrantStub()
+  vi.spyOn(globalThis, 'fetch').mockImplementation(stub.fetch)
+  const engine = new Engine('Qdrant', '', { deadlineMs: 20_000 })
+  const options = { url: 'http://qdrant.test:6333', prefix: 'd-', engine, timeoutMs: 20_000 }
+  const qdrant = new QdrantStore(new QdrantConnection(options))
+  const embedded = new EmbeddedStore(env.KNOWLEDGE)
+  const services = { ...buildServices(env), stores: { embedded, qdrant } }
+  const bench = new Bench(embedded)
+  const migrate = async (more: object) => {
+    let removed = 0
+    let position: Step['next'] | undefined
+    do {
+      const step: Step = await call<Step>(migrateStore, services, {
+        ...bench.scope,
+        ...more,
+        ...(position && { position }),
+      })
+      removed += step.removed
+      position = step.next
+    } while (position)
+    const { summaries } = await call<Step>(migrateStore, services, { ...bench.scope, ...more, verify: true })
+    return { removed, equal: summaries?.equal }
+  }
+  await bench.put({ a: 'Stays.', b: 'Is deleted.' })
+  const documents = await Promise.all(
+    ['kept.md', 'cut.md', 'gone.md'].map((path) =>
+      bench.document('repository', path, 'h', { one: path, two: `${path} two` }),
+    ),
+  )
+  await embedded.replaceDocuments(bench.scope, 'repository', documents, SPACE)
+  expect(await migrate({ from: 'embedded', to: 'qdrant' })).toEqual({ removed: 0, equal: true })
+  const [, second] = await bench.items({ a: 'x', b: 'x' })
+  const cut = documents[1]?.items[0]
+  await qdrant.delete(bench.scope, [second?.id ?? '', cut?.id ?? ''])
+  await qdrant.deleteDocuments(bench.scope, 'repository', ['gone.md'])
+  expect(await migrate({ from: 'qdrant', to: 'embedded' })).toEqual({ removed: 0, equal: false })
+  expect(await migrate({ from: 'qdrant', to: 'embedded', prune: true })).toEqual({ removed: 5, equal: true })
+  expect(await bench.allKeys()).toHaveLength(4)
 })
 
 it('says which store is not configured', async () => {

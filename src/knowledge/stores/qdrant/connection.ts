@@ -7,6 +7,7 @@ import type { EmbeddingSpace } from '../../../inference/embedding/embedder.ts'
 import type { Engine } from '../../../inference/engine/resilience.ts'
 import { traceHeaders } from '../../../tracing.ts'
 import { NUMBER_FIELDS } from '../../collections.ts'
+import { CorpusCache } from './corpus.ts'
 import { failureOf, missingPart, statusOf } from './failures.ts'
 import { QdrantServer } from './server.ts'
 
@@ -42,6 +43,8 @@ const QUANTIZATION: Readonly<Record<Quantization, Schemas['QuantizationConfig'] 
 export type Quantization = 'none' | 'scalar' | 'product' | 'binary'
 
 export class QdrantConnection {
+  /** What is known of whole collections for a moment. */
+  readonly corpora = new CorpusCache()
   readonly #client: QdrantClient
   readonly #server: QdrantServer
   readonly #engine: Engine

@@ -96,6 +96,15 @@ export function readStoredItems(
   return { items, damaged }
 }
 
+/** Tokens of an item's passages as they are stored; 0 for what can't be read. */
+export function passageTokens(passages: unknown): number {
+  try {
+    return decodePassages(String(passages)).reduce((sum, { tokens }) => sum + tokens, 0)
+  } catch {
+    return 0
+  }
+}
+
 /** Where an item belongs. */
 export interface Origin {
   readonly source: string

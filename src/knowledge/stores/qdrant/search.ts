@@ -19,6 +19,7 @@ import { contextId } from '../../collections.ts'
 import { preselect } from '../preselect.ts'
 import type { Candidate, CollectionScope, Credit, SearchRequest, SearchResponse } from '../store.ts'
 import { TERMS } from './connection.ts'
+import type { Corpus } from './corpus.ts'
 import { itemFilter, readStoredItem, termListOf, termWeight } from './points.ts'
 
 /** Points whose lengths and credit stand for all; ids are hashes, so the first ones by id are a fair sample. */
@@ -41,16 +42,22 @@ export interface SearchBatch {
     readonly keyword: number | null
     readonly cosines: number | null
     readonly probes: readonly number[]
-    readonly lengths: number
-    readonly credit: number
+    readonly lengths: number | null
+    readonly credit: number | null
   }
 }
 
 /**
  * Plans the batch for a request.
  * @param using the dense vector to search; null: leave the vector list out
+ * @param known whether the corpus is known already
  */
-export function planSearch({ project }: CollectionScope, request: SearchRequest, using: string | null): SearchBatch {
+export function planSearch(
+  { project }: CollectionScope,
+  request: SearchRequest,
+  using: string | null,
+  known: boolean,
+): SearchBatch {
   const searches: Schemas['QueryRequest'][] = []
   const add = (search: Schemas['QueryRequest']) => searches.push(search) - 1
   const filter = itemFilter(project, request.filter)
@@ -95,6 +102,7 @@ export function planSearch({ project }: CollectionScope, request: SearchRequest,
       with_payload: ['terms'],
     }),
   )
+  if (known) return { searches, at: { dense, keyword, cosines, probes, lengths: null, credit: null } }
   const lengths = add({ filter: corpus, limit: SAMPLE, with_payload: ['length'] })
   const credited = { must: [...corpus.must, { key: 'credit_version', range: { gt: 0 } }] }
   const credit = add({ filter: credited, limit: CREDIT_SAMPLE, with_payload: ['successes', 'partials', 'failures'] })
@@ -103,17 +111,17 @@ export function planSearch({ project }: CollectionScope, request: SearchRequest,
 
 /**
  * The response that the answers to a batch make.
- * @param items number of the project's items in the collection
+ * @param corpus what the project's items in the collection are like; see {@link readCorpus}
  */
 export function readSearch(
   { collection }: CollectionScope,
   request: SearchRequest,
   { at }: SearchBatch,
   answers: readonly { points: Point[] }[],
-  items: number,
+  corpus: Corpus,
 ): SearchResponse {
   const points = (index: number | null) => (index === null ? [] : (answers[index]?.points ?? []))
-  const plan = planOf(request.text, items, at, points)
+  const plan = planOf(request.text, corpus, at, points)
   const found = new Map<string, Point>()
   const cosines = new Map<string, number>()
   for (const point of [...points(at.dense), ...points(at.keyword)]) found.set(String(point.id), point)
@@ -135,18 +143,26 @@ export function readSearch(
   return {
     candidates,
     degraded,
-    items,
+    items: corpus.items,
     terms: plan.terms,
     totalIdf: plan.totalIdf,
     attainable: plan.attainable,
     averageLength: plan.averageLength,
-    credit: sumCredit(points(at.credit)),
+    credit: corpus.credit,
   }
+}
+
+/** The corpus that the answers to a batch tell of, which asked for it. */
+export function readCorpus({ at }: SearchBatch, answers: readonly { points: Point[] }[], items: number): Corpus {
+  const points = (index: number | null) => (index === null ? [] : (answers[index]?.points ?? []))
+  const lengths = points(at.lengths).map(({ payload }) => Number(payload?.length ?? 0))
+  const averageLength = lengths.length === 0 ? 0 : lengths.reduce((sum, one) => sum + one, 0) / lengths.length
+  return { items, averageLength, credit: sumCredit(points(at.credit)) }
 }
 
 function planOf(
   text: string,
-  items: number,
+  { items, averageLength }: Corpus,
   at: SearchBatch['at'],
   points: (index: number | null) => Point[],
 ): KeywordPlan {
@@ -157,8 +173,6 @@ function planOf(
     const [best] = points(at.probes[i] ?? null)
     if (best) documentFrequencies.set(term, documentFrequency(best, hash, items))
   })
-  const lengths = points(at.lengths).map(({ payload }) => Number(payload?.length ?? 0))
-  const averageLength = lengths.length === 0 ? 0 : lengths.reduce((sum, one) => sum + one, 0) / lengths.length
   return planKeywordSearch(terms, { items, averageLength, documentFrequencies })
 }
 

@@ -29,10 +29,19 @@ import type {
   WriteStatus,
 } from '../store.ts'
 import { chunks, type QdrantConnection, vectorName, WRITE_BATCH } from './connection.ts'
-import { itemFilter, type Origin, readStoredItem, readStoredItems, toPoint, toStoredItem } from './points.ts'
+import { documentFilter, documentsFilter, missingFilter } from './filters.ts'
+import {
+  itemFilter,
+  type Origin,
+  passageTokens,
+  readStoredItem,
+  readStoredItems,
+  toPoint,
+  toStoredItem,
+} from './points.ts'
 import { QdrantReader, READ_BATCH } from './reader.ts'
 import { QdrantRegister } from './register.ts'
-import { planSearch, readSearch } from './search.ts'
+import { planSearch, readCorpus, readSearch } from './search.ts'
 import {
   addition,
   KNOWN_FIELDS,
@@ -43,6 +52,9 @@ import {
   type Target,
   vectorsOf,
 } from './writes.ts'
+
+/** Documents whose items are asked for together. */
+const DOCUMENTS_AT_ONCE = 50
 
 export class QdrantStore implements TransferStore {
   readonly name = 'qdrant'
@@ -102,9 +114,7 @@ export class QdrantStore implements TransferStore {
     }
     // The documents no longer hold what their hashes say: the next ingestion has to write them again.
     for (const origin of documents.values()) await this.#register.setDocument(scope, origin, { hash: '' })
-    await this.#qdrant.call(scope.collection, (client, name) =>
-      client.delete(name, { points: points.map(({ id }) => id), wait: true }),
-    )
+    await this.#delete(scope, { points: points.map(({ id }) => id) })
     for (const origin of documents.values()) {
       const items = await this.#reader.count(scope.collection, documentFilter(scope.project, origin))
       await this.#register.setDocument(scope, origin, { items })
@@ -149,7 +159,7 @@ export class QdrantStore implements TransferStore {
       const count = await this.#reader.count(scope.collection, filter)
       if (count > 0) {
         await this.#register.setDocument(scope, origin, { hash: '' })
-        await this.#qdrant.call(scope.collection, (client, name) => client.delete(name, { filter, wait: true }))
+        await this.#delete(scope, { filter })
         items += count
       }
       if (await this.#register.removeDocument(scope, origin)) documents++
@@ -160,7 +170,7 @@ export class QdrantStore implements TransferStore {
   async clear(scope: CollectionScope): Promise<{ documents: number; items: number }> {
     const { documents, items } = await this.statistics(scope)
     const filter = itemFilter(scope.project)
-    await this.#qdrant.read(scope.collection, (client, name) => client.delete(name, { filter, wait: true }), null)
+    await this.#delete(scope, { filter })
     await this.#register.clear(scope)
     return { documents, items }
   }
@@ -168,16 +178,34 @@ export class QdrantStore implements TransferStore {
   async search(scope: CollectionScope, request: SearchRequest): Promise<SearchResponse> {
     // Asked together: what to search in, how many items there are, and the search itself in the space of the query.
     const using = request.vector && (await this.#qdrant.hasVector(scope.collection, request.space))
-    const batch = planSearch(scope, request, using ? vectorName(request.space) : null)
+    const { corpora } = this.#qdrant
+    const known = corpora.get(scope)
+    const { writes } = corpora
+    const batch = planSearch(scope, request, using ? vectorName(request.space) : null, known !== null)
     const [serving, items, answers] = await Promise.all([
       request.vector ? this.#register.space(scope) : null,
-      this.#reader.count(scope.collection, itemFilter(scope.project)),
+      known ? known.items : this.#reader.count(scope.collection, itemFilter(scope.project)),
       this.#qdrant.read(scope.collection, (client, name) => client.queryBatch(name, { searches: batch.searches }), []),
     ])
+    const corpus = known ?? readCorpus(batch, answers, items)
+    if (!known) corpora.keep(scope, corpus, writes)
     const other = serving !== null && !sameSpace(serving, request.space)
     const usable = other ? { ...batch, at: { ...batch.at, dense: null, cosines: null } } : batch
-    const response = readSearch(scope, request, usable, answers, items)
-    return { ...response, degraded: [...(other ? ['vectors'] : []), ...response.degraded] }
+    return { ...readSearch(scope, request, usable, answers, corpus), degraded: other ? ['vectors'] : [] }
+  }
+
+  countItems(scope: CollectionScope): Promise<number> {
+    return this.#reader.count(scope.collection, itemFilter(scope.project))
+  }
+
+  /** Tokens of all passages of the documents' items. */
+  async documentTokens(scope: CollectionScope, documents: readonly Origin[]): Promise<number> {
+    const found = await Promise.all(
+      chunks(documents, DOCUMENTS_AT_ONCE).map((some) =>
+        this.#reader.scan(scope.collection, documentsFilter(scope.project, some), ['passages']),
+      ),
+    )
+    return found.flat().reduce((sum, { payload }) => sum + passageTokens(payload?.passages), 0)
   }
 
   async statistics(scope: CollectionScope): Promise<StoreStatistics> {
@@ -206,13 +234,15 @@ export class QdrantStore implements TransferStore {
       ]
       return { set_payload: { payload: { ...credit, credit_version: version }, filter: { must } } }
     })
-    for (const batch of chunks(operations, WRITE_BATCH)) {
-      await this.#qdrant.read(
-        scope.collection,
-        (client, name) => client.batchUpdate(name, { operations: batch, wait: true }),
-        [],
-      )
-    }
+    await this.#qdrant.corpora.changing(scope, async () => {
+      for (const batch of chunks(operations, WRITE_BATCH)) {
+        await this.#qdrant.read(
+          scope.collection,
+          (client, name) => client.batchUpdate(name, { operations: batch, wait: true }),
+          [],
+        )
+      }
+    })
   }
 
   async itemsWithoutVector(
@@ -339,11 +369,20 @@ export class QdrantStore implements TransferStore {
   }
 
   async #write(scope: CollectionScope, space: EmbeddingSpace | null, operations: Operation[]): Promise<void> {
-    for (const batch of chunks(operations, WRITE_BATCH)) {
-      await this.#qdrant.write(scope.collection, space, (client, name) =>
-        client.batchUpdate(name, { operations: batch, wait: true }),
-      )
-    }
+    await this.#qdrant.corpora.changing(scope, async () => {
+      for (const batch of chunks(operations, WRITE_BATCH)) {
+        await this.#qdrant.write(scope.collection, space, (client, name) =>
+          client.batchUpdate(name, { operations: batch, wait: true }),
+        )
+      }
+    })
+  }
+
+  /** Of a collection that isn't there nothing is left. */
+  async #delete(scope: CollectionScope, selector: Schemas['PointsSelector']): Promise<void> {
+    await this.#qdrant.corpora.changing(scope, () =>
+      this.#qdrant.read(scope.collection, (client, name) => client.delete(name, { ...selector, wait: true }), null),
+    )
   }
 
   async #known(scope: CollectionScope, ids: readonly string[]): Promise<Map<string, Known>> {
@@ -361,20 +400,5 @@ export class QdrantStore implements TransferStore {
     for (const batch of chunks(ids, READ_BATCH))
       points.push(...(await this.#reader.retrieve(collection, batch, with_payload)))
     return points.filter(({ payload }) => payload?.project === project)
-  }
-}
-
-/** Points of a project that have not been embedded in a space. */
-function missingFilter(project: string, space: EmbeddingSpace): Schemas['Filter'] {
-  return { ...itemFilter(project), must_not: [{ key: 'embedded', match: { value: vectorName(space) } }] }
-}
-
-function documentFilter(project: string, { source, path }: Origin): { must: Schemas['Condition'][] } {
-  return {
-    must: [
-      ...itemFilter(project).must,
-      { key: 'source', match: { value: source } },
-      { key: 'path', match: { value: path } },
-    ],
   }
 }
