@@ -37,6 +37,14 @@ process.exitCode = await runCommand(
         load: () => import('./eval/commit-set.ts'),
       },
       conformance: { summary: 'run the MCP conformance suite', load: () => import('./conformance/conformance.ts') },
+      'engines:extraction': {
+        summary: 'measure what is kept of what a chat model extracts',
+        load: () => import('./engines/extraction.ts'),
+      },
+      'engines:slow': {
+        summary: 'measure how a slow embedding server gets done',
+        load: () => import('./engines/slow.ts'),
+      },
       'eval:abstention': {
         summary: 'measure answers to questions that nothing answers',
         load: () => import('./eval/abstention.ts'),

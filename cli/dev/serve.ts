@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { watch } from 'node:fs'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
@@ -38,35 +39,82 @@ export async function serve({ port, state, verbose }: ServeOptions): Promise<num
     await checkPort(port)
     await migrate(state)
     process.stderr.write('Starting …\n')
-    const child = startWrangler(['dev', '--ip', '127.0.0.1', '--port', String(port), '--persist-to', state], verbose)
-    if (child.pid !== undefined) await lock.noteGroup(child.pid)
-    const ended = new Promise<number>((resolve, reject) => {
-      child.once('error', reject)
-      child.once('exit', (code) => resolve(code ?? 0))
-    })
+    const base = `http://127.0.0.1:${port}`
+    const settings = watchSettings()
+    let child: ChildProcess | null = null
     let stopping = false
+    const end = () => {
+      const ending = child
+      ending?.kill('SIGINT')
+      setTimeout(() => ending?.pid !== undefined && endGroup(ending.pid), END_MS).unref()
+    }
     const stop = () => {
       if (stopping) return
       stopping = true
-      child.kill('SIGINT')
-      setTimeout(() => child.pid !== undefined && endGroup(child.pid), END_MS).unref()
+      end()
     }
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop)
-    const base = `http://127.0.0.1:${port}`
     let crons: Cron[] = []
-    void untilReady(base, ended).then((ready) => {
-      if (!ready || stopping) return
-      crons = triggerCrons(base, schedules)
-      process.stderr.write(welcome(base, state))
-    })
-    const code = await ended
+    let code = 0
+    let again = true
+    while (again && !stopping) {
+      const running = startWrangler(
+        ['dev', '--ip', '127.0.0.1', '--port', String(port), '--persist-to', state],
+        verbose,
+      )
+      child = running
+      if (running.pid !== undefined) await lock.noteGroup(running.pid)
+      const ended = new Promise<number>((resolve, reject) => {
+        running.once('error', reject)
+        running.once('exit', (status) => resolve(status ?? 0))
+      })
+      void untilReady(base, ended).then((ready) => {
+        if (!ready || stopping || child !== running) return
+        if (crons.length === 0) {
+          crons = triggerCrons(base, schedules)
+          process.stderr.write(welcome(base, state))
+        } else process.stderr.write('The changed settings are in use.\n')
+      })
+      again = false
+      settings.onChange = () => {
+        again = true
+        process.stderr.write('.dev.vars has changed: starting again …\n')
+        end()
+      }
+      code = await ended
+      // What it started, a bundler for one, does not always end with it.
+      if (running.pid !== undefined) endGroup(running.pid)
+    }
+    settings.close()
     for (const cron of crons) cron.stop()
-    // What it started, a bundler for one, does not always end with it.
-    if (child.pid !== undefined) endGroup(child.pid)
     return stopping ? 0 : code
   } finally {
     await lock.release()
   }
+}
+
+/** A file is written in several steps, in milliseconds. */
+const SETTLED_MS = 300
+
+/**
+ * Watches .dev.vars, which wrangler reads once. Settings that can't be used are told, and those in use stay.
+ * @returns calls `onChange` after a change that can be used
+ */
+function watchSettings(): { onChange: () => void; close(): void } {
+  const watched = { onChange: () => {}, close: () => watcher.close() }
+  let timer: NodeJS.Timeout | undefined
+  const watcher = watch(ROOT, (_, name) => {
+    if (name !== '.dev.vars') return
+    clearTimeout(timer)
+    timer = setTimeout(() => {
+      checkSettings().then(
+        () => watched.onChange(),
+        (error: Error) => process.stderr.write(`${style('red', `.dev.vars: ${error.message}`)}\n`),
+      )
+    }, SETTLED_MS)
+  })
+  watcher.unref()
+  return watched
 }
 
 /**

@@ -64,6 +64,8 @@ export async function buildWorker(folder: string, entry?: string): Promise<strin
 
 /** Builds the Worker, applies the migrations and starts it. Its own log lines of severity error go to standard error. */
 export async function startLocalWorker(options: LocalWorkerOptions = {}): Promise<LocalWorker> {
+  // Reading the bindings, wrangler says that it uses the secrets of .dev.vars; this Worker gets none of them.
+  process.env.WRANGLER_LOG ??= 'error'
   const { convertV4MiniflareOptions, Log, LogLevel, Miniflare } = await import('miniflare')
   const { unstable_getMiniflareWorkerOptions: readOptions } = await import('wrangler')
   const scratch = await mkdtemp(join(tmpdir(), 'hybrid-coordinator-'))

@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { embedAll, type HttpClient } from '../../cli/harness.ts'
 import { UsageError } from '../../cli/shared/args.ts'
 import { Progress } from '../../cli/shared/progress.ts'
@@ -121,7 +122,40 @@ export async function storeCorpus(http: HttpClient, project: string, set: BeirSe
   progress.finish()
   // Vectors follow the text; a measurement waits for them.
   await embedAll(http, project, set.collection, items.length)
+  await waitForVectors(http, project, set.collection)
   return items.length
+}
+
+/** An embedder that brings no vector for this long is given up, in milliseconds. */
+const STALLED_MS = 300_000
+const LOOK_MS = 500
+
+/**
+ * Waits until every item of a collection has been embedded.
+ * @throws Error when no vector comes for five minutes
+ */
+export async function waitForVectors(http: HttpClient, project: string, collection: string): Promise<void> {
+  let least = Number.POSITIVE_INFINITY
+  let progressed = performance.now()
+  let progress: Progress | null = null
+  while (true) {
+    const { collections } = await http.get<{ collections: { name: string; items: number; pending_vectors: number }[] }>(
+      `/collections?project=${encodeURIComponent(project)}`,
+    )
+    const { pending_vectors: pending, items } = collections.find(({ name }) => name === collection) ?? {
+      pending_vectors: 0,
+      items: 0,
+    }
+    if (pending === 0) break
+    if (pending < least) [least, progressed] = [pending, performance.now()]
+    if (performance.now() - progressed > STALLED_MS) {
+      throw new Error(`${pending} items still wait for vectors, and none came for ${STALLED_MS / 60_000} minutes.`)
+    }
+    progress ??= new Progress({ noun: 'vectors', total: items })
+    progress.update(items - pending, '')
+    await sleep(LOOK_MS)
+  }
+  progress?.finish()
 }
 
 /** What inputs may not carry. */

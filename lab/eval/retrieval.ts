@@ -14,13 +14,15 @@ import { variablesOf, withCoordinator } from './worker.ts'
 const HELP = `Usage: npm run --prefix lab eval:retrieval -- --data <folder> [options]
 
 Stores a BEIR data set (corpus.jsonl, queries.jsonl, qrels/test.tsv) in a fresh local coordinator, asks every query in
-each arm through the public API, and prints quality beside the keyword baseline. Where every document's id has the form
+each arm through the public API, and prints quality beside the keyword baseline. Waits until every document has its vector, and stops
+when an answer leaves something out: it would measure another search than its name says. Where every document's id has the form
 conversation:turn, documents are stored as turns of conversations.
 
 Options
   --data FOLDER    the data set; may be repeated
   --variable NAME=VALUE
-                   setting of the local Worker, e.g. EMBEDDER=static; may be repeated
+                   setting of the local Worker, e.g. EMBEDDER=static; may be repeated. A real embedder is measured with
+                   LLAMA_CPP_EMBEDDINGS_URL=… and EMBEDDING_MODEL=…; .dev.vars is not read
   --json           print one object (one a line for several sets)
   --queries N      only the first N queries
   --url URL        measure a running coordinator (a project of its own is used) instead of a fresh one
@@ -145,20 +147,28 @@ async function search(
 ): Promise<string[]> {
   const common = { project, query, limit: DEPTH, keyword_limit: DEPTH }
   if (arm === 'auto') {
-    const { results } = await http.post<{ results: Hit[] }>('/query', {
+    const { results, degraded } = await http.post<{ results: Hit[]; degraded: string[] }>('/query', {
       ...common,
       mode: 'auto',
       collections: [collection],
     })
+    refuseDegraded(degraded)
     return results.map(({ key }) => key)
   }
-  const answer = await http.post<Record<`${string}_results`, Hit[]>>('/hybrid_search', {
+  const answer = await http.post<Record<`${string}_results`, Hit[]> & { degraded: string[] }>('/hybrid_search', {
     ...common,
     mode: arm,
     collections: [collection],
   })
+  refuseDegraded(answer.degraded)
   const keys = new Map(answer.combined_results?.map(({ context_id, key }) => [context_id, key]))
   return (answer[LISTS[arm]] ?? []).flatMap(({ context_id }) => keys.get(context_id) ?? [])
+}
+
+/** @throws Error when an answer leaves something out */
+function refuseDegraded(degraded: readonly string[]): void {
+  if (degraded.length === 0) return
+  throw new Error(`An answer leaves out ${degraded.join(', ')}: what it measures is not what its arm is called.`)
 }
 
 function average(all: readonly RetrievalMetrics[]): RetrievalMetrics {
