@@ -62,6 +62,10 @@ process.exitCode = await runCommand(
         summary: 'prove that nothing of real repositories is missing',
         load: () => import('./eval/ingestion/ingestion.ts'),
       },
+      'eval:hostile-key': {
+        summary: 'measure what one hostile key of ten can move',
+        load: () => import('./eval/hostile-key.ts'),
+      },
       'eval:learning-code': {
         summary: 'measure whether outcomes of earlier changes improve search of code',
         load: () => import('./eval/learning-code.ts'),
@@ -79,6 +83,10 @@ process.exitCode = await runCommand(
         summary: 'measure the first notes of a team beside its code',
         load: () => import('./eval/notes.ts'),
       },
+      'eval:patterns': {
+        summary: 'measure whether patterns of earlier answers help later questions',
+        load: () => import('./eval/patterns.ts'),
+      },
       'eval:redaction': {
         summary: 'measure false alarms of redaction',
         load: () => import('./eval/redaction/redaction.ts'),
@@ -88,6 +96,10 @@ process.exitCode = await runCommand(
         load: () => import('./eval/retrieval.ts'),
       },
       'eval:routing': { summary: 'measure what the router learns', load: () => import('./eval/routing.ts') },
+      'eval:routing-repeats': {
+        summary: 'measure the calibration of the router where queries repeat',
+        load: () => import('./eval/routing-repeats.ts'),
+      },
       'eval:tokens': {
         summary: 'measure how many tokens packed context needs',
         load: () => import('./eval/tokens.ts'),

@@ -3,12 +3,9 @@
  * nobody asked, with the product's search, packing and training in one process.
  * @module
  */
-import { access } from 'node:fs/promises'
-import { join } from 'node:path'
 import { parseArguments, UsageError } from '../../cli/shared/args.ts'
 import { seeded } from '../../cli/shared/random.ts'
 import { style } from '../../cli/shared/terminal.ts'
-import type { CollectionName } from '../../src/knowledge/collections.ts'
 import type { StoredItem } from '../../src/knowledge/stores/store.ts'
 import { logOdds } from '../../src/ranking/calibration.ts'
 import { type RankedQuery, trainRanking, type Vote } from '../../src/ranking/learnt/train.ts'
@@ -18,13 +15,10 @@ import { rankingCandidates, searchKnowledge, termsOf } from '../../src/retrieval
 import { analyseQuery } from '../../src/text/query-analysis.ts'
 import { tokenCounter } from '../../src/text/token-counter.ts'
 import { pathGiven } from '../paths.ts'
-import { itemsOf } from '../training/code-ranking/items.ts'
-import { clean, readBeir } from './beir.ts'
-import { readCodeSet } from './code-data.ts'
-import { answers, measureCode } from './code-measures.ts'
+import { beirSet, codeSets, isBeir, type LearningSet, type Question } from './learning-sets.ts'
 import { outcomeOf, shuffled, splitQueries } from './learning-stream.ts'
-import { type MemoryItem, type MemoryServices, openMemory } from './memory-store.ts'
-import { bootstrap95, mean, ndcg } from './metrics.ts'
+import { type MemoryServices, openMemory } from './memory-store.ts'
+import { bootstrap95, mean } from './metrics.ts'
 
 const HELP = `Usage: npm run --prefix lab eval:learning-offline -- --data <set> [--sources <folder>] [options]
 
@@ -53,24 +47,6 @@ const SHOWN = 10
 const BUDGET = 2_000
 /** Questions that a training reads. */
 const MAX_QUERIES = 400
-
-/** A question of a set. */
-interface Question {
-  readonly text: string
-  helps(item: StoredItem): boolean
-  /** nDCG@10 of a list. */
-  measure(items: readonly StoredItem[]): number
-}
-
-/** A set of questions about one collection. */
-interface LearningSet {
-  readonly name: string
-  readonly collection: CollectionName
-  readonly items: readonly MemoryItem[]
-  readonly questions: readonly Question[]
-  /** Whether questions are in time order. */
-  readonly ordered: boolean
-}
 
 export interface OfflineReport {
   readonly set: string
@@ -118,60 +94,6 @@ export async function run(argv: string[]): Promise<number> {
     if (!(error instanceof UsageError)) throw error
     process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab eval:learning-offline -- --help\n`)
     return 2
-  }
-}
-
-function isBeir(folder: string): Promise<boolean> {
-  return access(join(folder, 'corpus.jsonl')).then(
-    () => true,
-    () => false,
-  )
-}
-
-async function beirSet(folder: string): Promise<LearningSet> {
-  const { name, collection, documents, queries } = await readBeir(folder)
-  const items = documents.flatMap(({ _id, title, text }): MemoryItem[] => {
-    const body = clean(text.trim() === '' ? (title ?? '') : text)
-    const heading = title && title.trim() !== '' && text.trim() !== '' ? { title: clean(title) } : {}
-    return body.trim() === '' ? [] : [{ key: _id, fields: { ...heading, description: body }, path: null }]
-  })
-  const questions = queries.map(
-    ({ text, judgements }): Question => ({
-      text: clean(text),
-      helps: ({ key }) => (judgements.get(key) ?? 0) > 0,
-      measure: (list) =>
-        ndcg(
-          list.slice(0, 10).map(({ key }) => key),
-          judgements,
-          10,
-        ),
-    }),
-  )
-  return { name, collection, items, questions, ordered: false }
-}
-
-async function* codeSets(folder: string, sources: string | undefined, only?: readonly string[]) {
-  if (!sources) throw new UsageError('name the sources of the set: --sources <folder>')
-  const { repositories } = await readCodeSet(folder)
-  for (const { name, questions } of repositories.filter((repository) => !only || only.includes(repository.name))) {
-    const pieceOf = ({ fields: { file_path, start_line, end_line } }: StoredItem) => ({
-      path: String(file_path ?? ''),
-      start: Number(start_line ?? 0),
-      end: Number(end_line ?? Number.MAX_SAFE_INTEGER),
-    })
-    const items = (await itemsOf(join(pathGiven(sources), name))).map(
-      ({ fields }, i): MemoryItem => ({ key: String(i), fields, path: String(fields.file_path ?? '') }),
-    )
-    const history = questions
-      .filter(({ kind }) => /^(?:commit|issue)/.test(kind))
-      .map(
-        ({ text, targets }): Question => ({
-          text: clean(text),
-          helps: (item) => targets.some((target) => answers(pieceOf(item), target)),
-          measure: (list) => measureCode(list.map(pieceOf), targets).ndcg_files,
-        }),
-      )
-    yield { name, collection: 'codebase-context', items, questions: history, ordered: true } satisfies LearningSet
   }
 }
 

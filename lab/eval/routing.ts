@@ -48,7 +48,7 @@ const ONLINE_STEPS = 10
 /** Share of online rows that take the other model. */
 const ONLINE_EXPLORATION = 0.1
 
-interface Row extends Labelled {
+export interface RoutingRow extends Labelled {
   readonly id: string
   readonly prompt: string
 }
@@ -117,13 +117,14 @@ export async function run(argv: string[]): Promise<number> {
   }
 }
 
-async function readRows(file: string): Promise<Row[]> {
+/** The rows of a file: a JSON object a line. */
+export async function readRows(file: string): Promise<RoutingRow[]> {
   const text = await readFile(pathGiven(file), 'utf8').catch(() => {
     throw new UsageError(`${file} cannot be read`)
   })
-  const rows = text.split('\n').flatMap((line, i): Row[] => {
+  const rows = text.split('\n').flatMap((line, i): RoutingRow[] => {
     if (line.trim() === '') return []
-    const row: Partial<Row> = JSON.parse(line)
+    const row: Partial<RoutingRow> = JSON.parse(line)
     if (typeof row.prompt !== 'string' || typeof row.weak !== 'number' || typeof row.strong !== 'number') {
       throw new UsageError(`${file}:${i + 1} has no prompt, weak and strong`)
     }
@@ -142,8 +143,8 @@ interface Estimate {
 /** Imports, trains and measures in a project of its own. */
 export async function evaluate(
   http: HttpClient,
-  train: readonly Row[],
-  test: readonly Row[],
+  train: readonly RoutingRow[],
+  test: readonly RoutingRow[],
   options: { mode: Mode; seed: number; online: boolean },
 ): Promise<RoutingReport> {
   const project = `eval-${randomUUID()}`
@@ -162,7 +163,7 @@ export async function evaluate(
   const gains = estimates.map(({ gain }) => gain)
   const lengths = test.map(({ prompt }) => prompt.length)
   const difference = (indices: readonly number[]) => {
-    const rows = indices.map((i) => test[i] as Row)
+    const rows = indices.map((i) => test[i] as RoutingRow)
     const of = (scores: readonly number[]) =>
       routerMetrics(
         rows,
@@ -204,13 +205,13 @@ export async function evaluate(
   }
 }
 
-function measured(rows: readonly Row[], scores: readonly number[]): Measured {
+function measured(rows: readonly RoutingRow[], scores: readonly number[]): Measured {
   const interval = (name: keyof RouterMetrics) =>
     bootstrapRows(
       rows.length,
       (indices) =>
         routerMetrics(
-          indices.map((i) => rows[i] as Row),
+          indices.map((i) => rows[i] as RoutingRow),
           indices.map((i) => scores[i] ?? 0),
         )[name],
     )
@@ -221,7 +222,7 @@ function measured(rows: readonly Row[], scores: readonly number[]): Measured {
   }
 }
 
-function interaction(row: Row, agent: 'local' | 'remote') {
+function interaction(row: RoutingRow, agent: 'local' | 'remote') {
   return {
     query: row.prompt,
     response: 'The answer is not part of the data set.',
@@ -252,7 +253,7 @@ async function report(
 async function estimateRows(
   http: HttpClient,
   project: string,
-  rows: readonly Row[],
+  rows: readonly RoutingRow[],
   label: string,
 ): Promise<Estimate[]> {
   const progress = new Progress({ noun: 'queries', total: rows.length })
@@ -288,7 +289,7 @@ function* batches<T>(items: readonly T[], size: (item: T) => number): Generator<
  * Learns along the rows: half of each stretch, those with the greatest expected gain, goes to the strong model, a share is
  * swapped at random, and only the chosen model's outcome is reported.
  */
-async function online(http: HttpClient, rows: readonly Row[], seed: number): Promise<OnlineStep[]> {
+async function online(http: HttpClient, rows: readonly RoutingRow[], seed: number): Promise<OnlineStep[]> {
   const project = `eval-${randomUUID()}`
   const random = seeded(seed + 1)
   const steps: OnlineStep[] = []
@@ -304,7 +305,7 @@ async function online(http: HttpClient, rows: readonly Row[], seed: number): Pro
       return { row, strong }
     })
     const share = chosen.filter(({ strong }) => strong).length / stretch.length
-    const mean = (of: (row: Row) => number) => stretch.reduce((sum, row) => sum + of(row), 0) / stretch.length
+    const mean = (of: (row: RoutingRow) => number) => stretch.reduce((sum, row) => sum + of(row), 0) / stretch.length
     const weak = mean((row) => row.weak)
     const best = stretch.map((row) => row.strong - row.weak).sort((a, b) => b - a)
     steps.push({

@@ -8,6 +8,8 @@ import type { Credit } from '../knowledge/stores/store.ts'
 export const CALLER_CAP = 20
 /** Votes of one caller that count at most where several callers vote and the others have said less of the item. */
 export const LONE_CAP = 4
+/** Times the mean of the other callers' votes that one caller's count at most. */
+const MEAN_CAP = 2
 /** Weight of a vote on an item that no retrieval had shown to whoever named it, and the most that such votes of one caller count together. */
 export const UNSEEN_WEIGHT = 0.1
 export const UNSEEN_CAP = 1
@@ -40,8 +42,8 @@ export interface CallerVotes extends Credit {
 }
 
 /**
- * The credit of an item: what each of its callers says of it, capped. No caller outweighs all others together: its votes count up to
- * CALLER_CAP, or to what the others say of the item if that is less, but LONE_CAP at least.
+ * The credit of an item: what each of its callers says of it, capped. A caller's votes count up to CALLER_CAP, or to MEAN_CAP times what
+ * another caller says of the item in the mean if that is less, but LONE_CAP at least, and never more than all others together beyond that.
  * @param alone whether one caller is the only one who votes in the project; then there is nobody to compare it with
  */
 export function combined(callers: readonly CallerVotes[], alone = false): Credit {
@@ -55,7 +57,9 @@ export function combined(callers: readonly CallerVotes[], alone = false): Credit
   }
   for (const [i, votes] of callers.entries()) {
     const others = all - (counts[i] ?? 0)
-    add(capped(votes, alone ? CALLER_CAP : Math.min(CALLER_CAP, Math.max(LONE_CAP, others))))
+    const voting = counts.filter((count, at) => at !== i && count > 0).length
+    const usual = Math.min(others, (MEAN_CAP * others) / Math.max(1, voting))
+    add(capped(votes, alone ? CALLER_CAP : Math.min(CALLER_CAP, Math.max(LONE_CAP, usual))))
     if (votes.unseen) add(capped(scaled(votes.unseen, UNSEEN_WEIGHT), UNSEEN_CAP))
   }
   return sum

@@ -151,7 +151,7 @@ const RERANK_SHARE = 0.7
 const EXTERNAL_WEIGHT = 0.5
 const RANK_CONSTANT = 60
 /** Log-odds that a perfect record adds. */
-const CREDIT_WEIGHT = 0.5
+export const CREDIT_WEIGHT = 0.5
 
 /** A candidate's measures, each 0 to 1 but for the score. */
 interface Measures<Item> {

@@ -3,7 +3,6 @@ import { prepareItem } from '../../src/knowledge/prepare.ts'
 import { processLearning } from '../../src/operations/administration/process-learning.ts'
 import { trackInteraction } from '../../src/operations/interactions/track-interaction.ts'
 import { updateOutcome } from '../../src/operations/interactions/update-outcome.ts'
-import { CALLER_CAP } from '../../src/ranking/credit.ts'
 import { anyone, bindings, call, exchange, freshProject, silentEmbedder, testServices } from './support.ts'
 
 interface Tracked {
@@ -31,7 +30,7 @@ describe('voters', () => {
     }
     for (let round = 0; round < 5; round++) await call(processLearning, services, { project, limit: 60 })
     const [stored] = await services.knowledge.get(scope, [item.id])
-    expect(stored?.credit).toEqual({ successes: 25, partials: 0, failures: CALLER_CAP })
+    expect(stored?.credit).toEqual({ successes: 25, partials: 0, failures: 2 * 5 })
     const counted = await bindings.DB.prepare(
       'SELECT successes, partials, failures FROM context_credit WHERE item_id = ?',
     )
