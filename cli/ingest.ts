@@ -6,6 +6,7 @@ import { readFile, realpath, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { Turn } from './ingest/chats.ts'
 import type { VectorFeeder } from './ingest/embed.ts'
+import type { EmbedPool } from './ingest/embed-pool.ts'
 import { ingestFolder } from './ingest/folder.ts'
 import { repositoryOf } from './ingest/git.ts'
 import { identityOf } from './ingest/identity.ts'
@@ -77,9 +78,10 @@ async function chatOf(path: string): Promise<Turn[] | undefined> {
 
 /**
  * Ingests a folder or a file and reports what was done; failures that a person can fix are in the report.
+ * @param pool what embeds; closed at the end. Left out: threads of this machine
  * @throws UsageError
  */
-export async function ingest(options: IngestOptions): Promise<Report> {
+export async function ingest(options: IngestOptions, pool?: EmbedPool): Promise<Report> {
   const { kind, path, turns } = await inputOf(options)
   const repository = kind === 'folder' ? await repositoryOf(path) : undefined
   const source = kind === 'folder' ? (options.source ?? sourceName(path, repository)) : undefined
@@ -121,7 +123,7 @@ export async function ingest(options: IngestOptions): Promise<Report> {
     // A quiet run is one of a hook or a watch: it must end soon, so the coordinator computes its few vectors.
     if (!options.dryRun && !options.quiet) {
       const embed = await import('./ingest/embed.ts')
-      feeder = new embed.VectorFeeder({ http, project: options.project, collection, stopped })
+      feeder = new embed.VectorFeeder({ http, project: options.project, collection, stopped, ...(pool && { pool }) })
     }
     if (kind === 'folder') {
       await ingestFolder(path, {

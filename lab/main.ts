@@ -23,6 +23,10 @@ process.exitCode = await runCommand(
         summary: 'count what tools and results cost a model, beside other memory servers',
         load: () => import('./bench/tokens.ts'),
       },
+      'bench:versions': {
+        summary: 'compare what augment_query costs in two versions',
+        load: () => import('./bench/versions.ts'),
+      },
       'bundle-size': { summary: 'print the size of the Worker', load: () => import('./bench/bundle-size.ts') },
       chaos: {
         summary: 'run a busy hour with every fault, then audit the data',
@@ -104,6 +108,10 @@ process.exitCode = await runCommand(
         summary: 'measure how many tokens packed context needs',
         load: () => import('./eval/tokens.ts'),
       },
+      'eval:twenty-questions': {
+        summary: 'ask twenty questions about two code bases, for a page of before and after',
+        load: () => import('./eval/twenty-questions.ts'),
+      },
       'fine-tune': {
         summary: 'export a dataset, train a small model on it, serve it and route to it',
         load: () => import('./fine-tune/run.ts'),
@@ -116,6 +124,10 @@ process.exitCode = await runCommand(
       measure: {
         summary: 'keep the output of a command for docs/measurements.md',
         load: () => import('./measure.ts'),
+      },
+      'train:code-ranking': {
+        summary: 'learn the weights of the ranking of code',
+        load: () => import('./training/code-ranking/train.ts'),
       },
       screenshots: {
         summary: 'take the screenshots of the documentation',

@@ -136,16 +136,24 @@ export class VectorFeeder {
 /**
  * Embeds everything that a collection has no vector for.
  * @param expected how many vectors there will be, for the progress
+ * @param pool what embeds; closed at the end. Left out: threads of this machine
  * @throws Error when the coordinator didn't take them
  */
-export async function embedAll(http: HttpClient, project: string, collection: string, expected: number): Promise<void> {
-  const report = await new VectorFeeder({ http, project, collection, stopped: () => false }).finish(expected)
+export async function embedAll(
+  http: HttpClient,
+  project: string,
+  collection: string,
+  expected: number,
+  pool?: EmbedPool,
+): Promise<void> {
+  const feeder = new VectorFeeder({ http, project, collection, stopped: () => false, ...(pool && { pool }) })
+  const report = await feeder.finish(expected)
   if (report?.left) throw new Error(report.left)
 }
 
 /** Why the server has to embed the rest. */
 function reasonOf(error: unknown): string | undefined {
-  // A coordinator of before this command computed vectors.
-  if (error instanceof HttpError && error.status === 404) return undefined
+  // A coordinator of before this command computed vectors, or gave what waits by GET.
+  if (error instanceof HttpError && (error.status === 404 || error.status === 405)) return undefined
   return error instanceof Error ? error.message : String(error)
 }

@@ -10,6 +10,7 @@ import { UsageError } from '../../cli/shared/args.ts'
 import { Progress } from '../../cli/shared/progress.ts'
 import { seeded } from '../../cli/shared/random.ts'
 import { pathGiven } from '../paths.ts'
+import { CachedEmbedPool } from '../vectors/vector-cache.ts'
 import type { Judgements } from './metrics.ts'
 
 export interface BeirDocument {
@@ -121,7 +122,7 @@ export async function storeCorpus(http: HttpClient, project: string, set: BeirSe
   }
   progress.finish()
   // Vectors follow the text; a measurement waits for them.
-  await embedAll(http, project, set.collection, items.length)
+  await embedAll(http, project, set.collection, items.length, new CachedEmbedPool())
   await waitForVectors(http, project, set.collection)
   return items.length
 }

@@ -10,6 +10,7 @@ import { parseArguments, parseUrl, UsageError } from '../../cli/shared/args.ts'
 import { Progress } from '../../cli/shared/progress.ts'
 import { style } from '../../cli/shared/terminal.ts'
 import { pathGiven } from '../paths.ts'
+import { CachedEmbedPool } from '../vectors/vector-cache.ts'
 import { clean } from './beir.ts'
 import { type CodeRepository, type CodeSet, readCodeSet } from './code-data.ts'
 import { answers, measureCode, type Piece } from './code-measures.ts'
@@ -109,7 +110,8 @@ export async function ingestFolder(
 ): Promise<number> {
   const options = parseOptions([folder, '--project', project, '--source', project, '--url', url], {})
   if (!options) throw new Error('The options of ingestion were not understood.')
-  const { failure, files } = await ingest({ ...options, key })
+  const { failure, files, vectors } = await ingest({ ...options, key }, new CachedEmbedPool())
+  if (vectors?.left) throw new Error(`${project}: ${vectors.left}`)
   if (failure) throw new Error(`${project}: ${failure.message}`)
   return files.indexed + files.unchanged
 }

@@ -4,11 +4,12 @@
  */
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import type { HttpClient } from '../../cli/harness.ts'
+import { embedAll, type HttpClient } from '../../cli/harness.ts'
 import { parseArguments, UsageError } from '../../cli/shared/args.ts'
 import { Progress } from '../../cli/shared/progress.ts'
 import { style } from '../../cli/shared/terminal.ts'
 import { pathGiven } from '../paths.ts'
+import { CachedEmbedPool } from '../vectors/vector-cache.ts'
 import { ingestFolder } from './code.ts'
 import { bootstrap95, mean } from './metrics.ts'
 import { NOTES, type Note, OTHER_QUESTIONS } from './notes-data.ts'
@@ -125,6 +126,7 @@ async function storeNotes(http: HttpClient, project: string, notes: readonly Not
     results.forEach(({ id }, i) => {
       if (id) ids.set(`${collection}/${id}`, own[i]?.key ?? '')
     })
+    await embedAll(http, project, collection, items.length, new CachedEmbedPool())
   }
   return ids
 }

@@ -1,20 +1,9 @@
 /**
  * Collects what the ranking of code learns from: for every question of the sets, its candidates with the product's own features.
- *
- *     node collect.ts OUTPUT.json UNANSWERABLE.jsonl SOURCES SET [SET …]
- *
- * SOURCES holds one folder a set, named as the set's folder, with one folder a repository. Vectors are the word table's.
  * @module
  */
-import { readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import type { HttpClient } from '../../../cli/harness.ts'
-import { ingestFolder } from '../../../cli/ingest/folder.ts'
-import { identityOf } from '../../../cli/ingest/identity.ts'
-import { parseOptions } from '../../../cli/ingest/options.ts'
-import { createReport } from '../../../cli/ingest/report.ts'
-import { createStaticEmbedder } from '../../../src/inference/embedding/static/embedder.ts'
-import { indexedText } from '../../../src/knowledge/prepare.ts'
+import { embeddedText } from '../../../src/knowledge/stores/client-vectors.ts'
 import { preselect } from '../../../src/knowledge/stores/preselect.ts'
 import { TermIndex } from '../../../src/knowledge/stores/term-index.ts'
 import { UNRELATED_QUESTIONS } from '../../../src/knowledge/unrelated-questions.ts'
@@ -25,75 +14,82 @@ import { collectionTerms, documentColumns } from '../../../src/text/index-terms.
 import { planKeywordSearch } from '../../../src/text/keyword-plan.ts'
 import { analyseQuery } from '../../../src/text/query-analysis.ts'
 import { hashTerm, termList } from '../../../src/text/term-list.ts'
-import { type CodeQuestion, readCodeSet } from '../../eval/code-data.ts'
+import { type CodeQuestion, type CodeSet, readCodeSet } from '../../eval/code-data.ts'
 import { answers, isCode } from '../../eval/code-measures.ts'
+import type { Encoder } from './encoders.ts'
+import { type Item, itemsOf } from './items.ts'
 
 /** Candidates of each list, and the best so many of each list and of both that the ranking sees. */
 const DEPTH = 100
 const LIMIT = 50
+/** Pasted issues of other repositories that each repository is asked: long questions that it doesn't answer. */
+const FOREIGN_ISSUES = 8
+/** Chosen issues lie this far apart in the list of all. */
+const STRIDE = 37
 
-interface Item {
-  readonly fields: Readonly<Record<string, unknown>>
-  readonly title: string
-  readonly body: string
+/** Where the sets and their sources are. */
+export interface Training {
+  /** Folders of the sets. */
+  readonly sets: readonly string[]
+  /** One folder a set, named as the set's folder, with one folder a repository. */
+  readonly sources: string
+  /** Questions that no repository answers. */
+  readonly unanswerable: string
 }
 
-const [output = '', unanswerable = '', sources = '', ...sets] = process.argv.slice(2)
-const table = readFileSync(join(import.meta.dirname, '../../../src/inference/embedding/static/table.bin'))
-const embedder = createStaticEmbedder(table.buffer.slice(table.byteOffset, table.byteOffset + table.byteLength))
-const unrelated = await vectorsOf(UNRELATED_QUESTIONS)
-const collected: object[] = []
-for (const folder of sets) {
-  const set = await readCodeSet(folder, unanswerable)
-  for (const repository of set.repositories) {
-    const search = await indexOf(await itemsOf(join(sources, basename(folder), repository.name)))
-    const foreign = set.unanswerable.map(({ id, kind, text }) => ({ id, kind: `none:${kind}`, text, targets: [] }))
-    for (const question of [...repository.questions, ...foreign]) {
-      collected.push({ set: basename(folder), repository: repository.name, ...(await search(question)) })
+/** One question with its candidates; what fit.py reads. */
+export type Collected = Awaited<ReturnType<Awaited<ReturnType<typeof indexOf>>>> & {
+  readonly set: string
+  readonly repository: string
+}
+
+/** Asks every repository its own questions and those that it doesn't answer, by each of some embedders. */
+export async function collect(training: Training, encoders: readonly Encoder[]): Promise<Collected[][]> {
+  const collected: Collected[][] = encoders.map(() => [])
+  const sets = await Promise.all(training.sets.map((folder) => readCodeSet(folder, training.unanswerable)))
+  for (const [at, set] of sets.entries()) {
+    const name = basename(training.sets[at] ?? '')
+    for (const repository of set.repositories) {
+      const items = await itemsOf(join(training.sources, name, repository.name))
+      const questions = [
+        ...repository.questions,
+        ...set.unanswerable.map(({ id, kind, text }) => ({ id, kind: `none:${kind}`, text, targets: [] })),
+        ...foreignIssues(sets, repository.name),
+      ]
+      for (const [i, encoder] of encoders.entries()) {
+        const search = await indexOf(items, encoder)
+        for (const question of questions) {
+          collected[i]?.push({ set: name, repository: repository.name, ...(await search(question)) })
+        }
+      }
+      process.stderr.write(`${name}/${repository.name}: ${questions.length} questions\n`)
     }
-    process.stderr.write(`${repository.name}: ${collected.length} questions\n`)
   }
-}
-writeFileSync(output, JSON.stringify({ features: CODE_FEATURES, questions: collected }))
-
-async function vectorsOf(texts: readonly string[]): Promise<(Float32Array | null)[]> {
-  return (await embedder.embed(texts, 'document')).map(({ vector }) => vector)
+  return collected
 }
 
-/** The items that the product's ingestion makes of a folder. */
-async function itemsOf(folder: string): Promise<Item[]> {
-  const items: Item[] = []
-  const post = (_: string, body: unknown) => {
-    const { documents } = body as { documents: { path: string; items: { fields: Record<string, unknown> }[] }[] }
-    for (const { fields } of documents.flatMap((document) => document.items))
-      items.push({ fields, ...indexedText('codebase-context', fields) })
-    return { results: documents.map(({ path, items: added }) => ({ path, status: 'indexed', added: added.length })) }
-  }
-  const http = {
-    get: async () => ({ documents: [], next_cursor: null }),
-    post: async (path: string, body: unknown) => post(path, body),
-  }
-  const options = parseOptions([folder], {})
-  if (!options) throw new Error('The options of ingestion were not understood.')
-  const place = { project: 'train', collection: 'codebase-context', source: folder }
-  const report = createReport({ ...place, kind: 'folder', input: folder, dry_run: false })
-  await ingestFolder(folder, {
-    http: http as unknown as HttpClient,
-    place,
-    identity: identityOf(folder, undefined),
-    options,
-    report,
-    stopped: () => false,
+/** Pasted issues of other repositories, always the same for one. */
+function foreignIssues(sets: readonly CodeSet[], repository: string): CodeQuestion[] {
+  const issues = sets.flatMap(({ repositories }) =>
+    repositories
+      .filter(({ name }) => name !== repository)
+      .flatMap(({ questions }) => questions.filter(({ kind }) => kind === 'issue')),
+  )
+  const names = sets.flatMap(({ repositories }) => repositories.map(({ name }) => name))
+  const start = FOREIGN_ISSUES * STRIDE * names.indexOf(repository)
+  return Array.from({ length: Math.min(FOREIGN_ISSUES, issues.length) }, (_, i) => {
+    const { id, text } = issues[(start + i * STRIDE) % issues.length] as CodeQuestion
+    return { id, kind: 'none:issue', text, targets: [] }
   })
-  return items
 }
 
 /** What the product finds for a question, by the same index, with the evidence and the features of each candidate. */
-async function indexOf(items: readonly Item[]) {
+async function indexOf(items: readonly Item[], encoder: Encoder) {
   const index = TermIndex.build(
     items.map(({ title, body }, row) => ({ row, list: termList(documentColumns({ title, body })) })),
   )
-  const vectors = await vectorsOf(items.map(({ title, body }) => `${title}\n${body}`))
+  const unrelated = await encoder.unrelated(UNRELATED_QUESTIONS)
+  const vectors = await encoder.documents(items.map(embeddedText))
   const background = vectors.flatMap((vector) =>
     vector ? unrelated.flatMap((other) => (other ? [cosine(vector, other)] : [])) : [],
   )
@@ -112,7 +108,7 @@ async function indexOf(items: readonly Item[]) {
       averageLength: index.averageLength,
       documentFrequencies,
     })
-    const [query] = await vectorsOf([searched])
+    const query = await encoder.question(searched)
     const near = vectors.map((vector) => (vector && query ? cosine(vector, query) : null))
     const nearest = [...near.keys()].sort((a, b) => (near[b] ?? -1) - (near[a] ?? -1)).slice(0, DEPTH)
     const rows = [...new Set([...index.search(plan, DEPTH), ...(query ? nearest : [])])]

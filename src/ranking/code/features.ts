@@ -47,6 +47,7 @@ const FEATURES = [
   'path_given',
   'imports',
   'older_version',
+  'depth',
   'length',
   'test',
   'document',
@@ -87,6 +88,8 @@ const LOOKED_AT = 1200
 const MOST_SYMBOLS = 30
 /** Shorter words are no prefix of others. */
 const SHORTEST_PREFIX = 3
+/** Folders below the shallowest source that count. */
+const MAX_DEPTH = 4
 
 /** The features of every piece, in their order. */
 export function codeFeatures(
@@ -97,9 +100,11 @@ export function codeFeatures(
   const best = Math.max(1e-9, ...pieces.map(({ keyword }) => keyword))
   const closest = Math.max(...pieces.map(({ closeness }) => closeness ?? Number.NEGATIVE_INFINITY))
   const newest = newestVersions(pieces)
-  return pieces.map((piece): CodeFeatures => {
+  const kindsOf = pieces.map(({ kind, path }) => kind ?? kindOfFile(path))
+  const shallowest = Math.min(...pieces.flatMap(({ path }, i) => (kindsOf[i] === 'source' ? foldersOf(path) : [])))
+  return pieces.map((piece, i): CodeFeatures => {
     const place = placeOf(piece.path)
-    const kind = piece.kind ?? kindOfFile(piece.path)
+    const kind = kindsOf[i] ?? 'source'
     const symbols = piece.symbols.slice(0, MOST_SYMBOLS).map(symbolOf)
     const said = piece.keyword / best
     const meaning = piece.closeness ?? 0
@@ -131,6 +136,7 @@ export function codeFeatures(
       path_given: question.paths.some((path) => givenPath(piece.path, path)) ? 1 : 0,
       imports: shareOfImports(piece.body.slice(0, LOOKED_AT)),
       older_version: isOlder(piece.path, newest) ? 1 : 0,
+      depth: Math.max(0, Math.min(MAX_DEPTH, foldersOf(piece.path) - shallowest)),
       length: Math.log(Math.max(0.05, piece.length)),
       ...(kinds as Record<Exclude<FileKind, 'source'>, number>),
       words_symbol: symbolic * said,
@@ -177,6 +183,11 @@ function match(question: CodeQuestion, own: readonly string[]): Match {
 function beginsAlike(a: string, b: string): boolean {
   const [short, long] = a.length < b.length ? [a, b] : [b, a]
   return short.length >= SHORTEST_PREFIX && long.startsWith(short)
+}
+
+/** Folders that a path lies in. */
+function foldersOf(path: string): number {
+  return path.split(/[\\/]/).length - 1
 }
 
 interface Place {

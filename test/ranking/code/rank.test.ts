@@ -61,6 +61,11 @@ describe.each(SPACES)('ranking of code with vectors of $name', (space) => {
     expect(order('how is an etag computed', pieces, space)[0]).toBe('src/middleware/etag/index.ts')
   })
 
+  it('puts the file nearer to the root first among files that say as much', () => {
+    const pieces = [piece('src/adapters/node/http/frame.ts'), piece('src/socket.ts')]
+    expect(order('how does it keep the connection open', pieces, space)[0]).toBe('src/socket.ts')
+  })
+
   it('puts a copy behind its original, and an older version behind the newer one', () => {
     const body = 'export function parse(input: string): Result { return walk(tokenise(input)) } // all of it'
     const pieces = [piece('a/parse.ts', { body }), piece('b/parse.ts', { body })]
