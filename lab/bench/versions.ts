@@ -24,6 +24,8 @@ Options
   --sources FOLDER      the sources, one folder a repository
   --items N             pieces to store (default: 50000); a source is stored again under another folder until there are enough
   --questions N         questions to ask each (default: 300)
+  --state FOLDER        databases of the local Worker
+  --stored              both hold the pieces already: --state is a copy of the other version's databases
   --variable NAME=VALUE setting of the local Worker; may be repeated
   -h, --help            print this
 `
@@ -42,6 +44,8 @@ export async function run(argv: string[]): Promise<number> {
       sources: { type: 'string' },
       items: { type: 'string', default: '50000' },
       questions: { type: 'string', default: '300' },
+      state: { type: 'string' },
+      stored: { type: 'boolean' },
       variable: { type: 'string', multiple: true },
       help: { type: 'boolean', short: 'h' },
     })
@@ -53,14 +57,20 @@ export async function run(argv: string[]): Promise<number> {
     if (!other || !data || !sources) throw new UsageError('name the other version, a set and its sources')
     const set = await readCodeSet(pathGiven(data))
     const folders = set.repositories.map(({ name }) => join(pathGiven(sources), name))
-    const items = await piecesOf(folders, Number(values.items))
+    const wanted = Number(values.items)
     const texts = set.repositories.flatMap(({ questions }) => questions.map(({ text }) => text))
     const asked = Array.from({ length: Number(values.questions) }, (_, i) => texts[(i * 7) % texts.length] ?? '')
-    const worker = await startLocalWorker({ variables: { HOLD_OUT_SHARE: '0', ...variablesOf(values.variable) } })
+    const worker = await startLocalWorker({
+      stateFolder: values.state && pathGiven(values.state),
+      variables: { HOLD_OUT_SHARE: '0', ...variablesOf(values.variable) },
+    })
     try {
       const versions = [createHttpClient({ url: parseUrl(other, '--other') }), createHttpClient({ url: worker.url })]
-      for (const http of versions) await store(http, items)
-      process.stdout.write(format(items.length, await timeBoth(versions, asked)))
+      if (!values.stored) {
+        const items = await piecesOf(folders, wanted)
+        for (const http of versions) await store(http, items)
+      }
+      process.stdout.write(format(wanted, await timeBoth(versions, asked)))
     } finally {
       await worker.stop()
     }

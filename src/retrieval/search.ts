@@ -212,7 +212,7 @@ interface Fusing {
 }
 
 /** Log-odds that each further piece of one file loses, see {@link CodeQuery}. */
-const FURTHER_PIECE_LOSS = { list: 2, prompt: 0.5 } as const
+const FURTHER_PIECE_LOSS = { list: 3, prompt: 0.5 } as const
 
 function fuseAnswer(answer: SearchResponse, how: Fusing): Fused {
   const { candidates, terms, attainable, credit, items, averageLength } = answer

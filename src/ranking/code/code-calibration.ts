@@ -99,10 +99,10 @@ export function codeEvidence(
 /** The probabilities of a search of code. */
 export function codeProbabilities({ lists, kind, values }: CodeEvidence): SearchProbabilities {
   if (lists === 'none') return { answerable: 0, relevance: () => 0 }
-  const { any, first, later } = kind[lists]
+  const { any, found, first, later } = kind[lists]
   const firstOdds = apply(first, values)
   return {
-    answerable: logistic(apply(any, values)),
+    answerable: found * logistic(apply(any, values)),
     relevance: (deficit) =>
       logistic(
         deficit <= 0

@@ -19,9 +19,11 @@ export interface CodeWeights {
   readonly file: number
 }
 
-/** Log-odds that anything among the first ten is relevant, that the first is, and that a later one is by how far it is behind. */
+/** Log-odds that the code base answers the question, that the first result is relevant, and that a later one is by how far it is behind. */
 interface ListCalibration {
   readonly any: CodeModel
+  /** Share of the questions that a code base answers whose answer is among the first ten. */
+  readonly found: number
   readonly first: CodeModel
   readonly later: { readonly first: number; readonly deficit: number; readonly intercept: number }
 }
