@@ -5,7 +5,7 @@
  * @module
  */
 import { documentText } from '../../src/inference/embedding/minilm/texts.ts'
-import { embeddedText } from '../../src/knowledge/stores/client-vectors.ts'
+import { embeddedText } from '../../src/knowledge/stores/turn-context.ts'
 import { itemsOf } from '../training/code-ranking/items.ts'
 import { CachedEmbedPool } from './vector-cache.ts'
 

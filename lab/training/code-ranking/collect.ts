@@ -3,9 +3,9 @@
  * @module
  */
 import { basename, join } from 'node:path'
-import { embeddedText } from '../../../src/knowledge/stores/client-vectors.ts'
 import { preselect } from '../../../src/knowledge/stores/preselect.ts'
 import { TermIndex } from '../../../src/knowledge/stores/term-index.ts'
+import { embeddedText } from '../../../src/knowledge/stores/turn-context.ts'
 import { UNRELATED_QUESTIONS } from '../../../src/knowledge/unrelated-questions.ts'
 import { CODE_FEATURES, codeFeatures } from '../../../src/ranking/code/features.ts'
 import { readQuestion } from '../../../src/ranking/code/question.ts'
