@@ -11,10 +11,11 @@ import { Progress } from '../../cli/shared/progress.ts'
 import { style } from '../../cli/shared/terminal.ts'
 import { pathGiven } from '../paths.ts'
 import { CachedEmbedPool } from '../vectors/vector-cache.ts'
-import { clean } from './beir.ts'
+import { clean, waitForVectors } from './beir.ts'
 import { type CodeRepository, type CodeSet, readCodeSet } from './code-data.ts'
 import { answers, measureCode, type Piece } from './code-measures.ts'
 import { type CodeReport, formatCode, reportCode } from './code-report.ts'
+import { wholeAnswer } from './whole-answer.ts'
 import { variablesOf, withCoordinator } from './worker.ts'
 
 const HELP = `Usage: npm run --prefix lab eval:code -- --data <set> --sources <folder> [options]
@@ -128,6 +129,7 @@ export async function evaluateCode(
   let threshold = 0
   for (const repository of set.repositories) {
     await ingestFolder(url, key, repository.name, join(sources, repository.name))
+    await waitForVectors(http, repository.name, 'codebase-context')
     const progress = new Progress({
       noun: `questions of ${repository.name}`,
       total: repository.questions.length + set.unanswerable.length,
@@ -163,7 +165,7 @@ interface Hit {
 }
 
 async function askArms(http: HttpClient, { name }: CodeRepository, question: CodeRepository['questions'][number]) {
-  const answer = await http.post<Record<string, (Hit & { context_id: string })[]>>('/hybrid_search', {
+  const answer = await wholeAnswer<Record<string, (Hit & { context_id: string })[]>>(http, '/hybrid_search', {
     project: name,
     query: clean(question.text),
     collections: ['codebase-context'],
@@ -182,13 +184,13 @@ async function askArms(http: HttpClient, { name }: CodeRepository, question: Cod
 }
 
 async function augmentOne(http: HttpClient, project: string, text: string) {
-  const answer = await http.post<{
+  const answer = await wholeAnswer<{
     contexts: { path: string | null; start_line: number | null; end_line: number | null }[]
     context_ids: string[]
     answer_probability: number
     relevance_threshold: number
     token_count: number
-  }>('/augment_query', { project, query: clean(text) })
+  }>(http, '/augment_query', { project, query: clean(text) })
   return {
     threshold: answer.relevance_threshold,
     pieces: answer.contexts.map(

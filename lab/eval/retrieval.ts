@@ -9,6 +9,7 @@ import { Progress } from '../../cli/shared/progress.ts'
 import { style } from '../../cli/shared/terminal.ts'
 import { type BeirSet, clean, readBeir, storeCorpus } from './beir.ts'
 import { bootstrap95, mean, measure, type RetrievalMetrics } from './metrics.ts'
+import { wholeAnswer } from './whole-answer.ts'
 import { variablesOf, withCoordinator } from './worker.ts'
 
 const HELP = `Usage: npm run --prefix lab eval:retrieval -- --data <folder> [options]
@@ -147,28 +148,20 @@ async function search(
 ): Promise<string[]> {
   const common = { project, query, limit: DEPTH, keyword_limit: DEPTH }
   if (arm === 'auto') {
-    const { results, degraded } = await http.post<{ results: Hit[]; degraded: string[] }>('/query', {
+    const { results } = await wholeAnswer<{ results: Hit[] }>(http, '/query', {
       ...common,
       mode: 'auto',
       collections: [collection],
     })
-    refuseDegraded(degraded)
     return results.map(({ key }) => key)
   }
-  const answer = await http.post<Record<`${string}_results`, Hit[]> & { degraded: string[] }>('/hybrid_search', {
+  const answer = await wholeAnswer<Record<`${string}_results`, Hit[]>>(http, '/hybrid_search', {
     ...common,
     mode: arm,
     collections: [collection],
   })
-  refuseDegraded(answer.degraded)
   const keys = new Map(answer.combined_results?.map(({ context_id, key }) => [context_id, key]))
   return (answer[LISTS[arm]] ?? []).flatMap(({ context_id }) => keys.get(context_id) ?? [])
-}
-
-/** @throws Error when an answer leaves something out */
-function refuseDegraded(degraded: readonly string[]): void {
-  if (degraded.length === 0) return
-  throw new Error(`An answer leaves out ${degraded.join(', ')}: what it measures is not what its arm is called.`)
 }
 
 function average(all: readonly RetrievalMetrics[]): RetrievalMetrics {
