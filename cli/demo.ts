@@ -289,16 +289,17 @@ async function conversation(client: DemoClient): Promise<void> {
 
 async function dataset(client: DemoClient, url: string): Promise<void> {
   heading('Export what was worth learning as a fine-tuning dataset')
-  const made = await client.call<{
+  const begun = await client.call<{ job_id: string }>('generate_training_data', { project: PROJECT })
+  const made = await client.result<{
     rows: number
     bytes: number
     sha256: string
     dataset_path: string
     download_url: string
-  }>('generate_training_data', { project: PROJECT })
+  }>(begun.job_id)
   if (made.rows === 0) throw new Error('no interaction reached the threshold')
   print(
-    `   ${made.dataset_path}: ${made.rows} rows, ${count(made.bytes)} bytes, sha256 ${made.sha256.slice(0, 16)}… ${ms(made.milliseconds)}`,
+    `   ${made.dataset_path}: ${made.rows} rows, ${count(made.bytes)} bytes, sha256 ${made.sha256.slice(0, 16)}… ${ms(begun.milliseconds)}`,
   )
   const response = await fetch(new URL(made.download_url, url))
   const text = await response.text()

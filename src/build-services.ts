@@ -3,6 +3,7 @@
  * @module
  */
 import { waitUntil } from 'cloudflare:workers'
+import { countCall } from './budget.ts'
 import { DurableConversations } from './conversation/durable-client.ts'
 import { openDatabase } from './database/database.ts'
 import { votesOnItems } from './database/queries/credit.ts'
@@ -26,11 +27,15 @@ import { embeddingSubject } from './jobs/embed-collection.ts'
 import { EmbeddedStore } from './knowledge/stores/embedded.ts'
 import { enqueuer, MigratingStore } from './knowledge/stores/migrating-store.ts'
 import { openQdrant } from './knowledge/stores/qdrant/open.ts'
+import { meterBucket, meterObjects } from './metering.ts'
 import { syncCredit } from './outcomes/sync-credit.ts'
 import type { Services } from './services.ts'
 import { readSettings } from './settings.ts'
 import { DAY_MS, MINUTE_MS } from './time.ts'
 import { traceHeaders } from './tracing.ts'
+
+/** Messages that a queue takes at once. */
+const MESSAGES = 100
 
 let staticEmbedder: Embedder | null = null
 
@@ -46,17 +51,18 @@ export function buildServices(env: Env): Services {
   const database = openDatabase(env.DB)
   const enqueueJobs = async (ids: readonly string[], delaySeconds = 0) => {
     if (ids.length === 0) return
-    await env.JOBS.sendBatch(
-      ids.map((jobId) => ({ body: { jobId, ...traceHeaders() } })),
-      { delaySeconds },
-    )
+    for (let at = 0; at < ids.length; at += MESSAGES) {
+      countCall()
+      const bodies = ids.slice(at, at + MESSAGES).map((jobId) => ({ body: { jobId, ...traceHeaders() } }))
+      await env.JOBS.sendBatch(bodies, { delaySeconds })
+    }
   }
   const sentences = openMiniLm(settings, {
     asset,
     keepAlive: waitUntil,
   })
   const embedder = openEmbedder(settings, env.AI) ?? (settings.EMBEDDER === 'static' ? staticEmbedder : sentences)
-  const embedded = new EmbeddedStore(env.KNOWLEDGE)
+  const embedded = new EmbeddedStore(meterObjects(env.KNOWLEDGE))
   const qdrant = openQdrant(settings)
   const knowledge = new MigratingStore(qdrant ?? embedded, {
     embedder,
@@ -92,8 +98,8 @@ export function buildServices(env: Env): Services {
     upstreams: openUpstreams(settings, env.AI),
     reranker: openReranker(settings),
     external: openAidb(settings),
-    conversations: new DurableConversations(env.CONVERSATIONS, settings.CONVERSATION_DAYS * DAY_MS),
-    datasets: env.DATASETS,
+    conversations: new DurableConversations(meterObjects(env.CONVERSATIONS), settings.CONVERSATION_DAYS * DAY_MS),
+    datasets: meterBucket(env.DATASETS),
     dependencies: [...storageDependencies(env, knowledge), ...modelDependencies(settings)],
     enqueueJobs,
     now: () => Date.now(),

@@ -3,6 +3,7 @@
  * @module
  */
 import * as z from 'zod'
+import { PLANS } from './budget.ts'
 import { CoordinatorError } from './errors.ts'
 
 const probability = z.coerce.number().min(0).max(1)
@@ -279,6 +280,12 @@ const schema = z.object({
   SQL_ROUTE_PROJECT_KEYS: flag
     .default(false)
     .describe('Whether admin keys that are bound to a project may use the SQL route too.'),
+  PLAN: z
+    .enum(PLANS)
+    .default('paid')
+    .describe(
+      'Plan of Cloudflare Workers whose limits background work keeps; `npm run deploy -- --plan free` sets it.',
+    ),
   MAX_BODY_BYTES: limit(1024, 33_554_432)
     .default(4_194_304)
     .describe('Bytes of a request body at most; more is answered 413.'),

@@ -3,14 +3,16 @@
  * @module
  */
 
+import { Budget, inBudget, PLAN_LIMITS, withBudget } from './budget.ts'
 import { buildServices } from './build-services.ts'
 import type { Env } from './env.ts'
 import { consume } from './jobs/consume.ts'
 import { DEAD_LETTERS, keepDeadLetters } from './jobs/dead-letters.ts'
 import type { JobMessage } from './jobs/message.ts'
-import { archiveNightly, exportNightly, NIGHTLY, pruneNightly } from './jobs/nightly.ts'
+import { archiveNightly, EVERY_MINUTE, exportNightly, pruneNightly } from './jobs/nightly.ts'
 import { sweep } from './jobs/sweep.ts'
 import { OPERATIONS } from './operations/index.ts'
+import { readSettings } from './settings.ts'
 import { createApp } from './transports/app.ts'
 
 export { Conversation } from './conversation/conversation.ts'
@@ -19,19 +21,29 @@ export { OAuthGrants } from './transports/oauth/grants.ts'
 
 const app = createApp(buildServices, OPERATIONS)
 
+/** Does background work within the limits of the account's plan. */
+function invocation<T>(env: Env, work: () => T): T {
+  return inBudget(new Budget(PLAN_LIMITS[readSettings(env).PLAN]), work)
+}
+
 export default {
-  fetch: app.fetch,
+  fetch: (request: Request, env: Env, context: ExecutionContext) =>
+    withBudget(() => app.fetch(request, env, context)),
   async queue(batch, env) {
-    const services = buildServices(env)
-    await (batch.queue.endsWith(DEAD_LETTERS) ? keepDeadLetters(batch, services) : consume(batch, services))
+    await invocation(env, async () => {
+      const services = buildServices(env)
+      await (batch.queue.endsWith(DEAD_LETTERS) ? keepDeadLetters(batch, services) : consume(batch, services))
+    })
   },
   async scheduled(controller, env) {
-    const services = buildServices(env)
-    await sweep(services)
-    if (controller.cron === NIGHTLY) {
-      await exportNightly(services)
-      await archiveNightly(services)
-      await pruneNightly(services)
-    }
+    await invocation(env, async () => {
+      const services = buildServices(env)
+      await sweep(services)
+      if (controller.cron !== EVERY_MINUTE) {
+        await exportNightly(services)
+        await archiveNightly(services)
+        await pruneNightly(services)
+      }
+    })
   },
 } satisfies ExportedHandler<Env, JobMessage>

@@ -28,7 +28,8 @@ const FLOORS = [
   ['inference'],
   ['settings', 'log'],
   ['security', 'text'],
-  ['errors', 'tracing', 'ids', 'statistics', 'hash'],
+  ['metering'],
+  ['errors', 'tracing', 'ids', 'statistics', 'hash', 'budget'],
   ['encoding', 'time'],
 ]
 /** Names the bindings of wrangler.toml, among them the classes of Durable Objects: known to what begins a request only. */

@@ -42,6 +42,22 @@ export class DemoClient {
     return { ...(result.structuredContent as T), milliseconds: performance.now() - started }
   }
 
+  /**
+   * Waits for a background job to end; returns what came of it.
+   * @throws Error when it failed for good, or takes more than a minute
+   */
+  async result<T>(jobId: string): Promise<T> {
+    for (let tries = 0; tries < 120; tries++) {
+      const job = await this.call<{ status: string; result: T; last_error: string | null }>('get_job', {
+        job_id: jobId,
+      })
+      if (job.status === 'done') return job.result
+      if (job.status === 'dead') throw new Error(`the job failed: ${job.last_error}`)
+      await new Promise((resolve) => setTimeout(resolve, 500))
+    }
+    throw new Error('the job takes more than a minute')
+  }
+
   close(): Promise<void> {
     return this.#client.close()
   }

@@ -160,7 +160,8 @@ export function deployedConfig(
   }
   if (plan.account === 'paid' && config.limits === undefined) config.limits = { cpu_ms: CPU_MS }
   // A question by the sentence embedder's model costs all the CPU that an invocation has on this plan.
-  if (plan.account === 'free') config.vars = { MINILM_QUERIES: 'table', ...((config.vars ?? {}) as TomlTable) }
+  if (plan.account === 'free')
+    config.vars = { PLAN: 'free', MINILM_QUERIES: 'table', ...((config.vars ?? {}) as TomlTable) }
   return `# Made by npm run deploy from wrangler.toml; changes here are lost.\n${stringify(config)}\n`
 }
 

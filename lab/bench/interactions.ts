@@ -3,6 +3,7 @@
  * @module
  */
 import { createHttpClient, type LocalWorker, startLocalWorker } from '../../cli/harness.ts'
+import { trainRouter } from '../train-router.ts'
 import { type Effort, type Load, measure, type Target } from './load.ts'
 import { post } from './requests.ts'
 import type { Measurement } from './results.ts'
@@ -33,7 +34,7 @@ export async function benchInteractions(
       const worker = await startLocalWorker({ variables: VARIABLES })
       filled.push({ size, worker })
       await addInteractions(worker, size)
-      await createHttpClient({ url: worker.url, timeoutMs: 120_000 }).post('/routing/train', {})
+      await trainRouter(createHttpClient({ url: worker.url, timeoutMs: 120_000 }), 'default')
     }
     const found: Measurement[] = []
     for (const at of connections) {

@@ -199,11 +199,11 @@ export class Agent {
 
   async #export(random: Random): Promise<void> {
     const formats = ['openai-chat', 'dpo', 'kto', 'alpaca']
-    const answer = await this.#call<{ dataset_id: string }>('generate_training_data', '/generate_training_data', {
+    const answer = await this.#call<{ job_id: string }>('generate_training_data', '/generate_training_data', {
       format: formats[Math.floor(random() * formats.length)],
       min_value_score: 0.4,
     })
-    if (answer) this.#options.ledger.datasets.add(answer.dataset_id)
+    if (answer) this.#options.ledger.exports.add(answer.job_id)
   }
 
   /** Runs what is due here and now, beside the consumers. */

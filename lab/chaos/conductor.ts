@@ -187,7 +187,7 @@ export class ChaosRun {
       archived,
       reports: ledger.reports.length,
       documents: ledger.documents.size,
-      datasets: ledger.datasets.size,
+      datasets: ledger.exports.size,
       jobs: Number(jobs?.n),
       revived: this.#revived,
       seconds: (performance.now() - started) / 1000,

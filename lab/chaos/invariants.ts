@@ -206,7 +206,16 @@ async function checkConversations({ ledger, project, get }: Facts): Promise<stri
 async function checkDatasets({ ledger, project, query }: Facts): Promise<string[]> {
   const rows = await query('SELECT id, key FROM exports WHERE project = ?', project)
   const ids = new Set(rows.map(({ id }) => String(id)))
-  return [...ledger.datasets].filter((id) => !ids.has(id)).map((id) => `dataset ${id} is not listed`)
+  const jobs = await query(
+    "SELECT id, status, result ->> 'dataset_id' AS dataset FROM jobs WHERE kind = 'export_dataset' AND project = ?",
+    project,
+  )
+  const datasets = new Map(jobs.map(({ id, status, dataset }) => [String(id), { status, dataset: String(dataset) }]))
+  return [...ledger.exports].flatMap((id) => {
+    const job = datasets.get(id)
+    if (!job) return [`the job ${id} of an export is gone`]
+    return job.status === 'done' && !ids.has(job.dataset) ? [`dataset ${job.dataset} is not listed`] : []
+  })
 }
 
 async function pages<T>(get: Facts['get'], path: string, field: 'items' | 'documents'): Promise<T[]> {

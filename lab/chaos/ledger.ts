@@ -47,8 +47,8 @@ export class Ledger {
   readonly augmented: Augmented[] = []
   /** Routing decisions by id, with their query. */
   readonly decisions = new Map<string, string>()
-  /** Ids of datasets. */
-  readonly datasets = new Set<string>()
+  /** Ids of the jobs of exports. */
+  readonly exports = new Set<string>()
   /** What an agent was answered that it should not have been. */
   readonly astonishing: string[] = []
   /** Calls that were answered, and attempts that had no answer. */

@@ -9,6 +9,7 @@ import { parseArguments, parseUrl, UsageError } from '../../cli/shared/args.ts'
 import { Progress } from '../../cli/shared/progress.ts'
 import { style } from '../../cli/shared/terminal.ts'
 import { pathGiven } from '../paths.ts'
+import { trainRouter } from '../train-router.ts'
 import {
   bootstrapRows,
   calibrationError,
@@ -155,7 +156,7 @@ export async function evaluate(
   })
   await report(http, project, reported, 'import')
   const started = performance.now()
-  await http.post('/routing/train', { project })
+  await trainRouter(http, project)
   const trainMs = performance.now() - started
   const asked = performance.now()
   const estimates = await estimateRows(http, project, test, 'test')
@@ -318,7 +319,7 @@ async function online(http: HttpClient, rows: readonly RoutingRow[], seed: numbe
     })
     const told = chosen.map(({ row, strong }) => interaction(row, strong ? 'remote' : 'local'))
     await report(http, project, told, 'online')
-    await http.post('/routing/train', { project })
+    await trainRouter(http, project)
   }
   return steps
 }

@@ -97,3 +97,20 @@ export async function download(path, name) {
   link.remove()
   setTimeout(() => URL.revokeObjectURL(url), 10_000)
 }
+
+/**
+ * Waits for a background job to end; returns what came of it.
+ * @param {(progress: { done: number, total: number | null, unit: string }) => void} [report] told how far it is
+ * @throws {ApiError} when it failed for good
+ */
+export async function resultOf({ job_id: id }, report = () => {}) {
+  for (;;) {
+    const job = await get(`/learning/jobs/${id}`)
+    if (job.status === 'done') return job.result
+    if (job.status === 'dead' || job.status === 'discarded') {
+      throw new ApiError(0, { detail: `The job failed: ${job.last_error ?? 'it was discarded'}.` })
+    }
+    if (job.progress) report(job.progress)
+    await new Promise((resolve) => setTimeout(resolve, 500))
+  }
+}

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { type Budget, budgetHere } from '../budget.ts'
 import {
   type Archive,
   abandonArchive,
@@ -32,10 +33,6 @@ import {
   writeFile,
 } from './file.ts'
 
-/** Steps of one run: a step asks the database and R2 some ten times, and one invocation may only ask so often. */
-const RUN_STEPS = 20
-/** One run lasts no longer, in milliseconds: well within the lease of a job. */
-const RUN_MS = 20_000
 /** Whoever was writing an archive that is older than this is no longer at it: it is the lease of a job, and more. */
 export const WRITING_MS = 300_000
 
@@ -46,13 +43,16 @@ export function coldBefore({ settings, now }: Pick<Services, 'settings' | 'now'>
   return settings.ARCHIVE_AFTER_DAYS === 0 ? null : now() - settings.ARCHIVE_AFTER_DAYS * DAY_MS
 }
 
-/** The job: tidies a project's archives and adds to them for a while; `not_ready` while something is left. */
-export async function archiveInteractions(services: Services, project: string): Promise<'done' | 'not_ready'> {
-  const end = services.now() + RUN_MS
-  for (let steps = 0; steps < RUN_STEPS && services.now() < end; steps++) {
+/** The job: tidies a project's archives and adds to them while the budget lasts; `more` while something is left. */
+export async function archiveInteractions(
+  services: Services,
+  project: string,
+  budget: Budget = budgetHere(),
+): Promise<'done' | 'more'> {
+  while (!budget.spent) {
     if (!(await tidyNext(services, project)) && !(await archiveNext(services, project))) return 'done'
   }
-  return 'not_ready'
+  return 'more'
 }
 
 /** Archives the oldest cold interactions of a project; false when there are none. */

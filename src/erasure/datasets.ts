@@ -4,13 +4,12 @@
  * @module
  */
 import { datasetsAfter, type Selection, selectedAmong } from '../database/queries/erasure.ts'
-import { forgetDataset, unrecordedKeys } from '../database/queries/exports.ts'
+import { findDataset, forgetDataset, unrecordedKeys } from '../database/queries/exports.ts'
 import type { Services } from '../services.ts'
 import { companionKeys } from '../training-data/datasheet.ts'
+import { type LineagePage, lineagePage } from '../training-data/lineage.ts'
 import { abortUploads } from '../training-data/upload.ts'
 
-/** Ids that are looked up in one query. */
-const ASKED = 5_000
 /** Files that R2 deletes at once. */
 const FILES = 1_000
 
@@ -20,37 +19,41 @@ interface Step {
 }
 
 /**
- * Withdraws the next dataset if one of its rows is gone, or came from the selection; the cursor is the dataset that was looked at.
- * It runs when the rows are gone, so that an export which read them is either seen here or refused when it is noted.
+ * Looks at the next page of rows of a dataset, or at the next dataset, and withdraws it if one of its rows is gone or came from the
+ * selection. It runs when the rows are gone, so that an export which read them is either seen here or refused when it is noted.
+ * @param cursor id of the dataset that was looked at last; with a number behind it, the row at which to go on in it
  */
-export async function eraseDataset(services: Services, selection: Selection, after: string): Promise<Step> {
-  if (after === '') await abortUploads(services, selection.project)
-  const dataset = await datasetsAfter(services.database, selection.project, after)
-  if (!dataset) return { counts: {}, cursor: null }
-  if (!(await holdsDeleted(services, selection, dataset.key))) return { counts: {}, cursor: dataset.id }
+export async function eraseDataset(services: Services, selection: Selection, cursor: string): Promise<Step> {
+  const { database } = services
+  if (cursor === '') await abortUploads(services, selection.project)
+  const [id = '', row] = cursor.split(' ')
+  const dataset =
+    row === undefined ? await datasetsAfter(database, selection.project, id) : await findDataset(database, id, null)
+  if (!dataset) return { counts: {}, cursor: row === undefined ? null : id }
+  const page = await lineagePage(services.datasets, dataset, Number(row ?? 0))
+  if (!page || !(await selectedAmong(database, selection, page.ids))) {
+    return { counts: {}, cursor: page?.next ? `${dataset.id} ${page.next}` : dataset.id }
+  }
   const { sheet, lineage } = companionKeys(dataset.key)
   await services.datasets.delete([dataset.key, sheet, lineage])
-  await forgetDataset(services.database, dataset.id)
+  await forgetDataset(database, dataset.id)
   return { counts: { datasets_withdrawn: 1 }, cursor: dataset.id }
-}
-
-async function holdsDeleted(services: Services, selection: Selection, key: string): Promise<boolean> {
-  const file = await services.datasets.get(companionKeys(key).lineage)
-  const lineage = ((await file?.text()) ?? '').split('\n').filter(Boolean)
-  for (let at = 0; at < lineage.length; at += ASKED) {
-    if (await selectedAmong(services.database, selection, lineage.slice(at, at + ASKED))) return true
-  }
-  return false
 }
 
 /** Datasets noted since a deletion began that hold something deleted: what the receipt counts again. */
 export async function countDeletedInDatasets(services: Services, selection: Selection, since: number): Promise<number> {
   let count = 0
   for (let after = ''; ; ) {
-    const dataset = await datasetsAfter(services.database, selection.project, after)
+    const dataset = await datasetsAfter(services.database, selection.project, after, since)
     if (!dataset) return count
     after = dataset.id
-    if (dataset.createdAt >= since && (await holdsDeleted(services, selection, dataset.key))) count++
+    for (let from: number | null = 0; from !== null; ) {
+      const page: LineagePage | null = await lineagePage(services.datasets, dataset, from)
+      from = page?.next ?? null
+      if (!page || !(await selectedAmong(services.database, selection, page.ids))) continue
+      count++
+      from = null
+    }
   }
 }
 

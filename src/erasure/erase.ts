@@ -7,6 +7,7 @@
  * looks at it again afterwards. Last it is counted again, and what was written meanwhile is taken in another round.
  * @module
  */
+import type { Budget } from '../budget.ts'
 import { countArchivesOfCaller } from '../database/queries/archives.ts'
 import { votesOnItems } from '../database/queries/credit.ts'
 import { type Deletion, findDeletion, saveDeletion } from '../database/queries/deletions.ts'
@@ -38,14 +39,12 @@ import {
 } from './datasets.ts'
 import { eraseInteractionsWithItems, eraseItems, eraseOrphans, eraseWritings, storesOf } from './knowledge.ts'
 
-/** How long one run works, in milliseconds: well within the lease of a job. */
-const RUN_MS = 20_000
-/** Steps of one run at most: a step asks the database some ten times, and one invocation may only ask it so often. */
-const RUN_STEPS = 40
 /** Rounds over everything, for what is written while it is being deleted. */
 const ROUNDS = 3
 
 const FACTS: readonly FactTable[] = ['interactions', 'retrievals', 'routing_decisions', 'corrections']
+/** Conversations that are deleted at once: a Worker has six connections. */
+const CONCURRENT = 6
 /** Interactions of one transaction. */
 const TRANSACTION = 100
 
@@ -76,16 +75,15 @@ export function selectionOf({ what, project, subject }: Pick<Deletion, 'what' | 
   return { what, project: project ?? 'default', conversation: subject }
 }
 
-/** The job: works for a while; `not_ready` while something is left. */
-export async function eraseData(services: Services, id: string): Promise<'done' | 'not_ready'> {
-  const end = services.now() + RUN_MS
-  for (let steps = 0; steps < RUN_STEPS && services.now() < end; steps++) {
+/** The job: works while the budget lasts; `more` while something is left. */
+export async function eraseData(services: Services, id: string, budget: Budget): Promise<'done' | 'more'> {
+  while (!budget.spent) {
     const deletion = await findDeletion(services.database, id, null)
     if (!deletion || deletion.status === 'done') return 'done'
     await advance(services, deletion)
   }
   const deletion = await findDeletion(services.database, id, null)
-  return deletion?.status === 'running' ? 'not_ready' : 'done'
+  return deletion?.status === 'running' ? 'more' : 'done'
 }
 
 /** Everything of the selection as it is now, by kind. */
@@ -264,11 +262,14 @@ async function forget(
   project: string,
   conversations: readonly string[],
 ): Promise<Record<string, number>> {
+  const ids = [...new Set(conversations)]
   let forgotten = 0
-  for (const conversation of new Set(conversations)) {
-    if (await services.conversations.delete(project, conversation)) forgotten++
-    await eraseSummaryJobs(services.database, project, conversation)
+  for (let at = 0; at < ids.length; at += CONCURRENT) {
+    const some = ids.slice(at, at + CONCURRENT)
+    const had = await Promise.all(some.map((id) => services.conversations.delete(project, id)))
+    forgotten += had.filter(Boolean).length
   }
+  if (ids.length > 0) await eraseSummaryJobs(services.database, project, ids)
   return { conversations: forgotten }
 }
 

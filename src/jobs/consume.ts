@@ -3,6 +3,7 @@
  * it when the queue has lost its message or given up on it.
  * @module
  */
+import { withBudget } from '../budget.ts'
 import { readControls } from '../database/queries/controls.ts'
 import { log } from '../log.ts'
 import type { Services } from '../services.ts'
@@ -14,34 +15,46 @@ import { type JobRun, runJob } from './run-job.ts'
 const MAX_DELAY_MS = 60_000
 
 /**
- * Runs the jobs of one batch, oldest cause first, each at most once.
+ * Runs the jobs of one batch, oldest cause first, each at most once. Jobs for which the budget of the invocation has no room are sent
+ * to the queue once more.
  * A message whose row can't even be claimed or ended (the database doesn't answer) goes back to the queue.
  * While background work is paused nothing runs; the rows wait for the sweep.
  */
-export async function consume(batch: MessageBatch<JobMessage>, services: Services): Promise<void> {
-  if ((await readControls(services.database)).paused) return batch.ackAll()
-  const messages = [...batch.messages].sort((a, b) => (a.body.jobId < b.body.jobId ? -1 : 1))
-  for (const message of messages) {
-    try {
-      const { jobId, traceparent } = message.body
-      const run = await inTrace(traceFrom(traceparent), async () => {
-        const ran = await runJob(services, jobId)
-        if (ran) logRun(services, jobId, ran)
-        return ran
-      })
-      const again = run?.status === 'waiting' || run?.status === 'failed' ? run.runAfter - services.now() : null
-      const delaySeconds = Math.max(1, Math.ceil((again ?? 0) / 1000))
-      if (run?.status === 'failed') message.retry({ delaySeconds })
-      else {
-        // A job that continues or waits has not failed: a new message costs none of the retries after which a queue gives a message up.
-        // One that can't be sent is made up for by the sweep.
-        if (again !== null && again <= MAX_DELAY_MS)
-          await services.enqueueJobs([jobId], delaySeconds).catch(() => undefined)
+export function consume(batch: MessageBatch<JobMessage>, services: Services): Promise<void> {
+  return withBudget(async (budget) => {
+    if ((await readControls(services.database)).paused) return batch.ackAll()
+    const messages = [...batch.messages].sort((a, b) => (a.body.jobId < b.body.jobId ? -1 : 1))
+    const left = new Set<string>()
+    for (const message of messages) {
+      if (budget.spent) {
+        left.add(message.body.jobId)
         message.ack()
-      }
-    } catch {
-      message.retry()
+      } else await handle(message, services)
     }
+    // New messages cost none of the retries after which a queue gives one up. What can't be sent is made up for by the sweep.
+    if (left.size > 0) await services.enqueueJobs([...left]).catch(() => undefined)
+  })
+}
+
+async function handle(message: Message<JobMessage>, services: Services): Promise<void> {
+  try {
+    const { jobId, traceparent } = message.body
+    const run = await inTrace(traceFrom(traceparent), async () => {
+      const ran = await runJob(services, jobId)
+      if (ran) logRun(services, jobId, ran)
+      return ran
+    })
+    const again = run && run.status !== 'done' && run.status !== 'dead' ? run.runAfter - services.now() : null
+    const delaySeconds = run?.status === 'unfinished' ? 0 : Math.max(1, Math.ceil((again ?? 0) / 1000))
+    if (run?.status === 'failed') message.retry({ delaySeconds })
+    else {
+      // What goes on or waits has not failed: a new message costs no retry.
+      if (again !== null && again <= MAX_DELAY_MS)
+        await services.enqueueJobs([jobId], delaySeconds).catch(() => undefined)
+      message.ack()
+    }
+  } catch {
+    message.retry()
   }
 }
 

@@ -2,6 +2,7 @@
  * The job that embeds what a collection lacks, a stretch at a time, and then lets the new space be searched.
  * @module
  */
+import type { Budget } from '../budget.ts'
 import { COLLECTION_NAMES } from '../knowledge/collections.ts'
 import type { CollectionScope } from '../knowledge/stores/store.ts'
 import type { Services } from '../services.ts'
@@ -11,10 +12,10 @@ export function embeddingSubject({ project, collection }: CollectionScope): stri
   return JSON.stringify([project, collection])
 }
 
-/** Embeds for as long as one job may take; `not_ready` when items are left, so that it continues in a moment. */
-export async function embedCollection(services: Services, subject: string): Promise<'done' | 'not_ready'> {
+/** Embeds for as long as one job may take; `more` when items are left. */
+export async function embedCollection(services: Services, subject: string, budget: Budget): Promise<'done' | 'more'> {
   const [project, name] = JSON.parse(subject) as [string, string]
   const collection = COLLECTION_NAMES.find((known) => known === name)
   if (!collection || !services.knowledge.embedPending) return 'done'
-  return (await services.knowledge.embedPending({ project, collection })) ? 'done' : 'not_ready'
+  return (await services.knowledge.embedPending({ project, collection }, () => budget.spent !== null)) ? 'done' : 'more'
 }

@@ -5,7 +5,6 @@
 
 import { archiveInteractions } from '../archive/archive.ts'
 import { summariseConversation } from '../conversation/summarise.ts'
-import { deletedSince } from '../database/queries/deletions.ts'
 import { eraseData } from '../erasure/erase.ts'
 import { indexInteraction } from '../outcomes/history.ts'
 import { indexCorrection } from '../outcomes/index-correction.ts'
@@ -13,29 +12,22 @@ import { scoreInteraction } from '../outcomes/score-interaction.ts'
 import { budgetedModel } from '../patterns/generation-budget.ts'
 import { learnPattern } from '../patterns/learn.ts'
 import { noteForRanking, trainProjectRanking } from '../retrieval/train-ranking.ts'
-import { noteScored, trainProjectRouter } from '../routing/trained-router.ts'
-import type { Services } from '../services.ts'
-import { exportDataset } from '../training-data/export.ts'
-import { nightlySettings } from '../training-data/settings.ts'
+import { noteScored, routerSummary, trainProjectRouter } from '../routing/trained-router.ts'
+import { runCheck, runExport } from './dataset-jobs.ts'
 import { embedCollection } from './embed-collection.ts'
+import type { JobFunction } from './job-function.ts'
 import { pruneLogs } from './prune-logs.ts'
 
-/** What a job tells its runner; `not_ready` means later, and that nothing failed. */
-export type JobResult = 'done' | 'not_ready'
-
-/** Does the work on one subject at one revision. */
-export type JobFunction = (services: Services, subject: string, revision: number) => Promise<JobResult>
-
 export const JOB_KINDS = {
-  index_interaction: async (services, subject) => {
+  index_interaction: async (services, { subject }) => {
     await indexInteraction(services, subject)
     return 'done'
   },
-  index_correction: async (services, subject) => {
+  index_correction: async (services, { subject }) => {
     await indexCorrection(services, subject)
     return 'done'
   },
-  score_interaction: async (services, subject, revision) => {
+  score_interaction: async (services, { subject, revision }) => {
     const result = await scoreInteraction(services, subject, revision)
     if (result === 'done') {
       await noteScored(services, subject)
@@ -43,19 +35,19 @@ export const JOB_KINDS = {
     }
     return result
   },
-  learn_pattern: learnPattern,
-  embed_collection: embedCollection,
-  export_dataset: async (services, project) => {
-    if (await deletedSince(services.database, project, services.now())) return 'not_ready'
-    await exportDataset(services, nightlySettings(project, services.settings.HIGH_VALUE_THRESHOLD))
-    return 'done'
+  learn_pattern: (services, { subject, revision }) => learnPattern(services, subject, revision),
+  embed_collection: (services, { subject }, budget) => embedCollection(services, subject, budget),
+  export_dataset: runExport,
+  check_dataset: runCheck,
+  delete_data: (services, { subject }, budget) => eraseData(services, subject, budget),
+  archive_interactions: (services, { subject }, budget) => archiveInteractions(services, subject, budget),
+  prune_logs: (services, _task, budget) => pruneLogs(services, budget),
+  train_router: async (services, { subject }) => {
+    const step = await trainProjectRouter(services, subject)
+    return step === 'done' ? { step, result: { ...(await routerSummary(services, subject)) } } : step
   },
-  delete_data: eraseData,
-  archive_interactions: archiveInteractions,
-  prune_logs: pruneLogs,
-  train_router: trainProjectRouter,
-  train_ranking: trainProjectRanking,
-  summarise_conversation: async (services, subject) => {
+  train_ranking: (services, { subject }, budget) => trainProjectRanking(services, subject, budget),
+  summarise_conversation: async (services, { subject }) => {
     if (!services.localModel) return 'done'
     const [project = '', id = ''] = JSON.parse(subject) as string[]
     await summariseConversation(services.conversations, budgetedModel(services, services.localModel), project, id)

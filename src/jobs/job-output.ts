@@ -22,9 +22,29 @@ export const jobOutput = z.object({
     .string()
     .nullable()
     .describe('Code of the last error; after unusable_answer also what was wrong with the answer of the model.'),
+  progress: z
+    .object({
+      done: z.number(),
+      total: z.number().nullable().describe('Null: not known.'),
+      unit: z.string().describe('What is counted.'),
+    })
+    .nullable()
+    .describe('How far it is; null: it tells no progress, or has not begun.'),
   created_at: z.number(),
   updated_at: z.number(),
 })
+
+export const jobDetail = jobOutput.extend({
+  result: z
+    .record(z.string(), z.unknown())
+    .nullable()
+    .describe('What came of it; null: it is not done, or there is nothing to tell.'),
+})
+
+/** A row in the form of jobDetail. */
+export function presentJobDetail(row: Job): z.input<typeof jobDetail> {
+  return { ...presentJob(row), result: row.result === null ? null : { ...row.result } }
+}
 
 /** A row in the form of jobOutput. */
 export function presentJob(row: Job): z.input<typeof jobOutput> {
@@ -38,6 +58,7 @@ export function presentJob(row: Job): z.input<typeof jobOutput> {
     attempts: row.attempts,
     run_after: row.runAfter,
     last_error: row.lastError,
+    progress: row.progress,
     created_at: row.createdAt,
     updated_at: row.updatedAt,
   }

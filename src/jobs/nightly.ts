@@ -11,8 +11,11 @@ import { schedulePruning } from '../database/queries/pruning.ts'
 import type { Services } from '../services.ts'
 import { DAY_MS } from '../time.ts'
 
-/** The cron expression of the night, as in wrangler.toml. */
-export const NIGHTLY = '17 3 * * *'
+/**
+ * The cron expression of the sweep, as in wrangler.toml. What any other one starts is the nightly work, so that its time may be edited there;
+ * started more often than once a day it adds nothing.
+ */
+export const EVERY_MINUTE = '* * * * *'
 
 /** Overlap of two nights, so that a late cron misses nothing; an export of unchanged data makes no new file. */
 const OVERLAP_MS = 7_200_000

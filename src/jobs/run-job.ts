@@ -3,8 +3,9 @@
  * @module
  */
 
+import { type Budget, withBudget } from '../budget.ts'
 import { readControls } from '../database/queries/controls.ts'
-import { claimJob, dueJobs, endAttempt, type Job } from '../database/queries/jobs.ts'
+import { claimJob, dueJobs, endAttempt, type Job, type JobEnd } from '../database/queries/jobs.ts'
 import { CoordinatorError, toCoordinatorError } from '../errors.ts'
 import { UnusableAnswer } from '../patterns/extract-by-model.ts'
 import { BudgetSpent } from '../patterns/generation-budget.ts'
@@ -27,11 +28,14 @@ const MAX_ENGINE_WAIT_MS = HOUR_MS
 
 export interface JobRun {
   readonly kind: string
-  /** `waiting`: not ready, or its engine doesn't answer, comes again; `failed`: comes again after a backoff; `dead`: out of attempts. */
-  readonly status: 'done' | 'waiting' | 'failed' | 'dead'
+  /**
+   * `unfinished`: the budget is spent, goes on at once; `waiting`: not ready, or its engine doesn't answer, comes again; `failed`: comes
+   * again after a backoff; `dead`: out of attempts.
+   */
+  readonly status: 'done' | 'unfinished' | 'waiting' | 'failed' | 'dead'
   /** Error code when it failed, or when its engine didn't answer. */
   readonly error: string | null
-  /** Not before this time again, for `waiting` and `failed`; milliseconds since 1970. */
+  /** Not before this time again, for what isn't done or dead; milliseconds since 1970. */
   readonly runAfter: number
 }
 
@@ -58,10 +62,15 @@ export function engineWaitMs(ageMs: number, random: number): number {
 }
 
 /**
- * Runs a job if it is due and free.
+ * Runs a job if it is due and free, for as long as the budget of the invocation lasts. Its position is kept in its row; what it has
+ * done is no failed attempt.
  * @returns null when there was nothing to do: done, dead, not due, or in other hands
  */
-export async function runJob(services: Services, id: string): Promise<JobRun | null> {
+export function runJob(services: Services, id: string): Promise<JobRun | null> {
+  return withBudget((budget) => runWithin(services, id, budget))
+}
+
+async function runWithin(services: Services, id: string, budget: Budget): Promise<JobRun | null> {
   const { database } = services
   const job = await claimJob(database, id, LEASE_MS, services.now())
   if (!job) return null
@@ -73,10 +82,14 @@ export async function runJob(services: Services, id: string): Promise<JobRun | n
   try {
     const work = jobFunction(job.kind)
     if (!work) throw new CoordinatorError('not_found', 'No such kind of job.')
-    const result = await work(services, job.subject, job.revision)
+    const told = await work(services, job, budget)
+    const { step, ...kept } = typeof told === 'string' ? { step: told } : told
     const now = services.now()
-    if (result === 'not_ready') return await postpone(services, job, now + NOT_READY_MS)
-    await endAttempt(database, job, { status: 'done', runAfter: now, error: null }, now)
+    if (step === 'not_ready') return await postpone(services, job, now + NOT_READY_MS, null, kept)
+    if (step === 'more') {
+      return { ...(await postpone(services, job, now, null, { ...kept, progressed: true })), status: 'unfinished' }
+    }
+    await endAttempt(database, job, { status: 'done', runAfter: now, error: null, ...kept }, now)
     return { kind: job.kind, status: 'done', error: null, runAfter: now }
   } catch (thrown) {
     if (thrown instanceof BudgetSpent) return await postpone(services, job, thrown.until)
@@ -105,8 +118,15 @@ function errorOf(thrown: unknown): string {
 }
 
 /** Puts a job off without counting an attempt: the job itself did not fail. */
-async function postpone(services: Services, job: Job, runAfter: number, error: string | null = null): Promise<JobRun> {
-  await endAttempt(services.database, job, { status: 'pending', runAfter, error, returnAttempt: true }, services.now())
+async function postpone(
+  services: Services,
+  job: Job,
+  runAfter: number,
+  error: string | null = null,
+  kept: Partial<JobEnd> = {},
+): Promise<JobRun> {
+  const end: JobEnd = { status: 'pending', runAfter, error, returnAttempt: true, ...kept }
+  await endAttempt(services.database, job, end, services.now())
   return { kind: job.kind, status: 'waiting', error, runAfter }
 }
 
@@ -115,25 +135,30 @@ export interface RunSummary {
   readonly ran: number
   /** Background work is switched off. */
   readonly paused: boolean
-  readonly kinds: Map<string, { done: number; waiting: number; failed: number; dead: number }>
+  readonly kinds: Map<string, { done: number; unfinished: number; waiting: number; failed: number; dead: number }>
 }
 
 /**
- * Runs up to `limit` due jobs of a project here and now, the longest waiting first, and those that they cause; none while
- * background work is paused.
+ * Runs up to `limit` due jobs of a project here and now, the longest waiting first, and those that they cause, for as long as the
+ * budget of the invocation lasts; none while background work is paused.
  */
-export async function runDueJobs(services: Services, project: string, limit: number): Promise<RunSummary> {
+export function runDueJobs(services: Services, project: string, limit: number): Promise<RunSummary> {
+  return withBudget((budget) => runDueWithin(services, project, limit, budget))
+}
+
+async function runDueWithin(services: Services, project: string, limit: number, budget: Budget): Promise<RunSummary> {
   const kinds: RunSummary['kinds'] = new Map()
   if ((await readControls(services.database)).paused) return { ran: 0, paused: true, kinds }
   let ran = 0
-  for (let progress = true; progress && ran < limit; ) {
+  for (let progress = true; progress && ran < limit && !budget.spent; ) {
     progress = false
     for (const id of await dueJobs(services.database, { before: services.now(), limit: limit - ran, project })) {
+      if (budget.spent) break
       const run = await runJob(services, id)
       if (!run) continue
       progress = true
       ran++
-      const counts = kinds.get(run.kind) ?? { done: 0, waiting: 0, failed: 0, dead: 0 }
+      const counts = kinds.get(run.kind) ?? { done: 0, unfinished: 0, waiting: 0, failed: 0, dead: 0 }
       kinds.set(run.kind, counts)
       counts[run.status]++
     }

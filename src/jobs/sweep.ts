@@ -2,6 +2,7 @@
  * The outbox sweep, run by cron: rows whose message was lost, whose backoff is over, or whose runner died.
  * @module
  */
+import { withBudget } from '../budget.ts'
 import { readControls } from '../database/queries/controls.ts'
 import { dueJobs } from '../database/queries/jobs.ts'
 import type { Services } from '../services.ts'
@@ -11,8 +12,6 @@ import { runJob } from './run-job.ts'
 export const SWEEP_AGE_MS = 30_000
 /** Rows that one sweep announces at most. */
 const ANNOUNCED = 500
-/** Messages that a queue takes at once. */
-const MESSAGES = 100
 /** Rows that one sweep runs itself when the queue doesn't take them. */
 const RUN_DIRECTLY = 20
 
@@ -26,11 +25,13 @@ export async function sweep(services: Services): Promise<{ enqueued: number; ran
   const ids = await dueJobs(services.database, { before: services.now() - SWEEP_AGE_MS, limit: ANNOUNCED })
   if (ids.length === 0) return { enqueued: 0, ran: 0 }
   try {
-    for (let i = 0; i < ids.length; i += MESSAGES) await services.enqueueJobs(ids.slice(i, i + MESSAGES))
+    await services.enqueueJobs(ids)
     return { enqueued: ids.length, ran: 0 }
   } catch {
     let ran = 0
-    for (const id of ids.slice(0, RUN_DIRECTLY)) if (await runJob(services, id)) ran++
+    await withBudget(async (budget) => {
+      for (const id of ids.slice(0, RUN_DIRECTLY)) if (!budget.spent && (await runJob(services, id))) ran++
+    })
     return { enqueued: 0, ran }
   }
 }

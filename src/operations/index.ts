@@ -10,6 +10,7 @@ import { createKey } from './administration/create-key.ts'
 import { deleteData } from './administration/delete-data.ts'
 import { discardJob } from './administration/discard-job.ts'
 import { getDeletion } from './administration/get-deletion.ts'
+import { getJob } from './administration/get-job.ts'
 import { getStats } from './administration/get-stats.ts'
 import { getTrends } from './administration/get-trends.ts'
 import { learningStats } from './administration/learning-stats.ts'
@@ -110,6 +111,7 @@ export const OPERATIONS: readonly Operation[] = [
   compareVariants,
   listVariants,
   listJobs,
+  getJob,
   retryJob,
   discardJob,
   processLearning,

@@ -3,6 +3,7 @@
  * @module
  */
 import type * as z from 'zod'
+import { withBudget } from '../budget.ts'
 import { countRedactions } from '../database/queries/redactions.ts'
 import { CoordinatorError, invalidInput } from '../errors.ts'
 import { type RedactionCounts, redactAll } from '../security/redact.ts'
@@ -99,7 +100,11 @@ export function fromIssue(issue: z.core.$ZodIssue, prefix = ''): CoordinatorErro
  * Runs an operation for a caller.
  * @throws CoordinatorError; anything else thrown is a fault that the surface maps to `internal`
  */
-export async function invoke(operation: Operation, services: Services, raw: unknown, caller: Caller): Promise<object> {
+export function invoke(operation: Operation, services: Services, raw: unknown, caller: Caller): Promise<object> {
+  return withBudget(() => run(operation, services, raw, caller))
+}
+
+async function run(operation: Operation, services: Services, raw: unknown, caller: Caller): Promise<object> {
   assertScope(caller, operation.scope)
   const tooDeep = measureInput(raw, services.settings.MAX_FIELD_CHARACTERS)
   // What deletes or administers has to be said exactly.
@@ -109,8 +114,8 @@ export async function invoke(operation: Operation, services: Services, raw: unkn
   // Nothing that is stored, searched or sent to a model from here on has secrets or private spans in it.
   const redactions: RedactionCounts = {}
   const clean = redactAll(input, redactions)
-  const run = () => operation.run(services, clean, caller)
-  const output = await (isAudited(operation) ? audited(operation, services, clean, caller, run) : run())
+  const work = () => operation.run(services, clean, caller)
+  const output = await (isAudited(operation) ? audited(operation, services, clean, caller, work) : work())
   if (clean === input) return output
   // Only now: what was refused has changed nothing, this count included. What failed otherwise is counted when it is tried again.
   const project = typeof input.project === 'string' ? input.project : (caller.project ?? 'default')

@@ -72,6 +72,8 @@ export interface HttpRoute {
   readonly rename?: Readonly<Record<string, string>>
   /** Media type of an answer that isn't JSON: the output's field `text` becomes the whole body. */
   readonly as?: string
+  /** Status of an answer that only says what was begun. Left out: 200. */
+  readonly status?: 202
   /** A boolean field of the output: while it is false, the answer has the status 503. */
   readonly available?: string
 }

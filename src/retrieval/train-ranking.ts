@@ -4,6 +4,7 @@
  */
 
 import { type ArchiveServices, archivedLines } from '../archive/read.ts'
+import { type Budget, budgetHere } from '../budget.ts'
 import { deletedSince } from '../database/queries/deletions.ts'
 import {
   namedItems,
@@ -33,10 +34,14 @@ const SUCCESS = { success: 1, partial: 0.5, failure: 0 } as const
 
 /**
  * Trains the ranking of a project. Its work is bounded, however many outcomes there are. Each query is searched again, so that
- * what was not shown is known too; the present credit of items is left out.
+ * what was not shown is known too; the present credit of items is left out. What the budget has no room for is not searched.
  * @returns `not_ready`: another training or a deletion came in between, so nothing was stored and it is to be done again
  */
-export async function trainProjectRanking(services: Services, project: string): Promise<'done' | 'not_ready'> {
+export async function trainProjectRanking(
+  services: Services,
+  project: string,
+  budget: Budget = budgetHere(),
+): Promise<'done' | 'not_ready'> {
   const { database } = services
   const startedAt = services.now()
   const row = await rankingRow(database, project)
@@ -46,7 +51,7 @@ export async function trainProjectRanking(services: Services, project: string): 
   const byQuery = [...Map.groupBy(votes, ({ query }) => query)].slice(0, MAX_QUERIES)
   const ranked: RankedQuery[] = []
   let features = 0
-  for (let start = 0; start < byQuery.length && features < MAX_FEATURES; start += CONCURRENT) {
+  for (let start = 0; start < byQuery.length && features < MAX_FEATURES && !budget.spent; start += CONCURRENT) {
     const part = byQuery.slice(start, start + CONCURRENT)
     for (const query of await Promise.all(part.map(([text, own]) => rankedQuery(services, project, text, own)))) {
       features += query.candidates.reduce((sum, candidate) => sum + candidate.features.keys.length, 0)

@@ -64,6 +64,37 @@ export async function trainProjectRouter(services: RouterServices, project: stri
   return (await storeRouter(services.database, project, trained, services.now())) ? 'done' : 'not_ready'
 }
 
+/** How one side of a router was learnt. */
+export interface SideSummary {
+  /** Outcomes that it was learnt from. */
+  readonly examples: number
+  readonly success_rate: number
+  /** Of its probabilities, on outcomes that were held out; the Brier score. */
+  readonly mean_squared_error: number
+  /** The same when every query is given the success rate. */
+  readonly base_rate_error: number
+}
+
+/** What a training has come to; a side is null while it has too few outcomes to learn from. */
+export async function routerSummary(
+  services: RouterServices,
+  project: string,
+): Promise<{ version: number; examples: number; local: SideSummary | null; remote: SideSummary | null }> {
+  const { version, router } = await projectRouter(services, project, 0)
+  const status = await routerStatus(services.database, project)
+  const side = (backend: Backend): SideSummary | null => {
+    const known = router?.sides[backend]
+    if (!known) return null
+    return {
+      examples: known.examples,
+      success_rate: known.successes / known.examples,
+      mean_squared_error: known.noise,
+      base_rate_error: known.spread,
+    }
+  }
+  return { version, examples: status?.examples ?? 0, local: side('local'), remote: side('remote') }
+}
+
 /** Tells the router of a scored interaction; has it trained when enough has come together. */
 export async function noteScored(
   services: RouterServices & { enqueueJobs(ids: readonly string[]): Promise<void> },

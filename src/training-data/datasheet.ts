@@ -19,45 +19,60 @@ export interface SheetFigures {
   readonly from_corrections: number
 }
 
-/** Gathers the figures and the lineage of a stream of examples. */
+/** What is gathered, as it is kept between two runs of an export. */
+export interface SheetState {
+  readonly redacted: Readonly<Record<string, number>>
+  readonly rows: number
+  readonly corrections: number
+  readonly tokens: number
+  /** Characters whose tokens were counted, and all. */
+  readonly counted: number
+  readonly characters: number
+}
+
+export const NO_FIGURES: SheetState = { redacted: {}, rows: 0, corrections: 0, tokens: 0, counted: 0, characters: 0 }
+
+/** Gathers the figures of a stream of examples. */
 export class SheetRecorder {
-  readonly redacted: Record<string, number> = {}
-  readonly #lineage: string[] = []
-  #counted = 0
-  #tokens = 0
-  #characters = 0
-  #corrections = 0
+  readonly redacted: Record<string, number>
+  #state: SheetState
+
+  constructor(state: SheetState = NO_FIGURES) {
+    this.#state = state
+    this.redacted = { ...state.redacted }
+  }
+
+  get state(): SheetState {
+    return { ...this.#state, redacted: { ...this.redacted } }
+  }
 
   async record(examples: readonly Example[]): Promise<void> {
     const count = await tokenCounter()
+    let { rows, corrections, tokens, counted, characters } = this.#state
     for (const example of examples) {
-      if (example.correction) this.#corrections++
-      this.#lineage.push(example.id)
-      const characters = example.prompt.length + example.answer.length + (example.rejected?.length ?? 0)
-      this.#characters += characters
-      if (this.#counted >= COUNTED_CHARACTERS) continue
-      this.#counted += characters
-      this.#tokens += count(example.prompt) + count(example.answer) + count(example.rejected ?? '')
+      rows++
+      if (example.correction) corrections++
+      const length = example.prompt.length + example.answer.length + (example.rejected?.length ?? 0)
+      characters += length
+      if (counted >= COUNTED_CHARACTERS) continue
+      counted += length
+      tokens += count(example.prompt) + count(example.answer) + count(example.rejected ?? '')
     }
+    this.#state = { ...this.#state, rows, corrections, tokens, counted, characters }
   }
 
   figures(): SheetFigures {
-    const rows = this.#lineage.length
-    const measured = this.#counted === this.#characters
+    const { rows, corrections, tokens, counted, characters } = this.#state
+    const measured = counted === characters
     return {
       tokens: {
-        value: measured ? this.#tokens : Math.round((this.#tokens / this.#counted) * this.#characters),
+        value: measured ? tokens : Math.round((tokens / counted) * characters),
         source: measured ? 'measured' : 'estimated',
       },
       redacted: this.redacted,
-      from_interactions: rows - this.#corrections,
-      from_corrections: this.#corrections,
+      from_interactions: rows - corrections,
+      from_corrections: corrections,
     }
-  }
-
-  /** Ids of the interactions and corrections, one a line, in the order of the dataset's rows. */
-  lineage(): string {
-    return this.#lineage.map((id) => `${id}\n`).join('')
   }
 }
 

@@ -8,7 +8,8 @@ import type { Example } from '../database/queries/exports.ts'
 import { correctionExamples, type ExampleFilter, interactionExamples } from '../database/queries/exports.ts'
 import { redact } from '../security/redact.ts'
 import { withoutThinking } from '../text/thinking.ts'
-import { inValidation, PromptGroups } from './groups.ts'
+import type { FingerprintSet } from './fingerprints.ts'
+import { inValidation, type PromptGroups } from './groups.ts'
 
 /** `train` and `validation` share out all examples; near-duplicate prompts are always on the same side. */
 export const SPLITS = ['all', 'train', 'validation'] as const
@@ -17,15 +18,6 @@ export interface Selection {
   readonly filter: ExampleFilter
   /** Whether corrections are taken too, as better answers. Pairs always come from them. */
   readonly includeCorrections: boolean
-  /** Examples at most; null: all. */
-  readonly limit: number | null
-  readonly split: (typeof SPLITS)[number]
-  /** Share of groups of near-duplicates in the validation set, 0 to 1. */
-  readonly validationShare: number
-  /** Ids that are left out because an earlier dataset has them. */
-  readonly exclude: ReadonlySet<string>
-  /** Ids that an earlier dataset with the same settings has on the other side of the split. */
-  readonly excludedSide: ReadonlySet<string>
   /** Whether sections of thinking in answers are taken out. */
   readonly thinking: 'cut' | 'keep'
 }
@@ -55,108 +47,119 @@ export const noCounts = (): StreamCounts => ({
   thinking_kept: 0,
 })
 
-/** What happens to the n-th fresh example in the split. */
-export type SplitMask = (index: number) => 'taken' | 'other_split' | 'near_both_sides'
+/** Where a stream of examples stands: interactions come first, then corrections, each in order of id. */
+export interface Place {
+  readonly source: 'interactions' | 'corrections'
+  readonly after: string
+}
+
+export const FIRST_PLACE: Place = { source: 'interactions', after: '' }
 
 /**
- * Pages of examples: interactions, then corrections, each in order of id, so that the same data always gives the same stream.
- * @param redacted grows by the number of credentials that were replaced, by kind
+ * Reads the examples of a selection a page at a time, without those that an earlier dataset has, and of those with equal prompt and
+ * answer only the first. The same data always gives the same stream.
  */
-export async function* examplePages(
-  services: ArchiveServices,
-  selection: Selection,
-  mask: SplitMask,
-  counts: StreamCounts,
-  redacted: Record<string, number>,
-): AsyncGenerator<Example[]> {
-  let left = selection.limit ?? Number.POSITIVE_INFINITY
-  let index = 0
-  for await (const fresh of freshExamples(services, selection, counts)) {
-    const taken: Example[] = []
-    for (const example of fresh) {
-      const side = mask(index++)
-      if (side !== 'taken') counts[side]++
-      else if (left > 0) {
-        left--
-        taken.push(withoutSecrets(example, redacted))
-      }
+export class ExampleReader {
+  readonly #services: ArchiveServices
+  readonly #selection: Selection
+  readonly #seen: FingerprintSet
+  readonly #exclude: Pick<FingerprintSet, 'has'>
+  readonly #counts: StreamCounts
+  #place: Place
+
+  /**
+   * @param place where to begin
+   * @param seen what came before it, of prompts and answers; grows
+   * @param exclude ids that are left out
+   * @param counts grow by what is left out
+   */
+  constructor(
+    services: ArchiveServices,
+    selection: Selection,
+    place: Place,
+    seen: FingerprintSet,
+    exclude: Pick<FingerprintSet, 'has'>,
+    counts: StreamCounts,
+  ) {
+    this.#services = services
+    this.#selection = selection
+    this.#place = place
+    this.#seen = seen
+    this.#exclude = exclude
+    this.#counts = counts
+  }
+
+  /** Where the next page begins. */
+  get place(): Place {
+    return this.#place
+  }
+
+  /** The next page, which may be empty; null: there are no more. */
+  async next(): Promise<Example[] | null> {
+    const { source, after } = this.#place
+    const read = await (source === 'interactions' ? interactionExamples : correctionExamples)(
+      this.#services.database,
+      this.#selection.filter,
+      after,
+    )
+    const last = read.at(-1)
+    if (!last) {
+      if (source === 'corrections' || !this.#selection.includeCorrections) return null
+      this.#place = { source: 'corrections', after: '' }
+      return this.next()
     }
-    if (taken.length > 0) yield taken
-    if (left <= 0) return
+    this.#place = { source, after: last.id }
+    return (await withTexts(this.#services, read)).flatMap((whole) => this.#fresh(whole))
+  }
+
+  #fresh(whole: Example): Example[] {
+    const { example, thinking } = withThinking(whole, this.#selection.thinking)
+    if (!example) {
+      this.#counts.thinking_only++
+      return []
+    }
+    const { prompt, answer, rejected } = example
+    if (!this.#seen.add(`${normalised(prompt)}\0${normalised(answer)}\0${rejected ?? ''}`)) {
+      this.#counts.duplicate++
+      return []
+    }
+    if (this.#exclude.has(example.id)) {
+      this.#counts.exported_before++
+      return []
+    }
+    if (thinking !== null) this.#counts[thinking]++
+    return [example]
   }
 }
 
-/**
- * Reads every prompt once, those of earlier datasets too, and decides which side of the split it is on: the side on which an earlier
- * dataset has a near-duplicate, else that of the first of its group. A near-duplicate of rows on both sides is on neither.
- * @returns a mask that keeps everything when no split is wanted
- */
-export async function splitMask(services: ArchiveServices, selection: Selection): Promise<SplitMask> {
-  if (selection.split === 'all') return () => 'taken'
-  const groups = new PromptGroups()
-  const ids: string[] = []
-  const all = { ...selection, exclude: new Set<string>() }
-  for await (const page of freshExamples(services, all, noCounts())) {
-    for (const { id, prompt } of page) {
-      groups.add(prompt)
-      ids.push(id)
-    }
-  }
-  const firsts = groups.groups()
-  const has = (known: ReadonlySet<string>) =>
-    new Set(ids.flatMap((id, i) => (known.has(id) ? [firsts[i] as number] : [])))
-  const [here, there] = [has(selection.exclude), has(selection.excludedSide)]
-  const wanted = selection.split === 'validation'
-  const sides: ReturnType<SplitMask>[] = []
-  for (const [i, id] of ids.entries()) {
-    if (selection.exclude.has(id)) continue
-    const first = firsts[i] as number
-    const known = [here.has(first), there.has(first)] as const
-    if (known[0] && known[1]) sides.push('near_both_sides')
-    else if (known[0] || known[1]) sides.push(known[0] ? 'taken' : 'other_split')
-    else sides.push(inValidation(ids[first] ?? '', selection.validationShare) === wanted ? 'taken' : 'other_split')
-  }
-  return (index) => sides[index] ?? 'other_split'
-}
+/** Flags of an example whose prompt is grouped: an earlier dataset has it on this side of the split, or on the other one. */
+export const HERE = 1
+export const THERE = 2
 
-/** Pages of examples that no earlier dataset has; of those with equal prompt and answer the first. */
-async function* freshExamples(
-  services: ArchiveServices,
-  selection: Selection,
-  counts: StreamCounts,
-): AsyncGenerator<Example[]> {
-  const seen = new Set<string>()
-  const sources = [interactionExamples, ...(selection.includeCorrections ? [correctionExamples] : [])]
-  for (const source of sources) {
-    let after = ''
-    for (;;) {
-      const read = await source(services.database, selection.filter, after)
-      const last = read.at(-1)
-      if (!last) break
-      after = last.id
-      const page = await withTexts(services, read)
-      const fresh = page.flatMap((whole) => {
-        const { example, thinking } = withThinking(whole, selection.thinking)
-        if (!example) {
-          counts.thinking_only++
-          return []
-        }
-        const key = fingerprint(
-          `${normalised(example.prompt)}\0${normalised(example.answer)}\0${example.rejected ?? ''}`,
-        )
-        if (seen.has(key)) counts.duplicate++
-        else if (selection.exclude.has(example.id)) counts.exported_before++
-        else {
-          seen.add(key)
-          if (thinking !== null) counts[thinking]++
-          return [example]
-        }
-        seen.add(key)
-        return []
-      })
-      if (fresh.length > 0) yield fresh
-    }
+/** What becomes of an example in the split: it is taken, or counted as left out. */
+export const SIDES = ['taken', 'other_split', 'near_both_sides'] as const
+
+/**
+ * Decides which side of the split every example is on: the side on which an earlier dataset has a near-duplicate, else that of the
+ * first of its group. A near-duplicate of rows on both sides is on neither.
+ * @param prompts all of them, those of earlier datasets too
+ * @returns of each example that no earlier dataset has, in their order, its place in SIDES
+ */
+export function sidesOf(prompts: PromptGroups, split: 'train' | 'validation', share: number): Uint8Array {
+  const firsts = prompts.groups()
+  const known = new Uint8Array(firsts.length)
+  for (const [i, first] of firsts.entries()) known[first] = (known[first] ?? 0) | prompts.flags(i)
+  const sides = new Uint8Array(firsts.length)
+  let fresh = 0
+  const [taken, other, both] = [0, 1, 2]
+  for (const [i, first] of firsts.entries()) {
+    if (prompts.flags(i) & HERE) continue
+    const flags = known[first] ?? 0
+    if (flags === (HERE | THERE)) sides[fresh++] = both
+    else if (flags !== 0) sides[fresh++] = flags === HERE ? taken : other
+    else sides[fresh++] = inValidation(prompts.keyHash(first), share) === (split === 'validation') ? taken : other
   }
+  return sides.subarray(0, fresh)
 }
 
 /** The example with its thinking cut or kept, and which of them; no example when nothing else is left of the answer. */
@@ -185,7 +188,8 @@ async function withTexts(services: ArchiveServices, page: readonly Example[]): P
   })
 }
 
-function withoutSecrets(example: Example, redacted: Record<string, number>): Example {
+/** The example with its credentials replaced; `redacted` grows by their number, by kind. */
+export function withoutSecrets(example: Example, redacted: Record<string, number>): Example {
   return {
     ...example,
     prompt: redact(example.prompt, redacted),
@@ -197,16 +201,4 @@ function withoutSecrets(example: Example, redacted: Record<string, number>): Exa
 /** Text with case and white space levelled out. */
 function normalised(text: string): string {
   return text.toLowerCase().replace(/\s+/g, ' ').trim()
-}
-
-/** A text's 64-bit fingerprint: two FNV-1a hashes of 32 bits with different offsets. Equal texts have equal ones. */
-export function fingerprint(text: string): string {
-  let a = 0x811c9dc5
-  let b = 0x9747b28c
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i)
-    a = Math.imul(a ^ unit, 0x01000193)
-    b = Math.imul(b ^ unit ^ (i & 0xff), 0x01000193)
-  }
-  return String.fromCharCode(a & 0xffff, a >>> 16, b & 0xffff, b >>> 16)
 }

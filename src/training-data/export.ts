@@ -1,221 +1,356 @@
 /**
- * Makes a dataset: the one function behind generate_training_data, POST /learning/export and the nightly cron.
+ * Makes a dataset: the one function behind generate_training_data, POST /learning/export and the nightly cron. It works for as long as
+ * the budget of an invocation lasts and goes on in the next one; what it has made until then lies in a workspace in R2.
  * @module
  */
+import type { Budget } from '../budget.ts'
 import { deletedSince } from '../database/queries/deletions.ts'
 import {
   countSkipped,
   type Dataset,
+  type Example,
   findDatasetByKey,
-  keysOfSeries,
   recordDataset,
 } from '../database/queries/exports.ts'
-import { CoordinatorError } from '../errors.ts'
+import type { JobProgress } from '../database/schema.ts'
 import { sha256 } from '../hash.ts'
-import { stableJson } from '../knowledge/prepare.ts'
 import type { Services } from '../services.ts'
-import { companionKeys, SheetRecorder } from './datasheet.ts'
-import { examplePages, noCounts, type Selection, type SplitMask, type StreamCounts, splitMask } from './examples.ts'
-import { EXAMPLE_KIND, formatExample } from './formats.ts'
-import { type ExportSettings, filterOf, filtersOf } from './settings.ts'
-import { HashingSink } from './sink.ts'
+import { companionKeys, NO_FIGURES, SheetRecorder, type SheetState } from './datasheet.ts'
+import { type EarlierRows, earlierRows, flagsOf, NO_EARLIER_ROWS, seriesOf, shortHash } from './earlier.ts'
+import {
+  ExampleReader,
+  FIRST_PLACE,
+  noCounts,
+  type Place,
+  type Selection,
+  SIDES,
+  type StreamCounts,
+  sidesOf,
+  withoutSecrets,
+} from './examples.ts'
+import { FingerprintSet } from './fingerprints.ts'
+import { formatExample } from './formats.ts'
+import { PromptGroups } from './groups.ts'
+import { LINE_BYTES } from './lineage.ts'
+import { type ExportSettings, filtersOf, selectionOf } from './settings.ts'
+import { concatenated, HashingSink, PART_BYTES } from './sink.ts'
 import { UPLOAD_OPTIONS, uploadInParts } from './upload.ts'
+import { NO_PIECES, type PieceCounts, Workspace } from './workspace.ts'
 
+/** What came of an export. */
 export interface ExportResult {
   readonly dataset: Dataset
   /** False: the same dataset was there already and no file was written. */
   readonly created: boolean
 }
 
-/** Reading twice fails when data changes in between; so often it is tried before giving up. */
-const TRIES = 3
-
-/** One run over the data. */
-interface Run {
-  readonly services: Services
+/** What is to be exported, and by which job. */
+export interface ExportTask {
+  readonly jobId: string
   readonly settings: ExportSettings
-  readonly selection: Selection
-  readonly mask: SplitMask
 }
+
+/** Where an export stands. `split`: prompts are being grouped; `rows`: rows are being made; `store`: all of them are in the workspace. */
+export interface ExportState {
+  readonly phase: 'split' | 'rows' | 'store'
+  /** When the first row was read, milliseconds since 1970. */
+  readonly startedAt: number
+  readonly place: Place
+  readonly counts: StreamCounts
+  readonly figures: SheetState
+  /** Number of the next example in the split. */
+  readonly index: number
+  readonly bytes: number
+  readonly pieces: PieceCounts
+}
+
+export interface ExportStep {
+  readonly step: 'done' | 'more' | 'not_ready'
+  /** Where to go on; null: at the beginning. */
+  readonly state: ExportState | null
+  readonly progress: JobProgress
+  readonly result: ExportResult | null
+}
+
+/** Characters that are redacted, formatted and hashed in about a millisecond. */
+const CHARACTERS_PER_STEP = 10_000
 
 /**
- * Writes a dataset to R2, its datasheet and lineage beside it, and notes it. The content is read once to be hashed and, when it
- * is larger than one part, a second time to be uploaded under the key that its hash gives, so any size needs the memory of one
- * page and one part. The same data and settings give the same bytes, the same key and the same dataset. One that was interrupted continues
- * with the parts that were uploaded.
- * @throws CoordinatorError `conflict` when the data kept changing while it was read, or was deleted meanwhile
+ * Takes the next step of an export: as many pages of rows as the budget has room for, then the file, its datasheet and its lineage. The
+ * rows are read once; the name of the file is the hash of its bytes, so the same data and settings give the same file and dataset. A
+ * deletion that began meanwhile makes it begin anew.
+ * @param state where the last step ended; null: this is the first
  */
-export async function exportDataset(services: Services, settings: ExportSettings): Promise<ExportResult> {
-  const startedAt = services.now()
-  if (await deletedSince(services.database, settings.project, startedAt)) throw deletionRuns()
-  const filters = filtersOf(settings)
-  const settingsHash = await shortHash(filters)
-  const series = await seriesOf(filters)
-  const selection = await selectionOf(services, settings)
-  for (let attempt = 0; attempt < TRIES; attempt++) {
-    const run = { services, settings, selection, mask: await splitMask(services, selection) }
-    const counts = noCounts()
-    const recorder = new SheetRecorder()
-    const sink = new HashingSink()
-    const rows = await stream(run, counts, recorder, sink)
-    const { sha256: hash, bytes, content } = await sink.finish()
-    const key = datasetKey(services, settings, hash, settingsHash)
-    const known = await findDatasetByKey(services.database, key)
-    if (known && (await services.datasets.head(key))) return { dataset: known, created: false }
-    if (content) await services.datasets.put(key, content, { ...UPLOAD_OPTIONS, sha256: hash })
+export async function exportDataset(
+  services: Services,
+  task: ExportTask,
+  state: ExportState | null,
+  budget: Budget,
+): Promise<ExportStep> {
+  const begun = state ?? begin(task.settings, services.now())
+  const workspace = new Workspace(services.datasets, workspacePrefix(services, task), begun.pieces)
+  if (await deletedSince(services.database, task.settings.project, begun.startedAt)) {
+    await workspace.clear()
+    return { step: 'not_ready', state: null, progress: progressOf(begun), result: null }
+  }
+  const run = new Run(services, task.settings, begun, workspace, budget)
+  await run.open()
+  return run.advance()
+}
+
+function begin(settings: ExportSettings, startedAt: number): ExportState {
+  return {
+    phase: settings.split === 'all' ? 'rows' : 'split',
+    startedAt,
+    place: FIRST_PLACE,
+    counts: noCounts(),
+    figures: NO_FIGURES,
+    index: 0,
+    bytes: 0,
+    pieces: NO_PIECES,
+  }
+}
+
+function progressOf({ phase, figures, index }: ExportState): JobProgress {
+  if (phase === 'split') return { done: index, total: null, unit: 'prompts' }
+  return { done: figures.rows, total: phase === 'store' ? figures.rows : null, unit: 'rows' }
+}
+
+/** What one step of an export holds in memory. */
+class Run {
+  readonly #services: Services
+  readonly #settings: ExportSettings
+  readonly #selection: Selection
+  readonly #workspace: Workspace
+  readonly #budget: Budget
+  readonly #seen = new FingerprintSet()
+  #seenStored = 0
+  #earlier: EarlierRows = NO_EARLIER_ROWS
+  readonly #encoder = new TextEncoder()
+  #state: ExportState
+  #rows: Uint8Array[] = []
+  #rowBytes = 0
+  #lineage: string[] = []
+
+  constructor(services: Services, settings: ExportSettings, state: ExportState, workspace: Workspace, budget: Budget) {
+    this.#services = services
+    this.#settings = settings
+    this.#selection = selectionOf(settings)
+    this.#state = state
+    this.#workspace = workspace
+    this.#budget = budget
+  }
+
+  /** Reads what the steps before have left. */
+  async open(): Promise<void> {
+    if (this.#state.phase === 'store') return
+    for await (const piece of this.#workspace.read('seen')) this.#seen.load(new Uint32Array(piece))
+    this.#seenStored = this.#seen.size
+    this.#earlier = await earlierRows(this.#services, this.#settings)
+    this.#budget.hold(this.#seen.bytes + this.#earlier.here.bytes + this.#earlier.there.bytes)
+  }
+
+  async advance(): Promise<ExportStep> {
+    if (this.#state.phase === 'split' && !(await this.#split())) return this.#pause()
+    if (this.#state.phase === 'rows' && !(await this.#makeRows())) return this.#pause()
+    if (this.#state.phase === 'store' && this.#budget.spent) return this.#pause()
+    return this.#store()
+  }
+
+  /** Groups the prompts, those of earlier datasets too; false: the budget is spent. */
+  async #split(): Promise<boolean> {
+    const reader = this.#reader({ has: () => false }, noCounts())
+    const groups = new PromptGroups()
+    for await (const piece of this.#workspace.read('groups')) groups.load(new Uint32Array(piece))
+    const stored = groups.size
+    this.#budget.hold(groups.bytes)
+    while (!this.#budget.spent) {
+      const page = await reader.next()
+      if (page === null) {
+        if (this.#settings.split !== 'all') {
+          const sides = sidesOf(groups, this.#settings.split, this.#settings.validationShare)
+          await this.#workspace.write('sides', sides)
+        }
+        // The rows are read from the beginning; what was seen of them is seen anew.
+        for (const piece of ['groups', 'seen'] as const) this.#workspace.restart(piece)
+        this.#budget.hold(-groups.bytes)
+        this.#state = { ...this.#state, phase: 'rows', place: FIRST_PLACE, index: 0 }
+        this.#seen.clear()
+        this.#seenStored = 0
+        return true
+      }
+      for (const { id, prompt } of page) {
+        groups.add(prompt, id, flagsOf(this.#earlier, id))
+        this.#budget.use('steps', 1 + prompt.length / CHARACTERS_PER_STEP)
+      }
+      this.#state = { ...this.#state, place: reader.place, index: groups.size }
+    }
+    await this.#workspace.write('groups', groups.since(stored))
+    return false
+  }
+
+  /** Makes rows; false: the budget is spent. */
+  async #makeRows(): Promise<boolean> {
+    const counts = { ...this.#state.counts }
+    const recorder = new SheetRecorder(this.#state.figures)
+    const reader = this.#reader(this.#earlier.here, counts)
+    const sides = this.#settings.split === 'all' ? null : await this.#sides()
+    const limit = this.#settings.limit ?? Number.POSITIVE_INFINITY
+    let { index } = this.#state
+    while (!this.#budget.spent) {
+      const full = recorder.state.rows >= limit
+      const page = full ? null : await reader.next()
+      const taken: Example[] = []
+      for (const example of page ?? []) {
+        const side = SIDES[sides?.[index++] ?? 0] ?? 'taken'
+        if (side !== 'taken') counts[side]++
+        else if (recorder.state.rows + taken.length < limit) taken.push(withoutSecrets(example, recorder.redacted))
+      }
+      await recorder.record(taken)
+      await this.#keep(taken)
+      const { place } = reader
+      this.#state = { ...this.#state, place, index, counts: { ...counts }, figures: recorder.state }
+      if (page === null) {
+        this.#state = { ...this.#state, phase: 'store' }
+        return true
+      }
+    }
+    return false
+  }
+
+  /** Takes rows into memory, and from there into the workspace when they fill a part. */
+  async #keep(examples: readonly Example[]): Promise<void> {
+    const { format, systemPrompt } = this.#settings
+    const text = examples.map((example) => `${formatExample(format, example, systemPrompt)}\n`).join('')
+    const bytes = this.#encoder.encode(text)
+    this.#budget.use('steps', 1 + text.length / CHARACTERS_PER_STEP)
+    if (this.#rowBytes + bytes.length > PART_BYTES) await this.#flushRows()
+    this.#rows.push(bytes)
+    this.#rowBytes += bytes.length
+    this.#lineage.push(...examples.map(({ id }) => id))
+    this.#budget.hold(bytes.length + examples.length * LINE_BYTES)
+    this.#state = { ...this.#state, bytes: this.#state.bytes + bytes.length }
+  }
+
+  async #flushRows(): Promise<void> {
+    await this.#workspace.write('rows', concatenated(this.#rows, this.#rowBytes))
+    this.#budget.hold(-this.#rowBytes)
+    this.#rows = []
+    this.#rowBytes = 0
+  }
+
+  /** Writes what is in memory into the workspace. */
+  async #flush(): Promise<void> {
+    await this.#flushRows()
+    await this.#workspace.write('lineage', this.#encoder.encode(linesOf(this.#lineage)))
+    await this.#workspace.write('seen', this.#seen.since(this.#seenStored))
+    this.#lineage = []
+  }
+
+  async #pause(): Promise<ExportStep> {
+    await this.#flush()
+    const state = { ...this.#state, pieces: this.#workspace.counts }
+    return { step: 'more', state, progress: progressOf(state), result: null }
+  }
+
+  /** Stores the file under its hash, beside it datasheet and lineage, and notes the dataset. */
+  async #store(): Promise<ExportStep> {
+    const { database, datasets } = this.#services
+    const { project, format } = this.#settings
+    const { figures, bytes, counts, startedAt } = this.#state
+    // Small enough to be still in memory: then nothing lies in the workspace.
+    const content = this.#workspace.counts.rows === 0 ? concatenated(this.#rows, this.#rowBytes) : null
+    if (!content) await this.#flush()
+    const hash = content ? await sha256(content) : await this.#hashRows()
+    const filters = filtersOf(this.#settings)
+    const key = datasetKey(this.#services, this.#settings, hash, await shortHash(filters))
+    const done = async (dataset: Dataset, created: boolean): Promise<ExportStep> => {
+      await this.#workspace.clear()
+      const progress = progressOf({ ...this.#state, phase: 'store' })
+      return { step: 'done', state: this.#state, progress, result: { dataset, created } }
+    }
+    const known = await findDatasetByKey(database, key)
+    if (known && (await datasets.head(key))) return done(known, false)
+    if (content) await datasets.put(key, content, { ...UPLOAD_OPTIONS, sha256: hash })
     else {
-      const target = { project: settings.project, key, expected: hash }
-      if (!(await uploadInParts(services, target, (parts) => stream(run, noCounts(), null, parts)))) continue
+      const stored = await uploadInParts(this.#services, { project, key, expected: hash }, async (sink) => {
+        for await (const piece of this.#workspace.read('rows')) await sink.write(new Uint8Array(piece))
+      })
+      if (!stored) throw new Error('The rows in the workspace changed while they were uploaded.')
     }
-    const { thinking_cut: cut, thinking_kept: kept } = counts
-    const skipped = await skippedBy(services, selection, counts)
-    const sheet = { ...recorder.figures(), thinking: { cut, kept }, license: settings.license, series }
-    await writeCompanions(services, key, recorder, {
-      ...sheet,
-      project: settings.project,
-      rows,
-      bytes,
-      sha256: hash,
-      filters,
-      skipped,
-    })
-    const entry = {
-      project: settings.project,
-      format: settings.format,
-      filters,
-      key,
-      rows,
-      bytes,
-      sha256: hash,
-      sheet,
-      skipped,
-      createdAt: services.now(),
+    const { thinking_cut: cut, thinking_kept: kept, ...left } = counts
+    const skipped = { ...(await countSkipped(database, this.#selection.filter)), ...positive(left) }
+    const series = await seriesOf(filters)
+    const recorded = new SheetRecorder(figures).figures()
+    const sheet = { ...recorded, thinking: { cut, kept }, license: this.#settings.license, series }
+    const about = { project, rows: figures.rows, bytes, sha256: hash, filters, skipped }
+    const lineage = { key: companionKeys(key).lineage, sha256: await this.#writeLineage(companionKeys(key).lineage) }
+    const text = JSON.stringify({ ...sheet, ...about, lineage }, null, 2)
+    await datasets.put(companionKeys(key).sheet, `${text}\n`, { httpMetadata: { contentType: 'application/json' } })
+    const dataset = await recordDataset(
+      database,
+      { ...about, format, key, sheet, createdAt: this.#services.now() },
+      startedAt,
+    )
+    if (dataset) return done(dataset, known === null)
+    // A deletion has begun: what was read may be gone.
+    await datasets.delete([key, companionKeys(key).sheet, companionKeys(key).lineage])
+    await this.#workspace.clear()
+    return { step: 'not_ready', state: null, progress: progressOf(this.#state), result: null }
+  }
+
+  async #hashRows(): Promise<string> {
+    const sink = new HashingSink()
+    for await (const piece of this.#workspace.read('rows')) await sink.write(new Uint8Array(piece))
+    return sink.finish()
+  }
+
+  /** Writes the ids of the rows, one a line; returns the hash of the file. */
+  async #writeLineage(key: string): Promise<string> {
+    const options = { httpMetadata: { contentType: 'text/plain' } }
+    const { datasets } = this.#services
+    if (this.#workspace.counts.lineage === 0) {
+      const lineage = this.#encoder.encode(linesOf(this.#lineage))
+      await datasets.put(key, lineage, options)
+      return sha256(lineage)
     }
-    const dataset = await recordDataset(services.database, entry, startedAt)
-    if (!dataset) {
-      const { sheet, lineage } = companionKeys(key)
-      await services.datasets.delete([key, sheet, lineage])
-      throw deletionRuns()
+    const pieces: Uint8Array[] = []
+    const sink = new HashingSink()
+    for await (const piece of this.#workspace.read('lineage')) {
+      pieces.push(new Uint8Array(piece))
+      await sink.write(new Uint8Array(piece))
     }
-    return { dataset, created: known === null }
+    await datasets.put(key, concatenated(pieces, sink.bytes), options)
+    return sink.finish()
   }
-  throw new CoordinatorError('conflict', 'The interactions kept changing while they were exported.', {
-    hint: 'Name `until` as a time in the past, or export again when it is quieter.',
-  })
-}
 
-/** Rows that a preview shows. */
-const PREVIEW_ROWS = 3
-
-/** What an export with these settings would hold. Reads the data once, writes nothing. */
-export async function previewDataset(
-  services: Services,
-  settings: ExportSettings,
-): Promise<{ rows: number; skipped: Record<string, number>; examples: string[] }> {
-  const selection = await selectionOf(services, settings)
-  const counts = noCounts()
-  const examples: string[] = []
-  let rows = 0
-  for await (const page of examplePages(services, selection, await splitMask(services, selection), counts, {})) {
-    rows += page.length
-    for (const example of page.slice(0, PREVIEW_ROWS - examples.length))
-      examples.push(formatExample(settings.format, example, settings.systemPrompt))
+  #reader(exclude: Pick<FingerprintSet, 'has'>, counts: StreamCounts): ExampleReader {
+    return new ExampleReader(this.#services, this.#selection, this.#state.place, this.#seen, exclude, counts)
   }
-  return { rows, skipped: await skippedBy(services, selection, counts), examples }
-}
 
-/** Interactions that are not taken, by reason. */
-async function skippedBy(
-  services: Services,
-  { filter }: Selection,
-  counts: StreamCounts,
-): Promise<Record<string, number>> {
-  const { thinking_cut: _, thinking_kept: __, ...left } = counts
-  return { ...(await countSkipped(services.database, filter)), ...positive(left) }
-}
-
-function deletionRuns(): CoordinatorError {
-  return new CoordinatorError('conflict', 'Data of this project is being deleted, so nothing was exported.', {
-    field: 'project',
-    hint: 'Export again when the deletion is done.',
-  })
-}
-
-interface ByteSink {
-  write(chunk: Uint8Array): Promise<void>
-}
-
-/** Formats every example into a sink; returns the number of rows. */
-async function stream(run: Run, counts: StreamCounts, recorder: SheetRecorder | null, sink: ByteSink): Promise<number> {
-  const { format, systemPrompt } = run.settings
-  const encoder = new TextEncoder()
-  let rows = 0
-  const pages = examplePages(run.services, run.selection, run.mask, counts, recorder?.redacted ?? {})
-  for await (const page of pages) {
-    rows += page.length
-    await recorder?.record(page)
-    const lines = page.map((example) => `${formatExample(format, example, systemPrompt)}\n`)
-    await sink.write(encoder.encode(lines.join('')))
+  async #sides(): Promise<Uint8Array> {
+    for await (const piece of this.#workspace.read('sides')) return new Uint8Array(piece)
+    return new Uint8Array(0)
   }
-  return rows
 }
 
-/** Stores datasheet and lineage. The sheet says nothing that changes from one run to the next over the same data. */
-async function writeCompanions(services: Services, key: string, recorder: SheetRecorder, sheet: object): Promise<void> {
-  const keys = companionKeys(key)
-  const lineage = recorder.lineage()
-  const text = JSON.stringify({ ...sheet, lineage: { key: keys.lineage, sha256: await sha256(lineage) } }, null, 2)
-  await services.datasets.put(keys.lineage, lineage, { httpMetadata: { contentType: 'text/plain' } })
-  await services.datasets.put(keys.sheet, `${text}\n`, { httpMetadata: { contentType: 'application/json' } })
-}
+const linesOf = (ids: readonly string[]) => ids.map((id) => `${id}\n`).join('')
 
-/** Ids that the datasets of a series hold, from their lineage files. */
-async function exportedBefore(services: Services, project: string, series: string): Promise<Set<string>> {
-  const ids = new Set<string>()
-  for (const key of await keysOfSeries(services.database, project, series)) {
-    const lineage = await services.datasets.get(companionKeys(key).lineage)
-    for (const id of ((await lineage?.text()) ?? '').split('\n')) if (id !== '') ids.add(id)
-  }
-  return ids
+function baseOf(services: Services, project: string): string {
+  const prefix = services.settings.FINETUNE_DATA_PATH.replace(/^\/+|\/+$/g, '')
+  return [prefix, project].filter((part) => part !== '').join('/')
 }
 
 /** `<prefix>/<project>/<format>-<hash of the bytes>-<hash of the settings>.jsonl` */
 function datasetKey(services: Services, settings: ExportSettings, hash: string, settingsHash: string): string {
-  const prefix = services.settings.FINETUNE_DATA_PATH.replace(/^\/+|\/+$/g, '')
-  const name = `${settings.format}-${hash}-${settingsHash}.jsonl`
-  return [prefix, settings.project, name].filter((part) => part !== '').join('/')
+  return `${baseOf(services, settings.project)}/${settings.format}-${hash}-${settingsHash}.jsonl`
 }
 
-async function shortHash(filters: Record<string, unknown>): Promise<string> {
-  return (await sha256(stableJson(filters))).slice(0, 16)
-}
-
-async function selectionOf(services: Services, settings: ExportSettings): Promise<Selection> {
-  const filters = filtersOf(settings)
-  const before = (split: Selection['split']) =>
-    seriesOf({ ...filters, split }).then((series) => exportedBefore(services, settings.project, series))
-  const none = new Set<string>()
-  const { incremental, split } = settings
-  const exclude = incremental ? await before(split) : none
-  const excludedSide = incremental && split !== 'all' ? await before(split === 'train' ? 'validation' : 'train') : none
-  return {
-    filter: filterOf(settings),
-    includeCorrections: settings.includeCorrections || EXAMPLE_KIND[settings.format] === 'pair',
-    limit: settings.limit,
-    split: settings.split,
-    validationShare: settings.validationShare,
-    exclude,
-    excludedSide,
-    thinking: settings.thinking,
-  }
-}
-
-/** Names the datasets with the same settings, whole ones and increments alike. */
-function seriesOf(filters: Record<string, unknown>): Promise<string> {
-  return shortHash({ ...filters, incremental: false })
+function workspacePrefix(services: Services, { jobId, settings }: ExportTask): string {
+  return `${baseOf(services, settings.project)}/_export-${jobId}/`
 }
 
 /** The counters that counted something. */
-function positive(counts: Partial<StreamCounts>): Record<string, number> {
+export function positive(counts: Partial<StreamCounts>): Record<string, number> {
   return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0))
 }

@@ -1,5 +1,5 @@
 /**
- * Groups of near-duplicate prompts, so that none of them lies on both sides of a split. Memory is 40 bytes an example.
+ * Groups of near-duplicate prompts, so that none of them lies on both sides of a split. Memory is 48 bytes an example.
  * @module
  */
 
@@ -14,25 +14,10 @@ const SKETCH_WORDS = 4
 const NEAR = 0.8
 /** Members of a bucket that a further one is compared with. */
 const COMPARED = 16
-
-/** A list of 32-bit numbers that grows. */
-class NumberList {
-  #values = new Uint32Array(1024)
-  length = 0
-
-  push(value: number): void {
-    if (this.length === this.#values.length) {
-      const grown = new Uint32Array(this.length * 2)
-      grown.set(this.#values)
-      this.#values = grown
-    }
-    this.#values[this.length++] = value
-  }
-
-  at(index: number): number {
-    return this.#values[index] ?? 0
-  }
-}
+/** 32-bit words of an example: its bands, its sketch, the hash of its key, and its flags. */
+const WORDS = BANDS + SKETCH_WORDS + 2
+const KEY = BANDS + SKETCH_WORDS
+const FLAGS = KEY + 1
 
 /**
  * Collects prompts in order and then tells each one's group: prompts that share a band of their MinHash signature over words
@@ -40,27 +25,74 @@ class NumberList {
  * similarity is near belong together, and so do those that are connected through others.
  */
 export class PromptGroups {
-  readonly #bands = Array.from({ length: BANDS }, () => new NumberList())
-  readonly #sketch = Array.from({ length: SKETCH_WORDS }, () => new NumberList())
+  #words = new Uint32Array(1024 * WORDS)
+  #size = 0
 
-  add(prompt: string): void {
+  get size(): number {
+    return this.#size
+  }
+
+  /** Bytes held. */
+  get bytes(): number {
+    return this.#words.byteLength
+  }
+
+  /**
+   * @param key what names the prompt's example
+   * @param flags kept with it
+   */
+  add(prompt: string, key = '', flags = 0): void {
     const hashes = [...new Set(prompt.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [prompt])].map(hashText)
     const minima = Array.from({ length: 32 * SKETCH_WORDS }, (_, permutation) => minimum(hashes, permutation))
-    for (const [band, list] of this.#bands.entries()) {
-      let key = band
-      for (let row = 0; row < ROWS; row++) key = mix32(key ^ (minima[band * ROWS + row] ?? 0))
-      list.push(key)
+    this.#reserve(this.#size + 1)
+    const at = this.#size++ * WORDS
+    for (let band = 0; band < BANDS; band++) {
+      let hash = band
+      for (let row = 0; row < ROWS; row++) hash = mix32(hash ^ (minima[band * ROWS + row] ?? 0))
+      this.#words[at + band] = hash
     }
-    for (const [word, list] of this.#sketch.entries()) {
+    for (let word = 0; word < SKETCH_WORDS; word++) {
       let bits = 0
       for (let bit = 0; bit < 32; bit++) bits = (bits << 1) | ((minima[word * 32 + bit] ?? 0) & 1)
-      list.push(bits)
+      this.#words[at + BANDS + word] = bits
     }
+    this.#words[at + KEY] = hashText(key)
+    this.#words[at + FLAGS] = flags
+  }
+
+  /** Hash of the key of a prompt's example; see inValidation. */
+  keyHash(index: number): number {
+    return this.#words[index * WORDS + KEY] ?? 0
+  }
+
+  flags(index: number): number {
+    return this.#words[index * WORDS + FLAGS] ?? 0
+  }
+
+  /** What was added since there were `from`, as it is stored. */
+  since(from: number): Uint32Array {
+    return this.#words.slice(from * WORDS, this.#size * WORDS)
+  }
+
+  /** Adds what was stored. */
+  load(words: Uint32Array): void {
+    const count = words.length / WORDS
+    this.#reserve(this.#size + count)
+    this.#words.set(words, this.#size * WORDS)
+    this.#size += count
+  }
+
+  #reserve(size: number): void {
+    if (size * WORDS <= this.#words.length) return
+    const grown = new Uint32Array(Math.max(size, Math.ceil(this.#size * 1.5)) * WORDS)
+    grown.set(this.#words)
+    this.#words = grown
   }
 
   /** Number of the first prompt of each prompt's group, in the order in which they were added. */
   groups(): Uint32Array {
-    const count = this.#bands[0]?.length ?? 0
+    const count = this.#size
+    const words = this.#words
     const parents = Uint32Array.from({ length: count }, (_, i) => i)
     const root = (index: number): number => {
       let at = index
@@ -71,13 +103,14 @@ export class PromptGroups {
       }
       return at
     }
-    for (const band of this.#bands) {
-      const order = Uint32Array.from({ length: count }, (_, i) => i).sort((a, b) => band.at(a) - band.at(b) || a - b)
+    for (let band = 0; band < BANDS; band++) {
+      const of = (index: number) => words[index * WORDS + band] ?? 0
+      const order = Uint32Array.from({ length: count }, (_, i) => i).sort((a, b) => of(a) - of(b) || a - b)
       for (let i = 1; i < count; i++) {
         const right = order[i] ?? 0
         for (let j = i - 1; j >= 0 && j >= i - COMPARED; j--) {
           const left = order[j] ?? 0
-          if (band.at(left) !== band.at(right)) break
+          if (of(left) !== of(right)) break
           const [a, b] = [root(left), root(right)]
           if (a !== b && this.#similarity(left, right) >= NEAR) parents[Math.max(a, b)] = Math.min(a, b)
         }
@@ -89,7 +122,9 @@ export class PromptGroups {
   /** Estimated Jaccard similarity: bits agree with probability (1 + J) / 2. */
   #similarity(a: number, b: number): number {
     let different = 0
-    for (const list of this.#sketch) different += ones(list.at(a) ^ list.at(b))
+    for (let word = BANDS; word < KEY; word++) {
+      different += ones((this.#words[a * WORDS + word] ?? 0) ^ (this.#words[b * WORDS + word] ?? 0))
+    }
     return 1 - (2 * different) / (32 * SKETCH_WORDS)
   }
 }
@@ -104,10 +139,11 @@ function ones(value: number): number {
 /**
  * Whether a group belongs to the validation set. Depends on nothing but the key of the group's first example, so adding
  * examples doesn't reshuffle the others.
+ * @param keyHash of the key of the group's first example
  * @param share of groups in the validation set, 0 to 1
  */
-export function inValidation(groupKey: string, share: number): boolean {
-  return hashText(groupKey) / 2 ** 32 < share
+export function inValidation(keyHash: number, share: number): boolean {
+  return keyHash / 2 ** 32 < share
 }
 
 function minimum(hashes: readonly number[], permutation: number): number {

@@ -4,7 +4,7 @@
  */
 import type { ExampleFilter } from '../database/queries/exports.ts'
 import type { AgentType, Outcome } from '../database/schema.ts'
-import type { Selection } from './examples.ts'
+import type { Selection, SPLITS } from './examples.ts'
 import { type DatasetFormat, EXAMPLE_KIND } from './formats.ts'
 
 /** First message of every example unless the caller names another. */
@@ -24,7 +24,7 @@ export interface ExportSettings {
   readonly includeCorrections: boolean
   readonly limit: number | null
   readonly systemPrompt: string
-  readonly split: Selection['split']
+  readonly split: (typeof SPLITS)[number]
   readonly validationShare: number
   /** Only what no earlier dataset with the same settings has. */
   readonly incremental: boolean
@@ -45,6 +45,15 @@ export function filterOf(settings: Omit<ExportSettings, 'limit'>): ExampleFilter
     tags: settings.tags,
     since: settings.since ?? undefined,
     until: settings.until ?? undefined,
+  }
+}
+
+/** What the settings say of which examples are read. */
+export function selectionOf(settings: ExportSettings): Selection {
+  return {
+    filter: filterOf(settings),
+    includeCorrections: settings.includeCorrections || EXAMPLE_KIND[settings.format] === 'pair',
+    thinking: settings.thinking,
   }
 }
 

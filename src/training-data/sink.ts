@@ -9,25 +9,21 @@ import { toHex } from '../encoding.ts'
 /** Size of a part in bytes: R2 wants at least 5 MiB and all parts but the last of equal size. */
 export const PART_BYTES = 8 * 1024 * 1024
 
-/** Hash and size of a stream of bytes; keeps the bytes as long as they fit into one part. */
+/** Hash and size of a stream of bytes. */
 export class HashingSink {
   readonly #stream = new crypto.DigestStream('SHA-256')
   readonly #writer = this.#stream.getWriter()
-  #kept: Uint8Array[] | null = []
   bytes = 0
 
   async write(chunk: Uint8Array): Promise<void> {
     this.bytes += chunk.length
-    if (this.bytes > PART_BYTES) this.#kept = null
-    this.#kept?.push(chunk)
     await this.#writer.write(chunk)
   }
 
-  /** SHA-256 as hex, and the whole content when it was small enough to be kept. */
-  async finish(): Promise<{ sha256: string; bytes: number; content: Uint8Array | null }> {
+  /** SHA-256 as hex. */
+  async finish(): Promise<string> {
     await this.#writer.close()
-    const sha256 = toHex(await this.#stream.digest)
-    return { sha256, bytes: this.bytes, content: this.#kept && concatenated(this.#kept, this.bytes) }
+    return toHex(await this.#stream.digest)
   }
 }
 
@@ -90,7 +86,8 @@ export class MultipartSink {
   }
 }
 
-function concatenated(chunks: readonly Uint8Array[], length: number): Uint8Array {
+/** Pieces of bytes as one, of `length` bytes together. */
+export function concatenated(chunks: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(length)
   let offset = 0
   for (const chunk of chunks) {

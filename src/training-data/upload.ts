@@ -39,7 +39,7 @@ export async function uploadInParts(
         await sending.write(chunk)
       },
     })
-    if ((await hash.finish()).sha256 !== expected) {
+    if ((await hash.finish()) !== expected) {
       await upload.abort()
       await endUpload(services.database, key)
       return false

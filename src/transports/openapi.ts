@@ -97,7 +97,10 @@ function describeRoute(operation: Operation, route: HttpRoute): JsonSchema {
     ],
     ...(hasBody && { requestBody: requestBody(operation, route, schema, inPath) }),
     responses: {
-      '200': { description: 'What the operation answers.', content: answerContent(operation, route) },
+      [String(route.status ?? 200)]: {
+        description: route.status === 202 ? 'What was begun.' : 'What the operation answers.',
+        content: answerContent(operation, route),
+      },
       ...errorResponses([
         ...COMMON_ERRORS,
         ...(inPath.length > 0 ? (['not_found'] as const) : []),

@@ -58,7 +58,7 @@ async function answer(c: AppContext, operation: Operation, route: HttpRoute): Pr
   const input = rename(collectInput(c, schema, route, body), route.rename ?? {})
   const output = await invoke(operation, c.var.services(), input, c.var.caller)
   const up = route.available === undefined || (output as Record<string, unknown>)[route.available] !== false
-  if (route.as === undefined) return json(output, up ? 200 : 503)
+  if (route.as === undefined) return json(output, up ? (route.status ?? 200) : 503)
   const text = (output as { text?: unknown }).text
   return new Response(String(text ?? ''), { headers: { 'Content-Type': route.as, 'Cache-Control': 'no-store' } })
 }

@@ -7,7 +7,7 @@ import { augmentQuery } from '../../src/operations/context/augment-query.ts'
 import { trackInteraction } from '../../src/operations/interactions/track-interaction.ts'
 import { generateTrainingData } from '../../src/operations/training-data/generate-training-data.ts'
 import { listDatasets } from '../../src/operations/training-data/list-datasets.ts'
-import { bindings, call, exchange, freshProject, testServices } from '../outcomes/support.ts'
+import { bindings, call, exchange, finish, freshProject, testServices } from '../outcomes/support.ts'
 
 /** Text that a disk error or a broken writer could leave in a JSON column. */
 const DAMAGES = ['{"cut":', '', '7', 'null']
@@ -46,7 +46,7 @@ describe.each(DAMAGES)('a row whose JSON reads %j', (damage) => {
     await bindings.DB.prepare("UPDATE interactions SET outcome = 'success', value_score = 1 WHERE project = ?")
       .bind(project)
       .run()
-    await call(generateTrainingData, services, { project, format: 'alpaca' })
+    await finish(generateTrainingData, services, { project, format: 'alpaca' })
     await bindings.DB.prepare(`UPDATE exports SET ${column} = ? WHERE project = ?`).bind(damage, project).run()
     const { datasets } = await call<{ datasets: object[] }>(listDatasets, services, { project })
     expect(datasets).toHaveLength(1)

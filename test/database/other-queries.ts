@@ -24,7 +24,7 @@ import {
   selectRows,
   writtenBy,
 } from '../../src/database/queries/erasure.ts'
-import { keysOfSeries } from '../../src/database/queries/exports.ts'
+import { datasetsOfSeries } from '../../src/database/queries/exports.ts'
 import { markDeadLetters } from '../../src/database/queries/jobs.ts'
 import { findKeyByHash, findKeyById, touchKey } from '../../src/database/queries/keys.ts'
 import { LOGS, pruneLog, schedulePruning } from '../../src/database/queries/pruning.ts'
@@ -84,7 +84,7 @@ export async function askTheOthers({ database }: Pick<Services, 'database'>): Pr
   await markDeadLetters(database, [id], now)
   for (const log of LOGS) await pruneLog(database, log, 0)
   await schedulePruning(database, 0, now)
-  await keysOfSeries(database, project, 'series')
+  await datasetsOfSeries(database, project, 'series')
   await beginUpload(database, { key: 'other', project, uploadId: 'u', startedAt: now })
   await notePart(database, 'other', 'u', 1, { etag: 'e', sha256: 's' })
   await findUpload(database, 'other')

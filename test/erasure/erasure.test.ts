@@ -98,7 +98,10 @@ async function plant(services: Services, caller: Caller, project: string, mark: 
   for (let i = 0; i < 12; i++) if ((await asAdmin('process_learning', {})).ran === 0) break
   await asAdmin('train_router', {})
   for (let i = 0; i < 12; i++) if ((await asAdmin('process_learning', {})).ran === 0) break
-  const dataset = await asAdmin('generate_training_data', { min_value_score: 0 })
+  const { job_id } = await asAdmin('generate_training_data', { min_value_score: 0 })
+  await runJob(services, String(job_id))
+  const result = await env.DB.prepare('SELECT result FROM jobs WHERE id = ?').bind(job_id).first<string>('result')
+  const dataset = JSON.parse(result ?? '{}') as Record<string, unknown>
   // The other store holds a copy, as after a migration.
   const { embedded, qdrant } = services.stores ?? {}
   for (const collection of COLLECTION_NAMES) {

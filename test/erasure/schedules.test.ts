@@ -19,9 +19,9 @@ import { indexCorrection } from '../../src/outcomes/index-correction.ts'
 import { learnPattern } from '../../src/patterns/learn.ts'
 import { trainProjectRanking } from '../../src/retrieval/train-ranking.ts'
 import { trainProjectRouter } from '../../src/routing/trained-router.ts'
-import { exportDataset } from '../../src/training-data/export.ts'
 import { nightlySettings } from '../../src/training-data/settings.ts'
 import { anyone, call, exchange, freshProject, type TestServices, testServices } from '../outcomes/support.ts'
+import { exportAll } from '../training-data/dataset-support.ts'
 
 const SCHEDULES = Number((env as unknown as { ERASURE_SCHEDULES?: string }).ERASURE_SCHEDULES || 6)
 const MARK = 'zanzibarite'
@@ -135,7 +135,7 @@ async function schedule(seed: number): Promise<string[]> {
     await runDueJobs(quiet, project, 60)
     services.clock.advance(5_000)
   }
-  if (random() < 0.5) await exportDataset(quiet, nightlySettings(project, 0))
+  if (random() < 0.5) await exportAll(quiet, nightlySettings(project, 0))
   const input = [
     { what: 'project', project, confirm: project },
     { what: 'conversation', project, conversation_id: 'talk', confirm: 'talk' },
@@ -145,8 +145,8 @@ async function schedule(seed: number): Promise<string[]> {
     ...ids.map((id) => () => indexInteraction(services, id)),
     ...ids.map((id) => () => learnPattern(services, id, 1)),
     () => indexCorrection(services, correction.feedback_id),
-    () => exportDataset(services, nightlySettings(project, 0)),
-    () => exportDataset(services, { ...nightlySettings(project, 0), format: 'dpo' }),
+    () => exportAll(services, nightlySettings(project, 0)),
+    () => exportAll(services, { ...nightlySettings(project, 0), format: 'dpo' }),
     () => trainProjectRouter(services, project),
     () => trainProjectRanking(services, project),
   ]

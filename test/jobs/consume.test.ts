@@ -13,7 +13,7 @@ import { trackInteraction } from '../../src/operations/interactions/track-intera
 import { updateOutcome } from '../../src/operations/interactions/update-outcome.ts'
 import { generateTrainingData } from '../../src/operations/training-data/generate-training-data.ts'
 import { listDatasets } from '../../src/operations/training-data/list-datasets.ts'
-import { bindings, call, exchange, freshProject, type TestServices, testServices } from '../outcomes/support.ts'
+import { bindings, call, exchange, finish, freshProject, type TestServices, testServices } from '../outcomes/support.ts'
 
 async function deliver(services: TestServices, ids: readonly string[]) {
   const batch = createMessageBatch<JobMessage>(
@@ -210,7 +210,7 @@ describe('nightly export', () => {
       project,
     })
     expect(datasets).toMatchObject([{ rows: 1 }])
-    const made = await call(generateTrainingData, services, { project })
+    const made = await finish(generateTrainingData, services, { project })
     expect(made).toMatchObject({ status: 'unchanged', sha256: datasets[0]?.sha256 })
     services.clock.advance(2 * 86_400_000)
     expect(await exportNightly(services)).toBe(0)

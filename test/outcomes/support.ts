@@ -4,6 +4,7 @@
 import { env } from 'cloudflare:workers'
 import { openDatabase } from '../../src/database/database.ts'
 import type { Embedder } from '../../src/inference/embedding/embedder.ts'
+import { runJob } from '../../src/jobs/run-job.ts'
 import type { CollectionName } from '../../src/knowledge/collections.ts'
 import type {
   CollectionScope,
@@ -16,6 +17,8 @@ import type {
   StoredItem,
   WriteStatus,
 } from '../../src/knowledge/stores/store.ts'
+import { meterBucket } from '../../src/metering.ts'
+import { getJob } from '../../src/operations/administration/get-job.ts'
 import { invoke } from '../../src/operations/invoke.ts'
 import type { Caller, Operation } from '../../src/operations/operation.ts'
 import type { Services } from '../../src/services.ts'
@@ -191,7 +194,7 @@ export function testServices(
     embedder: silentEmbedder,
     localModel: options.localModel ?? null,
     conversations: unused('conversations'),
-    datasets: bindings.DATASETS,
+    datasets: meterBucket(bindings.DATASETS),
     enqueueJobs: async (ids) => {
       enqueued.push(...ids)
     },
@@ -225,6 +228,17 @@ export async function call<O>(
   caller: Caller = anyone,
 ): Promise<O> {
   return (await invoke(operation as Operation, services, input, caller)) as O
+}
+
+/** Runs an operation that begins a job, and the job to its end; returns what came of it. */
+export async function finish<O>(operation: unknown, services: Services, input: object): Promise<O> {
+  const { job_id } = await call<{ job_id: string }>(operation, services, input)
+  for (;;) {
+    const run = await runJob(services, job_id)
+    if (run?.status === 'done') break
+    if (run?.status !== 'unfinished') throw new Error(`The job is ${run?.status ?? 'in other hands'}: ${run?.error}.`)
+  }
+  return (await call<{ result: O }>(getJob, services, { job_id })).result
 }
 
 /** Minimal valid input of track_interaction. */

@@ -2,6 +2,7 @@ import { env } from 'cloudflare:workers'
 import { expect, it } from 'vitest'
 import { buildServices } from '../../src/build-services.ts'
 import { augmentQuery } from '../../src/operations/context/augment-query.ts'
+import { getContextItems } from '../../src/operations/context/get-context-items.ts'
 import { storeKnowledge } from '../../src/operations/knowledge/store-knowledge.ts'
 import { routeQuery } from '../../src/operations/routing/route-query.ts'
 import { call } from '../outcomes/support.ts'
@@ -22,6 +23,10 @@ it('a log that can not be written costs no answer, and is told', async () => {
   })
   expect(augmented.context_ids).toHaveLength(1)
   expect(augmented.degraded).toEqual(['log'])
+  const items = { project, context_ids: augmented.context_ids }
+  const got = await call<{ items: unknown[]; degraded: string[] }>(getContextItems, services, items)
+  expect(got.items).toHaveLength(1)
+  expect(got.degraded).toEqual(['log'])
   const routed = await call<{ results: unknown[]; degraded: string[] }>(routeQuery, services, { project, query })
   expect(routed.results).toHaveLength(1)
   expect(routed.degraded).toEqual(['log'])

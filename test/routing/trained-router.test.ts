@@ -10,7 +10,7 @@ import { estimateRouting } from '../../src/operations/routing/estimate-routing.t
 import { routeQuery } from '../../src/operations/routing/route-query.ts'
 import { trainRouterNow } from '../../src/operations/routing/train-router.ts'
 import { trainProjectRouter } from '../../src/routing/trained-router.ts'
-import { call, exchange, freshProject, type TestServices, testServices } from '../outcomes/support.ts'
+import { call, exchange, finish, freshProject, type TestServices, testServices } from '../outcomes/support.ts'
 
 interface Estimated {
   estimates: { local: { probability: number; outcomes: number; cold_start: boolean }; gain: number }[]
@@ -210,7 +210,7 @@ test('long questions are read up to a bound on all of them together', async () =
 test('the router can be trained at once, and says how well it predicts', async () => {
   const services = testServices()
   const project = freshProject()
-  const trained = () => call<Record<string, unknown>>(trainRouterNow, services, { project })
+  const trained = () => finish<Record<string, unknown>>(trainRouterNow, services, { project })
   expect(await trained()).toEqual({ version: 0, examples: 0, local: null, remote: null })
   await bringIn(services, project, imported(200))
   const first = await trained()

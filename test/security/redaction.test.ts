@@ -153,6 +153,9 @@ beforeAll(async () => {
   }
   for (const format of ['chatml', 'kto', 'dpo'])
     await attempt('generate_training_data', { project: PROJECT, format, min_value_score: 0 })
+  for (let round = 0; round < 10; round++) {
+    if ((await attempt('process_learning', { project: PROJECT, limit: 60 })).ran === 0) break
+  }
   everything = [await contentOfDatabase(), await contentOfStores(), await contentOfBucket(), logs.join('\n')]
     .join('\n')
     .toLowerCase()

@@ -2,9 +2,14 @@
  * Interactions as training material, and the files that come of them.
  */
 import { expect } from 'vitest'
+import { Budget } from '../../src/budget.ts'
+import { CoordinatorError } from '../../src/errors.ts'
 import { newId } from '../../src/ids.ts'
 import { generateTrainingData } from '../../src/operations/training-data/generate-training-data.ts'
-import { bindings, call, type TestServices } from '../outcomes/support.ts'
+import type { Services } from '../../src/services.ts'
+import { type ExportResult, type ExportState, type ExportStep, exportDataset } from '../../src/training-data/export.ts'
+import type { ExportSettings } from '../../src/training-data/settings.ts'
+import { bindings, finish, type TestServices } from '../outcomes/support.ts'
 
 export interface Made {
   dataset_id: string
@@ -46,7 +51,23 @@ export async function seed(
 }
 
 export const generate = (services: TestServices, project: string, input: object = {}) =>
-  call<Made>(generateTrainingData, services, { project, ...input })
+  finish<Made>(generateTrainingData, services, { project, ...input })
+
+/** Exports with settings of its own, in as many steps as its budgets allow. */
+export async function exportAll(
+  services: Services,
+  settings: ExportSettings,
+  budget: () => Budget = () => new Budget(),
+): Promise<ExportResult & { readonly steps: number }> {
+  let state: ExportState | null = null
+  const jobId = newId()
+  for (let steps = 1; ; steps++) {
+    const step: ExportStep = await exportDataset(services, { jobId, settings }, state, budget())
+    if (step.result) return { ...step.result, steps }
+    if (step.step === 'not_ready') throw new CoordinatorError('conflict', 'A deletion runs.')
+    state = JSON.parse(JSON.stringify(step.state)) as ExportState
+  }
+}
 
 export async function linesOf(key: string): Promise<Record<string, unknown>[]> {
   const text = (await (await bindings.DATASETS.get(key))?.text()) ?? ''

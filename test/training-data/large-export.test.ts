@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { deleteDataset } from '../../src/operations/training-data/delete-dataset.ts'
 import { generateTrainingData } from '../../src/operations/training-data/generate-training-data.ts'
 import { PART_BYTES } from '../../src/training-data/sink.ts'
-import { bindings, call, freshProject, testServices } from '../outcomes/support.ts'
+import { bindings, call, finish, freshProject, testServices } from '../outcomes/support.ts'
 
 /** Interactions; 200,000 with VITE_EXPORT_ROWS=200000 in the environment. */
 const ROWS = Number((import.meta as { env?: Record<string, string> }).env?.VITE_EXPORT_ROWS ?? 10_000)
@@ -58,7 +58,7 @@ describe('a large export', () => {
         }
       },
     })
-    const run = () => call<Made>(generateTrainingData, { ...services, datasets: watched }, { project })
+    const run = () => finish<Made>(generateTrainingData, { ...services, datasets: watched }, { project })
 
     const started = Date.now()
     const made = await run()

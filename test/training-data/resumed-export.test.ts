@@ -1,12 +1,12 @@
 /** An export that dies between any two steps of its upload goes on with the parts that R2 has, and ends with the same bytes. */
 import { expect, it } from 'vitest'
 import type { Services } from '../../src/services.ts'
-import { exportDataset } from '../../src/training-data/export.ts'
 import { nightlySettings } from '../../src/training-data/settings.ts'
 import { PART_BYTES } from '../../src/training-data/sink.ts'
 import { abortUploads, uploadInParts } from '../../src/training-data/upload.ts'
 import { Died, KillSwitch, mortalServices } from '../jobs/faults.ts'
 import { bindings, freshProject, testServices } from '../outcomes/support.ts'
+import { exportAll } from './dataset-support.ts'
 
 /** A whole part and a piece. */
 const CHUNKS = Array.from({ length: 9 }, (_, i) => new Uint8Array(1024 * 1024 + i).fill(65 + i))
@@ -169,7 +169,7 @@ it('makes a dataset with the same bytes after its export was killed between two 
   )
     .bind(project)
     .run()
-  const run = (services: Services) => exportDataset(services, nightlySettings(project, 0.7))
+  const run = (services: Services) => exportAll(services, nightlySettings(project, 0.7))
   // Sends the second part and dies before it can note that.
   const kill = new KillSwitch(null, false)
   const sent: number[] = []

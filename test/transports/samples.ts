@@ -57,11 +57,13 @@ export async function prepare(project: string): Promise<Prepared> {
   await run('update_outcome', { interaction_id: scored.interaction_id, outcome: 'success', user_feedback: 1 })
   const open = await run('track_interaction', { ...interaction(project), query: 'Which colour is the bike shed?' })
   for (let rounds = 0; rounds < 10; rounds++) if ((await run('process_learning', { project })).ran === 0) break
+  await run('generate_training_data', { project, format: 'kto' })
+  while ((await run('process_learning', { project })).ran !== 0);
+  const { datasets } = (await run('list_datasets', { project })) as { datasets: { dataset_id: string }[] }
   const late = await run('track_interaction', { ...interaction(project), query: 'Who waters the ferns on Mondays?' })
   const waiting = await run('update_outcome', { interaction_id: late.interaction_id, outcome: 'failure' })
   const session = await run('multi_turn_context', { project, query: QUERY })
   const spareSession = await run('multi_turn_context', { project, query: QUERY })
-  const dataset = await run('generate_training_data', { project, format: 'kto' })
   const spareKey = await run('create_key', { name: 'spare', project })
   const deletion = await run('delete_data', {
     what: 'conversation',
@@ -78,7 +80,7 @@ export async function prepare(project: string): Promise<Prepared> {
     open: String(open.interaction_id),
     session: String(session.session_id),
     spareSession: String(spareSession.session_id),
-    dataset: String(dataset.dataset_id),
+    dataset: String(datasets[0]?.dataset_id),
     spareKey: String(spareKey.key_id),
     job: String(waiting.job_id),
   }
@@ -215,6 +217,7 @@ export const SAMPLES: Record<string, (prepared: Prepared) => Record<string, unkn
   check_dataset: ({ dataset }) => ({ dataset_id: dataset }),
   assign_variant: () => ({ experiment: 'tone', unit: 'user-1', variants: ['short', 'long'] }),
   control_learning: () => ({ daily_calls: 100 }),
+  get_job: ({ job }) => ({ job_id: job }),
   list_jobs: ({ project }) => ({ project, status: 'pending' }),
   retry_job: ({ job }) => ({ job_id: job }),
   discard_job: ({ job }) => ({ job_id: job }),

@@ -44,6 +44,7 @@ export function callRoute(route: HttpRoute, input: Record<string, unknown>): Pro
 export async function callRest(operation: Operation, input: Record<string, unknown>): Promise<Record<string, unknown>> {
   const route = operation.http[0]
   const response = await callRoute(route, input)
-  if (response.status !== 200) throw new Error(`${operation.name}: ${response.status} ${await response.text()}`)
+  if (response.status !== (route.status ?? 200))
+    throw new Error(`${operation.name}: ${response.status} ${await response.text()}`)
   return route.as === undefined ? await response.json() : { text: await response.text() }
 }

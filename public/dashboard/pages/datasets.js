@@ -1,5 +1,5 @@
 /** What was learnt, as files for fine-tuning. */
-import { download, get, post, remove } from '../api.js'
+import { download, get, post, remove, resultOf } from '../api.js'
 import { card, facts, field, fill, h, select, table } from '../dom.js'
 import { ago, bytes, count, figure } from '../format.js'
 import { action, deletion, empty, form, load as loadInto, toast } from '../parts.js'
@@ -84,7 +84,7 @@ export async function render(root, { project }) {
         'form.stack',
         button,
         async () => {
-          const made = await post('/learning/export', wanted())
+          const made = await resultOf(await post('/learning/export', wanted()))
           toast(
             made.status === 'created'
               ? `${count(made.rows)} rows were exported.`

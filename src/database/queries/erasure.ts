@@ -20,8 +20,9 @@ export type Selection =
 /** Tables whose rows are facts, each with an id that grows with time. */
 export type FactTable = 'interactions' | 'retrievals' | 'routing_decisions' | 'corrections'
 
-/** Rows of a table that one step looks at. */
+/** Rows of a table that one step looks at, and that it takes of them: each may have a conversation, an object of its own. */
 const WINDOW = 2_000
+const TAKEN = 200
 /** Rows of a table without ids in order that one step deletes. */
 export const CHUNK = 1_000
 
@@ -62,7 +63,7 @@ export interface SelectedRow {
 }
 
 /**
- * The rows of the selection among the next 2,000 of a table.
+ * The rows of the selection among the next 2,000 of a table, 200 at most.
  * @returns `next`: where to go on; null at the end of the table
  */
 export async function selectRows(
@@ -77,16 +78,19 @@ export async function selectRows(
     sql`SELECT max(id) AS last, count(*) AS n FROM (SELECT id FROM ${name} WHERE ${within} ORDER BY id LIMIT ${WINDOW})`,
     sql`SELECT id, project, ${table === 'corrections' ? sql`NULL` : sql`conversation_id`} AS conversation,
           ${table === 'interactions' ? sql`retrieval_id` : sql`NULL`} AS retrieval
-        FROM (SELECT * FROM ${name} WHERE ${within} ORDER BY id LIMIT ${WINDOW}) WHERE ${matching(selection, table)}`,
+        FROM (SELECT * FROM ${name} WHERE ${within} ORDER BY id LIMIT ${WINDOW}) WHERE ${matching(selection, table)} ORDER BY id LIMIT ${TAKEN}`,
   ])
+  const rows = found?.rows ?? []
+  const last = rows.length === TAKEN ? rows.at(-1)?.id : null
+  const whole = Number(end?.rows[0]?.n ?? 0) < WINDOW
   return {
-    rows: (found?.rows ?? []).map((row) => ({
+    rows: rows.map((row) => ({
       id: String(row.id),
       project: String(row.project),
       conversation: row.conversation === null ? null : String(row.conversation),
       retrieval: row.retrieval === null ? null : String(row.retrieval),
     })),
-    next: Number(end?.rows[0]?.n ?? 0) < WINDOW ? null : String(end?.rows[0]?.last),
+    next: last !== null ? String(last) : whole ? null : String(end?.rows[0]?.last),
   }
 }
 
@@ -267,11 +271,16 @@ export async function eraseOfProject(database: Database, table: string, project:
   return rows.length
 }
 
-/** Deletes the jobs that summarise a conversation. */
-export async function eraseSummaryJobs(database: Database, project: string, conversation: string): Promise<void> {
+/** Deletes the jobs that summarise conversations. */
+export async function eraseSummaryJobs(
+  database: Database,
+  project: string,
+  conversations: readonly string[],
+): Promise<void> {
+  const subjects = JSON.stringify(conversations.map((conversation) => JSON.stringify([project, conversation])))
   await execute(
     database,
-    sql`DELETE FROM jobs WHERE kind = 'summarise_conversation' AND subject = ${JSON.stringify([project, conversation])}`,
+    sql`DELETE FROM jobs WHERE kind = 'summarise_conversation' AND subject IN (SELECT value FROM json_each(${subjects}))`,
   )
 }
 
@@ -378,17 +387,20 @@ export async function countSelected(database: Database, selection: Selection): P
   return Object.fromEntries(counted.map(([table], i) => [table, Number(results[i]?.rows[0]?.n ?? 0)]))
 }
 
-/** Datasets of a project, or of all, in order of id. */
+/** The next dataset of a project, or of all, in order of id, of those made since a time. */
 export async function datasetsAfter(
   database: Database,
   project: string | null,
   after: string,
-): Promise<{ id: string; key: string; createdAt: number } | null> {
+  since = 0,
+): Promise<{ id: string; key: string; createdAt: number; rows: number } | null> {
   const { rows } = await execute(
     database,
-    sql`SELECT id, key, created_at FROM exports WHERE id > ${after} AND (${project} IS NULL OR project = ${project})
+    sql`SELECT id, key, created_at, rows FROM exports WHERE id > ${after} AND created_at >= ${since} AND (${project} IS NULL OR project = ${project})
         ORDER BY id LIMIT 1`,
   )
   const [row] = rows
-  return row ? { id: String(row.id), key: String(row.key), createdAt: Number(row.created_at) } : null
+  return row
+    ? { id: String(row.id), key: String(row.key), createdAt: Number(row.created_at), rows: Number(row.rows) }
+    : null
 }

@@ -210,13 +210,17 @@ export function listDatasets(database: Database, project: string, after: string 
     .limit(limit + 1)
 }
 
-/** Keys of the datasets that were made with these settings, however often and whether whole or as increments. */
-export async function keysOfSeries(database: Database, project: string, series: string): Promise<string[]> {
+/** Datasets that were made with these settings, however often and whether whole or as increments. */
+export async function datasetsOfSeries(
+  database: Database,
+  project: string,
+  series: string,
+): Promise<Pick<Dataset, 'key' | 'rows'>[]> {
   const { rows } = await execute(
     database,
-    sql`SELECT key FROM exports WHERE project = ${project} AND sheet ->> 'series' = ${series} ORDER BY id`,
+    sql`SELECT key, rows FROM exports WHERE project = ${project} AND sheet ->> 'series' = ${series} ORDER BY id`,
   )
-  return rows.map((row) => String(row.key))
+  return rows.map((row) => ({ key: String(row.key), rows: Number(row.rows) }))
 }
 
 /**

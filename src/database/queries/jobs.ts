@@ -6,7 +6,7 @@
 import { and, desc, eq, type SQL, sql } from 'drizzle-orm'
 import { execute } from '../batch.ts'
 import type { Database } from '../database.ts'
-import { type JobStatus, jobs } from '../schema.ts'
+import { type JobProgress, type JobStatus, jobs } from '../schema.ts'
 
 export type Job = typeof jobs.$inferSelect
 
@@ -21,6 +21,34 @@ export async function claimJob(database: Database, id: string, leaseMs: number, 
     .where(and(eq(jobs.id, id), sql`${jobs.status} IN ('pending', 'running')`, sql`${jobs.runAfter} <= ${now}`))
     .returning()
   return job ?? null
+}
+
+/**
+ * Writes a job that someone asks for, due now; while the same waits or runs, that one is returned.
+ * @param state where it begins
+ */
+export async function startJob(
+  database: Database,
+  job: Pick<Job, 'id' | 'project' | 'kind' | 'subject'>,
+  state: Readonly<Record<string, unknown>> | null,
+  now: number,
+): Promise<Job> {
+  const { id, project, kind, subject } = job
+  await execute(
+    database,
+    sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, state, created_at, updated_at)
+        VALUES (${id}, ${project}, ${kind}, ${subject}, 0, 'pending', 0, ${now}, ${state && JSON.stringify(state)}, ${now}, ${now})
+        ON CONFLICT (kind, subject, revision) DO UPDATE SET status = 'pending', attempts = 0, last_error = NULL, progress = NULL,
+          result = NULL, state = excluded.state, run_after = excluded.run_after, created_at = excluded.created_at,
+          updated_at = excluded.updated_at
+        WHERE jobs.status IN ('done', 'dead', 'discarded')`,
+  )
+  const [written] = await database
+    .select()
+    .from(jobs)
+    .where(and(eq(jobs.kind, kind), eq(jobs.subject, subject), eq(jobs.revision, 0)))
+  if (!written) throw new Error('A job that was written is not there.')
+  return written
 }
 
 /** Kinds that train a model of a project: one row a project, brought back for every training. */
@@ -38,8 +66,8 @@ const DEAD_TRAINING_MS = 3_600_000
 export function trainingJob(kind: TrainingKind, project: string, id: string, due: SQL, now: number): SQL {
   return sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
     SELECT ${id}, ${project}, ${kind}, ${project}, 0, 'pending', 0, ${now}, ${now}, ${now} ${due}
-    ON CONFLICT (kind, subject, revision) DO UPDATE SET status = 'pending', attempts = 0, last_error = NULL, updated_at = excluded.updated_at,
-      created_at = excluded.created_at,
+    ON CONFLICT (kind, subject, revision) DO UPDATE SET status = 'pending', attempts = 0, last_error = NULL, state = NULL, progress = NULL, result = NULL,
+      updated_at = excluded.updated_at, created_at = excluded.created_at,
       run_after = iif(jobs.status = 'dead', max(excluded.run_after, jobs.updated_at + ${DEAD_TRAINING_MS}), excluded.run_after)
     WHERE jobs.status IN ('done', 'dead', 'discarded') RETURNING id`
 }
@@ -63,14 +91,23 @@ export interface JobEnd {
   readonly error: string | null
   /** Gives the attempt back: the job was not ready, nothing failed. */
   readonly returnAttempt?: boolean
+  /** It has come further: none of its attempts counts. */
+  readonly progressed?: boolean
+  /** Where to go on; left out: as it was. Of a job that is done nothing is kept. */
+  readonly state?: Readonly<Record<string, unknown>>
+  readonly progress?: JobProgress
+  readonly result?: Readonly<Record<string, unknown>>
 }
 
 /** Ends the attempt that `job` stands for; false when its lease had passed and another attempt has taken over. */
 export async function endAttempt(database: Database, job: Job, end: JobEnd, now: number): Promise<boolean> {
+  const json = (value: object | undefined) => (value === undefined ? null : JSON.stringify(value))
+  const state = end.status === 'done' ? sql`NULL` : sql`coalesce(${json(end.state)}, state)`
   const result = await execute(
     database,
     sql`UPDATE jobs SET status = ${end.status}, run_after = ${end.runAfter}, last_error = ${end.error}, updated_at = ${now},
-          attempts = attempts - ${end.returnAttempt ? 1 : 0}
+          attempts = ${end.progressed ? sql`0` : sql`attempts - ${end.returnAttempt ? 1 : 0}`}, state = ${state},
+          progress = coalesce(${json(end.progress)}, progress), result = coalesce(${json(end.result)}, result)
         WHERE id = ${job.id} AND status = 'running' AND attempts = ${job.attempts} AND run_after = ${job.runAfter}`,
   )
   return result.changes > 0

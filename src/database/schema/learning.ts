@@ -9,6 +9,14 @@ import { jsonText } from '../json-column.ts'
 /** `dead`: out of attempts; `discarded`: given up by someone. */
 export type JobStatus = 'pending' | 'running' | 'done' | 'dead' | 'discarded'
 
+/** How far a job is; `total` null: not known. */
+export interface JobProgress {
+  readonly done: number
+  readonly total: number | null
+  /** What is counted, such as `rows`. */
+  readonly unit: string
+}
+
 /** A part of an upload that R2 has: its name there, and the SHA-256 of its bytes. */
 export interface UploadedPart {
   readonly etag: string
@@ -31,6 +39,11 @@ export const jobs = sqliteTable(
     /** Not before this time. */
     runAfter: integer('run_after').notNull(),
     lastError: text('last_error'),
+    /** Where a job that takes several runs goes on. */
+    state: jsonText<Readonly<Record<string, unknown>>>('state', {}),
+    progress: jsonText<JobProgress>('progress', { done: 0, total: null, unit: '' }),
+    /** What came of it. */
+    result: jsonText<Readonly<Record<string, unknown>>>('result', {}),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
   },

@@ -7,6 +7,7 @@
  * in continuations, and one cancelled request would hold them for ever.
  * @module
  */
+import { countCall } from '../../budget.ts'
 import { CoordinatorError } from '../../errors.ts'
 import type { Refusal } from './refusal.ts'
 
@@ -233,6 +234,7 @@ export class Engine {
   ): Promise<T> {
     for (let tried = 1; ; tried++) {
       try {
+        countCall()
         return await within(signal, attempt(signal))
       } catch (thrown) {
         const failure = asFailure(thrown, signal)

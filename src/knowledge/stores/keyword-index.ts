@@ -6,6 +6,7 @@
 import { collectionTerms, documentColumns } from '../../text/index-terms.ts'
 import { type KeywordEvidence, type KeywordPlan, planKeywordSearch } from '../../text/keyword-plan.ts'
 import { hashTerm, termList } from '../../text/term-list.ts'
+import type { IndexSnapshot } from './index-snapshot.ts'
 import { TermIndex } from './term-index.ts'
 
 export class KeywordIndex {
@@ -13,8 +14,11 @@ export class KeywordIndex {
   /** Follows the table; null: to be built from it. */
   #index: TermIndex | null = null
 
-  constructor(sql: SqlStorage) {
+  readonly #snapshot: IndexSnapshot
+
+  constructor(sql: SqlStorage, snapshot: IndexSnapshot) {
     this.#sql = sql
+    this.#snapshot = snapshot
     sql.exec('CREATE TABLE IF NOT EXISTS term_lists (row INTEGER PRIMARY KEY, list BLOB NOT NULL)')
   }
 
@@ -68,16 +72,43 @@ export class KeywordIndex {
     return new Map([...found].map(({ row, list }) => [row, new Uint8Array(list)]))
   }
 
+  /** The index as a snapshot stores it. */
+  snapshot(): ReturnType<TermIndex['snapshot']> {
+    const rows = this.#sql.exec('SELECT row FROM items').raw<[number]>()
+    return this.#open().snapshot(flat(rows))
+  }
+
   #open(): TermIndex {
-    this.#index ??= TermIndex.build(this.#allLists())
+    this.#index ??= this.#restored() ?? TermIndex.build(this.#lists('SELECT row, list FROM term_lists ORDER BY row'))
     return this.#index
   }
 
-  *#allLists(): Generator<{ row: number; list: Uint8Array }> {
-    for (const [row, list] of this.#sql
-      .exec('SELECT row, list FROM term_lists ORDER BY row')
-      .raw<[row: number, list: ArrayBuffer]>()) {
+  /** The index of the snapshot with what was written since; null without a snapshot that can be read. */
+  #restored(): TermIndex | null {
+    const stored = this.#snapshot.load(['hashes', 'offsets', 'rows', 'frequencies', 'lengths'])
+    if (!stored) return null
+    try {
+      return TermIndex.restore(stored, this.#since(stored.highestRow))
+    } catch {
+      return null
+    }
+  }
+
+  *#since(highestRow: number): Generator<{ row: number; list: Uint8Array | null }> {
+    for (const row of this.#snapshot.changed()) yield { row, list: null }
+    yield* this.#lists(
+      `SELECT row, list FROM term_lists WHERE row > ? OR row IN (SELECT row FROM snapshot_changes) ORDER BY row`,
+      highestRow,
+    )
+  }
+
+  *#lists(statement: string, ...parameters: number[]): Generator<{ row: number; list: Uint8Array }> {
+    for (const [row, list] of this.#sql.exec(statement, ...parameters).raw<[row: number, list: ArrayBuffer]>()) {
       yield { row, list: new Uint8Array(list) }
     }
   }
+}
+
+function* flat(rows: Iterable<[number]>): Generator<number> {
+  for (const [row] of rows) yield row
 }

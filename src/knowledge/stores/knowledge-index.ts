@@ -1,12 +1,13 @@
 /**
- * The Durable Object behind the embedded store: one collection of one project in SQLite, with an inverted
- * in-memory table for vectors.
+ * The Durable Object behind the embedded store: one collection of one project in SQLite, with an inverted index and a table of vectors
+ * in memory, of which it keeps a snapshot.
  * @module
  */
 import { DurableObject } from 'cloudflare:workers'
 import type { EmbeddingSpace } from '../../inference/embedding/embedder.ts'
 import { type CollectionName, contextId } from '../collections.ts'
 import { DocumentTable } from './document-table.ts'
+import { IndexSnapshot, SNAPSHOT_TABLES } from './index-snapshot.ts'
 import { readStoredItem, TABLES, toStoredItem } from './item-rows.ts'
 import { ItemTable, type Origin } from './item-table.ts'
 import { KeywordIndex } from './keyword-index.ts'
@@ -38,8 +39,15 @@ interface RowEvidence extends Evidence {
   readonly row: number
 }
 
+/** Rows written since the last snapshot before the next one, and their share of all. Building as many anew takes some 10 ms. */
+const SNAPSHOT_ROWS = 500
+const SNAPSHOT_SHARE = 0.05
+/** Milliseconds after a write in which others may come, before a snapshot is made. */
+const SNAPSHOT_DELAY_MS = 10_000
+
 /** The tables of one collection, and what is held of them in memory. */
 interface Tables {
+  readonly snapshot: IndexSnapshot
   readonly keywords: KeywordIndex
   readonly vectors: VectorIndex
   readonly items: ItemTable
@@ -49,20 +57,35 @@ interface Tables {
 function openTables(sql: SqlStorage): Tables {
   for (const statement of TABLES) sql.exec(statement)
   addProvenance(sql)
-  const keywords = new KeywordIndex(sql)
-  const vectors = new VectorIndex(sql)
+  const snapshot = new IndexSnapshot(sql)
+  const keywords = new KeywordIndex(sql, snapshot)
+  for (const statement of SNAPSHOT_TABLES) sql.exec(statement)
+  const vectors = new VectorIndex(sql, snapshot)
   const items = new ItemTable(sql, keywords, vectors)
-  return { keywords, vectors, items, documents: new DocumentTable(sql, items) }
+  return { snapshot, keywords, vectors, items, documents: new DocumentTable(sql, items) }
+}
+
+/** Ends a transaction whose changes are not wanted. */
+class Undo<T> extends Error {
+  readonly result: T
+
+  constructor(result: T) {
+    super('undone')
+    this.result = result
+  }
 }
 
 export class KnowledgeIndex extends DurableObject<object> {
   readonly #sql: SqlStorage
-  #tables: Tables
+  /** Null: nothing was ever written. Who only reads a collection that doesn't exist leaves no object behind. */
+  #tables: Tables | null
+  #alarmSet = false
 
   constructor(state: DurableObjectState, env: object) {
     super(state, env)
     this.#sql = state.storage.sql
-    this.#tables = openTables(this.#sql)
+    const written = this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'items'").toArray().length > 0
+    this.#tables = written ? openTables(this.#sql) : null
   }
 
   upsert(collection: CollectionName, items: readonly PreparedItem[], space: EmbeddingSpace): WriteStatus[] {
@@ -73,17 +96,18 @@ export class KnowledgeIndex extends DurableObject<object> {
   }
 
   get(collection: CollectionName, ids: readonly string[]): (StoredItem | null)[] {
-    return this.#tables.items.get(collection, ids)
+    return this.#read(({ items }) => items.get(collection, ids))
   }
 
   list(
     collection: CollectionName,
     options: { cursor?: string; limit: number; filter?: FieldFilter },
   ): Page<StoredItem> {
-    return this.#tables.items.list(collection, options)
+    return this.#read(({ items }) => items.list(collection, options))
   }
 
   delete(ids: readonly string[]): number {
+    if (!this.#tables) return 0
     return this.#transaction(({ items, documents }) => {
       const found = items.find(ids)
       for (const { row, source, path } of found) {
@@ -108,27 +132,32 @@ export class KnowledgeIndex extends DurableObject<object> {
   }
 
   listDocuments(source: string, options: { cursor?: string; limit: number }): Page<DocumentEntry> {
-    return this.#tables.documents.list(source, options)
+    return this.#read(({ documents }) => documents.list(source, options))
   }
 
   deleteDocuments(source: string, paths: readonly string[]): { documents: number; items: number } {
     return this.#transaction(({ documents }) => documents.delete(source, paths))
   }
 
-  /** Deletes the whole storage of the object and starts again. */
+  /** Deletes the whole storage of the object. */
   async clear(): Promise<{ documents: number; items: number }> {
-    const had = { documents: this.#tables.documents.count, items: this.#tables.items.count }
+    const had = this.#read(({ documents, items }) => ({ documents: documents.count, items: items.count }))
     await this.ctx.blockConcurrencyWhile(async () => {
+      await this.ctx.storage.deleteAlarm()
       await this.ctx.storage.deleteAll()
-      this.#tables = openTables(this.#sql)
+      this.#tables = null
     })
     return had
   }
 
   search(collection: CollectionName, request: SearchRequest): SearchResponse {
-    const { keywords, items } = this.#tables
+    return this.#read((tables) => this.#search(tables, collection, request))
+  }
+
+  #search(tables: Tables, collection: CollectionName, request: SearchRequest): SearchResponse {
+    const { keywords, items } = tables
     const plan = keywords.plan(request.text)
-    const vectors = request.vector ? this.#tables.vectors.searchable(request.space) : null
+    const vectors = request.vector ? tables.vectors.searchable(request.space) : null
     const usable = vectors === 'other space' ? null : vectors
     const allowed = items.allowed(request.filter)
     const keyword = request.keyword ? keywords.search(plan, request.depth, allowed) : null
@@ -140,6 +169,7 @@ export class KnowledgeIndex extends DurableObject<object> {
       (row, i): RowEvidence => ({ row, keyword: keywordEvidence?.[i] ?? null, cosine: cosines[i] ?? null }),
     )
     const { candidates, damaged } = this.#candidates(
+      tables,
       collection,
       preselect(evidence, request.limit, (a, b) => a.row - b.row),
       request.lists ?? false,
@@ -156,27 +186,31 @@ export class KnowledgeIndex extends DurableObject<object> {
         ...(vectors === 'other space' ? ['vectors'] : []),
         ...damaged.map((id) => `item:${contextId(collection, id)}`),
       ],
-      scale: usable ? this.#tables.vectors.scale : null,
-      pending: this.#tables.vectors.embedded < items.count,
+      scale: usable ? tables.vectors.scale : null,
+      pending: tables.vectors.embedded < items.count,
     }
   }
 
   measureScale(space: EmbeddingSpace, unrelated: readonly Float32Array[]): CosineScale | null {
-    return this.#tables.vectors.measureScale(space, unrelated)
+    return this.#read(({ vectors }) => vectors.measureScale(space, unrelated))
   }
 
   documentTokens(documents: readonly Origin[]): number {
-    return this.#tables.documents.tokens(documents)
+    return this.#read((tables) => tables.documents.tokens(documents))
   }
 
   statistics(): StoreStatistics {
-    const { items, documents, vectors } = this.#tables
-    const pending = vectors.space ? Math.max(0, items.count - vectors.embedded) : 0
-    return { items: items.count, documents: documents.count, withVector: vectors.size, pending, space: vectors.space }
+    return this.#read(({ items, documents, vectors }) => ({
+      items: items.count,
+      documents: documents.count,
+      withVector: vectors.size,
+      pending: vectors.space ? Math.max(0, items.count - vectors.embedded) : 0,
+      space: vectors.space,
+    }))
   }
 
   setCredit(updates: readonly CreditUpdate[]): void {
-    this.#tables.items.setCredit(updates)
+    this.#read(({ items }) => items.setCredit(updates))
   }
 
   itemsWithoutVector(
@@ -184,8 +218,9 @@ export class KnowledgeIndex extends DurableObject<object> {
     space: EmbeddingSpace,
     options: { cursor?: string; limit: number },
   ): Page<PendingItem> {
-    const missing = { sql: ` AND ${this.#tables.vectors.missing(space)}`, parameters: [] }
-    const { rows, nextCursor } = this.#tables.items.page(options, missing)
+    const { rows, nextCursor } = this.#read(({ items, vectors }) =>
+      items.page(options, { sql: ` AND ${vectors.missing(space)}`, parameters: [] }),
+    )
     const entries = rows.flatMap((row) => {
       const item = readStoredItem(collection, row)
       if (!item) return []
@@ -217,8 +252,10 @@ export class KnowledgeIndex extends DurableObject<object> {
   }
 
   exportItems(collection: CollectionName, options: { cursor?: string; limit: number }): Page<TransferItem> {
-    const { rows, nextCursor } = this.#tables.items.page(options)
-    const vectors = this.#tables.vectors.read(rows.map(({ row }) => row))
+    const { rows, nextCursor, vectors } = this.#read((tables) => {
+      const page = tables.items.page(options)
+      return { ...page, vectors: tables.vectors.read(page.rows.map(({ row }) => row)) }
+    })
     const entries = rows.map(
       (row): TransferItem => ({
         ...toStoredItem(collection, row),
@@ -241,7 +278,7 @@ export class KnowledgeIndex extends DurableObject<object> {
     after: readonly [source: string, path: string] | null,
     limit: number,
   ): { entries: StoredDocument[]; next: [source: string, path: string] | null } {
-    return this.#tables.documents.export(after, limit)
+    return this.#read(({ documents }) => documents.export(after, limit))
   }
 
   importDocuments(stored: readonly StoredDocument[]): void {
@@ -250,22 +287,66 @@ export class KnowledgeIndex extends DurableObject<object> {
     })
   }
 
-  /** All or nothing; what is held in memory is read again after a rollback. */
-  #transaction<T>(work: (tables: Tables) => T): T {
+  /** Makes a snapshot of the index, when enough has changed since the last one. */
+  override alarm(): void {
+    this.#alarmSet = false
+    const tables = this.#tables
+    if (!tables || !this.#isSnapshotDue(tables)) return
+    this.#transaction(({ snapshot, keywords, vectors }) => {
+      const { numbers, arrays } = keywords.snapshot()
+      snapshot.save(this.#highestRow(), numbers, { ...arrays, ...vectors.snapshot() })
+    })
+  }
+
+  #highestRow(): number {
+    return this.#sql.exec<{ row: number | null }>('SELECT max(row) AS row FROM items').one().row ?? 0
+  }
+
+  #isSnapshotDue({ snapshot, items }: Tables): boolean {
+    const changed = this.#highestRow() - snapshot.highestRow + snapshot.changes
+    return changed >= Math.max(SNAPSHOT_ROWS, SNAPSHOT_SHARE * items.count)
+  }
+
+  /** Reads the tables; where nothing was ever written, tables that are gone again afterwards. */
+  #read<T>(work: (tables: Tables) => T): T {
+    if (this.#tables) return work(this.#tables)
     try {
-      return this.ctx.storage.transactionSync(() => work(this.#tables))
+      return this.ctx.storage.transactionSync((): T => {
+        throw new Undo(work(openTables(this.#sql)))
+      })
     } catch (error) {
-      this.#tables.vectors.reset()
-      this.#tables.items.reset()
-      this.#tables.keywords.reset()
+      if (error instanceof Undo) return error.result as T
       throw error
     }
   }
 
-  #candidates(collection: CollectionName, chosen: readonly RowEvidence[], withLists: boolean) {
+  /** All or nothing; what is held in memory is read anew after a rollback. */
+  #transaction<T>(work: (tables: Tables) => T): T {
+    const known = this.#tables
+    try {
+      const done = this.ctx.storage.transactionSync(() => {
+        const tables = known ?? openTables(this.#sql)
+        const result = work(tables)
+        return { tables, result, due: this.#isSnapshotDue(tables) }
+      })
+      this.#tables = done.tables
+      if (done.due && !this.#alarmSet) this.#setAlarm()
+      return done.result
+    } catch (error) {
+      if (known) for (const part of [known.snapshot, known.vectors, known.items, known.keywords]) part.reset()
+      throw error
+    }
+  }
+
+  #setAlarm(): void {
+    this.#alarmSet = true
+    this.ctx.waitUntil(this.ctx.storage.setAlarm(Date.now() + SNAPSHOT_DELAY_MS))
+  }
+
+  #candidates(tables: Tables, collection: CollectionName, chosen: readonly RowEvidence[], withLists: boolean) {
     const rows = chosen.map(({ row }) => row)
-    const lists = withLists ? this.#tables.keywords.lists(rows) : null
-    const { items, damaged } = this.#tables.items.byRow(collection, rows)
+    const lists = withLists ? tables.keywords.lists(rows) : null
+    const { items, damaged } = tables.items.byRow(collection, rows)
     const candidates = chosen.flatMap(({ row, keyword, cosine }): Candidate[] => {
       const item = items.get(row)
       if (!item) return []

@@ -155,13 +155,13 @@ export class MigratingStore implements KnowledgeStore {
   }
 
   /** Each request's vectors are stored at once. When the engine fails after some of them, the next job goes on from there. */
-  async embedPending(scope: CollectionScope): Promise<boolean> {
+  async embedPending(scope: CollectionScope, spent: () => boolean = () => false): Promise<boolean> {
     const { embedder, now } = this.#options
     const end = now() + JOB_MS
     const limit = embedder.embedDocuments ? ENGINE_BATCH : BATCH
     let cursor: string | undefined
     let stored = 0
-    while (now() < end) {
+    while (now() < end && !spent()) {
       const page = await this.#store.itemsWithoutVector(scope, embedder.space, { cursor, limit })
       let left = page.entries.length
       try {
@@ -175,7 +175,7 @@ export class MigratingStore implements KnowledgeStore {
           await this.#store.addVectors(scope, embedder.space, vectors)
           stored += vectors.length
           left -= vectors.length
-          if (left > 0 && now() >= end) return false
+          if (left > 0 && (now() >= end || spent())) return false
         }
       } catch (error) {
         if (stored > 0) return false

@@ -245,9 +245,10 @@ export interface KnowledgeStore {
   /**
    * Computes vectors that are missing in the embedder's space, for as long as one job may take, and searches that space once
    * every item has been seen; a store that can't leaves it out.
+   * @param spent asked between two calls: whether there is no room for another one
    * @returns whether nothing is left to do
    */
-  embedPending?(scope: CollectionScope): Promise<boolean>
+  embedPending?(scope: CollectionScope, spent?: () => boolean): Promise<boolean>
   /** What a client that computes vectors itself has to embed; while it asks, the server doesn't. A store that can't leaves it out. */
   vectorWork?(scope: CollectionScope, options: { cursor?: string; limit: number }): Promise<VectorWork>
   /**

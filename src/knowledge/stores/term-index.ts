@@ -5,6 +5,7 @@
  */
 import { BM25_B, BM25_K1, type KeywordEvidence, type KeywordPlan } from '../../text/keyword-plan.ts'
 import { FREQUENCY_UNIT, readTermList } from '../../text/term-list.ts'
+import type { SnapshotArrays, StoredSnapshot } from './index-snapshot.ts'
 import { buildSegment, EMPTY_SEGMENT, mergeSegment, PACKED_ROW, rangeOf, type Segment } from './segment.ts'
 import { TopK } from './top-k.ts'
 
@@ -32,6 +33,62 @@ export class TermIndex {
     const index = new TermIndex()
     index.#main = buildSegment(lists, (row, length) => index.#setLength(row, length))
     return index
+  }
+
+  /**
+   * The index of a snapshot with what has changed since.
+   * @param since rows that the snapshot holds and that have changed or gone, with `list` null, and rows that it doesn't hold
+   * @throws Error when the arrays don't belong together
+   */
+  static restore(
+    { numbers, arrays }: Pick<StoredSnapshot, 'numbers' | 'arrays'>,
+    since: Iterable<{ row: number; list: Uint8Array | null }>,
+  ): TermIndex {
+    const index = new TermIndex()
+    const words = (name: string) => new Uint32Array(arrays[name] ?? new ArrayBuffer(0))
+    const main = {
+      hashes: words('hashes'),
+      offsets: words('offsets'),
+      rows: words('rows'),
+      frequencies: new Uint8Array(arrays.frequencies ?? new ArrayBuffer(0)),
+    }
+    const { rows, offsets, hashes, frequencies } = main
+    const postings = offsets[hashes.length]
+    if (postings !== rows.length || postings !== frequencies.length) throw new Error('The snapshot is not whole.')
+    index.#main = main
+    // Stored one higher, so that an item without terms differs from none.
+    const lengths = words('lengths')
+    index.#reserve(lengths.length)
+    for (let row = 0; row < lengths.length; row++) index.#lengths[row] = Math.max(0, (lengths[row] ?? 0) - 1)
+    index.#items = numbers.items ?? 0
+    index.#totalLength = numbers.totalLength ?? 0
+    for (const { row, list } of since) {
+      const stored = lengths[row] ?? 0
+      if (stored > 0) {
+        index.#stale[row] = 1
+        index.#staleRows++
+        index.#lengths[row] = 0
+        index.#items--
+        index.#totalLength -= stored - 1
+        lengths[row] = 0
+      }
+      if (list) index.add(row, list)
+    }
+    return index
+  }
+
+  /**
+   * The index as a snapshot stores it; what was written lately is merged first.
+   * @param rows that hold items, those without terms too
+   */
+  snapshot(rows: Iterable<number>): { numbers: Record<string, number>; arrays: SnapshotArrays } {
+    if (this.#recentPostings > 0 || this.#staleRows > 0) this.#merge()
+    const lengths = new Uint32Array(this.#lengths.length)
+    for (const row of rows) lengths[row] = (this.#lengths[row] ?? 0) + 1
+    return {
+      numbers: { items: this.#items, totalLength: this.#totalLength },
+      arrays: { ...this.#main, lengths },
+    }
   }
 
   get items(): number {
@@ -185,20 +242,23 @@ export class TermIndex {
   }
 
   #setLength(row: number, length: number): void {
-    if (row >= this.#lengths.length) {
-      const size = Math.max(row + 1, Math.ceil(this.#lengths.length * 1.5))
-      const grow = <T extends Uint32Array | Uint16Array | Uint8Array | Float32Array>(from: T, to: T): T => {
-        to.set(from)
-        return to
-      }
-      this.#lengths = grow(this.#lengths, new Uint32Array(size))
-      this.#stale = grow(this.#stale, new Uint8Array(size))
-      this.#scores = grow(this.#scores, new Float32Array(size))
-      this.#places = grow(this.#places, new Uint16Array(size))
-    }
+    if (row >= this.#lengths.length) this.#reserve(Math.max(row + 1, Math.ceil(this.#lengths.length * 1.5)))
     this.#lengths[row] = length
     this.#items++
     this.#totalLength += length
+  }
+
+  /** Makes room for so many rows. */
+  #reserve(size: number): void {
+    if (size <= this.#lengths.length) return
+    const grow = <T extends Uint32Array | Uint16Array | Uint8Array | Float32Array>(from: T, to: T): T => {
+      to.set(from)
+      return to
+    }
+    this.#lengths = grow(this.#lengths, new Uint32Array(size))
+    this.#stale = grow(this.#stale, new Uint8Array(size))
+    this.#scores = grow(this.#scores, new Float32Array(size))
+    this.#places = grow(this.#places, new Uint16Array(size))
   }
 }
 

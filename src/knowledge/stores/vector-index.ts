@@ -4,6 +4,7 @@
  * @module
  */
 import { type EmbeddingSpace, sameSpace } from '../../inference/embedding/embedder.ts'
+import type { IndexSnapshot, SnapshotArrays } from './index-snapshot.ts'
 import type { CosineScale } from './store.ts'
 import { quantize, VectorTable } from './vectors/vector-table.ts'
 
@@ -36,8 +37,11 @@ export class VectorIndex {
   /** Follows its property; undefined: to be read from it. */
   #scale: MeasuredScale | null | undefined
 
-  constructor(sql: SqlStorage) {
+  readonly #snapshot: IndexSnapshot
+
+  constructor(sql: SqlStorage, snapshot: IndexSnapshot) {
     this.#sql = sql
+    this.#snapshot = snapshot
   }
 
   /** Forgets what is held in memory, after a rollback. */
@@ -182,15 +186,33 @@ export class VectorIndex {
     const known = this.space
     if (!known) return null
     if (!sameSpace(known, space)) return 'other space'
-    if (!this.#vectors) {
-      this.#vectors = new VectorTable(known.dimensions)
-      for (const [row, scale, codes] of this.#sql
-        .exec('SELECT row, scale, codes FROM vectors WHERE length(codes) > 0 ORDER BY row')
-        .raw<[row: number, scale: number, codes: ArrayBuffer]>()) {
-        this.#vectors.set(row, { scale, codes: new Int8Array(codes) })
-      }
-    }
-    return this.#vectors
+    return this.#open(known)
+  }
+
+  /** The searched vectors as a snapshot stores them; none without a space. */
+  snapshot(): SnapshotArrays {
+    const known = this.space
+    return known ? this.#open(known).snapshot : {}
+  }
+
+  /** Reads the snapshot and what was written since, or everything. */
+  #open({ dimensions }: EmbeddingSpace): VectorTable {
+    if (this.#vectors) return this.#vectors
+    const stored = this.#snapshot.load(['vectorRows', 'scales', 'codes'])
+    const restored = stored && VectorTable.restore(dimensions, stored.arrays)
+    const table = restored ?? new VectorTable(dimensions)
+    const since = restored ? stored.highestRow : 0
+    if (restored) for (const row of this.#snapshot.changed()) table.delete(row)
+    const rows = this.#sql
+      .exec(
+        `SELECT row, scale, codes FROM vectors WHERE length(codes) > 0
+           AND (row > ?1 OR row IN (SELECT row FROM snapshot_changes)) ORDER BY row`,
+        since,
+      )
+      .raw<[row: number, scale: number, codes: ArrayBuffer]>()
+    for (const [row, scale, codes] of rows) table.set(row, { scale, codes: new Int8Array(codes) })
+    this.#vectors = table
+    return table
   }
 
   #isIn(table: VectorTableName, row: number): boolean {

@@ -25,6 +25,7 @@ export const processLearning = operation({
       z.object({
         kind: z.string(),
         done: z.int(),
+        unfinished: z.int().describe('More to do than one call may; goes on by itself.'),
         waiting: z.int().describe('Not ready yet; comes again by itself.'),
         failed: z.int().describe('Comes again after a backoff.'),
         dead: z.int().describe('Out of attempts; needs retry_job.'),
@@ -44,7 +45,7 @@ export const processLearning = operation({
       paused,
       kinds: names.map((kind) => ({
         kind,
-        ...(kinds.get(kind) ?? { done: 0, waiting: 0, failed: 0, dead: 0 }),
+        ...(kinds.get(kind) ?? { done: 0, unfinished: 0, waiting: 0, failed: 0, dead: 0 }),
         left: left.get(kind) ?? 0,
       })),
     }

@@ -93,6 +93,9 @@ export const getContextItems = operation({
         tokensWhole: shown.reduce((sum, { tokensWhole }) => sum + tokensWhole, 0),
         latencyMs: services.now() - started,
         createdAt: started,
+      }).catch(() => {
+        // The items were found: a log that can't be written costs statistics, not the answer.
+        unreachable.push('log')
       }),
       input.conversation_id === undefined
         ? null

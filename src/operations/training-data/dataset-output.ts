@@ -3,7 +3,6 @@
  * @module
  */
 import * as z from 'zod'
-import type { Dataset } from '../../database/queries/exports.ts'
 
 export const datasetOutput = z.object({
   dataset_id: z.string(),
@@ -20,20 +19,3 @@ export const datasetOutput = z.object({
     .describe('Token total (measured or estimated), replaced credentials by kind, sources, licence.'),
   created_at: z.number().describe('Milliseconds since 1970.'),
 })
-
-/** A row in the form of datasetOutput. */
-export function presentDataset(row: Dataset): z.input<typeof datasetOutput> {
-  return {
-    dataset_id: row.id,
-    dataset_path: row.key,
-    download_url: `/learning/datasets/${row.id}/download`,
-    format: row.format,
-    rows: row.rows,
-    bytes: row.bytes,
-    sha256: row.sha256,
-    filters: row.filters,
-    skipped: row.skipped,
-    sheet: row.sheet,
-    created_at: row.createdAt,
-  }
-}

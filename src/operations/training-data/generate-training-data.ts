@@ -1,8 +1,7 @@
-import * as z from 'zod'
-import { exportDataset } from '../../training-data/export.ts'
+import { startExport } from '../../jobs/dataset-jobs.ts'
+import { jobDetail, presentJobDetail } from '../../jobs/job-output.ts'
 import { operation, SETS } from '../operation.ts'
 import { datasetInput, exportSettings } from './dataset-input.ts'
-import { datasetOutput, presentDataset } from './dataset-output.ts'
 
 /** Exports good interactions and corrections as a fine-tuning dataset. */
 export const generateTrainingData = operation({
@@ -11,20 +10,18 @@ export const generateTrainingData = operation({
   title: 'Generate a fine-tuning dataset',
   description:
     'Export the interactions worth learning from (successful, highly scored, not disliked) and the corrections as a JSON Lines ' +
-    'dataset for fine-tuning. Returns the download path, the number of rows, and what was skipped and why.',
+    'dataset for fine-tuning. Starts a background job; get_job tells its progress and, when it is done, the download path, the number of ' +
+    'rows, and what was skipped and why.',
   scope: 'learn',
   annotations: SETS,
   http: [
-    { method: 'POST', path: '/generate_training_data' },
-    { method: 'POST', path: '/learning/export' },
+    { method: 'POST', path: '/generate_training_data', status: 202 },
+    { method: 'POST', path: '/learning/export', status: 202 },
   ],
   input: datasetInput,
-  output: datasetOutput.extend({
-    status: z.enum(['created', 'unchanged']).describe('unchanged: the same dataset was there already.'),
-  }),
+  output: jobDetail,
   async run(services, input) {
     const settings = exportSettings(input, services.settings.HIGH_VALUE_THRESHOLD)
-    const { dataset, created } = await exportDataset(services, settings)
-    return { ...presentDataset(dataset), status: created ? ('created' as const) : ('unchanged' as const) }
+    return presentJobDetail(await startExport(services, settings))
   },
 })

@@ -1,8 +1,9 @@
 import * as z from 'zod'
 import { listDatasets as list } from '../../database/queries/exports.ts'
+import { presentDataset } from '../../training-data/dataset-view.ts'
 import { cursor, limit, project, uuid } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
-import { datasetOutput, presentDataset } from './dataset-output.ts'
+import { datasetOutput } from './dataset-output.ts'
 
 /** Datasets of a project, newest first. */
 export const listDatasets = operation({

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { previewDataset } from '../../training-data/export.ts'
+import { previewDataset } from '../../training-data/preview.ts'
 import { operation, READS } from '../operation.ts'
 import { datasetInput, exportSettings } from './dataset-input.ts'
 
@@ -20,6 +20,7 @@ export const previewTrainingData = operation({
     rows: z.int(),
     skipped: z.record(z.string(), z.int()).describe('Interactions that would not be taken, by reason.'),
     examples: z.array(z.string()).describe('The first three rows, as they would stand in the file.'),
+    complete: z.boolean().describe('False: there was more to read than one request may; there may be more rows.'),
   }),
   run: (services, input) => previewDataset(services, exportSettings(input, services.settings.HIGH_VALUE_THRESHOLD)),
 })

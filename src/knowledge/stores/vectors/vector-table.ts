@@ -63,6 +63,34 @@ export class VectorTable {
     this.#kernel = new WebAssembly.Instance(kernelModule).exports as unknown as Kernel
   }
 
+  /**
+   * The table of a snapshot.
+   * @returns null when its arrays don't belong together, or are of another width
+   */
+  static restore(dimensions: number, arrays: Readonly<Record<string, ArrayBuffer>>): VectorTable | null {
+    const table = new VectorTable(dimensions)
+    const rows = new Uint32Array(arrays.vectorRows ?? new ArrayBuffer(0))
+    const scales = new Float32Array(arrays.scales ?? new ArrayBuffer(0))
+    const codes = new Uint8Array(arrays.codes ?? new ArrayBuffer(0))
+    if (scales.length !== rows.length || codes.length !== rows.length * table.#width) return null
+    table.#reserve(rows.length)
+    table.#scales.set(scales)
+    new Uint8Array(table.#kernel.memory.buffer, table.#offset(0), codes.length).set(codes)
+    table.#rows = Array.from(rows)
+    for (const [slot, row] of rows.entries()) table.#slots.set(row, slot)
+    return table
+  }
+
+  /** The table as a snapshot stores it; valid until something is written. */
+  get snapshot(): { vectorRows: Uint32Array; scales: Float32Array; codes: Uint8Array } {
+    const size = this.#rows.length
+    return {
+      vectorRows: Uint32Array.from(this.#rows),
+      scales: this.#scales.subarray(0, size),
+      codes: new Uint8Array(this.#kernel.memory.buffer, this.#offset(0), size * this.#width),
+    }
+  }
+
   get size(): number {
     return this.#rows.length
   }

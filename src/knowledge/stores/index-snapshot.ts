@@ -1,0 +1,143 @@
+/**
+ * The index of a collection as it was at some time, in the object's own storage, so that an object which starts reads it instead of
+ * building it anew. What has been written since is read from the tables on top of it.
+ *
+ * A snapshot covers the rows up to its highest one. Rows beyond are new; of the others those that changed since are noted in a table, by
+ * triggers, so that a version of the Worker that knows nothing of snapshots notes them too.
+ * @module
+ */
+
+/** Arrays of a snapshot by name; what is stored of each are its bytes. */
+export type SnapshotArrays = Readonly<Record<string, Uint32Array | Float32Array | Uint8Array | Int8Array>>
+
+/** A snapshot as it was read. */
+export interface StoredSnapshot {
+  readonly numbers: Readonly<Record<string, number>>
+  readonly arrays: Readonly<Record<string, ArrayBuffer>>
+  readonly highestRow: number
+}
+
+/** What is stored about a snapshot: how to read it. */
+interface Description {
+  readonly format: number
+  readonly numbers: Readonly<Record<string, number>>
+  /** Names and bytes of the arrays, in the order in which they are stored. */
+  readonly arrays: readonly (readonly [name: string, bytes: number])[]
+}
+
+/** Changes with what is stored; a snapshot of another format is not read. */
+const FORMAT = 1
+/** Bytes of one row: large ones are read fast, and a row may have 2 MB at most. */
+const PIECE = 1_000_000
+
+const CHANGED_TABLES = ['term_lists', 'vectors'] as const
+const CHANGES = { INSERT: 'NEW', UPDATE: 'NEW', DELETE: 'OLD' } as const
+
+/** The tables of snapshots, and the triggers on the tables that they are made from. One statement each; each may run again. */
+export const SNAPSHOT_TABLES: readonly string[] = [
+  'CREATE TABLE IF NOT EXISTS snapshot_pieces (piece INTEGER PRIMARY KEY, bytes BLOB NOT NULL)',
+  'CREATE TABLE IF NOT EXISTS snapshot_changes (row INTEGER PRIMARY KEY)',
+  'CREATE TABLE IF NOT EXISTS snapshot (highest_row INTEGER NOT NULL, description TEXT NOT NULL)',
+  ...CHANGED_TABLES.flatMap((table) =>
+    Object.entries(CHANGES).map(
+      ([event, row]) => `CREATE TRIGGER IF NOT EXISTS ${table}_${event.toLowerCase()} AFTER ${event} ON ${table}
+        WHEN ${row}.row <= (SELECT highest_row FROM snapshot)
+        BEGIN INSERT OR IGNORE INTO snapshot_changes (row) VALUES (${row}.row); END`,
+    ),
+  ),
+]
+
+export class IndexSnapshot {
+  readonly #sql: SqlStorage
+  /** Undefined: to be read. */
+  #read: { readonly highestRow: number; readonly description: Description } | null | undefined
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql
+  }
+
+  /** Forgets what is held in memory, after a rollback. */
+  reset(): void {
+    this.#read = undefined
+  }
+
+  /** The highest row that the snapshot covers; 0 without one. */
+  get highestRow(): number {
+    return this.#stored()?.highestRow ?? 0
+  }
+
+  /** Number of rows that it covers and that have changed since. */
+  get changes(): number {
+    return this.#sql.exec<{ n: number }>('SELECT count(*) AS n FROM snapshot_changes').one().n
+  }
+
+  /** Rows that it covers and that have changed since. */
+  changed(): number[] {
+    return [...this.#sql.exec<{ row: number }>('SELECT row FROM snapshot_changes')].map(({ row }) => row)
+  }
+
+  /** Puts a snapshot of everything up to a row in the place of the one that is there. Part of the caller's transaction. */
+  save(highestRow: number, numbers: Readonly<Record<string, number>>, arrays: SnapshotArrays): void {
+    for (const table of ['snapshot_pieces', 'snapshot_changes', 'snapshot']) this.#sql.exec(`DELETE FROM ${table}`)
+    let piece = 0
+    for (const { buffer, byteOffset, byteLength } of Object.values(arrays)) {
+      for (let at = 0; at < byteLength; at += PIECE) {
+        const bytes = new Uint8Array(buffer, byteOffset + at, Math.min(PIECE, byteLength - at))
+        this.#sql.exec('INSERT INTO snapshot_pieces (piece, bytes) VALUES (?, ?)', piece++, bytes)
+      }
+    }
+    const described = Object.entries(arrays).map(([name, { byteLength }]) => [name, byteLength] as const)
+    const description: Description = { format: FORMAT, numbers, arrays: described }
+    const text = JSON.stringify(description)
+    this.#sql.exec('INSERT INTO snapshot (highest_row, description) VALUES (?, ?)', highestRow, text)
+    this.#read = { highestRow, description }
+  }
+
+  /**
+   * Reads some arrays of the snapshot.
+   * @returns null when there is none, or when it is not whole
+   */
+  load(names: readonly string[]): StoredSnapshot | null {
+    const stored = this.#stored()
+    if (!stored) return null
+    const { description, highestRow } = stored
+    const arrays: Record<string, ArrayBuffer> = {}
+    let piece = 0
+    for (const [name, length] of description.arrays) {
+      const end = piece + Math.ceil(length / PIECE)
+      if (names.includes(name)) {
+        const bytes = this.#pieces(piece, end, length)
+        if (!bytes) return null
+        arrays[name] = bytes
+      }
+      piece = end
+    }
+    return names.every((name) => arrays[name]) ? { numbers: description.numbers, arrays, highestRow } : null
+  }
+
+  /** The bytes of some pieces together; null when they are not `length`. */
+  #pieces(from: number, to: number, length: number): ArrayBuffer | null {
+    const whole = new Uint8Array(length)
+    let at = 0
+    const pieces = this.#sql
+      .exec('SELECT bytes FROM snapshot_pieces WHERE piece >= ? AND piece < ? ORDER BY piece', from, to)
+      .raw<[ArrayBuffer]>()
+    for (const [bytes] of pieces) {
+      if (at + bytes.byteLength > length) return null
+      whole.set(new Uint8Array(bytes), at)
+      at += bytes.byteLength
+    }
+    return at === length ? whole.buffer : null
+  }
+
+  #stored() {
+    if (this.#read === undefined) {
+      const [row] = this.#sql
+        .exec<{ highest_row: number; description: string }>('SELECT highest_row, description FROM snapshot')
+        .toArray()
+      const description = row && (JSON.parse(row.description) as Description)
+      this.#read = row && description?.format === FORMAT ? { highestRow: row.highest_row, description } : null
+    }
+    return this.#read
+  }
+}
