@@ -36,7 +36,7 @@ export const PLAN_LIMITS: Readonly<Record<Plan, Limits>> = {
 }
 
 /** What must be left to begin another step: the costliest step and the note of its end fit into it. */
-const RESERVE: Limits = { queries: 250, rows: 500_000, calls: 1_500, ms: 10_000, steps: 5_000, bytes: 16_000_000 }
+const RESERVE: Limits = { queries: 400, rows: 500_000, calls: 1_500, ms: 10_000, steps: 5_000, bytes: 16_000_000 }
 /** No reserve is larger than this share of its limit. */
 const MAX_RESERVE = 0.5
 

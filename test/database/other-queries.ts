@@ -24,7 +24,7 @@ import {
   selectRows,
   writtenBy,
 } from '../../src/database/queries/erasure.ts'
-import { datasetsOfSeries } from '../../src/database/queries/exports.ts'
+import { datasetsOfSeries, withdrawnExamples } from '../../src/database/queries/exports.ts'
 import { markDeadLetters } from '../../src/database/queries/jobs.ts'
 import { findKeyByHash, findKeyById, touchKey } from '../../src/database/queries/keys.ts'
 import { LOGS, pruneLog, schedulePruning } from '../../src/database/queries/pruning.ts'
@@ -43,6 +43,7 @@ import { beginUpload, endUpload, findUpload, notePart } from '../../src/database
 import { explainStatement, runStatement } from '../../src/database/queries/views.ts'
 import { newId } from '../../src/ids.ts'
 import type { Services } from '../../src/services.ts'
+import { filterOf, nightlySettings } from '../../src/training-data/settings.ts'
 
 /** Asks each of them once, in a project of its own. */
 export async function askTheOthers({ database }: Pick<Services, 'database'>): Promise<void> {
@@ -85,6 +86,7 @@ export async function askTheOthers({ database }: Pick<Services, 'database'>): Pr
   for (const log of LOGS) await pruneLog(database, log, 0)
   await schedulePruning(database, 0, now)
   await datasetsOfSeries(database, project, 'series')
+  await withdrawnExamples(database, filterOf(nightlySettings(project, 0)), [id])
   await beginUpload(database, { key: 'other', project, uploadId: 'u', startedAt: now })
   await notePart(database, 'other', 'u', 1, { etag: 'e', sha256: 's' })
   await findUpload(database, 'other')

@@ -112,7 +112,7 @@ it('a job that has done something and waits for its engine is no failed attempt'
     .bind(id)
     .run()
   const spent = new Budget()
-  spent.use('queries', 740)
+  spent.use('queries', 590)
   await env.DB.prepare(
     `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000)
      INSERT INTO routing_decisions (id, project, query, route, backend, record, latency_ms, created_at)

@@ -59,7 +59,7 @@ it('counts what objects, buckets and other bindings are asked, against the invoc
 it('is spent when too little of anything is left, and says of what', () => {
   const budget = new Budget()
   expect(budget.spent).toBeNull()
-  budget.use('queries', 751)
+  budget.use('queries', 601)
   expect(budget.spent).toBe('queries')
   const free = new Budget(PLAN_LIMITS.free)
   free.use('queries', 25)
