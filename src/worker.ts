@@ -27,8 +27,7 @@ function invocation<T>(env: Env, work: () => T): T {
 }
 
 export default {
-  fetch: (request: Request, env: Env, context: ExecutionContext) =>
-    withBudget(() => app.fetch(request, env, context)),
+  fetch: (request: Request, env: Env, context: ExecutionContext) => withBudget(() => app.fetch(request, env, context)),
   async queue(batch, env) {
     await invocation(env, async () => {
       const services = buildServices(env)

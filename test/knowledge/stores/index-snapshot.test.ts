@@ -98,7 +98,13 @@ it('reading a collection that does not exist leaves no object behind', async () 
   const stored = (await listDurableObjectIds(env.KNOWLEDGE)).length
   expect(await bench.allKeys()).toEqual([])
   expect((await bench.search('anything')).candidates).toEqual([])
-  expect(await bench.store.statistics(bench.scope)).toEqual({ items: 0, documents: 0, withVector: 0, pending: 0, space: null })
+  expect(await bench.store.statistics(bench.scope)).toEqual({
+    items: 0,
+    documents: 0,
+    withVector: 0,
+    pending: 0,
+    space: null,
+  })
   expect(await bench.store.delete(bench.scope, ['x'])).toBe(0)
   const tables = await runInDurableObject(stubOf(bench.scope), (_, { storage }) =>
     storage.sql.exec("SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_cf%' ESCAPE '\\'").toArray(),
