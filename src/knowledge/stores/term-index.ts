@@ -5,8 +5,8 @@
  */
 import { BM25_B, BM25_K1, type KeywordEvidence, type KeywordPlan } from '../../text/keyword-plan.ts'
 import { FREQUENCY_UNIT, readTermList } from '../../text/term-list.ts'
-import type { SnapshotArrays, StoredSnapshot } from './index-snapshot.ts'
 import { buildSegment, EMPTY_SEGMENT, mergeSegment, PACKED_ROW, rangeOf, type Segment } from './segment.ts'
+import type { SnapshotArrays, StoredSnapshot } from './stored-snapshot.ts'
 import { TopK } from './top-k.ts'
 
 /** Postings beside the main segment are merged into it beyond this number and this share of it. */

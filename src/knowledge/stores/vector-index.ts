@@ -4,8 +4,9 @@
  * @module
  */
 import { type EmbeddingSpace, sameSpace } from '../../inference/embedding/embedder.ts'
-import type { IndexSnapshot, SnapshotArrays } from './index-snapshot.ts'
+import type { IndexSnapshot } from './index-snapshot.ts'
 import type { CosineScale } from './store.ts'
+import type { SnapshotArrays } from './stored-snapshot.ts'
 import { quantize, VectorTable } from './vectors/vector-table.ts'
 
 /** Property that names the space of each table. */
