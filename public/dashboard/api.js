@@ -83,6 +83,27 @@ export const post = (path, body) => send('POST', path, body)
 export const patch = (path, body) => send('PATCH', path, body)
 export const remove = (path) => send('DELETE', path)
 
+/**
+ * Reads server-sent events until the server ends them.
+ * @param {(data: any) => void} take gets the data of each event, parsed
+ */
+export async function events(path, query, signal, take) {
+  const key = storedKey()
+  const headers = { accept: 'text/event-stream', ...(key && { 'x-api-key': key }) }
+  const response = await fetch(`${path}?${new URLSearchParams(query)}`, { headers, signal })
+  if (!response.ok) throw new ApiError(response.status, await response.json().catch(() => ({})))
+  let text = ''
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return
+    text += value
+    const blocks = text.split('\n\n')
+    text = blocks.pop()
+    for (const block of blocks) if (block.startsWith('data: ')) take(JSON.parse(block.slice(6)))
+  }
+}
+
 /** Fetches a file with the key and hands it to the browser's downloads. */
 export async function download(path, name) {
   const key = storedKey()

@@ -24,6 +24,7 @@ import { allowsSignIn, challenge, isResource } from './oauth/server.ts'
 import { isOpenAiPath, mountOpenAi, OPENAI_ROUTES } from './openai/endpoint.ts'
 import { errorResponse } from './openai/errors.ts'
 import { problemResponse, reportError } from './problem.ts'
+import { mountProgress } from './progress.ts'
 import { boundToProject } from './project-binding.ts'
 import { mountRest } from './rest.ts'
 import { storedKeys } from './stored-keys.ts'
@@ -75,6 +76,7 @@ export function createApp(
   mountMcp(app, mcpServers, (name) => operations.find((operation) => operation.name === name)?.scope)
   mountOpenAi(app)
   mountDownloads(app)
+  mountProgress(app)
   mountRest(app, operations)
   app.notFound((c) => refusal(c, notServed(c, app), allowHeader(c, app)))
   app.onError((thrown, c) => {

@@ -6,6 +6,7 @@ import { ERROR_STATUS, type ErrorCode } from '../errors.ts'
 import { GROUPS, type HttpRoute, type Operation } from '../operations/operation.ts'
 import { DOWNLOAD_PATH } from './downloads.ts'
 import { inputSchemaOf, type JsonSchema, type ObjectSchema, outputSchemaOf } from './json-schema.ts'
+import { PROGRESS_PATH } from './progress.ts'
 import { FEEDBACK_OPERATIONS, FEEDBACK_PATH, pathParameters, routesOf } from './rest.ts'
 import { SERVER_INFO } from './server-info.ts'
 
@@ -69,6 +70,7 @@ export function openApiDocument(operations: readonly Operation[]): OpenApiDocume
   }
   addFeedback(document, operations)
   addPath(document, DOWNLOAD_PATH, 'GET', downloadRoute())
+  addPath(document, PROGRESS_PATH, 'GET', progressRoute())
   return document
 }
 
@@ -196,6 +198,22 @@ function downloadRoute(): JsonSchema {
         content: { 'application/problem+json': { schema: reference('Problem') } },
       },
       ...errorResponses([...COMMON_ERRORS, 'not_found']),
+    },
+  }
+}
+
+function progressRoute(): JsonSchema {
+  return {
+    operationId: 'watch_progress',
+    summary: 'Watch long work',
+    description:
+      'Server-sent events: jobs that wait or run, by kind, and how many items have their vector. One event for each change; the stream ends ' +
+      'when nothing is under way, or after five minutes.',
+    tags: ['Administration'],
+    parameters: [parameter('query', 'project', { type: 'string', default: 'default' }, false)],
+    responses: {
+      '200': { description: 'The events.', content: { 'text/event-stream': { schema: { type: 'string' } } } },
+      ...errorResponses(COMMON_ERRORS),
     },
   }
 }

@@ -3,6 +3,7 @@ import { get, post } from '../api.js'
 import { card, field, fill, h, table } from '../dom.js'
 import { ago, count, figure } from '../format.js'
 import { act, action, empty, explained, form, pager, toast } from '../parts.js'
+import { progressLine } from '../progress.js'
 
 const KINDS = {
   index_interaction: 'Make an interaction searchable',
@@ -37,6 +38,7 @@ export async function render(root, { project, query }) {
       list('pending'),
       list('running'),
     ])
+    progress.watch()
     const waits = [...running.jobs, ...pending.jobs]
     fill(counts, countsByKind(stats.jobs))
     fill(
@@ -73,11 +75,11 @@ export async function render(root, { project, query }) {
     h('summary', {}, 'Finished jobs'),
     done,
   )
-  const dead = card('Failed', failed)
+  const progress = progressLine(project, load)
   fill(
     root,
-    dead,
-    card('Waiting', waiting),
+    card('Failed', failed),
+    card('Waiting', progress.element, waiting),
     card('All jobs by kind', counts),
     folded,
     card('Switches, for all projects', switches),

@@ -4,6 +4,7 @@ import { intervalBar } from '../charts.js'
 import { card, fill, h } from '../dom.js'
 import { ago, beginning, count, figure, percent, rateOf, short } from '../format.js'
 import { copyable, period, periodField, tip } from '../parts.js'
+import { progressLine } from '../progress.js'
 import { costCard, money, priceOf } from './overview-cost.js'
 import { health } from './overview-health.js'
 import { dailyCharts, moreFigures } from './overview-more.js'
@@ -50,8 +51,10 @@ export async function render(root, { project, go }) {
     fill(holders.unanswered, questions(unanswered, stats.token_ledger.measured.augmentations))
     fill(holders.cost, costCard(stats, update))
     await charts.show(trends)
+    progress.watch()
     await more.show({ stats, learning, trends, collections, ready, dataset: datasets[0] })
   }
+  const progress = progressLine(project, update)
   fill(
     root,
     h(
@@ -60,6 +63,7 @@ export async function render(root, { project, go }) {
       holders.state,
       periodField(() => go('#/overview')),
     ),
+    progress.element,
     holders.first,
     holders.attention,
     counted,
