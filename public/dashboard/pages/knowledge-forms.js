@@ -226,7 +226,7 @@ export function add(root, { project, go, title }, wanted, question) {
     field(
       'Markdown files',
       picker,
-      'Drop files here, choose them, or paste Markdown into the text below. The first heading is the title; each file is a note.',
+      'Drop files here, choose them, or paste a document into the text above. The first heading is the title; each file is a note.',
     ),
   )
   holder.addEventListener('paste', (event) => {
