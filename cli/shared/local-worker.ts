@@ -96,7 +96,12 @@ export async function startLocalWorker(options: LocalWorkerOptions = {}): Promis
   const url = await miniflare.ready
   const openDatabase = async () => (await miniflare.getD1Database('DB')) as unknown as MigratedDatabase
   let database = await openDatabase()
-  await applyMigrations(database)
+  try {
+    await migrated(database)
+  } catch (error) {
+    await miniflare.dispose()
+    throw error
+  }
   return {
     url: url.origin,
     async query(sql, ...values) {
@@ -165,6 +170,14 @@ interface MigratedDatabase {
 interface MigrationStatement {
   all(): Promise<{ results: unknown[] }>
   bind(...values: unknown[]): MigrationStatement
+}
+
+/** A connection that lay idle on a busy machine may be closed as it is used again; what was applied is not applied twice. */
+async function migrated(database: MigratedDatabase): Promise<void> {
+  await applyMigrations(database).catch((error: unknown) => {
+    if (!(error instanceof TypeError)) throw error
+    return applyMigrations(database)
+  })
 }
 
 /** Applies what isn't applied yet, each file in one batch, and keeps wrangler's own record of it. */
