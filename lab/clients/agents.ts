@@ -147,7 +147,10 @@ export interface Ended {
   readonly out: string
 }
 
-/** Runs a program to its end; it gets no more than some minutes. */
+/** Longest time for one message: at its first start an agent may install what it needs. */
+const MESSAGE_MS = 600_000
+
+/** Runs a program to its end. */
 export function runProgram(
   program: string,
   parameters: readonly string[],
@@ -155,7 +158,7 @@ export function runProgram(
 ): Promise<Ended> {
   return new Promise((resolve) => {
     const child = spawn(program, parameters, { cwd: options.cwd, env: options.env, stdio: ['ignore', 'pipe', 'pipe'] })
-    const timer = setTimeout(() => child.kill('SIGKILL'), options.milliseconds ?? 240_000)
+    const timer = setTimeout(() => child.kill('SIGKILL'), options.milliseconds ?? MESSAGE_MS)
     let out = ''
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding('utf8').on('data', (text: string) => {

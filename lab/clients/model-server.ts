@@ -26,7 +26,13 @@ export interface ModelServer {
 /** What the model does next, in one of the interfaces. */
 interface Step {
   readonly text?: string
-  readonly call?: { readonly id: string; readonly name: string; readonly arguments: ToolCall['arguments'] }
+  readonly call?: Offered & { readonly id: string; readonly arguments: ToolCall['arguments'] }
+}
+
+/** A tool under the name that an agent gives it; Codex puts the tools of a server into a namespace. */
+interface Offered {
+  readonly name: string
+  readonly namespace?: string
 }
 
 type Body = Record<string, unknown>
@@ -48,12 +54,11 @@ export async function startModelServer(calls: readonly ToolCall[] = []): Promise
       if (!form) return void json(response, elsewhere(path))
       seen.push(raw)
       // Results that are there already are counted: the conversation itself says how far it has come.
-      const offered = JSON.stringify(body.tools ?? '')
       const results = raw.match(form.result)?.length ?? 0
       const next = calls[results]
-      const name = next && new RegExp(`"([\\w.-]*${next.name})"`).exec(offered)?.[1]
+      const tool = next && offered(body.tools, next.name)
       const step: Step =
-        next && name ? { call: { id: `call_${results}`, name, arguments: next.arguments } } : { text: ANSWER }
+        next && tool ? { call: { id: `call_${results}`, ...tool, arguments: next.arguments } } : { text: ANSWER }
       form.answer(response, step, body, path)
     })
   })
@@ -67,6 +72,21 @@ export async function startModelServer(calls: readonly ToolCall[] = []): Promise
         server.closeAllConnections()
       }),
   }
+}
+
+/** Finds a tool by the end of its name in the list of any interface. */
+function offered(tools: unknown, wanted: string): Offered | undefined {
+  for (const tool of Array.isArray(tools) ? tools : []) {
+    const { type, name: group, tools: inner } = tool as { type?: string; name?: string; tools?: unknown }
+    if (type === 'namespace') {
+      const found = offered(inner, wanted)
+      if (found) return { ...found, ...(group && { namespace: group }) }
+      continue
+    }
+    const name = new RegExp(`"name":"([\\w.-]*${wanted})"`).exec(JSON.stringify(tool))?.[1]
+    if (name) return { name }
+  }
+  return undefined
 }
 
 function parsed(raw: string): Body {
@@ -146,6 +166,7 @@ const FORMS: readonly Form[] = [
             type: 'function_call',
             call_id: call.id,
             name: call.name,
+            ...(call.namespace && { namespace: call.namespace }),
             arguments: JSON.stringify(call.arguments),
             status: 'completed',
           }

@@ -27,5 +27,5 @@ describe.each(TRIED)('$name $version over $over', (client) => {
     const seen = await tryClient(client, program, bundle)
     expect(seen).toEqual(Object.fromEntries(Object.keys(seen).map((step) => [step, true])))
     expect(Object.keys(seen).length).toBeGreaterThanOrEqual(3)
-  })
+  }, 1_800_000)
 })

@@ -1,5 +1,4 @@
 import { execFile, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +6,7 @@ import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createHttpClient, type LocalWorker, startLocalWorker } from '../../cli/harness.ts'
+import { CLIENTS, pythonWith } from '../clients/install.ts'
 import { allow } from './consent.ts'
 
 /** Two clients that people use sign in, track an answer and report its outcome. */
@@ -117,7 +117,8 @@ asyncio.run(main())
 
 describe('fastmcp', () => {
   test('signs in through a browser, then tracks and reports an outcome', async () => {
-    const python = await pythonWith(`fastmcp==${FASTMCP}`)
+    const python = await pythonWith(process.env.LAB_CLIENTS_FOLDER ?? CLIENTS, `fastmcp==${FASTMCP}`, true)
+    if (!python) throw new Error('fastmcp was not installed')
     const script = join(folder, 'client.py')
     await writeFile(script, SCRIPT)
     const browser = `${process.execPath} ${join(import.meta.dirname, 'consent.ts')} %s &`
@@ -129,12 +130,3 @@ describe('fastmcp', () => {
     })
   })
 })
-
-/** A Python with a package, in an environment that later runs find again. */
-async function pythonWith(requirement: string): Promise<string> {
-  const environment = join(tmpdir(), `hybrid-coordinator-${requirement.replaceAll(/[^\w.]+/g, '-')}`)
-  const python = join(environment, 'bin/python')
-  if (!existsSync(python)) await run('python3', ['-m', 'venv', environment])
-  await run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', requirement])
-  return python
-}
