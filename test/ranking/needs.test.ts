@@ -1,5 +1,6 @@
 import { env } from 'cloudflare:workers'
 import { expect, test } from 'vitest'
+import { seeded } from '../../cli/shared/random.ts'
 import { buildServices } from '../../src/build-services.ts'
 import { noteRankingOutcome, rankingRow, resetRanking, storeRanking } from '../../src/database/queries/ranking.ts'
 import { itemId } from '../../src/ids.ts'
@@ -73,6 +74,26 @@ test('where no earlier question says anything of the next, nothing is used', () 
     candidates: query.candidates.map((candidate, at) => ({ ...candidate, document: 4 * i + at })),
   }))
   expect(trainRanking(unrelated, 'space').needs).toBeNull()
+})
+
+test('a question that was asked again with more details tells nothing of new ones', () => {
+  const random = seeded(3)
+  const pairs = Array.from({ length: 50 }, (_, i) => ({
+    right: 1 + Math.floor(3 * random()),
+    vector: Float32Array.from({ length: 64 }, () => random() - 0.5),
+    first: `Subject ${i}`,
+  })).flatMap(({ right, vector, first }) =>
+    [first, `${first}\nand its details`].map((query): RankedQuery => {
+      const [base] = history(1)
+      return {
+        ...(base as RankedQuery),
+        query,
+        vector,
+        votes: [{ items: [right], shown: 4, caller: `caller-${right}`, success: 1 }],
+      }
+    }),
+  )
+  expect(trainRanking(pairs, 'space').needs?.near ?? 0).toBeLessThan(0.4)
 })
 
 test('one of ten callers who praises another document in every answer does not make it the first', () => {

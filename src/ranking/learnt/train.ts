@@ -135,7 +135,8 @@ function examples(queries: readonly PreparedQuery[], known: readonly PreparedQue
   return {
     plain: queries.map((query) => ({ ...query, near: null })),
     needs: queries.map((query) => {
-      const others = known.filter((other) => other !== query)
+      const own = topicOf(query.query)
+      const others = known.filter((other) => topicOf(other.query) !== own)
       const row = compare.get(query)
       const near = needFeatures(
         query.documents,
@@ -156,9 +157,17 @@ function foldsOf(queries: readonly PreparedQuery[], compare: Similarities): { se
   }).filter(({ seen, unseen }) => seen.plain.length > 0 && unseen.plain.length > 0)
 }
 
+/**
+ * The first line of a query: who asks again with more details asks the same. Such queries are in one fold, and none tells what the other
+ * needs, since nothing of that bears on new questions.
+ */
+function topicOf(query: string): string {
+  return (query.trimStart().split('\n', 1)[0] ?? '').trim().toLowerCase()
+}
+
 /** Fold of a query, from its text alone (32-bit FNV-1a). */
 function foldOf(query: string): number {
-  const hash = fnv1a(query)
+  const hash = fnv1a(topicOf(query))
   return ((hash >>> 16) ^ hash) & (FOLDS - 1)
 }
 
