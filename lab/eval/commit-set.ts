@@ -118,6 +118,7 @@ export function parseLog(text: string): Commit[] {
 export function questionOf(subject: string): string {
   return subject
     .replace(/\s*\(?#\d+\)?/g, '')
+    .replace(/^(?::[\w+-]+:\s*)+/, '')
     .replace(/^[A-Z]+-\d+[:\s]+/, '')
     .replace(/^[a-z]+(?:\([^)]*\))?!?:\s*/, '')
     .replace(/^[^\w`"'(]+/, '')

@@ -13,6 +13,7 @@ const LOG = [
 test('subjects lose numbers, prefixes and references', () => {
   expect(questionOf('fix(parser): keep empty lines (#12)')).toBe('keep empty lines')
   expect(questionOf('🐛 Accept dates without time. Closes #7')).toBe('Accept dates without time.')
+  expect(questionOf(':bookmark: Release 1.2')).toBe('Release 1.2')
 })
 
 test('a commit makes a question when it changed a few existing sources', () => {
