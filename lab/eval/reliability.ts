@@ -62,6 +62,7 @@ export function reliabilityDiagram(series: Readonly<Record<string, readonly Reli
   const size = SIDE + 2 * MARGIN
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size} ${size}" font-family="sans-serif" font-size="12">`,
+    `<title>${escaped(title)}: probability that was said beside the share that succeeded</title>`,
     `<rect width="${size}" height="${size}" fill="#fff"/>`,
     `<text x="${size / 2}" y="22" text-anchor="middle" font-size="14">${escaped(title)}</text>`,
     `<rect x="${MARGIN}" y="${MARGIN}" width="${SIDE}" height="${SIDE}" fill="none" stroke="#999"/>`,
