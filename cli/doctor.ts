@@ -100,6 +100,7 @@ export async function* examine(target: Target, state: string, env: NodeJS.Proces
       yield { state: 'ok', text: 'The key may read, track and report outcomes.' }
       yield* project(http, target, access.items)
       yield* dependencies(http, target)
+      yield* engines(http, target)
       yield await checkMcp(target).then(
         (): Finding => ({ state: 'ok', text: 'MCP answers.' }),
         (error: unknown) => faultOf(error),
@@ -179,7 +180,7 @@ interface Readiness {
     error: string | null
   }[]
   readonly queue: { pending: number; dead: number; oldest_ms: number | null } | null
-  readonly reembedding?: readonly { collection: string; items: number }[]
+  readonly reembedding?: readonly { collection: string; items: number; pending_vectors?: number }[]
 }
 
 async function* dependencies(http: HttpClient, target: Target): AsyncGenerator<Finding> {
@@ -224,11 +225,37 @@ async function* dependencies(http: HttpClient, target: Target): AsyncGenerator<F
       fix: 'It may be paused: POST /learning/control shows it.',
     }
   else yield { state: 'ok', text: 'Background work is up to date.' }
-  for (const { collection, items } of reembedding)
+  for (const { collection, items, pending_vectors } of reembedding)
     yield {
       state: 'warning',
-      text: `${collection}: ${plural(items, 'item')} move to another embedding; until then words alone are searched.`,
+      text: `${collection}: ${plural(pending_vectors ?? items, 'item')} of ${items} wait for vectors; until then they are found by their words.`,
     }
+}
+
+interface Asked {
+  readonly name: string
+  readonly uses: string
+  readonly error: string | null
+  readonly answer: string | null
+  readonly latency_ms: number
+}
+
+/** Has every engine asked one real question; that a server is up does not say that it does what it is there for. */
+async function* engines(http: HttpClient, target: Target): AsyncGenerator<Finding> {
+  try {
+    const { engines: asked } = await http.post<{ engines: Asked[] }>('/engines/ask', { project: target.project })
+    for (const { name, uses, error, answer, latency_ms } of asked) {
+      const text = `Asked ${name} (${uses}): ${error ?? `${answer}, in ${latency_ms} ms`}`
+      yield error === null
+        ? { state: 'ok', text }
+        : { state: 'fault', text, fix: 'Until it answers, the coordinator goes on without it (docs/engines.md).' }
+    }
+  } catch (error) {
+    if (error instanceof HttpError && error.status === 403)
+      yield { state: 'warning', text: 'The engines were not asked: that needs an admin key.' }
+    // A coordinator from before this question.
+    else if (!(error instanceof HttpError) || error.status !== 404) yield faultOf(explain(error, target))
+  }
 }
 
 /** Runs the hooks of every connected agent with the start of a session, and counts what they could not deliver. */

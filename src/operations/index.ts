@@ -3,6 +3,7 @@
  * @module
  */
 
+import { askEngines } from './administration/ask-engines.ts'
 import { checkHealth } from './administration/check-health.ts'
 import { checkReadiness } from './administration/check-readiness.ts'
 import { controlLearning } from './administration/control-learning.ts'
@@ -124,6 +125,7 @@ export const OPERATIONS: readonly Operation[] = [
   metrics,
   checkHealth,
   checkReadiness,
+  askEngines,
   createKey,
   listKeys,
   revokeKey,

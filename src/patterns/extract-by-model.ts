@@ -4,6 +4,7 @@
  */
 import * as z from 'zod'
 import type { ChatMessage, ChatModel } from '../inference/chat/chat-model.ts'
+import { isTimeout } from '../inference/engine/resilience.ts'
 import { neutraliseWithin } from '../security/injection.ts'
 import type { ExtractedPattern } from './extract.ts'
 import { groundedNames, isGrounded } from './grounded.ts'
@@ -36,7 +37,8 @@ const answerSchema = z.toJSONSchema(modelAnswer)
 /**
  * Asks the model about an interaction whose problem the rules have found.
  * @param found the pattern by rules; its problem stays, its approach is replaced
- * @returns null when the model's words are not about the question and its answer: then the approach by rules is the better one
+ * @returns null when the model's words are not about the question and its answer, or don't come within a minute: then the approach by
+ *   rules is the better one
  * @throws UnusableAnswer when two answers break the schema
  * @throws CoordinatorError `engine_unavailable` when the model doesn't answer
  */
@@ -59,7 +61,12 @@ export async function extractByModel(
   let ungrounded = false
   for (let attempt = 0; attempt < TRIES; attempt++) {
     const options = { maxTokens: ANSWER_TOKENS, deadlineMs: DEADLINE_MS, temperature: 0, schema: answerSchema }
-    const reply = await model.complete(messages, options)
+    const reply = await model.complete(messages, options).catch((error: unknown) => {
+      // A model that is too slow for one answer is so for the next one.
+      if (isTimeout(error)) return null
+      throw error
+    })
+    if (reply === null) return null
     const parsed = parseAnswer(reply.content)
     if (parsed.success) {
       const { solution_approach: solution, generalizable_pattern: general } = parsed.data

@@ -11,6 +11,9 @@ const MIN_SHARE = 0.5
 const MIN_GENERAL_SHARE = 1 / 3
 /** Content terms that have to be shared at least; fewer are chance. */
 const MIN_SHARED = 3
+/** Share of the answer's content terms that an extraction has to hold, and how many are enough of a long answer. */
+const MIN_COVERAGE = 1 / 3
+const ENOUGH_SHARED = 12
 /** A text that says each of its words more often than this on average runs in circles. */
 const MAX_REPETITION = 4
 
@@ -31,7 +34,8 @@ export function isGrounded({ solution, general }: Extraction, query: string, res
   }
   return (
     about(solution, MIN_SHARE, source, MIN_SHARED) &&
-    about(solution, 0, answer, MIN_SHARED - 1) &&
+    about(solution, 0, answer, MIN_SHARED) &&
+    covers(`${solution} ${general}`, answer) &&
     about(general, MIN_GENERAL_SHARE, source, MIN_SHARED - 1)
   )
 }
@@ -40,6 +44,11 @@ export function isGrounded({ solution, general }: Extraction, query: string, res
 export function groundedNames(names: readonly string[], query: string, response: string): string[] {
   const source = new Set([...contentTerms(query), ...contentTerms(response)])
   return names.filter((name) => /\p{L}/u.test(name) && [...contentTerms(name)].some((term) => source.has(term)))
+}
+
+function covers(text: string, answer: ReadonlySet<string>): boolean {
+  const shared = [...contentTerms(text)].filter((term) => answer.has(term)).length
+  return shared >= Math.min(ENOUGH_SHARED, Math.ceil(MIN_COVERAGE * answer.size))
 }
 
 function isCircling(text: string): boolean {

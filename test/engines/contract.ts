@@ -31,8 +31,8 @@ const streamed: Promised = {
 const embeddings: Promised = {
   works: 'search by words; what is stored is found by words at once and embedded by a job later',
   degraded: ['vectors'],
-  says: 'nothing when storing; `with_vector` of `list_collections` is smaller than `items`',
-  deadlineMs: 30_000,
+  says: 'when storing, `pending_vectors`',
+  deadlineMs: 10_000,
 }
 
 export const PROMISED = {

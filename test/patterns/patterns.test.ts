@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Pattern } from '../../src/database/queries/patterns.ts'
+import { CoordinatorError } from '../../src/errors.ts'
 import type { ChatMessage, ChatModel } from '../../src/inference/chat/chat-model.ts'
+import { EngineFailure } from '../../src/inference/engine/resilience.ts'
 import { prepareItem } from '../../src/knowledge/prepare.ts'
 import { controlLearning } from '../../src/operations/administration/control-learning.ts'
 import { listJobs } from '../../src/operations/administration/list-jobs.ts'
@@ -192,6 +194,7 @@ describe('patterns by the local model', () => {
       'digits',
       { ...GOOD, solution_approach: '100000000000', generalizable_pattern: '1.1.1.1 and 1.1.1.2 and 1.1.1.3' },
     ],
+    ['a few words of the question', { ...GOOD, solution_approach: 'set_up_nginx_app: set_up_nginx_app' }],
     ['something else', { ...GOOD, solution_approach: 'Feed the sourdough daily and keep the jar in a warm kitchen.' }],
     [
       'a text that runs in circles',
@@ -210,6 +213,22 @@ describe('patterns by the local model', () => {
     expect(item?.fields).toMatchObject({ description: STEPS.trim(), extracted_by: 'rules' })
     expect(model.asked).toHaveLength(2)
     expect(model.asked[1]?.at(-1)?.content).toContain('neither the question nor the answer')
+  })
+
+  it('are left to the rules when the model is too slow', async () => {
+    const slow: ChatModel = {
+      name: 'slow-model',
+      async complete() {
+        const error = new CoordinatorError('engine_unavailable', 'The local model did not answer within 60 s.')
+        error.cause = new EngineFailure('timeout', 'did not answer in time')
+        throw error
+      },
+    }
+    const services = testServices({ localModel: slow })
+    const project = freshProject()
+    await learnt(services, project, {})
+    const [item] = await itemsOf(services, project, 'skills-patterns')
+    expect(item?.fields).toMatchObject({ description: STEPS.trim(), extracted_by: 'rules' })
   })
 
   it('name only skills that the question or the answer names', async () => {

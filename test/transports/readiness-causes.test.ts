@@ -153,6 +153,31 @@ describe('Qdrant', () => {
   })
 })
 
+describe('one real question to each engine', () => {
+  it('finds what the free questions do not: a server that serves no embeddings, and a model that says nothing', async () => {
+    const answers: Answers = (_, path) => {
+      if (path === '/v1/embeddings') return json({ error: { message: 'not supported', code: 501 } }, 501)
+      if (path === '/v1/rerank') {
+        return json({ results: [3, -3].map((relevance_score, index) => ({ index, relevance_score })) })
+      }
+      if (path !== '/v1/chat/completions') return json({})
+      return json({ model: 'm', choices: [{ message: { content: 'Ready.' }, finish_reason: 'stop' }] })
+    }
+    const all = (host: string) => ({ ...embedder(host), ...local(host), LLAMA_CPP_RERANK_URL: host })
+    const { call } = coordinator(all, answers)
+    const { status, body } = await call('/engines/ask', { project: 'asked' })
+    expect(status).toBe(200)
+    const found = new Map(
+      (body.engines as { name: string; error: string; answer: string }[]).map((one) => [one.name, one]),
+    )
+    expect(found.get('knowledge_store')).toMatchObject({ error: null, answer: '0 items in best-practices' })
+    expect(found.get('embedder')?.error).toMatch(/refused the request \(status 501\).*LLAMA_CPP_EMBEDDINGS_URL/)
+    expect(found.get('local_model')).toMatchObject({ error: null, answer: 'm says “Ready.”' })
+    expect(found.get('reranker')?.answer).toBe('0.95 for a passage that answers, 0.05 for one that does not')
+    expect(found.get('remote_model')).toBeUndefined()
+  })
+})
+
 describe('a service token of Cloudflare Access', () => {
   const token = (prefix: string) => ({
     [`${prefix}_ACCESS_CLIENT_ID`]: 'id',

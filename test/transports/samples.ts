@@ -187,6 +187,7 @@ export const SAMPLES: Record<string, (prepared: Prepared) => Record<string, unkn
   process_learning: ({ project }) => ({ project, limit: 10 }),
   check_health: () => ({}),
   check_readiness: () => ({}),
+  ask_engines: ({ project }) => ({ project }),
   replay_routing: ({ project }) => ({ project }),
   list_credit: ({ project }) => ({ project }),
   list_unanswered: ({ project }) => ({ project }),

@@ -10,6 +10,9 @@ import { atApi, type EngineEndpoint, isNotLetIn, isWebPage, notLetIn, WEB_PAGE }
 /** A body that is longer than this is no list of models, in characters. */
 const MAX_LIST_LENGTH = 1_000_000
 
+/** Longest wait for what a server tells beside its health, in milliseconds. */
+const MORE_MS = 1_500
+
 const modelList = z.object({
   data: z.array(z.object({ id: z.string(), meta: z.object({ n_embd: z.number().optional() }).nullish() })),
 })
@@ -30,7 +33,7 @@ export async function askReachable(endpoint: EngineEndpoint, path: string, signa
 
 /**
  * Asks llama-server, or one that is like it: whether it is up (`/health`), takes the key (`/props`, since llama-server answers `/health`
- * and the list of models to everybody), and serves a model of the expected size. What a server does not have is left out.
+ * to everybody), and serves a model of the expected size. What a server does not have is left out.
  * @param dimensions size of the vectors that are expected of it; left out: it doesn't embed
  */
 export async function askModelServer(
@@ -38,18 +41,24 @@ export async function askModelServer(
   signal: AbortSignal,
   dimensions?: number,
 ): Promise<Observation> {
-  const [health, props, models] = await Promise.all([
+  // A server that is busy with its model is up, though it tells no more.
+  const soon = AbortSignal.any([signal, AbortSignal.timeout(MORE_MS)])
+  const [health, props, list] = await Promise.all([
     get(endpoint, '/health', signal),
-    get(endpoint, '/props', signal).catch(() => null),
-    get(atApi(endpoint), '/models', signal).catch(() => null),
+    get(endpoint, '/props', soon).catch(() => null),
+    listOf(endpoint, soon).catch(() => null),
   ])
   await Promise.all([health.body?.cancel(), props?.body?.cancel()])
-  const list = models?.ok && !isWebPage(models) ? (await models.text()).slice(0, MAX_LIST_LENGTH) : null
   // A server without `/health`, such as Ollama, is up when it lists its models.
   const seen = health.status === 404 && list !== null ? ({ state: 'ok' } as const) : observed(endpoint, health)
   if (seen.state !== 'ok') return seen
   if (props && isNotLetIn(props.status)) return observed(endpoint, props)
   return sizeProblem(list, dimensions) ?? seen
+}
+
+async function listOf(endpoint: EngineEndpoint, signal: AbortSignal): Promise<string | null> {
+  const models = await get(atApi(endpoint), '/models', signal)
+  return models.ok && !isWebPage(models) ? (await models.text()).slice(0, MAX_LIST_LENGTH) : null
 }
 
 function sizeProblem(list: string | null, dimensions: number | undefined): Observation | null {
