@@ -10,6 +10,10 @@ process.exitCode = await runCommand(
     prefix: 'npm run --prefix lab',
     commands: {
       bench: { summary: 'measure the cost of every hot path beside bare code', load: () => import('./bench/bench.ts') },
+      'bench:cold': {
+        summary: 'measure the first request after a start',
+        load: () => import('./bench/cold.ts'),
+      },
       'bench:dashboard': {
         summary: 'measure the first paint of the overview',
         load: () => import('./bench/dashboard.ts'),

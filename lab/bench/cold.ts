@@ -1,0 +1,145 @@
+/**
+ * `npm run --prefix lab bench:cold`: the first request after a start over a filled disk, beside the bare `/health` of the same seconds.
+ * @module
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { buildWorker, createHttpClient, startLocalWorker } from '../../cli/harness.ts'
+import { parseArguments, UsageError } from '../../cli/shared/args.ts'
+import { style } from '../../cli/shared/terminal.ts'
+import { pathGiven } from '../paths.ts'
+import { packageTexts, questions } from './texts.ts'
+
+const HELP = `Usage: npm run --prefix lab bench:cold -- [options]
+
+Stores items from the installed packages, lets the collection make the snapshot of its index, and then starts the Worker again and again
+over the same disk. Of each start it tells the first augment_query, the second one, and the median of twenty bare requests.
+
+Options
+  --items N         default 5000
+  --starts N        of each bundle, default 5
+  --before FOLDER   a bundle of another version (wrangler deploy --dry-run --outdir FOLDER), started in turn with this one
+  --json            print one object
+  -h, --help        print this
+`
+
+const PROJECT = 'cold'
+const COLLECTION = 'codebase-context'
+const BATCH = 200
+/** A snapshot is made this long after the first write that calls for one. */
+const SNAPSHOT_MS = 15_000
+const BARE = 20
+const VARIABLES = { EMBEDDER: 'static', HOLD_OUT_SHARE: '0', INGEST_ITEMS_PER_DAY: '0', INGEST_BYTES_PER_DAY: '0' }
+
+interface Start {
+  readonly version: 'now' | 'before'
+  readonly cold_ms: number
+  readonly warm_ms: number
+  readonly bare_ms: number
+}
+
+/** Runs the command. Exit codes: 0 done, 2 for invalid arguments. */
+export async function run(argv: string[]): Promise<number> {
+  try {
+    const { values } = parseArguments(argv, {
+      items: { type: 'string', default: '5000' },
+      starts: { type: 'string', default: '5' },
+      before: { type: 'string' },
+      json: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    })
+    if (values.help) {
+      process.stdout.write(HELP)
+      return 0
+    }
+    const [items, starts] = [whole(values.items, '--items'), whole(values.starts, '--starts')]
+    const found = await measure(items, starts, values.before === undefined ? null : pathGiven(values.before))
+    process.stdout.write(values.json ? `${JSON.stringify({ items, starts: found })}\n` : formatted(items, found))
+    return 0
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab bench:cold -- --help\n`)
+    return 2
+  }
+}
+
+async function measure(items: number, starts: number, before: string | null): Promise<Start[]> {
+  const scratch = await mkdtemp(join(tmpdir(), 'hybrid-cold-'))
+  try {
+    const now = await buildWorker(join(scratch, 'bundle'))
+    const stateFolder = join(scratch, 'state')
+    const texts = await packageTexts(items)
+    const filling = await startLocalWorker({ bundle: now, stateFolder, variables: VARIABLES })
+    try {
+      const http = createHttpClient({ url: filling.url, timeoutMs: 120_000 })
+      for (let at = 0; at < items; at += BATCH) {
+        const some = texts.slice(at, at + BATCH)
+        await http.post('/knowledge/items', { project: PROJECT, collection: COLLECTION, items: some })
+      }
+      await sleep(SNAPSHOT_MS)
+    } finally {
+      await filling.stop()
+    }
+    const [query = ''] = questions(texts, 1)
+    const found: Start[] = []
+    for (let start = 0; start < starts; start++) {
+      if (before) found.push(await startOnce('before', before, stateFolder, query))
+      found.push(await startOnce('now', now, stateFolder, query))
+    }
+    return found
+  } finally {
+    await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+async function startOnce(
+  version: Start['version'],
+  bundle: string,
+  stateFolder: string,
+  query: string,
+): Promise<Start> {
+  const worker = await startLocalWorker({ bundle, stateFolder, variables: VARIABLES })
+  try {
+    const http = createHttpClient({ url: worker.url, timeoutMs: 120_000 })
+    const timed = async (work: () => Promise<unknown>) => {
+      const began = performance.now()
+      await work()
+      return performance.now() - began
+    }
+    await http.get('/health')
+    const ask = () => http.post('/augment_query', { project: PROJECT, collections: [COLLECTION], query })
+    const cold = await timed(ask)
+    const warm = await timed(ask)
+    const bare: number[] = []
+    for (let i = 0; i < BARE; i++) bare.push(await timed(() => http.get('/health')))
+    return { version, cold_ms: cold, warm_ms: warm, bare_ms: median(bare) }
+  } finally {
+    await worker.stop()
+  }
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+}
+
+function formatted(items: number, starts: readonly Start[]): string {
+  const lines = (['before', 'now'] as const).flatMap((version) => {
+    const own = starts.filter((start) => start.version === version)
+    if (own.length === 0) return []
+    const of = (field: 'cold_ms' | 'warm_ms' | 'bare_ms') => own.map((start) => start[field])
+    const range = `${Math.min(...of('cold_ms')).toFixed(0)} to ${Math.max(...of('cold_ms')).toFixed(0)}`
+    return [
+      `${version}: first augment_query ${median(of('cold_ms')).toFixed(0)} ms (${range}), second ${median(of('warm_ms')).toFixed(0)} ms, ` +
+        `bare ${median(of('bare_ms')).toFixed(1)} ms; ${own.length} starts\n`,
+    ]
+  })
+  return `${items} items\n${lines.join('')}`
+}
+
+function whole(text: string, option: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1) throw new UsageError(`${option} takes a whole number from 1, not ${text}`)
+  return value
+}
