@@ -24,9 +24,10 @@ import {
   otherEmbedders,
 } from './inference/open-models.ts'
 import { embeddingSubject } from './jobs/embed-collection.ts'
-import { EmbeddedStore } from './knowledge/stores/embedded.ts'
-import { enqueuer, MigratingStore } from './knowledge/stores/migrating-store.ts'
+import { embeddedStore } from './knowledge/stores/embedded.ts'
+import { enqueuer, migratingStore } from './knowledge/stores/migrating-store.ts'
 import { openQdrant } from './knowledge/stores/qdrant/open.ts'
+import type { KnowledgeStore } from './knowledge/stores/store.ts'
 import { meterBucket, meterObjects } from './metering.ts'
 import { syncCredit } from './outcomes/sync-credit.ts'
 import type { Services } from './services.ts'
@@ -62,9 +63,9 @@ export function buildServices(env: Env): Services {
     keepAlive: waitUntil,
   })
   const embedder = openEmbedder(settings, env.AI) ?? (settings.EMBEDDER === 'static' ? staticEmbedder : sentences)
-  const embedded = new EmbeddedStore(meterObjects(env.KNOWLEDGE))
+  const embedded = embeddedStore(meterObjects(env.KNOWLEDGE))
   const qdrant = openQdrant(settings)
-  const knowledge = new MigratingStore(qdrant ?? embedded, {
+  const knowledge = migratingStore(qdrant ?? embedded, {
     embedder,
     others: [staticEmbedder, sentences, ...otherEmbedders(settings, env.AI)],
     mayFail: embedder !== staticEmbedder,
@@ -108,7 +109,7 @@ export function buildServices(env: Env): Services {
 }
 
 /** What holds the state, asked by the smallest read. */
-function storageDependencies(env: Env, knowledge: MigratingStore): Dependency[] {
+function storageDependencies(env: Env, knowledge: KnowledgeStore): Dependency[] {
   return [
     {
       name: 'database',

@@ -5,7 +5,7 @@ import { env } from 'cloudflare:workers'
 import { vi } from 'vitest'
 import { buildServices } from '../../src/build-services.ts'
 import type { Env } from '../../src/env.ts'
-import { EmbeddedStore } from '../../src/knowledge/stores/embedded.ts'
+import { embeddedStore } from '../../src/knowledge/stores/embedded.ts'
 import type { TransferItem } from '../../src/knowledge/stores/store.ts'
 import { OPERATIONS } from '../../src/operations/index.ts'
 import type { Services } from '../../src/services.ts'
@@ -107,7 +107,7 @@ export class World {
 
   /** Everything that is stored in best-practices, with its vectors. */
   async items(): Promise<TransferItem[]> {
-    const store = this.services.stores?.qdrant ?? new EmbeddedStore(env.KNOWLEDGE)
+    const store = this.services.stores?.qdrant ?? embeddedStore(env.KNOWLEDGE)
     const scope = { project: this.project, collection: 'best-practices' as const }
     return (await store.exportItems(scope, { limit: 100 })).entries
   }

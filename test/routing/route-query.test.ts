@@ -2,7 +2,7 @@ import { env } from 'cloudflare:workers'
 import { expect, test } from 'vitest'
 import { CoordinatorError } from '../../src/errors.ts'
 import type { ChatMessage, ChatModel, ChatOptions } from '../../src/inference/chat/chat-model.ts'
-import { EmbeddedStore } from '../../src/knowledge/stores/embedded.ts'
+import { embeddedStore } from '../../src/knowledge/stores/embedded.ts'
 import { getInteraction } from '../../src/operations/interactions/get-interaction.ts'
 import { trackInteraction } from '../../src/operations/interactions/track-interaction.ts'
 import { updateOutcome } from '../../src/operations/interactions/update-outcome.ts'
@@ -12,7 +12,7 @@ import { call, exchange, freshProject, testServices as memoryServices } from '..
 
 /** Services as in memory, on the real knowledge store. */
 function testServices(options: Parameters<typeof memoryServices>[0] = {}) {
-  return { ...memoryServices(options), knowledge: new EmbeddedStore(env.KNOWLEDGE) }
+  return { ...memoryServices(options), knowledge: embeddedStore(env.KNOWLEDGE) }
 }
 
 type Routed = Record<string, unknown> & {

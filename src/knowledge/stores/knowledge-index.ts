@@ -15,6 +15,7 @@ import { type Evidence, preselect } from './preselect.ts'
 import { addProvenance } from './provenance-column.ts'
 import type {
   Candidate,
+  CollectionScope,
   CosineScale,
   CreditUpdate,
   DocumentEntry,
@@ -31,6 +32,7 @@ import type {
   StoredItem,
   StoreStatistics,
   TransferItem,
+  TransferStore,
   WriteStatus,
 } from './store.ts'
 import { VectorIndex } from './vector-index.ts'
@@ -75,7 +77,18 @@ class Undo<T> extends Error {
   }
 }
 
-export class KnowledgeIndex extends DurableObject<object> {
+/** The methods of a store as its Durable Object has them: what answers at once need not be a promise. */
+type Served<S> = {
+  [M in keyof S]: NonNullable<S[M]> extends (...parameters: infer P) => Promise<infer R>
+    ? (...parameters: P) => R | Promise<R>
+    : S[M]
+}
+
+/** One collection of one project. Each method takes the scope first, as in every store; the object is the scope's own. */
+export class KnowledgeIndex
+  extends DurableObject<object>
+  implements Served<Omit<TransferStore, 'name' | 'exportDocuments'>>
+{
   readonly #sql: SqlStorage
   /** Null: nothing was ever written. Who only reads a collection that doesn't exist leaves no object behind. */
   #tables: Tables | null
@@ -88,25 +101,25 @@ export class KnowledgeIndex extends DurableObject<object> {
     this.#tables = written ? openTables(this.#sql) : null
   }
 
-  upsert(collection: CollectionName, items: readonly PreparedItem[], space: EmbeddingSpace): WriteStatus[] {
+  upsert({ collection }: CollectionScope, items: readonly PreparedItem[], space: EmbeddingSpace): WriteStatus[] {
     return this.#transaction((tables) => {
       const table = tables.vectors.tableFor(space)
       return items.map((item) => tables.items.write(collection, item, null, table))
     })
   }
 
-  get(collection: CollectionName, ids: readonly string[]): (StoredItem | null)[] {
+  get({ collection }: CollectionScope, ids: readonly string[]): (StoredItem | null)[] {
     return this.#read(({ items }) => items.get(collection, ids))
   }
 
   list(
-    collection: CollectionName,
+    { collection }: CollectionScope,
     options: { cursor?: string; limit: number; filter?: FieldFilter },
   ): Page<StoredItem> {
     return this.#read(({ items }) => items.list(collection, options))
   }
 
-  delete(ids: readonly string[]): number {
+  delete(_: CollectionScope, ids: readonly string[]): number {
     if (!this.#tables) return 0
     return this.#transaction(({ items, documents }) => {
       const found = items.find(ids)
@@ -119,7 +132,7 @@ export class KnowledgeIndex extends DurableObject<object> {
   }
 
   replaceDocuments(
-    collection: CollectionName,
+    { collection }: CollectionScope,
     source: string,
     documents: readonly PreparedDocument[],
     space: EmbeddingSpace,
@@ -131,11 +144,11 @@ export class KnowledgeIndex extends DurableObject<object> {
     )
   }
 
-  listDocuments(source: string, options: { cursor?: string; limit: number }): Page<DocumentEntry> {
+  listDocuments(_: CollectionScope, source: string, options: { cursor?: string; limit: number }): Page<DocumentEntry> {
     return this.#read(({ documents }) => documents.list(source, options))
   }
 
-  deleteDocuments(source: string, paths: readonly string[]): { documents: number; items: number } {
+  deleteDocuments(_: CollectionScope, source: string, paths: readonly string[]): { documents: number; items: number } {
     return this.#transaction(({ documents }) => documents.delete(source, paths))
   }
 
@@ -150,7 +163,7 @@ export class KnowledgeIndex extends DurableObject<object> {
     return had
   }
 
-  search(collection: CollectionName, request: SearchRequest): SearchResponse {
+  search({ collection }: CollectionScope, request: SearchRequest): SearchResponse {
     return this.#read((tables) => this.#search(tables, collection, request))
   }
 
@@ -191,11 +204,11 @@ export class KnowledgeIndex extends DurableObject<object> {
     }
   }
 
-  measureScale(space: EmbeddingSpace, unrelated: readonly Float32Array[]): CosineScale | null {
+  measureScale(_: CollectionScope, space: EmbeddingSpace, unrelated: readonly Float32Array[]): CosineScale | null {
     return this.#read(({ vectors }) => vectors.measureScale(space, unrelated))
   }
 
-  documentTokens(documents: readonly Origin[]): number {
+  documentTokens(_: CollectionScope, documents: readonly Origin[]): number {
     return this.#read((tables) => tables.documents.tokens(documents))
   }
 
@@ -209,12 +222,12 @@ export class KnowledgeIndex extends DurableObject<object> {
     }))
   }
 
-  setCredit(updates: readonly CreditUpdate[]): void {
+  setCredit(_: CollectionScope, updates: readonly CreditUpdate[]): void {
     this.#read(({ items }) => items.setCredit(updates))
   }
 
   itemsWithoutVector(
-    collection: CollectionName,
+    { collection }: CollectionScope,
     space: EmbeddingSpace,
     options: { cursor?: string; limit: number },
   ): Page<PendingItem> {
@@ -230,7 +243,7 @@ export class KnowledgeIndex extends DurableObject<object> {
     return { entries, nextCursor }
   }
 
-  addVectors(space: EmbeddingSpace, added: readonly ItemVector[]): void {
+  addVectors(_: CollectionScope, space: EmbeddingSpace, added: readonly ItemVector[]): void {
     this.#transaction(({ vectors }) => {
       const table = vectors.prepare(space)
       for (const { id, hash, vector } of added) {
@@ -242,7 +255,7 @@ export class KnowledgeIndex extends DurableObject<object> {
     })
   }
 
-  serveSpace(space: EmbeddingSpace): boolean {
+  serveSpace(_: CollectionScope, space: EmbeddingSpace): boolean {
     return this.#transaction(({ vectors }) => {
       const [missing] = this.#sql.exec(`SELECT 1 FROM items WHERE ${vectors.missing(space)} LIMIT 1`).toArray()
       if (missing) return false
@@ -251,7 +264,7 @@ export class KnowledgeIndex extends DurableObject<object> {
     })
   }
 
-  exportItems(collection: CollectionName, options: { cursor?: string; limit: number }): Page<TransferItem> {
+  exportItems({ collection }: CollectionScope, options: { cursor?: string; limit: number }): Page<TransferItem> {
     const { rows, nextCursor, vectors } = this.#read((tables) => {
       const page = tables.items.page(options)
       return { ...page, vectors: tables.vectors.read(page.rows.map(({ row }) => row)) }
@@ -267,7 +280,11 @@ export class KnowledgeIndex extends DurableObject<object> {
     return { entries, nextCursor }
   }
 
-  importItems(collection: CollectionName, transferred: readonly TransferItem[], space: EmbeddingSpace | null): void {
+  importItems(
+    { collection }: CollectionScope,
+    transferred: readonly TransferItem[],
+    space: EmbeddingSpace | null,
+  ): void {
     this.#transaction(({ items, vectors }) => {
       const table = space ? vectors.tableFor(space) : null
       for (const item of transferred) items.restore(collection, item, table)
@@ -275,13 +292,14 @@ export class KnowledgeIndex extends DurableObject<object> {
   }
 
   exportDocuments(
+    _: CollectionScope,
     after: readonly [source: string, path: string] | null,
     limit: number,
   ): { entries: StoredDocument[]; next: [source: string, path: string] | null } {
     return this.#read(({ documents }) => documents.export(after, limit))
   }
 
-  importDocuments(stored: readonly StoredDocument[]): void {
+  importDocuments(_: CollectionScope, stored: readonly StoredDocument[]): void {
     this.#transaction(({ documents }) => {
       for (const document of stored) documents.remember(document)
     })

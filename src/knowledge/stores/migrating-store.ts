@@ -6,22 +6,17 @@
 import { type Embedder, type EmbeddingSpace, embeddedBatches, sameSpace } from '../../inference/embedding/embedder.ts'
 import { UNRELATED_QUESTIONS } from '../unrelated-questions.ts'
 import { takeVectors, vectorWork } from './client-vectors.ts'
+import { decorate } from './decorate.ts'
 import type {
   CollectionScope,
-  CreditUpdate,
-  DocumentEntry,
   DocumentResult,
-  FieldFilter,
   ItemVector,
   KnowledgeStore,
-  Page,
   PreparedDocument,
   PreparedItem,
   SearchRequest,
   SearchResponse,
   SpaceStore,
-  StoredItem,
-  StoreStatistics,
   VectorWork,
   WriteStatus,
 } from './store.ts'
@@ -37,7 +32,7 @@ const UNRELATED_PAUSE_MS = 60_000
 /** How long one job embeds, in milliseconds. */
 const JOB_MS = 20_000
 
-export interface SpaceKeeperOptions {
+export interface MigratingStoreOptions {
   /** The model in use. */
   readonly embedder: Embedder
   /** Models that can still embed queries for spaces that collections may be in. */
@@ -77,17 +72,19 @@ function unrelatedVectors(embedder: Embedder): Promise<Float32Array[]> {
   return made
 }
 
-export class MigratingStore implements KnowledgeStore {
-  readonly #store: SpaceStore
-  readonly #options: SpaceKeeperOptions
+/** A store whose collections move to the space of the model in use; see {@link MigratingMethods}. */
+export function migratingStore(store: SpaceStore, options: MigratingStoreOptions): KnowledgeStore & MigratingMethods {
+  return decorate(store, new MigratingMethods(store, options))
+}
 
-  constructor(store: SpaceStore, options: SpaceKeeperOptions) {
+/** What changes when a store's collections can be in another space than that of the model in use. */
+class MigratingMethods {
+  readonly #store: SpaceStore
+  readonly #options: MigratingStoreOptions
+
+  constructor(store: SpaceStore, options: MigratingStoreOptions) {
     this.#store = store
     this.#options = options
-  }
-
-  get name(): string {
-    return this.#store.name
   }
 
   async upsert(scope: CollectionScope, items: readonly PreparedItem[], space: EmbeddingSpace): Promise<WriteStatus[]> {
@@ -199,57 +196,6 @@ export class MigratingStore implements KnowledgeStore {
     const done = await takeVectors(this.#store, embedder, scope, space, vectors, random)
     if (!done && mayFail) await postpone?.(scope)
     return done
-  }
-
-  get(scope: CollectionScope, ids: readonly string[]): Promise<(StoredItem | null)[]> {
-    return this.#store.get(scope, ids)
-  }
-
-  list(
-    scope: CollectionScope,
-    options: { cursor?: string; limit: number; filter?: FieldFilter },
-  ): Promise<Page<StoredItem>> {
-    return this.#store.list(scope, options)
-  }
-
-  delete(scope: CollectionScope, ids: readonly string[]): Promise<number> {
-    return this.#store.delete(scope, ids)
-  }
-
-  listDocuments(
-    scope: CollectionScope,
-    source: string,
-    options: { cursor?: string; limit: number },
-  ): Promise<Page<DocumentEntry>> {
-    return this.#store.listDocuments(scope, source, options)
-  }
-
-  deleteDocuments(
-    scope: CollectionScope,
-    source: string,
-    paths: readonly string[],
-  ): Promise<{ documents: number; items: number }> {
-    return this.#store.deleteDocuments(scope, source, paths)
-  }
-
-  clear(scope: CollectionScope): Promise<{ documents: number; items: number }> {
-    return this.#store.clear(scope)
-  }
-
-  statistics(scope: CollectionScope): Promise<StoreStatistics> {
-    return this.#store.statistics(scope)
-  }
-
-  setCredit(scope: CollectionScope, updates: readonly CreditUpdate[]): Promise<void> {
-    return this.#store.setCredit(scope, updates)
-  }
-
-  get countItems(): KnowledgeStore['countItems'] {
-    return this.#store.countItems?.bind(this.#store)
-  }
-
-  get documentTokens(): KnowledgeStore['documentTokens'] {
-    return this.#store.documentTokens?.bind(this.#store)
   }
 }
 

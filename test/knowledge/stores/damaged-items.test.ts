@@ -3,20 +3,16 @@ import { env } from 'cloudflare:workers'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Engine } from '../../../src/inference/engine/resilience.ts'
 import { contextId } from '../../../src/knowledge/collections.ts'
-import { EmbeddedStore } from '../../../src/knowledge/stores/embedded.ts'
+import { embeddedStore } from '../../../src/knowledge/stores/embedded.ts'
 import { QdrantConnection } from '../../../src/knowledge/stores/qdrant/connection.ts'
 import { QdrantStore } from '../../../src/knowledge/stores/qdrant/store.ts'
+import type { TransferStore } from '../../../src/knowledge/stores/store.ts'
 import { searchKnowledge } from '../../../src/retrieval/search.ts'
 import { Bench, OTHER_SPACE, sampleEmbedder } from './contract-samples.ts'
 import { QdrantStub } from './qdrant-stub.ts'
 
 /** Every read leaves the damaged item out, searches and lists name it, and it can be deleted. */
-async function leavesOutAndNames(
-  store: EmbeddedStore | QdrantStore,
-  bench: Bench,
-  good: string,
-  bad: string,
-): Promise<void> {
+async function leavesOutAndNames(store: TransferStore, bench: Bench, good: string, bad: string): Promise<void> {
   const { project, collection } = bench.scope
   const named = `item:${contextId(collection, bad)}`
 
@@ -49,7 +45,7 @@ describe('an item whose row cannot be read', () => {
     ['fields', 'null'],
     ['passages', '[12,'],
   ])('%s %j: it is left out and named, the others are found', async (column, value) => {
-    const store = new EmbeddedStore(env.KNOWLEDGE)
+    const store = embeddedStore(env.KNOWLEDGE)
     const bench = new Bench(store)
     const [good, bad] = await bench.put(TEXTS)
     const { project, collection } = bench.scope

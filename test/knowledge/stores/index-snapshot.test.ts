@@ -3,7 +3,7 @@ import { evictDurableObject, listDurableObjectIds, runDurableObjectAlarm, runInD
 import { env } from 'cloudflare:workers'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { EmbeddedStore } from '../../../src/knowledge/stores/embedded.ts'
+import { embeddedStore } from '../../../src/knowledge/stores/embedded.ts'
 import type { KnowledgeIndex } from '../../../src/knowledge/stores/knowledge-index.ts'
 import { Bench, madeUpWord } from './contract-samples.ts'
 
@@ -39,7 +39,7 @@ async function twice(bench: Bench): Promise<[string, string]> {
 }
 
 const filled = async () => {
-  const bench = new Bench(new EmbeddedStore(env.KNOWLEDGE))
+  const bench = new Bench(embeddedStore(env.KNOWLEDGE))
   await bench.put(Object.fromEntries(Array.from({ length: ITEMS }, (_, n) => [`k${n}`, text(n)])))
   return bench
 }
@@ -94,7 +94,7 @@ it('that has lost a piece is not read', async () => {
 })
 
 it('reading a collection that does not exist leaves no object behind', async () => {
-  const bench = new Bench(new EmbeddedStore(env.KNOWLEDGE))
+  const bench = new Bench(embeddedStore(env.KNOWLEDGE))
   const stored = (await listDurableObjectIds(env.KNOWLEDGE)).length
   expect(await bench.allKeys()).toEqual([])
   expect((await bench.search('anything')).candidates).toEqual([])

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { afterEach, expect, it, vi } from 'vitest'
 import { buildServices } from '../../../src/build-services.ts'
 import { Engine } from '../../../src/inference/engine/resilience.ts'
-import { EmbeddedStore } from '../../../src/knowledge/stores/embedded.ts'
+import { embeddedStore } from '../../../src/knowledge/stores/embedded.ts'
 import { QdrantConnection } from '../../../src/knowledge/stores/qdrant/connection.ts'
 import { QdrantStore } from '../../../src/knowledge/stores/qdrant/store.ts'
 import { migrateStore } from '../../../src/operations/administration/migrate-store.ts'
@@ -30,7 +30,7 @@ it('moves a collection page by page and compares both stores', async () => {
   const engine = new Engine('Qdrant', '', { deadlineMs: 20_000 })
   const options = { url: 'http://qdrant.test:6333', prefix: 'p-', engine, timeoutMs: 20_000 }
   const qdrant = new QdrantStore(new QdrantConnection(options))
-  const embedded = new EmbeddedStore(env.KNOWLEDGE)
+  const embedded = embeddedStore(env.KNOWLEDGE)
   const services = { ...buildServices(env), stores: { embedded, qdrant } }
   const bench = new Bench(embedded)
   await bench.put(Object.fromEntries(Array.from({ length: 450 }, (_, i) => [`k${i}`, `Item number ${i}.`])))
@@ -111,7 +111,7 @@ it.each(['embedded', 'qdrant'] as const)('refuses positions that no page of %s h
   const qdrant = new QdrantStore(
     new QdrantConnection({ url: 'http://qdrant.test:6333', prefix: 'c-', engine, timeoutMs: 20_000 }),
   )
-  const services = { ...buildServices(env), stores: { embedded: new EmbeddedStore(env.KNOWLEDGE), qdrant } }
+  const services = { ...buildServices(env), stores: { embedded: embeddedStore(env.KNOWLEDGE), qdrant } }
   const what = { project: 'cursors', collection: 'best-practices', from: name, to: name }
   const cursors = fc.oneof(fc.constantFrom(...MADE_UP), fc.string({ maxLength: 3000, unit: 'grapheme' }), fc.json())
   await fc.assert(

@@ -6,7 +6,7 @@ import { afterEach, expect, it, vi } from 'vitest'
 import { itemId } from '../../../src/ids.ts'
 import { Engine } from '../../../src/inference/engine/resilience.ts'
 import { PROVENANCES } from '../../../src/knowledge/provenance.ts'
-import { EmbeddedStore } from '../../../src/knowledge/stores/embedded.ts'
+import { embeddedStore } from '../../../src/knowledge/stores/embedded.ts'
 import {
   fingerprint,
   MIGRATION_START,
@@ -81,7 +81,7 @@ it(`moves ${ITEMS} items to Qdrant and back with identical content, also when st
   const scope: CollectionScope = { project: freshProject(), collection: 'best-practices' }
   const embedded = (copy: string) => {
     const objects = { getByName: (name: string) => env.KNOWLEDGE.getByName(`${copy} ${name}`) }
-    return () => new EmbeddedStore(objects as typeof env.KNOWLEDGE)
+    return () => embeddedStore(objects as typeof env.KNOWLEDGE)
   }
   const qdrant = () => {
     const engine = new Engine('Qdrant', '', { deadlineMs: 60_000, backoffMs: 1, attempts: 1, failures: 1000 })

@@ -6,8 +6,8 @@ import { describe, expect, it } from 'vitest'
 import { CoordinatorError } from '../../../src/errors.ts'
 import type { Embedder } from '../../../src/inference/embedding/embedder.ts'
 import { prepareItems } from '../../../src/knowledge/prepare.ts'
-import { EmbeddedStore } from '../../../src/knowledge/stores/embedded.ts'
-import { MigratingStore } from '../../../src/knowledge/stores/migrating-store.ts'
+import { embeddedStore } from '../../../src/knowledge/stores/embedded.ts'
+import { migratingStore } from '../../../src/knowledge/stores/migrating-store.ts'
 import type { CollectionScope } from '../../../src/knowledge/stores/store.ts'
 import { Bench, freshProject, madeUpWord, OTHER_SPACE, SPACE, sampleEmbedder, vectorOf } from './contract-samples.ts'
 
@@ -17,7 +17,7 @@ function keeper(embedder: Embedder, others: Embedder[], enqueued: CollectionScop
   const enqueue = async (scope: CollectionScope) => {
     enqueued.push(scope)
   }
-  return new MigratingStore(new EmbeddedStore(env.KNOWLEDGE), { embedder, others, mayFail: true, enqueue, now })
+  return migratingStore(embeddedStore(env.KNOWLEDGE), { embedder, others, mayFail: true, enqueue, now })
 }
 
 const text = (i: number) => `${madeUpWord(i % 400)} ${madeUpWord(Math.floor(i / 13) % 400)} step ${i % 7}`
@@ -107,7 +107,7 @@ describe('an embedding engine that is down', () => {
     const [first, second] = await bench.items({ a: 'Reload the reverse proxy.', b: 'Rotate the certificate.' })
     if (!first || !second) throw new Error('no items')
     // Stored by a Worker that died before it could enqueue: past the keeper.
-    const stored = new EmbeddedStore(env.KNOWLEDGE)
+    const stored = embeddedStore(env.KNOWLEDGE)
     await stored.upsert(bench.scope, [first, { ...second, vector: null }], SPACE)
     await bench.search('proxy')
     await bench.search('proxy')

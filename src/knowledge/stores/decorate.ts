@@ -1,0 +1,18 @@
+/**
+ * One object with the methods of two.
+ * @module
+ */
+
+/**
+ * A store with the methods of `changes` in place of its own; everything else is the store's. Both keep their own `this`.
+ * @param changes an object, or an instance of a class
+ */
+export function decorate<S extends object, C extends object>(store: S, changes: C): S & C {
+  return new Proxy(store, {
+    get(target, name) {
+      const owner = name in changes && !(name in Object.prototype) ? changes : target
+      const value: unknown = Reflect.get(owner, name, owner)
+      return typeof value === 'function' ? value.bind(owner) : value
+    },
+  }) as S & C
+}
