@@ -59,7 +59,7 @@ it('takes away what the source no longer has, where that is asked for', async ()
   const engine = new Engine('Qdrant', '', { deadlineMs: 20_000 })
   const options = { url: 'http://qdrant.test:6333', prefix: 'd-', engine, timeoutMs: 20_000 }
   const qdrant = new QdrantStore(new QdrantConnection(options))
-  const embedded = new EmbeddedStore(env.KNOWLEDGE)
+  const embedded = embeddedStore(env.KNOWLEDGE)
   const services = { ...buildServices(env), stores: { embedded, qdrant } }
   const bench = new Bench(embedded)
   const migrate = async (more: object) => {
