@@ -2,6 +2,7 @@
  * Knowledge as files: one Markdown file with front matter is one item of a collection, and an item is one file.
  * @module
  */
+import { isDeepStrictEqual } from 'node:util'
 import { parse, stringify } from 'yaml'
 import { COLLECTIONS } from '../../src/knowledge/collections.ts'
 import { PROVENANCES } from '../../src/knowledge/provenance.ts'
@@ -176,6 +177,13 @@ function listText(items: readonly string[]): string {
   return items.map((item) => `- ${item.split('\n').join('\n  ')}`).join('\n')
 }
 
+/** One field as YAML, ending with a line break. JSON is YAML too: it is used where a block would lose spaces or line breaks. */
+function frontMatterField(field: string, value: unknown): string {
+  const block = stringify({ [field]: value }, { lineWidth: 0 })
+  const read: unknown = parse(block.trimEnd())
+  return isDeepStrictEqual(read, { [field]: value }) ? block : `${field}: ${JSON.stringify(value)}\n`
+}
+
 /**
  * Writes an item as a file. Reading the file gives the same key and fields: what the layout can't hold is front matter.
  * @param item - key and fields as the coordinator lists them
@@ -200,7 +208,8 @@ export function formatKnowledgeFile(
       const title = `## ${heading.charAt(0).toUpperCase()}${heading.slice(1)}`
       lines.push(title, Array.isArray(value) ? listText(value.map(String)) : String(value))
     }
-    const front = Object.keys(matter).length > 0 ? `---\n${stringify(matter, { lineWidth: 0 })}---\n\n` : ''
+    const fields = Object.entries(matter).map(([field, value]) => frontMatterField(field, value))
+    const front = fields.length > 0 ? `---\n${fields.join('')}---\n\n` : ''
     return `${front}${lines.join('\n\n')}\n`
   }
   const same = (text: string): boolean => {

@@ -82,6 +82,12 @@ No list here.
     expect(collectionOf('.hybrid/best-practices.md')).toBeUndefined()
   })
 
+  it('keeps the line breaks at the end of a field of the front matter', () => {
+    const fields = { title: 'A', description: 'Text', category: '# \n\n' }
+    const text = formatKnowledgeFile('best-practices', { key: 'a', fields })
+    expect(parseKnowledgeFile('best-practices', 'x.md', text)).toMatchObject({ item: { fields } })
+  })
+
   it('written from an item and read again is the same item', () => {
     const text = fc
       .array(
