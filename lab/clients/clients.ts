@@ -110,7 +110,9 @@ function tableOf(rows: readonly Row[]): string {
     ),
   )
   const head = ['client', 'version', 'over', ...STEPS.map((step) => TITLES[step])]
-  return [head.join(' | '), head.map(() => '---').join('|'), ...lines].map((line) => `| ${line} |`).join('\n')
+  return [`| ${head.join(' | ')} |`, `|${head.map(() => '---|').join('')}`, ...lines.map((line) => `| ${line} |`)].join(
+    '\n',
+  )
 }
 
 async function writeTable(table: string): Promise<void> {
