@@ -33,6 +33,13 @@ const OWN_SOURCE = join(import.meta.dirname, '../../src')
 /** Places of the list that are shown. */
 const SHOWN = 3
 const DEPTH = 10
+/** Results that are asked for, so that what a prompt gets is among them. */
+const LISTED = 100
+
+interface Hit {
+  readonly context_id: string
+  readonly fields: { readonly file_path?: string }
+}
 
 interface Answer {
   /** The first distinct files, best first. */
@@ -91,15 +98,17 @@ async function askAll(http: HttpClient, url: string, honoSource: string): Promis
   const answers: Answer[] = []
   for (const { about, text } of TWENTY_QUESTIONS) {
     const asked = { project: projects[about], query: text }
-    const found = await http.post<{ combined_results: { fields: { file_path?: string } }[] }>('/hybrid_search', {
+    const { combined_results: found } = await http.post<{ combined_results: Hit[] }>('/hybrid_search', {
       ...asked,
       collections: ['codebase-context'],
-      limit: DEPTH,
+      limit: LISTED,
     })
-    const added = await http.post<{ contexts: { path: string | null }[] }>('/augment_query', asked)
+    const pathOf = new Map(found.map(({ context_id, fields }) => [context_id, fields.file_path ?? '']))
+    // Earlier versions name the shown items by their ids alone.
+    const { context_ids } = await http.post<{ context_ids: string[] }>('/augment_query', asked)
     answers.push({
-      files: distinct(found.combined_results.map(({ fields }) => fields.file_path ?? '')).slice(0, DEPTH),
-      context: distinct(added.contexts.map(({ path }) => path ?? '')),
+      files: distinct([...pathOf.values()]).slice(0, DEPTH),
+      context: distinct(context_ids.map((id) => pathOf.get(id) ?? id)),
     })
   }
   return answers
