@@ -31,6 +31,7 @@ import { LOGS, pruneLog, schedulePruning } from '../../src/database/queries/prun
 import { reserveTokens, settleTokens } from '../../src/database/queries/quotas.ts'
 import { resetRanking, storeRanking } from '../../src/database/queries/ranking.ts'
 import { countRedactions } from '../../src/database/queries/redactions.ts'
+import { findRetrieval } from '../../src/database/queries/retrievals.ts'
 import {
   findDecision,
   meanLatencies,
@@ -85,6 +86,7 @@ export async function askTheOthers({ database }: Pick<Services, 'database'>): Pr
   await markDeadLetters(database, [id], now)
   for (const log of LOGS) await pruneLog(database, log, 0)
   await schedulePruning(database, 0, now)
+  await findRetrieval(database, project, id)
   await datasetsOfSeries(database, project, 'series')
   await withdrawnExamples(database, filterOf(nightlySettings(project, 0)), [id])
   await beginUpload(database, { key: 'other', project, uploadId: 'u', startedAt: now })
