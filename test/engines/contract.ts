@@ -67,10 +67,10 @@ export const REASONS: Readonly<Record<Fault, readonly string[]>> = {
   'slow drip': ['did not answer within'],
   'wrong size of vector': [
     'gave vectors of',
-    'that is not an OpenAI completion',
+    'that is not one of an OpenAI stream',
     'broke off in the middle of its answer',
   ],
-  'NaN in a vector': ['finite numbers', 'that is not an OpenAI completion', 'broke off in the middle of its answer'],
+  'NaN in a vector': ['finite numbers', 'that is not one of an OpenAI stream', 'broke off in the middle of its answer'],
   'invalid JSON': ['did not answer with JSON', 'broke off in the middle of its answer'],
   'truncated stream': ['broke off in the middle of its answer', 'did not answer with JSON'],
   loading: ['is still loading'],
