@@ -4,6 +4,7 @@ import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 import { buildServices } from '../../src/build-services.ts'
 import { inferredProvenance } from '../../src/knowledge/provenance.ts'
+import { TABLES } from '../../src/knowledge/stores/item-rows.ts'
 import { addProvenance } from '../../src/knowledge/stores/provenance-column.ts'
 import { toStoredItem } from '../../src/knowledge/stores/qdrant/points.ts'
 import { processLearning } from '../../src/operations/administration/process-learning.ts'
@@ -54,6 +55,8 @@ describe('provenance', () => {
   it('is added to an embedded index that was made without it, once', async () => {
     const object = env.KNOWLEDGE.getByName('without provenance')
     await runInDurableObject(object, (_, { storage: { sql } }) => {
+      // Tables are made by the first write.
+      for (const statement of TABLES) sql.exec(statement)
       sql.exec("DELETE FROM facets WHERE field = 'provenance'")
       sql.exec('ALTER TABLE items DROP COLUMN provenance')
       sql.exec(
