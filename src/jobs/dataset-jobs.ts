@@ -14,11 +14,16 @@ import { type ExportState, exportDataset } from '../training-data/export.ts'
 import { type ExportSettings, filtersOf, nightlySettings } from '../training-data/settings.ts'
 import type { JobResult, JobTask } from './job-function.ts'
 
-/** Writes the job of an export and tells the queue; while the same is being exported, that job is returned. */
+/** Writes the job of an export, for the caller to run or to enqueue; while the same is being exported, that job is returned. */
 export async function startExport(services: Services, settings: ExportSettings): Promise<Job> {
   const { project } = settings
   const subject = `${project}:${await shortHash(filtersOf(settings))}`
-  return start(services, { project, kind: 'export_dataset', subject }, { settings })
+  return startJob(
+    services.database,
+    { id: newId(), project, kind: 'export_dataset', subject },
+    { settings },
+    services.now(),
+  )
 }
 
 /** Writes the job that checks a dataset and tells the queue; while it is being checked, that job is returned. */
@@ -26,20 +31,16 @@ export function startCheck(
   services: Services,
   dataset: { readonly id: string; readonly project: string },
 ): Promise<Job> {
-  return start(services, { project: dataset.project, kind: 'check_dataset', subject: dataset.id }, null)
+  return start(services, { project: dataset.project, kind: 'check_dataset', subject: dataset.id })
 }
 
 /** Writes the job that trains the router of a project and tells the queue; while one waits or runs, that one is returned. */
 export function startRouterTraining(services: Services, project: string): Promise<Job> {
-  return start(services, { project, kind: 'train_router', subject: project }, null)
+  return start(services, { project, kind: 'train_router', subject: project })
 }
 
-async function start(
-  services: Services,
-  job: Pick<Job, 'project' | 'kind' | 'subject'>,
-  state: Readonly<Record<string, unknown>> | null,
-): Promise<Job> {
-  const written = await startJob(services.database, { id: newId(), ...job }, state, services.now())
+async function start(services: Services, job: Pick<Job, 'project' | 'kind' | 'subject'>): Promise<Job> {
+  const written = await startJob(services.database, { id: newId(), ...job }, null, services.now())
   await services.enqueueJobs([written.id]).catch(() => undefined)
   return written
 }

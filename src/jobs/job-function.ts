@@ -17,7 +17,7 @@ export type JobResult =
       /** Where to go on; kept in the job's row. Left out: as it was. */
       readonly state?: Readonly<Record<string, unknown>>
       readonly progress?: JobProgress
-      /** What came of it, for whoever asks for the job. */
+      /** The result that get_job answers. */
       readonly result?: Readonly<Record<string, unknown>>
     }
 

@@ -35,10 +35,7 @@ export const jobOutput = z.object({
 })
 
 export const jobDetail = jobOutput.extend({
-  result: z
-    .record(z.string(), z.unknown())
-    .nullable()
-    .describe('What came of it; null: it is not done, or there is nothing to tell.'),
+  result: z.record(z.string(), z.unknown()).nullable().describe('The result. Null: the job is not done, or has none.'),
 })
 
 /** A row in the form of jobDetail. */

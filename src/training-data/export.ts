@@ -37,7 +37,7 @@ import { concatenated, HashingSink, PART_BYTES } from './sink.ts'
 import { UPLOAD_OPTIONS, uploadInParts } from './upload.ts'
 import { NO_PIECES, type PieceCounts, Workspace } from './workspace.ts'
 
-/** What came of an export. */
+/** The result of an export. */
 export interface ExportResult {
   readonly dataset: Dataset
   /** False: the same dataset was there already and no file was written. */

@@ -230,10 +230,10 @@ export async function call<O>(
   return (await invoke(operation as Operation, services, input, caller)) as O
 }
 
-/** Runs an operation that begins a job, and the job to its end; returns what came of it. */
+/** Runs an operation that begins a job, and the job to its end; returns its result. */
 export async function finish<O>(operation: unknown, services: Services, input: object): Promise<O> {
-  const { job_id } = await call<{ job_id: string }>(operation, services, input)
-  for (;;) {
+  const { job_id, status } = await call<{ job_id: string; status: string }>(operation, services, input)
+  while (status !== 'done') {
     const run = await runJob(services, job_id)
     if (run?.status === 'done') break
     if (run?.status !== 'unfinished') throw new Error(`The job is ${run?.status ?? 'in other hands'}: ${run?.error}.`)

@@ -71,8 +71,8 @@ describe('redaction', () => {
     ['aws_access_key', 'AKIAIOSFODNN7EXAMPLQ'.replace(/[^A-Z2-7]/g, 'A')],
     ['model_provider_key', `sk-ant-${'x9'.repeat(20)}`],
     ['json_web_token', `eyJ${'a'.repeat(20)}.eyJ${'b'.repeat(20)}.${'c'.repeat(20)}`],
-    ['url_password', 'postgres://app:hunter22@db.internal/app'],
-    ['bearer_token', 'Authorization: Bearer abcdef0123456789'],
+    ['url_password', 'postgres://app:Tq7vLw2x@db.internal/app'],
+    ['bearer_token', 'Authorization: Bearer 9fQ2xLr7Vb0TzK1m'],
     ['assigned_secret', `DB_PASSWORD = "correct-horse-battery"`],
     ['private_key', `-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----`],
   ])('replaces a %s and counts it', (kind, secret) => {

@@ -42,7 +42,7 @@ export const jobs = sqliteTable(
     /** Where a job that takes several runs goes on. */
     state: jsonText<Readonly<Record<string, unknown>>>('state', {}),
     progress: jsonText<JobProgress>('progress', { done: 0, total: null, unit: '' }),
-    /** What came of it. */
+    /** Result of the job. */
     result: jsonText<Readonly<Record<string, unknown>>>('result', {}),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),

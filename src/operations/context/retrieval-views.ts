@@ -29,7 +29,7 @@ export const resultView = itemView.extend({
       .object({ rank, score: z.number().describe("The service's own scale.") })
       .nullable()
       .describe('Its place in the list of the external service (AIDB).'),
-    credit: z.number().describe('What came of showing it before, −1 to 1.'),
+    credit: z.number().describe('Outcome of showing it before, −1 to 1.'),
     learned: z.number().describe("What the project's outcomes taught of such results, in log-odds; 0: nothing."),
     code: z
       .record(z.string(), z.object({ value: z.number(), adds: z.number().describe('In log-odds.') }))

@@ -1,7 +1,25 @@
+import { z } from 'zod'
+import { Budget, budgetHere, inBudget } from '../../budget.ts'
+import { findJob } from '../../database/queries/jobs.ts'
 import { startExport } from '../../jobs/dataset-jobs.ts'
 import { jobDetail, presentJobDetail } from '../../jobs/job-output.ts'
+import { runJob } from '../../jobs/run-job.ts'
 import { operation, SETS } from '../operation.ts'
 import { datasetInput, exportSettings } from './dataset-input.ts'
+
+/** Milliseconds that an export may take before its request is answered. A larger one continues as a background job. */
+const AT_ONCE_MS = 4_000
+
+/** What is known of a dataset once its export is done. */
+const dataset = z
+  .object({
+    dataset_id: z.string(),
+    dataset_path: z.string(),
+    download_url: z.string(),
+    rows: z.int(),
+    skipped: z.record(z.string(), z.int()).describe('Rows that were left out, by reason.'),
+  })
+  .partial()
 
 /** Exports good interactions and corrections as a fine-tuning dataset. */
 export const generateTrainingData = operation({
@@ -10,8 +28,8 @@ export const generateTrainingData = operation({
   title: 'Generate a fine-tuning dataset',
   description:
     'Export the interactions worth learning from (successful, highly scored, not disliked) and the corrections as a JSON Lines ' +
-    'dataset for fine-tuning. Starts a background job; get_job tells its progress and, when it is done, the download path, the number of ' +
-    'rows, and what was skipped and why.',
+    'dataset for fine-tuning. Returns the download path, the number of rows, and what was skipped. ' +
+    'A large export continues as a job: see get_job.',
   scope: 'learn',
   annotations: SETS,
   http: [
@@ -19,9 +37,13 @@ export const generateTrainingData = operation({
     { method: 'POST', path: '/learning/export', status: 202 },
   ],
   input: datasetInput,
-  output: jobDetail,
+  output: jobDetail.extend(dataset.shape),
   async run(services, input) {
-    const settings = exportSettings(input, services.settings.HIGH_VALUE_THRESHOLD)
-    return presentJobDetail(await startExport(services, settings))
+    const started = await startExport(services, exportSettings(input, services.settings.HIGH_VALUE_THRESHOLD))
+    const budget = new Budget({ ...budgetHere().limits, ms: AT_ONCE_MS })
+    const run = await inBudget(budget, () => runJob(services, started.id)).catch(() => null)
+    if (run?.status !== 'done') await services.enqueueJobs([started.id]).catch(() => undefined)
+    const job = presentJobDetail((await findJob(services.database, started.id, null)) ?? started)
+    return { ...job, ...dataset.parse(job.result ?? {}) }
   },
 })

@@ -22,7 +22,7 @@ export const PROMPTS: Prompt[] = [
   },
   {
     name: RECORD,
-    title: 'Record what came of an answer',
+    title: 'Record the outcome of an answer',
     description: 'Asks for the outcome of a tracked interaction and records it.',
     arguments: [{ name: 'interaction_id', description: 'From track_interaction.', required: true }],
   },
@@ -63,7 +63,7 @@ async function answer({ query, project }: Readonly<Record<string, string>>, run:
 
 function record({ interaction_id: id }: Readonly<Record<string, string>>): string {
   return (
-    `Find out what came of the interaction ${JSON.stringify(id)}: did the answer solve the task (success), in part (partial), or not ` +
+    `Find out the outcome of the interaction ${JSON.stringify(id)}: did the answer solve the task (success), in part (partial), or not ` +
     '(failure)? Judge by what happened since, such as tests, errors and what the person said; ask the person when that does not ' +
     'tell. Then call update_outcome with this interaction_id, the outcome, and user_feedback (1 liked, 0 unknown, -1 disliked). ' +
     'When the person corrected the answer, also call learning_feedback with the query and the correction.'
