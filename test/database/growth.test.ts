@@ -11,12 +11,15 @@ const LARGE = 2_400
 
 /** Operations that look at interactions one by one because that is what they are asked for, and at which. */
 const WHOLE: Readonly<Record<string, string>> = {
+  generate_training_data: 'those that match its filters, for 4 seconds; a job continues',
   compare_variants: 'those since `since`',
   list_variants: 'those since `days` ago that carry a variant',
   preview_training_data: 'those that match its filters',
   list_interactions: 'those that match, to count them: 1,000 at most, on the first page',
   list_unanswered: 'the latest 1,000 augmentations',
   delete_data: 'all of the project, for those to delete',
+  process_learning:
+    'what its jobs are about: a training the latest 16,000 with an outcome, a check those of its dataset',
   replay_routing: 'the latest 5,000 decisions with an outcome',
   get_knowledge: 'the latest 5,000, for what leaving the item out did',
 }

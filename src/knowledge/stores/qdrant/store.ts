@@ -191,7 +191,8 @@ export class QdrantStore implements TransferStore {
     if (!known) corpora.keep(scope, corpus, writes)
     const other = serving !== null && !sameSpace(serving, request.space)
     const usable = other ? { ...batch, at: { ...batch.at, dense: null, cosines: null } } : batch
-    return { ...readSearch(scope, request, usable, answers, corpus), degraded: other ? ['vectors'] : [] }
+    const found = readSearch(scope, request, usable, answers, corpus)
+    return { ...found, degraded: other ? [...found.degraded, 'vectors'] : found.degraded }
   }
 
   countItems(scope: CollectionScope): Promise<number> {
