@@ -171,8 +171,9 @@ document.getElementById('theme').addEventListener('click', () => {
   show()
 })
 
-/** The dialog is loaded when it is first asked for. */
-const choose = async (options) => (await import('./palette.js')).choose(options)
+/** The dialog is loaded once the first page is there, so that what is typed after Ctrl-K is not lost. */
+const loadPalette = () => import('./palette.js')
+const choose = async (options) => (await loadPalette()).choose(options)
 document.getElementById('project').addEventListener('click', () => choose({ only: 'projects', project, changeProject }))
 const search = () =>
   choose({ project, changeProject, pages: PAGES.map((page) => ({ title: TITLES[page], hash: `#/${page}` })), go })
@@ -189,7 +190,7 @@ fill(
   PAGES.map((page) => h('li', {}, h('a', { href: `#/${page}`, 'data-page': page }, TITLES[page]))),
 )
 window.addEventListener('hashchange', show)
-show()
+show().finally(loadPalette)
 
 /** Who comes for the first time sees the project that holds something. */
 async function firstVisit() {
