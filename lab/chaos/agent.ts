@@ -248,7 +248,7 @@ export class Agent {
         const signal = AbortSignal.timeout(TIMEOUT_MS)
         const response = await fetch(url + shot.path, { method: 'POST', headers, body: shot.body, signal })
         const { status, answer, text } = readAnswer(response.status, await response.text())
-        if (status === 200) {
+        if (answer !== null) {
           ledger.answered++
           return answer as T
         }
@@ -274,6 +274,8 @@ function drawOutcome(random: Random): Outcome {
 }
 
 interface ToolMessage {
+  /** Only MCP answers have it. */
+  readonly jsonrpc?: string
   readonly result?: { readonly isError?: boolean; readonly structuredContent?: unknown }
   readonly error?: unknown
 }
@@ -288,9 +290,9 @@ const STATUS_OF: Readonly<Record<string, number>> = {
 
 /** What was answered, whichever surface it came over. */
 function readAnswer(status: number, text: string): { status: number; answer: unknown; text: string } {
-  if (status !== 200) return { status, answer: null, text }
+  if (status !== 200 && status !== 202) return { status, answer: null, text }
   const message = JSON.parse(/^data: (.*)$/m.exec(text)?.[1] ?? text) as ToolMessage
-  if (message.error === undefined && message.result === undefined) return { status, answer: message, text }
+  if (message.jsonrpc === undefined) return { status, answer: message, text }
   if (message.error !== undefined) return { status: 500, answer: null, text }
   if (!message.result?.isError) return { status, answer: message.result?.structuredContent, text }
   const code = /"code\\?":\s*\\?"(\w+)/.exec(text)?.[1] ?? ''
