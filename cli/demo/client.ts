@@ -43,7 +43,7 @@ export class DemoClient {
   }
 
   /**
-   * Waits for a background job to end; returns what came of it.
+   * Waits for a background job to end and returns its result.
    * @throws Error when it failed for good, or takes more than a minute
    */
   async result<T>(jobId: string): Promise<T> {

@@ -7,7 +7,7 @@
 /** Texts of one request at most, and of the first one to an engine that nothing is known of. */
 const MAX_TEXTS = 32
 const FIRST_TEXTS = 4
-/** A request should take no longer than this, in milliseconds. */
+/** Target duration of a request, in milliseconds. */
 const AIM_MS = 10_000
 /** After a time-out the next request holds so much less. */
 const SHRINKING = 4

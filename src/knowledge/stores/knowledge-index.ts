@@ -84,7 +84,7 @@ type Served<S> = {
     : S[M]
 }
 
-/** One collection of one project. Each method takes the scope first, as in every store; the object is the scope's own. */
+/** One collection of one project. Methods take the scope first, like those of every store. Each scope has its own object. */
 export class KnowledgeIndex
   extends DurableObject<object>
   implements Served<Omit<TransferStore, 'name' | 'exportDocuments'>>

@@ -25,7 +25,7 @@ import { embeddedTexts } from './turn-context.ts'
 /** Items of one step of a job, by an embedder in this process and by an engine; the clock is looked at in between. */
 const BATCH = 16
 const ENGINE_BATCH = 64
-/** The requests of one step may take so long together, in milliseconds. */
+/** Maximum total duration of the requests of one step, in milliseconds. */
 const STEP_MS = 60_000
 /** After the unrelated texts could not be embedded, they are not tried again for this long, in milliseconds. */
 const UNRELATED_PAUSE_MS = 60_000
