@@ -60,7 +60,10 @@ export class ModelEmbedder implements Embedder {
     return this.#batches(texts, 'document', milliseconds)
   }
 
-  /** A batch that takes too long is cut down and sent again. */
+  /**
+   * A batch that takes too long is cut down and sent again. The first request of a call always holds a text, however slow the last one
+   * was: otherwise a single slow answer would end the embedding of documents for as long as the isolate lives.
+   */
   async *#batches(
     texts: readonly string[],
     purpose: EmbeddingPurpose,
@@ -75,9 +78,10 @@ export class ModelEmbedder implements Embedder {
     const blank = positions(prepared, (text) => text === null)
     if (blank.length > 0) yield { at: blank, embeddings: blank.map(() => ({ vector: null, coverage: 0 })) }
     const left = positions(prepared, (text) => text !== null)
-    while (left.length > 0) {
+    for (let requests = 0; left.length > 0; requests++) {
       const deadlineMs = Math.min(purpose === 'query' ? QUERY_DEADLINE_MS : DOCUMENT_DEADLINE_MS, end - Date.now())
-      const at = left.slice(0, batchLength(left, prepared, size.within(deadlineMs)))
+      const atMost = Math.max(size.within(deadlineMs), requests === 0 ? 1 : 0)
+      const at = left.slice(0, batchLength(left, prepared, atMost))
       if (at.length === 0) return
       const started = Date.now()
       try {
@@ -86,7 +90,8 @@ export class ModelEmbedder implements Embedder {
           purpose,
           deadlineMs,
         )
-        size.answered(at.length, Date.now() - started)
+        // The clock may have been set meanwhile; a request never takes longer than its deadline.
+        size.answered(at.length, Math.min(Date.now() - started, deadlineMs))
         yield { at, embeddings: vectors.map((vector) => ({ vector, coverage: vector ? 1 : 0 })) }
         left.splice(0, at.length)
       } catch (error) {
@@ -190,13 +195,13 @@ function positions<T>(all: readonly T[], holds: (one: T) => boolean): number[] {
 }
 
 /** How many of the first texts make one request: at most so many, and of a bounded size; a text that is larger goes alone. */
-function batchLength(left: readonly number[], texts: readonly (string | null)[], most: number): number {
+function batchLength(left: readonly number[], texts: readonly (string | null)[], atMost: number): number {
   let characters = 0
-  for (let count = 0; count < Math.min(most, left.length); count++) {
+  for (let count = 0; count < Math.min(atMost, left.length); count++) {
     characters += texts[left[count] ?? 0]?.length ?? 0
     if (count > 0 && characters > BATCH_CHARACTERS) return count
   }
-  return Math.min(most, left.length)
+  return Math.min(atMost, left.length)
 }
 
 /** The beginning of a text, never ending in half of a surrogate pair. */
