@@ -117,7 +117,7 @@ async function migrate(
       await writeFile(file, JSON.stringify(state))
       if (position) process.stderr.write(`${collection}: ${items} items, ${documents} documents\n`)
     } while (position)
-    const { summaries } = await client.post<Step>('/knowledge/migrate', { ...what, collection, verify: true })
+    const summaries = await compare(client, { ...what, collection })
     if (!summaries?.equal) different++
     const gone = removed > 0 ? `, ${removed} removed from ${what.to}` : ''
     const verdict = summaries?.equal
@@ -130,6 +130,15 @@ async function migrate(
   if (different > 0) return 1
   await rm(file, { force: true })
   return 0
+}
+
+/** Compares both stores, call after call until all is read. */
+async function compare(client: HttpClient, what: Record<string, unknown>): Promise<Step['summaries']> {
+  for (let position: Position | null = null; ; ) {
+    const step: Step = await client.post('/knowledge/migrate', { ...what, verify: true, ...(position && { position }) })
+    if (!step.next) return step.summaries
+    position = step.next
+  }
 }
 
 const held = ({ items, documents }: Summary) => `${plural(items, 'item')}, ${plural(documents, 'document')}`

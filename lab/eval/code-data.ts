@@ -21,10 +21,14 @@ export interface CodeQuestion {
   /** `category` or `kind` of the set. */
   readonly kind: string
   readonly targets: readonly Target[]
+  /** What answered it in the history of the repository: a commit, or the number of a pull request; null: it is no question of the history. */
+  readonly answeredBy: { readonly commit: string } | { readonly pullRequest: number } | null
 }
 
 export interface CodeRepository {
   readonly name: string
+  /** `owner/name` on GitHub, where the set says so. */
+  readonly repository: string | null
   readonly questions: readonly CodeQuestion[]
   /** nDCG@10 that the authors of the set report, by system. */
   readonly published: Readonly<Record<string, number>>
@@ -44,6 +48,8 @@ interface RawQuestion {
   readonly kind?: string
   readonly relevant?: readonly Target[]
   readonly secondary?: readonly Target[]
+  readonly fixed_in?: string
+  readonly swe_bench?: string
 }
 
 /**
@@ -71,7 +77,10 @@ export async function readCodeSet(folder: string, unanswerable?: string): Promis
 
 async function readRepository(folder: string, name: string): Promise<CodeRepository> {
   const own = join(folder, name)
-  const meta = JSON.parse(await readFile(join(own, 'meta.json'), 'utf8')) as { published?: Record<string, number> }
+  const meta = JSON.parse(await readFile(join(own, 'meta.json'), 'utf8')) as {
+    repository?: string
+    published?: Record<string, number>
+  }
   const gold = await readGold(join(own, 'gold.tsv'))
   const questions = (await readLines<RawQuestion>(join(own, 'queries.jsonl'))).map((raw): CodeQuestion => {
     const { id, text, query, category, kind, relevant = [], secondary = [] } = raw
@@ -80,9 +89,17 @@ async function readRepository(folder: string, name: string): Promise<CodeReposit
       text: query ?? text ?? '',
       kind: kind ?? category ?? '',
       targets: [...relevant, ...secondary, ...(gold.get(id) ?? [])],
+      answeredBy: answerOf(raw),
     }
   })
-  return { name, questions, published: meta.published ?? {} }
+  return { name, repository: meta.repository ?? null, questions, published: meta.published ?? {} }
+}
+
+/** `swe_bench` is the name of an instance, which ends in the number of its pull request. */
+function answerOf({ fixed_in: commit, swe_bench: instance }: RawQuestion): CodeQuestion['answeredBy'] {
+  if (commit) return { commit }
+  const pullRequest = Number(/-(\d+)$/.exec(instance ?? '')?.[1])
+  return Number.isInteger(pullRequest) ? { pullRequest } : null
 }
 
 async function readGold(path: string): Promise<Map<string, Target[]>> {

@@ -14,8 +14,9 @@ import { style } from '../../cli/shared/terminal.ts'
 import { pathGiven } from '../paths.ts'
 import { clean } from './beir.ts'
 import { ingestFolder } from './code.ts'
-import { type CodeQuestion, type CodeRepository, readCodeSet } from './code-data.ts'
+import { type CodeQuestion, readCodeSet } from './code-data.ts'
 import { answers, measureCode, type Piece } from './code-measures.ts'
+import { historyOf } from './history.ts'
 import { outcomeOf, shuffled } from './learning-stream.ts'
 import { bootstrap95, mean } from './metrics.ts'
 import { variablesOf, withCoordinator } from './worker.ts'
@@ -30,6 +31,7 @@ asked; on it nDCG@10 by file is compared between both projects.
 Options
   --data SET        folder of the set, as for eval:code
   --sources FOLDER  the sources, one folder a repository under the same name
+  --mirrors FOLDER  bare git directories <owner>+<name>, which tell the order of commits and issues; not needed for commits alone
   --only NAME       only this repository; may be repeated
   --outcomes N      outcomes to report for each repository, 2000 when left out
   --seed N          of the draws, 1 when left out
@@ -47,8 +49,6 @@ const JOBS = 60
 const SETTLED_MS = 6_000
 /** Pieces of a ranking; files are counted among them. */
 const DEPTH = 50
-/** Kinds of questions that come from the history of a repository, in time order by id. */
-const HISTORY = /^(?:commit|issue)/
 
 interface LearningCodeReport {
   repository: string
@@ -67,6 +67,7 @@ export async function run(argv: string[]): Promise<number> {
     const { values } = parseArguments(argv, {
       data: { type: 'string' },
       sources: { type: 'string' },
+      mirrors: { type: 'string' },
       only: { type: 'string', multiple: true },
       outcomes: { type: 'string', default: '2000' },
       seed: { type: 'string', default: '1' },
@@ -87,9 +88,18 @@ export async function run(argv: string[]): Promise<number> {
     const sources = pathGiven(values.sources)
     const { only } = values
     for (const repository of set.repositories.filter(({ name }) => !only || only.includes(name))) {
+      const history = historyOf(repository, values.mirrors && pathGiven(values.mirrors))
       const key = randomUUID()
       await withCoordinator({ variables: { ...variablesOf(values.variable), HYBRID_API_KEY: key } }, async (_, url) => {
-        const report = await evaluate(url, key, repository, join(sources, repository.name), outcomes, seed)
+        const report = await evaluate(
+          url,
+          key,
+          repository.name,
+          history,
+          join(sources, repository.name),
+          outcomes,
+          seed,
+        )
         process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : format(report))
       })
     }
@@ -104,7 +114,8 @@ export async function run(argv: string[]): Promise<number> {
 async function evaluate(
   url: string,
   key: string,
-  repository: CodeRepository,
+  repository: string,
+  history: readonly CodeQuestion[],
   folder: string,
   outcomes: number,
   seed: number,
@@ -120,12 +131,11 @@ async function evaluate(
     }),
   )
   for (const project of ['off', 'on']) await ingestFolder(url, key, project, folder)
-  const history = repository.questions.filter(({ kind }) => HISTORY.test(kind))
   const asked = history.slice(0, Math.floor(history.length / 2))
   const unseen = history.slice(asked.length)
-  if (asked.length === 0) throw new UsageError(`${repository.name} has no questions of its history`)
+  if (asked.length === 0) throw new UsageError(`${repository} has no questions of its history`)
   const random = seeded(seed)
-  const progress = new Progress({ noun: `outcomes on ${repository.name}`, total: outcomes })
+  const progress = new Progress({ noun: `outcomes on ${repository}`, total: outcomes })
   let waiting: CodeQuestion[] = []
   let successes = 0
   for (let done = 0; done < outcomes; done++) {
@@ -143,7 +153,7 @@ async function evaluate(
   const difference = on.map((value, i) => value - (off[i] ?? 0))
   const gain = mean(difference)
   return {
-    repository: repository.name,
+    repository,
     asked: asked.length,
     unseen: unseen.length,
     outcomes,

@@ -15,6 +15,7 @@ import { rankingCandidates, searchKnowledge, termsOf } from '../../src/retrieval
 import { analyseQuery } from '../../src/text/query-analysis.ts'
 import { tokenCounter } from '../../src/text/token-counter.ts'
 import { pathGiven } from '../paths.ts'
+import { ENCODERS, type EncoderName } from '../training/code-ranking/encoders.ts'
 import { beirSet, codeSets, isBeir, type LearningSet, type Question } from './learning-sets.ts'
 import { outcomeOf, shuffled, splitQueries } from './learning-stream.ts'
 import { type MemoryServices, openMemory } from './memory-store.ts'
@@ -24,15 +25,18 @@ const HELP = `Usage: npm run --prefix lab eval:learning-offline -- --data <set> 
 
 Asks half of the questions, reports outcomes of what is shown (20 % wrong; two of twenty callers always say the opposite), trains the
 ranking on them, and compares nDCG@10 on the other half with and without it. Questions of a code base are split in time order, others at
-random. Search, packing and training are the product's own, with the word table, in one process; credit of items is left out. The
+random. Search, packing and training are the product's own, in one process; credit of items is left out. The
 stream of outcomes does not change what is shown.
 
 Options
   --data SET        a set of code questions, or a BEIR data set
   --sources FOLDER  sources of a set of code questions, one folder a repository
+  --mirrors FOLDER  bare git directories <owner>+<name>, which tell the order of commits and issues; not needed for commits alone
   --only NAME       only this repository; may be repeated
   --outcomes N      outcomes reported, 2000 when left out
   --seeds N         streams of outcomes (and splits of a BEIR set), 3 when left out
+  --embedder WHICH  words, the word table, or sentences, the sentence embedder; words when left out
+  --each            print each question whose nDCG@10 changes
   --json            print one object a set
   -h, --help        print this
 `
@@ -61,6 +65,8 @@ export interface OfflineReport {
   readonly moved_by_hostile: { readonly mean: number; readonly p99: number; readonly most: number }
   readonly accepted: number
   readonly seeds: number
+  /** Questions whose nDCG@10 changes, the most first: the mean change over streams. */
+  readonly changed: readonly { readonly question: string; readonly off: number; readonly change: number }[]
 }
 
 /** Runs the command. */
@@ -69,7 +75,10 @@ export async function run(argv: string[]): Promise<number> {
     const { values } = parseArguments(argv, {
       data: { type: 'string' },
       sources: { type: 'string' },
+      mirrors: { type: 'string' },
       only: { type: 'string', multiple: true },
+      embedder: { type: 'string', default: 'words' },
+      each: { type: 'boolean' },
       outcomes: { type: 'string', default: '2000' },
       seeds: { type: 'string', default: '3' },
       json: { type: 'boolean' },
@@ -83,11 +92,13 @@ export async function run(argv: string[]): Promise<number> {
     const [outcomes, seeds] = [Number(values.outcomes), Number(values.seeds)]
     if (!Number.isInteger(outcomes) || outcomes < 1) throw new UsageError('--outcomes must be a whole number from 1')
     if (!Number.isInteger(seeds) || seeds < 1) throw new UsageError('--seeds must be a whole number from 1')
+    const encoder = ENCODERS.find((name) => name === values.embedder)
+    if (!encoder) throw new UsageError('--embedder must be words or sentences')
     const data = pathGiven(values.data)
-    const sets = (await isBeir(data)) ? [beirSet(data)] : codeSets(data, values.sources, values.only)
+    const sets = (await isBeir(data)) ? [beirSet(data)] : codeSets(data, values.sources, values.only, values.mirrors)
     for await (const set of sets) {
-      const report = await measureLearning(set, outcomes, seeds)
-      process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : format(report))
+      const report = await measureLearning(set, encoder, outcomes, seeds)
+      process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : format(report, values.each === true))
     }
     return 0
   } catch (error) {
@@ -104,8 +115,13 @@ interface Asked {
   readonly found: Awaited<ReturnType<typeof rankingCandidates>>
 }
 
-async function measureLearning(set: LearningSet, outcomes: number, seeds: number): Promise<OfflineReport> {
-  const services = await openMemory(set.collection, set.items)
+async function measureLearning(
+  set: LearningSet,
+  encoder: EncoderName,
+  outcomes: number,
+  seeds: number,
+): Promise<OfflineReport> {
+  const services = await openMemory(set.collection, set.items, encoder)
   const asked = new Map<Question, Asked>()
   const measured = new Map<Question, Awaited<ReturnType<typeof listed>>>()
   const differences = new Map<Question, number[]>()
@@ -152,7 +168,16 @@ async function measureLearning(set: LearningSet, outcomes: number, seeds: number
     relative.push((mean(gains ?? []) * unseen.length) / Math.max(off, Number.EPSILON))
     honestRelative.push((mean(honest ?? []) * unseen.length) / Math.max(off, Number.EPSILON))
   }
+  await services.close()
   const byQuestion = [...differences.values()].map(mean)
+  const changed = [...differences]
+    .map(([question, changes]) => ({
+      question: question.text.split('\n', 1)[0] ?? '',
+      off: measured.get(question)?.off ?? 0,
+      change: mean(changes),
+    }))
+    .filter(({ change }) => change !== 0)
+    .sort((a, b) => Math.abs(b.change) - Math.abs(a.change))
   moves.sort((a, b) => a - b)
   const offs = [...measured.values()].map(({ off }) => off)
   return {
@@ -169,6 +194,7 @@ async function measureLearning(set: LearningSet, outcomes: number, seeds: number
     },
     accepted,
     seeds,
+    changed,
   }
 }
 
@@ -271,7 +297,7 @@ function votesOn(asked: readonly Asked[], outcomes: number, seed: number, hostil
   })
 }
 
-function format(report: OfflineReport): string {
+function format(report: OfflineReport, each: boolean): string {
   const percent = (value: number) => `${value < 0 ? '' : '+'}${(100 * value).toFixed(1)} %`
   const { off, difference, without_hostile: honest, moved_by_hostile: moved } = report
   const [low, high] = difference.ci95
@@ -281,6 +307,10 @@ function format(report: OfflineReport): string {
       `difference ${difference.ndcg.toFixed(4)} [${low.toFixed(4)}, ${high.toFixed(4)}]`,
     `  without the two hostile callers of twenty ${percent(honest.relative)}; they move a candidate by ${moved.mean.toFixed(3)} in the mean, ` +
       `${moved.p99.toFixed(2)} at the 99th percentile, ${moved.most.toFixed(2)} at most (log-odds)`,
+    ...(each ? report.changed : []).map(
+      ({ question, off: before, change }) =>
+        `    ${before.toFixed(3)} ${change < 0 ? '' : '+'}${change.toFixed(3)}  ${question.slice(0, 100)}`,
+    ),
     '',
   ].join('\n')
 }

@@ -12,6 +12,7 @@ import { itemsOf } from '../training/code-ranking/items.ts'
 import { clean, readBeir } from './beir.ts'
 import { readCodeSet } from './code-data.ts'
 import { answers, measureCode } from './code-measures.ts'
+import { historyOf } from './history.ts'
 import type { MemoryItem } from './memory-store.ts'
 import { ndcg } from './metrics.ts'
 
@@ -72,10 +73,12 @@ export async function* codeSets(
   folder: string,
   sources: string | undefined,
   only?: readonly string[],
+  mirrors?: string,
 ): AsyncGenerator<LearningSet> {
   if (!sources) throw new UsageError('name the sources of the set: --sources <folder>')
   const { repositories } = await readCodeSet(folder)
-  for (const { name, questions } of repositories.filter((repository) => !only || only.includes(repository.name))) {
+  for (const repository of repositories.filter(({ name }) => !only || only.includes(name))) {
+    const { name } = repository
     const pieceOf = ({ fields: { file_path, start_line, end_line } }: StoredItem) => ({
       path: String(file_path ?? ''),
       start: Number(start_line ?? 0),
@@ -84,16 +87,14 @@ export async function* codeSets(
     const items = (await itemsOf(join(pathGiven(sources), name))).map(
       ({ fields }, i): MemoryItem => ({ key: String(i), fields, path: String(fields.file_path ?? '') }),
     )
-    const history = questions
-      .filter(({ kind }) => /^(?:commit|issue)/.test(kind))
-      .map(
-        ({ text, targets }): Question => ({
-          text: clean(text),
-          files: targets.map(({ path }) => path),
-          helps: (item) => targets.some((target) => answers(pieceOf(item), target)),
-          measure: (list) => measureCode(list.map(pieceOf), targets).ndcg_files,
-        }),
-      )
+    const history = historyOf(repository, mirrors && pathGiven(mirrors)).map(
+      ({ text, targets }): Question => ({
+        text: clean(text),
+        files: targets.map(({ path }) => path),
+        helps: (item) => targets.some((target) => answers(pieceOf(item), target)),
+        measure: (list) => measureCode(list.map(pieceOf), targets).ndcg_files,
+      }),
+    )
     yield { name, collection: 'codebase-context', items, questions: history, ordered: true }
   }
 }

@@ -1,12 +1,10 @@
 /**
  * A collection in memory that is searched as the embedded store searches it, by the product's own index, candidates and features. For
- * evaluations of ranking alone: a whole run takes seconds instead of an hour of requests. Vectors are the word table's.
+ * evaluations of ranking alone: a whole run takes seconds instead of an hour of requests. Vectors are the word table's or the sentence
+ * embedder's, whose documents come from the laboratory's cache.
  * @module
  */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { cosine } from '../../src/inference/embedding/embedder.ts'
-import { createStaticEmbedder } from '../../src/inference/embedding/static/embedder.ts'
 import type { CollectionName } from '../../src/knowledge/collections.ts'
 import { splitPassages } from '../../src/knowledge/passages.ts'
 import { indexedText } from '../../src/knowledge/prepare.ts'
@@ -19,14 +17,15 @@ import type {
   StoredItem,
 } from '../../src/knowledge/stores/store.ts'
 import { TermIndex } from '../../src/knowledge/stores/term-index.ts'
+import { embeddedText } from '../../src/knowledge/stores/turn-context.ts'
 import { UNRELATED_QUESTIONS } from '../../src/knowledge/unrelated-questions.ts'
 import type { SearchServices } from '../../src/retrieval/search.ts'
 import { collectionTerms, documentColumns } from '../../src/text/index-terms.ts'
 import { planKeywordSearch } from '../../src/text/keyword-plan.ts'
 import { hashTerm, termList } from '../../src/text/term-list.ts'
 import { tokenCounter } from '../../src/text/token-counter.ts'
+import { type EncoderName, openEncoder } from '../training/code-ranking/encoders.ts'
 
-const TABLE = join(import.meta.dirname, '../../public/models/static-256-v1.bin')
 /** Vectors that the scale of cosines is measured on, as in the product. */
 const SCALE_SAMPLE = 1_000
 const NO_CREDIT = { successes: 0, partials: 0, failures: 0 }
@@ -44,12 +43,17 @@ export type MemoryServices = SearchServices & {
   /** All items, in the order given. */
   readonly items: readonly StoredItem[]
   search(request: SearchRequest): SearchResponse
+  /** Ends the threads of the sentence embedder. */
+  close(): Promise<void>
 }
 
-/** Opens one collection. */
-export async function openMemory(collection: CollectionName, given: readonly MemoryItem[]): Promise<MemoryServices> {
-  const bytes = readFileSync(TABLE)
-  const embedder = createStaticEmbedder(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
+/** Opens one collection. `words` is the word table, `sentences` the sentence embedder. */
+export async function openMemory(
+  collection: CollectionName,
+  given: readonly MemoryItem[],
+  encoderName: EncoderName = 'words',
+): Promise<MemoryServices> {
+  const encoder = await openEncoder(encoderName)
   const countTokens = await tokenCounter()
   const items = given.map(({ key, fields, path }, i): StoredItem => {
     const { title, body } = indexedText(collection, fields)
@@ -71,10 +75,8 @@ export async function openMemory(collection: CollectionName, given: readonly Mem
   })
   const lists = items.map(({ title, body }) => termList(documentColumns({ title, body })))
   const index = TermIndex.build(lists.map((list, row) => ({ row, list })))
-  const vectorsOf = async (texts: readonly string[]) =>
-    (await embedder.embed(texts, 'document')).map(({ vector }) => vector)
-  const vectors = await vectorsOf(items.map(({ title, body }) => `${title}\n${body}`))
-  const scale = scaleOf(vectors, await vectorsOf(UNRELATED_QUESTIONS))
+  const vectors = await encoder.documents(items.map(embeddedText))
+  const scale = scaleOf(vectors, await encoder.unrelated(UNRELATED_QUESTIONS))
   const search = (request: SearchRequest): SearchResponse => {
     const { text, vector, depth, limit } = request
     const frequencyOf = (term: string) => index.documentFrequency(hashTerm(term))
@@ -113,7 +115,11 @@ export async function openMemory(collection: CollectionName, given: readonly Mem
   return {
     items,
     search,
-    embedder,
+    embedder: {
+      space: encoder.space,
+      embed: (texts) => Promise.all(texts.map((text) => encoder.question(text))),
+    },
+    close: () => encoder.close(),
     knowledge: knowledge as unknown as KnowledgeStore,
     settings: {},
     now: () => 0,

@@ -26,6 +26,7 @@ names one. In one process, with the word table.
 Options
   --data SET        a set of code questions
   --sources FOLDER  its sources, one folder a repository
+  --mirrors FOLDER  bare git directories <owner>+<name>, which tell the order of commits and issues; not needed for commits alone
   --only NAME       only this repository; may be repeated
   --json            print one object a repository
   -h, --help        print this
@@ -53,6 +54,7 @@ export async function run(argv: string[]): Promise<number> {
       data: { type: 'string' },
       sources: { type: 'string' },
       only: { type: 'string', multiple: true },
+      mirrors: { type: 'string' },
       json: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     })
@@ -61,7 +63,7 @@ export async function run(argv: string[]): Promise<number> {
       return 0
     }
     if (!values.data) throw new UsageError('name a set: --data <set>')
-    for await (const set of codeSets(pathGiven(values.data), values.sources, values.only)) {
+    for await (const set of codeSets(pathGiven(values.data), values.sources, values.only, values.mirrors)) {
       const report = await measurePatterns(set)
       process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : format(report))
     }
@@ -92,6 +94,8 @@ async function measurePatterns(set: LearningSet): Promise<PatternReport> {
     without.push(await show(both, question, [set.collection]))
     beside.push(await show(both, question, [set.collection, 'skills-patterns']))
   }
+  await both.close()
+  await learnt.close()
   const differences = beside.map(({ success }, i) => success - (without[i]?.success ?? 0))
   const of = (shown: readonly Shown[], what: keyof Shown) => mean(shown.map((entry) => entry[what]))
   return {

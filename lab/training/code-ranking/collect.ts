@@ -53,7 +53,13 @@ export async function collect(training: Training, encoders: readonly Encoder[]):
       const items = await itemsOf(join(training.sources, name, repository.name))
       const questions = [
         ...repository.questions,
-        ...set.unanswerable.map(({ id, kind, text }) => ({ id, kind: `none:${kind}`, text, targets: [] })),
+        ...set.unanswerable.map(({ id, kind, text }) => ({
+          id,
+          kind: `none:${kind}`,
+          text,
+          targets: [],
+          answeredBy: null,
+        })),
         ...foreignIssues(sets, repository.name),
       ]
       for (const [i, encoder] of encoders.entries()) {
@@ -79,7 +85,7 @@ function foreignIssues(sets: readonly CodeSet[], repository: string): CodeQuesti
   const start = FOREIGN_ISSUES * STRIDE * names.indexOf(repository)
   return Array.from({ length: Math.min(FOREIGN_ISSUES, issues.length) }, (_, i) => {
     const { id, text } = issues[(start + i * STRIDE) % issues.length] as CodeQuestion
-    return { id, kind: 'none:issue', text, targets: [] }
+    return { id, kind: 'none:issue', text, targets: [], answeredBy: null }
   })
 }
 
@@ -108,7 +114,7 @@ async function indexOf(items: readonly Item[], encoder: Encoder) {
       averageLength: index.averageLength,
       documentFrequencies,
     })
-    const query = await encoder.question(searched)
+    const { vector: query } = await encoder.question(searched)
     const near = vectors.map((vector) => (vector && query ? cosine(vector, query) : null))
     const nearest = [...near.keys()].sort((a, b) => (near[b] ?? -1) - (near[a] ?? -1)).slice(0, DEPTH)
     const rows = [...new Set([...index.search(plan, DEPTH), ...(query ? nearest : [])])]

@@ -4,17 +4,23 @@
  */
 import { createReadStream, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { MiniLm, WEIGHTS_PATH } from '../../../src/inference/embedding/minilm/model.ts'
+import type { Embedding, EmbeddingSpace } from '../../../src/inference/embedding/embedder.ts'
+import { MINILM_SPACE, MiniLm, WEIGHTS_PATH } from '../../../src/inference/embedding/minilm/model.ts'
 import { QUERY_TABLE_PATH, QueryTable } from '../../../src/inference/embedding/minilm/query-table.ts'
 import { documentText, MAX_QUESTION_PIECES, questionText } from '../../../src/inference/embedding/minilm/texts.ts'
-import { createStaticEmbedder, STATIC_TABLE_PATH } from '../../../src/inference/embedding/static/embedder.ts'
+import {
+  createStaticEmbedder,
+  STATIC_SPACE,
+  STATIC_TABLE_PATH,
+} from '../../../src/inference/embedding/static/embedder.ts'
 import { CachedEmbedPool } from '../../vectors/vector-cache.ts'
 
 type Vector = Float32Array | null
 
 export interface Encoder {
+  readonly space: EmbeddingSpace
   documents(texts: readonly string[]): Promise<Vector[]>
-  question(text: string): Promise<Vector>
+  question(text: string): Promise<Embedding>
   /** Vectors of the questions that a collection's scale is measured by. */
   unrelated(texts: readonly string[]): Promise<Vector[]>
   close(): Promise<void>
@@ -35,9 +41,10 @@ async function wordTable(): Promise<Encoder> {
   const embed = async (texts: readonly string[]) =>
     (await embedder.embed(texts, 'document')).map(({ vector }) => vector)
   return {
+    space: STATIC_SPACE,
     documents: embed,
     unrelated: embed,
-    question: async (text) => (await embed([text]))[0] ?? null,
+    question: async (text) => (await embedder.embed([text], 'query'))[0] ?? { vector: null, coverage: 0 },
     close: async () => undefined,
   }
 }
@@ -48,8 +55,12 @@ async function sentenceEmbedder(): Promise<Encoder> {
   const table = new QueryTable(bytesOf(join('public', QUERY_TABLE_PATH)))
   const pool = new CachedEmbedPool()
   return {
+    space: MINILM_SPACE,
     documents: async (texts) => (await pool.embed(texts.map(documentText))).map(decoded),
-    question: async (text) => model.embed(questionText(text), MAX_QUESTION_PIECES),
+    question: async (text) => {
+      const vector = model.embed(questionText(text), MAX_QUESTION_PIECES)
+      return { vector, coverage: vector ? 1 : 0 }
+    },
     // As in the product, where they must cost nothing (MANY_QUESTIONS in embedder.ts).
     unrelated: async (texts) => (await table.embed(texts)).map(({ vector }) => vector),
     close: () => pool.close(),

@@ -3,13 +3,15 @@
  * times. A page may be moved twice; the position after it is all that has to be remembered.
  * @module
  */
-
+import { type Budget, budgetHere } from '../../budget.ts'
 import { sha256 } from '../../hash.ts'
 import { stableJson } from '../prepare.ts'
 import type { CollectionScope, StoredDocument, TransferItem, TransferStore } from './store.ts'
 
 /** Items of one page. */
 const PAGE = 200
+/** Documents that are deleted at once. */
+const DELETED_AT_ONCE = 50
 
 /** The surplus is what the target holds and the source does not. Documents come after all items: deleting an item changes its document. */
 export const MIGRATION_PHASES = ['items', 'surplus_items', 'documents', 'surplus_documents'] as const
@@ -46,6 +48,7 @@ export async function migratePage(
   prune = false,
 ): Promise<MigrationStep> {
   const page = { items: 0, documents: 0, removed: 0, nextCursor: null as string | null }
+  let again = false
   const options = { limit: PAGE, ...(cursor !== null && { cursor }) }
   if (phase === 'items') {
     const { space } = await from.statistics(scope)
@@ -58,8 +61,13 @@ export async function migratePage(
     const { entries, nextCursor } = await from.exportDocuments(scope, options)
     if (to && entries.length > 0) await to.importDocuments(scope, entries)
     Object.assign(page, { documents: entries.length, nextCursor })
-  } else if (to) page.removed = await pruneDocuments(from, to, scope)
+  } else if (to) {
+    const { removed, left } = await pruneDocuments(from, to, scope)
+    page.removed = removed
+    again = left
+  }
   const { nextCursor, ...counts } = page
+  if (again) return { ...counts, next: { phase, cursor: null } }
   const [after] = MIGRATION_PHASES.slice(MIGRATION_PHASES.indexOf(phase) + 1).filter(
     (later) => prune || !later.startsWith('surplus'),
   )
@@ -80,15 +88,29 @@ async function pruneItems(
   return { removed: surplus.length > 0 ? await to.delete(scope, surplus) : 0, nextCursor }
 }
 
-async function pruneDocuments(from: TransferStore, to: TransferStore, scope: CollectionScope): Promise<number> {
+/** Deletes documents until none is left over or the budget is spent; what is deleted does not come up again. */
+async function pruneDocuments(
+  from: TransferStore,
+  to: TransferStore,
+  scope: CollectionScope,
+  budget: Budget = budgetHere(),
+): Promise<{ removed: number; left: boolean }> {
   const known = new Set<string>()
   for await (const { source, path } of allDocuments(from, scope)) known.add(JSON.stringify([source, path]))
   const surplus: StoredDocument[] = []
   for await (const document of allDocuments(to, scope)) {
     if (!known.has(JSON.stringify([document.source, document.path]))) surplus.push(document)
   }
-  for (const { source, path } of surplus) await to.deleteDocuments(scope, source, [path])
-  return surplus.length
+  let removed = 0
+  for (const [source, documents] of Map.groupBy(surplus, (document) => document.source)) {
+    for (let at = 0; at < documents.length; at += DELETED_AT_ONCE) {
+      if (removed > 0 && budget.spent) return { removed, left: true }
+      const paths = documents.slice(at, at + DELETED_AT_ONCE).map(({ path }) => path)
+      await to.deleteDocuments(scope, source, paths)
+      removed += paths.length
+    }
+  }
+  return { removed, left: false }
 }
 
 async function* allDocuments(store: TransferStore, scope: CollectionScope): AsyncGenerator<StoredDocument> {
@@ -109,25 +131,103 @@ export interface Fingerprint {
   readonly checksum: string
 }
 
+const NOTHING: Fingerprint = { items: 0, documents: 0, withVector: 0, checksum: '0'.repeat(64) }
+
+/** Where a comparison stands: the part that is read, the cursor within it, and what has been summed up. */
+export const COMPARISON_PHASES = ['from_items', 'from_documents', 'to_items', 'to_documents'] as const
+export interface ComparisonPosition {
+  readonly phase: (typeof COMPARISON_PHASES)[number]
+  readonly cursor: string | null
+  readonly sums: { readonly from: Fingerprint; readonly to: Fingerprint }
+}
+
+export const COMPARISON_START: ComparisonPosition = {
+  phase: 'from_items',
+  cursor: null,
+  sums: { from: NOTHING, to: NOTHING },
+}
+
+/** What was read of a comparison so far; `next` null: both stores are summed up. */
+export interface ComparisonStep {
+  readonly sums: ComparisonPosition['sums']
+  readonly next: ComparisonPosition | null
+}
+
+/**
+ * Sums up the pages of both stores until all are read or the budget is spent.
+ * @throws CoordinatorError `engine_unavailable`; the same position may then be tried again
+ */
+export async function comparePages(
+  from: TransferStore,
+  to: TransferStore,
+  scope: CollectionScope,
+  start: ComparisonPosition,
+  budget: Budget = budgetHere(),
+): Promise<ComparisonStep> {
+  let { phase, cursor, sums } = start
+  for (;;) {
+    const side = phase.startsWith('from') ? 'from' : 'to'
+    const read = phase.endsWith('items') ? addItems : addDocuments
+    const page = await read(side === 'from' ? from : to, scope, cursor, sums[side])
+    sums = { ...sums, [side]: page.sum }
+    cursor = page.nextCursor
+    if (cursor === null) {
+      const after = COMPARISON_PHASES[COMPARISON_PHASES.indexOf(phase) + 1]
+      if (!after) return { sums, next: null }
+      phase = after
+    }
+    if (budget.spent) return { sums, next: { phase, cursor, sums } }
+  }
+}
+
 /** Reads a whole collection and sums it up. */
 export async function fingerprint(store: TransferStore, scope: CollectionScope): Promise<Fingerprint> {
-  const sum = new HashSum()
-  let cursor: string | undefined
-  let items = 0
-  let withVector = 0
-  do {
-    const page = await store.exportItems(scope, { cursor, limit: PAGE })
-    await Promise.all(page.entries.map(async (item) => sum.add(await itemHash(item))))
-    items += page.entries.length
-    withVector += page.entries.filter(({ vector }) => vector !== null).length
-    cursor = page.nextCursor ?? undefined
-  } while (cursor !== undefined)
-  let documents = 0
-  for await (const document of allDocuments(store, scope)) {
-    sum.add(await documentHash(document))
-    documents++
+  let sum = NOTHING
+  for (const read of [addItems, addDocuments]) {
+    let cursor: string | null = null
+    do {
+      const page: SummedPage = await read(store, scope, cursor, sum)
+      sum = page.sum
+      cursor = page.nextCursor
+    } while (cursor !== null)
   }
-  return { items, documents, withVector, checksum: sum.hex }
+  return sum
+}
+
+interface SummedPage {
+  readonly sum: Fingerprint
+  readonly nextCursor: string | null
+}
+
+async function addItems(
+  store: TransferStore,
+  scope: CollectionScope,
+  cursor: string | null,
+  sum: Fingerprint,
+): Promise<SummedPage> {
+  const { entries, nextCursor } = await store.exportItems(scope, { limit: PAGE, ...(cursor !== null && { cursor }) })
+  const withVector = entries.filter(({ vector }) => vector !== null).length
+  return {
+    sum: {
+      ...sum,
+      items: sum.items + entries.length,
+      withVector: sum.withVector + withVector,
+      checksum: added(sum.checksum, await Promise.all(entries.map(itemHash))),
+    },
+    nextCursor,
+  }
+}
+
+async function addDocuments(
+  store: TransferStore,
+  scope: CollectionScope,
+  cursor: string | null,
+  sum: Fingerprint,
+): Promise<SummedPage> {
+  const options = { limit: PAGE, ...(cursor !== null && { cursor }) }
+  const { entries, nextCursor } = await store.exportDocuments(scope, options)
+  const checksum = added(sum.checksum, await Promise.all(entries.map(documentHash)))
+  return { sum: { ...sum, documents: sum.documents + entries.length, checksum }, nextCursor }
 }
 
 function itemHash(item: TransferItem): Promise<string> {
@@ -142,14 +242,8 @@ function documentHash({ source, path, hash, items }: StoredDocument): Promise<st
   return sha256(JSON.stringify([source, path, hash, items]))
 }
 
-class HashSum {
-  #sum = 0n
-
-  add(hash: string): void {
-    this.#sum = BigInt.asUintN(256, this.#sum + BigInt(`0x${hash}`))
-  }
-
-  get hex(): string {
-    return this.#sum.toString(16).padStart(64, '0')
-  }
+/** The sum of hashes modulo 2^256, hex. */
+function added(sum: string, hashes: readonly string[]): string {
+  const total = hashes.reduce((all, hash) => all + BigInt(`0x${hash}`), BigInt(`0x${sum}`))
+  return BigInt.asUintN(256, total).toString(16).padStart(64, '0')
 }

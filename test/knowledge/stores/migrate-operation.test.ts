@@ -2,6 +2,7 @@
 import { env } from 'cloudflare:workers'
 import fc from 'fast-check'
 import { afterEach, expect, it, vi } from 'vitest'
+import { Budget, inBudget, PLAN_LIMITS } from '../../../src/budget.ts'
 import { buildServices } from '../../../src/build-services.ts'
 import { Engine } from '../../../src/inference/engine/resilience.ts'
 import { embeddedStore } from '../../../src/knowledge/stores/embedded.ts'
@@ -93,6 +94,46 @@ it('takes away what the source no longer has, where that is asked for', async ()
   expect(await migrate({ from: 'qdrant', to: 'embedded', prune: true })).toEqual({ removed: 5, equal: true })
   expect(await bench.allKeys()).toHaveLength(4)
 })
+
+it('compares page by page where the budget has no room for more, with the same result', async () => {
+  const stub = new QdrantStub()
+  vi.spyOn(globalThis, 'fetch').mockImplementation(stub.fetch)
+  const engine = new Engine('Qdrant', '', { deadlineMs: 20_000 })
+  const options = { url: 'http://qdrant.test:6333', prefix: 'v-', engine, timeoutMs: 20_000 }
+  const qdrant = new QdrantStore(new QdrantConnection(options))
+  const embedded = embeddedStore(env.KNOWLEDGE)
+  const services = { ...buildServices(env), stores: { embedded, qdrant } }
+  const bench = new Bench(embedded)
+  await bench.put(Object.fromEntries(Array.from({ length: 450 }, (_, i) => [`k${i}`, `Item number ${i}.`])))
+  const what = { ...bench.scope, from: 'embedded', to: 'qdrant', verify: true }
+  const whole = await call<Step>(migrateStore, services, what)
+  expect(whole).toMatchObject({ next: null, summaries: { equal: false, from: { items: 450 }, to: { items: 0 } } })
+  const calls: Step[] = []
+  for (let position: Step['next'] | undefined; calls.length === 0 || position; position = calls.at(-1)?.next) {
+    const late = new Budget(PLAN_LIMITS.paid, laterEachTime())
+    calls.push(
+      await inBudget(late, () => call<Step>(migrateStore, services, { ...what, ...(position && { position }) })),
+    )
+  }
+  // Three pages of items and one of documents on one side, one of each on the other.
+  expect(calls).toHaveLength(6)
+  expect(calls.slice(0, -1).every(({ summaries }) => summaries === null)).toBe(true)
+  expect(calls.at(-1)?.summaries).toEqual(whole.summaries)
+  const position = calls[0]?.next
+  await expect(call(migrateStore, services, { ...what, verify: false, position })).rejects.toMatchObject({
+    code: 'invalid_input',
+    field: 'position',
+  })
+})
+
+/** A clock on which 25 seconds pass between any two readings. */
+function laterEachTime(): () => number {
+  let now = 0
+  return () => {
+    now += 25_000
+    return now
+  }
+}
 
 it('says which store is not configured', async () => {
   const input = { project: 'p', collection: 'best-practices', from: 'embedded', to: 'qdrant' }
