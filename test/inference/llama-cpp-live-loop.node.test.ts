@@ -1,6 +1,6 @@
 /**
  * The whole loop on a running llama.cpp server, through the built Worker: what is stored is embedded by it, what is asked is answered
- * by it, and what came of the answer is scored. Part of `npm run test:llama`; needs both URLs.
+ * by it, and its outcome is scored. Runs when both URLs are set.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type LocalWorker, startLocalWorker } from '../../cli/shared/local-worker.ts'

@@ -1,5 +1,6 @@
 /**
- * The adapters against a running llama.cpp server: `LLAMA_CPP_BASE_URL=… LLAMA_CPP_EMBEDDINGS_URL=… npm run test:llama`.
+ * The adapters against a running llama.cpp server: `LLAMA_CPP_BASE_URL=… LLAMA_CPP_EMBEDDINGS_URL=…
+ * npx vitest run --project node test/inference`.
  */
 import { describe, expect, it } from 'vitest'
 import { LlamaCppChat } from '../../src/inference/chat/llama-cpp.ts'
