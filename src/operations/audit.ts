@@ -1,5 +1,6 @@
 /**
- * Writes administrative acts and deletions to the audit log: the row first, then the act, then how it ended.
+ * Writes administrative actions and deletions to the audit log. The row is inserted first, then the action runs, then
+ * its outcome is recorded.
  * @module
  */
 import { closeAct, insertAct } from '../database/queries/audit.ts'
@@ -8,17 +9,17 @@ import { newId } from '../ids.ts'
 import type { Services } from '../services.ts'
 import type { Caller, Operation } from './operation.ts'
 
-/** Longest text and most entries of a list that the log keeps of an input. */
+/** The longest text, and the maximum number of entries of a list, that the log keeps of an input. */
 const MAX_TEXT = 200
 const MAX_ENTRIES = 20
 
-/** Whether an operation is written to the log: what needs `admin` and changes something, and what deletes. */
+/** Whether an operation is audited: operations that need `admin` and change something, and operations that delete. */
 export function isAudited({ scope, annotations }: Operation): boolean {
   return !annotations.readOnlyHint && (scope === 'admin' || annotations.destructiveHint === true)
 }
 
 /**
- * Runs an operation and logs it. When the log can't be written the operation doesn't run.
+ * Runs an operation and logs it. If the log can't be written, the operation doesn't run.
  * @throws what the operation throws
  */
 export async function audited<T>(
@@ -48,7 +49,7 @@ export async function audited<T>(
   }
 }
 
-/** Names, ids and numbers of an input; long texts are cut. */
+/** Names, ids and numbers of an input. Long texts are truncated. */
 function summary(input: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(input).map(([name, value]) => [name, brief(value)]))
 }

@@ -1,17 +1,18 @@
 /**
- * What a model is shown of stored items: each once, with its text up to a limit of tokens and without what only programs need.
+ * Stored items as returned to a model: each item once, with its text limited to a number of tokens and without the
+ * fields that only programs need.
  * @module
  */
 import { longestPrefix, type TokenCounter, tokenCounter } from '../text/token-counter.ts'
 import type { ItemView } from './knowledge/knowledge-views.ts'
 
-/** Tokens of text of one item: of a search result, and of an entry of a list. */
+/** Maximum tokens of one item's text: of a search result, and of an entry of a list. */
 export const SEARCH_ITEM_TOKENS = 250
 export const LIST_ITEM_TOKENS = 100
 
-/** Shorter texts are shown whole: names, paths, kinds. */
+/** Shorter texts are never truncated: names, paths, kinds. */
 const SHORT_TEXT = 60
-/** Fields for searching and bookkeeping: they tell a reader nothing beside the text. */
+/** Fields for search and bookkeeping. They add nothing for a reader who has the text. */
 const UNSHOWN = new Set([
   'symbols',
   'source',
@@ -27,14 +28,14 @@ export interface BriefItem {
   readonly context_id: string
   readonly score?: number
   readonly fields: Record<string, unknown>
-  /** Whether a text of the item was cut; get_context_items has all of it. */
+  /** Whether a text of the item was truncated. get_context_items returns the full text. */
   readonly truncated?: true
   readonly suspected_instructions?: string[]
 }
 
 /**
- * Items as a model is shown them.
- * @param most tokens of each item's longer texts together
+ * Shortens items for a model.
+ * @param most limit on the total tokens of each item's longer texts
  */
 export async function briefItems(
   items: readonly (Pick<ItemView, 'context_id' | 'fields' | 'suspected_instructions'> & { score?: number })[],
@@ -53,12 +54,12 @@ export async function briefItems(
   })
 }
 
-/** A probability to three places; more say nothing. */
+/** A probability rounded to three decimal places. */
 export function rounded(value: number): number {
   return Math.round(value * 1000) / 1000
 }
 
-/** A text up to a number of tokens, with a mark where it was cut. */
+/** Shortens a text to a number of tokens and marks where it was truncated. */
 export function shortened(text: string, most: number, countTokens: TokenCounter): string {
   const end = longestPrefix(text, most, countTokens)
   return end === text.length ? text : `${text.slice(0, end)}…`

@@ -1,5 +1,5 @@
 /**
- * What a caller is told when its project holds nothing: most often the knowledge lies in another project.
+ * A note for callers whose project is empty: usually the knowledge is in another project.
  * @module
  */
 import * as z from 'zod'
@@ -7,7 +7,7 @@ import { projectsWithKnowledge } from '../database/queries/deletions.ts'
 import type { Services } from '../services.ts'
 import type { Caller } from './operation.ts'
 
-/** Projects that are named at most. */
+/** Maximum number of projects that the note lists. */
 const MAX_NAMED = 20
 
 export const note = z
@@ -16,7 +16,7 @@ export const note = z
   .describe('Only when the project holds no knowledge: says so, and names the projects of the caller that hold some.')
 
 /**
- * The note for an answer that nothing was found for; nothing when the project holds knowledge.
+ * The note for an answer without results. Returns no fields when the project has knowledge.
  * @returns fields to add to the answer
  */
 export async function emptyProjectNote(

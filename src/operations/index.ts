@@ -1,5 +1,5 @@
 /**
- * The table of operations: the one list that MCP, REST, OpenAPI and the documentation are made from.
+ * The table of operations. MCP, REST, OpenAPI and the documentation are all generated from it.
  * @module
  */
 
@@ -68,7 +68,7 @@ import { generateTrainingData } from './training-data/generate-training-data.ts'
 import { listDatasets } from './training-data/list-datasets.ts'
 import { previewTrainingData } from './training-data/preview-training-data.ts'
 
-/** Every operation, in the order in which they are shown: the main loop first. */
+/** Every operation, in documentation order: the main loop first. */
 export const OPERATIONS: readonly Operation[] = [
   augmentQuery,
   trackInteraction,

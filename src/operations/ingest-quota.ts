@@ -1,5 +1,5 @@
 /**
- * How much a project may store: a day, and altogether.
+ * Storage limits of a project: per day, and in total.
  * @module
  */
 import { reserveIngest } from '../database/queries/quotas.ts'
@@ -9,16 +9,16 @@ import type { CollectionScope } from '../knowledge/stores/store.ts'
 import { dayOf, nextDay } from '../patterns/generation-budget.ts'
 import type { Services } from '../services.ts'
 
-/** How long a count of a project's items is used, in milliseconds. */
+/** How long the cached item count of a project is used, in milliseconds. */
 const FRESH_MS = 60_000
 const MAX_PROJECTS = 1000
 
 const counted = new WeakMap<object, Map<string, { items: number; at: number }>>()
 
 /**
- * Counts what is about to be stored against the limits of its project.
+ * Counts items against the limits of their project before they are stored.
  * @param items number of items
- * @param content what was sent, for its size as JSON
+ * @param content the content that was sent; its size as JSON is counted
  * @throws CoordinatorError `rate_limited` for the day's limits, `payload_too_large` for the project's size
  */
 export async function countIngest(
@@ -33,10 +33,10 @@ export async function countIngest(
 }
 
 /**
- * Counts what is about to be stored against the day's limits alone: what the loop records is stored in a full project too, but no
- * key can fill the database with it.
+ * Counts items against the daily limits only. Interactions are recorded even in a full project, but the daily limits
+ * stop a key from filling the database with them.
  * @param items number of items
- * @param content what was sent, for its size as JSON
+ * @param content the content that was sent; its size as JSON is counted
  * @throws CoordinatorError `rate_limited`
  */
 export async function countWriting(

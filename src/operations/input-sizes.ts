@@ -1,18 +1,21 @@
 /**
- * What no input may exceed, whatever its schema allows: the length of one text, and how deep values lie in each other.
+ * Limits for every input, whatever its schema allows: the length of one text, and how deeply values are nested.
  * @module
  */
 import { CoordinatorError, invalidInput } from '../errors.ts'
 
-/** Levels of an input of ours: no schema needs half of them, and open fields must not hold what recursion could not walk. */
+/**
+ * Maximum nesting depth of an input. No schema needs half of it, and open fields must not be too deep for recursive
+ * code.
+ */
 const MAX_LEVELS = 32
-/** Values of an input, in all its arrays and objects. The largest import has a tenth of it. */
+/** Maximum number of values in an input, in all its arrays and objects. The largest import has a tenth of it. */
 const MAX_VALUES = 100_000
 
 /**
- * Measures every text of an input, and how deep it goes.
- * @param most characters of one text
- * @returns the error of what lies too deep, null when nothing does; the schema's own finding comes before it
+ * Checks the length of every text in an input, and its nesting depth.
+ * @param most maximum characters of one text
+ * @returns the error for a value nested too deeply, or null; the caller reports schema errors first
  * @throws CoordinatorError `payload_too_large` naming the field and the limit
  */
 export function measureInput(value: unknown, most: number): CoordinatorError | null {
@@ -55,7 +58,7 @@ function tooDeep(
   return found
 }
 
-/** A path into an input as callers write it: `items[3].fields.title`. */
+/** The path of an input field in the notation that callers use: `items[3].fields.title`. */
 export function fieldName(prefix: string, path: readonly PropertyKey[]): string {
   let name = prefix
   for (const part of path) name += typeof part === 'number' ? `[${part}]` : `${name ? '.' : ''}${String(part)}`

@@ -1,5 +1,5 @@
 /**
- * The one way in which a surface runs an operation: scope, project, validation, errors.
+ * Runs operations for every surface. Checks scope and project, validates input, maps errors.
  * @module
  */
 import type * as z from 'zod'
@@ -13,15 +13,15 @@ import { fieldName, measureInput } from './input-sizes.ts'
 import { parseLeniently } from './lenient.ts'
 import type { Caller, Operation, Scope } from './operation.ts'
 
-/** Names that an error lists at most. */
+/** Maximum number of names that an error lists. */
 const MAX_NAMES = 10
 
-/** Whether a caller holds a scope; `admin` holds all. */
+/** Whether a caller has a scope. `admin` includes all scopes. */
 export function holds(caller: Caller, scope: Scope): boolean {
   return caller.scopes.includes('admin') || caller.scopes.includes(scope)
 }
 
-/** What a caller can do about a scope that it lacks. */
+/** Tells a caller how to get a scope that it lacks. */
 export function scopeHint(caller: Caller, scope: Scope): string {
   return caller.grantable?.includes(scope)
     ? `Sign in again and allow "${scope}".`
@@ -29,7 +29,7 @@ export function scopeHint(caller: Caller, scope: Scope): string {
 }
 
 /**
- * For what an operation does only with some input and that takes more than its own scope.
+ * Checks a scope that an operation needs only for some inputs, in addition to its own scope.
  * @throws CoordinatorError `forbidden`
  */
 export function assertScope(caller: Caller, scope: Scope, field?: string): void {
@@ -42,7 +42,7 @@ export function assertScope(caller: Caller, scope: Scope, field?: string): void 
 
 /**
  * Validates raw input against the operation's schema.
- * @param lenient whether to correct what leaves no doubt, see lenient.ts
+ * @param lenient whether to correct unambiguous mistakes, see lenient.ts
  * @throws CoordinatorError `invalid_input` naming the first offending field, its limit and the fix
  */
 export function parseInput<I extends z.ZodObject>(schema: I, raw: unknown, lenient = false): z.output<I> {
@@ -53,7 +53,7 @@ export function parseInput<I extends z.ZodObject>(schema: I, raw: unknown, lenie
   throw fromIssue(issue)
 }
 
-/** Turns zod's finding into the error that callers see. */
+/** Converts a zod issue to the error that callers receive. */
 export function fromIssue(issue: z.core.$ZodIssue, prefix = ''): CoordinatorError {
   const field = fieldName(prefix, issue.path)
   switch (issue.code) {
@@ -98,7 +98,7 @@ export function fromIssue(issue: z.core.$ZodIssue, prefix = ''): CoordinatorErro
 
 /**
  * Runs an operation for a caller.
- * @throws CoordinatorError; anything else thrown is a fault that the surface maps to `internal`
+ * @throws CoordinatorError; the surface maps any other exception to `internal`
  */
 export function invoke(operation: Operation, services: Services, raw: unknown, caller: Caller): Promise<object> {
   return withBudget(() => run(operation, services, raw, caller))
@@ -107,34 +107,36 @@ export function invoke(operation: Operation, services: Services, raw: unknown, c
 async function run(operation: Operation, services: Services, raw: unknown, caller: Caller): Promise<object> {
   assertScope(caller, operation.scope)
   const tooDeep = measureInput(raw, services.settings.MAX_FIELD_CHARACTERS)
-  // What deletes or administers has to be said exactly.
+  // Input to administrative and destructive operations must be exact: no lenient parsing.
   const input = parseInput(operation.input, inOwnProject(operation, raw, caller), !tooDeep && !isAudited(operation))
   if (tooDeep) throw tooDeep
   assertProject(input, caller)
-  // Nothing that is stored, searched or sent to a model from here on has secrets or private spans in it.
+  // From here on, the input contains no secrets or private spans. Only this copy is stored, searched or sent to a
+  // model.
   const redactions: RedactionCounts = {}
   const clean = redactAll(input, redactions)
   const work = () => operation.run(services, clean, caller)
   const output = await (isAudited(operation) ? audited(operation, services, clean, caller, work) : work())
   if (clean === input) return output
-  // Only now: what was refused has changed nothing, this count included. What failed otherwise is counted when it is tried again.
+  // Counted only after success: a rejected request changes nothing, including this count. A failed request is counted
+  // when it is retried.
   const project = typeof input.project === 'string' ? input.project : (caller.project ?? 'default')
   await countRedactions(services.database, project, redactions, services.now()).catch(() => undefined)
   return output
 }
 
-/** A caller that is bound to a project and names none means its own, not the default one. */
+/** If a caller is bound to a project and names none, it gets its own project, not the default one. */
 function inOwnProject(operation: Operation, raw: unknown, caller: Caller): unknown {
   if (caller.project === null || !('project' in operation.input.shape)) return raw
   const input = raw ?? {}
   if (typeof input !== 'object') return input
   const { project } = input as { project?: unknown }
-  // In administration null is a value of its own: all projects.
+  // In administrative operations, null is a distinct value: all projects.
   const named = project !== undefined && (isAudited(operation) || (project !== null && project !== ''))
   return named ? input : { ...input, project: caller.project }
 }
 
-/** A key bound to a project can't reach another one. */
+/** A key that is bound to a project can't access another one. */
 function assertProject(input: Record<string, unknown>, caller: Caller): void {
   if (caller.project === null || input.project === undefined || input.project === caller.project) return
   throw new CoordinatorError('forbidden', `This key or connection is bound to the project ${caller.project}.`, {
@@ -143,7 +145,7 @@ function assertProject(input: Record<string, unknown>, caller: Caller): void {
   })
 }
 
-/** zod's own messages begin with "Invalid …"; ours continue the sentence that the field's name begins. */
+/** zod's messages begin with "Invalid …". Ours begin with the field's name. */
 function decapitalised(message: string): string {
   return message.startsWith('Invalid ') ? `is not valid: ${message.slice('Invalid '.length)}` : message
 }
@@ -154,7 +156,7 @@ function sizeOf(origin: string, amount: string): string {
   return amount
 }
 
-/** The types that JSON has, for zod's own names. */
+/** JSON type names for zod's type names. */
 const TYPE_NAMES: Readonly<Record<string, string>> = { int: 'integer', record: 'object' }
 
 function article(expected: string): string {
@@ -162,7 +164,7 @@ function article(expected: string): string {
   return `${/^[aeio]/.test(name) ? 'an' : 'a'} ${name}`
 }
 
-/** Some names of many: a refusal is no larger for a request with more faults. */
+/** Lists the first few names, so that an error doesn't grow with the number of faults. */
 function named(names: readonly string[]): string {
   const shown = names.slice(0, MAX_NAMES).map(quote).join(', ')
   return names.length > MAX_NAMES ? `${shown} and ${names.length - MAX_NAMES} more` : shown

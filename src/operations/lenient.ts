@@ -1,18 +1,18 @@
 /**
- * Inputs of clients that don't keep to the schema, corrected where only one value can be meant: `null` or an empty text for a field
- * that is left out, numbers, booleans, lists and objects as text, one text for a list of one, names in another case. Only what
- * the schema has refused is looked at, so a valid input is never changed. Pure.
+ * Corrects inputs that don't match the schema where only one value can be meant: `null` or an empty text for an omitted
+ * field, numbers, booleans, lists and objects as text, one text instead of a list of one, names in another case. Only
+ * values that the schema rejected are examined, so a valid input is never changed. Pure.
  * @module
  */
 import type * as z from 'zod'
 import { measureInput } from './input-sizes.ts'
 
-/** Corrections can lie inside each other: a list as text, of numbers as text. */
+/** Corrections can be nested: a list as text that contains numbers as text. */
 const ROUNDS = 4
 
 /**
- * Parses an input, corrected as far as that is unambiguous.
- * @returns zod's result for the corrected input; the findings of a failure are those that no correction could settle
+ * Parses an input and corrects it where that is unambiguous.
+ * @returns zod's result for the corrected input; on failure, only the issues that no correction resolved
  */
 export function parseLeniently<I extends z.ZodObject>(schema: I, raw: unknown): z.ZodSafeParseResult<z.output<I>> {
   let result = schema.safeParse(raw)
@@ -27,7 +27,7 @@ export function parseLeniently<I extends z.ZodObject>(schema: I, raw: unknown): 
   return result
 }
 
-/** Corrects the value that a finding is about, in place; whether it did. */
+/** Corrects the value that an issue is about, in place. Returns whether it did. */
 function correct(schema: z.ZodObject, input: unknown, issue: z.core.$ZodIssue): boolean {
   const name = issue.path.at(-1)
   const parent = issue.path.slice(0, -1).reduce<unknown>(memberOf, input)
@@ -51,7 +51,7 @@ function memberOf(value: unknown, name: PropertyKey): unknown {
     : undefined
 }
 
-/** The one value that a text can mean where the schema has refused it as text; undefined: it can't be told. */
+/** The only value that a rejected text can mean, or undefined if that is ambiguous. */
 function meantBy(value: unknown, issue: z.core.$ZodIssue): unknown {
   if (typeof value !== 'string') return undefined
   const text = value.trim()
@@ -79,7 +79,7 @@ function meantBy(value: unknown, issue: z.core.$ZodIssue): unknown {
 function structured(text: string): object | undefined {
   try {
     const value = JSON.parse(text) as object
-    // What lies too deep stays text, which the schema refuses.
+    // A value that is nested too deeply stays text, which the schema rejects.
     return measureInput(value, text.length) === null ? value : undefined
   } catch {
     return undefined

@@ -1,5 +1,5 @@
 /**
- * What an operation is: one value that every surface (MCP, REST, OpenAPI, documentation) is made from.
+ * Defines an operation: one value from which every surface (MCP, REST, OpenAPI, documentation) is generated.
  * @module
  */
 import type * as z from 'zod'
@@ -8,7 +8,7 @@ import type { Services } from '../services.ts'
 
 export type { Scope }
 
-/** The groups of operations, in the order in which documentation shows them. OpenAPI tags and tool sets follow from them. */
+/** The groups of operations, in documentation order. OpenAPI tags and tool sets are derived from them. */
 export const GROUPS = {
   context: { title: 'Context', description: 'Find the passages that a query needs, and pack them into a prompt.' },
   knowledge: { title: 'Knowledge', description: 'Store, read, change and delete knowledge.' },
@@ -20,18 +20,18 @@ export const GROUPS = {
 } as const satisfies Record<string, { title: string; description: string }>
 export type Group = keyof typeof GROUPS
 
-/** Who is calling; made by the surface from the key that was presented. */
+/** The caller of an operation. The surface derives it from the presented key. */
 export interface Caller {
-  /** Stable id of the key, `open` for the loopback without a key. */
+  /** Stable id of the key, or `open` for loopback access without a key. */
   readonly id: string
   readonly scopes: readonly Scope[]
   /** The only project that the caller may use; null: any. */
   readonly project: string | null
-  /** Of a client that signed in: the scopes that its owner can allow. Left out for keys. */
+  /** For a client that signed in: the scopes that its owner can grant. Undefined for keys. */
   readonly grantable?: readonly Scope[]
 }
 
-/** MCP's hints to a client about what a call does (Model Context Protocol 2026-07-28, ToolAnnotations). */
+/** MCP hints that tell a client what a call does (Model Context Protocol 2026-07-28, ToolAnnotations). */
 export interface Annotations {
   readonly readOnlyHint: boolean
   readonly destructiveHint?: boolean
@@ -41,21 +41,21 @@ export interface Annotations {
 
 /** Reads only. */
 export const READS: Annotations = { readOnlyHint: true, openWorldHint: false }
-/** Adds; calling twice may add twice. */
+/** Adds data. Calling it twice may add twice. */
 export const ADDS: Annotations = {
   readOnlyHint: false,
   destructiveHint: false,
   idempotentHint: false,
   openWorldHint: false,
 }
-/** Sets; calling twice is like calling once. */
+/** Sets a value. Calling it twice has the same effect as calling it once. */
 export const SETS: Annotations = {
   readOnlyHint: false,
   destructiveHint: false,
   idempotentHint: true,
   openWorldHint: false,
 }
-/** Removes for good. */
+/** Removes data permanently. */
 export const REMOVES: Annotations = {
   readOnlyHint: false,
   destructiveHint: true,
@@ -70,11 +70,11 @@ export interface HttpRoute {
   readonly path: string
   /** Other names under which this route takes input fields: `{ prompt: 'query' }`. */
   readonly rename?: Readonly<Record<string, string>>
-  /** Media type of an answer that isn't JSON: the output's field `text` becomes the whole body. */
+  /** Media type of an answer that isn't JSON. The output's field `text` becomes the body. */
   readonly as?: string
-  /** Status of an answer that only says what was begun. Left out: 200. */
+  /** Status of an answer that reports work in progress. Default: 200. */
   readonly status?: 202
-  /** A boolean field of the output: while it is false, the answer has the status 503. */
+  /** A boolean field of the output. While it is false, the answer has status 503. */
   readonly available?: string
 }
 
@@ -83,21 +83,22 @@ export interface Operation<I extends z.ZodObject = z.ZodObject, O extends z.ZodO
   readonly name: string
   readonly group: Group
   readonly title: string
-  /** What it does and when to use it, for a model that chooses tools. */
+  /** What the operation does and when to use it, written for a model that chooses tools. */
   readonly description: string
   readonly scope: Scope
   readonly annotations: Annotations
   /**
-   * Who is offered it. `rest`: not a tool, because a model that was misled by what it read must not be able to call it.
-   * Left out: everybody.
+   * Where the operation is available. `rest`: not offered as a tool, so that a model misled by what it read can't call
+   * it. Default: everywhere.
    */
   readonly offeredTo?: 'rest'
-  /** REST routes, the first one canonical. */
+  /** REST routes. The first one is canonical. */
   readonly http: readonly [HttpRoute, ...HttpRoute[]]
   readonly input: I
   readonly output: O
   /**
-   * What a model needs of the output: MCP answers this, where every token is paid for, REST the whole output. Left out: all of it.
+   * The part of the output that a model needs. MCP returns it to save tokens; REST returns the full output. Default:
+   * the full output.
    */
   brief?(output: z.input<O>): object | Promise<object>
   run(services: Services, input: z.output<I>, caller: Caller): Promise<z.input<O>>

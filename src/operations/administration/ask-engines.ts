@@ -6,12 +6,12 @@ import { project } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
 
 const ANSWER_TOKENS = 8
-/** For the answer of a chat model, in milliseconds; the others keep to their own deadlines. */
+/** Deadline of a chat model, in milliseconds. The other engines keep their own deadlines. */
 const CHAT_MS = 20_000
 const PASSAGES = ['The proxy waits for 60 seconds.', 'Bread dough rises for two hours.']
 const QUESTION = 'How long does the proxy wait?'
 
-/** Asks every engine in use one real question. */
+/** Sends one real request to every configured engine. */
 export const askEngines = operation({
   name: 'ask_engines',
   group: 'administration',
@@ -55,7 +55,7 @@ export const askEngines = operation({
 interface Question {
   readonly name: string
   readonly uses: string
-  /** @returns the answer in short */
+  /** @returns a short form of the answer */
   ask(): Promise<string>
 }
 
@@ -125,7 +125,7 @@ function chat(name: string, model: ChatModel): Question {
   }
 }
 
-/** What may be shown of a failure: the coordinator's own errors hold no secret. */
+/** The part of a failure that is safe to return. The coordinator's own errors contain no secrets. */
 function causeOf(thrown: unknown): string {
   if (!(thrown instanceof CoordinatorError) || thrown.code === 'internal') return 'It failed; see the log.'
   return thrown.hint ? `${thrown.message} ${thrown.hint}` : thrown.message

@@ -6,7 +6,7 @@ import { COLLECTION_NAMES } from '../../knowledge/collections.ts'
 import type { Services } from '../../services.ts'
 import { operation, READS } from '../operation.ts'
 
-/** Collections that are being embedded again, shown at most. */
+/** Maximum number of collections being re-embedded that the answer lists. */
 const SHOWN = 10
 
 const reembedding = z.object({
@@ -18,7 +18,7 @@ const reembedding = z.object({
   pending_vectors: z.int().describe('Items that still wait for their vector of the target space.'),
 })
 
-/** Whether the coordinator can serve, and the state of everything that it depends on. */
+/** Reports whether the coordinator can serve requests, and the state of every dependency. */
 export const checkReadiness = operation({
   name: 'check_readiness',
   group: 'administration',
@@ -108,7 +108,7 @@ async function movingCollections(services: Services, project: string | null): Pr
       if (!collection) return []
       const { items, space, pending } = await services.knowledge.statistics({ project: owner, collection })
       const target = services.embedder.space.name
-      // Of a space that is not searched yet it is not counted how much is there.
+      // In a space that is not searched yet, the vectors are not counted: report all items as pending.
       const pending_vectors = space?.name === target ? pending : items
       return [{ project: owner, collection, serves: space?.name ?? null, target, items, pending_vectors }]
     }),

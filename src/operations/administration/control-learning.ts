@@ -4,7 +4,7 @@ import { CoordinatorError } from '../../errors.ts'
 import { dayOf } from '../../patterns/generation-budget.ts'
 import { operation, SETS } from '../operation.ts'
 
-/** The kill switch and the daily budget of background work. */
+/** Sets the kill switch and the daily budget of background work. */
 export const controlLearning = operation({
   name: 'control_learning',
   group: 'administration',

@@ -11,7 +11,7 @@ import { holds } from '../invoke.ts'
 import { ADDS, operation } from '../operation.ts'
 import { keyView, scope, viewKey } from './key-views.ts'
 
-/** Makes a key. It can be read from this answer and never again. */
+/** Creates a key. The key is returned only once, in this answer. */
 export const createKey = operation({
   name: 'create_key',
   group: 'administration',

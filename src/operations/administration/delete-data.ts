@@ -8,7 +8,7 @@ import { conversationId, projectName } from '../fields.ts'
 import { operation, REMOVES } from '../operation.ts'
 import { deletionView, viewDeletion } from './deletion-views.ts'
 
-/** Deletes everything of a project, a conversation or a key. */
+/** Deletes all data of a project, a conversation or a key. */
 export const deleteData = operation({
   name: 'delete_data',
   group: 'administration',
@@ -48,7 +48,7 @@ export const deleteData = operation({
       ERASURE_START,
       services.now(),
     )
-    // Row and job are stored: from here on it happens, whatever becomes of this request.
+    // The row and the job are stored: the deletion will run even if this request fails.
     const run = await runJob(services, jobId).catch(() => null)
     if (run?.status !== 'done') await services.enqueueJobs([jobId]).catch(() => undefined)
     const deletion = await findDeletion(services.database, id, null)

@@ -1,5 +1,5 @@
 /**
- * Deletions as callers see them: the receipt.
+ * The receipt of a deletion, as returned to callers.
  * @module
  */
 import * as z from 'zod'
@@ -23,7 +23,6 @@ export const deletionView = z.object({
   finished_at: timestamp.nullable(),
 })
 
-/** The receipt of a deletion. */
 export function viewDeletion(deletion: Deletion): z.output<typeof deletionView> {
   const { after } = deletion
   return {

@@ -5,7 +5,7 @@ import { jobOutput, presentJob } from '../../jobs/job-output.ts'
 import { uuid } from '../fields.ts'
 import { operation, SETS } from '../operation.ts'
 
-/** Gives a waiting or dead job up. */
+/** Discards a waiting or dead job. */
 export const discardJob = operation({
   name: 'discard_job',
   group: 'administration',

@@ -5,7 +5,7 @@ import { uuid } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
 import { deletionView, viewDeletion } from './deletion-views.ts'
 
-/** The receipt of a deletion. */
+/** Returns the receipt of a deletion. */
 export const getDeletion = operation({
   name: 'get_deletion',
   group: 'administration',

@@ -5,7 +5,7 @@ import { jobDetail, presentJobDetail } from '../../jobs/job-output.ts'
 import { uuid } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
 
-/** One background job, with its progress and result. */
+/** Returns one background job with its progress and result. */
 export const getJob = operation({
   name: 'get_job',
   group: 'administration',

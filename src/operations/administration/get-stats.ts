@@ -54,7 +54,7 @@ const ledger = z.object({
   unknown: z.array(z.object({ name: z.string(), reason: z.string() })),
 })
 
-/** What the coordinator did for a project. */
+/** Returns statistics of a project. */
 export const getStats = operation({
   name: 'get_stats',
   group: 'administration',

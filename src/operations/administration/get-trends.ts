@@ -6,7 +6,7 @@ import { operation, READS } from '../operation.ts'
 
 const outcomes = z.object({ success: z.int(), partial: z.int(), failure: z.int(), unknown: z.int() })
 
-/** The figures of a project by day. */
+/** Returns a project's statistics by day. */
 export const getTrends = operation({
   name: 'get_trends',
   group: 'administration',

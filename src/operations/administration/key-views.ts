@@ -1,5 +1,5 @@
 /**
- * Keys as callers see them: never the key, never its digest.
+ * Keys as returned to callers: never the key itself, never its digest.
  * @module
  */
 import * as z from 'zod'
@@ -22,7 +22,7 @@ export const keyView = z.object({
   created_at: timestamp,
 })
 
-/** What may be shown of a key. */
+/** The public fields of a key. */
 export function viewKey(row: KeyRow, now: number): z.output<typeof keyView> {
   const expired = row.expiresAt !== null && row.expiresAt <= now
   return {

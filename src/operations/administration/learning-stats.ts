@@ -8,7 +8,7 @@ import { jobStatus } from '../../jobs/job-output.ts'
 import { degraded, project } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
 
-/** What learning did, and what it has left to do. */
+/** Returns what learning has done and what is still queued. */
 export const learningStats = operation({
   name: 'learning_stats',
   group: 'administration',

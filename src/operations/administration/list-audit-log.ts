@@ -3,7 +3,7 @@ import { listActs } from '../../database/queries/audit.ts'
 import { cursor, limit, timestamp, uuid } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
 
-/** Administrative acts, newest first. */
+/** Lists administrative actions, newest first. */
 export const listAuditLog = operation({
   name: 'list_audit_log',
   group: 'administration',

@@ -5,7 +5,7 @@ import { jobOutput, jobStatus, presentJob } from '../../jobs/job-output.ts'
 import { cursor, limit, project, uuid } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
 
-/** Background jobs of a project, newest first. */
+/** Lists background jobs of a project, newest first. */
 export const listJobs = operation({
   name: 'list_jobs',
   group: 'administration',

@@ -4,7 +4,7 @@ import { cursor, limit, uuid } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
 import { keyView, viewKey } from './key-views.ts'
 
-/** All keys that the caller may manage, newest first. */
+/** Lists all keys that the caller may manage, newest first. */
 export const listKeys = operation({
   name: 'list_keys',
   group: 'administration',

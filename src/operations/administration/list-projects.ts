@@ -3,7 +3,7 @@ import { listProjects as list } from '../../database/queries/projects.ts'
 import { cursor, limit } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
 
-/** What there is to choose from. */
+/** Lists the projects that the caller can choose from. */
 export const listProjects = operation({
   name: 'list_projects',
   group: 'administration',

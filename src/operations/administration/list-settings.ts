@@ -2,10 +2,10 @@ import * as z from 'zod'
 import { settingsSchema } from '../../settings.ts'
 import { operation, READS } from '../operation.ts'
 
-/** Variables whose values are never shown. */
+/** Variables whose values are never returned. */
 const SECRET = /_(?:API_KEY|SECRET)$/
 
-/** Every variable of the coordinator, for its owner. */
+/** Lists every configuration variable of the coordinator, for its owner. */
 export const listSettings = operation({
   name: 'list_settings',
   group: 'administration',

@@ -6,12 +6,12 @@ import { REDACTION_KINDS } from '../../security/redact.ts'
 import { operation, READS } from '../operation.ts'
 import { type Metric, prometheusText } from './prometheus.ts'
 
-/** Values that a label may have; everything else is `other`, so that no caller can make time series. */
+/** Allowed label values. Everything else is reported as `other`, so that callers can't create new time series. */
 const ROUTES = ['sql', 'semantic', 'keyword', 'hybrid']
 const BACKENDS = ['local', 'remote', 'none']
 const JOB_STATUSES = ['pending', 'running', 'done', 'dead']
 
-/** Counters for Prometheus. */
+/** Returns counters in the Prometheus format. */
 export const metrics = operation({
   name: 'metrics',
   group: 'administration',
@@ -92,7 +92,7 @@ export const metrics = operation({
   },
 })
 
-/** Samples with labels from fixed sets; counts with equal labels are added up. */
+/** Samples with labels from fixed sets. Counts with equal labels are summed. */
 function bounded<T extends { count: number }>(rows: readonly T[], labelsOf: (row: T) => Record<string, string>) {
   const sums = new Map<string, { labels: Record<string, string>; value: number }>()
   for (const row of rows) {

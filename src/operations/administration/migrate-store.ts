@@ -82,7 +82,7 @@ export const migrateStore = operation({
 
 const WRONG_POSITION = 'This position is of the other kind of call: one with `verify`, or one without.'
 
-/** Sums up both stores as far as one call may read. */
+/** Compares fingerprints of both stores, as many pages as one call can read. */
 async function verify(
   from: TransferStore,
   to: TransferStore,

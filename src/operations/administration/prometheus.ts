@@ -3,7 +3,10 @@
  * @module
  */
 
-/** One metric with its samples. Labels must come from a fixed set of values: each combination is a time series for ever. */
+/**
+ * One metric with its samples. Labels must come from a fixed set of values: each combination creates a permanent time
+ * series.
+ */
 export interface Metric {
   readonly name: string
   readonly help: string
@@ -11,7 +14,10 @@ export interface Metric {
   readonly samples: readonly { readonly labels?: Readonly<Record<string, string>>; readonly value: number }[]
 }
 
-/** Metrics as text; a metric without samples is left out, a value that isn't finite is written as NaN, +Inf or -Inf. */
+/**
+ * Formats metrics as text. A metric without samples is omitted. A value that isn't finite is written as NaN, +Inf or
+ * -Inf.
+ */
 export function prometheusText(metrics: readonly Metric[]): string {
   let text = ''
   for (const { name, help, type, samples } of metrics) {

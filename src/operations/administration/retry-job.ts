@@ -5,7 +5,7 @@ import { jobOutput, presentJob } from '../../jobs/job-output.ts'
 import { uuid } from '../fields.ts'
 import { operation, SETS } from '../operation.ts'
 
-/** Gives a dead or discarded job its attempts again. */
+/** Resets the attempts of a dead or discarded job and queues it again. */
 export const retryJob = operation({
   name: 'retry_job',
   group: 'administration',

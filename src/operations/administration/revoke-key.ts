@@ -5,7 +5,7 @@ import { uuid } from '../fields.ts'
 import { operation, REMOVES } from '../operation.ts'
 import { keyView, viewKey } from './key-views.ts'
 
-/** Ends a key at once and for good. */
+/** Revokes a key immediately and permanently. */
 export const revokeKey = operation({
   name: 'revoke_key',
   group: 'administration',

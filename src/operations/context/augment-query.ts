@@ -19,7 +19,7 @@ import {
   viewNearest,
 } from './context-views.ts'
 
-/** Items named to a model when nothing was relevant enough. */
+/** Number of items listed for a model when nothing was relevant enough. */
 const BRIEF_NEAREST = 3
 
 export const augmentQuery = operation({
@@ -97,7 +97,7 @@ export const augmentQuery = operation({
     }
   },
   async run(services, input, caller) {
-    // The turn is kept, and what is kept goes into the conversation's summary.
+    // The turn is stored and becomes part of the conversation's summary.
     if (input.conversation_id !== undefined) assertScope(caller, 'write', 'conversation_id')
     const started = services.now()
     const budget = input.token_budget ?? services.settings.DEFAULT_TOKEN_BUDGET

@@ -1,5 +1,5 @@
 /**
- * How context looks in every answer.
+ * The format of context in every answer.
  * @module
  */
 import * as z from 'zod'
@@ -55,7 +55,7 @@ export const absenceReason = z
       'for the control group. Null when there is some.',
   )
 
-/** The shown items. */
+/** The items that the context includes. */
 export function viewContexts(result: Augmentation): z.input<typeof contextView>[] {
   return result.packed.map((entry, i) => ({
     context_id: result.contextIds[i] ?? '',
@@ -80,7 +80,7 @@ function placeOf({ item, excerpts }: Augmentation['packed'][number]) {
   }
 }
 
-/** The lines of the index. */
+/** The entries of the index. */
 export function viewIndex(result: Augmentation): z.input<typeof indexView>[] {
   return result.index.map(({ contextId, title, matches, probability, tokens }) => ({
     context_id: contextId,
@@ -91,12 +91,12 @@ export function viewIndex(result: Augmentation): z.input<typeof indexView>[] {
   }))
 }
 
-/** What was sent before. */
+/** The items that were sent earlier. */
 export function viewAlreadySent(result: Augmentation): z.input<typeof alreadySentView>[] {
   return result.alreadySent.map(({ contextId, number, title }) => ({ context_id: contextId, number, title }))
 }
 
-/** Reads items by context id, each collection once; what is not stored is not in the answer. */
+/** Reads items by context id, with one read per collection. Items that are not stored are missing from the result. */
 export async function readItems(
   { knowledge }: Pick<Services, 'knowledge'>,
   project: string,
@@ -112,7 +112,7 @@ export async function readItems(
   return new Map(items.map((item) => [contextId(item.collection, item.id), item]))
 }
 
-/** What came closest when nothing was relevant enough. */
+/** The nearest items when nothing was relevant enough. */
 export function viewNearest({ nearest, threshold }: Augmentation): z.input<typeof nearestView>[] {
   return nearest.map(({ item, probability, answerable }) => ({
     context_id: contextId(item.collection, item.id),

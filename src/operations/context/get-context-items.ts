@@ -17,7 +17,7 @@ import {
 import { ADDS, operation } from '../operation.ts'
 import { readItems } from './context-views.ts'
 
-/** Reads the full text of items that an index named. */
+/** Returns the full text of items listed in an index. */
 export const getContextItems = operation({
   name: 'get_context_items',
   group: 'context',
@@ -66,7 +66,7 @@ export const getContextItems = operation({
     const items = ids.flatMap((id) => found.get(id) ?? [])
     const composed = composeContext(
       {
-        // Asked for by id: all passages are worth the same, the earlier ids more.
+        // The items were requested by id: all passages have equal value, and earlier ids rank higher.
         items: items.map((item, i) => ({ item, probability: 1 - i / 1000 })),
         termWeights: new Map(),
         termsOf: () => [],
@@ -94,7 +94,7 @@ export const getContextItems = operation({
         latencyMs: services.now() - started,
         createdAt: started,
       }).catch(() => {
-        // The items were found: a log that can't be written costs statistics, not the answer.
+        // The items were found. A failed log write affects only statistics, not the answer.
         unreachable.push('log')
       }),
       input.conversation_id === undefined

@@ -109,7 +109,7 @@ export const hybridSearch = operation({
   },
 })
 
-/** The first `end` results after diversification and the collapse of copies, as far as they are wanted. */
+/** The first `end` results after diversification and the collapse of near-duplicates, where these are requested. */
 function arrange(
   ranked: readonly RankedItem[],
   end: number,

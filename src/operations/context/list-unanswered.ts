@@ -3,7 +3,7 @@ import { LOOKED_THROUGH, unansweredQuestions } from '../../database/queries/unan
 import { limit, project, timestamp } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
 
-/** What the team's knowledge lacks. */
+/** Lists questions that the stored knowledge doesn't answer. */
 export const listUnanswered = operation({
   name: 'list_unanswered',
   group: 'context',

@@ -62,7 +62,7 @@ export const multiTurnContext = operation({
     }
   },
   async run(services, input, caller) {
-    // The turn is kept, and what is kept goes into the conversation's summary.
+    // The turn is stored and becomes part of the conversation's summary.
     assertScope(caller, 'write')
     const session = input.session_id ?? newId()
     const result = await augment(services, {

@@ -1,5 +1,5 @@
 /**
- * How search results look in every answer.
+ * The format of search results in every answer.
  * @module
  */
 import * as z from 'zod'
@@ -43,18 +43,18 @@ export const resultView = itemView.extend({
   }),
 })
 
-/** A result of one ranking; the item itself stands among the combined results, or get_context_items has it. */
+/** A result of one ranking. The item itself is in the combined results, or can be read with get_context_items. */
 export const rankView = z.object({
   context_id: z.string(),
   score: z.number().describe('Calibrated probability of relevance, 0 to 1.'),
 })
 
-/** A result of one ranking as callers see it. */
+/** A result of one ranking, as returned to callers. */
 export function viewRank({ item, probability }: RankedItem): z.output<typeof rankView> {
   return { context_id: contextId(item.collection, item.id), score: probability }
 }
 
-/** A ranked item as callers see it. */
+/** A ranked item, as returned to callers. */
 export function viewResult(ranked: RankedItem): z.output<typeof resultView> {
   const { item, probability, score, breakdown } = ranked
   return { ...viewItem(item), score: probability, breakdown: { ...breakdown, fused: score } }

@@ -3,7 +3,7 @@ import { assignVariant as assign } from '../../experiments/sequential.ts'
 import { line } from '../../knowledge/text-fields.ts'
 import { operation, READS } from '../operation.ts'
 
-/** Draws the variant of a unit, the same every time. */
+/** Assigns a variant to a unit. The same unit always gets the same variant. */
 export const assignVariant = operation({
   name: 'assign_variant',
   group: 'experiments',

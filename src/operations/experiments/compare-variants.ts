@@ -104,7 +104,7 @@ export const compareVariants = operation({
   },
 })
 
-/** Both ways of marking a variant, from either of them. */
+/** Resolves the variant and its tag from either of the two. */
 function selector(variant: string | undefined, tag: string | undefined, prefix: string, field: string) {
   if (variant !== undefined) return { variant, tag: tag ?? `${prefix}${variant}` }
   if (tag !== undefined) return { variant: tag.startsWith(prefix) ? tag.slice(prefix.length) : tag, tag }

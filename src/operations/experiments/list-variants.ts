@@ -4,7 +4,7 @@ import { DAY_MS } from '../../time.ts'
 import { limit, project } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
 
-/** The variants that interactions carry. */
+/** Lists the variants that interactions are tagged with. */
 export const listVariants = operation({
   name: 'list_variants',
   group: 'experiments',

@@ -1,5 +1,5 @@
 /**
- * Context ids as clients send them, and the items that they name.
+ * Resolves the context ids that clients send to stored items.
  * @module
  */
 import * as z from 'zod'
@@ -8,17 +8,18 @@ import { COLLECTION_NAMES, contextId, isCollection, parseContextId } from '../..
 import type { Services } from '../../services.ts'
 import { readItems } from '../context/context-views.ts'
 
-/** What an interaction is recorded with. */
+/** The context that an interaction is recorded with. */
 interface ResolvedContexts {
-  /** What the ids name, in the order given, stored or not. */
+  /** The items that the ids refer to, in the given order, stored or not. */
   readonly contexts: ContextReference[]
-  /** The ids that name nothing stored. */
+  /** The ids that match no stored item. */
   readonly unknown: string[]
 }
 
 /**
- * Finds what context ids name. An id without its collection is looked for in all of them. An unknown id never refuses an
- * interaction: one that has the form `collection/id` is recorded all the same. While a store doesn't answer, such ids count as known.
+ * Resolves context ids. An id without a collection is looked up in all collections. An unknown id never causes an
+ * interaction to be rejected: an id of the form `collection/id` is recorded anyway. While a store is unavailable, its
+ * ids count as known.
  */
 export async function resolveContexts(
   services: Pick<Services, 'knowledge'>,
@@ -46,7 +47,10 @@ export async function resolveContexts(
   return { contexts, unknown }
 }
 
-/** What an id can name: an item of the collection it states; a bare UUID an item of any. */
+/**
+ * The items that an id can refer to: an item of the collection it states, or, for a bare UUID, an item of any
+ * collection.
+ */
 function meaningsOf(text: string): ContextReference[] {
   const stated = parseContextId(text)
   if (stated) return stated.id === '' ? [] : [stated]

@@ -8,7 +8,7 @@ import { operation, READS } from '../operation.ts'
 import { decisionView, viewDecision } from '../routing/routing-views.ts'
 import { interactionOutput, presentInteraction } from './interaction-output.ts'
 
-/** One interaction with its context and the history of its outcome. */
+/** Returns one interaction with its context and outcome history. */
 export const getInteraction = operation({
   name: 'get_interaction',
   group: 'interactions',

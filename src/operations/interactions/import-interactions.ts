@@ -8,14 +8,14 @@ import { countIngest } from '../ingest-quota.ts'
 import { holds } from '../invoke.ts'
 import { ADDS, operation } from '../operation.ts'
 
-/** Interactions that one call imports at most. */
+/** Maximum number of interactions that one call imports. */
 const MAX_IMPORT = 500
-/** The last millisecond of the year 9999: later times have no day in SQLite. */
+/** The last millisecond of the year 9999. SQLite can't convert later times to a date. */
 const MAX_CREATED_AT = 253_402_300_799_999
-/** Characters that are written in one transaction. */
+/** Maximum number of characters written in one transaction. */
 const CHUNK_CHARACTERS = 400_000
 
-/** Stores interactions that happened elsewhere, with their outcomes. */
+/** Imports interactions that happened elsewhere, with their outcomes. */
 export const importInteractions = operation({
   name: 'import_interactions',
   group: 'interactions',
@@ -87,12 +87,12 @@ export const importInteractions = operation({
 
 type Entry = z.output<typeof importInteractions.input>['interactions'][number]
 
-/** Rows for the database, in groups that one transaction can hold. */
+/** Groups rows so that each group fits in one transaction. */
 function* chunks(entries: readonly Entry[], now: number): Generator<ImportedInteraction[]> {
   let chunk: ImportedInteraction[] = []
   let size = 0
   for (const entry of entries) {
-    // JSON of the row: every text that one parameter of the statement carries, tags included.
+    // JSON of the row includes every text that is bound to the statement, including tags.
     const characters = JSON.stringify(entry).length
     if (chunk.length > 0 && size + characters > CHUNK_CHARACTERS) {
       yield chunk

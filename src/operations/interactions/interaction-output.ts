@@ -1,5 +1,5 @@
 /**
- * An interaction as callers see it.
+ * An interaction, as returned to callers.
  * @module
  */
 import * as z from 'zod'
@@ -38,7 +38,7 @@ export function presentInteraction(row: Interaction): z.input<typeof interaction
     response: row.response,
     agent_type: row.agentType,
     model_used: row.modelUsed,
-    // No answer takes no tokens: a stored 0 means that nobody counted.
+    // Every answer uses tokens: a stored 0 means that they were not counted.
     tokens_used: row.tokensUsed || null,
     latency_ms: row.latencyMs,
     tags: row.tags,

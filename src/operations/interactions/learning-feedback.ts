@@ -11,7 +11,7 @@ import { idempotencyKey, project, tags, uuid } from '../fields.ts'
 import { countWriting } from '../ingest-quota.ts'
 import { ADDS, operation } from '../operation.ts'
 
-/** Stores a correction and makes it findable. */
+/** Stores a correction and makes it searchable. */
 export const learningFeedback = operation({
   name: 'learning_feedback',
   group: 'interactions',
@@ -48,7 +48,7 @@ export const learningFeedback = operation({
     const about = input.interaction_id
     const corrected = about === undefined ? null : await findInteraction(services.database, about, input.project)
     if (about !== undefined && !corrected) throw noInteraction()
-    // The answer that is corrected is taken from the interaction; one that is archived has it in R2.
+    // The original answer is read from the interaction. The answer of an archived interaction is in R2.
     const archived = corrected !== null && corrected.archiveId !== null && !input.original_response
     const answer = archived ? (await textsOf(services, [corrected.id])).get(corrected.id)?.response : undefined
     await countWriting(services, input.project, 1, input)
@@ -70,7 +70,7 @@ export const learningFeedback = operation({
       services.now(),
     )
     if (!stored) throw noInteraction()
-    // The row and its job are stored: from here on nothing can be lost, only be later.
+    // The row and its job are stored: from here on, processing can be delayed but nothing can be lost.
     const run = stored.jobId ? await runJob(services, stored.jobId).catch(() => null) : null
     if (stored.jobId && run?.status !== 'done') await services.enqueueJobs([stored.jobId]).catch(() => undefined)
     const indexed = stored.jobId ? run?.status === 'done' : stored.jobStatus === null || stored.jobStatus === 'done'

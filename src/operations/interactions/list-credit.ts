@@ -15,7 +15,7 @@ import { readItems } from '../context/context-views.ts'
 import { degraded, limit, project } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
 
-/** The items that helped most, or least. */
+/** Lists the items that helped most or least. */
 export const listCredit = operation({
   name: 'list_credit',
   group: 'interactions',

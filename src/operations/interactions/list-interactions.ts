@@ -27,7 +27,7 @@ import {
 import { operation, READS } from '../operation.ts'
 import { interactionOutput, presentInteraction } from './interaction-output.ts'
 
-/** Interactions of a project. */
+/** Lists interactions of a project. */
 export const listInteractions = operation({
   name: 'list_interactions',
   group: 'interactions',
@@ -124,7 +124,7 @@ export const listInteractions = operation({
   },
 })
 
-/** SQLite counts code points, so texts are cut by them. */
+/** Truncates by code points, because SQLite counts code points. */
 function beginning(text: string): string {
   return isLonger(text) ? Array.from(text).slice(0, LISTED_CHARACTERS).join('') : text
 }

@@ -1,5 +1,5 @@
 /**
- * The answer that every report of an outcome or rating gives.
+ * The answer to every report of an outcome or rating.
  * @module
  */
 import * as z from 'zod'
@@ -7,7 +7,7 @@ import type { RecordedOutcome } from '../../database/queries/outcomes.ts'
 import type { ValueParts } from '../../database/schema.ts'
 import type { Services } from '../../services.ts'
 
-/** The parts of a value score, each already weighted; they sum to the score. */
+/** The weighted parts of a value score. They sum to the score. */
 export const valuePartsOutput = z.object({
   outcome: z.number(),
   feedback: z.number(),
@@ -28,7 +28,7 @@ export const outcomeOutput = z.object({
   job_status: z.enum(['pending', 'running', 'done', 'dead', 'discarded']).nullable(),
 })
 
-/** Announces the job of a new revision and says what is known of the interaction now. */
+/** Announces the job of a new revision and returns the current state of the interaction. */
 export async function outcomeAnswer(
   services: Services,
   interactionId: string,

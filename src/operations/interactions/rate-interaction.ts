@@ -6,7 +6,7 @@ import { holds } from '../invoke.ts'
 import { operation, SETS } from '../operation.ts'
 import { outcomeAnswer, outcomeOutput } from './outcome-answer.ts'
 
-/** Stores a rating and leaves the outcome as it is. */
+/** Stores a rating. The outcome does not change. */
 export const rateInteraction = operation({
   name: 'rate_interaction',
   group: 'interactions',

@@ -9,7 +9,7 @@ import { holds } from '../invoke.ts'
 import { ADDS, operation } from '../operation.ts'
 import { resolveContexts } from './context-references.ts'
 
-/** Records a question, its answer and the context that was given. */
+/** Records a question, its answer and the context that was used. */
 export const trackInteraction = operation({
   name: 'track_interaction',
   group: 'interactions',

@@ -6,7 +6,7 @@ import { holds } from '../invoke.ts'
 import { operation, SETS } from '../operation.ts'
 import { outcomeAnswer, outcomeOutput } from './outcome-answer.ts'
 
-/** Stores the outcome of an interaction; scoring follows in the background. */
+/** Stores the outcome of an interaction. Scoring runs in the background. */
 export const updateOutcome = operation({
   name: 'update_outcome',
   group: 'interactions',

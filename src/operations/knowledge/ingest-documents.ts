@@ -108,7 +108,7 @@ export const ingestDocuments = operation({
 
 const NOTHING: Omit<DocumentResult, 'path' | 'status'> = { added: 0, updated: 0, unchanged: 0, removed: 0 }
 
-/** A path that comes twice in a call is refused the second time: which of the two is meant can't be known. */
+/** If a path occurs twice in a call, the second document is rejected: it is unclear which one is meant. */
 function refuseRepeated(checked: Checked[]): void {
   const seen = new Set<string>()
   for (const [index, document] of checked.entries()) {
@@ -125,7 +125,7 @@ function refuseRepeated(checked: Checked[]): void {
 
 type Checked = { path: string; hash: string; items: ItemInput[] } | { path: string; error: CoordinatorError }
 
-/** A document is taken whole or not at all. */
+/** A document is accepted or rejected as a whole. */
 async function checkDocument(collection: CollectionName, source: string, raw: unknown, at: string): Promise<Checked> {
   const result = documentInput.safeParse(raw)
   const path = pathOf(raw)
@@ -156,7 +156,7 @@ async function checkDocument(collection: CollectionName, source: string, raw: un
   return { path, hash, items: checked }
 }
 
-/** Items of a code base carry the name of their source, so that searches can filter by it. */
+/** Items of a code base include the name of their source, so that searches can filter by it. */
 function withSource(collection: CollectionName, item: unknown, source: string): unknown {
   if (collection !== 'codebase-context' || typeof item !== 'object' || item === null) return item
   const { fields } = item as { fields?: unknown }

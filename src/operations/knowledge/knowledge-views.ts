@@ -1,5 +1,5 @@
 /**
- * How a knowledge item looks in every answer, and how a caller's item is checked before it is stored.
+ * The format of knowledge items in every answer, and the checks on a caller's item before it is stored.
  * @module
  */
 import * as z from 'zod'
@@ -20,7 +20,7 @@ export const pendingVectors = z
   .min(0)
   .describe('Items whose vector is still to be computed; until then they are found by their words.')
 
-/** How many items have been prepared without the vector that a job will bring. */
+/** The number of prepared items whose vector a job will compute later. */
 export function countPending(embedder: Embedder, items: readonly PreparedItem[]): number {
   return embedsLater(embedder) ? items.filter(({ vector }) => !vector).length : 0
 }
@@ -50,13 +50,13 @@ export const itemView = z.object({
 
 export type ItemView = z.output<typeof itemView>
 
-/** What a caller may say of an item; that its words worked is for outcomes to say. */
+/** The provenance that a caller may state. `verified_outcome` is excluded: it follows from outcomes. */
 export const statedProvenance = z
   .enum(PROVENANCES)
   .exclude(['verified_outcome'])
   .describe('Whose words these are: human, model, or copied from elsewhere.')
 
-/** A stored item as callers see it. */
+/** A stored item, as returned to callers. */
 export function viewItem(item: StoredItem): ItemView {
   const { successes, partials, failures } = item.credit
   const shown = successes + partials + failures
@@ -87,9 +87,9 @@ export const errorView = z.object({
 
 /**
  * Checks one item of a batch.
- * @param at its position in the input, e.g. `items[3]`, for the error's field
- * @param provenance of an item that doesn't state one and names no model in `extracted_by`
- * @returns the item, or the error that names what is wrong with it
+ * @param at the item's position in the input, e.g. `items[3]`, for the error's field
+ * @param provenance the default for items that don't state one and name no model in `extracted_by`
+ * @returns the item, or an error that describes the problem
  */
 export async function checkItem(
   collection: CollectionName,
@@ -117,7 +117,7 @@ export async function checkItem(
 }
 
 /**
- * Checks that a filter names fields of the collections that are searched.
+ * Checks that a filter uses fields of the searched collections.
  * @throws CoordinatorError `invalid_input` naming the unknown field
  */
 export function checkFilter(filter: FieldFilter | undefined, collections: readonly CollectionName[]): void {

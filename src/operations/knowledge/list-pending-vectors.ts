@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { collectionName, cursor, limit, project } from '../fields.ts'
 import { operation, SETS } from '../operation.ts'
 
-/** What a client that embeds for the server has to embed. */
+/** Lists items that a client must embed for the server. */
 export const listPendingVectors = operation({
   name: 'list_pending_vectors',
   group: 'knowledge',

@@ -3,7 +3,7 @@ import { listSources as list } from '../../database/queries/deletions.ts'
 import { collectionName, cursor, limit, project } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
 
-/** Parts of a cursor: the last source of the page before, and its collection. */
+/** Parts of a cursor: the collection and the name of the last source on the previous page. */
 const AFTER = /^([a-z-]*)\/([\s\S]*)$/
 
 export const listSources = operation({

@@ -69,7 +69,7 @@ export const storeKnowledge = operation({
         return { index, status: 'rejected' as const, error: item.toJSON() }
       }
       const written = statuses[next] ?? 'unchanged'
-      // Nothing here is to replace a version of its own, so there is no conflict.
+      // These writes don't replace a specific version, so a conflict can't occur.
       const status = written === 'conflict' ? 'unchanged' : written
       const id = prepared[next]?.id ?? ''
       next++

@@ -5,10 +5,10 @@ import type { ItemVector } from '../../knowledge/stores/store.ts'
 import { collectionName, project } from '../fields.ts'
 import { operation, SETS } from '../operation.ts'
 
-/** Vectors of one call. */
+/** Maximum number of vectors in one call. */
 const MAX_VECTORS = 200
 
-/** Takes the vectors that such a client computed. */
+/** Stores vectors that the client computed. */
 export const storeVectors = operation({
   name: 'store_vectors',
   group: 'knowledge',
@@ -60,7 +60,7 @@ export const storeVectors = operation({
   },
 })
 
-/** A vector of signed bytes at unit length. */
+/** Decodes a vector of signed bytes and scales it to unit length. */
 function decoded(text: string, dimensions: number, field: string): Float32Array {
   const bytes = fromBase64(text)
   if (!bytes) throw invalidInput(field, `${field} is not base64.`)

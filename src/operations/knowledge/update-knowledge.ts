@@ -44,7 +44,7 @@ export const updateKnowledge = operation({
         services.embedder,
         document,
       )
-      // Another change may have come in between: it is read again, so that neither loses a field.
+      // If another change came in between, the item is read again, so that neither change loses a field.
       const replaces = await itemHash(stored.fields)
       const items = prepared.map((item) => ({ ...item, replaces }))
       const [status] = await services.knowledge.upsert(input, items, services.embedder.space)
@@ -64,10 +64,10 @@ export const updateKnowledge = operation({
   },
 })
 
-/** Times that a change is tried while others change the same item. */
+/** How many times a change is attempted while others change the same item. */
 const TRIES = 5
 
-/** An item's fields after a change; what says that it was learnt goes unless it is said again. */
+/** An item's fields after a change. `extracted_by` is removed unless the change states it again. */
 function changedFields(
   before: Readonly<Record<string, unknown>>,
   change: Readonly<Record<string, unknown>>,

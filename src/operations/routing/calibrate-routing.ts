@@ -13,7 +13,7 @@ const effect = z.object({
   local_success: share.nullable().describe('Its expected share of successes among those; null: it answers none.'),
 })
 
-/** Finds the confidence threshold that serves a target. */
+/** Finds the confidence threshold that meets a target. */
 export const calibrateRouting = operation({
   name: 'calibrate_routing',
   group: 'routing',

@@ -6,10 +6,10 @@ import { project, timestamp } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
 import { estimateView, gainView, routerVersion } from './routing-views.ts'
 
-/** Queries that one call estimates at most. */
+/** Maximum number of queries that one call estimates. */
 const MAX_QUERIES = 500
 
-/** Says what the router expects of both models, without searching, answering or recording anything. */
+/** Returns the router's estimates for both models, without searching, answering or recording anything. */
 export const estimateRouting = operation({
   name: 'estimate_routing',
   group: 'routing',

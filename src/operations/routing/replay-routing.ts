@@ -5,7 +5,7 @@ import { type LoggedDecision, type ReplayEstimate, replay } from '../../routing/
 import { project } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
 
-/** Decisions that a replay reads at most, the latest ones. */
+/** Maximum number of decisions that a replay reads, latest first. */
 const MAX_DECISIONS = 5_000
 const OUTCOME_VALUE = { success: 1, partial: 0.5, failure: 0 } as const
 
@@ -14,7 +14,7 @@ const estimate = z
   .nullable()
 const share = z.number().min(0).max(1)
 
-/** Judges thresholds by what was logged. */
+/** Evaluates thresholds on logged decisions. */
 export const replayRouting = operation({
   name: 'replay_routing',
   group: 'routing',
@@ -79,7 +79,7 @@ export const replayRouting = operation({
   },
 })
 
-/** A decision in which either model could have been chosen; null for others. */
+/** A decision in which either model could have been chosen; null for other decisions. */
 function loggedDecision({ backend, record, outcome }: DecidedOutcome): LoggedDecision | null {
   const model = record.model as DecidedModel | null | undefined
   if (!model || model.cause === 'no_local_model' || (backend !== 'local' && backend !== 'remote')) return null

@@ -69,7 +69,7 @@ const generated = z.object({
     .describe('Why the answer ended; length: at the limit of tokens, deadline: what was there in time.'),
 })
 
-/** Chooses how to search and which model answers; searches, and on request answers. */
+/** Chooses how to search and which model answers, then searches and, on request, answers. */
 export const routeQuery = operation({
   name: 'route_query',
   group: 'routing',
@@ -125,7 +125,7 @@ export const routeQuery = operation({
     degraded,
   }),
   async brief({ results, decision: record, sql, ...output }) {
-    // What a prompt or an answer rests on is in it already.
+    // A prompt or an answer already contains the items it is based on.
     const used = output.augmented_prompt !== null || output.response !== null
     const { cause, local, remote } = record.model
     return {
@@ -241,8 +241,8 @@ interface SqlConsidered {
 }
 
 /**
- * Whether the query is a statement that may run. What was asked for as SQL and isn't gets an error that says why; what merely
- * might have been one is an ordinary query.
+ * Decides whether the query is a SQL statement that may run. If the caller asked for SQL and the statement may not
+ * run, it gets an error with the reason. A query that only looks like SQL is treated as an ordinary query.
  */
 async function considerSql(
   services: Services,

@@ -1,5 +1,5 @@
 /**
- * How routing estimates look in every answer.
+ * The format of routing estimates in every answer.
  * @module
  */
 import * as z from 'zod'
@@ -15,7 +15,7 @@ export const estimateView = z.object({
   cold_start: z.boolean().describe('Too few outcomes to say more than the prior.'),
 }) satisfies z.ZodType<SuccessEstimate>
 
-/** The decision behind an answer, as far as every kind of routing records it. */
+/** The decision behind an answer, with the fields that every kind of routing records. */
 export const decisionView = z.object({
   decision_id: z.string(),
   route: z.string().describe('How was searched: sql, keyword, semantic or hybrid; chat: through the OpenAI endpoint.'),
@@ -34,7 +34,7 @@ export const decisionView = z.object({
   fallbacks: z.array(z.object({ from: z.string(), to: z.string(), reason: z.string() })),
 })
 
-/** A decision's row in the form of decisionView. */
+/** A stored decision in the format of decisionView. */
 export function viewDecision(row: {
   readonly id: string
   readonly route: string

@@ -4,7 +4,7 @@ import { jobDetail, presentJobDetail } from '../../jobs/job-output.ts'
 import { project } from '../fields.ts'
 import { operation, SETS } from '../operation.ts'
 
-/** Trains the router now. */
+/** Trains the router immediately. */
 export const trainRouterNow = operation({
   name: 'train_router',
   group: 'routing',

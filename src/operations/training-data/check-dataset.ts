@@ -6,7 +6,7 @@ import { jobDetail, presentJobDetail } from '../../jobs/job-output.ts'
 import { uuid } from '../fields.ts'
 import { operation, SETS } from '../operation.ts'
 
-/** Whether the rows of a dataset would still be exported today. */
+/** Checks whether the rows of a dataset would still be exported today. */
 export const checkDataset = operation({
   name: 'check_dataset',
   group: 'training-data',

@@ -1,5 +1,5 @@
 /**
- * What a caller says of the dataset that it wants.
+ * The input fields that describe a dataset.
  * @module
  */
 import * as z from 'zod'
@@ -53,7 +53,7 @@ export const datasetInput = z.strictObject({
 
 /**
  * The settings of an export.
- * @param highValueThreshold value score that an answer needs when the caller names none, 0 to 1
+ * @param highValueThreshold default minimum value score of an answer, 0 to 1
  */
 export function exportSettings(input: z.output<typeof datasetInput>, highValueThreshold: number): ExportSettings {
   return {

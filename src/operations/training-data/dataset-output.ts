@@ -1,5 +1,5 @@
 /**
- * A dataset as callers see it.
+ * A dataset, as returned to callers.
  * @module
  */
 import * as z from 'zod'

@@ -5,7 +5,7 @@ import { companionKeys } from '../../training-data/datasheet.ts'
 import { uuid } from '../fields.ts'
 import { operation, REMOVES } from '../operation.ts'
 
-/** Removes a dataset's files and its entry. */
+/** Deletes a dataset's files and its entry. */
 export const deleteDataset = operation({
   name: 'delete_dataset',
   group: 'training-data',
@@ -19,7 +19,8 @@ export const deleteDataset = operation({
   async run({ database, datasets }, input, caller) {
     const dataset = await findDataset(database, input.dataset_id, caller.project)
     if (!dataset) throw notFound('dataset', 'dataset_id')
-    // The file goes first: an entry without a file can be deleted again, a file without an entry could not be found.
+    // Delete the file first: an entry without a file can be deleted again, but a file without an entry could not be
+    // found.
     const { sheet, lineage } = companionKeys(dataset.key)
     await datasets.delete([dataset.key, sheet, lineage])
     await forgetDataset(database, dataset.id)

@@ -7,10 +7,13 @@ import { runJob } from '../../jobs/run-job.ts'
 import { operation, SETS } from '../operation.ts'
 import { datasetInput, exportSettings } from './dataset-input.ts'
 
-/** Milliseconds that an export may take before its request is answered. A larger one continues as a background job. */
+/**
+ * How long an export may take before its request is answered, in milliseconds. A larger export continues as a
+ * background job.
+ */
 const AT_ONCE_MS = 4_000
 
-/** What is known of a dataset once its export is done. */
+/** The properties of a dataset that are known once its export is complete. */
 const dataset = z
   .object({
     dataset_id: z.string(),

@@ -5,7 +5,7 @@ import { cursor, limit, project, uuid } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
 import { datasetOutput } from './dataset-output.ts'
 
-/** Datasets of a project, newest first. */
+/** Lists datasets of a project, newest first. */
 export const listDatasets = operation({
   name: 'list_datasets',
   group: 'training-data',

@@ -3,7 +3,7 @@ import { previewDataset } from '../../training-data/preview.ts'
 import { operation, READS } from '../operation.ts'
 import { datasetInput, exportSettings } from './dataset-input.ts'
 
-/** What an export would hold, without making it. */
+/** Returns what an export would contain, without creating it. */
 export const previewTrainingData = operation({
   name: 'preview_training_data',
   group: 'training-data',
