@@ -12,8 +12,13 @@ const FNV_PRIME = 0x01000193
  * anything that must resist forgery.
  */
 export function fnv1a(text: string): number {
+  return fnv1aOfRange(text, 0, text.length)
+}
+
+/** {@link fnv1a} of text[from, to). */
+export function fnv1aOfRange(text: string, from: number, to: number): number {
   let hash = FNV_OFFSET
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), FNV_PRIME)
+  for (let i = from; i < to; i++) hash = Math.imul(hash ^ text.charCodeAt(i), FNV_PRIME)
   return hash >>> 0
 }
 

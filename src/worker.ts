@@ -14,10 +14,13 @@ import { sweep } from './jobs/sweep.ts'
 import { OPERATIONS } from './operations/index.ts'
 import { readSettings } from './settings.ts'
 import { createApp } from './transports/app.ts'
+import { warmUp } from './warm-up.ts'
 
 export { Conversation } from './conversation/conversation.ts'
 export { KnowledgeIndex } from './knowledge/stores/knowledge-index.ts'
 export { OAuthGrants } from './transports/oauth/grants.ts'
+
+warmUp()
 
 const app = createApp(buildServices, OPERATIONS)
 

@@ -8,7 +8,7 @@ const ROOT = join(import.meta.dirname, '..')
 /** The floors of src/, from the top; what stands on one may import from its own and from all below. Types count too. */
 const FLOORS = [
   ['worker'],
-  ['build-services'],
+  ['build-services', 'warm-up'],
   ['transports'],
   ['operations'],
   ['jobs'],

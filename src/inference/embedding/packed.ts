@@ -12,9 +12,44 @@ export function checksum(bytes: Uint8Array): number {
   return fnv1aOfWords(new Uint32Array(copy.buffer, copy.byteOffset, Math.ceil(bytes.byteLength / 4)))
 }
 
-/** Bytes to numbers: lowest + step × byte. */
-export function dequantise(bytes: Uint8Array, lowest: number, step: number): Float32Array {
+const BYTES = 256
+
+/**
+ * Bytes to numbers: a function of lowest + step × byte, computed once for each of the 256 bytes.
+ * @returns null when one of these numbers is not finite
+ */
+export function dequantise(
+  bytes: Uint8Array,
+  lowest: number,
+  step: number,
+  of: (value: number) => number = (value) => value,
+): Float32Array | null {
+  const values = Float32Array.from({ length: BYTES }, (_, byte) => of(lowest + step * byte))
+  if (!values.every(Number.isFinite)) return null
   const numbers = new Float32Array(bytes.length)
-  for (let index = 0; index < bytes.length; index++) numbers[index] = lowest + step * (bytes[index] ?? 0)
+  for (let index = 0; index < bytes.length; index++) numbers[index] = values[bytes[index] ?? 0] ?? 0
+  return numbers
+}
+
+/** Largest magnitude of a byte with a sign. */
+const MAX_CODE = 128
+
+/**
+ * The numbers of codebooks of bytes with a sign, each codebook with its own scale.
+ * @param ends where each codebook ends
+ * @returns null when one of the numbers may not be finite
+ */
+export function scaledCodebooks(
+  bytes: Uint8Array,
+  scales: readonly number[],
+  ends: readonly number[],
+): Float32Array | null {
+  if (scales.some((scale) => !Number.isFinite(Math.fround(MAX_CODE * scale)))) return null
+  const codes = new Int8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const numbers = new Float32Array(codes.length)
+  let index = 0
+  scales.forEach((scale, codebook) => {
+    for (const end = ends[codebook] ?? 0; index < end; index++) numbers[index] = scale * (codes[index] ?? 0)
+  })
   return numbers
 }

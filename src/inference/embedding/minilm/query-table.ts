@@ -27,7 +27,7 @@
  */
 import { CoordinatorError } from '../../../errors.ts'
 import type { Embedder, Embedding } from '../embedder.ts'
-import { checksum, dequantise } from '../packed.ts'
+import { checksum, dequantise, scaledCodebooks } from '../packed.ts'
 import { MINILM_SPACE } from './model.ts'
 import { MAX_QUESTION_PIECES } from './texts.ts'
 import { WordPieces } from './word-pieces.ts'
@@ -55,8 +55,7 @@ function requireThat(condition: boolean, problem: string): asserts condition {
 interface PackedTable {
   readonly dimensions: number
   readonly subspaces: number
-  /** Pieces in row order, with a line feed between two. */
-  readonly vocabulary: string
+  readonly wordPieces: WordPieces
   readonly pieces: number
   /** Row number by left piece × 65,536 + right piece. */
   readonly pairs: ReadonlyMap<number, number>
@@ -102,20 +101,18 @@ function parse(table: ArrayBuffer): PackedTable {
   const width = dimensions / subspaces
   const scales = Array.from({ length: subspaces }, (_, subspace) => view.getFloat32(at + 4 * subspace, true))
   at += 4 * subspaces
-  const codebooks = Float32Array.from(new Int8Array(section(CENTROIDS * dimensions).slice().buffer))
-  for (let index = 0; index < codebooks.length; index++) {
-    codebooks[index] = (codebooks[index] ?? 0) * (scales[Math.floor(index / (CENTROIDS * width))] ?? 0)
-  }
+  const ends = scales.map((_, subspace) => CENTROIDS * width * (subspace + 1))
+  const codebooks = scaledCodebooks(section(CENTROIDS * dimensions), scales, ends)
   const pairs = new Map<number, number>()
   for (let pair = 0; pair < pairCount; pair++, at += 4) {
     pairs.set(pairKey(view.getUint16(at, true), view.getUint16(at + 2, true)), pieces + pair)
   }
-  const norms = dequantise(section(rows), view.getFloat32(24, true), view.getFloat32(28, true)).map(Math.exp)
+  const norms = dequantise(section(rows), view.getFloat32(24, true), view.getFloat32(28, true), Math.exp)
+  requireThat(codebooks !== null && norms !== null, 'it holds numbers that are not finite')
   const codes = section(subspaces * rows)
-  const vocabulary = new TextDecoder().decode(section(vocabularyBytes))
-  requireThat(vocabulary.split('\n').length === pieces, `its vocabulary does not hold the ${pieces} pieces it names`)
-  requireThat(codebooks.every(Number.isFinite) && norms.every(Number.isFinite), 'it holds numbers that are not finite')
-  return { dimensions, subspaces, vocabulary, pieces, pairs, codebooks, codes, norms }
+  const wordPieces = new WordPieces(new TextDecoder().decode(section(vocabularyBytes)))
+  requireThat(wordPieces.length === pieces, `its vocabulary does not hold the ${pieces} pieces it names`)
+  return { dimensions, subspaces, wordPieces, pieces, pairs, codebooks, codes, norms }
 }
 
 /**
@@ -124,8 +121,6 @@ function parse(table: ArrayBuffer): PackedTable {
 export class QueryTable implements Embedder {
   readonly space = MINILM_SPACE
   readonly #table: PackedTable
-  readonly #wordPieces: WordPieces
-  readonly #unknown: number
 
   /**
    * @param bytes the whole file; it must not be changed afterwards
@@ -133,8 +128,6 @@ export class QueryTable implements Embedder {
    */
   constructor(bytes: ArrayBuffer) {
     this.#table = parse(bytes)
-    this.#wordPieces = new WordPieces(this.#table.vocabulary)
-    this.#unknown = this.#table.vocabulary.split('\n').indexOf('[UNK]')
     requireThat(
       this.#table.dimensions === this.space.dimensions,
       `it has ${this.#table.dimensions} dimensions, its space ${this.space.dimensions}`,
@@ -150,15 +143,16 @@ export class QueryTable implements Embedder {
    * Unknown pieces add nothing, nor does what follows the first MAX_QUESTION_PIECES.
    */
   embedQuestion(text: string): Embedding {
-    const ids = this.#wordPieces.ids(text, MAX_QUESTION_PIECES).slice(1, -1)
+    const { wordPieces, pairs } = this.#table
+    const ids = wordPieces.ids(text, MAX_QUESTION_PIECES).slice(1, -1)
     const sum = new Float32Array(this.#table.dimensions)
     let known = 0
-    let previous = this.#unknown
+    let previous = wordPieces.unknown
     for (const id of ids) {
-      if (id !== this.#unknown) {
+      if (id !== wordPieces.unknown) {
         known++
         this.#add(sum, id)
-        const pair = this.#table.pairs.get(pairKey(previous, id))
+        const pair = pairs.get(pairKey(previous, id))
         if (pair !== undefined) this.#add(sum, pair)
       }
       previous = id

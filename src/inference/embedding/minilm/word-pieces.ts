@@ -3,6 +3,7 @@
  * reference tokenizer, but for marks like `[SEP]` inside a text, which are text here.
  * @module
  */
+import { WordList } from '../word-list.ts'
 
 /** Longer words are one unknown piece, in characters. */
 const LONGEST_WORD = 100
@@ -17,30 +18,35 @@ const PUNCTUATION = '!-\\/:-@\\[-`{-~\\p{P}'
 /** A punctuation mark, an ideograph, or a run of anything else but white space. */
 const WORD = new RegExp(`[${PUNCTUATION}]|[${IDEOGRAPH}]|[^\\s${PUNCTUATION}${IDEOGRAPH}]+`, 'gu')
 
+/** What a piece that continues a word begins with; no word of a text holds it, since it is punctuation. */
+const CONTINUED = '##'
+
 export class WordPieces {
-  readonly #ids = new Map<string, number>()
-  readonly #continued = new Map<string, number>()
+  readonly #pieces: WordList
   readonly #first: number
   readonly #last: number
-  readonly #unknown: number
+  /** Id of a word that the pieces don't make up. */
+  readonly unknown: number
 
   /**
    * @param vocabulary the pieces, one a line; the line is the id
    * @throws Error when `[CLS]`, `[SEP]` or `[UNK]` is missing
    */
   constructor(vocabulary: string) {
-    vocabulary.split('\n').forEach((piece, id) => {
-      if (piece.startsWith('##') && piece.length > 2) this.#continued.set(piece.slice(2), id)
-      else if (piece !== '') this.#ids.set(piece, id)
-    })
+    this.#pieces = new WordList(vocabulary)
     const special = (piece: string): number => {
-      const id = this.#ids.get(piece)
+      const id = this.#pieces.rowOf(piece)
       if (id === undefined) throw new Error(`The vocabulary has no ${piece}`)
       return id
     }
     this.#first = special('[CLS]')
     this.#last = special('[SEP]')
-    this.#unknown = special('[UNK]')
+    this.unknown = special('[UNK]')
+  }
+
+  /** Number of pieces. */
+  get length(): number {
+    return this.#pieces.length
   }
 
   /**
@@ -64,11 +70,11 @@ export class WordPieces {
     let start = 0
     if (word.length <= LONGEST_WORD || Array.from(word).length <= LONGEST_WORD) {
       while (start < word.length) {
-        const pieces = start === 0 ? this.#ids : this.#continued
+        const mark = start === 0 ? '' : CONTINUED
         let end = word.length
         let id: number | undefined
         while (end > start) {
-          id = pieces.get(word.slice(start, end))
+          id = this.#pieces.rowOf(`${mark}${word.slice(start, end)}`)
           if (id !== undefined) break
           end--
         }
@@ -79,7 +85,7 @@ export class WordPieces {
       if (start === word.length) return
     }
     found.length = before
-    found.push(this.#unknown)
+    found.push(this.unknown)
   }
 }
 

@@ -20,11 +20,11 @@ const MIN_NORM = 1e-6
 
 /** Adds `weight` × the row's vector to `sum`, straight from the packed codes. */
 function addRow(sum: Float32Array, table: WordTable, row: number, weight: number): void {
-  const { codebooks, codes, rows, starts } = table
+  const { codebooks, codes, starts, words } = table
   for (let subspace = 0; subspace + 1 < starts.length; subspace++) {
     const start = starts[subspace] ?? 0
     const width = (starts[subspace + 1] ?? 0) - start
-    const centroid = start * 256 + (codes[subspace * rows.size + row] ?? 0) * width
+    const centroid = start * 256 + (codes[subspace * words.length + row] ?? 0) * width
     for (let offset = 0; offset < width; offset++) {
       sum[start + offset] = (sum[start + offset] ?? 0) + weight * (codebooks[centroid + offset] ?? 0)
     }
@@ -47,7 +47,7 @@ function embedText(table: WordTable, text: string): Embedding {
   let unknown = 0
   for (const [word, count] of counts) {
     const saturated = (2 * count) / (count + 1)
-    const row = table.rows.get(word)
+    const row = table.words.rowOf(word)
     if (row === undefined) {
       unknown += saturated * table.highestIdf
       continue

@@ -22,15 +22,16 @@
  * by subspace); the vocabulary: the words in row order, in UTF-8 with a line feed between two.
  * @module
  */
-import { checksum, dequantise } from '../packed.ts'
+import { checksum, dequantise, scaledCodebooks } from '../packed.ts'
+import { WordList } from '../word-list.ts'
 
 /** A word table as it lies in memory; the codes stay packed. */
 export interface WordTable {
   readonly dimensions: number
   /** First dimension of each subspace, and after the last one `dimensions`. */
   readonly starts: readonly number[]
-  /** Row number of every word. */
-  readonly rows: ReadonlyMap<string, number>
+  /** The words in row order. */
+  readonly words: WordList
   /** Codebooks with their scales applied: subspace × 256 × width numbers. */
   readonly codebooks: Float32Array
   /** One byte for each subspace and word, subspace by subspace. */
@@ -57,17 +58,16 @@ function requireThat(condition: boolean, problem: string): asserts condition {
   if (!condition) throw new WordTableError(`The word table cannot be read: ${problem}`)
 }
 
-function readVocabulary(bytes: Uint8Array, count: number): Map<string, number> {
+function readVocabulary(bytes: Uint8Array, count: number): WordList {
   let text = ''
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {
     throw new WordTableError('The word table cannot be read: its vocabulary is not UTF-8')
   }
-  const rows = new Map<string, number>()
-  for (const word of text.split('\n')) rows.set(word, rows.size)
-  requireThat(rows.size === count && !rows.has(''), `its vocabulary does not hold the ${count} words it names`)
-  return rows
+  const words = new WordList(text)
+  requireThat(words.length === count && words.distinct, `its vocabulary does not hold the ${count} words it names`)
+  return words
 }
 
 /**
@@ -99,23 +99,14 @@ export function parseWordTable(table: ArrayBuffer): WordTable {
   }
   const scales = Array.from({ length: subspaces }, (_, subspace) => view.getFloat32(at + 4 * subspace, true))
   at += 4 * subspaces
-  const codebookSection = new Int8Array(section(codebookBytes).slice().buffer)
   const starts = Array.from({ length: subspaces + 1 }, (_, subspace) => Math.floor((subspace * dimensions) / subspaces))
-  const codebooks = new Float32Array(codebookSection)
-  scales.forEach((scale, subspace) => {
-    const end = CENTROIDS * (starts[subspace + 1] ?? 0)
-    for (let index = CENTROIDS * (starts[subspace] ?? 0); index < end; index++) {
-      codebooks[index] = (codebooks[index] ?? 0) * scale
-    }
-  })
-  const norms = dequantise(section(count), view.getFloat32(20, true), view.getFloat32(24, true)).map(Math.exp)
+  const ends = starts.slice(1).map((start) => CENTROIDS * start)
+  const codebooks = scaledCodebooks(section(codebookBytes), scales, ends)
+  const norms = dequantise(section(count), view.getFloat32(20, true), view.getFloat32(24, true), Math.exp)
   const idf = dequantise(section(count), view.getFloat32(28, true), view.getFloat32(32, true))
+  requireThat(codebooks !== null && norms !== null && idf !== null, 'it holds numbers that are not finite')
   const codes = section(subspaces * count)
-  const rows = readVocabulary(section(vocabularyBytes), count)
+  const words = readVocabulary(section(vocabularyBytes), count)
   const highestIdf = idf.reduce((highest, value) => Math.max(highest, value), 0)
-  requireThat(
-    codebooks.every(Number.isFinite) && norms.every(Number.isFinite) && Number.isFinite(highestIdf),
-    'it holds numbers that are not finite',
-  )
-  return { dimensions, starts, rows, codebooks, codes, norms, idf, highestIdf }
+  return { dimensions, starts, words, codebooks, codes, norms, idf, highestIdf }
 }
