@@ -6,6 +6,7 @@
  * @module
  */
 import { open, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ask } from './coordinator.mjs'
 import { outcomeOfReply } from './reply.mjs'
@@ -35,6 +36,8 @@ const TRANSCRIPT_MS = 1000
 const TRANSCRIPT_BYTES = 16 * 1024 * 1024
 /** Longest wait for the sign of life at the start of a session. */
 const START_MS = 2500
+/** What the coordinator refused for good. */
+const REFUSED = Symbol('refused')
 
 /**
  * @typedef {import('./settings.mjs').HookSettings} HookSettings
@@ -157,15 +160,21 @@ async function onAnswer(settings, event, note) {
   const checks = settings.outcomes ? said?.checks : null
   const parcel = { url: settings.url, tracked, outcomes: checks ? [{ outcome: checks }] : [] }
   const left = () => Math.min(settings.timeoutMs, deadline - Date.now())
-  const last = await deliverOrKeep(settings, parcel, left, note)
   const open = { ...turn, answers, tokens: (turn.tokens ?? 0) + tokens }
+  // An agent may end this program at any moment: the turn is on the disk before it is sent, and leaves it when all is written down.
+  const kept = await keepUndelivered(settings.folder, parcel)
+  await writeSession(settings.folder, event.session, { ...session, turn: open, last: { kept } })
+  const id = await deliver(settings, parcel, left, note).catch((error) => giveUp(error, note))
+  if (id === undefined) return
+  const last = id === REFUSED ? undefined : { id }
   await writeSession(settings.folder, event.session, {
     ...session,
     turn: open,
     last,
-    ...(last?.id && { answeredAt: Date.now() }),
+    ...(last && { answeredAt: Date.now() }),
   })
-  if (last?.id) await catchUp(settings, left, note)
+  await rm(join(settings.folder, kept), { force: true })
+  if (last) await catchUp(settings, left, note)
 }
 
 /** The turn as the transcript has it. Claude Code writes it a moment late: the last answer is waited for. */
@@ -215,23 +224,13 @@ async function onStart(settings) {
   }
 }
 
-/**
- * Tracks an answer and its outcomes. Safe to repeat: the key makes one interaction of it.
- * @returns {Promise<{ id?: string, kept?: string } | undefined>} undefined: the coordinator refused it for good
- */
-async function deliverOrKeep(settings, parcel, left, note) {
-  try {
-    return { id: await deliver(settings, parcel, left, note) }
-  } catch (error) {
-    if (error.refused) {
-      note(`refused: ${error.message}`)
-      return undefined
-    }
-    note(`kept for later: ${error.message}`)
-    return { kept: await keepUndelivered(settings.folder, parcel) }
-  }
+/** Says what came of a request that failed: `REFUSED` when it must not be repeated, else undefined. */
+function giveUp(error, note) {
+  note(`${error.refused ? 'refused' : 'kept for later'}: ${error.message}`)
+  return error.refused ? REFUSED : undefined
 }
 
+/** Tracks an answer and its outcomes. Safe to repeat: the key makes one interaction of it. */
 async function deliver(settings, { tracked, interactionId, outcomes }, left, note) {
   const send = (path, body) => {
     const ms = left()
@@ -248,25 +247,41 @@ async function deliver(settings, { tracked, interactionId, outcomes }, left, not
 async function judge(settings, last, outcome, note) {
   if (!outcome || !settings.outcomes) return
   const verdict = { outcome, user_feedback: outcome === 'success' ? 1 : -1 }
-  if (last.kept) return addOutcome(settings.folder, last.kept, verdict)
+  const left = deadlineAfter(settings.timeoutMs)
+  if (last.kept) {
+    await addOutcome(settings.folder, last.kept, verdict)
+    await sendKept(settings, join(settings.folder, last.kept), left, note)
+    return
+  }
   const parcel = { url: settings.url, interactionId: last.id, outcomes: [verdict] }
-  await deliverOrKeep(settings, parcel, () => settings.timeoutMs, note)
+  const id = await deliver(settings, parcel, left, note).catch((error) => giveUp(error, note))
+  if (id === undefined) await keepUndelivered(settings.folder, parcel)
 }
 
 /** Sends what was kept for this coordinator, as far as the time reaches. */
 async function catchUp(settings, left, note) {
   for (const path of await undelivered(settings.folder)) {
-    const parcel = await readUndelivered(path)
-    if (parcel !== null && parcel.url !== settings.url) continue
-    if (left() <= 0) return
-    try {
-      if (parcel !== null) await deliver(settings, parcel, left, note)
-    } catch (error) {
-      note(`still kept: ${error.message}`)
-      if (!error.refused) return
-    }
-    await rm(path, { force: true })
+    if (left() <= 0 || !(await sendKept(settings, path, left, note))) return
   }
+}
+
+/** Sends one kept file and removes it; false when the coordinator can't be reached. */
+async function sendKept(settings, path, left, note) {
+  const parcel = await readUndelivered(path)
+  if (parcel !== null && parcel.url !== settings.url) return true
+  try {
+    if (parcel !== null) await deliver(settings, parcel, left, note)
+  } catch (error) {
+    note(`still kept: ${error.message}`)
+    if (!error.refused) return false
+  }
+  await rm(path, { force: true })
+  return true
+}
+
+function deadlineAfter(ms) {
+  const end = Date.now() + ms
+  return () => end - Date.now()
 }
 
 /** What stands below the query in an augmented prompt; the prompt itself is in front of the model already. */

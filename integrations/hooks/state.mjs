@@ -10,6 +10,8 @@ import { basename, join } from 'node:path'
 const KEEP_MS = 14 * 86_400_000
 /** Undelivered turns that are kept at most; older ones are dropped. */
 const MAX_UNDELIVERED = 200
+/** Files that this process has kept: OpenCode handles all sessions in one process. */
+let kept = 0
 
 /**
  * @typedef {object} OpenTurn
@@ -74,10 +76,10 @@ export async function forgetSession(folder, session) {
  * @returns {Promise<string>} name of the file
  */
 export async function keepUndelivered(folder, value) {
-  const path = join(folder, `undelivered-${Date.now()}-${process.pid}.json`)
+  const path = join(folder, `undelivered-${Date.now()}-${process.pid}-${kept++}.json`)
   await writeWhole(path, value)
-  const kept = await undelivered(folder)
-  for (const old of kept.slice(0, Math.max(0, kept.length - MAX_UNDELIVERED))) await rm(old, { force: true })
+  const all = await undelivered(folder)
+  for (const old of all.slice(0, Math.max(0, all.length - MAX_UNDELIVERED))) await rm(old, { force: true })
   return basename(path)
 }
 

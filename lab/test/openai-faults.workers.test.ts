@@ -330,6 +330,26 @@ describe('what only tracking needs keeps no answer from its client', () => {
     expect(await interaction(response.headers.get('x-interaction-id'))).toMatchObject({ tags: '["openai"]' })
   })
 
+  test.each([
+    ['is stopped by the client', false],
+    ['breaks off', true],
+  ])('the tokens of a stream that %s are unknown, not 0', async (_, breaks) => {
+    const gone = Promise.withResolvers<void>()
+    answers[local] = streaming(piece({ content: 'One ' }), piece({ content: 'two ' }), () =>
+      breaks ? Promise.reject(new Error('reset')) : gone.promise,
+    )
+    const { data, response } = await client()
+      .chat.completions.create({ model: 'local', messages, stream: true })
+      .withResponse()
+    const reading = (async () => {
+      for await (const chunk of data) if (!breaks && chunk.choices[0]?.delta.content === 'two ') break
+    })()
+    if (breaks) await expect(reading).rejects.toThrow()
+    else await reading
+    gone.resolve()
+    expect(await tokensOf(response.headers.get('x-interaction-id') ?? '')).toBeNull()
+  })
+
   async function tokensOf(id: string): Promise<number | null> {
     await settled()
     const request = new Request(`http://localhost/interactions/${id}`)

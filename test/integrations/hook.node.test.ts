@@ -22,6 +22,9 @@ beforeEach(async () => {
 })
 afterEach(() => rm(state, { recursive: true, force: true, maxRetries: 3 }))
 
+/** The hook that was started last. */
+let running: ReturnType<typeof spawn> | undefined
+
 interface Ended {
   code: number | null
   out: string
@@ -42,6 +45,7 @@ function hook(event: unknown, env: Record<string, string>, parameters: string[] 
         ...env,
       },
     })
+    running = child
     let [out, err] = ['', '']
     child.stdout.on('data', (data) => {
       out += data
@@ -293,6 +297,34 @@ describe('hooks against a coordinator', () => {
     expect(of('/update_outcome')).toEqual([
       { interaction_id: expect.any(String), outcome: 'success', user_feedback: 1 },
     ])
+  })
+
+  it.each([
+    ['before the coordinator has the answer', false],
+    ['before it knows that the coordinator has the answer', true],
+  ])('lose neither answer nor verdict when the agent ends them %s', async (_, arrives) => {
+    await run(prompt('s', 'q'))
+    const keys = new Set<unknown>()
+    answer = (path, body) => {
+      if (path !== '/track_interaction') return undefined
+      if (arrives) keys.add(body.idempotency_key)
+      running?.kill('SIGKILL')
+      return new Promise(() => undefined)
+    }
+    await run(stop('s', 'answer'))
+    answer = (path, body) => {
+      if (path !== '/track_interaction') return undefined
+      keys.add(body.idempotency_key)
+      return { interaction_id: `of ${body.idempotency_key}` }
+    }
+    requests = []
+    await run(prompt('s', 'That works, thanks.'))
+    expect(of('/track_interaction')).toMatchObject([{ query: 'q', response: 'answer' }])
+    expect(of('/update_outcome')).toEqual([
+      { interaction_id: `of ${[...keys][0]}`, outcome: 'success', user_feedback: 1 },
+    ])
+    expect(keys.size).toBe(1)
+    expect(await kept()).toEqual([])
   })
 
   it('end in the time that the end of a turn may take, however slow the coordinator and however much waits', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { getInteraction } from '../../src/operations/interactions/get-interaction.ts'
 import { listInteractions } from '../../src/operations/interactions/list-interactions.ts'
 import { trackInteraction } from '../../src/operations/interactions/track-interaction.ts'
 import { call, exchange, freshProject, testServices } from './support.ts'
@@ -49,6 +50,24 @@ describe('list_interactions', () => {
     const tags = Array.from({ length: 50 }, (_, i) => `tag ${i}`)
     expect(await call(listInteractions, services, { project, tags, outcome: 'success' })).toMatchObject({
       interactions: [],
+    })
+  })
+
+  it('tells tokens that nobody reported as unknown, not as none', async () => {
+    const services = testServices()
+    const project = freshProject()
+    const reported = await call<Tracked>(trackInteraction, services, exchange(project, { tokens_used: 120 }))
+    const silent = await call<Tracked>(trackInteraction, services, exchange(project, { tokens_used: undefined }))
+    const { interactions } = await call<{ interactions: { interaction_id: string; tokens_used: number | null }[] }>(
+      listInteractions,
+      services,
+      { project },
+    )
+    const tokens = new Map(interactions.map((row) => [row.interaction_id, row.tokens_used]))
+    expect(tokens.get(reported.interaction_id)).toBe(120)
+    expect(tokens.get(silent.interaction_id)).toBeNull()
+    expect(await call(getInteraction, services, { interaction_id: silent.interaction_id })).toMatchObject({
+      tokens_used: null,
     })
   })
 })

@@ -271,4 +271,15 @@ describe('the endpoint', () => {
       expect(response.status).toBeGreaterThanOrEqual(400)
     }
   })
+
+  test('answers a ping of an older protocol, and tells one of the newest that lacks its envelope what is missing', async () => {
+    vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+    const ping = { jsonrpc: '2.0', id: 1, method: 'ping' }
+    const older = await post('/mcp', ping, { ...accept, 'MCP-Protocol-Version': '2025-11-25' })
+    expect(older.status).toBe(200)
+    expect(await older.text()).toContain('"result":{}')
+    const newest = await post('/mcp', ping, { ...accept, 'MCP-Protocol-Version': '2026-07-28' })
+    expect(newest.status).toBe(400)
+    expect(await newest.text()).toContain('_meta')
+  })
 })
