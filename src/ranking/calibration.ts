@@ -1,52 +1,52 @@
 /**
- * Turns the evidence of a search into probabilities: of one item's relevance, and of there being anything relevant at all.
+ * Converts the evidence of a search to probabilities: that an item is relevant, and that any result is relevant.
  *
- * Logistic models, one for each pair of lists that took part. Learnt on half of SciFact, CoSQA (dev), half of nl2bash,
- * Cranfield, CISI, CACM, CoNaLa, tldr pages, their examples, LoCoMo and XQuAD, each whole and (nine of them) cut down to 300
- * and to 30 documents, with as much weight on questions of the other sets as on the set's own; for the first result by words
- * and vectors, the first three sets have four times the weight.
+ * Logistic models, one for each combination of lists that were used. Learnt on half of SciFact, CoSQA (dev), half of
+ * nl2bash, Cranfield, CISI, CACM, CoNaLa, tldr pages, their examples, LoCoMo and XQuAD, each complete and (nine of
+ * them) reduced to 300 and to 30 documents, with equal weight on questions of other sets and on the set's own. For the
+ * first result by words and vectors, the first three sets have four times the weight.
  *
- * Expected calibration error of the best result's probability, each set predicted by models that have not seen it: 0.038
- * pooled over all sets, 0.050 over the first three; with all seen: 0.020 and 0.020. Single sets differ by up to 0.14, since
- * how many relevant items a set's judges marked is not to be seen in a search.
- * Abstention by {@link SearchProbabilities.answerable}, all questions of the first three sets against each other's documents
- * (which were learnt from): at 0.5, 9.5 % of the foreign questions are answered and 90 % of the relevant items among the own
- * questions' first ten are kept; at 0.6, 5.5 % and 86 %; at 0.65, 4.2 % and 83 %. Most errors are shell questions that find
- * Python functions for the same thing; of the scientific claims hardly any is answered by code or commands.
+ * Expected calibration error of the best result's probability, each set predicted by models trained without it: 0.038
+ * pooled over all sets, 0.050 over the first three; trained with all sets: 0.020 and 0.020. Single sets differ by up to
+ * 0.14, because a search can't reveal how many relevant items a set's judges marked. Abstention by {@link
+ * SearchProbabilities.answerable}, all questions of the first three sets against each other's documents (which were in
+ * the training data): at 0.5, 9.5 % of the foreign questions are answered and 90 % of the relevant items among the own
+ * questions' first ten are kept; at 0.6, 5.5 % and 86 %; at 0.65, 4.2 % and 83 %. Most errors are shell questions that
+ * find Python functions for the same task; code or commands rarely answer scientific claims.
  * @module
  */
 
 import { logistic } from '../statistics.ts'
 
-/** What is known about a search as a whole. Shares are 0 to 1. */
+/** The evidence of a whole search. Shares are 0 to 1. */
 export interface SearchEvidence {
-  /** Whether words were searched, and whether vectors were. */
+  /** Whether words were searched, and whether vectors were searched. */
   readonly words: boolean
   readonly vectors: boolean
-  /** Searchable terms of the question. */
+  /** Number of searchable terms in the question. */
   readonly terms: number
-  /** Items in the collection. */
+  /** Number of items in the collection. */
   readonly items: number
-  /** Best BM25 over the most that any document could reach for this question. */
+  /** Best BM25 divided by the maximum that any document could reach for this question. */
   readonly bestKeyword: number
-  /** Greatest share of the question's idf that one candidate covers, and the share that the first result covers. */
+  /** Greatest share of the question's idf that one candidate covers, and the share of the first result. */
   readonly bestCoverage: number
   readonly firstCoverage: number
-  /** Greatest cosine, and the first result's; negative ones count 0. */
+  /** Greatest cosine, and the first result's cosine. Negative cosines count as 0. */
   readonly bestCosine: number
   readonly firstCosine: number
-  /** Fused score of the first result less the second's, and less the tenth's (0 where there is none). */
+  /** Fused score of the first result minus that of the second and of the tenth (0 if there is none). */
   readonly leadOverSecond: number
   readonly leadOverTenth: number
 }
 
 /** Probabilities of a search. */
 export interface SearchProbabilities {
-  /** That anything relevant is among the first ten. */
+  /** Probability that any of the first ten results is relevant. */
   readonly answerable: number
   /**
-   * That an item is relevant.
-   * @param deficit the first result's fused score less the item's, 0 for the first
+   * Probability that an item is relevant.
+   * @param deficit the first result's fused score minus the item's; 0 for the first
    */
   relevance(deficit: number): number
 }
@@ -68,9 +68,12 @@ interface Model {
 interface Calibration {
   /** Log-odds that the first result is relevant. */
   readonly first: Model
-  /** Log-odds that any of the first ten is. */
+  /** Log-odds that any of the first ten results is relevant. */
   readonly any: Model
-  /** Log-odds of a later result: share of the first's, per unit of fused score behind, and constant. */
+  /**
+   * Log-odds of a later result: factor on the first result's log-odds, slope per unit of fused score behind it, and
+   * intercept.
+   */
   readonly later: { readonly first: number; readonly deficit: number; readonly intercept: number }
 }
 
@@ -164,21 +167,22 @@ const VECTORS_ONLY: Calibration = {
   later: { first: 0.8, deficit: -24.64, intercept: -1.26 },
 }
 
-/** Leads beyond these say no more. */
+/** Larger leads have no further effect. */
 const MAX_LEAD_OVER_SECOND = 0.5
 const MAX_LEAD_OVER_TENTH = 1
-/** Decimal logarithms of the collection sizes that the models know. */
 /**
- * The models were learnt where one question in two has its answer in the collection. A question is asked of five collections, of which
- * one may hold the answer: odds of 0.54 rather than 1, chosen so that what was 0.65 is the default threshold, 0.5.
+ * The models were trained on data in which one question in two has its answer in the collection. In use, a question is
+ * asked of five collections, one of which may have the answer: odds of 0.54 instead of 1, chosen so that the former
+ * 0.65 becomes the default threshold, 0.5.
  */
 const SEVERAL_COLLECTIONS = 0.62
-/** Smaller collections are taken for one of this size: the models were learnt on none smaller. */
+/** Smaller collections are treated as having this size: the training data had none smaller. */
 const MIN_ITEMS = 30
+/** Largest collection sizes in the training data, as decimal logarithms. */
 const MAX_LOGIT_FIRST = 4.5
 const MAX_LOGIT_ANY = 3
 
-/** The probabilities of a search, by logistic models of its evidence. */
+/** The probabilities of a search, computed by logistic models from its evidence. */
 export function searchProbabilities(evidence: SearchEvidence): SearchProbabilities {
   if (!evidence.words && !evidence.vectors) return { answerable: 0, relevance: () => 0 }
   const calibration = evidence.words ? (evidence.vectors ? BOTH : WORDS_ONLY) : VECTORS_ONLY
@@ -208,14 +212,15 @@ function apply(model: Model, evidence: SearchEvidence, mostLogItems: number): nu
 }
 
 /**
- * A probability under other prior odds: Bayes' rule in odds form. The models were learnt where one question in two is answerable.
- * @param factor the new prior odds over those
+ * A probability under other prior odds: Bayes' rule in odds form. The models were trained on data in which one question
+ * in two is answerable.
+ * @param factor the new prior odds divided by the old ones
  */
 export function withPriorOdds(probability: number, factor: number): number {
   return (probability * factor) / (1 - probability + probability * factor)
 }
 
-/** Log-odds of a probability, held within ±12. */
+/** Log-odds of a probability, limited to ±12. */
 export function logOdds(probability: number): number {
   const bounded = Math.min(1 - 6e-6, Math.max(6e-6, probability))
   return Math.log(bounded / (1 - bounded))

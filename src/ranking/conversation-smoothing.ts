@@ -1,25 +1,26 @@
 /**
- * Lets the turns of a conversation lend each other weight: what a question asks for is often said beside the words it uses.
+ * Smooths the scores of neighbouring turns in a conversation: the answer to a question is often close to the turn that
+ * uses its words.
  * @module
  */
 
 /** The position of an item in a conversation. */
 export interface Turn {
   readonly conversation: string
-  /** Place in the conversation; neighbours differ by one. */
+  /** Index in the conversation. Adjacent turns differ by one. */
   readonly position: number
 }
 
 const NEXT_WEIGHT = 0.4
 const SECOND_WEIGHT = 0.2
 const CONVERSATION_WEIGHT = 0.3
-/** So many of a conversation's best turns speak for it. */
+/** Number of best turns that determine a conversation's score. */
 const CONVERSATION_TURNS = 3
 
 /**
- * The scores with a share of their neighbours' and of their conversation's: score + 0.4 · mean of the turns beside it + 0.2 ·
- * mean of those two away + 0.3 · mean of the conversation's best three. The sum is divided
- * by the weights' total, 1.9. Items without a turn keep their score. Turns that are not among the candidates count 0.
+ * Adds to each score a share of its neighbours' and of its conversation's scores: score + 0.4 · mean of the adjacent
+ * turns + 0.2 · mean of the turns two away + 0.3 · mean of the conversation's best three. The sum is divided by the
+ * total of the weights, 1.9. Items without a turn keep their score. Turns that are not among the candidates count 0.
  *
  * Measured on LoCoMo (500 questions, turn as item, session as conversation, weights chosen there): nDCG@10 .468 → .506,
  * recall@10 .591 → .666.

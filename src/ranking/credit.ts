@@ -1,25 +1,32 @@
 /**
- * What showing an item was worth: from votes to a number that ranking may use. Pure functions.
+ * Computes an item's credit: converts votes to a number that ranking can use. Pure functions.
  * @module
  */
 import type { Credit } from '../knowledge/stores/store.ts'
 
-/** Votes of one caller on one item that count at most; more are scaled down to so many. */
+/** Maximum number of votes of one caller on one item that count. More votes are scaled down to this number. */
 export const CALLER_CAP = 20
-/** Votes of one caller that count at most where several callers vote and the others have said less of the item. */
+/**
+ * Maximum number of votes of one caller that count when several callers vote and the others have voted less on the
+ * item.
+ */
 export const LONE_CAP = 4
-/** Times the mean of the other callers' votes that one caller's count at most. */
+/** One caller's votes count at most this many times the mean of the other callers' votes. */
 const MEAN_CAP = 2
-/** Weight of a vote on an item that no retrieval had shown to whoever named it, and the most that such votes of one caller count together. */
+/**
+ * Weight of a vote on an item that no retrieval had shown to the voter, and the maximum that such votes of one caller
+ * count together.
+ */
 export const UNSEEN_WEIGHT = 0.1
 export const UNSEEN_CAP = 1
 
-/** Prior of success before anything is known: Beta(1, 1), every rate equally likely. */
+/** Prior of the success rate before any votes: Beta(1, 1), every rate equally likely. */
 export const PRIOR = { alpha: 1, beta: 1 } as const
 
 /**
- * Votes that the project's usual rate weighs against an item's own before it moves in a ranking: what helped with one query says
- * little of others. Of 0, 4, 8 and 16 the one with the least loss on queries that nobody had asked (nl2bash, CoSQA).
+ * Number of votes at the project's usual rate that an item's own votes are weighed against in ranking: an item that
+ * helped with one query may not help with others. Chosen from 0, 4, 8 and 16 by the lowest loss on unseen queries
+ * (nl2bash, CoSQA).
  */
 export const USUAL_VOTES = 8
 
@@ -29,7 +36,7 @@ export interface Beta {
   readonly beta: number
 }
 
-/** A caller's votes scaled down to the cap, their proportions kept. */
+/** A caller's votes, scaled down to the cap in proportion. */
 export function capped(votes: Credit, cap = CALLER_CAP): Credit {
   const count = total(votes)
   return scaled(votes, count > cap ? cap / count : 1)
@@ -37,14 +44,15 @@ export function capped(votes: Credit, cap = CALLER_CAP): Credit {
 
 /** One caller's votes on an item. */
 export interface CallerVotes extends Credit {
-  /** Votes on answers that named the item although no retrieval had shown it. */
+  /** Votes on answers that named the item although no retrieval had shown it to the caller. */
   readonly unseen?: Credit
 }
 
 /**
- * The credit of an item: what each of its callers says of it, capped. A caller's votes count up to CALLER_CAP, or to MEAN_CAP times what
- * another caller says of the item in the mean if that is less, but LONE_CAP at least, and never more than all others together beyond that.
- * @param alone whether one caller is the only one who votes in the project; then there is nobody to compare it with
+ * The credit of an item: the capped votes of all its callers. The cap for a caller is the smallest of CALLER_CAP,
+ * MEAN_CAP times the mean number of votes of the other callers, and the total of the other callers' votes, but at least
+ * LONE_CAP.
+ * @param alone whether the project has only one voting caller; then there are no others to compare with
  */
 export function combined(callers: readonly CallerVotes[], alone = false): Credit {
   const counts = callers.map((votes) => Math.min(CALLER_CAP, total(votes)))
@@ -73,7 +81,10 @@ function scaled({ successes, partials, failures }: Credit, share: number): Credi
   return { successes: successes * share, partials: partials * share, failures: failures * share }
 }
 
-/** Posterior of an item's success rate (Gelman et al., Bayesian Data Analysis, 2.4). A partial success counts half to each side. */
+/**
+ * Posterior of an item's success rate (Gelman et al., Bayesian Data Analysis, 2.4). A partial success counts half as
+ * success and half as failure.
+ */
 export function posterior(credit: Credit, prior: Beta = PRIOR): Beta {
   return {
     alpha: prior.alpha + Math.max(0, credit.successes) + Math.max(0, credit.partials) / 2,
@@ -101,25 +112,26 @@ export function betaQuantile(p: number, { alpha, beta }: Beta): number {
   return (low + high) / 2
 }
 
-/** The success rate that an item reaches with 90 % posterior probability, 0 to 1: the 10 % quantile. */
+/** The success rate that an item exceeds with 90 % posterior probability, 0 to 1: the 10 % quantile. */
 export function lowerBound(credit: Credit, prior: Beta = PRIOR): number {
   return betaQuantile(0.1, posterior(credit, prior))
 }
 
-/** The success rate that an item stays under with 90 % posterior probability, 0 to 1. */
+/** The success rate that an item stays below with 90 % posterior probability, 0 to 1. */
 export function upperBound(credit: Credit, prior: Beta = PRIOR): number {
   return betaQuantile(0.9, posterior(credit, prior))
 }
 
-/** The prior of an item's success rate: as many votes as USUAL_VOTES at the usual rate. */
+/** The prior of an item's success rate: USUAL_VOTES votes at the usual rate. */
 export function usualPrior(usual: number): Beta {
   return { alpha: USUAL_VOTES * usual, beta: USUAL_VOTES * (1 - usual) }
 }
 
 /**
- * How far credit may move an item in a ranking, −1 to 1; 0 while nothing certain is known. Its rate is drawn towards the usual one
- * (empirical Bayes, Efron & Morris 1973). Positive only when even the lower bound lies over the usual rate, negative only when
- * even the upper bound lies under it: the mean never counts, so a few lucky or hostile votes move nothing.
+ * How far credit moves an item in a ranking, −1 to 1; 0 while the evidence is inconclusive. The item's rate is shrunk
+ * towards the usual one (empirical Bayes, Efron & Morris 1973). The shift is positive only if the lower bound is above
+ * the usual rate, and negative only if the upper bound is below it. The mean is never used, so a few lucky or hostile
+ * votes have no effect.
  * @param usual success rate of the project's items as a whole, between 0 and 1
  */
 export function creditShift(credit: Credit, usual: number): number {

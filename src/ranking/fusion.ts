@@ -6,21 +6,22 @@
  *   ((1 − s) · BM25 / best BM25 + s · brief / best brief) · (best BM25 / attainable)^0.3
  *   + 0.7 · embedding coverage² · (1 − share of identifiers) · cosine + 0.3 · s · coverage
  *
- * where `brief` is the share of the question's idf that the item covers, less for longer items: in collections of short
- * texts (s near 1) it matters which terms are there, not how often. s = 1 / (1 + (average length / 30)⁴).
+ * where `brief` is the share of the question's idf that the item covers, reduced for longer items: in collections of
+ * short texts (s near 1) it matters which terms occur, not how often. s = 1 / (1 + (average length / 30)⁴).
  *
- * The cosine of an encoder of sentences counts 1.8 instead of 0.7: it orders far better than the word table's. The probabilities go by
- * the leads that 0.7 gives, on which they were learnt. Chosen with all-MiniLM-L6-v2 on 300 questions each of nl2bash and CoSQA among 1,000
- * documents and all 139 of SciFact among 5,183: mean nDCG@10 .766 with 0.7, .779 with 1.4, .786 with 1.8, .784 with 2.2. On the
- * other questions: nl2bash (425) .791 to .809, +.018 [+.009, +.027], CoSQA (200) .720 to .788, +.069 [+.046, +.091]; of these, those that
- * were asked of the other set and got an answer stay 17 %, own ones that got none fall from 6.4 to 5.1 %. Turns of conversations keep 0.7:
- * with 1.8 and their smoothing .503 against .538 (230 questions of LoCoMo).
+ * The cosine of a sentence encoder has weight 1.8 instead of 0.7, because it ranks much better than the word table's.
+ * The probabilities use the leads computed with 0.7, on which they were learnt. Chosen with all-MiniLM-L6-v2 on 300
+ * questions each of nl2bash and CoSQA among 1,000 documents and all 139 of SciFact among 5,183: mean nDCG@10 .766 with
+ * 0.7, .779 with 1.4, .786 with 1.8, .784 with 2.2. On the other questions: nl2bash (425) .791 to .809, +.018 [+.009,
+ * +.027], CoSQA (200) .720 to .788, +.069 [+.046, +.091]; of these, the share of questions from the other set that got
+ * an answer stays at 17 %, and the share of own questions without an answer falls from 6.4 to 5.1 %. Turns of
+ * conversations keep 0.7: with 1.8 and their smoothing .503 against .538 (230 questions of LoCoMo).
  *
  * Chosen by nDCG@10 on half of SciFact, CoSQA (dev), half of nl2bash, Cranfield, CISI, CACM, CoNaLa, tldr pages, their
- * examples, LoCoMo and XQuAD (English), with the built-in embedder. On these same sets, all questions, it gains 4.8 % over BM25
- * in the mean, least 0.1 % (SciFact), most 12.5 % (CoSQA); reciprocal rank fusion with k = 60 loses 7 %. While choosing, on up to
- * 500 questions a set and a slightly weaker BM25: this formula +5.9 %, BM25 / best + 0.7 · cosine +3.5 %, sixteen learnt weights,
- * each set predicted by weights learnt on the others, +4.0 %.
+ * examples, LoCoMo and XQuAD (English), with the built-in embedder. On all questions of the same sets, it gains 4.8 %
+ * over BM25 on average, at least 0.1 % (SciFact) and at most 12.5 % (CoSQA); reciprocal rank fusion with k = 60 loses 7
+ * %. During selection, on up to 500 questions per set and with a slightly weaker BM25: this formula +5.9 %, BM25 / best
+ * + 0.7 · cosine +3.5 %, sixteen learnt weights, each set predicted by weights learnt on the others, +4.0 %.
  * @module
  */
 
@@ -28,66 +29,66 @@ import { logistic } from '../statistics.ts'
 import { logOdds, type SearchEvidence, searchProbabilities } from './calibration.ts'
 import { smoothTurns, type Turn } from './conversation-smoothing.ts'
 
-/** The place of an item in an external list. */
+/** The position of an item in an external list. */
 export interface ExternalPlace {
   /** 1 is best. */
   readonly rank: number
-  /** As the list's maker scores it, on a scale of its own. */
+  /** The list's own score, on its own scale. */
   readonly score: number
 }
 
-/** What is known of one candidate. */
+/** The evidence for one candidate. */
 export interface FusionCandidate<Item> {
   readonly item: Item
-  /** Keyword evidence; null: it shares no term with the question, or nothing was searched by keyword. */
+  /** Keyword evidence; null: no term in common with the question, or no keyword search. */
   readonly keyword: {
     /** BM25, more than 0. */
     readonly score: number
-    /** Share of the question's idf that it covers, 0 to 1; null: unknown. */
+    /** Covered share of the question's idf, 0 to 1; null: unknown. */
     readonly coverage: number | null
-    /** Length in terms; missing: taken for average. */
+    /** Length in terms. Default: average. */
     readonly length?: number
   } | null
   /** Cosine to the question, −1 to 1; null: no vector. */
   readonly cosine: number | null
-  /** Its place in a conversation, when it is a turn of one: turns lend each other weight. */
+  /** Its position in a conversation, if it is a turn: neighbouring turns raise each other's scores. */
   readonly turn?: Turn
-  /** Probability of relevance by a reranker, 0 to 1. */
+  /** A reranker's probability of relevance, 0 to 1. */
   readonly rerank?: number | null
-  /** Its place in an external list; missing: it isn't there, or there is none. */
+  /** Its position in an external list. Missing: not in the list, or no list. */
   readonly external?: ExternalPlace | null
-  /** How showing it before turned out, −1 (always failed) to 1 (always helped); 0 or missing: nothing known. */
+  /** How useful it was when it was shown before, −1 (always failed) to 1 (always helped). 0 or missing: unknown. */
   readonly credit?: number
-  /** What the project's outcomes taught of such candidates, in log-odds; 0 or missing: nothing. */
+  /** Shift learnt from the project's outcomes, in log-odds. 0 or missing: none. */
   readonly learned?: number
 }
 
-/** What is known of the question against the collection searched. */
+/** Properties of the question relative to the searched collection. */
 export interface FusionQuery {
-  /** The most BM25 that any document could reach; 0: words were not searched, or the question has none. */
+  /** Maximum BM25 that any document could reach. 0: words were not searched, or the question has none. */
   readonly attainable: number
   readonly terms: number
-  /** How many of the terms are identifiers, paths, flags or symbols. */
+  /** Number of terms that are identifiers, paths, flags or symbols. */
   readonly compounds?: number
   /** Share of the question's words that the embedder knows, 0 to 1; 0 without an embedder. */
   readonly embeddingCoverage: number
-  /** Items in the collection; missing: taken for a thousand. */
+  /** Number of items in the collection. Default: a thousand. */
   readonly items?: number
-  /** Mean length of its items in terms; missing: taken for long. */
+  /** Mean length of the items in terms. Default: long. */
   readonly averageLength?: number
-  /** What the embedder's cosines between unrelated texts are like; missing: as the built-in word table's. */
+  /** Distribution of the embedder's cosines between unrelated texts. Default: that of the built-in word table. */
   readonly scale?: CosineScale
-  /** Whether the embedder encodes sentences; missing: it is the built-in word table, which sums words. */
+  /** Whether the embedder encodes sentences. Default: no, as the built-in word table, which sums words. */
   readonly sentences?: boolean
 }
 
-/** Level and spread of an embedder's cosines between unrelated texts: their mean and standard deviation. */
+/** Mean (level) and standard deviation (spread) of an embedder's cosines between unrelated texts. */
 export interface CosineScale {
   readonly level: number
   readonly spread: number
 }
 
-/** One result, with where its score comes from. */
+/** One result and the components of its score. */
 export interface FusedResult<Item> {
   readonly item: Item
   /** Fused score; comparable within one search only. */
@@ -101,23 +102,23 @@ export interface FusedResult<Item> {
     readonly external: ExternalPlace | null
     readonly credit: number
     readonly learned: number
-    /** Why a piece of code stands where it does, by feature; null: it isn't ranked as code. */
+    /** Reasons for the rank of a piece of code, by feature; null: not ranked as code. */
     readonly code: Readonly<Record<string, Reason>> | null
   }
 }
 
-/** Why a piece of code stands where it does. */
+/** One reason for the rank of a piece of code. */
 export interface Reason {
   /** The feature's value. */
   readonly value: number
-  /** What it adds to the score, in log-odds. */
+  /** Its contribution to the score, in log-odds. */
   readonly adds: number
 }
 
 export interface FusedSearch<Item> {
   /** Best first. */
   readonly results: FusedResult<Item>[]
-  /** Probability that anything found answers the question; below the operating point, nothing should be shown. */
+  /** Probability that any result answers the question. Below the operating point, no results should be shown. */
   readonly answerable: number
   readonly evidence: SearchEvidence
 }
@@ -125,41 +126,39 @@ export interface FusedSearch<Item> {
 const COSINE_WEIGHT = 0.7
 const SENTENCE_COSINE_WEIGHT = 1.8
 const COVERAGE_WEIGHT = 0.3
-/** How much a question that no item meets well leaves to the vectors. */
+/** How much weight shifts to vectors when no item matches the question well. */
 const ATTAINMENT_EXPONENT = 0.3
-/** Average length, in terms, at which both ways of scoring words count the same. */
+/** Average length, in terms, at which both ways of scoring words have equal weight. */
 const BRIEF_LENGTH = 30
-/** Even a question of identifiers alone leaves vectors a say among items that no word tells apart. */
+/** Even for a question of identifiers only, vectors keep some weight, to order items that words can't distinguish. */
 const MAX_IDENTIFIERS = 0.9
-/** BM25's constants for terms that are said once in short texts. */
+/** BM25's constants for terms that occur once in short texts. */
 const BRIEF_K1 = 0.9
 const BRIEF_B = 0.4
-/** The word table's cosines between unrelated texts, over 19 repositories and three sets of texts. */
+/** The word table's cosines between unrelated texts, measured on 19 repositories and three text sets. */
 export const TABLE_SCALE: CosineScale = { level: 0.05, spread: 0.073 }
-/**
- * Leads that say neither that there is an answer nor that there is none. They stand for those of a collection that has no second or
- * tenth item to lead over.
- */
+/** Leads that are evidence neither for nor against an answer. Used when a collection has no second or tenth item. */
 const NEUTRAL_LEAD_OVER_SECOND = 0.1
 const NEUTRAL_LEAD_OVER_TENTH = 0.4
-/** Share that a reranker's opinion has in the log-odds. */
+/** Weight of a reranker's opinion in the log-odds. */
 const RERANK_SHARE = 0.7
 /**
- * Log-odds that the first place of an external list adds, falling with the rank as in reciprocal rank fusion (Cormack, Clarke and
- * Büttcher 2009, k = 60). As much as a perfect record: not measured, and kept small for that reason.
+ * Log-odds that the first position in an external list adds. It falls with the rank as in reciprocal rank fusion
+ * (Cormack, Clarke and Büttcher 2009, k = 60). The same as for a perfect record. Not measured, and therefore kept
+ * small.
  */
 const EXTERNAL_WEIGHT = 0.5
 const RANK_CONSTANT = 60
 /** Log-odds that a perfect record adds. */
 export const CREDIT_WEIGHT = 0.5
 
-/** A candidate's measures, each 0 to 1 but for the score. */
+/** A candidate's measures, each 0 to 1 except the score. */
 interface Measures<Item> {
   readonly candidate: FusionCandidate<Item>
   readonly coverage: number
   readonly cosine: number
   readonly score: number
-  /** The score with the word table's weight of the cosine: what leads are taken of. */
+  /** The score with the word table's cosine weight. Leads are computed from it. */
   readonly leadScore: number
 }
 
@@ -180,7 +179,7 @@ export function fuse<Item>(candidates: readonly FusionCandidate<Item>[], query: 
   return { results: fusedResults(scored), answerable, evidence }
 }
 
-/** A candidate with what its lists say of it, before rerankers, records and what was learnt. */
+/** A candidate with the evidence of its lists, before reranking, credit and learnt shifts. */
 export interface ScoredCandidate<Item> {
   readonly candidate: FusionCandidate<Item>
   readonly score: number
@@ -188,7 +187,7 @@ export interface ScoredCandidate<Item> {
   readonly code: FusedResult<Item>['breakdown']['code']
 }
 
-/** Results by falling probability, with everything that shifts it. */
+/** Results by decreasing probability, with everything that shifts it. */
 export function fusedResults<Item>(scored: readonly ScoredCandidate<Item>[]): FusedResult<Item>[] {
   const candidates = scored.map(({ candidate }) => candidate)
   const keywordRanks = ranks(candidates, ({ keyword }) => keyword?.score ?? null)
@@ -235,7 +234,8 @@ function measure<Item>(candidates: readonly FusionCandidate<Item>[], query: Fusi
   const searchedByWords = query.attainable > 0 && query.terms > 0
   const identifiers = searchedByWords ? Math.min(MAX_IDENTIFIERS, (query.compounds ?? 0) / query.terms) : 0
   const share = query.embeddingCoverage ** 2 * (1 - identifiers)
-  // Without words there is nothing to weigh the cosine against; turns lend each other weight, which a greater one drowns.
+  // Without words there is nothing to weigh the cosine against. For conversation turns, a greater cosine weight would
+  // outweigh the smoothing between neighbours.
   const heavier = query.sentences && searchedByWords && !candidates.some(({ turn }) => turn)
   const cosineWeight = share * (heavier ? SENTENCE_COSINE_WEIGHT : COSINE_WEIGHT)
   return candidates.map((candidate, i) => {
@@ -249,25 +249,25 @@ function measure<Item>(candidates: readonly FusionCandidate<Item>[], query: Fusi
   })
 }
 
-/** The covered share of the question's idf; where it is unknown, what the BM25 score suggests. */
+/** The covered share of the question's idf. If it is unknown, it is estimated from the BM25 score. */
 function coverageOf(keyword: FusionCandidate<unknown>['keyword'], attainable: number): number {
   if (!keyword) return 0
   if (keyword.coverage !== null) return keyword.coverage
   return attainable > 0 ? Math.min(1, (1.5 * keyword.score) / attainable) : 0
 }
 
-/** Standard deviations of a cosine above those of unrelated texts. */
+/** Number of standard deviations by which a cosine exceeds those of unrelated texts. */
 export function closenessOf(cosine: number, scale: CosineScale = TABLE_SCALE): number {
   return (cosine - scale.level) / Math.max(1e-3, scale.spread)
 }
 
-/** The cosine on the word table's scale, 0 to 1. */
+/** The cosine converted to the word table's scale, 0 to 1. */
 function scaledCosine(cosine: number | null, { scale }: FusionQuery): number {
   if (cosine === null) return 0
   return Math.min(1, Math.max(0, TABLE_SCALE.level + TABLE_SCALE.spread * closenessOf(cosine, scale)))
 }
 
-/** @param measured by falling score */
+/** @param measured by decreasing score */
 function evidenceOf<Item>(measured: readonly Measures<Item>[], query: FusionQuery): SearchEvidence {
   const [first] = measured
   const leads = measured.map(({ leadScore }) => leadScore).sort((a, b) => b - a)
@@ -289,7 +289,7 @@ function evidenceOf<Item>(measured: readonly Measures<Item>[], query: FusionQuer
   }
 }
 
-/** Log-odds pooled with a reranker's (logarithmic opinion pool), and shifted by the record and by what was learnt. */
+/** Log-odds pooled with a reranker's (logarithmic opinion pool), then shifted by credit and by learning. */
 function adjusted(probability: number, rerank: number | null, credit: number, learned: number): number {
   if (rerank === null && credit === 0 && learned === 0) return probability
   const own = logOdds(probability)

@@ -1,5 +1,5 @@
 /**
- * From a query to the context that goes into its prompt: search, abstain or choose, pack, log.
+ * Builds the context for a query's prompt: search, abstain or select, pack, log.
  * @module
  */
 import type { ConversationClient, Recall, ShownItem } from '../conversation/client.ts'
@@ -24,18 +24,19 @@ import type { PackableItem } from './passage-value.ts'
 import { type ComposedContext, composeContext, joinPrompt, NO_CONTEXT, renderContext, tokensBelow } from './prompt.ts'
 import { type RankedItem, type SearchOutcome, type SearchServices, searchKnowledge, termsOf } from './search.ts'
 
-/** Items that plain top-k retrieval would have sent whole, for the ledger. */
+/** Number of whole items that plain top-k retrieval would send, for the savings ledger. */
 const NAIVE_ITEMS = 5
 const SUGGESTIONS = 5
-/** Items named when nothing was relevant enough. */
+/** Number of items listed when nothing was relevant enough. */
 const NEAREST = 3
 /**
- * Prior odds that a question can be answered from what is stored, over those of a question about which nothing is known, when
- * stored knowledge has answered earlier questions of the same conversation: three in five instead of one in two. Kept low: a wrong passage costs more than a missing one.
+ * Factor on the prior odds that stored knowledge answers a question, when it has answered earlier questions of the same
+ * conversation: a probability of 3 in 5 instead of 1 in 2. Kept low, because a wrong passage costs more than a missing
+ * one.
  */
 const IN_TOPIC_ODDS = 1.5
 
-/** How much is looked at: items considered, and how far the bar that a passage must reach is lowered. */
+/** Levels of detail: the number of items considered, and the factor on the minimum value of a passage. */
 export const CONTEXT_LEVELS = {
   standard: { items: 10, share: 1 },
   detailed: { items: 15, share: 0.8 },
@@ -59,24 +60,24 @@ export interface AugmentServices extends SearchServices {
 
 export interface AugmentRequest {
   readonly operation: string
-  /** Id of the key that asks. */
+  /** Id of the caller's key. */
   readonly caller?: string | undefined
   readonly project: string
   readonly query: string
   readonly collections?: readonly CollectionName[]
-  /** Whether the external list is asked; left out: when no collections are named. */
+  /** Whether the external list is queried. Default: only when no collections are given. */
   readonly external?: boolean
   readonly level?: ContextLevel
-  /** Tokens below the query at most, as the tokenizer counts what is written. */
+  /** Maximum number of tokens below the query, as counted by the tokenizer. */
   readonly tokenBudget: number
-  /** Least probability that what was found answers the query; the setting when left out. */
+  /** Minimum probability that the results answer the query. Default: the setting. */
   readonly scoreThreshold?: number
-  /** index: one line an item instead of passages. */
+  /** index: one line per item instead of passages. */
   readonly detail?: 'index' | 'full'
   readonly conversationId?: string
-  /** The answering model sees this turn alone: what earlier turns were shown is shown again where it is needed. */
+  /** The answering model sees only this turn: items from earlier turns are sent again where they are needed. */
   readonly selfContained?: boolean
-  /** Context that the caller has already. */
+  /** Context that the caller already has. */
   readonly exclude?: ReadonlySet<string>
 }
 
@@ -86,44 +87,44 @@ export type AbsenceReason = 'nothing_relevant' | 'already_sent' | 'budget' | 'co
 export interface Augmentation {
   readonly retrievalId: string
   readonly packed: readonly PackedItem[]
-  /** Numbers under which the packed items are shown. */
+  /** Numbers of the packed items in the prompt. */
   readonly numbers: readonly number[]
-  /** The lines of the index; empty unless it was asked for. */
+  /** The entries of the index. Empty unless an index was requested. */
   readonly index: readonly IndexEntry[]
-  /** Of what is shown, in the order shown. */
+  /** Ids of the items that the context includes, in order. */
   readonly contextIds: ContextId[]
-  /** What stands below the query; empty when there is nothing to say or no room to say it. */
+  /** The text below the query. Empty when there is no context or no room for it. */
   readonly context: string
-  /** The query and what stands below it. */
+  /** The query followed by the context. */
   readonly prompt: string
-  /** Tokens of what stands below the query, the separator included. */
+  /** Tokens of the text below the query, including the separator. */
   readonly tokens: number
-  /** Tokens of the shown items sent whole. */
+  /** Tokens if the included items had been sent whole. */
   readonly tokensWhole: number
-  /** Tokens of useful passages that an earlier turn carried. */
+  /** Tokens of useful passages that an earlier turn already included. */
   readonly tokensSpared: number
   readonly collections: readonly CollectionName[]
-  /** Relevant items of which useful passages were sent before. */
+  /** Relevant items whose useful passages were sent earlier. */
   readonly alreadySent: { contextId: ContextId; number: number | null; title: string }[]
   readonly absence: AbsenceReason | null
-  /** The best found when nothing was relevant enough, so that it can be judged what fell short. */
+  /** The best results when nothing was relevant enough, so that callers can see what was rejected. */
   readonly nearest: readonly RankedItem[]
-  /** Probability of the best item found, relevant or not; null: nothing was found at all. */
+  /** Probability of the best result, relevant or not; null if there were no results. */
   readonly bestProbability: number | null
-  /** Probability that anything found answers the query: below the threshold nothing is shown. */
+  /** Probability that any result answers the query. Below the threshold, no context is returned. */
   readonly answerable: number
   readonly threshold: number
-  /** Relevant items that were left out at random, 0 or 1. */
+  /** Number of relevant items left out at random, 0 or 1. */
   readonly heldOut: number
-  /** What else was found, as something to ask about next. */
+  /** Other results, as suggestions for further questions. */
   readonly suggestions: string[]
   readonly degraded: string[]
   readonly turnNumber: number | null
 }
 
 /**
- * Finds, packs and logs the context for a query. Nothing is packed when what was found is too unlikely to answer it; else the
- * passages compete, each weighed by the probability of its item.
+ * Finds, packs and logs the context for a query. If the results are unlikely to answer the query, nothing is packed.
+ * Otherwise passages compete for the budget, each weighted by the probability of its item.
  */
 export async function augment(services: AugmentServices, request: AugmentRequest): Promise<Augmentation> {
   const started = services.now()
@@ -188,7 +189,7 @@ export async function augment(services: AugmentServices, request: AugmentRequest
       latencyMs: services.now() - started,
       createdAt: started,
     }).catch(() => {
-      // The context was found: a log that can't be written costs statistics and evidence, not the answer.
+      // The context was found. A failed log write affects statistics and evidence, not the answer.
       degraded.push('log')
     }),
     conversationId
@@ -240,7 +241,7 @@ export async function augment(services: AugmentServices, request: AugmentRequest
   }
 }
 
-/** Writes the log entry, with what the naive way of sending whole documents would have cost. */
+/** Writes the log entry, including the cost of sending whole documents instead. */
 async function logRetrieval(
   services: AugmentServices,
   packed: readonly PackedItem[],
@@ -250,7 +251,10 @@ async function logRetrieval(
   await recordRetrieval(services.database, { ...entry, tokensDocuments })
 }
 
-/** Tokens of the whole documents that items come from, each once; an item of no document stands for itself. Null: unknown. */
+/**
+ * Tokens of the whole documents that the items come from, counting each document once. An item without a document
+ * counts as its own document. Null: unknown.
+ */
 async function documentTokens(
   knowledge: KnowledgeStore,
   project: string,
@@ -275,7 +279,7 @@ async function documentTokens(
 
 const NOTHING_RECALLED: Recall = { contexts: [], nextNumber: 1, turns: 0 }
 
-/** A conversation that can't be reached costs repetition, not the answer. */
+/** If the conversation is unavailable, context may be repeated, but the answer doesn't fail. */
 async function recalled(
   services: AugmentServices,
   project: string,
@@ -289,10 +293,10 @@ async function recalled(
   }
 }
 
-/** What is shown, whatever its form. */
+/** The selected context, as passages or as an index. */
 interface Shown extends ComposedContext {
   readonly index: readonly IndexEntry[]
-  /** Whether there is anything that a control group could be denied. */
+  /** Whether there is anything to withhold from a control group. */
   readonly eligible: boolean
 }
 
@@ -317,14 +321,14 @@ function choose(
     const cheaperThan = passages > 0 ? costOf(composed.tokens, passages) : Number.POSITIVE_INFINITY
     const { entries, ...written } = indexContext({ ...packing, query: request.query, items: fresh, cheaperThan })
     const none = { packed: [], numbers: [], named: [], recalled: [], delimiter: '' }
-    // Passages shorter than the lines that would name them are sent at once.
+    // When passages are shorter than their index entries, they are sent directly.
     if (entries.length > 0 || passages === 0)
       return { ...none, ...written, index: entries, eligible: entries.length > 0 }
   }
   return { ...composed, index: [], eligible: composed.packed.length > 0 }
 }
 
-/** What the model has of the found items, as long as they are the same as when they were shown. */
+/** The parts of the found items that the model already has, as far as the items are unchanged since. */
 function knownItems(
   items: readonly PackableItem[],
   contexts: Recall['contexts'],
@@ -349,7 +353,7 @@ function absenceOf(shown: Shown, control: boolean, relevant: number): AbsenceRea
   return shown.cut ? 'budget' : 'already_sent'
 }
 
-/** What is shown, passages before lines of the index. */
+/** The ids of the selected items, passages before index entries. */
 function chosenIds({ packed, index }: Shown): ContextId[] {
   return [...packed.map(({ item }) => contextId(item.collection, item.id)), ...index.map((entry) => entry.contextId)]
 }
@@ -375,7 +379,7 @@ function shownItem({ item, excerpts, tokens }: PackedItem): ShownItem {
   }
 }
 
-/** Found items that are not shown but likely enough to be asked about, by what they are called. */
+/** Titles of found items that were not selected but are likely enough to suggest. */
 function suggest(
   query: string,
   ranked: readonly PackableItem[],

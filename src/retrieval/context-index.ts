@@ -1,5 +1,5 @@
 /**
- * The compact form of what was found: one line an item, from which an agent chooses what to read in full. Pure.
+ * The compact form of search results: one line per item, so that an agent can choose what to read in full. Pure.
  * @module
  */
 import { type ContextId, contextId } from '../knowledge/collections.ts'
@@ -9,14 +9,14 @@ import type { PackableItem } from './passage-value.ts'
 import { tokensBelow } from './prompt.ts'
 
 const PREFACE = 'Stored knowledge that may help; get_context_items returns the full text of an id.'
-/** Words named as the reason at most. */
+/** Maximum number of words listed as the reason for a match. */
 const REASONS = 5
 
 export interface IndexEntry {
   readonly contextId: ContextId
   readonly title: string
   readonly probability: number
-  /** Words of the query that the item holds, most telling first; empty: it was found by meaning. */
+  /** Words of the query that occur in the item, most informative first. Empty: the item was found by meaning. */
   readonly matches: string[]
   /** Tokens of its full text. */
   readonly tokens: number
@@ -26,19 +26,19 @@ export interface ContextIndex {
   readonly entries: IndexEntry[]
   readonly text: string
   readonly tokens: number
-  /** Whether entries were left out for want of room. */
+  /** Whether entries were left out because of the budget. */
   readonly cut: boolean
 }
 
-/** Tokens of a context id, about: every item that is shown is also named by its id, for what is tracked afterwards. */
+/** Approximate tokens of a context id. Answers also list the id of every included item, for later tracking. */
 const ID_TOKENS = 30
 
-/** What a context costs that has so many tokens and shows so many items. */
+/** The cost in tokens of a context with the given text tokens and number of items. */
 export function costOf(tokens: number, items: number): number {
   return tokens + ID_TOKENS * items
 }
 
-/** One line an item, in order of relevance, as many as fit and cost less than the passages would. */
+/** One line per item, in order of relevance: as many as fit and cost less than the passages would. */
 export function indexContext(request: {
   readonly query: string
   readonly items: readonly PackableItem[]
@@ -46,7 +46,7 @@ export function indexContext(request: {
   readonly termsOf: (text: string) => readonly string[]
   readonly budget: number
   readonly countTokens: TokenCounter
-  /** What the passages themselves would cost, see `costOf`. */
+  /** The cost of sending the passages, see `costOf`. */
   readonly cheaperThan?: number
 }): ContextIndex {
   const asked = wordsByTerm(request)
@@ -81,7 +81,7 @@ export function indexContext(request: {
   return { entries, text, tokens, cut: false }
 }
 
-/** The query's terms by falling weight, each with the word that the person wrote. */
+/** The query's terms by decreasing weight, each with the word as written in the query. */
 function wordsByTerm({
   query,
   termWeights,

@@ -1,20 +1,21 @@
 /**
- * Keeps a result list from saying the same thing twice.
+ * Removes redundancy from a result list.
  * @module
  */
 
 import { jaccard, NEAR_DUPLICATE, shingles } from '../text/shingles.ts'
 
-/** A result that stands for its near-duplicates. */
+/** A result that represents its near-duplicates. */
 export interface Collapsed<T> {
   readonly item: T
-  /** Later results that say the same, in order. */
+  /** Later near-duplicates, in order. */
   readonly duplicates: readonly T[]
 }
 
 /**
- * Puts results whose texts are near-exact copies of an earlier one (Jaccard above 0.9) under it; order is kept.
- * @param results best first; work grows with the square of their number, so pass a page, not a collection
+ * Groups results whose texts are near-exact copies of an earlier one (Jaccard above 0.9) under that result. Keeps the
+ * order.
+ * @param results best first; takes quadratic time, so pass a page, not a collection
  */
 export function collapseNearDuplicates<T>(results: readonly T[], textOf: (result: T) => string): Collapsed<T>[] {
   const kept: { item: T; duplicates: T[]; shingles: ReadonlySet<number> }[] = []
@@ -43,8 +44,8 @@ export interface MarginalRelevanceOptions<T> {
 }
 
 /**
- * Chooses results one by one by λ · relevance − (1 − λ) · greatest similarity to those chosen (maximal marginal relevance:
- * Carbonell and Goldstein, SIGIR 1998). Equal values keep their order.
+ * Chooses results one by one by λ · relevance − (1 − λ) · greatest similarity to the results already chosen (maximal
+ * marginal relevance: Carbonell and Goldstein, SIGIR 1998). Equal values keep their order.
  */
 export function maximalMarginalRelevance<T>(results: readonly T[], options: MarginalRelevanceOptions<T>): T[] {
   const { relevance, similarity, lambda, limit } = options

@@ -1,7 +1,7 @@
 /**
- * One more ranked list, of a service outside the coordinator: what it shares with a collection lifts the collection's own item,
- * what only it knows is ranked as a small collection of its own, by the same evidence as everything else. The service's scores are
- * on a scale of its own, so only the order of its list counts.
+ * Adds a ranked list from an external service. Results that also exist in a collection raise the rank of the stored
+ * item. The other results are ranked as a small collection, by the same evidence as stored items. The service's scores
+ * have their own scale, so only the order of its list counts.
  * @module
  */
 
@@ -19,28 +19,28 @@ import { jaccard, NEAR_DUPLICATE, shingles } from '../text/shingles.ts'
 import { documentLength, hashTerm, TermListReader, termList } from '../text/term-list.ts'
 import { tokenCounter } from '../text/token-counter.ts'
 
-/** Results that are asked for. */
+/** Number of results to request. */
 const DEPTH = 10
-/** Their vectors are worth no longer wait than this, in milliseconds. */
+/** How long to wait for the vectors of the results, in milliseconds. */
 const EMBEDDING_MS = 2_000
-/** Characters of a result's first line that name it. */
+/** Maximum characters of the title, taken from a result's first line. */
 const MAX_TITLE_LENGTH = 120
 
 interface Listed extends ExternalResult, ExternalPlace {}
 
-/** What an external list says of one query. */
+/** The results of an external list for one query. */
 export interface ExternalFindings {
-  /** Places of stored items that it lists too. */
+  /** Ranks of stored items that the list also contains. */
   readonly places: ReadonlyMap<StoredItem, ExternalPlace>
-  /** What it alone knows. */
+  /** Results that only the external list contains. */
   readonly own: FusedSearch<StoredItem> | null
 }
 
 export const NOTHING_EXTERNAL: ExternalFindings = { places: new Map(), own: null }
 
 /**
- * Asks the list; null when it doesn't answer in time, and then its name is in `degraded`. What it gives has passed no boundary of
- * ours, so credentials are taken out here.
+ * Queries the list. Returns null when it doesn't answer in time, and adds its name to `degraded`. Its results have not
+ * been redacted yet, so credentials are removed here.
  */
 export async function askExternalList(
   external: ExternalList,
@@ -58,8 +58,8 @@ export async function askExternalList(
 }
 
 /**
- * Ranks what an external list gave, beside the items that collections found.
- * @param embedding of the query; null: words alone are compared
+ * Ranks the results of an external list together with the items found in collections.
+ * @param embedding the query's embedding; null: only words are compared
  */
 export async function rankExternal(
   request: {
@@ -85,7 +85,7 @@ export async function rankExternal(
   return { places, own: unknown.length > 0 ? await fuseOwn(request, unknown) : null }
 }
 
-/** Ranks results that no collection holds: they are searched as a collection that consists of them. */
+/** Ranks results that are in no collection: they are searched as a collection of their own. */
 async function fuseOwn(
   request: Parameters<typeof rankExternal>[0],
   listed: readonly Listed[],
@@ -121,7 +121,10 @@ async function fuseOwn(
   })
 }
 
-/** Cosines to the query by the coordinator's own embedder, so that they mean the same as everywhere; null: none in time. */
+/**
+ * Cosines to the query, from the coordinator's own embedder, so that they are comparable with stored items. Null: not
+ * computed in time.
+ */
 async function cosinesOf(
   embedding: Embedding | null,
   embedder: Embedder,
@@ -150,7 +153,7 @@ function dot(a: Float32Array, b: Float32Array): number {
 function externalItem(project: string, content: string, passages: StoredItem['passages']): StoredItem {
   const [first = ''] = content.trim().split('\n')
   return {
-    // The same text is the same item, whenever it comes.
+    // The same text always gets the same item id.
     id: itemId(project, EXTERNAL, content),
     collection: EXTERNAL,
     key: first.slice(0, MAX_TITLE_LENGTH).toWellFormed(),
@@ -161,14 +164,14 @@ function externalItem(project: string, content: string, passages: StoredItem['pa
     passages,
     source: EXTERNAL,
     path: null,
-    // Unknown, and the same whenever it is fetched: an unchanged text is not sent twice in a conversation.
+    // The time is unknown. It is constant, so that an unchanged text is not sent twice in a conversation.
     createdAt: 0,
     updatedAt: 0,
     credit: { successes: 0, partials: 0, failures: 0 },
   }
 }
 
-/** A text without its layout. */
+/** A text with its whitespace normalised. */
 function plain(text: string): string {
   return text.replace(/\s+/g, ' ').trim().toLowerCase()
 }

@@ -1,18 +1,18 @@
 /**
- * Leaves one item out of a small share of augmentations, at random, so that what the item adds can be measured. Pure.
+ * Leaves out one random item in a small share of augmentations, so that the item's effect can be measured. Pure.
  * @module
  */
 
-/** With fewer chosen items none is left out: a measurement must not leave a prompt without context. */
+/** With fewer items, none is left out: a measurement must not leave a prompt without context. */
 const MIN_ITEMS = 2
 
-/** What the draw of one augmentation was, and what it gave. */
+/** The random draw of one augmentation and its result. */
 export interface HoldOut<Id> {
-  /** The item left out; null: all are shown. */
+  /** The item left out; null: none. */
   readonly heldOut: Id | null
-  /** Probability that any was left out; 0: none could be. */
+  /** Probability that any item was left out; 0: not eligible. */
   readonly share: number
-  /** Items in the draw, each left out with probability share / items. */
+  /** Number of items in the draw. Each is left out with probability share / items. */
   readonly items: number
 }
 
@@ -20,7 +20,7 @@ export interface HoldOut<Id> {
 export const NO_HOLD_OUT: HoldOut<never> = { heldOut: null, share: 0, items: 0 }
 
 /**
- * Draws whether and which of the chosen items is left out, each with the same probability.
+ * Draws whether an item is left out, and which one. Each item has the same probability.
  * @param share probability that one is left out, 0 to 1
  * @param draw uniform in [0, 1)
  */
@@ -31,8 +31,9 @@ export function drawHoldOut<Id>(chosen: readonly Id[], share: number, draw: numb
 }
 
 /**
- * Probability that all were shown, given that either all were shown or this one item was left out: what compares one item's
- * hold-outs with the augmentations that showed everything, whatever else was left out elsewhere.
+ * Probability that all items were included, given that either all were included or only this item was left out. It
+ * allows a comparison of one item's hold-outs with augmentations that included everything, independent of other
+ * hold-outs.
  * @returns 0 to 1
  */
 export function shownProbability(share: number, items: number): number {

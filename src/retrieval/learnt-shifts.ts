@@ -1,5 +1,5 @@
 /**
- * What a project's outcomes have taught, applied to what a search has found.
+ * Applies what a project has learnt from outcomes to search results.
  * @module
  */
 import type { Database } from '../database/database.ts'
@@ -10,10 +10,10 @@ import { needShifts } from '../ranking/learnt/needs.ts'
 import { type ProjectRanking, projectRanking } from '../ranking/learnt/project-ranking.ts'
 
 export const NOTHING_LEARNT: ProjectRanking = { version: 0, weights: new Map(), needs: null }
-/** Log-odds that learning may move a candidate by, either way. */
+/** Maximum shift of a candidate by learning, in log-odds, in either direction. */
 const MAX_LEARNT = 3
 
-/** What a project has learnt. A model that can't be read costs what was learnt, not the search. */
+/** The learnt ranking of a project. If the model can't be read, the search continues without it. */
 export async function learntRanking(
   services: {
     readonly database?: Database
@@ -32,8 +32,8 @@ export async function learntRanking(
 }
 
 /**
- * Shift of each candidate in log-odds, around a mean of 0 so that only their order is learnt.
- * @param query its vector, null without one, and the name of its space
+ * Shift of each candidate in log-odds. The mean is 0, so that only the order changes.
+ * @param query the query's vector, or null, and the name of its embedding space
  */
 export function learntShifts(
   answer: SearchResponse,
@@ -56,14 +56,17 @@ export function learntShifts(
   return raw.map((shift) => shift - mean)
 }
 
-/** Hash of the document that an item is a piece of; an item of no document stands for itself. */
+/** Hash of the document that an item belongs to. An item without a document counts as its own document. */
 export function documentOf({ collection, id, source, path }: StoredItem): number {
   return fnv1a(path === null ? `${collection}/${id}` : JSON.stringify([collection, source, path]))
 }
 
 const NO_TERMS = new Uint8Array(0)
 
-/** What the learnt ranking goes by; a store that gives no term lists leaves it the two lists' evidence. */
+/**
+ * The evidence for the learnt ranking. If the store returns no term lists, only the evidence of the two result lists is
+ * used.
+ */
 export function evidenceFor(
   { attainable }: SearchResponse,
   { list, keyword, cosine }: SearchResponse['candidates'][number],

@@ -1,5 +1,5 @@
 /**
- * Chooses the passages that go into a prompt: best value first, within a budget, each once, shown in reading order. Pure.
+ * Chooses the passages of a prompt: best value first, within a budget, no duplicates, in reading order. Pure.
  * @module
  */
 import { type ContextId, type ContextSource, contextId, headingOf } from '../knowledge/collections.ts'
@@ -10,37 +10,43 @@ import { type PackableItem, type ValuedPassage, type ValueRequest, valuePassages
 
 export type { PackableItem } from './passage-value.ts'
 
-/** A passage must reach this share of the best one's value. */
+/** Minimum value of a passage, as a share of the best passage's value. */
 const MIN_SHARE = 0.33
-/** Up to this budget the share holds in full, in tokens; who asks for more gets to see more. */
+/** Budget up to which the full minimum share applies, in tokens. For larger budgets the share is lower. */
 const AMPLE_BUDGET = 2000
-/** Two passages whose sets of terms overlap more than this are the same; a lower bar was measured to drop evidence. */
+/**
+ * Two passages count as duplicates when the Jaccard similarity of their terms exceeds this. In measurements, a lower
+ * threshold dropped evidence.
+ */
 const SAME_JACCARD = 0.9
-/** Smaller passages are not compared, in tokens: closing brackets are alike everywhere. */
+/** Passages with fewer tokens are not compared: short ones such as closing brackets are alike everywhere. */
 const COMPARED_TOKENS = 12
-/** A trimmed passage is only worth showing from this length on, in tokens. */
+/** Minimum length of a trimmed passage, in tokens. */
 const MIN_TRIM_LENGTH = 8
-/** Tokens of the delimiters around an item's excerpts, and of a gap between two of them. */
+/** Tokens of the delimiters around an item's excerpts, and of a gap between two excerpts. */
 const DELIMITERS = 16
 const GAP = 3
-/** Longest title and path shown above an item's excerpts, in characters. */
+/** Maximum length of the title and path above an item's excerpts, in characters. */
 const MAX_TITLE_LENGTH = 64
 const MAX_PATH_LENGTH = 200
-/** Stands for a number that isn't given yet when tokens are reckoned; no shorter one costs more. */
+/**
+ * Placeholder for a number that is not assigned yet when tokens are counted. Any shorter number costs at most as many
+ * tokens.
+ */
 const WIDEST_NUMBER = 9999
 
-/** What an earlier turn of the conversation showed of an item, while the item is unchanged. */
+/** The parts of an item that an earlier turn of the conversation included, if the item is unchanged. */
 export interface KnownItem {
-  /** The number under which the model knows it. */
+  /** The item's number in the conversation. */
   readonly number: number
   readonly stretches: readonly Stretch[]
 }
 
 export interface PackingRequest extends ValueRequest {
-  /** Tokens at most for headings and excerpts together. */
+  /** Maximum tokens for headings and excerpts together. */
   readonly budget: number
   readonly countTokens: TokenCounter
-  /** 0 to 1, of the best value; 0 takes whatever fits. Left out: see `leastShare`. */
+  /** Minimum share of the best value, 0 to 1. 0 accepts every passage that fits. Default: see `leastShare`. */
   readonly leastShare?: number
   readonly known?: ReadonlyMap<ContextId, KnownItem>
 }
@@ -48,39 +54,40 @@ export interface PackingRequest extends ValueRequest {
 export interface PackedItem {
   readonly item: StoredItem
   readonly probability: number
-  /** Chosen stretches of the body, in order; neighbours are joined. */
+  /** Chosen parts of the body, in order. Adjacent parts are joined. */
   readonly excerpts: readonly Stretch[]
-  /** Whether the whole body is shown. */
+  /** Whether the whole body is included. */
   readonly whole: boolean
-  /** The number of an earlier turn, when this adds to what was shown then. */
+  /** The item's number from an earlier turn, if this adds to what that turn included. */
   readonly knownAs: number | null
-  /** Tokens of what is shown, with its heading line. */
+  /** Tokens of the included text, with its heading line. */
   readonly tokens: number
   /** Tokens of the whole item. */
   readonly tokensWhole: number
 }
 
-/** An item whose useful passages the model has seen. */
+/** An item whose useful passages the model already has. */
 export interface RecalledItem {
   readonly item: StoredItem
   readonly probability: number
   readonly number: number
-  /** Tokens of the passages that are not sent again. */
+  /** Tokens of the passages that were not sent again. */
   readonly tokensSpared: number
 }
 
 export interface Packing {
   /** Items with at least one chosen passage, in the order given. */
   readonly packed: PackedItem[]
-  /** Items of which useful passages were shown before, in the order given; some are in `packed` too. */
+  /** Items whose useful passages were sent earlier, in the order given. Some are also in `packed`. */
   readonly recalled: RecalledItem[]
-  /** Whether anything useful was left out for want of room. */
+  /** Whether anything useful was left out because of the budget. */
   readonly cut: boolean
 }
 
 /**
- * Packs the most useful passages of the items into the budget. Passages that reach `leastShare` of the best one's value are
- * taken by falling value until the budget is spent; one that doesn't fit is skipped, the first of an item trimmed.
+ * Packs the most useful passages of the items into the budget. Takes passages that reach `leastShare` of the best value
+ * in decreasing order of value until the budget is used up. A passage that doesn't fit is skipped, or trimmed if it is
+ * the first of its item.
  */
 export function packPassages(request: PackingRequest): Packing {
   const { items, known } = request
@@ -117,20 +124,21 @@ export function packPassages(request: PackingRequest): Packing {
 }
 
 /**
- * The share of the best passage's value that a passage must reach: a third for budgets up to 2,000 tokens, then less in proportion, as
- * who asks for more wants to miss less. An adaptive bar was measured to hold the same evidence in fewer tokens than filling the budget.
+ * The minimum share of the best passage's value: a third for budgets up to 2,000 tokens, then proportionally less,
+ * because a larger budget asks for more complete context. In measurements, this threshold kept the same evidence in
+ * fewer tokens than filling the budget.
  */
 export function leastShare(budget: number): number {
   return MIN_SHARE * Math.min(1, AMPLE_BUDGET / Math.max(1, budget))
 }
 
 interface Choice {
-  /** Tokens of heading line and delimiters. */
+  /** Tokens of the heading line and delimiters. */
   readonly heading: number
   readonly passages: { start: number; end: number; tokens: number }[]
 }
 
-/** Takes passages in the given order while they fit. */
+/** Takes passages in the given order as long as they fit. */
 function fill(
   { items, budget, countTokens }: PackingRequest,
   wanted: readonly ValuedPassage[],
@@ -161,13 +169,13 @@ function fill(
   return { chosen, cut }
 }
 
-/** Tokens of the headings that another collection brings. A single collection has none. */
+/** Tokens of the headings that another collection adds. A single collection has no headings. */
 function sectionTokens(opened: ReadonlySet<ContextSource>, next: ContextSource, countTokens: TokenCounter): number {
   const shown = opened.size === 0 ? [] : opened.size === 1 ? [...opened, next] : [next]
   return shown.reduce((sum, collection) => sum + countTokens(headingOf(collection)) + 4, 0)
 }
 
-/** Whether two passages say the same: Jaccard similarity of their terms (Broder 1997). */
+/** Whether two passages are duplicates: Jaccard similarity of their terms (Broder 1997). */
 function alike(a: ValuedPassage, b: ValuedPassage): boolean {
   const [small, large] = a.terms.size <= b.terms.size ? [a.terms, b.terms] : [b.terms, a.terms]
   if (Math.min(a.tokens, b.tokens) < COMPARED_TOKENS || small.size <= SAME_JACCARD * large.size) return false
@@ -176,12 +184,12 @@ function alike(a: ValuedPassage, b: ValuedPassage): boolean {
   return common > SAME_JACCARD * (small.size + large.size - common)
 }
 
-/** The line above an item's excerpts: its number, and where it comes from, so that an answer can cite it. */
+/** The line above an item's excerpts: its number and its source, so that an answer can cite it. */
 export function sourceLine(item: StoredItem, number: number, excerpts: readonly Stretch[]): string {
   return `[${number}] ${sourceOf(item, excerpts)}`
 }
 
-/** What an agent can act on: path, lines and symbol of code; of other items the title. */
+/** The source of an item: path, lines and symbol of code; the title of other items. */
 export function sourceOf(item: StoredItem, excerpts: readonly Stretch[] = []): string {
   const { file_path: path, symbols } = item.fields
   if (typeof path !== 'string') return oneLine(item.title.trim() === '' ? item.key : item.title, MAX_TITLE_LENGTH)
@@ -193,14 +201,17 @@ export function sourceOf(item: StoredItem, excerpts: readonly Stretch[] = []): s
   return `${shown}:${lines.start}${lines.end > lines.start ? `-${lines.end}` : ''}${symbol}`
 }
 
-/** First and last line of what is shown of an item, from 1; of the whole item without excerpts. Null: it says no lines. */
+/**
+ * First and last line of an item's excerpts, from 1; of the whole item if there are no excerpts. Null: the item has no
+ * line numbers.
+ */
 export function shownLines(
   { fields, body }: StoredItem,
   excerpts: readonly Stretch[],
 ): { start: number; end: number } | null {
   const { start_line: start, end_line: end } = fields
   if (typeof start !== 'number') return null
-  // A piece of a file may begin with lines that name what encloses it: they stand before its first line.
+  // A piece of a file may begin with lines that name the enclosing scopes. They come before its first line.
   const lines = body.trimEnd().split('\n').length
   const enclosing = typeof end === 'number' ? Math.max(0, lines - (end - start + 1)) : 0
   const lineAt = (offset: number) => start + Math.max(0, body.slice(0, offset).split('\n').length - 1 - enclosing)
@@ -212,7 +223,7 @@ export function shownLines(
   return { start: from, end: Math.max(from, lineAt(shown)) }
 }
 
-/** The first line, cut at a word. */
+/** The first line, truncated at a word boundary. */
 function oneLine(text: string, longest: number): string {
   const line = text.trim().split(/[\n\r\v\f\u0085\u2028\u2029]/)[0] ?? ''
   if (line.length <= longest) return line
@@ -248,7 +259,7 @@ export function tokensOfWhole(item: StoredItem): number {
   return item.passages.reduce((sum, { tokens }) => sum + tokens, 0)
 }
 
-/** The longest beginning of a passage that fits, cut at white space; null when too little would be left. */
+/** The longest prefix of a passage that fits, ending at white space; null when too little would remain. */
 function trimPassage<T extends Stretch & { readonly tokens: number }>(
   body: string,
   passage: T,

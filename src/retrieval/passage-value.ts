@@ -1,22 +1,27 @@
 /**
- * What each passage of the found items is worth to a query. Pure.
+ * Computes the value of each passage of the found items for a query. Pure.
  * @module
  */
 import type { StoredItem } from '../knowledge/stores/store.ts'
 
 /** Saturation of repeated terms, BM25's k1. */
 const TERM_SATURATION = 1.2
-/** How much a passage's length counts against it, BM25's b. */
+/** How strongly a passage's length counts against it, BM25's b. */
 const LENGTH_PENALTY = 0.75
-/** Share of a neighbour's worth that a passage inherits: what stands beside an answer often completes it. */
+/** Share of a neighbour's value that a passage inherits: the text next to an answer often completes it. */
 const NEIGHBOUR_SHARE = 0.25
-/** What a passage is worth for being part of a relevant item, whatever it says. */
+/** Base value of any passage in a relevant item. */
 const MEMBERSHIP = 0.3
-/** Exponent of the item's probability: under 1, since probabilities of a ranking fall faster than the use of what items say. */
+/**
+ * Exponent of the item's probability. Below 1, because ranking probabilities fall faster than the usefulness of items.
+ */
 const PROBABILITY_EXPONENT = 2 / 3
-/** Least share in which a term counts that only the item's title holds; it grows to 1 with the passage's own bearing. */
+/** Minimum weight of a term that occurs only in the item's title. It grows to 1 with the passage's own relevance. */
 const TITLE_SHARE = 0.3
-/** An item this close to the most probable one keeps its best passage in play, even if it shares no word with the query. */
+/**
+ * If an item's probability is this close to the best item's, its best passage stays eligible even without a word of the
+ * query.
+ */
 const CLOSE_TO_BEST = 0.9
 
 /** A relevant item, in order of relevance. */
@@ -28,15 +33,15 @@ export interface PackableItem {
 
 export interface ValueRequest {
   readonly items: readonly PackableItem[]
-  /** Information content of each query term (inverse document frequency), by the term as `termsOf` gives it. */
+  /** Information content of each query term (inverse document frequency), keyed by the terms that `termsOf` returns. */
   readonly termWeights: ReadonlyMap<string, number>
   /** The index terms of a text. */
   readonly termsOf: (text: string) => readonly string[]
 }
 
-/** A passage with its worth. */
+/** A passage with its value. */
 export interface ValuedPassage {
-  /** Position of its item in the request, and of the passage in its item. */
+  /** Index of its item in the request, and of the passage in its item. */
   readonly entry: number
   readonly index: number
   readonly start: number
@@ -48,11 +53,12 @@ export interface ValuedPassage {
 }
 
 /**
- * Values every passage: probability of its item ^ ⅔ × (membership + the share of the query's information that the passage holds
- * + a share of its neighbours'). The share is BM25 (Robertson and Zaragoza 2009, section 3.4) over passages, so it is already a
- * value per length: long passages have to say more to be worth the same. Terms that only the item's title holds count for a
- * passage as far as it bears on the query itself, relative to the item's best; when none does, for the first. Constants were
- * chosen by evidence coverage on a half of SciFact, among those that hold up when its queries are resampled.
+ * Values every passage: probability of its item ^ ⅔ × (membership + the share of the query's information in the passage
+ * + a share of its neighbours'). The share is BM25 (Robertson and Zaragoza 2009, section 3.4) over passages, so it is
+ * already normalised by length: a long passage must contain more to have the same value. Terms that occur only in the
+ * item's title count in proportion to the passage's own relevance relative to the item's best passage; if no passage
+ * has any, they count for the first one. Constants were chosen by evidence coverage on one half of SciFact, among those
+ * that are stable when its queries are resampled.
  */
 export function valuePassages(request: ValueRequest): ValuedPassage[] {
   const { items, termWeights } = request
@@ -102,7 +108,7 @@ export function valuePassages(request: ValueRequest): ValuedPassage[] {
   return liftCloseItems(items, valued)
 }
 
-/** Where words say nothing (a question in other words than the answer), the item's probability has to speak. */
+/** If a question shares no words with its answer, the item's probability decides. */
 function liftCloseItems(items: readonly PackableItem[], valued: readonly ValuedPassage[]): ValuedPassage[] {
   const top = Math.max(0, ...items.map(({ probability }) => probability))
   if (top === 0) return [...valued]

@@ -1,5 +1,5 @@
 /**
- * Searches collections through the knowledge store and ranks what was found by probability of relevance.
+ * Searches collections through the knowledge store and ranks the results by probability of relevance.
  * @module
  */
 import type { Database } from '../database/database.ts'
@@ -25,11 +25,11 @@ import { tokenise } from '../text/tokens.ts'
 import { askExternalList, type ExternalFindings, NOTHING_EXTERNAL, rankExternal } from './external-list.ts'
 import { documentOf, evidenceFor, learntRanking, learntShifts, NOTHING_LEARNT } from './learnt-shifts.ts'
 
-/** Candidates that each list contributes. */
+/** Number of candidates that each list contributes. */
 const DEPTH = 100
-/** Results that a reranker reads. */
+/** Number of results that a reranker reads. */
 const RERANKED = 20
-/** Fusion may reorder, so more candidates than results are looked at. */
+/** Minimum number of candidates. Fusion may reorder, so it considers more candidates than results. */
 const MIN_CANDIDATES = 30
 
 export interface SearchServices {
@@ -38,7 +38,7 @@ export interface SearchServices {
   readonly reranker?: Reranker | null
   readonly external?: ExternalList | null
   readonly settings: object & { readonly RANKING_LEARNING?: 'on' | 'off' }
-  /** Where the learnt ranking is kept; without it nothing learnt is applied. */
+  /** Where the learnt ranking is stored. Without it, no learnt ranking is applied. */
   readonly database?: Database
   now(): number
 }
@@ -49,37 +49,37 @@ export interface SearchOptions {
   readonly collections: readonly CollectionName[]
   readonly mode: 'hybrid' | 'keyword' | 'semantic'
   readonly limit: number
-  /** Least probability of relevance. */
+  /** Minimum probability of relevance. */
   readonly scoreThreshold: number
-  /** list: places to look at, each file once before any twice; prompt: what is read together. */
+  /** list: locations to inspect, every file once before any file twice; prompt: text that is read together. */
   readonly purpose?: 'list' | 'prompt'
   readonly filter?: FieldFilter
-  /** Whether the external list is asked too; never under a filter, which it doesn't know. */
+  /** Whether the external list is queried too. Never with a filter, because the list doesn't support filters. */
   readonly external?: boolean
 }
 
 export interface RankedItem extends FusedResult<StoredItem> {
-  /** Probability that anything in its collection answers the query. */
+  /** Probability that anything in the collection answers the query. */
   readonly answerable: number
 }
 
 export interface SearchOutcome {
-  /** By falling probability of relevance. */
+  /** By decreasing probability of relevance. */
   readonly ranked: RankedItem[]
-  /** By falling BM25, of each collection in turn. */
+  /** By decreasing BM25, one collection after another. */
   readonly keyword: RankedItem[]
-  /** By falling cosine. */
+  /** By decreasing cosine. */
   readonly semantic: RankedItem[]
-  /** Probability that anything found answers the query, before the threshold. */
+  /** Probability that any result answers the query, before the threshold is applied. */
   readonly answerable: number
   /** Terms of the query that were searched. */
   readonly terms: string[]
-  /** Inverse document frequency of each term, the greatest of any searched collection. */
+  /** Inverse document frequency of each term: the maximum over the searched collections. */
   readonly termWeights: Map<string, number>
   readonly degraded: string[]
 }
 
-/** The terms of a text as the index holds them. */
+/** The index terms of a text. */
 export function termsOf(text: string): string[] {
   const { words, compounds } = tokenise(text, 'document')
   return [...words, ...compounds]
@@ -124,7 +124,7 @@ export async function searchKnowledge(services: SearchServices, options: SearchO
   ])
   const found = answers.filter((answer) => answer !== null)
   if (found.length === 0) {
-    // A store that says why it fails is quoted.
+    // Passes on the error of a store that states its reason.
     if (failure instanceof CoordinatorError && failure.code === 'engine_unavailable') throw failure
     throw new CoordinatorError('engine_unavailable', 'The knowledge store does not answer.', {
       hint: 'Try again shortly.',
@@ -168,7 +168,7 @@ async function embedQuery(embedder: Embedder, query: string, degraded: Set<strin
   }
 }
 
-/** The reranker's probabilities for the best results of all collections, by item; null when it does not answer. */
+/** The reranker's probabilities for the best results of all collections, by item; null when it doesn't answer. */
 async function rerankBest(
   reranker: Reranker,
   query: string,
@@ -199,7 +199,7 @@ function searchedText(query: string, { searchText }: QueryAnalysis): string {
 
 type Fused = FusedSearch<StoredItem> | FusedCode<StoredItem>
 
-/** How the answer of a collection is fused. */
+/** The inputs for fusing the results of a collection. */
 interface Fusing {
   readonly embedding: Embedding | null
   readonly mode: SearchOptions['mode']
@@ -211,7 +211,7 @@ interface Fusing {
   readonly opinions?: ReadonlyMap<StoredItem, number>
 }
 
-/** Log-odds that each further piece of one file loses, see {@link CodeQuery}. */
+/** Log-odds penalty for each further piece of the same file, see {@link CodeQuery}. */
 const FURTHER_PIECE_LOSS = { list: 3, prompt: 0.5 } as const
 
 function fuseAnswer(answer: SearchResponse, how: Fusing): Fused {
@@ -252,7 +252,7 @@ function fuseAnswer(answer: SearchResponse, how: Fusing): Fused {
   )
 }
 
-/** What the ranking of code goes by. */
+/** The fields that the ranking of code uses. */
 function codeOf({ fields, body }: StoredItem): Pick<CodeCandidate<StoredItem>, 'path' | 'symbols' | 'body' | 'kind'> {
   const { file_path: path, symbols, kind } = fields
   return {
@@ -263,10 +263,13 @@ function codeOf({ fields, body }: StoredItem): Pick<CodeCandidate<StoredItem>, '
   }
 }
 
-/** Candidates that a training sees of each collection. */
+/** Number of candidates per collection in training. */
 const TRAINED_ON = 30
 
-/** A query's vector, and its best candidates as the learnt ranking sees them: fusion's log-odds, without credit and what was learnt. */
+/**
+ * A query's vector and its best candidates, as used by the learnt ranking: fusion's log-odds, without credit and learnt
+ * shifts.
+ */
 export async function rankingCandidates(
   services: SearchServices,
   project: string,
@@ -324,7 +327,7 @@ export async function rankingCandidates(
   return { vector: embedding?.vector ?? null, candidates }
 }
 
-/** Items that are turns of a conversation say so in their fields. */
+/** Items that are turns of a conversation are marked in their fields. */
 function turnOf({ fields }: StoredItem): Turn | undefined {
   const { conversation_id: conversation, turn: position } = fields
   return typeof conversation === 'string' && typeof position === 'number' ? { conversation, position } : undefined

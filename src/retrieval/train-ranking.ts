@@ -23,19 +23,21 @@ import { MAX_FEATURES, type RankedQuery, trainRanking, type Vote } from '../rank
 import type { Services } from '../services.ts'
 import { rankingCandidates } from './search.ts'
 
-/** Interactions that a training reads at most, the latest ones; distinct queries; characters of each. */
+/** Limits of one training: interactions that it reads, latest first; distinct queries; characters of each query. */
 const MAX_INTERACTIONS = 4_000
 const MAX_QUERIES = 400
 const QUERY_CHARACTERS = 2_000
-/** Searches that run at once. */
+/** Number of concurrent searches. */
 const CONCURRENT = 4
 
 const SUCCESS = { success: 1, partial: 0.5, failure: 0 } as const
 
 /**
- * Trains the ranking of a project. Its work is bounded, however many outcomes there are. Each query is searched again, so that
- * what was not shown is known too; the present credit of items is left out. What the budget has no room for is not searched.
- * @returns `not_ready`: another training or a deletion came in between, so nothing was stored and it is to be done again
+ * Trains the ranking of a project. The work is bounded, however many outcomes there are. Each query is searched again,
+ * so that candidates that were not shown are included; the current credit of items is ignored. Queries beyond the
+ * budget are not searched.
+ * @returns `not_ready`: another training or a deletion happened in between, so nothing was stored and the training must
+ *   be repeated
  */
 export async function trainProjectRanking(
   services: Services,
@@ -79,7 +81,10 @@ export async function trainProjectRanking(
   return stored ? 'done' : 'not_ready'
 }
 
-/** Votes on a project's latest answers, wherever they lie. One on its way between table and archive is left out this time. */
+/**
+ * Votes on a project's latest answers, from the table and the archive. An interaction that is being archived is skipped
+ * this time.
+ */
 export async function votesOfProject(services: ArchiveServices, project: string): Promise<RankingVote[]> {
   const read = await rankingVotes(services.database, project, MAX_INTERACTIONS, QUERY_CHARACTERS)
   const away = read.flatMap((entry) => ('archiveId' in entry ? [entry] : []))
@@ -125,7 +130,7 @@ async function rankedQuery(
   }
 }
 
-/** Tells the ranking of a scored interaction; has it trained when enough has come together. */
+/** Registers a scored interaction for ranking, and starts a training when enough of them have accumulated. */
 export async function noteForRanking(services: Services, interactionId: string): Promise<void> {
   if (services.settings.RANKING_LEARNING === 'off') return
   const project = await projectOfOutcome(services.database, interactionId)

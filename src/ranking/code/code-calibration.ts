@@ -1,6 +1,6 @@
 /**
- * Turns the evidence of a search of a code base into probabilities: of one piece's relevance, and of anything relevant among the first
- * ten. Logistic models, learnt with the ranking (weights.ts). Pure.
+ * Converts the evidence of a code search to probabilities: that a piece is relevant, and that any of the first ten is.
+ * Logistic models, learnt together with the ranking (weights.ts). Pure.
  * @module
  */
 import { logistic } from '../../statistics.ts'
@@ -10,9 +10,12 @@ import type { CodeQuestion } from './question.ts'
 import type { RankedPiece } from './rank.ts'
 import { type CodeCalibration, codeCalibration } from './weights.ts'
 
-/** What is known about a search of a code base as a whole. A mean over fewer pieces than it names is over those that there are. */
+/**
+ * The evidence of a whole code search. If there are fewer pieces than a mean's name says, the mean is over the existing
+ * ones.
+ */
 export interface CodeEvidence {
-  /** Whether words were searched, and whether vectors were. */
+  /** Whether words were searched, and whether vectors were searched. */
   readonly lists: 'both' | 'words' | 'vectors' | 'none'
   readonly kind: CodeCalibration
   readonly values: CodeSearchMeasures
@@ -38,19 +41,19 @@ const MEASURES = [
 export type CodeMeasure = (typeof MEASURES)[number]
 export type CodeSearchMeasures = Readonly<Record<CodeMeasure, number>>
 
-/** Weights of one logistic model; a measure that is missing counts nothing. */
+/** Weights of one logistic model. A missing measure has weight 0. */
 export type CodeModel = Readonly<Partial<Record<CodeMeasure, number>>> & { readonly intercept: number }
 
-/** Closeness is written in tens of standard deviations, so that all measures are of one size. */
+/** Closeness is expressed in tens of standard deviations, so that all measures have a similar magnitude. */
 const CLOSENESS_UNIT = 10
-/** A lead beyond this says no more, in log-odds. */
+/** A larger lead has no further effect, in log-odds. */
 const MAX_LEAD = 2
-/** Names are looked for among the first so many. */
+/** Number of top results that are checked for names from the question. */
 const NAMED = 5
-/** A smaller collection says no more about a question than one of this size. */
+/** Smaller collections are treated as having this size. */
 const MIN_ITEMS = 30
 
-/** The evidence of a search: of its best piece, and means over the first three and ten and the closest ten. */
+/** The evidence of a search: of its best piece, and means over the first three, the first ten and the closest ten. */
 export function codeEvidence(
   query: {
     readonly question: CodeQuestion
@@ -96,7 +99,7 @@ export function codeEvidence(
   }
 }
 
-/** The probabilities of a search of code. */
+/** The probabilities of a code search. */
 export function codeProbabilities({ lists, kind, values }: CodeEvidence): SearchProbabilities {
   if (lists === 'none') return { answerable: 0, relevance: () => 0 }
   const { any, found, first, later } = kind[lists]

@@ -1,6 +1,6 @@
 /**
- * What is known of each piece of code that a search has found, as named features of a learnt ranking. Pure: it goes by stored fields
- * and by the evidence of the two lists, and reads no text but the beginning of a piece.
+ * Named features of each piece of code that a search found, for a learnt ranking. Pure. Uses stored fields and the
+ * evidence of the two lists, and reads only the beginning of a piece's text.
  * @module
  */
 import { type FileKind, isEntryFile, kindOfFile, shareOfImports } from '../../text/file-kind.ts'
@@ -14,21 +14,21 @@ export interface CodePiece {
   readonly path: string
   readonly symbols: readonly string[]
   readonly body: string
-  /** As stored with it; null: told by the path. */
+  /** The stored kind; null: derived from the path. */
   readonly kind: FileKind | null
   /** BM25; 0: no term in common. */
   readonly keyword: number
-  /** Share of the question's idf, 0 to 1. */
+  /** Covered share of the question's idf, 0 to 1. */
   readonly coverage: number
-  /** Length in terms over the collection's average. */
+  /** Length in terms divided by the collection's average. */
   readonly length: number
-  /** Cosine in standard deviations above that of unrelated texts; null: no vector. */
+  /** Standard deviations of the cosine above that of unrelated texts; null: no vector. */
   readonly closeness: number | null
 }
 
-/** What the features of one search have in common. */
+/** Figures that all features of one search share. */
 export interface CodeSearchFigures {
-  /** The most BM25 that any document could reach. */
+  /** Maximum BM25 that any document could reach. */
   readonly attainable: number
 }
 
@@ -79,19 +79,19 @@ const KIND_FEATURES: readonly FileKind[] = [
   'types',
   'reexport',
 ]
-/** Kinds that hold no code, and how far they count against a piece when the question is a bare name. */
+/** Kinds that contain no code, and how strongly the kind counts against a piece when the question is a bare name. */
 const NOT_CODE: ReadonlySet<FileKind> = new Set(['document', 'changelog', 'licence', 'configuration'])
 const BARE_NAME_SHARE = 0.25
-/** Characters of a piece's beginning that are looked at. */
+/** Number of characters at the beginning of a piece that are examined. */
 const LOOKED_AT = 1200
-/** Symbols of one piece that are compared. */
+/** Maximum number of symbols of one piece that are compared. */
 const MOST_SYMBOLS = 30
-/** Shorter words are no prefix of others. */
+/** Minimum length of a word that can match as a prefix. */
 const SHORTEST_PREFIX = 3
-/** Folders below the shallowest source that count. */
+/** Maximum depth that counts, in folders below the shallowest source. */
 const MAX_DEPTH = 4
 
-/** The features of every piece, in their order. */
+/** The features of every piece, in the same order. */
 export function codeFeatures(
   question: CodeQuestion,
   pieces: readonly CodePiece[],
@@ -148,21 +148,21 @@ export function codeFeatures(
 }
 
 /**
- * Who asks for a bare name may mean any text that holds it: a document is no answer to fear there, since a definition, where there is
- * one, stands out by itself.
+ * A bare name may refer to any text that contains it. Documents are penalised less there, because a definition, if
+ * there is one, stands out anyway.
  */
 function kindWeight(kind: FileKind, symbolic: number): number {
   return symbolic > 0 && NOT_CODE.has(kind) ? BARE_NAME_SHARE : 1
 }
 
 interface Match {
-  /** Share of the question's information that the words hold, 0 to 1. */
+  /** Share of the question's information that the words cover, 0 to 1. */
   readonly share: number
-  /** Share of the words that the question says, 0 to 1. */
+  /** Share of the words that occur in the question, 0 to 1. */
   readonly fit: number
 }
 
-/** How far some words and the question's meet: equal stems, or one the beginning of the other. */
+/** How well the words match the question: equal stems, or one word is a prefix of the other. */
 function match(question: CodeQuestion, own: readonly string[]): Match {
   if (own.length === 0 || question.information <= 0) return { share: 0, fit: 0 }
   const met = new Set<string>()
@@ -185,13 +185,13 @@ function beginsAlike(a: string, b: string): boolean {
   return short.length >= SHORTEST_PREFIX && long.startsWith(short)
 }
 
-/** Folders that a path lies in. */
+/** Number of folders in a path. */
 function foldersOf(path: string): number {
   return path.split(/[\\/]/).length - 1
 }
 
 interface Place {
-  /** Words of the file's name without its extension; those of its folder where the folder names it. */
+  /** Words of the file's name without its extension. If the folder gives a file its name, the folder's words. */
   readonly stem: readonly string[]
   readonly joined: string
   readonly folders: readonly string[]
@@ -236,7 +236,7 @@ function givenPath(path: string, given: string): boolean {
 
 const VERSION = /(^|\/)v(\d{1,3})(?=\/)/
 
-/** The newest version of each folder that has several side by side, such as `src/v3` and `src/v4`. */
+/** The newest version of each folder that has several next to each other, such as `src/v3` and `src/v4`. */
 function newestVersions(pieces: readonly CodePiece[]): Map<string, number> {
   const newest = new Map<string, number>()
   for (const { path } of pieces) {

@@ -1,5 +1,6 @@
 /**
- * Fuses what a search of a code base found: the ranking of code in place of the fused score, and probabilities learnt on code. Pure.
+ * Fuses the results of a code search: uses the ranking of code instead of the fused score, and probabilities learnt on
+ * code. Pure.
  * @module
  */
 import type { FileKind } from '../../text/file-kind.ts'
@@ -22,7 +23,7 @@ export interface CodeCandidate<Item> extends FusionCandidate<Item> {
   readonly path: string
   readonly symbols: readonly string[]
   readonly body: string
-  /** As stored; null: told by the path. */
+  /** The stored kind; null: derived from the path. */
   readonly kind: FileKind | null
 }
 
@@ -31,7 +32,7 @@ export interface CodeQuery extends FusionQuery {
   readonly weights: CodeWeights
   /** Name of the embedding space that was searched. */
   readonly space: string
-  /** Log-odds that each further piece of a file loses: much in a list of places to look at, little in a prompt. */
+  /** Log-odds penalty for each further piece of a file: large for a list of locations, small for a prompt. */
   readonly furtherPieceLoss: number
 }
 

@@ -1,5 +1,6 @@
 /**
- * Weights of the ranking of code and of its probabilities, in log-odds a unit. Written by `npm run --prefix lab train:code-ranking`: don't edit.
+ * Weights of the ranking of code and of its probabilities, in log-odds per unit. Written by `npm run --prefix lab
+ * train:code-ranking`: don't edit.
  * @module
  */
 import type { CodeCalibration, CodeWeights } from './weights.ts'

@@ -1,5 +1,6 @@
 /**
- * What a question asks of a code base: its words and how much each tells, the names it gives, its shape, the kinds of files it asks for.
+ * Analyses a question about a code base: its words and their information content, the names it contains, its shape, and
+ * the kinds of files it asks for.
  * @module
  */
 import type { FileKind } from '../../text/file-kind.ts'
@@ -7,9 +8,9 @@ import { stem } from '../../text/stem.ts'
 import { isStopTerm } from '../../text/stop-words.ts'
 import { words } from '../../text/words.ts'
 
-/** What the analysis of a request has found; `retrieval/query-analysis.ts` makes it. */
+/** The analysis of a request, made by `retrieval/query-analysis.ts`. */
 export interface AnalysedQuestion {
-  /** What is searched by. */
+  /** The text that is searched for. */
   readonly searchText: string
   readonly identifiers: readonly string[]
   readonly paths: readonly string[]
@@ -23,31 +24,31 @@ export interface QuestionTerm {
   readonly idf: number
 }
 
-/** How a question is put; the weights of words and of meaning depend on it. */
+/** The form of a question. It determines the weights of words and of meaning. */
 export type QuestionShape = 'symbol' | 'sentence' | 'long'
 
 export interface CodeQuestion {
   readonly shape: QuestionShape
   /** Stemmed content words with their idf. */
   readonly words: ReadonlyMap<string, number>
-  /** Sum of the idf of all its terms: who asks for `--no-cache` has said more than "cache". */
+  /** Sum of the idf of all its terms: `--no-cache` carries more information than "cache". */
   readonly information: number
-  /** Names that the question gives, joined and in lower case: `getUserName` and `get_user_name` are one. */
+  /** Names in the question, joined and in lower case: `getUserName` and `get_user_name` are the same. */
   readonly names: ReadonlySet<string>
-  /** Every pair and triple of neighbouring words, joined: "request handler" may name `RequestHandler`. */
+  /** Every pair and triple of adjacent words, joined: "request handler" may name `RequestHandler`. */
   readonly phrases: ReadonlySet<string>
-  /** Paths that the question gives, in lower case, without line numbers. */
+  /** Paths in the question, in lower case, without line numbers. */
   readonly paths: readonly string[]
-  /** Kinds of files that are asked for, which then count as sources do. */
+  /** Kinds of files that the question asks for. They then count like sources. */
   readonly asksFor: ReadonlySet<FileKind>
   readonly hasError: boolean
 }
 
-/** Who asks for `c++` or `--no-cache` doesn't ask for `c` or `cache`: the words in it name no file. */
+/** `c++` or `--no-cache` doesn't ask for `c` or `cache`: the words in it don't name a file. */
 const SYMBOLIC = /[+#]|^-/
-/** From this many words on, a question is a pasted text. */
+/** From this number of words on, a question counts as pasted text. */
 const LONG_WORDS = 45
-/** Words whose neighbours are joined to phrases. */
+/** Maximum number of words that are joined to phrases. */
 const MOST_PHRASE_WORDS = 60
 
 const ASKED_KINDS: readonly (readonly [FileKind, RegExp])[] = [
@@ -80,8 +81,8 @@ const ASKED_KINDS: readonly (readonly [FileKind, RegExp])[] = [
 ]
 
 /**
- * Reads a question.
- * @param terms as the collection weighs them
+ * Analyses a question.
+ * @param terms the question's terms with the collection's weights
  */
 export function readQuestion(question: AnalysedQuestion, terms: readonly QuestionTerm[]): CodeQuestion {
   const text = question.searchText.trim()
@@ -123,7 +124,7 @@ export function lastSegment(name: string): string {
   return name.split(/\.|::|->|#|\//).at(-1) ?? name
 }
 
-/** A name without what separates its words, in lower case. */
+/** A name in lower case without the characters that separate its words. */
 export function joinedName(name: string): string {
   return name.replace(/[^\p{L}\p{N}+#]+/gu, '').toLowerCase()
 }

@@ -1,6 +1,6 @@
 /**
- * Ranks what a search of a code base has found: a linear model over the named features, in log-odds, then what the other pieces of its
- * file add to a piece, and what copies of an earlier piece lose. Weights are learnt, see weights.ts. Pure.
+ * Ranks the results of a code search: a linear model over the named features, in log-odds, then a bonus from the other
+ * pieces of the same file, and a penalty for copies of a better piece. The weights are learnt, see weights.ts. Pure.
  * @module
  */
 import { jaccard, NEAR_DUPLICATE, shingles } from '../../text/shingles.ts'
@@ -13,20 +13,23 @@ import type { CodeWeights } from './weights.ts'
 export interface RankedPiece {
   /** Log-odds, comparable within one search only. */
   readonly score: number
-  /** How many better pieces of the same file there are. */
+  /** Number of better pieces in the same file. */
   readonly fileRank: number
-  /** Features that are not 0, with `file` for the other pieces of its file and `copy` for a copy of a better piece. */
+  /** Features that are not 0, plus `file` for the other pieces of its file and `copy` for a copy of a better piece. */
   readonly reasons: Readonly<Record<string, Reason>>
 }
 
-/** Log-odds that a near copy of a better piece of another file loses. */
+/** Log-odds penalty for a near-copy of a better piece in another file. */
 const COPY_LOSS = 3
-/** Copies are looked for among the best so many. */
+/** Number of best pieces that are compared to find copies. */
 const COMPARED = 30
-/** Two pieces can only be copies when their cosines and shares of the question differ less than this, and their lengths by a tenth. */
+/**
+ * Two pieces can only be copies when their cosines and covered shares differ by less than this, and their lengths by
+ * less than a tenth.
+ */
 const SAME_EVIDENCE = 0.03
 
-/** Ranks pieces; the answers are in their order. */
+/** Ranks pieces. The results keep the order of the input. */
 export function rankCode(
   question: CodeQuestion,
   pieces: readonly CodePiece[],
@@ -72,7 +75,7 @@ function filesOf(pieces: readonly CodePiece[]): number[][] {
   return [...files.values()]
 }
 
-/** What the pieces of its file say together beyond a piece itself: ln Σ exp(score) over the file, less its own score. */
+/** Evidence from the other pieces of a piece's file: ln Σ exp(score) over the file, minus its own score. */
 function supportOf(scores: readonly number[], files: readonly number[][]): number[] {
   const support = scores.map(() => 0)
   for (const members of files) {
@@ -94,7 +97,7 @@ function fileRanksOf(scores: readonly number[], files: readonly number[][]): num
   return ranks
 }
 
-/** Pieces among the best that are near copies of a better one in another file. */
+/** Indices of the best pieces that are near-copies of a better piece in another file. */
 function copiesOf(pieces: readonly CodePiece[], scores: readonly number[]): Set<number> {
   const best = [...scores.keys()].sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0) || a - b).slice(0, COMPARED)
   const texts = new Map<number, ReadonlySet<number>>()

@@ -1,46 +1,56 @@
 /**
- * What the learnt ranking sees of a candidate: which words it shares with the query, how strongly, and which others it holds. Words
- * stand as the hashes that the index keeps, so no text is read again and a stored model holds none.
+ * Features of a candidate for the learnt ranking: the words that it shares with the query, how strongly, and its other
+ * words. Words are represented by the hashes in the index, so no text is read again and a stored model contains no
+ * text.
  * @module
  */
 import { BM25_B, BM25_K1, type WeighedTerm } from '../../text/keyword-plan.ts'
 import { FREQUENCY_UNIT, readTermList } from '../../text/term-list.ts'
 
-/** Kinds of features: evidence of the two lists; a matched term's BM25; that a term is matched; a word beside the query. */
+/**
+ * Kinds of features: evidence of the two lists; BM25 of a matched term; presence of a matched term; a word that is not
+ * in the query.
+ */
 export const KIND = { evidence: 0, strength: 1, match: 2, beside: 3 } as const
 
-/** Key of a feature: its kind, and the hash of its term. */
+/** Key of a feature: its kind and the hash of its term. */
 export function featureKey(kind: (typeof KIND)[keyof typeof KIND], hash: number): number {
   return kind * 2 ** 32 + hash
 }
 
-/** Weights by key of feature, in log-odds. */
+/** Weights by feature key, in log-odds. */
 export type Weights = ReadonlyMap<number, number>
 
-/** Scales of the kinds. Together with the unit prior of the weights they say how far each kind may go unasked. */
+/**
+ * Scales of the kinds. Together with the unit prior of the weights, they determine how far each kind can shift a
+ * candidate without evidence.
+ */
 const STRENGTH_SCALE = 0.2
 const MATCH_SCALE = 0.5
 const BESIDE_SCALE = 0.9
 const EVIDENCE_SCALE = 0.5
 
-/** What a query is compared by: its terms as a collection weighs them, and the mean length of the collection's items in terms. */
+/**
+ * The query as compared with candidates: its terms with the collection's weights, and the mean length of the
+ * collection's items in terms.
+ */
 export interface RankingQuery {
   readonly terms: readonly Pick<WeighedTerm, 'hash' | 'idf'>[]
   readonly averageLength: number
 }
 
-/** What the store says of a candidate. */
+/** The store's evidence for a candidate. */
 export interface RankingEvidence {
   /** Its term list, see term-list.ts. */
   readonly list: Uint8Array
-  /** BM25 over the most that the query could reach, 0 to 1. */
+  /** BM25 divided by the maximum that the query could reach, 0 to 1. */
   readonly keyword: number
   /** Covered share of the query's information, 0 to 1. */
   readonly coverage: number
   readonly cosine: number
 }
 
-/** Tells each feature of a candidate, its key and its value. */
+/** Calls a function with the key and value of each feature of a candidate. */
 export function visitFeatures(
   { terms, averageLength }: RankingQuery,
   { list, keyword, coverage, cosine }: RankingEvidence,
@@ -68,7 +78,7 @@ export function visitFeatures(
   }
 }
 
-/** Features of a candidate as a training keeps them: keys, and the value of each. */
+/** Features of a candidate as stored for training: the keys, and the value of each. */
 export interface Features {
   readonly keys: Float64Array
   readonly values: Float32Array

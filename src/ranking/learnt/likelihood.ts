@@ -1,47 +1,50 @@
 /**
- * The likelihood of what was said of answers, given a ranking of candidates. Pure functions.
+ * The likelihood of outcomes of answers, given a ranking of candidates. Pure functions.
  *
- * The chance that candidate i is what a query needs is softmax(scale · base + β · n + θ · x)ᵢ, where base is the log-odds that fusion
- * gives it, n what earlier questions needed (needs.ts) and x its features (features.ts). That an answer succeeds and rests on the items
- * W out of k that were shown has probability δ + (1 − ε − δ) · Σ_W of these chances, δ = ε · |W| / k: a share ε of the outcomes is
- * reported wrong, and a wrong success may name any items.
+ * The probability that a query needs candidate i is softmax(scale · base + β · n + θ · x)ᵢ, where base is fusion's
+ * log-odds, n is the need of earlier questions (needs.ts) and x the features (features.ts). The probability that an
+ * answer succeeds and is based on the items W out of k that were shown is δ + (1 − ε − δ) · Σ_W of these probabilities,
+ * with δ = ε · |W| / k: a share ε of the outcomes is reported wrongly, and a wrong success may name any items.
  * @module
  */
 import { CALLER_CAP } from '../credit.ts'
 import type { Features } from './features.ts'
 import { type EarlierQuestion, type NeedFeatures, needsOf, quantised } from './needs.ts'
 
-/** Share of outcomes that are taken to be reported wrong, ε. */
+/** Assumed share of outcomes that are reported wrongly, ε. */
 export const WRONG = 0.25
-/** Correlation of the outcomes of one query: so many of them count as (1 + (n − 1)ρ)⁻¹ · n independent ones (Kish 1965, design effect). */
+/**
+ * Correlation ρ of the outcomes of one query: n of them count as (1 + (n − 1)ρ)⁻¹ · n independent ones (Kish 1965,
+ * design effect).
+ */
 const CORRELATION = 0.4
-/** No caller has more than this share of the votes, unless all of its votes are no more than CALLER_CAP. */
+/** Maximum share of the votes of one caller, unless the caller has no more than CALLER_CAP votes. */
 const CALLER_SHARE = 0.25
-/** Rounds after which the cap has settled; each leaves at most half of the distance. */
+/** Rounds until the cap has converged; each round at least halves the distance. */
 const CAP_ROUNDS = 40
 
-/** What was said of an answer: the candidates that it rests on (by position), by whom, and how well it went (0 to 1). */
+/** The outcome of an answer: the candidates it is based on (by index), the caller, and the success (0 to 1). */
 export interface Vote {
   readonly items: readonly number[]
-  /** How many were shown, at least as many. */
+  /** Number of items shown, as a lower bound. */
   readonly shown: number
   readonly caller: string
   readonly success: number
-  /** Less than 1 for items that nobody had been shown; missing: 1. */
+  /** Less than 1 for items that were not shown to the caller. Default: 1. */
   readonly weight?: number
 }
 
 /** A query with its candidates and the outcomes of its answers. */
 export interface RankedQuery {
   readonly query: string
-  /** Of unit length; null: it has none. */
+  /** Unit vector; null: none. */
   readonly vector: Float32Array | null
-  /** `document`: hash of the document that it is a piece of. */
+  /** `document`: hash of the document that the candidate belongs to. */
   readonly candidates: readonly { readonly base: number; readonly document: number; readonly features: Features }[]
   readonly votes: readonly Vote[]
 }
 
-/** One query ready for fitting: sparse rows of features, and votes on the same items taken together. */
+/** One query prepared for fitting: sparse feature rows, and votes on the same items merged. */
 export interface PreparedQuery extends EarlierQuestion {
   readonly query: string
   readonly documents: readonly number[]
@@ -57,12 +60,12 @@ export interface PreparedQuery extends EarlierQuestion {
   }[]
 }
 
-/** A query with what the others needed; null: that is left out. */
+/** A query with the needs of the other queries; null: needs are not used. */
 export interface Example extends PreparedQuery {
   readonly near: NeedFeatures | null
 }
 
-/** Places in a point: ln(scale), the weights of what earlier questions needed, then those of the features. */
+/** Indices in a point: ln(scale), the weights of earlier questions' needs, then those of the features. */
 export const POINT = { scale: 0, usual: 1, near: 2, features: 3 } as const
 
 /** Scores of the candidates before the softmax. */
@@ -82,7 +85,7 @@ function scoresOf({ base, offsets, indices, values, near }: Example, point: Floa
   })
 }
 
-/** Minus the log-likelihood of a query's votes; adds its gradient when one is wanted. */
+/** Negative log-likelihood of a query's votes. Adds its gradient if one is given. */
 export function loss(query: Example, point: Float64Array, gradient: Float64Array | null): number {
   const { base, offsets, indices, values, votes, near } = query
   const scale = Math.exp(point[POINT.scale] ?? 0)
@@ -125,7 +128,7 @@ function softmax(scores: Float64Array): Float64Array {
   return chances.map((chance) => chance / total)
 }
 
-/** The chance that each candidate is what the query needed, given its votes and fusion's order. */
+/** The probability that the query needed each candidate, given its votes and fusion's order. */
 function posterior(base: Float64Array, votes: PreparedQuery['votes']): Float64Array {
   const scores = base.slice()
   for (const { items, wrong, success, failure } of votes) {
@@ -136,7 +139,7 @@ function posterior(base: Float64Array, votes: PreparedQuery['votes']): Float64Ar
   return softmax(scores)
 }
 
-/** Queries ready for fitting, and the keys of their features. */
+/** Queries prepared for fitting, and the keys of their features. */
 export function prepare(queries: readonly RankedQuery[]): { keys: number[]; prepared: PreparedQuery[] } {
   const places = new Map<number, number>()
   const share = callerShares(queries)
@@ -153,7 +156,8 @@ export function prepare(queries: readonly RankedQuery[]): { keys: number[]; prep
       })
       offsets[i + 1] = indices.length
     }
-    // What differs in no candidate can't order them; the mean is taken off the base for the scale's sake.
+    // A feature that is equal in all candidates can't order them. The mean is subtracted from the base so that the
+    // scale is identifiable.
     const mean = candidates.reduce((sum, { base }) => sum + base, 0) / candidates.length
     const base = Float64Array.from(candidates, (candidate) => candidate.base - mean)
     const together = votesTogether(votes, share)
@@ -173,7 +177,7 @@ export function prepare(queries: readonly RankedQuery[]): { keys: number[]; prep
   return { keys: [...places.keys()], prepared }
 }
 
-/** Votes on the same items as one, each weighed by what it is worth. */
+/** Merges votes on the same items and weights each one. */
 function votesTogether(votes: readonly Vote[], share: ReadonlyMap<string, number>): PreparedQuery['votes'] {
   const own = ownWeights(votes)
   const worth = votes.map(({ caller }, i) => (own[i] ?? 0) * (share.get(caller) ?? 1))
@@ -192,7 +196,7 @@ function votesTogether(votes: readonly Vote[], share: ReadonlyMap<string, number
   return [...together.values()]
 }
 
-/** Weight of each vote on one query: those of one caller together count as one vote at most. */
+/** Weight of each vote on one query: votes of one caller count as one vote at most. */
 function ownWeights(votes: readonly Vote[]): number[] {
   const sums = new Map<string, number>()
   for (const { caller, weight = 1 } of votes) sums.set(caller, (sums.get(caller) ?? 0) + weight)
@@ -200,8 +204,8 @@ function ownWeights(votes: readonly Vote[]): number[] {
 }
 
 /**
- * By how much each caller's votes are scaled down: no caller has more than CALLER_SHARE of what then counts, or than CALLER_CAP where that
- * is more. Where only a few call at all, each has an equal share.
+ * The factor by which each caller's votes are scaled down. No caller has more than CALLER_SHARE of the votes that
+ * count, or CALLER_CAP if that is more. If there are only a few callers, each has an equal share.
  */
 function callerShares(queries: readonly RankedQuery[]): Map<string, number> {
   const counts = new Map<string, number>()
@@ -213,7 +217,7 @@ function callerShares(queries: readonly RankedQuery[]): Map<string, number> {
   }
   const share = Math.max(CALLER_SHARE, 1 / Math.max(1, counts.size))
   let cap = Math.max(0, ...counts.values())
-  // A lower cap lowers what counts, and with it the cap: the sequence falls to its fixed point.
+  // A lower cap reduces the votes that count, and thereby the cap. The sequence decreases to its fixed point.
   for (let round = 0; round < CAP_ROUNDS; round++) {
     const counting = [...counts.values()].reduce((sum, count) => sum + Math.min(cap, count), 0)
     cap = Math.max(CALLER_CAP, share * counting)

@@ -3,7 +3,7 @@
  * @module
  */
 
-/** Pairs of steps and changes of gradient that are remembered. */
+/** Number of stored pairs of steps and gradient changes. */
 const MEMORY = 7
 /** Armijo's constant of sufficient decrease. */
 const DECREASE = 1e-4
@@ -11,9 +11,9 @@ const MAX_HALVINGS = 20
 
 /**
  * Limited-memory BFGS with a backtracking line search (Nocedal & Wright, Numerical Optimization, 2nd ed., algorithms 7.4, 7.5 and 3.1).
- * @param objective value at a point; writes the gradient there into its second argument
- * @param start is left as it is
- * @returns where it stopped: a flat place, no further decrease, or the number of iterations
+ * @param objective returns the value at a point and writes the gradient to its second argument
+ * @param start not modified
+ * @returns the point where it stopped: gradient near zero, no further decrease, or iteration limit reached
  */
 export function minimise(
   objective: (point: Float64Array, gradient: Float64Array) => number,
@@ -55,7 +55,7 @@ export function minimise(
   return point
 }
 
-/** Minus the gradient times the approximate inverse Hessian (two-loop recursion). */
+/** The negative gradient times the approximate inverse Hessian (two-loop recursion). */
 function descent(
   gradient: Float64Array,
   pairs: readonly { step: Float64Array; change: Float64Array; inverse: number }[],

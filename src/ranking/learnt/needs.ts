@@ -1,53 +1,58 @@
 /**
- * What earlier questions of a project needed, as evidence for the next one: documents that are needed often, and documents that
- * similar questions needed. Pure functions.
+ * Evidence from earlier questions of a project: documents that are needed often, and documents that similar questions
+ * needed. Pure functions.
  *
- * Which item an earlier question needed is never known for sure: votes are noisy, and what was not shown got none. So each question
- * has a distribution over the documents of its candidates: its posterior given the votes. The share of questions that needed a document
- * is the mean of these with a Dirichlet prior; the share among similar questions is their mean weighted by a kernel of the cosine
- * (Nadaraya 1964; Watson 1964), drawn towards the share among all.
+ * The item that an earlier question needed is never known for certain: votes are noisy, and items that were not shown
+ * have no votes. So each question has a distribution over the documents of its candidates: its posterior given the
+ * votes. The share of questions that needed a document is the mean of these distributions with a Dirichlet prior. The
+ * share among similar questions is their mean weighted by a kernel of the cosine (Nadaraya 1964; Watson 1964), shrunk
+ * towards the share among all questions.
  * @module
  */
 import type { StoredNeeds } from '../../database/schema.ts'
 import { fromBase64, toBase64 } from '../../encoding.ts'
 
-/** Questions that the uniform share of a document weighs. */
+/** Weight of the uniform prior, in questions. */
 const UNIFORM_QUESTIONS = 5
-/** Questions as near as can be that the share among all questions weighs against the share among similar ones. */
+/** Weight of the share among all questions against the share among similar ones, in questions of maximum similarity. */
 const USUAL_QUESTIONS = 1
 /** The kernel: exp((cosine − 1) / BANDWIDTH). */
 const BANDWIDTH = 0.2
-/** Less probable needs are left out. */
+/** Less probable needs are ignored. */
 const MIN_NEED = 0.02
 
-/** An earlier question: its unit vector as int8 codes, and the probability that it needed each document, by the document's hash. */
+/**
+ * An earlier question: its unit vector as int8 codes, and the probability that it needed each document, keyed by the
+ * document's hash.
+ */
 export interface EarlierQuestion {
   readonly vector: Int8Array | null
   readonly needs: ReadonlyMap<number, number>
 }
 
-/** What the questions of a project needed, and how far that moves a candidate. */
+/** The needs of a project's questions, and how strongly they shift a candidate. */
 export interface Needs {
-  /** Name of the embedding space of the questions; vectors of another one are not compared. */
+  /** Name of the embedding space of the questions. Vectors of other spaces are not compared. */
   readonly space: string
   readonly questions: readonly EarlierQuestion[]
-  /** Weights of the two features, in log-odds a unit. */
+  /** Weights of the two features, in log-odds per unit. */
   readonly usual: number
   readonly near: number
 }
 
 /** Two features of each candidate, in natural logarithms. */
 export interface NeedFeatures {
-  /** Share of all questions that needed its document, over the uniform share. */
+  /** Share of all questions that needed the candidate's document, relative to the uniform share. */
   readonly usual: Float64Array
-  /** Share of similar questions that needed it, over the share of all. */
+  /** Share of similar questions that needed it, relative to the share of all questions. */
   readonly near: Float64Array
 }
 
 /**
- * Compares candidates by what earlier questions needed.
+ * Computes the features of candidates from the needs of earlier questions.
  * @param documents hash of each candidate's document
- * @param similarities kernel value of each question, see {@link similarity}; 0 for one that is left out as similar
+ * @param similarities kernel value of each question, see {@link similarity}; 0 for a question that does not count as
+ *   similar
  */
 export function needFeatures(
   documents: readonly number[],
@@ -80,7 +85,7 @@ export function needFeatures(
   }
 }
 
-/** Kernel value of two questions, 0 to 1; 0 where one has no vector. */
+/** Kernel value of two questions, 0 to 1; 0 if either has no vector. */
 export function similarity(a: Int8Array | null, b: Int8Array | null): number {
   if (!a || !b || a.length !== b.length) return 0
   let [dot, normA, normB] = [0, 0, 0]
@@ -101,7 +106,7 @@ export function quantised(vector: Float32Array | null): Int8Array | null {
   return peak > 0 ? Int8Array.from(vector, (value) => Math.round((value / peak) * 127)) : null
 }
 
-/** What a project's model has of a question's shift: the weighted features of each candidate, in log-odds. */
+/** A candidate's shift by the needs in a project's model: its weighted features, in log-odds. */
 export function needShifts(
   { questions, usual, near, space }: Needs,
   documents: readonly number[],
@@ -116,7 +121,7 @@ export function needShifts(
   return features.usual.map((value, i) => usual * value + near * (features.near[i] ?? 0))
 }
 
-/** The documents of a question with the probabilities that it needed them, improbable ones left out. */
+/** The documents of a question with the probability that it needed each, without improbable ones. */
 export function needsOf(documents: readonly number[], probabilities: ArrayLike<number>): Map<number, number> {
   const needs = new Map<number, number>()
   documents.forEach((document, i) => {

@@ -1,5 +1,5 @@
 /**
- * The learnt ranking of a project as searches use it: kept in the database, held in memory between requests.
+ * The learnt ranking of a project for searches: stored in the database, cached in memory between requests.
  * @module
  */
 import type { Database } from '../../database/database.ts'
@@ -7,15 +7,15 @@ import { rankingRow } from '../../database/queries/ranking.ts'
 import type { Weights } from './features.ts'
 import { decodeNeeds, type Needs } from './needs.ts'
 
-/** Milliseconds that weights in memory are used before the database is asked for newer ones. */
+/** How long cached weights are used before the database is queried for newer ones, in milliseconds. */
 const FRESH_MS = 5_000
-/** Projects whose weights are held in memory. */
+/** Maximum number of projects whose weights are cached. */
 const MAX_PROJECTS = 16
 
 export interface ProjectRanking {
   /** 0: never trained. */
   readonly version: number
-  /** Empty: nothing learnt, or it was not accepted. */
+  /** Empty: nothing was learnt, or the model was not accepted. */
   readonly weights: Weights
   readonly needs: Needs | null
 }

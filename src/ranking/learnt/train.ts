@@ -1,11 +1,11 @@
 /**
- * Learns a ranking of candidates from what came of answers, by the likelihood of likelihood.ts. Pure functions.
+ * Learns a ranking of candidates from the outcomes of answers, with the likelihood of likelihood.ts. Pure functions.
  *
- * Two things are learnt: what earlier questions needed, with two weights (needs.ts), and weights θ of words (features.ts). θ has a
- * normal prior of mean 0, so without outcomes nothing changes.
+ * Two things are learnt: the needs of earlier questions, with two weights (needs.ts), and weights θ of words
+ * (features.ts). θ has a normal prior with mean 0, so without outcomes nothing changes.
  *
- * How much of both is used is decided by cross-validation over queries: the part under which outcomes of queries that a fit has
- * not seen are likeliest, less a standard error. None is used when no part makes them likelier by more than that.
+ * Cross-validation over queries decides how much of both is used: the variant with the highest held-out likelihood,
+ * less a standard error. Neither is used if no variant improves the likelihood by more than that.
  * @module
  */
 import { fnv1a } from '../../hash.ts'
@@ -18,36 +18,38 @@ export type { RankedQuery, Vote } from './likelihood.ts'
 
 const FOLDS = 4
 /**
- * Features of all candidates together that a training is given at most, some 400 questions about code: memory and CPU grow with them
- * (test/ranking/training-bounds.node.test.ts).
+ * Maximum number of features of all candidates in one training, about 400 questions about code. Memory and CPU grow
+ * with it (test/ranking/training-bounds.node.test.ts).
  */
 export const MAX_FEATURES = 1_500_000
-/** Fewer queries teach nothing. */
+/** Minimum number of queries for a training. */
 export const MIN_QUERIES = 24
-/** Standard errors by which the held-out likelihood must be better. */
+/** Minimum gain in held-out likelihood, in standard errors. */
 export const MIN_GAIN = 1
-/** Shares of the fitted weights of words that may be used. */
+/** Shares of the fitted word weights that are tried. */
 const SHARES = [0, 0.25, 0.5, 0.75, 1]
 const ITERATIONS = 40
 /** Precision of the prior of ln(scale) around 0. */
 const SCALE_PRECISION = 4
 /**
- * Prior of the weights of what earlier questions needed: mean and precision. Chosen on subjects of commits of five repositories that no
- * evaluation uses.
+ * Prior of the weights of earlier questions' needs: mean and precision. Chosen on commit subjects of five repositories
+ * that no evaluation uses.
  */
 const NEEDS_MEAN = { usual: 0.3, near: 0.5 } as const
 const NEEDS_PRECISION = 3
-/** Weights nearer to 0 are left out of the model, and so are all beyond so many. */
+/** Smaller weights, and weights beyond the maximum number, are left out of the model. */
 const MIN_WEIGHT = 0.01
 const MAX_WEIGHTS = 6_000
 
 export interface RankingModel {
   readonly weights: Weights
-  /** What earlier questions needed; null: that does not help. */
+  /** The needs of earlier questions; null: they don't improve the ranking. */
   readonly needs: Needs | null
   readonly queries: number
   readonly votes: number
-  /** Held-out log-likelihood a query, with less without; in its standard errors it must reach MIN_GAIN. */
+  /**
+   * Gain in held-out log-likelihood per query over the model without learning. It must reach MIN_GAIN standard errors.
+   */
   readonly gain: number
   readonly standardErrors: number
   /** Whether the model may be used. */
@@ -55,7 +57,7 @@ export interface RankingModel {
 }
 
 /**
- * Learns from queries and their votes. The same input gives the same model.
+ * Learns from queries and their votes. Deterministic.
  * @param space name of the embedding space of the queries' vectors
  */
 export function trainRanking(queries: readonly RankedQuery[], space = ''): RankingModel {
@@ -109,13 +111,13 @@ export function trainRanking(queries: readonly RankedQuery[], space = ''): Ranki
   }
 }
 
-/** The same queries without and with what others needed. */
+/** The same queries without and with the needs of other queries. */
 interface Examples {
   readonly plain: readonly Example[]
   readonly needs: readonly Example[]
 }
 
-/** Kernel value of any two queries; the diagonal is 0, since no query tells what it needs itself. */
+/** Kernel value of every pair of queries. The diagonal is 0, because a query is no evidence for its own needs. */
 type Similarities = ReadonlyMap<PreparedQuery, ReadonlyMap<PreparedQuery, number>>
 
 function similarities(queries: readonly PreparedQuery[]): Similarities {
@@ -130,7 +132,7 @@ function similarities(queries: readonly PreparedQuery[]): Similarities {
   return rows
 }
 
-/** Queries with what the others of `known` needed. */
+/** The given queries with the needs of the other queries in `known`. */
 function examples(queries: readonly PreparedQuery[], known: readonly PreparedQuery[], compare: Similarities): Examples {
   return {
     plain: queries.map((query) => ({ ...query, near: null })),
@@ -148,7 +150,7 @@ function examples(queries: readonly PreparedQuery[], known: readonly PreparedQue
   }
 }
 
-/** Each fold's unseen queries, with what the seen ones needed. */
+/** The unseen queries of each fold, with the needs of the seen ones. */
 function foldsOf(queries: readonly PreparedQuery[], compare: Similarities): { seen: Examples; unseen: Examples }[] {
   return Array.from({ length: FOLDS }, (_, fold) => {
     const seen = queries.filter(({ query }) => foldOf(query) !== fold)
@@ -158,14 +160,14 @@ function foldsOf(queries: readonly PreparedQuery[], compare: Similarities): { se
 }
 
 /**
- * The first line of a query: who asks again with more details asks the same. Such queries are in one fold, and none tells what the other
- * needs, since nothing of that bears on new questions.
+ * The first line of a query. Queries that repeat it with more details ask the same question: they are put in one fold,
+ * and are not used as evidence for each other, because that would not transfer to new questions.
  */
 function topicOf(query: string): string {
   return (query.trimStart().split('\n', 1)[0] ?? '').trim().toLowerCase()
 }
 
-/** Fold of a query, from its text alone (32-bit FNV-1a). */
+/** Fold of a query, derived only from its text (32-bit FNV-1a). */
 function foldOf(query: string): number {
   const hash = fnv1a(topicOf(query))
   return ((hash >>> 16) ^ hash) & (FOLDS - 1)
@@ -175,20 +177,20 @@ function losses(queries: readonly Example[], point: Float64Array | undefined): n
   return point ? queries.map((query) => loss(query, point, null)) : []
 }
 
-/** A share of the way from one point to another that has more weights; those that the first has not are 0 in it. */
+/** Interpolates between a point and another one that has more weights. Weights missing in the first point are 0. */
 function between(from: Float64Array | undefined, to: Float64Array | undefined, share: number): Float64Array {
   const start = from ?? new Float64Array(POINT.features)
   return to && share > 0 ? to.map((value, i) => share * value + (1 - share) * (start[i] ?? 0)) : start
 }
 
-/** Mean gain a query and its standard error. */
+/** Mean gain per query and its standard error. */
 function gainOf(gains: readonly number[]): { gain: number; error: number } {
   const gain = gains.reduce((sum, value) => sum + value, 0) / Math.max(1, gains.length)
   const variance = gains.reduce((sum, value) => sum + (value - gain) ** 2, 0) / Math.max(1, gains.length - 1)
   return { gain, error: Math.sqrt(variance / Math.max(1, gains.length)) }
 }
 
-/** Weights on fusion's own scale, the greatest first. */
+/** Weights on fusion's scale, greatest first. */
 function weightsOf(point: Float64Array, keys: readonly number[]): Weights {
   const scale = Math.exp(point[POINT.scale] ?? 0)
   return new Map(
@@ -204,7 +206,7 @@ function rounded(weight: number): number {
   return Math.round(1e4 * weight) / 1e4
 }
 
-/** The likeliest point under the priors. `features` 0: no weights of words. */
+/** The most likely point under the priors. `features` 0: no word weights. */
 function fitPoint(queries: readonly Example[], features: number): Float64Array {
   const start = new Float64Array(features + POINT.features)
   start[POINT.usual] = NEEDS_MEAN.usual
