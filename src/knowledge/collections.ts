@@ -1,5 +1,5 @@
 /**
- * The collections: what an item of each kind consists of, and which of its fields are searched.
+ * The collections: the fields of each kind of item, and which of them are searched.
  * @module
  */
 import * as z from 'zod'
@@ -84,13 +84,13 @@ const learningFeedback = z.strictObject({
   interaction_id: line(100).optional(),
 })
 
-/** How one collection is stored and shown. */
+/** How a collection is stored and presented. */
 export interface Collection {
   readonly description: string
   readonly schema: z.ZodObject
-  /** Fields whose words say what the item is about; a match there weighs more. */
+  /** Fields that describe the item's subject. Matches in them have more weight. */
   readonly titleFields: readonly string[]
-  /** Fields with the item's substance; passages are taken from them, in this order. */
+  /** Fields with the item's content. Passages are taken from them, in this order. */
   readonly bodyFields: readonly string[]
   /** Heading above these items in an augmented prompt. */
   readonly heading: string
@@ -98,7 +98,7 @@ export interface Collection {
 
 const collection = (schema: z.ZodObject, rest: Omit<Collection, 'schema'>): Collection => ({ schema, ...rest })
 
-/** The six collections. Order is the order of headings in an augmented prompt. */
+/** The six collections, in the order of their headings in an augmented prompt. */
 export const COLLECTIONS = {
   'codebase-context': collection(codebaseContext, {
     description: "Pieces of the team's code and documents.",
@@ -149,25 +149,25 @@ export type CollectionName = keyof typeof COLLECTIONS
 
 export const COLLECTION_NAMES = Object.keys(COLLECTIONS) as [CollectionName, ...CollectionName[]]
 
-/** What is searched when a caller names no collection: knowledge and corrections, not the raw history. */
+/** The collections searched by default: knowledge and corrections, without the raw history. */
 export const KNOWLEDGE_COLLECTIONS: readonly CollectionName[] = COLLECTION_NAMES.filter(
   (name) => name !== 'interaction-history',
 )
 
-/** Context from the external list: it is shown, tracked and credited like any other, and not stored here. */
+/** Context from the external list. It is returned, tracked and credited like other context, but not stored here. */
 export const EXTERNAL = 'aidb'
 
-/** Where context comes from. */
+/** The source of context. */
 export type ContextSource = CollectionName | typeof EXTERNAL
 
 export const CONTEXT_SOURCES = [...COLLECTION_NAMES, EXTERNAL] as const
 
-/** Heading above context of a source in an augmented prompt. */
+/** Heading for context from a source in an augmented prompt. */
 export function headingOf(source: ContextSource): string {
   return source === EXTERNAL ? 'External knowledge' : COLLECTIONS[source].heading
 }
 
-/** Fields that hold a number in some collection; filters can state a range of them. */
+/** Fields that are numeric in some collection. Filters can use ranges for them. */
 export const NUMBER_FIELDS: readonly string[] = [
   ...new Set(
     Object.values(COLLECTIONS).flatMap(({ schema }) =>
@@ -178,7 +178,9 @@ export const NUMBER_FIELDS: readonly string[] = [
   ),
 ]
 
-/** How context is named in every answer: the collection is part of the name, so that no one has to search for it. */
+/**
+ * The name of an item in every answer. It contains the collection, so that callers don't have to search for the item.
+ */
 export type ContextId = `${ContextSource}/${string}`
 
 /** Joins collection and item id to a context id. */
@@ -186,14 +188,14 @@ export function contextId(name: ContextSource, id: string): ContextId {
   return `${name}/${id}`
 }
 
-/** Splits a context id; null when it names no source of context. */
+/** Splits a context id. Returns null if its source is unknown. */
 export function parseContextId(text: string): { collection: ContextSource; id: string } | null {
   const slash = text.indexOf('/')
   const collection = CONTEXT_SOURCES.find((name) => name === text.slice(0, slash))
   return collection === undefined ? null : { collection, id: text.slice(slash + 1) }
 }
 
-/** Whether context comes from a collection of ours. */
+/** Whether context comes from one of our collections. */
 export function isCollection(source: ContextSource): source is CollectionName {
   return source !== EXTERNAL
 }

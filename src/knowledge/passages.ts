@@ -1,28 +1,28 @@
 /**
- * Cuts the body of an item into passages: the smallest stretches that still read well alone.
+ * Splits the body of an item into passages: the smallest parts that are readable on their own.
  * @module
  */
 import type { TokenCounter } from '../text/token-counter.ts'
 import type { Passage } from './stores/store.ts'
 
-/** A stretch of an item's body: offsets in UTF-16 units, `end` exclusive. */
+/** A part of an item's body: offsets in UTF-16 code units, `end` exclusive. */
 export interface Stretch {
   readonly start: number
   readonly end: number
 }
 
-/** Shorter pieces are joined with their neighbour, in characters. */
+/** Shorter pieces are joined with a neighbour, in characters. */
 const SHORTEST = 40
-/** Longest run of code lines in one passage. */
+/** Maximum number of code lines in one passage. */
 const MAX_LINES = 12
-/** No passage is longer than this, in characters. */
+/** Maximum length of a passage, in characters. */
 const LONGEST = 1600
 
 const sentences = new Intl.Segmenter('und', { granularity: 'sentence' })
 
 /**
- * Passages lie side by side and cover the body: sentences in prose, runs of up to 12 lines between blank lines in code.
- * @param countTokens counts one passage's tokens
+ * Splits a body into contiguous passages: sentences in prose, up to 12 lines between blank lines in code.
+ * @param countTokens counts the tokens of one passage
  */
 export function splitPassages(body: string, countTokens: TokenCounter): Passage[] {
   const cuts = [0]
@@ -36,7 +36,7 @@ export function splitPassages(body: string, countTokens: TokenCounter): Passage[
   return joinShort(body, cuts).map(([start, end]) => ({ start, end, tokens: countTokens(body.slice(start, end)) }))
 }
 
-/** Adds the end of each piece of body[start, end) to the cuts. */
+/** Adds the end of each piece of body[start, end) to `cuts`. */
 function cutBlock(body: string, start: number, end: number, cuts: number[]): void {
   if (end <= start) return
   const block = body.slice(start, end)
@@ -58,7 +58,7 @@ function cutBlock(body: string, start: number, end: number, cuts: number[]): voi
   if (from < end) cutLong(body, from, end, cuts)
 }
 
-/** Cuts what is too long at the last white space before the limit, never inside a surrogate pair. */
+/** Splits long text at the last white space before the limit, never inside a surrogate pair. */
 function cutLong(body: string, start: number, end: number, cuts: number[]): void {
   let from = start
   while (end - from > LONGEST) {
@@ -72,12 +72,12 @@ function cutLong(body: string, start: number, end: number, cuts: number[]): void
   cuts.push(end)
 }
 
-/** Joins pieces that are too short to stand alone with the one after them (the last with the one before). */
+/** Joins pieces that are too short with the next piece (the last one with the previous piece). */
 function joinShort(body: string, cuts: readonly number[]): [number, number][] {
   const joined: [number, number][] = []
   let from = 0
   let read = 0
-  // Where what isn't white space begins and ends in body[from, cut); each piece is read once.
+  // Start and end of the non-blank text in body[from, cut). Each piece is read once.
   let first = -1
   let last = -1
   for (const cut of cuts) {
@@ -100,10 +100,13 @@ function joinShort(body: string, cuts: readonly number[]): [number, number][] {
   return joined
 }
 
-/** Two words, or a script or full stop that does without spaces. Begins at a word's last letter: from each letter on it would take a square. */
+/**
+ * Two words, or a script or full stop that needs no spaces. The match begins at a word's last letter: starting at every
+ * letter would take quadratic time.
+ */
 const TWO_WORDS = /\p{L}[\p{M}',-]{0,8}\s+\p{L}|[。！？؟।]|\p{Script=Han}/u
 
-/** Few brackets, semicolons and operators for its length: sentences rather than code. */
+/** Few brackets, semicolons and operators relative to the length: sentences rather than code. */
 function looksLikeProse(block: string): boolean {
   if (/^\s*(```|[#>|]|[-*+] |\d+[.)] )/.test(block)) return false
   const symbols = block.match(/[{}()[\];=<>$|\\`_]/g)?.length ?? 0

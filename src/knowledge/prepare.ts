@@ -1,5 +1,5 @@
 /**
- * From the fields that a caller sends to an item that a store can take.
+ * Converts the fields that a caller sends to items for a store.
  * @module
  */
 
@@ -14,26 +14,26 @@ import { splitPassages } from './passages.ts'
 import type { Provenance } from './provenance.ts'
 import type { PreparedDocument, PreparedItem } from './stores/store.ts'
 
-/** A writer is kept waiting for vectors so long at most, in milliseconds. */
+/** How long a write waits for vectors, in milliseconds. */
 const EMBEDDING_MS = 10_000
 
-/** An item to be stored: its natural key, its validated fields, and where they come from. */
+/** An item to be stored: its natural key, its validated fields and its provenance. */
 export interface ItemInput {
   readonly key: string
   readonly fields: Readonly<Record<string, unknown>>
   readonly provenance: Provenance
 }
 
-/** A document that items belong to; part of their identity. */
+/** The document that items belong to. It is part of their identity. */
 interface Origin {
   readonly source: string
   readonly path: string
 }
 
 /**
- * Prepares items of one collection for storage; their vectors are computed together.
- * @param given fields that the collection's schema has accepted
- * @param document the one that they belong to
+ * Prepares items of one collection for storage. Computes their vectors together.
+ * @param given items whose fields the collection's schema has validated
+ * @param document the document that they belong to
  */
 export function prepareItems(
   project: string,
@@ -45,7 +45,7 @@ export function prepareItems(
   return prepareAll(project, collection, given, embedder, () => document)
 }
 
-/** Prepares the items of documents, all of them embedded together; see {@link prepareItems}. */
+/** Prepares the items of documents and embeds all of them together; see {@link prepareItems}. */
 export async function prepareDocuments(
   project: string,
   collection: CollectionName,
@@ -99,8 +99,8 @@ async function prepareAll(
 }
 
 /**
- * What the embedder brings in the time that a writer is kept waiting. The other items have no vectors yet: they are found by keyword at
- * once, and embedded later.
+ * The embeddings that are computed while the write waits. The other items have no vectors yet: they can be found by
+ * keyword immediately, and are embedded later.
  */
 async function embedAll(embedder: Embedder, texts: readonly string[]): Promise<readonly (Embedding | undefined)[]> {
   const embeddings: (Embedding | undefined)[] = texts.map(() => undefined)
@@ -129,7 +129,7 @@ export async function prepareItem(
   return item
 }
 
-/** The two texts of an item that are searched: what it is about, and its substance. */
+/** The two searchable texts of an item: title and body. */
 export function indexedText(
   collection: CollectionName,
   fields: Readonly<Record<string, unknown>>,
@@ -138,7 +138,7 @@ export function indexedText(
   return { title: joinFields(fields, titleFields, '\n'), body: joinFields(fields, bodyFields, '\n\n') }
 }
 
-/** JSON with the keys of the top level sorted: the same fields give the same text. */
+/** JSON with sorted top-level keys: equal fields give equal text. */
 export function stableJson(fields: Readonly<Record<string, unknown>>): string {
   return JSON.stringify(Object.fromEntries(Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1))))
 }
@@ -153,7 +153,7 @@ function joinFields(fields: Readonly<Record<string, unknown>>, names: readonly s
   return parts.join(separator)
 }
 
-/** A vector of the wrong size, with NaN or without length is never stored: the item stays searchable by keyword. */
+/** A vector of the wrong size, with NaN or of zero length is never stored. The item remains searchable by keyword. */
 function checkedVector(vector: Float32Array | null, dimensions: number): Float32Array | null {
   if (!vector || vector.length !== dimensions) return null
   let norm = 0
@@ -161,7 +161,7 @@ function checkedVector(vector: Float32Array | null, dimensions: number): Float32
   return Number.isFinite(norm) && norm > 0 ? vector : null
 }
 
-/** SHA-256 of an item's fields, hex, whatever their order. */
+/** SHA-256 of an item's fields as hex, independent of their order. */
 export function itemHash(fields: Readonly<Record<string, unknown>>): Promise<string> {
   return sha256(stableJson(fields))
 }

@@ -1,27 +1,31 @@
 /**
- * Where an item's words come from. Pure functions.
+ * The origin of an item's text. Pure functions.
  * @module
  */
 
 /**
- * - `human`: someone put it in, or corrected an answer with it
- * - `verified_outcome`: taken word for word from an answer that was reported to work by somebody other than who gave it, or by an admin key
- * - `model`: a language model wrote it, and no outcome speaks for these words
+ * - `human`: a person entered it, or corrected an answer with it
+ * - `verified_outcome`: copied verbatim from an answer whose success was reported by a different caller than the one
+ *   that gave it, or by an admin key
+ * - `model`: written by a language model, not verified by an outcome
  * - `imported`: copied from files or from another system
  */
 export const PROVENANCES = ['human', 'verified_outcome', 'model', 'imported'] as const
 
 export type Provenance = (typeof PROVENANCES)[number]
 
-/** What says in `extracted_by` that a pattern was taken from an answer by rules, and no model was asked. */
+/** Value of `extracted_by` for a pattern that rules extracted from an answer, without a model. */
 export const BY_RULES = 'rules'
 
-/** A pattern's provenance: rules take words from an answer, which are verified when its success is; a model writes its own. */
+/**
+ * A pattern's provenance. Rules copy text from an answer, so the text is verified if the answer's success is. A model
+ * writes its own text.
+ */
 export function patternProvenance(extractedBy: string, verified: boolean): Provenance {
   return extractedBy === BY_RULES && verified ? 'verified_outcome' : 'model'
 }
 
-/** Provenance of an answer that was tracked. */
+/** Provenance of a tracked answer. */
 export function answerProvenance(answer: {
   readonly imported: boolean
   readonly verified: boolean
@@ -35,13 +39,13 @@ export function answerProvenance(answer: {
 }
 
 /**
- * Provenance of an item that was stored before items carried one.
+ * Provenance of an item that was stored before provenance was recorded.
  * @param source the repository or feed that it came from
  */
 export function inferredProvenance(fields: Readonly<Record<string, unknown>>, source: string | null): Provenance {
   if (source !== null) return 'imported'
   if (typeof fields.extracted_by === 'string') return patternProvenance(fields.extracted_by, true)
-  // Only interaction-history has a query without a correction to it.
+  // Only items of interaction-history have a query but no correction.
   if (typeof fields.query === 'string' && fields.correction === undefined) {
     const userFeedback = typeof fields.user_feedback === 'number' ? fields.user_feedback : null
     return answerProvenance({ imported: false, verified: true, outcome: fields.outcome, userFeedback })

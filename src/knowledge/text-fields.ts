@@ -1,14 +1,14 @@
 /**
- * Text as every input accepts it: bounded, no NUL, no half of a surrogate pair (SQLite and JSON can't carry either faithfully).
+ * Text fields of inputs: bounded, without NUL and lone surrogates (SQLite and JSON can't store either faithfully).
  * @module
  */
 import * as z from 'zod'
 
-/** Longest text of one field of a knowledge item, in characters. */
+/** Maximum length of one text field of a knowledge item, in characters. */
 export const MAX_ITEM_TEXT = 32_000
-/** Longest query, in characters. */
+/** Maximum length of a query, in characters. */
 export const MAX_QUERY = 100_000
-/** Longest answer that is stored, in characters. */
+/** Maximum length of a stored answer, in characters. */
 export const MAX_RESPONSE = 200_000
 
 const clean = (schema: z.ZodString) =>
@@ -19,7 +19,7 @@ const clean = (schema: z.ZodString) =>
       params: { code: 'surrogate' },
     })
 
-/** Text of 1 to `max` characters that isn't only white space. */
+/** Text of 1 to `max` characters, not only white space. */
 export function line(max: number) {
   return clean(z.string().min(1).max(max).regex(/\S/, 'must not be only white space'))
 }
@@ -32,8 +32,8 @@ export function optionalText(max: number) {
 /** The text of a knowledge item's field. */
 export const itemText = line(MAX_ITEM_TEXT)
 
-/** What a person or an agent asks. */
+/** The question of a person or an agent. */
 export const queryText = line(MAX_QUERY)
 
-/** What was answered. */
+/** An answer. */
 export const responseText = line(MAX_RESPONSE)

@@ -1,10 +1,10 @@
 /**
- * Questions that no team's knowledge is about. An embedder's cosines between them and a collection show what its cosines between
- * unrelated texts are like: their level and spread differ from model to model, and from collection to collection.
+ * Questions that are unrelated to any team's knowledge. The cosines between them and a collection show the level and
+ * spread of an embedder's cosines between unrelated texts, which differ between models and between collections.
  * @module
  */
 
-/** Of everyday length and form, from many fields; changing one makes every measured scale another one. */
+/** Questions of everyday length and form, from many fields. Changing one changes every measured scale. */
 export const UNRELATED_QUESTIONS: readonly string[] = [
   'Which spices go into a Moroccan lamb stew?',
   'How often should a lemon tree on a balcony be watered in winter?',

@@ -1,6 +1,6 @@
 /**
- * Vectors that clients compute: what they have to embed, and the check of what they send. A client that embeds is trusted no more than any
- * other writer: the server computes a sample of each call again.
+ * Vectors that clients compute: lists what to embed, and checks what they send. A client that embeds is trusted no more
+ * than any other writer: the server recomputes a sample of each call.
  * @module
  */
 import { type CoordinatorError, invalidInput } from '../../errors.ts'
@@ -10,10 +10,10 @@ import { stableJson } from '../prepare.ts'
 import type { CollectionScope, ItemVector, SpaceStore, StoredItem, VectorWork } from './store.ts'
 import { embeddedText, embeddedTexts } from './turn-context.ts'
 
-/** Vectors of one call that the server computes itself, too. */
+/** Number of vectors per call that the server recomputes. */
 const SAMPLE = 2
 
-/** A page of what is to be embedded in the embedder's space, for a client. */
+/** A page of items that a client has to embed in the embedder's space. */
 export async function vectorWork(
   store: SpaceStore,
   embedder: Embedder,
@@ -29,11 +29,12 @@ export async function vectorWork(
 }
 
 /**
- * Checks a client's vectors and stores them; those of items that have changed since are left out.
- * @param space name of the space they are of
+ * Checks a client's vectors and stores them. Vectors of items that have changed since are ignored.
+ * @param space name of the vectors' embedding space
  * @param random uniform in [0, 1); chooses the sample
- * @returns whether every item of the collection has been embedded in the space now, and is searched by it
- * @throws CoordinatorError `invalid_input` when they are of another space, or a vector of the sample isn't the item's
+ * @returns whether every item of the collection is now embedded in the space, so that the space is searched
+ * @throws CoordinatorError `invalid_input` if the vectors belong to another space, or a sampled vector doesn't match
+ *   its item
  */
 export async function takeVectors(
   store: SpaceStore,
@@ -66,7 +67,10 @@ export async function takeVectors(
   return store.serveSpace(scope, embedder.space)
 }
 
-/** A turn's vector may be that of its text alone: the turn before it may have been stored after the client asked. */
+/**
+ * A turn's vector may be that of its text only: the previous turn may have been stored after the client listed the
+ * work.
+ */
 async function isItsVector(
   store: SpaceStore,
   scope: CollectionScope,

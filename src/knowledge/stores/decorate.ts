@@ -1,10 +1,10 @@
 /**
- * One object with the methods of two.
+ * Combines the methods of two objects in one.
  * @module
  */
 
 /**
- * A store with the methods of `changes` in place of its own; everything else is the store's. Both keep their own `this`.
+ * A store whose methods are overridden by those of `changes`. Methods of either object keep their own `this`.
  * @param changes an object, or an instance of a class
  */
 export function decorate<S extends object, C extends object>(store: S, changes: C): S & C {

@@ -1,5 +1,5 @@
 /**
- * The ingested documents of one collection: which items each consists of, and by which hash it is known to be unchanged.
+ * The ingested documents of one collection: the items of each, and the hash that detects changes.
  * @module
  */
 import type { CollectionName } from '../collections.ts'
@@ -22,7 +22,7 @@ export class DocumentTable {
     return this.#sql.exec<{ n: number }>('SELECT count(*) AS n FROM documents').one().n
   }
 
-  /** Makes a document consist of just these items. */
+  /** Replaces a document's items with exactly the given ones. */
   replace(
     collection: CollectionName,
     source: string,
@@ -59,7 +59,10 @@ export class DocumentTable {
     )
   }
 
-  /** One of the document's items is gone: it no longer holds what its hash says, so the next ingestion has to write it again. */
+  /**
+   * One of the document's items was removed. The document no longer matches its hash, so the next ingestion must write
+   * it again.
+   */
   lose({ source, path }: Origin): void {
     this.#sql.exec("UPDATE documents SET items = items - 1, hash = '' WHERE source = ? AND path = ?", source, path)
   }
@@ -92,7 +95,7 @@ export class DocumentTable {
     return { entries, nextCursor: rows.length > limit ? (entries.at(-1)?.path ?? null) : null }
   }
 
-  /** A page of the documents of all sources. */
+  /** A page of documents from all sources. */
   export(after: Readonly<DocumentKey> | null, limit: number): { entries: StoredDocument[]; next: DocumentKey | null } {
     const rows = this.#sql
       .exec<{ source: string; path: string; hash: string; items: number }>(

@@ -1,5 +1,5 @@
 /**
- * The knowledge store that needs nothing: one Durable Object per project and collection.
+ * The built-in knowledge store: one Durable Object per project and collection.
  * @module
  */
 import { invalidInput } from '../../errors.ts'
@@ -9,10 +9,10 @@ import type { CollectionScope, Page, StoredDocument, TransferStore } from './sto
 type Method = (scope: CollectionScope, ...parameters: unknown[]) => Promise<unknown>
 type Remote = Readonly<Record<string, Method>>
 
-/** Methods of the object that no store has. */
+/** Methods of the object that are not store methods. */
 const NOT_OF_A_STORE: ReadonlySet<string> = new Set(['constructor', 'alarm'])
 
-/** The store: each method of {@link KnowledgeIndex} is called on the object of its scope. */
+/** The store. Calls each method of {@link KnowledgeIndex} on the object of its scope. */
 export function embeddedStore(objects: DurableObjectNamespace<KnowledgeIndex>): TransferStore {
   const objectOf = ({ project, collection }: CollectionScope) =>
     objects.getByName(JSON.stringify([project, collection]))
@@ -24,7 +24,7 @@ export function embeddedStore(objects: DurableObjectNamespace<KnowledgeIndex>): 
   return {
     ...(methods as unknown as TransferStore),
     name: 'embedded',
-    /** @throws CoordinatorError `invalid_input` for a cursor that no page has given */
+    /** @throws CoordinatorError `invalid_input` for an invalid cursor */
     async exportDocuments(
       scope: CollectionScope,
       { cursor, limit }: { cursor?: string; limit: number },
@@ -36,7 +36,7 @@ export function embeddedStore(objects: DurableObjectNamespace<KnowledgeIndex>): 
   }
 }
 
-/** The place after a document, as a page gave it to the caller. */
+/** Parses a document cursor from an earlier page. */
 function documentCursor(text: string): [source: string, path: string] {
   try {
     const place: unknown = JSON.parse(text)
@@ -44,7 +44,7 @@ function documentCursor(text: string): [source: string, path: string] {
       return place as [string, string]
     }
   } catch {
-    // Not JSON: refused below.
+    // Not JSON: rejected below.
   }
   throw invalidInput('cursor', 'No page of documents has given this cursor.', { hint: 'Send next as it was returned.' })
 }

@@ -1,31 +1,33 @@
 /**
- * The index of a collection as it was at some time, in the object's own storage, so that an object which starts reads it instead of
- * building it anew. What has been written since is read from the tables on top of it.
+ * A snapshot of a collection's index in the object's storage, so that a starting object can read it instead of
+ * rebuilding the index. Later writes are read from the tables and applied on top.
  *
- * A snapshot covers the rows up to its highest one. Rows beyond are new; of the others those that changed since are noted in a table, by
- * triggers, so that a version of the Worker that knows nothing of snapshots notes them too.
+ * A snapshot covers the rows up to its highest one. Higher rows are new. Changes to covered rows are recorded in a
+ * table by triggers, so that they are recorded even by a version of the Worker without support for snapshots.
  * @module
  */
 
 import type { SnapshotArrays, StoredSnapshot } from './stored-snapshot.ts'
 
-/** What is stored about a snapshot: how to read it. */
+/** The metadata needed to read a snapshot. */
 interface Description {
   readonly format: number
   readonly numbers: Readonly<Record<string, number>>
-  /** Names and bytes of the arrays, in the order in which they are stored. */
+  /** Names and sizes in bytes of the arrays, in storage order. */
   readonly arrays: readonly (readonly [name: string, bytes: number])[]
 }
 
-/** Changes with what is stored; a snapshot of another format is not read. */
+/** Version of the format. A snapshot of another format is not read. */
 const FORMAT = 1
-/** Bytes of one row: large ones are read fast, and a row may have 2 MB at most. */
+/** Bytes per row. Large rows are faster to read, and a row may have at most 2 MB. */
 const PIECE = 1_000_000
 
 const CHANGED_TABLES = ['term_lists', 'vectors'] as const
 const CHANGES = { INSERT: 'NEW', UPDATE: 'NEW', DELETE: 'OLD' } as const
 
-/** The tables of snapshots, and the triggers on the tables that they are made from. One statement each; each may run again. */
+/**
+ * The tables of snapshots, and the triggers on the tables that snapshots are built from. One idempotent statement each.
+ */
 export const SNAPSHOT_TABLES: readonly string[] = [
   'CREATE TABLE IF NOT EXISTS snapshot_pieces (piece INTEGER PRIMARY KEY, bytes BLOB NOT NULL)',
   'CREATE TABLE IF NOT EXISTS snapshot_changes (row INTEGER PRIMARY KEY)',
@@ -41,14 +43,14 @@ export const SNAPSHOT_TABLES: readonly string[] = [
 
 export class IndexSnapshot {
   readonly #sql: SqlStorage
-  /** Undefined: to be read. */
+  /** Undefined: not read yet. */
   #read: { readonly highestRow: number; readonly description: Description } | null | undefined
 
   constructor(sql: SqlStorage) {
     this.#sql = sql
   }
 
-  /** Forgets what is held in memory, after a rollback. */
+  /** Clears the state in memory after a rollback. */
   reset(): void {
     this.#read = undefined
   }
@@ -58,17 +60,17 @@ export class IndexSnapshot {
     return this.#stored()?.highestRow ?? 0
   }
 
-  /** Number of rows that it covers and that have changed since. */
+  /** Number of covered rows that have changed since. */
   get changes(): number {
     return this.#sql.exec<{ n: number }>('SELECT count(*) AS n FROM snapshot_changes').one().n
   }
 
-  /** Rows that it covers and that have changed since. */
+  /** Covered rows that have changed since. */
   changed(): number[] {
     return [...this.#sql.exec<{ row: number }>('SELECT row FROM snapshot_changes')].map(({ row }) => row)
   }
 
-  /** Puts a snapshot of everything up to a row in the place of the one that is there. Part of the caller's transaction. */
+  /** Replaces the snapshot with one of everything up to a row. Part of the caller's transaction. */
   save(highestRow: number, numbers: Readonly<Record<string, number>>, arrays: SnapshotArrays): void {
     for (const table of ['snapshot_pieces', 'snapshot_changes', 'snapshot']) this.#sql.exec(`DELETE FROM ${table}`)
     let piece = 0
@@ -87,7 +89,7 @@ export class IndexSnapshot {
 
   /**
    * Reads some arrays of the snapshot.
-   * @returns null when there is none, or when it is not whole
+   * @returns null if there is no snapshot, or if it is incomplete
    */
   load(names: readonly string[]): StoredSnapshot | null {
     const stored = this.#stored()
@@ -107,7 +109,7 @@ export class IndexSnapshot {
     return names.every((name) => arrays[name]) ? { numbers: description.numbers, arrays, highestRow } : null
   }
 
-  /** The bytes of some pieces together; null when they are not `length`. */
+  /** The bytes of some pieces, concatenated; null if their length is not `length`. */
   #pieces(from: number, to: number, length: number): ArrayBuffer | null {
     const whole = new Uint8Array(length)
     let at = 0

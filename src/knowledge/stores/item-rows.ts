@@ -1,5 +1,5 @@
 /**
- * The tables of one collection inside its Durable Object, and the rows as items.
+ * The tables of one collection in its Durable Object, and the conversion of rows to items.
  * @module
  */
 import { COLLECTIONS, type CollectionName } from '../collections.ts'
@@ -7,13 +7,13 @@ import { indexedText } from '../prepare.ts'
 import type { Provenance } from '../provenance.ts'
 import { type FieldFilter, isRange, type Passage, type PreparedItem, type StoredItem } from './store.ts'
 
-/** Longer texts can't be filtered by; they are searched. */
+/** Longer texts can't be used in filters, only searched. */
 const MAX_FACET_LENGTH = 200
 
-/** What items are filtered by besides their fields; no collection has a field of this name. */
+/** Filter name for the provenance. No collection has a field with this name. */
 export const PROVENANCE_FACET = 'provenance'
 
-/** One statement each; run in order, each may run again. */
+/** One idempotent statement each, executed in order. */
 export const TABLES = [
   `CREATE TABLE IF NOT EXISTS items (
     row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, key TEXT NOT NULL, source TEXT, path TEXT,
@@ -26,7 +26,7 @@ export const TABLES = [
   `CREATE TABLE IF NOT EXISTS facets (field TEXT NOT NULL, value TEXT NOT NULL, row INTEGER NOT NULL,
     PRIMARY KEY (field, value, row)) WITHOUT ROWID`,
   'CREATE INDEX IF NOT EXISTS facets_row ON facets (row)',
-  // Without codes: the embedder knows none of the item's words. next_vectors: the space that is being prepared.
+  // Empty codes: the embedder knows none of the item's words. next_vectors: the space being prepared.
   'CREATE TABLE IF NOT EXISTS vectors (row INTEGER PRIMARY KEY, scale REAL NOT NULL, codes BLOB NOT NULL)',
   'CREATE TABLE IF NOT EXISTS next_vectors (row INTEGER PRIMARY KEY, scale REAL NOT NULL, codes BLOB NOT NULL)',
   `CREATE TABLE IF NOT EXISTS documents (source TEXT NOT NULL, path TEXT NOT NULL, hash TEXT NOT NULL,
@@ -55,7 +55,7 @@ export type ItemRow = {
 export const ITEM_COLUMNS =
   'row, id, key, source, path, provenance, fields, hash, passages, successes, partials, failures, created_at, updated_at'
 
-/** Reads a row as the item that it holds. */
+/** Converts a row to an item. */
 export function toStoredItem(collection: CollectionName, row: ItemRow): StoredItem {
   const fields = JSON.parse(row.fields) as Record<string, unknown>
   return {
@@ -74,7 +74,9 @@ export function toStoredItem(collection: CollectionName, row: ItemRow): StoredIt
   }
 }
 
-/** As toStoredItem; null when the row is damaged: its JSON can't be parsed or isn't an item of the collection. */
+/**
+ * Like toStoredItem, but returns null for a damaged row: its JSON can't be parsed, or isn't an item of the collection.
+ */
 export function readStoredItem(collection: CollectionName, row: ItemRow): StoredItem | null {
   try {
     return toStoredItem(collection, row)
@@ -83,12 +85,14 @@ export function readStoredItem(collection: CollectionName, row: ItemRow): Stored
   }
 }
 
-/** Passages as a flat JSON array: length and tokens of each, since they lie side by side. */
+/**
+ * Passages as a flat JSON array: length and tokens of each. Offsets are not needed, because passages are contiguous.
+ */
 export function encodePassages(passages: readonly Passage[]): string {
   return JSON.stringify(passages.flatMap(({ start, end, tokens }) => [end - start, tokens]))
 }
 
-/** The passages in an encoded array; see {@link encodePassages}. */
+/** Decodes an array of passages; see {@link encodePassages}. */
 export function decodePassages(text: string): Passage[] {
   const numbers = JSON.parse(text) as number[]
   const passages: Passage[] = []
@@ -101,7 +105,10 @@ export function decodePassages(text: string): Passage[] {
   return passages
 }
 
-/** The values that an item can be filtered by: its provenance, short texts, numbers, booleans, and elements of arrays of them. */
+/**
+ * The values by which an item can be filtered: its provenance, short texts, numbers, booleans, and elements of arrays
+ * of these.
+ */
 export function facetsOf(
   collection: CollectionName,
   item: Pick<PreparedItem, 'fields' | 'provenance'>,
@@ -119,8 +126,8 @@ export function facetsOf(
 }
 
 /**
- * A filter as SQL conditions over a column that holds a row number.
- * @returns conditions that begin with AND, and their parameters; empty without a filter
+ * Converts a filter to SQL conditions on a column with row numbers.
+ * @returns conditions that start with AND, and their parameters; empty without a filter
  */
 export function filterConditions(
   filter: FieldFilter | undefined,

@@ -1,5 +1,5 @@
 /**
- * The items of one collection in SQLite, with everything that is searched of them: written, read, counted and removed together.
+ * The items of one collection in SQLite, with their search data: written, read, counted and removed together.
  * @module
  */
 import type { CollectionName } from '../collections.ts'
@@ -17,7 +17,7 @@ import type {
 } from './store.ts'
 import type { VectorIndex, VectorTableName } from './vector-index.ts'
 
-/** The document that an item is a part of. */
+/** The document that an item belongs to. */
 export interface Origin {
   readonly source: string
   readonly path: string
@@ -33,7 +33,7 @@ export class ItemTable {
   readonly #sql: SqlStorage
   readonly #keywords: KeywordIndex
   readonly #vectors: VectorIndex
-  /** Both follow the table; null: to be read from it. */
+  /** Cached values of the table; null: not read yet. */
   #count: number | null = null
   #credit: Credit | null = null
 
@@ -43,7 +43,7 @@ export class ItemTable {
     this.#vectors = vectors
   }
 
-  /** What is kept in memory is read again: after a transaction that failed. */
+  /** Clears the cache after a failed transaction. */
   reset(): void {
     this.#count = null
     this.#credit = null
@@ -54,7 +54,7 @@ export class ItemTable {
     return this.#count
   }
 
-  /** Credit of all items together: what an item's own is compared with. */
+  /** Total credit of all items, for comparison with an item's own credit. */
   get credit(): Credit {
     this.#credit ??= this.#sql
       .exec<{ successes: number; partials: number; failures: number }>(
@@ -65,7 +65,7 @@ export class ItemTable {
     return this.#credit
   }
 
-  /** Items by id; null: not there, or damaged. */
+  /** Items by id; null: missing or damaged. */
   get(collection: CollectionName, ids: readonly string[]): (StoredItem | null)[] {
     const found = new Map<string, StoredItem | null>()
     const rows = this.#sql.exec<ItemRow>(
@@ -76,7 +76,7 @@ export class ItemTable {
     return ids.map((id) => found.get(id) ?? null)
   }
 
-  /** Items by the number of their row, and the ids of damaged ones; numbers without an item are left out. */
+  /** Items by row number, and the ids of damaged ones. Unknown row numbers are ignored. */
   byRow(
     collection: CollectionName,
     rows: readonly number[],
@@ -105,7 +105,7 @@ export class ItemTable {
     return { entries: items.filter((item) => item !== null), nextCursor, ...(damaged.length > 0 && { damaged }) }
   }
 
-  /** Rows after a cursor that hold the conditions, which begin with AND. */
+  /** Rows after a cursor that match the conditions, which start with AND. */
   page(
     { cursor = '', limit }: { cursor?: string; limit: number },
     { sql, parameters }: { sql: string; parameters: (string | number)[] } = { sql: '', parameters: [] },
@@ -122,7 +122,7 @@ export class ItemTable {
     return { rows: page, nextCursor: rows.length > limit ? (page.at(-1)?.id ?? null) : null }
   }
 
-  /** Rows of the items that a filter lets through; undefined without a filter: all. */
+  /** Rows of the items that match a filter; undefined without a filter: all. */
   allowed(filter: FieldFilter | undefined): Set<number> | undefined {
     if (!filter || Object.keys(filter).length === 0) return undefined
     const { sql, parameters } = filterConditions(filter, 'row')
@@ -145,7 +145,7 @@ export class ItemTable {
       .toArray()
   }
 
-  /** Writes one item and everything that is searched of it. `table`: where its vector belongs; null: nowhere. */
+  /** Writes one item and its search data. `table`: the table for its vector; null: none. */
   write(
     collection: CollectionName,
     item: PreparedItem,
@@ -177,7 +177,7 @@ export class ItemTable {
     return known ? 'updated' : 'indexed'
   }
 
-  /** Writes an item of another store as it was there: with its times and its credit. */
+  /** Writes an item from another store unchanged, including its times and credit. */
   restore(collection: CollectionName, item: TransferItem, table: VectorTableName | null): void {
     const { source, path, credit } = item
     this.write(collection, item, source !== null && path !== null ? { source, path } : null, table)
@@ -197,7 +197,7 @@ export class ItemTable {
     this.#credit = null
   }
 
-  /** Sets credit whose version is newer than the stored one. */
+  /** Sets credit if its version is newer than the stored one. */
   setCredit(updates: readonly CreditUpdate[]): void {
     for (const { id, version, successes, partials, failures } of updates) {
       this.#sql.exec(

@@ -1,6 +1,6 @@
 /**
- * Keyword search inside a collection's Durable Object: each item's term list is kept in SQLite, the inverted index over them
- * in memory.
+ * Keyword search in a collection's Durable Object: the term list of each item is stored in SQLite, the inverted index
+ * is kept in memory.
  * @module
  */
 import { collectionTerms, documentColumns } from '../../text/index-terms.ts'
@@ -11,7 +11,7 @@ import { TermIndex } from './term-index.ts'
 
 export class KeywordIndex {
   readonly #sql: SqlStorage
-  /** Follows the table; null: to be built from it. */
+  /** Mirrors the table; null: not built yet. */
   #index: TermIndex | null = null
 
   readonly #snapshot: IndexSnapshot
@@ -22,12 +22,12 @@ export class KeywordIndex {
     sql.exec('CREATE TABLE IF NOT EXISTS term_lists (row INTEGER PRIMARY KEY, list BLOB NOT NULL)')
   }
 
-  /** Forgets what is held in memory, after a rollback. */
+  /** Clears the state in memory after a rollback. */
   reset(): void {
     this.#index = null
   }
 
-  /** Indexes an item under its row number; the row must not be indexed. */
+  /** Indexes an item under its row number. The row must not be indexed yet. */
   add(row: number, title: string, body: string): void {
     const list = termList(documentColumns({ title, body }))
     this.#sql.exec('INSERT INTO term_lists (row, list) VALUES (?, ?)', row, list.buffer)
@@ -41,7 +41,7 @@ export class KeywordIndex {
     if (removed) this.#index?.remove(row, new Uint8Array(removed.list))
   }
 
-  /** How a text is asked of this index: its terms, weighed by how rare they are here. */
+  /** Plans a search: the terms of a text, weighted by their rarity in this index. */
   plan(text: string): KeywordPlan {
     const index = this.#open()
     const frequencyOf = (term: string) => index.documentFrequency(hashTerm(term))
@@ -53,7 +53,7 @@ export class KeywordIndex {
     })
   }
 
-  /** The best rows for a plan by exact BM25, and the evidence for these and any other row. */
+  /** The best rows for a plan by exact BM25, and a function for the evidence of these and any other rows. */
   search(
     plan: KeywordPlan,
     limit: number,
@@ -72,7 +72,7 @@ export class KeywordIndex {
     return new Map([...found].map(({ row, list }) => [row, new Uint8Array(list)]))
   }
 
-  /** The index as a snapshot stores it. */
+  /** The index in the format of a snapshot. */
   snapshot(): ReturnType<TermIndex['snapshot']> {
     const rows = this.#sql.exec('SELECT row FROM items').raw<[number]>()
     return this.#open().snapshot(flat(rows))
@@ -83,7 +83,7 @@ export class KeywordIndex {
     return this.#index
   }
 
-  /** The index of the snapshot with what was written since; null without a snapshot that can be read. */
+  /** The index restored from the snapshot and later writes; null without a readable snapshot. */
   #restored(): TermIndex | null {
     const stored = this.#snapshot.load(['hashes', 'offsets', 'rows', 'frequencies', 'lengths'])
     if (!stored) return null

@@ -1,6 +1,6 @@
 /**
- * The Durable Object behind the embedded store: one collection of one project in SQLite, with an inverted index and a table of vectors
- * in memory, of which it keeps a snapshot.
+ * The Durable Object behind the embedded store: one collection of one project in SQLite, with an inverted index and a
+ * table of vectors in memory. It stores a snapshot of both.
  * @module
  */
 import { DurableObject } from 'cloudflare:workers'
@@ -41,13 +41,16 @@ interface RowEvidence extends Evidence {
   readonly row: number
 }
 
-/** Rows written since the last snapshot before the next one, and their share of all. Building as many anew takes some 10 ms. */
+/**
+ * Rows written before a new snapshot is due, and their minimum share of all rows. Indexing that many rows takes about
+ * 10 ms.
+ */
 const SNAPSHOT_ROWS = 500
 const SNAPSHOT_SHARE = 0.05
-/** Milliseconds after a write in which others may come, before a snapshot is made. */
+/** Delay between a write and its snapshot, so that further writes can be included, in milliseconds. */
 const SNAPSHOT_DELAY_MS = 10_000
 
-/** The tables of one collection, and what is held of them in memory. */
+/** The tables of one collection, and their cached state. */
 interface Tables {
   readonly snapshot: IndexSnapshot
   readonly keywords: KeywordIndex
@@ -67,7 +70,7 @@ function openTables(sql: SqlStorage): Tables {
   return { snapshot, keywords, vectors, items, documents: new DocumentTable(sql, items) }
 }
 
-/** Ends a transaction whose changes are not wanted. */
+/** Rolls back a transaction and carries its result. */
 class Undo<T> extends Error {
   readonly result: T
 
@@ -77,20 +80,23 @@ class Undo<T> extends Error {
   }
 }
 
-/** The methods of a store as its Durable Object has them: what answers at once need not be a promise. */
+/** The methods of a store as implemented by its Durable Object: synchronous methods need not return a promise. */
 type Served<S> = {
   [M in keyof S]: NonNullable<S[M]> extends (...parameters: infer P) => Promise<infer R>
     ? (...parameters: P) => R | Promise<R>
     : S[M]
 }
 
-/** One collection of one project. Methods take the scope first, like those of every store. Each scope has its own object. */
+/**
+ * One collection of one project. Like in every store, methods take the scope as the first parameter. Each scope has its
+ * own object.
+ */
 export class KnowledgeIndex
   extends DurableObject<object>
   implements Served<Omit<TransferStore, 'name' | 'exportDocuments'>>
 {
   readonly #sql: SqlStorage
-  /** Null: nothing was ever written. Who only reads a collection that doesn't exist leaves no object behind. */
+  /** Null: nothing was ever written. Reading a collection that doesn't exist leaves no object behind. */
   #tables: Tables | null
   #alarmSet = false
 
@@ -305,7 +311,7 @@ export class KnowledgeIndex
     })
   }
 
-  /** Makes a snapshot of the index, when enough has changed since the last one. */
+  /** Stores a snapshot of the index if enough has changed since the last one. */
   override alarm(): void {
     this.#alarmSet = false
     const tables = this.#tables
@@ -325,7 +331,7 @@ export class KnowledgeIndex
     return changed >= Math.max(SNAPSHOT_ROWS, SNAPSHOT_SHARE * items.count)
   }
 
-  /** Reads the tables; where nothing was ever written, tables that are gone again afterwards. */
+  /** Reads the tables. If nothing was ever written, creates them temporarily and rolls back. */
   #read<T>(work: (tables: Tables) => T): T {
     if (this.#tables) return work(this.#tables)
     try {
@@ -338,7 +344,7 @@ export class KnowledgeIndex
     }
   }
 
-  /** All or nothing; what is held in memory is read anew after a rollback. */
+  /** Runs work in a transaction. After a rollback, the cached state is cleared. */
   #transaction<T>(work: (tables: Tables) => T): T {
     const known = this.#tables
     try {

@@ -1,6 +1,6 @@
 /**
- * Moves a collection from one store to another, page by page: everything that a store holds of it, with vectors, credit and
- * times. A page may be moved twice; the position after it is all that has to be remembered.
+ * Moves a collection from one store to another, page by page: all its data, with vectors, credit and times. Moving a
+ * page twice is safe. The position after a page is the only state that must be kept.
  * @module
  */
 import { type Budget, budgetHere } from '../../budget.ts'
@@ -10,14 +10,17 @@ import type { CollectionScope, StoredDocument, TransferItem, TransferStore } fro
 
 /** Items of one page. */
 const PAGE = 200
-/** Documents that are deleted at once. */
+/** Number of documents deleted concurrently. */
 const DELETED_AT_ONCE = 50
 
-/** The surplus is what the target holds and the source does not. Documents come after all items: deleting an item changes its document. */
+/**
+ * The surplus is what exists in the target but not in the source. Documents come after all items, because deleting an
+ * item changes its document.
+ */
 export const MIGRATION_PHASES = ['items', 'surplus_items', 'documents', 'surplus_documents'] as const
 export type MigrationPhase = (typeof MIGRATION_PHASES)[number]
 
-/** Where a migration stands: the phase, and the cursor within it; null: at its beginning. */
+/** The position of a migration: the phase, and the cursor within it; null: at its beginning. */
 export interface MigrationPosition {
   readonly phase: MigrationPhase
   readonly cursor: string | null
@@ -28,17 +31,17 @@ export const MIGRATION_START: MigrationPosition = { phase: 'items', cursor: null
 export interface MigrationStep {
   readonly items: number
   readonly documents: number
-  /** Items and documents that the target no longer holds, as the source doesn't. */
+  /** Items and documents that were removed from the target because the source doesn't have them. */
   readonly removed: number
-  /** Where to go on; null: everything has been moved. */
+  /** The next position; null: everything has been moved. */
   readonly next: MigrationPosition | null
 }
 
 /**
- * Moves one page. Documents come after the items, so that a document that the target knows has its items there.
- * @param to null: nothing is written, the page is only counted
- * @param prune whether the target's surplus is removed, too
- * @throws CoordinatorError `engine_unavailable`; the same position may then be tried again
+ * Moves one page. Documents come after the items, so that every document in the target has its items.
+ * @param to null: dry run that only counts the page
+ * @param prune whether to remove the target's surplus
+ * @throws CoordinatorError `engine_unavailable`; retry with the same position
  */
 export async function migratePage(
   from: TransferStore,
@@ -88,7 +91,7 @@ async function pruneItems(
   return { removed: surplus.length > 0 ? await to.delete(scope, surplus) : 0, nextCursor }
 }
 
-/** Deletes documents until none is left over or the budget is spent; what is deleted does not come up again. */
+/** Deletes documents until none is left or the budget is used up. Deleted documents are not listed again. */
 async function pruneDocuments(
   from: TransferStore,
   to: TransferStore,
@@ -122,18 +125,21 @@ async function* allDocuments(store: TransferStore, scope: CollectionScope): Asyn
   } while (cursor !== undefined)
 }
 
-/** What two stores that hold the same collection agree on. */
+/** Summary of a collection that is equal for two stores with the same content. */
 export interface Fingerprint {
   readonly items: number
   readonly documents: number
   readonly withVector: number
-  /** Sum of the SHA-256 of every item's content, credit and times, and of every document, modulo 2^256, hex: order doesn't matter. */
+  /**
+   * Sum of the SHA-256 of every item's content, credit and times, and of every document, modulo 2^256, as hex.
+   * Independent of order.
+   */
   readonly checksum: string
 }
 
 const NOTHING: Fingerprint = { items: 0, documents: 0, withVector: 0, checksum: '0'.repeat(64) }
 
-/** Where a comparison stands: the part that is read, the cursor within it, and what has been summed up. */
+/** The position of a comparison: the phase, the cursor within it, and the sums so far. */
 export const COMPARISON_PHASES = ['from_items', 'from_documents', 'to_items', 'to_documents'] as const
 export interface ComparisonPosition {
   readonly phase: (typeof COMPARISON_PHASES)[number]
@@ -147,15 +153,15 @@ export const COMPARISON_START: ComparisonPosition = {
   sums: { from: NOTHING, to: NOTHING },
 }
 
-/** What was read of a comparison so far; `next` null: both stores are summed up. */
+/** The state of a comparison; `next` null: both stores are complete. */
 export interface ComparisonStep {
   readonly sums: ComparisonPosition['sums']
   readonly next: ComparisonPosition | null
 }
 
 /**
- * Sums up the pages of both stores until all are read or the budget is spent.
- * @throws CoordinatorError `engine_unavailable`; the same position may then be tried again
+ * Adds up the pages of both stores until all are read or the budget is used up.
+ * @throws CoordinatorError `engine_unavailable`; retry with the same position
  */
 export async function comparePages(
   from: TransferStore,
@@ -180,7 +186,7 @@ export async function comparePages(
   }
 }
 
-/** Reads a whole collection and sums it up. */
+/** Reads a whole collection and computes its fingerprint. */
 export async function fingerprint(store: TransferStore, scope: CollectionScope): Promise<Fingerprint> {
   let sum = NOTHING
   for (const read of [addItems, addDocuments]) {
@@ -242,7 +248,7 @@ function documentHash({ source, path, hash, items }: StoredDocument): Promise<st
   return sha256(JSON.stringify([source, path, hash, items]))
 }
 
-/** The sum of hashes modulo 2^256, hex. */
+/** The sum of hashes modulo 2^256, as hex. */
 function added(sum: string, hashes: readonly string[]): string {
   const total = hashes.reduce((all, hash) => all + BigInt(`0x${hash}`), BigInt(`0x${sum}`))
   return BigInt.asUintN(256, total).toString(16).padStart(64, '0')

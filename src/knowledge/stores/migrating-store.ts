@@ -1,6 +1,6 @@
 /**
- * Keeps a store's collections moving towards the embedding space of the model in use: what is missing is embedded in the
- * background, and until a collection is complete its old space is searched with the old model, if that is at hand.
+ * Migrates a store's collections to the embedding space of the current model. Missing vectors are computed in the
+ * background. Until a collection is complete, its old space is searched with the old model, if that model is available.
  * @module
  */
 import { type Embedder, type EmbeddingSpace, embeddedBatches, sameSpace } from '../../inference/embedding/embedder.ts'
@@ -22,38 +22,44 @@ import type {
 } from './store.ts'
 import { embeddedTexts } from './turn-context.ts'
 
-/** Items of one step of a job, by an embedder in this process and by an engine; the clock is looked at in between. */
+/**
+ * Number of items in one step of a job, for an embedder in this process and for an engine. The clock is checked between
+ * steps.
+ */
 const BATCH = 16
 const ENGINE_BATCH = 64
 /** Maximum total duration of the requests of one step, in milliseconds. */
 const STEP_MS = 60_000
-/** After the unrelated texts could not be embedded, they are not tried again for this long, in milliseconds. */
+/** How long to wait before embedding the unrelated texts again after a failure, in milliseconds. */
 const UNRELATED_PAUSE_MS = 60_000
-/** How long one job embeds, in milliseconds. */
+/** Maximum duration of one embedding job, in milliseconds. */
 const JOB_MS = 20_000
 
 export interface MigratingStoreOptions {
-  /** The model in use. */
+  /** The current model. */
   readonly embedder: Embedder
-  /** Models that can still embed queries for spaces that collections may be in. */
+  /** Models that can still embed queries for the old spaces of collections. */
   readonly others: readonly Embedder[]
-  /** Whether the model in use can fail, so that an item without a vector has to be tried again. */
+  /** Whether the current model can fail, so that items without a vector must be retried. */
   readonly mayFail: boolean
-  /** Told that a collection has items to embed, `written`: just now; it sees to it that `embedPending` is called. */
+  /**
+   * Called when a collection has items to embed. `written`: because of a write. It must arrange for a call of
+   * `embedPending`.
+   */
   enqueue(scope: CollectionScope, written: boolean): Promise<void>
-  /** Told that a client embeds a collection: `embedPending` can wait a minute. */
+  /** Called when a client embeds a collection: `embedPending` can wait for a minute. */
   postpone?(scope: CollectionScope): Promise<void>
-  /** Uniform in [0, 1). */
+  /** A random number in [0, 1). */
   random?(): number
-  /** Told which items were written, those that stayed as they were among them, before the writer is answered. */
+  /** Called with the ids of written items, including unchanged ones, before the write is acknowledged. */
   written?(scope: CollectionScope, ids: readonly string[]): Promise<void>
   /** Milliseconds since 1970. */
   now(): number
 }
 
-/** Vectors of the unrelated texts, by space: every collection is measured against the same ones. */
+/** Vectors of the unrelated texts, by space. Every collection is measured against the same ones. */
 const unrelated = new Map<string, Promise<Float32Array[]>>()
-/** Until when they are not tried again, by space. */
+/** Time until which embedding them is not retried, by space. */
 const refused = new Map<string, number>()
 
 function unrelatedVectors(embedder: Embedder): Promise<Float32Array[]> {
@@ -66,18 +72,18 @@ function unrelatedVectors(embedder: Embedder): Promise<Float32Array[]> {
     .embed(UNRELATED_QUESTIONS, 'query')
     .then((embeddings) => embeddings.flatMap(({ vector }) => vector ?? []))
   unrelated.set(name, made)
-  // An engine that is too slow for them, or gone, is not asked by every search.
+  // Prevents every search from calling an engine that is too slow or unavailable.
   const until = Date.now() + UNRELATED_PAUSE_MS
   made.catch(() => refused.set(name, until))
   return made
 }
 
-/** A store whose collections move to the space of the model in use; see {@link MigratingMethods}. */
+/** A store that migrates its collections to the space of the current model; see {@link MigratingMethods}. */
 export function migratingStore(store: SpaceStore, options: MigratingStoreOptions): KnowledgeStore & MigratingMethods {
   return decorate(store, new MigratingMethods(store, options))
 }
 
-/** What changes when a store's collections can be in another space than that of the model in use. */
+/** The methods that change when a store's collections can be in another space than the current model's. */
 class MigratingMethods {
   readonly #store: SpaceStore
   readonly #options: MigratingStoreOptions
@@ -114,8 +120,9 @@ class MigratingMethods {
   }
 
   /**
-   * A collection that is still in another space is searched there, with that space's own model. One whose items wait for vectors
-   * is enqueued once more: the Worker that stored them may have died before it could, or their engine failed again meanwhile.
+   * Searches a collection that is still in another space with that space's model. If items wait for vectors, the
+   * collection is enqueued again: the Worker that stored them may have died before it could enqueue it, or their engine
+   * may have failed again since.
    */
   async search(scope: CollectionScope, request: SearchRequest): Promise<SearchResponse> {
     const answer = await this.#store.search(scope, request)
@@ -135,7 +142,7 @@ class MigratingMethods {
     return this.#withScale(scope, earlier, await this.#store.search(scope, earlier), embedder)
   }
 
-  /** A collection whose scale isn't known yet is measured before its first answer: figures on two scales would mean different things. */
+  /** Measures the scale of a collection before its first answer, because figures on two scales are not comparable. */
   async #withScale(
     scope: CollectionScope,
     { vector, space }: SearchRequest,
@@ -151,7 +158,7 @@ class MigratingMethods {
     }
   }
 
-  /** Each request's vectors are stored at once. When the engine fails after some of them, the next job goes on from there. */
+  /** Stores the vectors of each request immediately. If the engine fails later, the next job continues from there. */
   async embedPending(scope: CollectionScope, spent: () => boolean = () => false): Promise<boolean> {
     const { embedder, now } = this.#options
     const end = now() + JOB_MS
@@ -201,11 +208,14 @@ class MigratingMethods {
 
 const idsOf = (items: readonly PreparedItem[]) => items.map(({ id }) => id)
 
-/** Announcements of one collection are this far apart, in milliseconds. */
+/** Minimum time between two announcements of one collection, in milliseconds. */
 const ANNOUNCED_EVERY_MS = 30_000
 const enqueued = new Map<string, number>()
 
-/** Passes on an announcement; one that no write causes only unless this isolate has just passed on one for the same collection. Never throws. */
+/**
+ * Forwards announcements. An announcement without a write is dropped if this isolate recently forwarded one for the
+ * same collection. Never throws.
+ */
 export function enqueuer(
   enqueue: (scope: CollectionScope) => Promise<void>,
 ): (scope: CollectionScope, written: boolean) => Promise<void> {

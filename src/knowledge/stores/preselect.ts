@@ -1,21 +1,22 @@
 /**
- * Chooses which candidates are worth handing to fusion.
+ * Selects the candidates for fusion.
  * @module
  */
 import type { KeywordEvidence } from '../../text/keyword-plan.ts'
 
-/** Weight of the cosine beside the relative keyword score. */
+/** Weight of the cosine relative to the normalised keyword score. */
 const COSINE_WEIGHT = 0.6
 
-/** What both lists say of one candidate. */
+/** The evidence of both lists for one candidate. */
 export interface Evidence {
   readonly keyword: KeywordEvidence | null
   readonly cosine: number | null
 }
 
 /**
- * The best `limit` by keyword, by cosine, and by a plain sum of both: what fusion may put into its first `limit`.
- * @param tie orders candidates of equal worth
+ * The best `limit` candidates by keyword, by cosine, and by a plain sum of both: those that fusion may rank among its
+ * first `limit`.
+ * @param tie orders candidates with equal scores
  */
 export function preselect<T extends Evidence>(all: readonly T[], limit: number, tie: (a: T, b: T) => number): T[] {
   const best = Math.max(1e-9, ...all.map(({ keyword }) => keyword?.score ?? 0))

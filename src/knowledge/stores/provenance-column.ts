@@ -1,14 +1,16 @@
 /**
- * Items of embedded indexes that were made before items carried their provenance get it, once.
+ * One-time migration that adds the provenance to items of older embedded indexes.
  * @module
  */
 import { inferredProvenance } from '../provenance.ts'
 import { PROVENANCE_FACET } from './item-rows.ts'
 
-/** Rows that are read at once. */
+/** Number of rows read at once. */
 const PAGE = 1_000
 
-/** Adds the column, with the provenance that each item's fields and source tell; does nothing where it is already. */
+/**
+ * Adds the column, with the provenance derived from each item's fields and source. Does nothing if the column exists.
+ */
 export function addProvenance(sql: SqlStorage): void {
   if (sql.exec("SELECT 1 FROM pragma_table_info('items') WHERE name = 'provenance'").toArray().length > 0) return
   sql.exec("ALTER TABLE items ADD COLUMN provenance TEXT NOT NULL DEFAULT 'human'")

@@ -1,14 +1,14 @@
 /**
- * Postings of many items in typed arrays, by term. Pure; a segment never changes.
+ * Postings of many items in typed arrays, by term. Pure. A segment is immutable.
  * @module
  */
 import { readTermList } from '../../text/term-list.ts'
 
 export interface Segment {
-  /** Distinct term hashes, ascending; the postings of hash i lie at offsets[i] … offsets[i + 1] − 1. */
+  /** Distinct term hashes, ascending. The postings of hash i are at offsets[i] … offsets[i + 1] − 1. */
   readonly hashes: Uint32Array
   readonly offsets: Uint32Array
-  /** Row of each posting, and how often it says the term in units of FREQUENCY_UNIT. */
+  /** Row of each posting, and the frequency of the term in units of FREQUENCY_UNIT. */
   readonly rows: Uint32Array
   readonly frequencies: Uint8Array
 }
@@ -24,20 +24,21 @@ export const EMPTY_SEGMENT: Segment = {
 export const PACKED_ROW = 256
 
 /**
- * Hashes are sorted in as many parts as their first four bits have values. Fewer parts would need more memory beside the segment, more
- * of them more jumps from list to list.
+ * Hashes are sorted in one part for each value of their first four bits. Fewer parts need more memory in addition to
+ * the segment, more parts need more jumps between lists.
  */
 const PARTS = 16
 const PART_SHIFT = 28
-/** What is left of a hash is sorted in rounds of this many bits, least significant first. */
+/** The remaining bits of a hash are sorted in rounds of this many bits, least significant first. */
 const ROUND_BITS = 10
 const ROUND_SIZE = 1 << ROUND_BITS
 const ROUND_SHIFTS = [0, ROUND_BITS, 2 * ROUND_BITS]
 const GROWTH = 1.5
 
 /**
- * The segment of term lists, in a time in proportion to their postings: radix sort, as hashing each posting takes ten times as long.
- * @param each is told every row's length in terms
+ * Builds a segment from term lists in linear time. Uses radix sort, because hashing each posting takes ten times as
+ * long.
+ * @param each called with every row's length in terms
  */
 export function buildSegment(
   lists: Iterable<{ row: number; list: Uint8Array }>,
@@ -63,7 +64,7 @@ export function buildSegment(
   return segment.end()
 }
 
-/** A segment with what was added since, and without the rows that are stale. Linear in the postings. */
+/** Merges a segment with later additions, without stale rows. Takes linear time in the number of postings. */
 export function mergeSegment(
   segment: Segment,
   recent: ReadonlyMap<number, readonly number[]>,
@@ -109,7 +110,7 @@ export function rangeOf({ hashes, offsets }: Segment, hash: number): [start: num
   return [0, 0]
 }
 
-/** All postings one list after the other: hashes, frequencies, where each list ends, and whose it is. */
+/** All postings of the lists, concatenated: hashes, frequencies, and the end and row of each list. */
 function concatenated(lists: Iterable<{ row: number; list: Uint8Array }>, each: (row: number, length: number) => void) {
   let keys = new Uint32Array(4096)
   let frequencies = new Uint8Array(4096)
@@ -134,7 +135,7 @@ function concatenated(lists: Iterable<{ row: number; list: Uint8Array }>, each: 
   return { keys: keys.subarray(0, postings), frequencies, ends, owners }
 }
 
-/** Writes postings whose hashes ascend. */
+/** Writes postings in ascending order of hash. */
 class SegmentWriter {
   #hashes = new Uint32Array(1024)
   #offsets = new Uint32Array(1025)
@@ -173,7 +174,7 @@ class SegmentWriter {
   }
 }
 
-/** Sorts postings of one part by hash; equal ones stay in the order in which they came. */
+/** Sorts the postings of one part by hash. The sort is stable. */
 class PartSorter {
   #keys = new Uint32Array(1024)
   #rows = new Uint32Array(1024)
@@ -212,7 +213,7 @@ class PartSorter {
     }
   }
 
-  /** One stable counting sort by some bits of the hashes. */
+  /** One stable counting sort by a group of bits of the hashes. */
   #round(size: number, shift: number): void {
     const [keys, counts, order, next] = [this.#keys, this.#counts, this.#order, this.#next]
     counts.fill(0)

@@ -1,5 +1,5 @@
 /**
- * What every knowledge store does: the embedded index and Qdrant share this interface and its contract tests.
+ * The interface of knowledge stores. The embedded index and Qdrant share it and its contract tests.
  * @module
  */
 import type { EmbeddingSpace } from '../../inference/embedding/embedder.ts'
@@ -13,35 +13,35 @@ export interface CollectionScope {
   readonly collection: CollectionName
 }
 
-/** A stretch of an item's body that can be shown alone. */
+/** A part of an item's body that is readable on its own. */
 export interface Passage {
-  /** Offsets into the body, in UTF-16 units; passages lie side by side and cover the body. */
+  /** Offsets into the body, in UTF-16 code units. Passages are contiguous and cover the body. */
   readonly start: number
   readonly end: number
   readonly tokens: number
 }
 
-/** An item ready to be stored: validated, with everything that depends on its text computed. */
+/** An item ready for storage: validated, with all data derived from its text. */
 export interface PreparedItem {
   readonly id: string
-  /** Natural key, unique within the collection (within the document, when there is one). */
+  /** Natural key, unique within the collection (within the document, if there is one). */
   readonly key: string
   readonly fields: Readonly<Record<string, unknown>>
   readonly provenance: Provenance
-  /** Words that say what it is about. */
+  /** Text that names the item's subject. */
   readonly title: string
-  /** Its substance, what passages are cut from. */
+  /** Its content. Passages are parts of it. */
   readonly body: string
-  /** SHA-256 of the fields, hex; the same hash and provenance mean nothing to do. */
+  /** SHA-256 of the fields, as hex. If hash and provenance are unchanged, nothing is written. */
   readonly hash: string
   readonly passages: readonly Passage[]
-  /** Unit length, or null when the embedder knows none of its words. */
+  /** Unit vector; null if the embedder knows none of its words. */
   readonly vector: Float32Array | null
-  /** Hash that the stored item must have for this one to be written; missing: whatever is stored. */
+  /** The item is written only if the stored item has this hash. Missing: always. */
   readonly replaces?: string
 }
 
-/** An item as it is stored. */
+/** A stored item. */
 export interface StoredItem {
   readonly id: string
   readonly collection: ContextSource
@@ -51,7 +51,7 @@ export interface StoredItem {
   readonly title: string
   readonly body: string
   readonly passages: Passage[]
-  /** The repository or feed it came from, and its path there; null for single items. */
+  /** The repository or feed that the item came from, and its path there; null for single items. */
   readonly source: string | null
   readonly path: string | null
   readonly createdAt: number
@@ -59,17 +59,17 @@ export interface StoredItem {
   readonly credit: Credit
 }
 
-/** How often showing an item led to which outcome, from tracked interactions. */
+/** Numbers of outcomes after the item was shown, from tracked interactions. */
 export interface Credit {
   readonly successes: number
   readonly partials: number
   readonly failures: number
 }
 
-/** `conflict`: the item is no longer what it was to replace, and nothing was written. */
+/** `conflict`: the stored item has a different hash than expected, and nothing was written. */
 export type WriteStatus = 'indexed' | 'updated' | 'unchanged' | 'conflict'
 
-/** A source file whose items are replaced as a whole. */
+/** A source file whose items are replaced together. */
 export interface PreparedDocument {
   readonly path: string
   /** The client's hash of the file. */
@@ -95,19 +95,19 @@ export interface DocumentEntry {
 export interface Page<T> {
   readonly entries: T[]
   readonly nextCursor: string | null
-  /** Ids of entries that are left out because their stored row can't be read; absent: none. */
+  /** Ids of entries that are left out because their stored row can't be read. Absent: none. */
   readonly damaged?: readonly string[]
 }
 
-/** A condition on a field that holds a number: within these ends, which belong to it. */
+/** A condition on a numeric field: within these bounds, inclusive. */
 export interface NumberRange {
   readonly min?: number
   readonly max?: number
 }
 
 /**
- * A condition on one field, or on `provenance`: equal to the value, or to any of an array's values (for array fields: contains), or
- * within a range.
+ * A condition on one field, or on `provenance`: equal to the value, or to any value of an array (for array fields:
+ * contains), or within a range.
  */
 export type FieldFilter = Readonly<
   Record<string, string | number | boolean | readonly (string | number | boolean)[] | NumberRange>
@@ -120,33 +120,36 @@ export function isRange(condition: FieldFilter[string]): condition is NumberRang
 
 export interface SearchRequest {
   readonly text: string
-  /** Unit vector of the query; null: no semantic list. */
+  /** Unit vector of the query; null: no semantic search. */
   readonly vector: Float32Array | null
-  /** The space of that vector; a store that holds vectors of another one leaves the semantic list out and says so. */
+  /** The space of that vector. A store with vectors of another space omits the semantic list and reports that. */
   readonly space: EmbeddingSpace
-  /** Whether to make a keyword list. */
+  /** Whether to search by keyword. */
   readonly keyword: boolean
   /** Candidates per list. */
   readonly depth: number
-  /** The best so many of each list, and of both together, are returned. */
+  /** How many candidates to return: the best ones of each list, and of both together. */
   readonly limit: number
   readonly filter?: FieldFilter
-  /** Whether each candidate comes with its term list. */
+  /** Whether to return each candidate's term list. */
   readonly lists?: boolean
 }
 
-/** One candidate with the evidence that fusion works on. */
+/** One candidate with the evidence for fusion. */
 export interface Candidate {
   readonly item: StoredItem
-  /** Exact keyword evidence, also of a candidate that only its vector found; null: no keyword list was wanted. */
+  /**
+   * Exact keyword evidence, also for a candidate that was found only by its vector; null: no keyword search was
+   * requested.
+   */
   readonly keyword: KeywordEvidence | null
   /** Cosine, −1 to 1; null: the item or the query has no vector. */
   readonly cosine: number | null
-  /** Its term list (see term-list.ts), when the request wanted it. */
+  /** Its term list (see term-list.ts), if requested. */
   readonly list?: Uint8Array
 }
 
-/** Mean and standard deviation of a collection's cosines to texts that it has nothing to do with. */
+/** Mean and standard deviation of the cosines between a collection's items and unrelated texts. */
 export interface CosineScale {
   readonly level: number
   readonly spread: number
@@ -156,21 +159,24 @@ export interface SearchResponse {
   readonly candidates: Candidate[]
   /** Number of items in the collection. */
   readonly items: number
-  /** The query's terms as this collection weighs them. */
+  /** The query's terms with this collection's weights. */
   readonly terms: readonly WeighedTerm[]
   /** Sum of the terms' inverse document frequencies. */
   readonly totalIdf: number
-  /** What a document that says every term without end would score. */
+  /** The score of a document that repeats every term infinitely often. */
   readonly attainable: number
   /** Mean length of the collection's items in terms. */
   readonly averageLength: number
-  /** Credit of all the collection's items together: what a candidate's own is compared with. */
+  /** Total credit of all the collection's items, for comparison with a candidate's own credit. */
   readonly credit: Credit
-  /** What could not be searched, e.g. `vectors`, or a damaged item as `item:<context id>`. */
+  /** Parts that could not be searched, e.g. `vectors`, or a damaged item as `item:<context id>`. */
   readonly degraded: string[]
-  /** What cosines between unrelated texts are like in the searched space; null: not measured yet; a store that can't measure leaves it out. */
+  /**
+   * Distribution of cosines between unrelated texts in the searched space; null: not measured yet. Missing: the store
+   * can't measure it.
+   */
   readonly scale?: CosineScale | null
-  /** Whether items of the searched space wait for their vector; a store that doesn't know leaves it out. */
+  /** Whether items of the searched space wait for their vector. Missing: the store doesn't know. */
   readonly pending?: boolean
 }
 
@@ -178,38 +184,43 @@ export interface StoreStatistics {
   readonly items: number
   readonly documents: number
   readonly withVector: number
-  /** Items that have not been embedded in that space yet; one whose words the embedder doesn't know has been. */
+  /**
+   * Items that have not been embedded in that space yet. Items whose words the embedder doesn't know count as embedded.
+   */
   readonly pending: number
-  /** Space of the stored vectors; null while there are none. */
+  /** Space of the stored vectors; null if there are none. */
   readonly space: EmbeddingSpace | null
 }
 
 export interface CreditUpdate extends Credit {
   readonly id: string
-  /** Only a greater version than the stored one is taken. */
+  /** Applied only if greater than the stored version. */
   readonly version: number
 }
 
 export interface KnowledgeStore {
   readonly name: string
-  /** Stores items by id. An item with the same hash and provenance is left alone. Visible to the very next search. */
+  /**
+   * Stores items by id. An item with the same hash and provenance is not changed. Writes are visible to the next
+   * search.
+   */
   upsert(scope: CollectionScope, items: readonly PreparedItem[], space: EmbeddingSpace): Promise<WriteStatus[]>
   get(scope: CollectionScope, ids: readonly string[]): Promise<(StoredItem | null)[]>
-  /** Items in order of id. */
+  /** Items ordered by id. */
   list(
     scope: CollectionScope,
     options: { cursor?: string; limit: number; filter?: FieldFilter },
   ): Promise<Page<StoredItem>>
-  /** Number of items that existed and are gone. */
+  /** Returns the number of items that existed and were deleted. */
   delete(scope: CollectionScope, ids: readonly string[]): Promise<number>
-  /** Replaces each document's items in one step: afterwards it holds exactly these. */
+  /** Replaces each document's items atomically: afterwards the document has exactly these. */
   replaceDocuments(
     scope: CollectionScope,
     source: string,
     documents: readonly PreparedDocument[],
     space: EmbeddingSpace,
   ): Promise<DocumentResult[]>
-  /** Hash and item count of each document, in order of path. */
+  /** Hash and item count of each document, ordered by path. */
   listDocuments(
     scope: CollectionScope,
     source: string,
@@ -220,17 +231,18 @@ export interface KnowledgeStore {
     source: string,
     paths: readonly string[],
   ): Promise<{ documents: number; items: number }>
-  /** Tokens of the named documents as they are stored, together; a store that can't say leaves it out. */
+  /** Total tokens of the named documents as stored. Missing: the store can't report it. */
   documentTokens?(
     scope: CollectionScope,
     documents: readonly { readonly source: string; readonly path: string }[],
   ): Promise<number>
-  /** Deletes everything of the collection, its embedding space and documents too; what there was. */
+  /** Deletes everything of the collection, including its embedding space and documents. Returns what was deleted. */
   clear(scope: CollectionScope): Promise<{ documents: number; items: number }>
   search(scope: CollectionScope, request: SearchRequest): Promise<SearchResponse>
   /**
-   * Measures the cosines of the collection's items to the vectors of unrelated texts and keeps the result with the space.
-   * @returns null without items that have vectors in the space
+   * Measures the cosines between the collection's items and the vectors of unrelated texts, and stores the result with
+   * the space.
+   * @returns null if no item has a vector in the space
    */
   measureScale?(
     scope: CollectionScope,
@@ -238,37 +250,40 @@ export interface KnowledgeStore {
     unrelated: readonly Float32Array[],
   ): Promise<CosineScale | null>
   statistics(scope: CollectionScope): Promise<StoreStatistics>
-  /** Number of items, where that is cheaper to say than all statistics; left out: it isn't. */
+  /** Number of items, if that is cheaper than all statistics. Missing: it isn't. */
   countItems?(scope: CollectionScope): Promise<number>
-  /** Absolute counters from the database; repeating or reordering updates changes nothing. */
+  /** Sets absolute counters from the database. Repeating or reordering updates changes nothing. */
   setCredit(scope: CollectionScope, updates: readonly CreditUpdate[]): Promise<void>
   /**
-   * Computes vectors that are missing in the embedder's space, for as long as one job may take, and searches that space once
-   * every item has been seen; a store that can't leaves it out.
-   * @param spent asked between two calls: whether there is no room for another one
-   * @returns whether nothing is left to do
+   * Computes missing vectors in the embedder's space within the time limit of one job, and switches searches to that
+   * space once every item has been processed. Missing: not supported by the store.
+   * @param spent called between two requests; returns whether the budget is used up
+   * @returns whether the work is complete
    */
   embedPending?(scope: CollectionScope, spent?: () => boolean): Promise<boolean>
-  /** What a client that computes vectors itself has to embed; while it asks, the server doesn't. A store that can't leaves it out. */
+  /**
+   * Lists what a client that computes vectors has to embed. While it asks, the server doesn't embed. Missing: not
+   * supported by the store.
+   */
   vectorWork?(scope: CollectionScope, options: { cursor?: string; limit: number }): Promise<VectorWork>
   /**
-   * Stores what it computed, after a check.
+   * Checks and stores the vectors that a client computed.
    * @returns whether nothing is left to embed
-   * @throws CoordinatorError `invalid_input` when they are not what they are said to be
+   * @throws CoordinatorError `invalid_input` if the check fails
    */
   takeVectors?(scope: CollectionScope, space: string, vectors: readonly ItemVector[]): Promise<boolean>
 }
 
-/** What a client has to embed. */
+/** Work for a client that embeds. */
 export interface VectorWork {
   readonly space: EmbeddingSpace
-  /** Who computes vectors of this space: `server`: it alone, so that there is nothing to do. */
+  /** Who computes vectors of this space. `server`: only the server, so the client has nothing to do. */
   readonly by: 'client' | 'server'
   readonly items: readonly { readonly id: string; readonly hash: string; readonly text: string }[]
   readonly nextCursor: string | null
 }
 
-/** What has to be embedded of an item. */
+/** The data of an item that has to be embedded. */
 export interface PendingItem {
   readonly id: string
   readonly hash: string
@@ -277,30 +292,33 @@ export interface PendingItem {
   readonly fields: Readonly<Record<string, unknown>>
 }
 
-/** A vector for an item, unless the item has changed since. */
+/** A vector for an item. Ignored if the item has changed since. */
 export interface ItemVector {
   readonly id: string
   /** Hash of the item that was embedded. */
   readonly hash: string
-  /** Null: the embedder knows none of its words; it isn't asked again. */
+  /** Null: the embedder knows none of its words. The item is not embedded again. */
   readonly vector: Float32Array | null
 }
 
-/** A store in which a collection can move to another embedding space while the old one is searched. */
+/** A store in which a collection can migrate to another embedding space while the old one is searched. */
 export interface SpaceStore extends KnowledgeStore {
-  /** Items that have not been embedded in a space, in order of id. */
+  /** Items that have not been embedded in a space, ordered by id. */
   itemsWithoutVector(
     scope: CollectionScope,
     space: EmbeddingSpace,
     options: { cursor?: string; limit: number },
   ): Promise<Page<PendingItem>>
-  /** Adds vectors; another space than the one that is searched is prepared beside it. */
+  /** Adds vectors. Vectors of a space that isn't searched are prepared separately. */
   addVectors(scope: CollectionScope, space: EmbeddingSpace, vectors: readonly ItemVector[]): Promise<void>
-  /** Searches this space from now on and forgets the other; refused (false) while an item hasn't been embedded in it. */
+  /**
+   * Switches searches to this space and discards the other one. Returns false, without a change, while an item is not
+   * embedded in it.
+   */
   serveSpace(scope: CollectionScope, space: EmbeddingSpace): Promise<boolean>
 }
 
-/** An item with everything that a store knows of it. */
+/** An item with all its data in a store. */
 export interface TransferItem extends PreparedItem {
   readonly source: string | null
   readonly path: string | null
@@ -311,16 +329,16 @@ export interface TransferItem extends PreparedItem {
   readonly creditVersion: number
 }
 
-/** A document of any source, as a store remembers it. */
+/** A stored document of any source. */
 export interface StoredDocument extends DocumentEntry {
   readonly source: string
 }
 
-/** A store whose contents can be moved to another one. */
+/** A store whose contents can be moved to another store. */
 export interface TransferStore extends SpaceStore {
-  /** Items in order of id, with their vectors in the space that is searched. */
+  /** Items ordered by id, with their vectors in the searched space. */
   exportItems(scope: CollectionScope, options: { cursor?: string; limit: number }): Promise<Page<TransferItem>>
-  /** Writes items as they are, over what is there. `space`: of their vectors; null: they have none. */
+  /** Writes items unchanged and overwrites existing ones. `space`: the space of their vectors; null: they have none. */
   importItems(scope: CollectionScope, items: readonly TransferItem[], space: EmbeddingSpace | null): Promise<void>
   /** Documents of every source, each once. */
   exportDocuments(scope: CollectionScope, options: { cursor?: string; limit: number }): Promise<Page<StoredDocument>>

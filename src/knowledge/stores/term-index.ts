@@ -1,6 +1,6 @@
 /**
- * The words of one collection in memory: an inverted index in typed arrays, from which every item's exact BM25 is summed in
- * one pass over the query's postings. Its source of truth is the table of term lists; it is built when first needed.
+ * The words of one collection in memory: an inverted index in typed arrays. One pass over the query's postings computes
+ * the exact BM25 of every item. The table of term lists is the source of truth. The index is built on first use.
  * @module
  */
 import { BM25_B, BM25_K1, type KeywordEvidence, type KeywordPlan } from '../../text/keyword-plan.ts'
@@ -9,22 +9,22 @@ import { buildSegment, EMPTY_SEGMENT, mergeSegment, PACKED_ROW, rangeOf, type Se
 import type { SnapshotArrays, StoredSnapshot } from './stored-snapshot.ts'
 import { TopK } from './top-k.ts'
 
-/** Postings beside the main segment are merged into it beyond this number and this share of it. */
+/** Recent postings are merged into the main segment when they exceed this number and this share of it. */
 const MAX_RECENT = 50_000
 const RECENT_SHARE = 0.1
 
 export class TermIndex {
   #main: Segment = EMPTY_SEGMENT
-  /** What was written since: postings by term hash, each as row · PACKED_ROW + frequency. */
+  /** Recent writes: postings by term hash, each as row · PACKED_ROW + frequency. */
   readonly #recent = new Map<number, number[]>()
   #recentPostings = 0
-  /** By row: length in terms (0: no such item), and whether its postings in the main segment are out of date. */
+  /** By row: length in terms (0: no item), and whether its postings in the main segment are stale. */
   #lengths = new Uint32Array(1024)
   #stale = new Uint8Array(1024)
   #staleRows = 0
   #items = 0
   #totalLength = 0
-  /** By row: the scores of the last search; the place of a row whose evidence is being gathered, from 1. */
+  /** By row: the scores of the last search; the index, from 1, of a row whose evidence is being collected. */
   #scores = new Float32Array(1024)
   #places = new Uint16Array(1024)
 
@@ -36,9 +36,10 @@ export class TermIndex {
   }
 
   /**
-   * The index of a snapshot with what has changed since.
-   * @param since rows that the snapshot holds and that have changed or gone, with `list` null, and rows that it doesn't hold
-   * @throws Error when the arrays don't belong together
+   * Restores the index from a snapshot and later changes.
+   * @param since rows of the snapshot that have changed or been removed (`list` null), and rows that are not in the
+   *   snapshot
+   * @throws Error if the arrays are inconsistent
    */
   static restore(
     { numbers, arrays }: Pick<StoredSnapshot, 'numbers' | 'arrays'>,
@@ -56,7 +57,7 @@ export class TermIndex {
     const postings = offsets[hashes.length]
     if (postings !== rows.length || postings !== frequencies.length) throw new Error('The snapshot is not whole.')
     index.#main = main
-    // Stored one higher, so that an item without terms differs from none.
+    // Stored plus one, so that an item without terms differs from no item.
     const lengths = words('lengths')
     index.#reserve(lengths.length)
     for (let row = 0; row < lengths.length; row++) index.#lengths[row] = Math.max(0, (lengths[row] ?? 0) - 1)
@@ -78,8 +79,8 @@ export class TermIndex {
   }
 
   /**
-   * The index as a snapshot stores it; what was written lately is merged first.
-   * @param rows that hold items, those without terms too
+   * The index in the format of a snapshot. Recent writes are merged first.
+   * @param all rows with items, including items without terms
    */
   snapshot(rows: Iterable<number>): { numbers: Record<string, number>; arrays: SnapshotArrays } {
     if (this.#recentPostings > 0 || this.#staleRows > 0) this.#merge()
@@ -114,7 +115,7 @@ export class TermIndex {
     ].reduce((sum, array) => sum + array.byteLength, 0)
   }
 
-  /** Adds the item of a row that holds none. */
+  /** Adds an item in an empty row. */
   add(row: number, list: Uint8Array): void {
     const { length, hashes, frequencies } = readTermList(list)
     this.#setLength(row, length)
@@ -128,7 +129,7 @@ export class TermIndex {
     if (this.#recentPostings > Math.max(MAX_RECENT, RECENT_SHARE * this.#main.rows.length)) this.#merge()
   }
 
-  /** Removes the item of a row, given the term list that it was added with. */
+  /** Removes the item of a row, given the term list with which it was added. */
   remove(row: number, list: Uint8Array): void {
     const { length, hashes } = readTermList(list)
     let recent = 0
@@ -149,7 +150,7 @@ export class TermIndex {
     this.#totalLength -= length
   }
 
-  /** Number of items that hold a term. */
+  /** Number of items that contain a term. */
   documentFrequency(hash: number): number {
     const { rows } = this.#main
     const [start, end] = rangeOf(this.#main, hash)
@@ -161,9 +162,9 @@ export class TermIndex {
   }
 
   /**
-   * Scores every item that holds a term of the plan.
-   * @returns the rows by falling BM25, at most `limit`, equal scores in order of row; `evidence` answers for these and any other rows
-   *   until the next search
+   * Scores every item that contains a term of the plan.
+   * @returns the rows by decreasing BM25, at most `limit`, equal scores in row order; `evidence` is valid for these and
+   *   any other rows until the next search
    */
   search(plan: KeywordPlan, limit: number, allowed?: ReadonlySet<number>): number[] {
     const scores = this.#scores.fill(0)
@@ -189,7 +190,7 @@ export class TermIndex {
     return this.#best(limit, allowed)
   }
 
-  /** The evidence of the last search for some rows, in their order; fewer than 65,536 of them. */
+  /** The evidence of the last search for the given rows, in their order; fewer than 65,536 rows. */
   evidence(plan: KeywordPlan, wanted: readonly number[]): KeywordEvidence[] {
     const places = this.#places
     const covered = new Float64Array(wanted.length)
@@ -221,7 +222,7 @@ export class TermIndex {
     }))
   }
 
-  /** The rows with the greatest scores over 0; equal scores in order of row. */
+  /** The rows with the greatest positive scores; equal scores in row order. */
   #best(limit: number, allowed?: ReadonlySet<number>): number[] {
     const scores = this.#scores
     const best = new TopK(limit, 0)
@@ -232,7 +233,7 @@ export class TermIndex {
     return best.rows
   }
 
-  /** Writes main segment and recent postings into one new main segment. */
+  /** Merges the main segment and the recent postings into a new main segment. */
   #merge(): void {
     this.#main = mergeSegment(this.#main, this.#recent, this.#stale)
     this.#recent.clear()
@@ -248,7 +249,7 @@ export class TermIndex {
     this.#totalLength += length
   }
 
-  /** Makes room for so many rows. */
+  /** Ensures capacity for the given number of rows. */
   #reserve(size: number): void {
     if (size <= this.#lengths.length) return
     const grow = <T extends Uint32Array | Uint16Array | Uint8Array | Float32Array>(from: T, to: T): T => {
@@ -262,7 +263,10 @@ export class TermIndex {
   }
 }
 
-/** What a term adds to a score, given what it would add if said without end (BM25, Robertson and Zaragoza 2009, section 3.4). */
+/**
+ * A term's contribution to a score, given the contribution at infinite frequency (BM25, Robertson and Zaragoza 2009,
+ * section 3.4).
+ */
 function saturated(most: number, units: number, norm: number): number {
   const frequency = units * FREQUENCY_UNIT
   return (most * frequency) / (frequency + norm)

@@ -1,17 +1,17 @@
 /**
- * The rows with the greatest scores of all that are offered, at most so many.
+ * Keeps the rows with the greatest scores, up to a limit.
  * @module
  */
 export class TopK {
   readonly #limit: number
   readonly #rows: Uint32Array
-  /** Falling. */
+  /** In decreasing order. */
   readonly #scores: Float64Array
   #size = 0
-  /** Only a greater score gets in: the least one, once there are as many as there may be. */
+  /** Only greater scores are accepted: the lowest kept score, once the limit is reached. */
   floor: number
 
-  /** @param floor scores that are not greater are never let in */
+  /** @param floor only greater scores are accepted */
   constructor(limit: number, floor = Number.NEGATIVE_INFINITY) {
     this.#limit = limit
     this.#rows = new Uint32Array(limit + 1)
@@ -19,7 +19,7 @@ export class TopK {
     this.floor = limit === 0 ? Number.POSITIVE_INFINITY : floor
   }
 
-  /** Offers a row with a score over the floor. Among equal scores the one that came first stays in front. */
+  /** Adds a row with a score above the floor. Among equal scores, the earlier row stays first. */
   add(row: number, score: number): void {
     let low = 0
     let high = this.#size
@@ -36,7 +36,7 @@ export class TopK {
     if (this.#size === this.#limit) this.floor = this.#scores[this.#limit - 1] as number
   }
 
-  /** The rows by falling score. */
+  /** The rows by decreasing score. */
   get rows(): number[] {
     return Array.from(this.#rows.subarray(0, this.#size))
   }

@@ -1,12 +1,12 @@
 /**
- * What is embedded of an item. A turn of a conversation is embedded with the turn before it: alone it often says neither what it answers
- * nor what its pronouns stand for. Its own text comes first, since embedders read the beginning of a text (measured in
- * docs/design/sentence-embedder.md).
+ * The text of an item that is embedded. A turn of a conversation is embedded together with the previous turn: on its
+ * own, it often lacks the question that it answers and the meaning of its pronouns. Its own text comes first, because
+ * embedders read only the beginning of a text (measured in docs/design/sentence-embedder.md).
  * @module
  */
 import type { CollectionScope, KnowledgeStore } from './store.ts'
 
-/** The text of an item by itself. */
+/** The text of an item on its own. */
 export const embeddedText = ({ title, body }: { title: string; body: string }) => `${title}\n${body}`
 
 interface ItemText {
@@ -16,8 +16,8 @@ interface ItemText {
 }
 
 /**
- * The texts of items that embedders read, in their order.
- * @param store of the items; asked once for each conversation among them
+ * The texts to embed for items, in the same order.
+ * @param store the items' store; called once per conversation
  */
 export async function embeddedTexts(
   store: Pick<KnowledgeStore, 'list'>,
@@ -50,7 +50,7 @@ interface Turn {
   readonly position: number
 }
 
-/** Items that are turns of a conversation say so in their fields. */
+/** Items that are turns of a conversation are marked in their fields. */
 function turnOf({ conversation_id: conversation, turn: position }: ItemText['fields']): Turn | undefined {
   return typeof conversation === 'string' && typeof position === 'number' ? { conversation, position } : undefined
 }

@@ -1,6 +1,6 @@
 /**
- * The vectors of one collection inside its Durable Object: those of the space that is searched, and beside them those of the
- * space that is being prepared. The two never meet.
+ * The vectors of one collection in its Durable Object: those of the searched space, and those of the space being
+ * prepared. The two are never mixed.
  * @module
  */
 import { type EmbeddingSpace, sameSpace } from '../../inference/embedding/embedder.ts'
@@ -9,14 +9,14 @@ import type { CosineScale } from './store.ts'
 import type { SnapshotArrays } from './stored-snapshot.ts'
 import { quantize, VectorTable } from './vectors/vector-table.ts'
 
-/** Property that names the space of each table. */
+/** Name of the property with the space of each table. */
 const TABLES = { vectors: 'space', next_vectors: 'next_space' } as const
 
-/** Property that holds the scale of the searched space, and the number of items it was measured on. */
+/** Name of the property with the scale of the searched space, and the number of items it was measured on. */
 const SCALE = 'scale'
-/** Items that a scale is measured on. */
+/** Number of items on which a scale is measured. */
 const SCALE_SAMPLE = 1_000
-/** A collection that has grown or shrunk by this factor since is measured again. */
+/** The scale is measured again when the collection has grown or shrunk by this factor. */
 const SCALE_STALE = 2
 
 interface MeasuredScale extends CosineScale {
@@ -24,18 +24,18 @@ interface MeasuredScale extends CosineScale {
   readonly items: number
 }
 
-/** `vectors`: what is searched; `next_vectors`: what is being prepared. */
+/** `vectors`: the searched space; `next_vectors`: the space being prepared. */
 export type VectorTableName = keyof typeof TABLES
 
 export class VectorIndex {
   readonly #sql: SqlStorage
-  /** Follows the table; null: to be read from it. */
+  /** Mirrors the table; null: not read yet. */
   #vectors: VectorTable | null = null
-  /** Of each table, as its property says; missing: to be read from it. */
+  /** The space of each table, mirroring its property. Missing: not read yet. */
   readonly #spaces = new Map<VectorTableName, EmbeddingSpace | null>()
-  /** Follows the table too. */
+  /** Mirrors the table. */
   #embedded: number | null = null
-  /** Follows its property; undefined: to be read from it. */
+  /** Mirrors its property; undefined: not read yet. */
   #scale: MeasuredScale | null | undefined
 
   readonly #snapshot: IndexSnapshot
@@ -45,7 +45,7 @@ export class VectorIndex {
     this.#snapshot = snapshot
   }
 
-  /** Forgets what is held in memory, after a rollback. */
+  /** Clears the state in memory after a rollback. */
   reset(): void {
     this.#vectors = null
     this.#spaces.clear()
@@ -53,7 +53,7 @@ export class VectorIndex {
     this.#scale = undefined
   }
 
-  /** The space that is searched; null while nothing was written. */
+  /** The searched space; null before the first write. */
   get space(): EmbeddingSpace | null {
     return this.#spaceOf('vectors')
   }
@@ -63,13 +63,13 @@ export class VectorIndex {
     return this.#sql.exec<{ n: number }>('SELECT count(*) AS n FROM vectors WHERE length(codes) > 0').one().n
   }
 
-  /** Number of items that were embedded in the searched space, those that have no vector there included. */
+  /** Number of items embedded in the searched space, including those without a vector. */
   get embedded(): number {
     this.#embedded ??= this.#sql.exec<{ n: number }>('SELECT count(*) AS n FROM vectors').one().n
     return this.#embedded
   }
 
-  /** The scale of the searched space; null: not measured, or on a collection of another size. */
+  /** The scale of the searched space; null: not measured, or measured at a different collection size. */
   get scale(): CosineScale | null {
     if (this.#scale === undefined) {
       const [row] = this.#sql.exec<{ value: string }>('SELECT value FROM properties WHERE name = ?', SCALE).toArray()
@@ -81,7 +81,9 @@ export class VectorIndex {
     return ratio > SCALE_STALE || ratio < 1 / SCALE_STALE ? null : { level: known.level, spread: known.spread }
   }
 
-  /** Measures the scale of the searched space on a sample of its vectors and keeps it; null without vectors. */
+  /**
+   * Measures the scale of the searched space on a sample of its vectors and stores it. Returns null without vectors.
+   */
   measureScale(space: EmbeddingSpace, unrelated: readonly Float32Array[]): CosineScale | null {
     const table = this.searchable(space)
     if (table === null || table === 'other space' || table.size === 0 || unrelated.length === 0) return null
@@ -95,7 +97,7 @@ export class VectorIndex {
     return { level, spread }
   }
 
-  /** Rows of up to 1,000 vectors, spread evenly over the table. */
+  /** Up to 1,000 rows with vectors, spread evenly over the table. */
   #sampleRows(): number[] {
     const step = Math.max(1, Math.floor(this.size / SCALE_SAMPLE))
     const sample = this.#sql.exec<{ row: number }>(
@@ -106,14 +108,14 @@ export class VectorIndex {
     return [...sample].map(({ row }) => row)
   }
 
-  /** Where vectors of a space belong: the first space that comes is the one that is searched. Null: nowhere (yet). */
+  /** The table for vectors of a space. The first space that is written becomes the searched one. Null: none (yet). */
   tableFor(space: EmbeddingSpace): VectorTableName | null {
     if (!this.space) this.#setSpace('vectors', space)
     if (sameSpace(this.space, space)) return 'vectors'
     return sameSpace(this.#spaceOf('next_vectors'), space) ? 'next_vectors' : null
   }
 
-  /** Like {@link tableFor}; a space that has no table yet takes the place of the one that was being prepared. */
+  /** Like {@link tableFor}, but a new space replaces the one being prepared. */
   prepare(space: EmbeddingSpace): VectorTableName {
     const table = this.tableFor(space)
     if (table) return table
@@ -127,7 +129,7 @@ export class VectorIndex {
     return this.#sql.exec(`SELECT 1 FROM ${table} WHERE row = ? AND length(codes) > 0`, row).toArray().length > 0
   }
 
-  /** Adds or replaces a row's vector; null: it was embedded and has none. */
+  /** Adds or replaces a row's vector; null: embedded, but without a vector. */
   set(table: VectorTableName, row: number, vector: Float32Array | null): void {
     const { scale, codes } = vector ? quantize(vector) : { scale: 0, codes: new Int8Array(0) }
     const known = table === 'vectors' && this.#embedded !== null && this.#isIn(table, row)
@@ -145,7 +147,7 @@ export class VectorIndex {
     this.#vectors?.delete(row)
   }
 
-  /** The vectors of rows as numbers, at unit length, by row. */
+  /** Unit vectors of rows, by row. */
   read(rows: readonly number[]): Map<number, Float32Array> {
     const found = new Map<number, Float32Array>()
     const dimensions = this.space?.dimensions ?? 0
@@ -165,13 +167,13 @@ export class VectorIndex {
     return found
   }
 
-  /** SQL condition on `items.row`: not embedded yet in a space. */
+  /** SQL condition on `items.row`: not yet embedded in a space. */
   missing(space: EmbeddingSpace): string {
     const table = this.tableFor(space)
     return table ? `items.row NOT IN (SELECT row FROM ${table})` : '1'
   }
 
-  /** Searches the prepared space from now on. */
+  /** Switches searches to the prepared space. */
   serve(space: EmbeddingSpace): void {
     if (this.tableFor(space) !== 'next_vectors') return
     this.#sql.exec('DELETE FROM vectors')
@@ -182,7 +184,7 @@ export class VectorIndex {
     this.reset()
   }
 
-  /** The vectors to search with a query of a space; null: there are none. */
+  /** The vectors to search with a query of a space; null: none. */
   searchable(space: EmbeddingSpace): VectorTable | 'other space' | null {
     const known = this.space
     if (!known) return null
@@ -190,13 +192,13 @@ export class VectorIndex {
     return this.#open(known)
   }
 
-  /** The searched vectors as a snapshot stores them; none without a space. */
+  /** The searched vectors in the format of a snapshot; none without a space. */
   snapshot(): SnapshotArrays {
     const known = this.space
     return known ? this.#open(known).snapshot : {}
   }
 
-  /** Reads the snapshot and what was written since, or everything. */
+  /** Reads the snapshot and later writes, or the whole table. */
   #open({ dimensions }: EmbeddingSpace): VectorTable {
     if (this.#vectors) return this.#vectors
     const stored = this.#snapshot.load(['vectorRows', 'scales', 'codes'])

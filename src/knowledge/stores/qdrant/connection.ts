@@ -1,5 +1,5 @@
 /**
- * Qdrant's client under the coordinator's policy for engines, and the collections that the store keeps there.
+ * Wraps Qdrant's client with the coordinator's engine policy, and creates the store's collections.
  * @module
  */
 import { QdrantClient, type Schemas, withHeaders } from '@qdrant/js-client-rest'
@@ -11,13 +11,13 @@ import { CorpusCache } from './corpus.ts'
 import { failureOf, missingPart, statusOf } from './failures.ts'
 import { QdrantServer } from './server.ts'
 
-/** Name of the sparse vector that keyword search uses. */
+/** Name of the sparse vector for keyword search. */
 export const TERMS = 'terms'
 
-/** Thrown inside the store only: the collection (or a vector of it) isn't there yet. */
+/** Used only inside the store: the collection, or one of its vectors, doesn't exist yet. */
 export class QdrantMissing extends Error {}
 
-/** Payload fields that filters use. `facets` holds `field=value` for every field of an item that can be filtered by. */
+/** Payload fields that filters use. `facets` holds `field=value` for every filterable field of an item. */
 const INDEXES: Readonly<Record<string, Schemas['PayloadFieldSchema']>> = {
   project: { type: 'keyword', is_tenant: true },
   kind: 'keyword',
@@ -31,7 +31,7 @@ const INDEXES: Readonly<Record<string, Schemas['PayloadFieldSchema']>> = {
   ...Object.fromEntries(NUMBER_FIELDS.map((field) => [`fields.${field}`, 'float' as const])),
 }
 
-/** How Qdrant keeps a small copy of each vector in memory, by the name of the setting. */
+/** Qdrant's settings for a compressed copy of each vector in memory, by the name of our setting. */
 const QUANTIZATION: Readonly<Record<Quantization, Schemas['QuantizationConfig'] | null>> = {
   none: null,
   scalar: { scalar: { type: 'int8', quantile: 0.99, always_ram: true } },
@@ -39,28 +39,30 @@ const QUANTIZATION: Readonly<Record<Quantization, Schemas['QuantizationConfig'] 
   binary: { binary: { always_ram: true } },
 }
 
-/** `scalar`: a quarter of the size; `product`: a sixteenth; `binary`: a thirty-second, for large vectors. */
+/** `scalar`: a quarter of the size. `product`: a sixteenth. `binary`: a thirty-second, for large vectors. */
 export type Quantization = 'none' | 'scalar' | 'product' | 'binary'
 
 export class QdrantConnection {
-  /** What is known of whole collections for a moment. */
+  /** Cached properties of whole collections. */
   readonly corpora = new CorpusCache()
   readonly #client: QdrantClient
   readonly #server: QdrantServer
   readonly #engine: Engine
   readonly #prefix: string
   readonly #quantization: Quantization
-  /** Named vectors that exist, by collection; what another Worker adds is found when it is missed. */
+  /**
+   * Named vectors that exist, by collection. Vectors that another Worker adds are looked up when a name is not found.
+   */
   readonly #vectors = new Map<string, Set<string>>()
 
   /**
-   * @param prefix put before every collection's name
-   * @param quantization of collections that are made from now on; those that exist keep theirs
+   * @param prefix prepended to every collection's name
+   * @param quantization applies to new collections only; existing ones keep theirs
    */
   constructor(options: {
     url: string
     apiKey?: string
-    /** What else lets the coordinator in, such as a service token of Cloudflare Access. */
+    /** Additional headers for access, such as a service token of Cloudflare Access. */
     headers?: Readonly<Record<string, string>>
     prefix: string
     quantization?: Quantization
@@ -73,7 +75,7 @@ export class QdrantConnection {
       url,
       apiKey,
       headers,
-      // Without a port the client takes 6333 even for https addresses.
+      // Without a port, the client uses 6333 even for https addresses.
       port: port ? Number(port) : url.startsWith('https:') ? 443 : 6333,
       timeout: timeoutMs,
       checkCompatibility: false,
@@ -85,15 +87,16 @@ export class QdrantConnection {
   }
 
   /**
-   * Calls Qdrant. Every call of the store may be repeated: writes say what shall be, not what shall change.
-   * @param work calls the client once, before anything that it waits for: only then the trace goes along
-   * @throws QdrantMissing when the collection doesn't exist
+   * Calls Qdrant. Every call may be repeated, because writes set a state and don't apply a change.
+   * @param work calls the client once, before its first await; otherwise the trace headers are not sent
+   * @throws QdrantMissing if the collection doesn't exist
    * @throws CoordinatorError `engine_unavailable`
    */
   async call<T>(collection: string, work: (client: QdrantClient, name: string) => Promise<T>): Promise<T> {
     const answer = await this.#engine.call(
       async (signal): Promise<{ value: T } | { missing: string }> => {
-        // Read once, beside the first call: a server that is too old would take some requests and do something else.
+        // The version check runs together with the first call, because an old server would accept some requests and
+        // execute them differently.
         const [result, server] = await Promise.allSettled([
           withHeaders(traceHeaders(), () => work(this.#client, this.#prefix + collection)),
           this.#server.check(signal),
@@ -111,7 +114,7 @@ export class QdrantConnection {
     return answer.value
   }
 
-  /** Like {@link call}, for reading: what isn't there is empty. */
+  /** Like {@link call}, for reading: a missing collection counts as empty. */
   async read<T>(collection: string, work: (client: QdrantClient, name: string) => Promise<T>, empty: T): Promise<T> {
     try {
       return await this.call(collection, work)
@@ -121,7 +124,7 @@ export class QdrantConnection {
     }
   }
 
-  /** Like {@link call}, for writing: what isn't there is made first. */
+  /** Like {@link call}, for writing: creates a missing collection or vector first. */
   async write<T>(
     collection: string,
     space: EmbeddingSpace | null,
@@ -141,7 +144,7 @@ export class QdrantConnection {
     return this.call(collection, work)
   }
 
-  /** Whether a collection has the vector of a space. */
+  /** Whether a collection has the vector for a space. */
   async hasVector(collection: string, space: EmbeddingSpace): Promise<boolean> {
     const name = vectorName(space)
     if (this.#vectors.get(collection)?.has(name)) return true
@@ -168,14 +171,17 @@ export class QdrantConnection {
     this.#vectors.set(collection, names.add(vectorName(space)))
   }
 
-  /** Makes a collection with its indexes; one that exists, or appears meanwhile, is left as it is. Nothing is ever dropped. */
+  /**
+   * Creates a collection with its indexes. If the collection exists or is created concurrently, it is not changed.
+   * Nothing is ever dropped.
+   */
   async #ensureCollection(collection: string): Promise<void> {
     await this.call(collection, async (client, name) => {
       await client
         .createCollection(name, {
           vectors: {},
           sparse_vectors: { [TERMS]: { modifier: 'idf', index: { on_disk: false } } },
-          // Every search is within one project: a graph for each instead of one for all.
+          // Every search is limited to one project: build a graph per project instead of one for all.
           hnsw_config: { m: 0, payload_m: 16 },
           quantization_config: QUANTIZATION[this.#quantization],
           on_disk_payload: true,
@@ -192,15 +198,15 @@ export class QdrantConnection {
   }
 }
 
-/** The named vector that holds a space: its name as far as Qdrant's addresses allow, and its size. */
+/** The named vector for a space: its name, restricted to characters that Qdrant allows in URLs, and its size. */
 export function vectorName({ name, dimensions }: EmbeddingSpace): string {
   return `${name.replace(/[^\w.-]+/g, '_')}-${dimensions}`
 }
 
-/** Points written in one request. */
+/** Number of points written in one request. */
 export const WRITE_BATCH = 64
 
-/** A list in pieces of a size; the last may be shorter. */
+/** Splits a list into chunks of a size. The last one may be shorter. */
 export function chunks<T>(all: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size))
 }

@@ -1,10 +1,10 @@
 /**
- * What a search needs to know of a whole collection of a project, kept for a moment: reading it anew costs as much as the search.
+ * Caches properties of a project's whole collection for a short time. Reading them costs as much as the search itself.
  * @module
  */
 import type { CollectionScope, Credit } from '../store.ts'
 
-/** What all items of a collection are like together. */
+/** Aggregated properties of all items of a collection. */
 export interface Corpus {
   readonly items: number
   /** Mean length of an item in terms. */
@@ -12,9 +12,9 @@ export interface Corpus {
   readonly credit: Credit
 }
 
-/** It is used again for so long, in milliseconds; this isolate's own writes end it at once. */
+/** How long an entry is used, in milliseconds. Writes by this isolate invalidate it immediately. */
 const FRESH_MS = 10_000
-/** Of a smaller collection everything is read each time: it costs little, and each item counts. */
+/** Smaller collections are read every time: it is cheap, and each item has more influence. */
 const MIN_ITEMS = 2_000
 const MAX_ENTRIES = 1_000
 
@@ -26,10 +26,10 @@ interface Entry {
 
 export class CorpusCache {
   readonly #entries = new Map<string, Entry>()
-  /** Counts writes: what was read while one was under way is not kept. */
+  /** Counts writes. A value that was read during a write is not cached. */
   #writes = 0
 
-  /** How many writes there have been; goes to {@link keep} with what is read from now on. */
+  /** Number of writes so far. Pass it to {@link keep} with values that are read from now on. */
   get writes(): number {
     return this.#writes
   }
@@ -39,14 +39,14 @@ export class CorpusCache {
     return entry && Date.now() - entry.at < FRESH_MS ? entry.corpus : null
   }
 
-  /** @param writes as they were before it was read */
+  /** @param writes the number of writes before the corpus was read */
   keep(scope: CollectionScope, corpus: Corpus, writes: number): void {
     if (corpus.items < MIN_ITEMS || writes !== this.#writes) return
     if (this.#entries.size >= MAX_ENTRIES) this.#entries.clear()
     this.#entries.set(keyOf(scope), { corpus, at: Date.now() })
   }
 
-  /** Forgets a collection that is about to change, and again once it has. */
+  /** Invalidates a collection before and after a change. */
   async changing<T>(scope: CollectionScope, work: () => Promise<T>): Promise<T> {
     this.#forget(scope)
     try {

@@ -1,18 +1,18 @@
 /**
- * What errors of Qdrant's client mean.
+ * Classifies errors of Qdrant's client.
  * @module
  */
 import { isNotLetIn, notLetIn } from '../../../inference/engine/http.ts'
 import { EngineFailure } from '../../../inference/engine/resilience.ts'
 
-/** The HTTP status that an error of the client is about. */
+/** The HTTP status of a client error. */
 export function statusOf(error: unknown): number | undefined {
   return typeof error === 'object' && error !== null && 'status' in error && typeof error.status === 'number'
     ? error.status
     : undefined
 }
 
-/** What Qdrant's client says when something isn't there; null for other errors. */
+/** The client's message if something doesn't exist; null for other errors. */
 export function missingPart(error: unknown): string | null {
   const status = statusOf(error)
   if (status === 404) return 'collection'
@@ -21,7 +21,7 @@ export function missingPart(error: unknown): string | null {
     : null
 }
 
-/** What an error of the client means for the policy of engines. */
+/** Converts a client error to a failure for the engine policy. */
 export function failureOf(error: unknown): EngineFailure {
   if (error instanceof EngineFailure) return error
   const status = statusOf(error)

@@ -1,5 +1,5 @@
 /**
- * Conditions that choose the points of a project.
+ * Filter conditions for the points of a project.
  * @module
  */
 import type { Schemas } from '@qdrant/js-client-rest'
@@ -12,7 +12,7 @@ export function missingFilter(project: string, space: EmbeddingSpace): Schemas['
   return { ...itemFilter(project), must_not: [{ key: 'embedded', match: { value: vectorName(space) } }] }
 }
 
-/** Items of any of some documents. */
+/** Items of any of the given documents. */
 export function documentsFilter(project: string, documents: readonly Origin[]): Schemas['Filter'] {
   return { ...itemFilter(project), should: documents.map((origin) => ({ must: documentFilter(project, origin).must })) }
 }

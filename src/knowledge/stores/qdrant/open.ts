@@ -1,5 +1,5 @@
 /**
- * Opens Qdrant when the settings name a server.
+ * Opens Qdrant if the settings name a server.
  * @module
  */
 
@@ -10,9 +10,9 @@ import type { Settings } from '../../../settings.ts'
 import { QdrantConnection } from './connection.ts'
 import { QdrantStore } from './store.ts'
 
-/** For one call with its retries; a search makes its calls side by side. */
+/** Deadline of one call including retries. A search runs its calls concurrently. */
 const DEADLINE_MS = 8_000
-/** One attempt is given up earlier, so that a second one fits. */
+/** Timeout of one attempt, shorter so that a second one fits. */
 const ATTEMPT_MS = 5_000
 
 const HINT = {
@@ -22,7 +22,9 @@ const HINT = {
 
 const connections = new Map<string, QdrantConnection>()
 
-/** The store of `QDRANT_URL`; null when none is set. Connections are kept by the isolate with what they know of the server. */
+/**
+ * The store for `QDRANT_URL`; null if it isn't set. The isolate caches connections and what they know about the server.
+ */
 export function openQdrant({
   QDRANT_URL: url,
   QDRANT_API_KEY: apiKey,

@@ -1,5 +1,5 @@
 /**
- * Knowledge items as Qdrant's points, and back.
+ * Converts knowledge items to Qdrant points and back.
  * @module
  */
 
@@ -16,11 +16,11 @@ import { inferredProvenance, PROVENANCES } from '../../provenance.ts'
 import { decodePassages, encodePassages, facetsOf } from '../item-rows.ts'
 import { type CollectionScope, type FieldFilter, isRange, type PreparedItem, type StoredItem } from '../store.ts'
 
-/** Qdrant's weights are fixed when an item is written, so the length is compared with a usual one, in terms. */
+/** Qdrant's weights are fixed when an item is written, so its length is compared with a typical length, in terms. */
 const USUAL_LENGTH = 120
 
 const count = z.int().min(0)
-/** Votes that count: capped and weighed, so not always whole. */
+/** Effective votes: capped and weighted, so they may be fractional. */
 const votes = z.number().min(0)
 
 const payload = z.object({
@@ -41,8 +41,8 @@ const payload = z.object({
 })
 
 /**
- * A point as the item that it holds.
- * @throws EngineFailure when its payload isn't one of an item
+ * Converts a point to an item.
+ * @throws EngineFailure if its payload isn't that of an item
  */
 export function toStoredItem(collection: CollectionName, point: { id: unknown; payload?: unknown }): StoredItem {
   const parsed = payload.safeParse(point.payload)
@@ -65,8 +65,9 @@ export function toStoredItem(collection: CollectionName, point: { id: unknown; p
 }
 
 /**
- * As toStoredItem; null when the payload is damaged: it isn't one of an item, or its passages can't be parsed.
- * @throws EngineFailure for a point that names no project: every request asks for one, so this is no answer of Qdrant's
+ * Like toStoredItem, but returns null for a damaged payload: it isn't that of an item, or its passages can't be parsed.
+ * @throws EngineFailure for a point without a project: every request asks for the project, so the answer doesn't come
+ *   from Qdrant
  */
 export function readStoredItem(
   collection: CollectionName,
@@ -96,7 +97,7 @@ export function readStoredItems(
   return { items, damaged }
 }
 
-/** Tokens of an item's passages as they are stored; 0 for what can't be read. */
+/** Tokens of an item's stored passages; 0 if they can't be read. */
 export function passageTokens(passages: unknown): number {
   try {
     return decodePassages(String(passages)).reduce((sum, { tokens }) => sum + tokens, 0)
@@ -105,20 +106,20 @@ export function passageTokens(passages: unknown): number {
   }
 }
 
-/** Where an item belongs. */
+/** The scope and document of an item. */
 export interface Origin {
   readonly source: string
   readonly path: string
 }
 
-/** What is written of an item: everything but its credit and the time of its creation. */
+/** The written data of an item: everything except its credit and creation time. */
 export interface ItemPoint {
   readonly id: string
   readonly payload: Record<string, unknown>
   readonly terms: Schemas['SparseVector']
 }
 
-/** An item as a point; its dense vector is added by the store. */
+/** Converts an item to a point. The store adds the dense vector. */
 export function toPoint(
   { project, collection }: CollectionScope,
   item: PreparedItem,
@@ -151,7 +152,7 @@ export function termWeight(frequency: number, length: number): number {
   return (frequency * (BM25_K1 + 1)) / (frequency + BM25_K1 * (1 - BM25_B + (BM25_B * length) / USUAL_LENGTH))
 }
 
-/** Each term's hash with its weight; the hashes stand in the list in ascending order after its first four bytes. */
+/** The hash and weight of each term. The hashes are in ascending order in the list, after its first four bytes. */
 function sparseVector(list: Uint8Array): Schemas['SparseVector'] {
   const reader = new TermListReader(list)
   const view = new DataView(list.buffer, list.byteOffset, list.byteLength)
@@ -160,7 +161,7 @@ function sparseVector(list: Uint8Array): Schemas['SparseVector'] {
   return { indices, values: indices.map((hash) => termWeight(reader.frequency(hash), reader.length)) }
 }
 
-/** The condition that a point belongs to the project and has these field values. */
+/** The condition that a point belongs to the project and matches these field values. */
 export function itemFilter(project: string, filter?: FieldFilter): { must: Schemas['Condition'][] } {
   const must: Schemas['Condition'][] = [{ key: 'project', match: { value: project } }]
   for (const [field, value] of Object.entries(filter ?? {})) {
@@ -178,7 +179,7 @@ function facet(field: string, value: string): string {
   return `${field}=${value}`
 }
 
-/** The term list in a payload; empty when there is none. */
+/** The term list in a payload; empty if there is none. */
 export function termListOf(point: { payload?: unknown }): Uint8Array {
   const { terms } = (point.payload ?? {}) as { terms?: unknown }
   if (typeof terms !== 'string') return new Uint8Array(0)

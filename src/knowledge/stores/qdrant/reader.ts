@@ -1,5 +1,5 @@
 /**
- * Reads of Qdrant that need several requests, or none while the collection is not there yet.
+ * Qdrant reads that need several requests, or none if the collection doesn't exist yet.
  * @module
  */
 import type { Schemas } from '@qdrant/js-client-rest'
@@ -7,7 +7,7 @@ import { invalidInput } from '../../../errors.ts'
 import { isUuid } from '../../../ids.ts'
 import type { QdrantConnection } from './connection.ts'
 
-/** Points read in one request. */
+/** Number of points read in one request. */
 export const READ_BATCH = 500
 
 export class QdrantReader {
@@ -17,7 +17,7 @@ export class QdrantReader {
     this.#qdrant = connection
   }
 
-  /** Points by id, in any order; unknown ones are left out. */
+  /** Points by id, in any order. Unknown ids are ignored. */
   retrieve(collection: string, ids: string[], with_payload: string[] | boolean): Promise<Schemas['Record'][]> {
     return this.#qdrant.read(
       collection,
@@ -27,8 +27,8 @@ export class QdrantReader {
   }
 
   /**
-   * Points after the cursor in order of id.
-   * @throws CoordinatorError `invalid_input` for a cursor that no page has given
+   * Points after the cursor, ordered by id.
+   * @throws CoordinatorError `invalid_input` for an invalid cursor
    */
   async page(
     collection: string,
@@ -45,7 +45,7 @@ export class QdrantReader {
     return { points: entries, nextCursor: points.length > limit ? String(entries.at(-1)?.id) : null }
   }
 
-  /** All points of a filter. */
+  /** All points that match a filter. */
   async scan(collection: string, filter: Schemas['Filter'], fields: string[]): Promise<Schemas['Record'][]> {
     const points: Schemas['Record'][] = []
     let offset: string | undefined
@@ -76,7 +76,7 @@ export class QdrantReader {
     )
   }
 
-  /** Exact number of points of a filter. */
+  /** Exact number of points that match a filter. */
   count(collection: string, filter: Schemas['Filter']): Promise<number> {
     return this.#qdrant.read(
       collection,

@@ -1,6 +1,6 @@
 /**
- * What belongs to a collection of a project rather than to its items, kept in a Qdrant collection of its own: the documents that
- * were ingested, and the embedding space that is searched.
+ * Data of a project's collection that doesn't belong to its items, in a separate Qdrant collection: the ingested
+ * documents, and the embedding space that is searched.
  * @module
  */
 import type { Schemas } from '@qdrant/js-client-rest'
@@ -23,7 +23,7 @@ export class QdrantRegister {
     this.#reader = reader
   }
 
-  /** The first space that writes to a collection of a project is its own; whether this one is it. */
+  /** The first space written to a project's collection becomes its space. Returns whether that is the given one. */
   async adoptSpace(scope: CollectionScope, space: EmbeddingSpace): Promise<boolean> {
     const known = await this.space(scope)
     if (known) return sameSpace(known, space)
@@ -32,7 +32,7 @@ export class QdrantRegister {
       vector: {},
       payload: { ...registerPayload(scope, 'space'), name: space.name, dimensions: space.dimensions },
     }
-    // Of two that write at once the first stays: an insert never overwrites.
+    // Of two concurrent writes, the first one wins: an insert never overwrites.
     await this.#qdrant.write(REGISTER, null, (client, name) =>
       client.upsert(name, { points: [point], update_mode: 'insert_only', wait: true }),
     )
@@ -40,14 +40,14 @@ export class QdrantRegister {
     return adopted !== null && sameSpace(adopted, space)
   }
 
-  /** The space that is searched; null while nothing was written. */
+  /** The searched space; null before the first write. */
   async space(scope: CollectionScope): Promise<EmbeddingSpace | null> {
     const [point] = await this.#reader.retrieve(REGISTER, [registerId(scope, 'space')], true)
     const { name, dimensions } = (point?.payload ?? {}) as { name?: unknown; dimensions?: unknown }
     return typeof name === 'string' && typeof dimensions === 'number' ? { name, dimensions } : null
   }
 
-  /** Searches another space from now on. */
+  /** Changes the searched space. */
   async setSpace(scope: CollectionScope, { name, dimensions }: EmbeddingSpace): Promise<void> {
     const payload = { name, dimensions }
     await this.#qdrant.call(REGISTER, (client, register) =>
@@ -55,7 +55,7 @@ export class QdrantRegister {
     )
   }
 
-  /** Sets some properties of a document; it is made when it isn't there. */
+  /** Sets properties of a document. Creates the document if it doesn't exist. */
   async setDocument(scope: CollectionScope, origin: Origin, values: { hash?: string; items?: number }): Promise<void> {
     const id = registerId(scope, 'document', origin)
     const payload = { ...registerPayload(scope, 'document'), ...origin }
@@ -85,7 +85,7 @@ export class QdrantRegister {
     return this.#reader.count(REGISTER, registerFilter(scope, 'document'))
   }
 
-  /** Writes documents as another store had them. */
+  /** Writes documents from another store unchanged. */
   async importDocuments(scope: CollectionScope, documents: readonly StoredDocument[]): Promise<void> {
     const points = documents.map(({ source, path, hash, items }) => {
       const payload = { ...registerPayload(scope, 'document'), source, path, hash, items }
@@ -96,7 +96,7 @@ export class QdrantRegister {
     }
   }
 
-  /** Forgets a document; whether it was known. */
+  /** Removes a document. Returns whether it existed. */
   async removeDocument(scope: CollectionScope, origin: Origin): Promise<boolean> {
     const id = registerId(scope, 'document', origin)
     const [known] = await this.#reader.retrieve(REGISTER, [id], false)
@@ -105,7 +105,7 @@ export class QdrantRegister {
     return true
   }
 
-  /** Forgets everything of a collection of a project. */
+  /** Removes all data of a project's collection. */
   async clear(scope: CollectionScope): Promise<void> {
     for (const kind of ['document', 'space'] as const) {
       const filter = registerFilter(scope, kind)

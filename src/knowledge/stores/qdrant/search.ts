@@ -1,9 +1,9 @@
 /**
- * Hybrid search in Qdrant: everything that fusion needs in one batch of queries.
+ * Hybrid search in Qdrant: one batch of queries returns everything that fusion needs.
  *
- * Qdrant chooses candidates (its sparse index with inverse document frequencies of the project's own points, and the dense
- * vector of the space); the Worker then scores them exactly, with the same plan and term lists as the embedded index, so that
- * both stores answer with the same evidence.
+ * Qdrant selects candidates (its sparse index with inverse document frequencies of the project's own points, and the
+ * dense vector of the space). The Worker then scores them exactly, with the same plan and term lists as the embedded
+ * index, so that both stores return the same evidence.
  * @module
  */
 import type { Schemas } from '@qdrant/js-client-rest'
@@ -22,11 +22,14 @@ import { TERMS } from './connection.ts'
 import type { Corpus } from './corpus.ts'
 import { itemFilter, readStoredItem, termListOf, termWeight } from './points.ts'
 
-/** Points whose lengths and credit stand for all; ids are hashes, so the first ones by id are a fair sample. */
+/** Number of points sampled for lengths and for credit. Ids are hashes, so the first ids are a fair sample. */
 const SAMPLE = 64
 const CREDIT_SAMPLE = 256
 
-/** Compressed vectors only choose candidates: twice as many as wanted, scored by the whole vectors, so that a cosine is one. */
+/**
+ * Compressed vectors only select candidates: twice as many as requested, rescored with the full vectors, so that scores
+ * are true cosines.
+ */
 const BY_WHOLE_VECTORS = { quantization: { rescore: true, oversampling: 2 } }
 
 const EMPTY = { items: 0, averageLength: 0, documentFrequencies: new Map<string, number>() }
@@ -36,7 +39,7 @@ type Point = Schemas['ScoredPoint']
 /** The queries of one search, in the order in which {@link readSearch} expects their answers. */
 export interface SearchBatch {
   readonly searches: Schemas['QueryRequest'][]
-  /** Which answer belongs to what; null: not asked. */
+  /** Index of each answer in the batch; null: not requested. */
   readonly at: {
     readonly dense: number | null
     readonly keyword: number | null
@@ -50,7 +53,7 @@ export interface SearchBatch {
 /**
  * Plans the batch for a request.
  * @param using the dense vector to search; null: leave the vector list out
- * @param known whether the corpus is known already
+ * @param known whether the corpus is already known
  */
 export function planSearch(
   { project }: CollectionScope,
@@ -72,7 +75,7 @@ export function planSearch(
   let keyword: number | null = null
   let cosines: number | null = null
   if (request.keyword && unweighed.length > 0) {
-    // In an empty collection all terms are equally rare: what is left is what the question itself says of them.
+    // In an empty collection all terms are equally rare. What remains is the weight of each term in the question.
     const rarest = Math.max(...unweighed.map(({ idf }) => idf))
     const query = {
       indices: unweighed.map(({ hash }) => hash),
@@ -91,7 +94,7 @@ export function planSearch(
       })
     }
   }
-  // The score of the best point for one term alone tells the term's inverse document frequency.
+  // The score of the best point for a single term reveals the term's inverse document frequency.
   const probes = unweighed.map(({ hash }) =>
     add({
       query: { indices: [hash], values: [1] },
@@ -110,8 +113,8 @@ export function planSearch(
 }
 
 /**
- * The response that the answers to a batch make.
- * @param corpus what the project's items in the collection are like; see {@link readCorpus}
+ * Builds the response from the answers to a batch.
+ * @param corpus properties of the project's items in the collection; see {@link readCorpus}
  */
 export function readSearch(
   { collection }: CollectionScope,
@@ -152,7 +155,7 @@ export function readSearch(
   }
 }
 
-/** The corpus that the answers to a batch tell of, which asked for it. */
+/** Reads the corpus from the answers to a batch that requested it. */
 export function readCorpus({ at }: SearchBatch, answers: readonly { points: Point[] }[], items: number): Corpus {
   const points = (index: number | null) => (index === null ? [] : (answers[index]?.points ?? []))
   const lengths = points(at.lengths).map(({ payload }) => Number(payload?.length ?? 0))
@@ -177,8 +180,8 @@ function planOf(
 }
 
 /**
- * The number of points that hold a term, from the score of one of them: score = idf × weight, and Qdrant's
- * idf = ln((N − n + ½) / (n + ½) + 1), solved for n.
+ * The number of points that contain a term, from the score of one of them: score = idf × weight, and Qdrant's idf =
+ * ln((N − n + ½) / (n + ½) + 1), solved for n.
  */
 function documentFrequency(point: Point, hash: number, items: number): number {
   const reader = new TermListReader(termListOf(point))

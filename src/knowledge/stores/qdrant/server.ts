@@ -1,5 +1,5 @@
 /**
- * What stands at Qdrant's address: its version, and what the client's errors leave open.
+ * Checks the server at Qdrant's address: its version, and the causes that the client's errors don't reveal.
  * @module
  */
 import * as z from 'zod'
@@ -7,12 +7,12 @@ import { isNotLetIn, isWebPage, notLetIn, WEB_PAGE } from '../../../inference/en
 import { EngineFailure, type FailureKind } from '../../../inference/engine/resilience.ts'
 import { traceHeaders } from '../../../tracing.ts'
 
-/** The first version that has everything the store uses: named vectors that are added later, `insert_only`, IDF of a corpus. */
+/** The first version with all required features: named vectors that are added later, `insert_only`, IDF per corpus. */
 const OLDEST = { major: 1, minor: 19 }
 
 const welcome = z.object({ version: z.string().regex(/^\d+\.\d+/) })
 
-/** Failures that a login page or another server at the address causes as well. */
+/** Failures that can also be caused by a login page or another server at the address. */
 const UNCLEAR: ReadonlySet<FailureKind> = new Set(['unreachable', 'invalid', 'refused'])
 
 export class QdrantServer {
@@ -26,8 +26,9 @@ export class QdrantServer {
   }
 
   /**
-   * Reads the server's version, once it is known to be supported never again. A server that does not tell is left to the calls.
-   * @throws EngineFailure for a version that is too old
+   * Reads the server's version, until a supported version was seen. If the server doesn't report a version, the calls
+   * themselves decide.
+   * @throws EngineFailure if the version is too old
    */
   async check(signal: AbortSignal): Promise<void> {
     if (this.#supported) return
@@ -48,7 +49,7 @@ export class QdrantServer {
     this.#supported = true
   }
 
-  /** The cause of a failure that the client's error does not name; null: nothing else is known. */
+  /** The cause of a failure that the client's error does not name; null: unknown. */
   async explain({ kind }: EngineFailure, signal: AbortSignal): Promise<EngineFailure | null> {
     if (!UNCLEAR.has(kind)) return null
     const response = await this.#ask(signal)
@@ -58,11 +59,11 @@ export class QdrantServer {
     return isWebPage(response) ? new EngineFailure('unauthorized', WEB_PAGE) : null
   }
 
-  /** The root of the server; null when it can't be reached. */
+  /** Requests the server's root; null if it can't be reached. */
   #ask(signal: AbortSignal): Promise<Response | null> {
     return fetch(this.#url, {
       headers: { accept: 'application/json', ...traceHeaders(), ...this.#headers },
-      // The client follows redirects to login pages; here they are seen.
+      // The client follows redirects to login pages. This request detects them.
       redirect: 'manual',
       signal,
     }).catch(() => null)

@@ -1,9 +1,10 @@
 /**
- * The knowledge store for more than one Durable Object holds: Qdrant 1.19 or later. One Qdrant collection for each collection,
- * all projects side by side in it (`project` is the tenant), one named vector for each embedding space.
+ * The knowledge store for collections that are too large for one Durable Object: Qdrant 1.19 or later. Each collection
+ * has one Qdrant collection that all projects share (`project` is the tenant), with one named vector for each embedding
+ * space.
  *
- * What Qdrant can't do in one step is ordered so that stopping anywhere does no harm: a document's hash is cleared before its
- * items change and set after, so whatever was interrupted is written again by the next ingestion.
+ * Operations that Qdrant can't do atomically are ordered so that an interruption is harmless: a document's hash is
+ * cleared before its items change and set afterwards, so the next ingestion writes an interrupted document again.
  * @module
  */
 import type { Schemas } from '@qdrant/js-client-rest'
@@ -53,7 +54,7 @@ import {
   vectorsOf,
 } from './writes.ts'
 
-/** Documents whose items are asked for together. */
+/** Number of documents whose items are requested together. */
 const DOCUMENTS_AT_ONCE = 50
 
 export class QdrantStore implements TransferStore {
@@ -112,7 +113,7 @@ export class QdrantStore implements TransferStore {
         documents.set(JSON.stringify([source, path]), { source, path })
       }
     }
-    // The documents no longer hold what their hashes say: the next ingestion has to write them again.
+    // The documents no longer match their hashes: the next ingestion must write them again.
     for (const origin of documents.values()) await this.#register.setDocument(scope, origin, { hash: '' })
     await this.#delete(scope, { points: points.map(({ id }) => id) })
     for (const origin of documents.values()) {
@@ -176,7 +177,8 @@ export class QdrantStore implements TransferStore {
   }
 
   async search(scope: CollectionScope, request: SearchRequest): Promise<SearchResponse> {
-    // Asked together: what to search in, how many items there are, and the search itself in the space of the query.
+    // Requested concurrently: the vector to search, the number of items, and the search itself in the space of the
+    // query.
     const using = request.vector && (await this.#qdrant.hasVector(scope.collection, request.space))
     const { corpora } = this.#qdrant
     const known = corpora.get(scope)
@@ -225,7 +227,7 @@ export class QdrantStore implements TransferStore {
     return { items, documents, withVector, pending, space }
   }
 
-  /** Each update is one conditional write: only a point whose version is smaller takes it. */
+  /** Each update is one conditional write: it applies only to a point with a lower version. */
   async setCredit(scope: CollectionScope, updates: readonly CreditUpdate[]): Promise<void> {
     const operations = updates.map(({ id, version, ...credit }): Operation => {
       const must: Schemas['Condition'][] = [
@@ -379,7 +381,7 @@ export class QdrantStore implements TransferStore {
     })
   }
 
-  /** Of a collection that isn't there nothing is left. */
+  /** A collection that doesn't exist has nothing to delete. */
   async #delete(scope: CollectionScope, selector: Schemas['PointsSelector']): Promise<void> {
     await this.#qdrant.corpora.changing(scope, () =>
       this.#qdrant.read(scope.collection, (client, name) => client.delete(name, { ...selector, wait: true }), null),

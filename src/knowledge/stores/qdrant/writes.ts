@@ -1,5 +1,5 @@
 /**
- * What has to be sent to Qdrant so that it holds some items.
+ * Plans the requests that write items to Qdrant.
  * @module
  */
 import type { Schemas } from '@qdrant/js-client-rest'
@@ -8,14 +8,14 @@ import type { CollectionScope, PreparedItem, WriteStatus } from '../store.ts'
 import { TERMS, vectorName } from './connection.ts'
 import { type ItemPoint, type Origin, toPoint } from './points.ts'
 
-/** What an item looked like before a write. */
+/** The state of an item before a write. */
 export interface Known {
   readonly hash: string
-  /** Null: it was written before items carried one, and is rewritten. */
+  /** Null: the item was written before provenance was recorded, and is rewritten. */
   readonly provenance: string | null
-  /** Names of the dense vectors that it was embedded for. */
+  /** Names of the dense vectors that the item was embedded for. */
   readonly embedded: readonly string[]
-  /** The document that it belongs to; null: none. */
+  /** The document that the item belongs to; null: none. */
   readonly origin: Origin | null
 }
 
@@ -28,7 +28,7 @@ function namesIn(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((name) => typeof name === 'string') : []
 }
 
-/** What a point says of its item before a write. */
+/** Reads the state of an item from its point before a write. */
 export function knownOf({ payload }: Schemas['Record']): Known {
   return {
     hash: String(payload?.hash ?? ''),
@@ -41,16 +41,16 @@ export function knownOf({ payload }: Schemas['Record']): Known {
   }
 }
 
-/** The space that vectors are written in, and whether it is the one that is searched. */
+/** The space of the vectors, and whether it is the searched one. */
 export interface Target {
   readonly space: EmbeddingSpace
   readonly serving: boolean
 }
 
 /**
- * What has to be written of some items, and what that is called. Each space has its own named vector, so one that isn't
- * searched is written too and never mixed in.
- * @param known the items that exist, by id; kept up to date, so that an item that comes twice is written once
+ * Plans the writes for items, and the status of each item. Each space has its own named vector, so vectors of a space
+ * that isn't searched can be written without mixing spaces.
+ * @param known the existing items by id; updated, so that a repeated item is written once
  */
 export function planWrites(
   scope: CollectionScope,
@@ -73,7 +73,7 @@ export function planWrites(
       known.set(item.id, { ...before, embedded })
       return serving ? 'updated' : 'unchanged'
     }
-    // An item of a document stays one when it is written alone.
+    // An item of a document stays in its document when it is written on its own.
     const own = origin ?? before?.origin ?? null
     const point = toPoint(scope, item, own, now)
     operations.push(...(before ? changed(point, dense, before) : created(point, dense, now)))
@@ -83,7 +83,7 @@ export function planWrites(
   return { statuses, operations }
 }
 
-/** A vector for an item that has not changed since it was embedded; null: it has none. */
+/** A vector for an item that has not changed since it was embedded; null: the item has no vector. */
 export function addition(
   { id, hash }: { id: string; hash: string },
   embedded: string[],
@@ -109,7 +109,7 @@ interface Dense {
 /** The vectors of a point by name. */
 export function vectorsOf(terms: Schemas['SparseVector'], dense: Dense | null): Record<string, Schemas['Vector']> {
   return {
-    // A text without a single term has nothing to be found by.
+    // A text without terms has no sparse vector.
     ...(terms.indices.length > 0 && { [TERMS]: terms }),
     ...(dense && { [dense.name]: dense.values }),
   }
@@ -125,7 +125,7 @@ function created({ id, payload, terms }: ItemPoint, dense: Dense | null, now: nu
   return [{ upsert: { points: [point] } }]
 }
 
-/** Credit and creation stay: the payload is merged, not replaced. */
+/** Credit and creation time are kept, because the payload is merged, not replaced. */
 function changed({ id, payload, terms }: ItemPoint, dense: Dense | null, before: Known): Operation[] {
   const vector = vectorsOf(terms, dense)
   const gone = [TERMS, ...before.embedded].filter((name) => !(name in vector))

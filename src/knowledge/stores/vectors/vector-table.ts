@@ -1,5 +1,5 @@
 /**
- * All vectors of one collection in memory, as int8, searched by brute force with WebAssembly SIMD.
+ * All vectors of one collection in memory as int8. Searches them by brute force with WebAssembly SIMD.
  * @module
  */
 import { TopK } from '../top-k.ts'
@@ -20,17 +20,20 @@ interface Kernel {
   ): number
 }
 
-/** An int8 vector and the factor that turns it back: `value ≈ code × scale`. */
+/** An int8 vector and its scale factor: `value ≈ code × scale`. */
 export interface QuantizedVector {
   readonly codes: Int8Array
   readonly scale: number
 }
 
 const PAGE = 65_536
-/** Vectors that the kernel handles at once: as many are read, and as many scores written, also where fewer are left. */
+/**
+ * Number of vectors that the kernel handles at once. It always reads that many vectors and writes that many scores,
+ * even if fewer are left.
+ */
 const AT_ONCE = 4
 const wholeSteps = (count: number) => Math.ceil(count / AT_ONCE) * AT_ONCE
-/** Vectors of one call of the kernel: the floor rises from one to the next. */
+/** Number of vectors per kernel call. The floor rises from one call to the next. */
 const BLOCK = 4096
 
 /**
@@ -47,8 +50,8 @@ export function quantize(vector: Float32Array): QuantizedVector {
 }
 
 /**
- * A growing table of quantised vectors, addressed by the item's row number. Slots of removed rows are filled by the last
- * vector, so that the scan stays dense.
+ * A growing table of quantised vectors, addressed by the item's row number. The last vector fills the slot of a removed
+ * row, so that the scan stays dense.
  */
 export class VectorTable {
   readonly #width: number
@@ -57,15 +60,15 @@ export class VectorTable {
   #scales = new Float32Array(256)
   readonly #slots = new Map<number, number>()
 
-  /** @param dimensions of the vectors that will be added */
+  /** @param dimensions of the vectors to be added */
   constructor(dimensions: number) {
     this.#width = Math.ceil(dimensions / 16) * 16
     this.#kernel = new WebAssembly.Instance(kernelModule).exports as unknown as Kernel
   }
 
   /**
-   * The table of a snapshot.
-   * @returns null when its arrays don't belong together, or are of another width
+   * Restores the table from a snapshot.
+   * @returns null if its arrays are inconsistent or have another width
    */
   static restore(dimensions: number, arrays: Readonly<Record<string, ArrayBuffer>>): VectorTable | null {
     const table = new VectorTable(dimensions)
@@ -81,7 +84,7 @@ export class VectorTable {
     return table
   }
 
-  /** The table as a snapshot stores it; valid until something is written. */
+  /** The table in the format of a snapshot. Valid until the next write. */
   get snapshot(): { vectorRows: Uint32Array; scales: Float32Array; codes: Uint8Array } {
     const size = this.#rows.length
     return {
@@ -95,7 +98,7 @@ export class VectorTable {
     return this.#rows.length
   }
 
-  /** Bytes of memory held by the vectors and what a search needs beside them. */
+  /** Bytes of memory for the vectors and for searches. */
   get bytes(): number {
     return this.#kernel.memory.buffer.byteLength + this.#scales.byteLength
   }
@@ -115,7 +118,7 @@ export class VectorTable {
     this.#scales[slot] = vector.scale
   }
 
-  /** Removes the vector of a row; nothing happens when there is none. */
+  /** Removes the vector of a row, if there is one. */
   delete(row: number): void {
     const slot = this.#slots.get(row)
     if (slot === undefined) return
@@ -136,16 +139,17 @@ export class VectorTable {
   }
 
   /**
-   * The rows most alike to a query.
+   * The rows most similar to a query.
    * @param query unit vector
-   * @param limit how many rows at most
+   * @param limit maximum number of rows
    * @param allowed only these rows; undefined: all
-   * @returns rows by falling cosine
+   * @returns rows by decreasing cosine
    */
   nearest(query: Float32Array, limit: number, allowed?: ReadonlySet<number>): { row: number; cosine: number }[] {
     const { codes, scale } = quantize(query)
     const count = this.#rows.length
-    // Memory: the query, the vectors; then their scales, and of one block the scores and the numbers of the fours with a good one.
+    // Memory layout: the query, the vectors, their scales; then, for one block, the scores and the numbers of the
+    // groups of four with a score above the floor.
     const scales = this.#offset(wholeSteps(count))
     const scores = scales + 4 * wholeSteps(count)
     const found = scores + 4 * BLOCK
