@@ -1,5 +1,5 @@
 /**
- * The collection interaction-history: every tracked interaction as an item that can be searched.
+ * The collection interaction-history: every tracked interaction as a searchable item.
  * @module
  */
 
@@ -15,17 +15,17 @@ import { contentTerms, dice } from '../text/similarity.ts'
 
 export const HISTORY: CollectionName = 'interaction-history'
 
-/** Candidates that are compared with a query to find those that resemble it. */
+/** Number of candidates that are compared with a query to find similar ones. */
 const SIMILAR_DEPTH = 100
 
-/** The beginning of a text, at most `MAX_ITEM_TEXT` characters, never ending in half of a surrogate pair. */
+/** The first `MAX_ITEM_TEXT` characters of a text. Never ends in half of a surrogate pair. */
 export function clipped(text: string): string {
   if (text.length <= MAX_ITEM_TEXT) return text
   const cut = text.slice(0, MAX_ITEM_TEXT)
   return cut.isWellFormed() ? cut : cut.slice(0, -1)
 }
 
-/** An interaction as an item of interaction-history. */
+/** Converts an interaction to the fields of an item of interaction-history. */
 export function historyFields(row: Interaction, contextIds: readonly string[]): Record<string, unknown> {
   return {
     query: clipped(row.query),
@@ -44,8 +44,9 @@ export function historyFields(row: Interaction, contextIds: readonly string[]): 
 }
 
 /**
- * Stores the present state of an interaction in interaction-history. Whoever writes looks again afterwards and writes once more
- * if the row has changed, or deletes the item if the row is gone; so the last writer, however late, leaves the present state.
+ * Stores the current state of an interaction in interaction-history. After each write, the row is read again: if it has
+ * changed, the item is written again; if the row is gone, the item is deleted. So the last writer always leaves the
+ * current state.
  */
 export async function indexInteraction(services: Services, id: string): Promise<void> {
   let row = await tableInteraction(services, id)
@@ -57,7 +58,7 @@ export async function indexInteraction(services: Services, id: string): Promise<
     await services.knowledge.upsert({ project: row.project, collection: HISTORY }, [item], services.embedder.space)
     const again = await findInteraction(services.database, id, null)
     if (again && sameState(again, row)) return
-    // Deleted meanwhile: what was just written must not outlive its row.
+    // Deleted in the meantime: the item must not outlive its row.
     if (!again) await services.knowledge.delete({ project: row.project, collection: HISTORY }, [item.id])
     row = again
   }
@@ -68,9 +69,9 @@ function sameState(a: Interaction, b: Interaction): boolean {
 }
 
 /**
- * Similarity (Dice of content words, 0 to 1) of earlier queries of the same project to this one, among the best candidates
- * of the keyword and the vector list. Order is the store's.
- * @throws CoordinatorError `engine_unavailable` when the store or the embedder doesn't answer
+ * Similarities (Dice of content words, 0 to 1) of earlier queries of the same project to this one, among the best
+ * candidates of the keyword and the vector list. The order is the store's.
+ * @throws CoordinatorError `engine_unavailable` if the store or the embedder doesn't answer
  */
 export async function earlierSimilarities(services: Services, row: Interaction): Promise<number[]> {
   const query = clipped(row.query)

@@ -1,5 +1,5 @@
 /**
- * The collection learning-feedback: corrections, findable by like queries at once.
+ * The collection learning-feedback: corrections, immediately findable by similar queries.
  * @module
  */
 import { type Correction, findCorrection } from '../database/queries/corrections.ts'
@@ -16,7 +16,7 @@ export function correctionItemId(project: string, id: string): string {
   return itemId(project, FEEDBACK, id)
 }
 
-/** A correction as an item of learning-feedback. */
+/** Converts a correction to the fields of an item of learning-feedback. */
 export function correctionFields(row: Correction): Record<string, unknown> {
   return {
     query: clipped(row.query),
@@ -28,7 +28,7 @@ export function correctionFields(row: Correction): Record<string, unknown> {
   }
 }
 
-/** Stores a correction in learning-feedback; a correction never changes, so repeating it changes nothing. */
+/** Stores a correction in learning-feedback. A correction never changes, so storing it twice has no effect. */
 export async function indexCorrection(services: Services, id: string): Promise<void> {
   const row = await findCorrection(services.database, id)
   if (!row) return
@@ -36,6 +36,6 @@ export async function indexCorrection(services: Services, id: string): Promise<v
   const item = await prepareItem(row.project, FEEDBACK, given, services.embedder)
   const scope = { project: row.project, collection: FEEDBACK }
   await services.knowledge.upsert(scope, [item], services.embedder.space)
-  // Deleted meanwhile: what was just written must not outlive its row.
+  // Deleted in the meantime: the item must not outlive its row.
   if (!(await findCorrection(services.database, id))) await services.knowledge.delete(scope, [item.id])
 }

@@ -1,5 +1,5 @@
 /**
- * Reports of outcomes and ratings.
+ * Records reported outcomes and ratings.
  * @module
  */
 import { TRIES } from '../archive/read.ts'
@@ -9,9 +9,9 @@ import { CoordinatorError } from '../errors.ts'
 import type { Services } from '../services.ts'
 
 /**
- * Records an outcome or a rating, wherever the interaction is.
- * @returns null when there is no such interaction; then nothing was written
- * @throws CoordinatorError `engine_unavailable` when its archive can't be read
+ * Records an outcome or a rating, whether the interaction is in the table or in the archive.
+ * @returns null if the interaction doesn't exist; then nothing was written
+ * @throws CoordinatorError `engine_unavailable` if its archive can't be read
  */
 export async function reportOutcome(services: Services, change: OutcomeChange): Promise<RecordedOutcome | null> {
   for (let attempt = 0; attempt < TRIES; attempt++) {

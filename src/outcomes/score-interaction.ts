@@ -1,5 +1,5 @@
 /**
- * What follows from an outcome: the value score, the credit of the context, and the refreshed entry in interaction-history.
+ * Processes an outcome: computes the value score, credits the context, and updates the entry in interaction-history.
  * @module
  */
 
@@ -12,10 +12,10 @@ import { syncCredit } from './sync-credit.ts'
 import { valueParts, valueScore, valueVersion } from './value-score.ts'
 
 /**
- * Scores one revision of an interaction. Safe to repeat, to run late and to run beside itself: a score of an older revision is
- * not written, and credit is the difference between what is and what was counted.
- * @returns `not_ready` while an earlier interaction of the project is still to be indexed: novelty and recurrence are
- *   measured against all of them
+ * Scores one revision of an interaction. Safe to repeat, to run late and to run concurrently: a score of an older
+ * revision is not written, and credit changes by the difference between the current and the counted votes.
+ * @returns `not_ready` while an earlier interaction of the project is not indexed yet: novelty and recurrence are
+ *   measured against all earlier ones
  */
 export async function scoreInteraction(
   services: Services,

@@ -1,5 +1,5 @@
 /**
- * Hands the credit that follows from votes to the knowledge stores, which rank by it, and to the database, which lists it.
+ * Writes the credit derived from votes to the knowledge stores, which rank by it, and to the database, which lists it.
  * @module
  */
 import type { Database } from '../database/database.ts'
@@ -8,7 +8,10 @@ import { isCollection } from '../knowledge/collections.ts'
 import type { KnowledgeStore } from '../knowledge/stores/store.ts'
 import { combined } from '../ranking/credit.ts'
 
-/** Sets the credit that these votes give their items in the database and in every store; an older version than theirs is ignored. */
+/**
+ * Sets the items' credit from these votes, in the database and in every store. Credit that is older than the stored
+ * version is ignored.
+ */
 export async function syncCredit(
   database: Database,
   stores: readonly KnowledgeStore[],
@@ -23,7 +26,7 @@ export async function syncCredit(
   await storeCredit(database, updates)
   for (const own of Map.groupBy(updates, ({ project, collection }) => `${project}/${collection}`).values()) {
     const { project, collection } = own[0] as ItemVotes
-    // External context isn't stored: its credit stays in the database.
+    // External context isn't stored: its credit is kept only in the database.
     if (!isCollection(collection)) continue
     const credit = own.map(({ id, version, successes, partials, failures }) => ({
       id,

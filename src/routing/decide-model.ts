@@ -1,12 +1,13 @@
 /**
- * Which model answers a query: what is known of both, what their answers cost, and the decision, for every surface alike.
+ * Decides which model answers a query: the estimates for both models, the cost of their answers, and the decision. Used
+ * by every surface.
  * @module
  */
 import { meanLatencies } from '../database/queries/routing.ts'
 import { chooseModel, leastGain, type ModelChoice, type SuccessEstimate } from './model-choice.ts'
 import { estimateOne, type RouterServices } from './trained-router.ts'
 
-/** The settings that a choice of model rests on. */
+/** The settings that the choice of model depends on. */
 export interface RoutingSettings {
   readonly LOCAL_CONFIDENCE_THRESHOLD: number
   readonly ROUTING_EXPLORATION: number
@@ -21,7 +22,7 @@ export interface DecideServices extends RouterServices {
   random(): number
 }
 
-/** What a decision record keeps of the choice of model; `replay.ts` reads it again. */
+/** The part of a decision record about the choice of model. `replay.ts` reads it. */
 export interface DecidedModel {
   readonly cause: ModelChoice['cause']
   readonly propensity: number
@@ -31,11 +32,11 @@ export interface DecidedModel {
   readonly local: SuccessEstimate
   readonly remote: SuccessEstimate
   readonly gain: number
-  /** Gain under which the remote model is not worth its price. */
+  /** Minimum gain for which the remote model is worth its price. */
   readonly least_gain: number
 }
 
-/** Estimates, weighs and chooses. */
+/** Estimates both models and chooses one. */
 export async function decideModel(
   services: DecideServices,
   query: { project: string; query: string; localModel: boolean; preferLocal: boolean },
@@ -59,7 +60,7 @@ export async function decideModel(
     remote: estimates.remote,
     leastGain: least,
     threshold,
-    // Before there is anything to learn from, no answer is given away for the sake of learning.
+    // As long as there are too few outcomes to learn from, nothing is explored.
     exploration: outcomes >= settings.EXPERIMENTS_FROM_OUTCOMES ? settings.ROUTING_EXPLORATION : 0,
     random: services.random(),
   })

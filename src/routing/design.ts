@@ -1,8 +1,8 @@
 /**
- * From query vectors to the columns of a linear model: hashed text, each measure in bins, every pair of binned measures, and
- * the measures themselves. Pairs of bins let a linear model see what a tree would. Pure.
+ * Converts query vectors to the columns of a linear model: hashed text, each measure in bins, every pair of binned
+ * measures, and the measures themselves. Pairs of bins let a linear model represent interactions like a tree. Pure.
  *
- * Columns, in order: text slots; 8 bins a measure; 64 bin pairs for each pair of measures; one a measure.
+ * Columns, in order: text slots; 8 bins per measure; 64 bin pairs for each pair of measures; one column per measure.
  * @module
  */
 import { MEASURES, type QueryVector, TEXT_SLOTS } from './features.ts'
@@ -16,22 +16,22 @@ const LINEAR_AT = PAIRS_AT + PAIRS * BINS * BINS
 /** Columns in all. */
 export const COLUMNS = LINEAR_AT + COUNT
 
-/** Value of a bin or pair column, so that a query's bins and pairs have length 1 together. */
+/** Value of a bin or pair column, so that a query's bins and pairs together have length 1. */
 const BIN_VALUE = 1 / Math.sqrt(COUNT + PAIRS)
-/** Weight of the standardised measures beside the rest. */
+/** Weight of the standardised measures relative to the other columns. */
 const LINEAR_VALUE = 0.05
-/** Standardised measures are cut here. */
+/** Standardised measures are clipped at this value. */
 const MAX_DEVIATION = 3
 
-/** Where each measure's bins end and what its mean and deviation are; learned from the training queries. */
+/** The bin boundaries, mean and deviation of each measure, learned from the training queries. */
 export interface Scale {
-  /** BINS − 1 ends a measure, ascending. */
+  /** BINS − 1 boundaries per measure, ascending. */
   readonly ends: number[][]
   readonly means: number[]
   readonly deviations: number[]
 }
 
-/** One query as the linear model sees it; the pair columns are computed when they are needed. */
+/** One query as a row of the linear model. The pair columns are computed on demand. */
 export interface Row {
   readonly slots: Uint16Array
   readonly values: Float32Array
@@ -39,7 +39,10 @@ export interface Row {
   readonly linear: Float32Array
 }
 
-/** Bins of equal frequency and standardisation from training queries; an empty list gives a scale that tells nothing apart. */
+/**
+ * Learns bins of equal frequency and the standardisation from training queries. An empty list gives a scale that
+ * doesn't distinguish queries.
+ */
 export function learnScale(queries: readonly { readonly measures: Float32Array }[]): Scale {
   const scale: Scale = { ends: [], means: [], deviations: [] }
   for (let m = 0; m < COUNT; m++) {
@@ -62,7 +65,7 @@ function quantile(sorted: Float64Array, share: number): number {
   return below + (above - below) * (at - Math.floor(at))
 }
 
-/** A query on a scale. */
+/** Converts a query to a row with a scale. */
 export function toRow({ slots, values, measures }: QueryVector, scale: Scale): Row {
   const bins = new Uint8Array(COUNT)
   const linear = new Float32Array(COUNT)

@@ -1,15 +1,15 @@
 /**
- * What the router knows a query by: its words and character sequences, hashed, and measures of its shape. Pure.
- * Harness text is removed first, so that only what the person asked counts.
+ * Features of a query for the router: its hashed words and character sequences, and measures of its shape. Pure. Text
+ * added by a harness is removed first, so that only the person's question counts.
  * @module
  */
 import { fnv1a, mix32 } from '../hash.ts'
 import { analyseQuery } from '../text/query-analysis.ts'
 import { QUERY_CHARACTERS } from './bounds.ts'
 
-/** Slots that words and character sequences are hashed into. */
+/** Number of slots for hashed words and character sequences. */
 export const TEXT_SLOTS = 32_768
-/** Letters of a character sequence, spaces around the word included. */
+/** Length of a character sequence, including spaces around the word. */
 const GRAM = 4
 
 /** The measures of a query's shape, in order. */
@@ -37,18 +37,18 @@ export const MEASURES = [
 ] as const
 
 export interface QueryVector {
-  /** Slots, each once. */
+  /** Distinct slots. */
   readonly slots: Uint16Array
-  /** Value of each slot; words have length 1 together, and so have character sequences. */
+  /** Value of each slot. The words together have length 1, and so have the character sequences. */
   readonly values: Float32Array
-  /** As many as MEASURES; counts on a logarithmic scale, shares from 0 to 1. */
+  /** One value per entry of MEASURES: counts on a logarithmic scale, shares from 0 to 1. */
   readonly measures: Float32Array
 }
 
 /**
- * Vector of a query: distinct words and pairs of neighbouring words, and distinct sequences of four characters within a word,
- * each weighted 1 + ln(count) and hashed with a sign (Weinberger et al. 2009, "Feature Hashing for Large Scale Multitask
- * Learning"), and the measures of its shape.
+ * The vector of a query: distinct words and pairs of adjacent words, and distinct sequences of four characters within a
+ * word, each weighted 1 + ln(count) and hashed with a sign (Weinberger et al. 2009, "Feature Hashing for Large Scale
+ * Multitask Learning"), plus the measures of its shape.
  */
 export function queryVector(query: string): QueryVector {
   const { text } = analyseQuery(query)

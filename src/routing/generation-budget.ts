@@ -1,6 +1,6 @@
 /**
- * The daily budgets of language models for requests that someone waits for: of the key that asks, and of the project. Background
- * work has its own, see learning/budget.ts.
+ * The daily budgets of language models for interactive requests: one of the caller's key, and one of the project.
+ * Background work has its own budget, see learning/budget.ts.
  * @module
  */
 
@@ -9,7 +9,7 @@ import { reserveTokens, settleTokens } from '../database/queries/quotas.ts'
 import { CoordinatorError } from '../errors.ts'
 import { DAY_MS } from '../time.ts'
 
-/** Tokens that an answer is expected to take when its request names no limit. */
+/** Expected tokens of an answer if the request has no limit. */
 export const EXPECTED_ANSWER_TOKENS = 1024
 
 export interface BudgetServices {
@@ -21,18 +21,18 @@ export interface BudgetServices {
   now(): number
 }
 
-/** Whose request it is. */
+/** The project and key of a request. */
 export interface Asker {
   readonly project: string
-  /** Id of the key; left out: only the project's budget counts. */
+  /** Id of the key. Missing: only the project's budget counts. */
   readonly caller?: string | undefined
 }
 
 /**
- * Sets tokens aside before a model is asked.
- * @param expected tokens of prompt and expected answer
- * @returns to be called with the tokens really used; a request that failed has used none
- * @throws CoordinatorError `rate_limited` naming the budget that is spent
+ * Reserves tokens before a request to a model.
+ * @param expected tokens of the prompt and the expected answer
+ * @returns a function to call with the actual number of tokens; 0 for a failed request
+ * @throws CoordinatorError `rate_limited` naming the exhausted budget
  */
 export async function reserveGeneration(
   { database, settings, now }: BudgetServices,

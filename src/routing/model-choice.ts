@@ -1,5 +1,5 @@
 /**
- * Whether the local or the remote model answers. Pure: the evidence comes in, the decision and its reasons go out.
+ * Chooses between the local and the remote model. Pure: takes the evidence, returns the decision and its reasons.
  * @module
  */
 
@@ -25,26 +25,26 @@ export interface OutcomeCounts {
   readonly failure: number
 }
 
-/** What is known about a model's chance of success. */
+/** The estimated success rate of a model. */
 export interface SuccessEstimate {
   /** Mean of the posterior, 0 to 1. */
   readonly probability: number
   /** Central 90 % of the posterior. */
   readonly low: number
   readonly high: number
-  /** Outcomes that it rests on. */
+  /** Number of outcomes behind the estimate. */
   readonly outcomes: number
-  /** So few outcomes that the estimate is mostly the prior. */
+  /** Whether there are so few outcomes that the prior dominates the estimate. */
   readonly cold_start: boolean
 }
 
-/** Fewer outcomes than this are a cold start. */
+/** With fewer outcomes than this, an estimate is a cold start. */
 export const COLD_START_OUTCOMES = 10
 
 /**
- * Beta posterior of a success rate with a uniform prior; a partial success counts half a success and half a failure.
- * The interval is the normal approximation on the log-odds scale, exact enough from a few outcomes on and never outside 0 to 1.
- * Source: Gelman et al., Bayesian Data Analysis, 3rd edition, section 2.4.
+ * Beta posterior of a success rate with a uniform prior. A partial success counts half as success and half as failure.
+ * The interval is the normal approximation on the log-odds scale: accurate enough even for a few outcomes, and never
+ * outside 0 to 1. Source: Gelman et al., Bayesian Data Analysis, 3rd edition, section 2.4.
  */
 export function betaEstimate({ success, partial, failure }: OutcomeCounts): SuccessEstimate {
   const a = 1 + success + partial / 2
@@ -62,18 +62,21 @@ export function betaEstimate({ success, partial, failure }: OutcomeCounts): Succ
 }
 
 export interface ChoiceInput {
-  /** A local model is configured. */
+  /** Whether a local model is configured. */
   readonly localModel: boolean
   readonly preferLocal: boolean
   readonly local: SuccessEstimate
   readonly remote: SuccessEstimate
-  /** Probability of success from which the local model answers. */
+  /** Minimum probability of success for the local model to answer. */
   readonly threshold: number
-  /** Gain in the chance of success under which the remote model isn't worth its price, −1 to 1; 0 when left out. See leastGain. */
+  /**
+   * Minimum gain in success probability for which the remote model is worth its price, −1 to 1. Default: 0. See
+   * leastGain.
+   */
   readonly leastGain?: number
-  /** Share of decisions that take the other model, so that its outcomes stay known, 0 to 1. */
+  /** Share of decisions that choose the other model to keep collecting its outcomes, 0 to 1. */
   readonly exploration: number
-  /** Uniform in [0, 1). */
+  /** A random number in [0, 1). */
   readonly random: number
 }
 
@@ -84,30 +87,30 @@ export interface ModelChoice {
   readonly propensity: number
 }
 
-/** What success, money and waiting are worth to each other. */
+/** The relative value of success, money and waiting time. */
 export interface Weights {
-  /** Worth of one success, above 0. */
+  /** Value of one success, above 0. */
   readonly quality: number
-  /** Worth of what one remote answer costs more than a local one. */
+  /** Value of the additional cost of a remote answer over a local one. */
   readonly cost: number
-  /** Worth of one second of waiting. */
+  /** Value of one second of waiting. */
   readonly latency: number
-  /** Seconds that the remote model takes longer, negative when it is the faster one. */
+  /** Additional seconds that the remote model takes. Negative if it is faster. */
   readonly extraSeconds: number
 }
 
 /**
- * The gain in the chance of success from which the remote model has the greater expected utility: quality · gain > cost + latency ·
- * extra seconds (von Neumann and Morgenstern's expected utility, linear in each part). Between −1 and 1.
+ * The gain in success probability at which the remote model has the greater expected utility: quality · gain > cost +
+ * latency · extra seconds (von Neumann and Morgenstern's expected utility, linear in each part). Between −1 and 1.
  */
 export function leastGain({ quality, cost, latency, extraSeconds }: Weights): number {
   return Math.max(-1, Math.min(1, (cost + latency * extraSeconds) / quality))
 }
 
 /**
- * Local when it is configured and either its chance of success reaches the threshold, or the remote model, whose outcomes are
- * known too, is not expected to do better by more than its price. A caller that doesn't prefer local gets it only in the second case. A small share of
- * decisions takes the other model.
+ * Chooses the local model if it is configured and either its probability of success reaches the threshold, or both
+ * models have enough outcomes and the remote model's expected gain doesn't exceed its price. If the caller doesn't
+ * prefer the local model, only the second condition applies. A small share of decisions takes the other model.
  */
 export function chooseModel(input: ChoiceInput): ModelChoice {
   const best = bestModel(input)

@@ -1,5 +1,5 @@
 /**
- * What kind of work a query asks for. Pure.
+ * Classifies the kind of work that a query asks for. Pure.
  * @module
  */
 import type { QueryAnalysis } from '../text/query-analysis.ts'
@@ -12,7 +12,10 @@ const CODING =
 const ANALYSIS =
   /\b(?:analy[sz]e|analysis|compare|comparison|evaluate|assess|trade-?offs?|pros and cons|summar[iy][sz]?e?|why|cause|causes|trend|forecast|estimate|correlat\w+|statistic\w*|explain|interpret|report|metrics?)\b/i
 
-/** Coding when it holds code, an error, a path, a name from code or the trade's words; analysis when it asks for judgement. */
+/**
+ * Coding if the query contains code, an error, a path, a name from code or programming terms; analysis if it asks for
+ * judgement.
+ */
 export function queryClass(analysis: QueryAnalysis): QueryClass {
   const { code, errors, errorCodes, identifiers, paths, prose } = analysis
   if (code.length + errors.length + errorCodes.length + identifiers.length + paths.length > 0) return 'coding'
@@ -20,20 +23,20 @@ export function queryClass(analysis: QueryAnalysis): QueryClass {
   return ANALYSIS.test(prose) ? 'analysis' : 'general'
 }
 
-/** Names of the models that a llama.cpp server in router mode answers with. */
+/** Names of the models of a llama.cpp server in router mode. */
 export interface LocalModelSettings {
   readonly LLAMA_CPP_MODEL?: string
   readonly LLAMA_CPP_CODING_MODEL?: string
   readonly LLAMA_CPP_ANALYSIS_MODEL?: string
 }
 
-/** The local model for a class of query: the class's own, else the general one; null: whichever the server has. */
+/** The local model for a class of query: the model of the class, or the general one; null: the server's default. */
 export function localModelFor(kind: QueryClass, settings: LocalModelSettings): string | null {
   const { LLAMA_CPP_MODEL: general, LLAMA_CPP_CODING_MODEL: coding, LLAMA_CPP_ANALYSIS_MODEL: analysis } = settings
   return { general, coding, analysis }[kind] ?? general ?? null
 }
 
-/** Every local model that has a name, without repetition. */
+/** Every named local model, without duplicates. */
 export function namedLocalModels(settings: LocalModelSettings): string[] {
   return [...new Set(QUERY_CLASSES.flatMap((kind) => localModelFor(kind, settings) ?? []))]
 }

@@ -1,5 +1,5 @@
 /**
- * What another confidence threshold would have led to, from decisions that were logged with their propensities. Pure.
+ * Estimates the effect of another confidence threshold from decisions that were logged with their propensities. Pure.
  * @module
  */
 import { Z95 } from '../statistics.ts'
@@ -12,9 +12,9 @@ export interface LoggedDecision {
   readonly propensity: number
   readonly local: SuccessEstimate
   readonly remote: SuccessEstimate
-  /** Whether the caller preferred the local model. Missing: yes. */
+  /** Whether the caller preferred the local model. Default: yes. */
   readonly preferLocal?: boolean
-  /** Gain under which the remote model was not worth its price. Missing: 0. */
+  /** Minimum gain for which the remote model was worth its price. Default: 0. */
   readonly leastGain?: number
   /** 1 success, ½ partial, 0 failure. */
   readonly outcome: number
@@ -31,26 +31,28 @@ export interface Replay {
   readonly decisions: number
   /** Share of queries that the local model would have answered. */
   readonly localShare: number
-  /** Decisions that went as the other threshold would have gone. */
+  /** Number of decisions that agree with the other threshold. */
   readonly agreeing: number
-  /** Decisions that the weighted ones are worth (Kish 1965). */
+  /** Effective number of the weighted decisions (Kish 1965). */
   readonly effective: number
-  /** Share of decisions for which the log had a chance to show what the threshold would have chosen. */
+  /** Share of decisions in which the log could contain the threshold's choice, i.e. its propensity was positive. */
   readonly overlap: number
-  /** Success rate by inverse propensity scoring; null: the data does not support an estimate. */
+  /** Success rate by inverse propensity scoring; null: not enough data. */
   readonly ips: ReplayEstimate | null
-  /** Success rate by the doubly robust estimator; null: the data does not support an estimate. */
+  /** Success rate by the doubly robust estimator; null: not enough data. */
   readonly doublyRobust: ReplayEstimate | null
-  /** What was really reached. */
+  /** The observed success rate. */
   readonly observed: ReplayEstimate | null
 }
 
-/** Fewer effective decisions than this support no estimate. */
+/** Minimum number of effective decisions for an estimate. */
 export const MIN_EFFECTIVE = 10
-/** Share of decisions whose other choice had a chance in the log, under which nothing is estimated. */
+/**
+ * Minimum overlap for an estimate: the share of decisions in which the threshold's choice had a positive propensity.
+ */
 export const MIN_OVERLAP = 0.95
 
-/** Who would have answered with a threshold, by the rule of `chooseModel` without exploration. */
+/** The model that would answer with a threshold, by the rule of `chooseModel` without exploration. */
 export function chosenAt(
   threshold: number,
   { local, remote, preferLocal = true, leastGain = 0 }: Omit<LoggedDecision, 'backend' | 'propensity' | 'outcome'>,
@@ -61,13 +63,14 @@ export function chosenAt(
 }
 
 /**
- * Replays decisions under a threshold, each with the preference and the least gain that it was made with. Inverse propensity scoring
- * (Horvitz and Thompson 1952) counts each agreeing decision by one over its propensity; the doubly robust estimator (Dudík,
- * Langford and Li 2011, "Doubly Robust Policy Evaluation and Learning", eq. 3) starts from the router's own estimate and corrects it by
- * the outcomes of agreeing decisions. Intervals are normal, from the variance of the single terms.
+ * Replays decisions under a threshold, each with its original preference and least gain. Inverse propensity scoring
+ * (Horvitz and Thompson 1952) weights each agreeing decision by one over its propensity; the doubly robust estimator
+ * (Dudík, Langford and Li 2011, "Doubly Robust Policy Evaluation and Learning", eq. 3) starts from the router's own
+ * estimate and corrects it with the outcomes of agreeing decisions. Intervals are normal, from the variance of the
+ * terms.
  *
- * Both need positivity: a decision that was certain to go the other way says nothing of this threshold, however many there
- * are. When more than 5 % of the decisions are such, or fewer than 10 effective ones are left, nothing is estimated.
+ * Both require positivity: decisions that could only go the other way contain no information about this threshold. If
+ * they are more than 5 % of all decisions, or fewer than 10 effective ones remain, nothing is estimated.
  */
 export function replay(decisions: readonly LoggedDecision[], threshold: number): Replay {
   const wanted = decisions.map((decision) => chosenAt(threshold, decision))

@@ -1,19 +1,19 @@
 /**
- * Ridge regression on rows with many columns, and what turns its output into a probability. Pure.
+ * Ridge regression on rows with many columns, and the calibration of its output to a probability. Pure.
  * @module
  */
 import { addRow, COLUMNS, dot, type Row } from './design.ts'
 
-/** How strongly weights are drawn to zero. Chosen on shared evaluation rows; see the routing evaluation. */
+/** Strength of the penalty on weights. Chosen on shared evaluation rows; see the routing evaluation. */
 export const PENALTY = 40
-/** The residual's share of its start at which the solver stops, and its most steps. */
+/** The solver stops when the residual falls to this share of its start value, or after the maximum number of steps. */
 const TOLERANCE = 1e-3
 const STEPS = 60
 
 /**
  * Weights that minimise Σ (y − w·x)² + penalty · |w|², by conjugate gradients on the normal equations (Björck 1996,
  * "Numerical Methods for Least Squares Problems", algorithm 7.4.1, CGLS with a shift).
- * @param targets one a row, centred by the caller
+ * @param targets one per row, centred by the caller
  */
 export function fitRidge(rows: readonly Row[], targets: Float64Array, penalty = PENALTY): Float64Array {
   const weights = new Float64Array(COLUMNS)
@@ -59,13 +59,13 @@ export interface Calibration {
   readonly slope: number
 }
 
-/** Deviation of the prior of the relative slope around 1. */
+/** Standard deviation of the prior of the relative slope, whose mean is 1. */
 const SLOPE_DEVIATION = 0.3
 
 /**
- * Calibration by maximum a posteriori logistic regression of outcomes on outputs for rows that were not trained on (Platt
- * 1999). The slope's prior is normal around the slope that a linear probability model has at the mean, so that a few noisy
- * rows can neither turn nor exaggerate it. Newton's method.
+ * Calibration by maximum a posteriori logistic regression of outcomes on outputs for held-out rows (Platt 1999). The
+ * slope's prior is normal around the slope of a linear probability model at the mean, so that a few noisy rows can
+ * neither reverse nor exaggerate it. Uses Newton's method.
  * @param outputs deviations from the mean
  * @param mean base rate, between 0 and 1
  */

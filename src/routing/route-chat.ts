@@ -1,5 +1,5 @@
 /**
- * Which server answers a chat request, with what context, and the record of both.
+ * Routes a chat request: chooses the server, finds the context, and records both.
  * @module
  */
 import { noteAnswer } from '../conversation/note-answer.ts'
@@ -30,16 +30,19 @@ export interface ChatTask {
   readonly project: string
   /** The person's latest message; null: nothing is augmented or tracked. */
   readonly query: string | null
-  /** `media`: images or other parts beside text. `background_task`: of the chat client itself, which no person asked for. */
+  /**
+   * `media`: with images or other parts besides text. `background_task`: sent by the chat client itself, not asked by a
+   * person.
+   */
   readonly kind: 'text' | 'media' | 'background_task'
   /** `auto`, `local`, `remote`, or a model of the remote server. */
   readonly model: string
   readonly conversationId: string | null
-  /** Id of the key that asks. */
+  /** Id of the caller's key. */
   readonly caller?: string
 }
 
-/** A server to ask, and the model to ask it for; null: its own. */
+/** A server and the model to request; null: the server's default. */
 export interface ChatTarget {
   readonly upstream: ChatUpstream
   readonly model: string | null
@@ -48,15 +51,15 @@ export interface ChatTarget {
 export interface RoutedChat {
   readonly decisionId: string
   readonly interactionId: string
-  /** In the order in which they are tried. */
+  /** In the order of attempts. */
   readonly targets: readonly ChatTarget[]
   readonly cause: string
-  /** What the choice between both models rested on; null: there was none to make. */
+  /** The basis of the choice between both models; null: there was no choice. */
   readonly model: DecidedModel | null
   readonly augmentation: Augmentation | null
 }
 
-/** Changes of server while answering. */
+/** A change of server during an answer. */
 export interface ChatFallback {
   readonly from: string
   readonly to: string
@@ -65,7 +68,7 @@ export interface ChatFallback {
 
 /**
  * Chooses the servers and finds the context.
- * @throws CoordinatorError `not_found` for an unknown model, `engine_unavailable` when no server is configured for it
+ * @throws CoordinatorError `not_found` for an unknown model, `engine_unavailable` if no server is configured for it
  */
 export async function routeChat(services: ChatServices, upstreams: ChatUpstreams, task: ChatTask): Promise<RoutedChat> {
   const { project, query } = task
@@ -79,7 +82,7 @@ export async function routeChat(services: ChatServices, upstreams: ChatUpstreams
           project,
           query,
           tokenBudget: services.settings.DEFAULT_TOKEN_BUDGET,
-          // The client's own history has no context in it: what an earlier turn was shown, the model does not see now.
+          // The client's own history doesn't contain earlier context, so the model can't see it.
           selfContained: true,
           ...(task.conversationId !== null && { conversationId: task.conversationId }),
         }),
@@ -107,7 +110,7 @@ async function chooseTargets(
         'LLAMA_CPP_BASE_URL, REMOTE_MODEL_BASE_URL or a model of Workers AI',
       )
     if (!local || !remote) return { targets: all.map(target), cause: 'only_model', model: null }
-    // Local models seldom see images.
+    // Local models rarely support images.
     if (kind === 'media') return { targets: [target(remote), target(local)], cause: 'media', model: null }
     if (query === null) {
       const cause = kind === 'background_task' ? kind : 'no_question'
@@ -144,25 +147,25 @@ function notConfigured(message: string, variables: string): CoordinatorError {
   return new CoordinatorError('engine_unavailable', message, { field: 'model', hint: `Set ${variables}.` })
 }
 
-/** How answering a chat request ended. */
+/** The result of answering a chat request. */
 export interface ChatEnd {
   readonly status: 'complete' | 'broken' | 'stopped' | 'failed'
   readonly target: ChatTarget | null
   readonly fallbacks: readonly ChatFallback[]
   readonly response: string
   readonly modelUsed: string | null
-  /** Tokens of prompt and answer; null: the server didn't say. */
+  /** Tokens of the prompt and the answer; null: not reported by the server. */
   readonly tokens: number | null
   readonly calledTools: boolean
-  /** Whether the answer was cut off by its limit of tokens. */
+  /** Whether the answer was truncated by its token limit. */
   readonly cut: boolean
-  /** When the request came in, milliseconds since 1970. */
+  /** When the request arrived, milliseconds since 1970. */
   readonly startedAt: number
 }
 
 /**
- * Writes the decision and, when something was answered, the interaction. An answer that broke off or was stopped is tagged, so
- * that nobody learns from a fragment as if it were whole.
+ * Writes the decision and, if there was an answer, the interaction. An incomplete answer is tagged, so that a fragment
+ * is not treated as a whole answer in learning.
  */
 export async function recordChat(
   services: ChatServices,

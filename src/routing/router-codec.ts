@@ -1,5 +1,5 @@
 /**
- * A router as text and back: what is stored in the database. About 390 KB however much it has learnt from.
+ * Encodes a router as text for the database, and decodes it. About 390 KB, independent of the number of examples.
  *
  * JSON `{format, scale, sides: {local, remote}}`; of each side `weights` are 16-bit integers times `step`, and `novelty` is
  * 8 bits on a logarithmic scale (1/12 of an octave under 1/penalty), both little-endian and base64.
@@ -13,7 +13,7 @@ import { MEASURES } from './features.ts'
 import { PENALTY } from './ridge.ts'
 import type { Router, Side } from './router.ts'
 
-/** Changes with the meaning of any column; a router of another format is not read but trained again. */
+/** Changes with the meaning of any column. A router of another format is not read but trained again. */
 export const ROUTER_FORMAT = 'router-2'
 const OCTAVE_STEPS = 12
 
@@ -40,13 +40,13 @@ const routerText = z.object({
   sides: z.object({ local: sideText.nullable(), remote: sideText.nullable() }),
 })
 
-/** The text of a router. */
+/** Encodes a router. */
 export function encodeRouter(router: Router): string {
   const sides = { local: encodeSide(router.sides.local), remote: encodeSide(router.sides.remote) }
   return JSON.stringify({ format: ROUTER_FORMAT, scale: router.scale, sides } satisfies z.input<typeof routerText>)
 }
 
-/** A router from its text; null when it is of another format or damaged. */
+/** Decodes a router; null if the text has another format or is damaged. */
 export function decodeRouter(text: string): Router | null {
   let json: unknown
   try {

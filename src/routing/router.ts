@@ -1,6 +1,6 @@
 /**
- * The learned router: for the local and for the remote model, the chance that it succeeds at a query, from outcomes of earlier
- * queries. Pure; a function of the examples alone, so training twice on the same examples gives the same router.
+ * The learned router: for the local and the remote model, the probability of success at a query, learned from outcomes
+ * of earlier queries. Pure and deterministic: training on the same examples gives the same router.
  * @module
  */
 
@@ -19,23 +19,23 @@ export interface Example {
   readonly outcome: number
 }
 
-/** What is known about one model. */
+/** The learned state for one model. */
 export interface Side {
-  /** Examples that it was trained on. */
+  /** Number of training examples. */
   readonly examples: number
   /** Sum of their outcomes. */
   readonly successes: number
-  /** Share of successes, drawn a little to one half. */
+  /** Share of successes, shrunk slightly towards one half. */
   readonly mean: number
   readonly calibration: Calibration
-  /** Mean squared error on examples that were held out. */
+  /** Mean squared error on held-out examples. */
   readonly noise: number
-  /** The same when every query is given the mean. */
+  /** Mean squared error if every query is predicted with the mean. */
   readonly spread: number
-  /** Quantiles of its probabilities on examples that were held out; see threshold.ts. */
+  /** Quantiles of the probabilities on held-out examples; see threshold.ts. */
   readonly spectrum: readonly number[]
   readonly weights: Float32Array
-  /** 1 / (penalty + sum of squares over the examples) of each column: large where little was seen. */
+  /** 1 / (penalty + sum of squares over the examples) of each column: large for rarely seen columns. */
   readonly novelty: Float32Array
 }
 
@@ -44,22 +44,22 @@ export interface Router {
   readonly sides: Readonly<Record<Backend, Side | null>>
 }
 
-/** What the router says of a query. */
+/** The router's estimates for a query. */
 export interface Estimates {
   readonly local: SuccessEstimate
   readonly remote: SuccessEstimate
-  /** Chance that the remote model succeeds minus chance that the local one does. */
+  /** The remote model's probability of success minus the local one's. */
   readonly gain: number
 }
 
-/** Parts that the examples are held out in, in turn, for calibration. */
+/** Number of folds for calibration on held-out examples. */
 const FOLDS = 3
-/** Fewer examples of a model than this: its base rate is all that is said. */
+/** With fewer examples of a model, only its base rate is used. */
 export const MIN_EXAMPLES = 30
 /** Normal quantile of the central 90 %. */
 const Z90 = 1.645
 
-/** Learns from examples; a model with few of them gets none of its own. */
+/** Trains on examples. A model with too few examples gets no side of its own. */
 export function trainRouter(examples: readonly Example[]): Router {
   const vectors = new Map<string, QueryVector>()
   for (const { query } of examples) if (!vectors.has(query)) vectors.set(query, queryVector(query))
@@ -79,9 +79,9 @@ export function trainRouter(examples: readonly Example[]): Router {
 }
 
 /**
- * Folds of examples by their query, so that no query is both trained on and held out: repetitions, also with other case or
- * white space, are always in the same fold.
- * @returns one fold an example, 0 to FOLDS − 1
+ * Assigns examples to folds by their query, so that no query is both trained on and held out: repetitions, even with
+ * different case or white space, are always in the same fold.
+ * @returns the fold of each example, 0 to FOLDS − 1
  */
 export function foldsOf(queries: readonly string[]): Uint8Array {
   const numbers = new Map<string, number>()
@@ -129,7 +129,10 @@ function trainSide(rows: readonly Row[], outcomes: Float64Array, folds: Uint8Arr
   }
 }
 
-/** What the router says of a query. Without a router, or for a model with few outcomes, the base rate with its width. */
+/**
+ * The router's estimates for a query. Without a router, or for a model with few outcomes: the base rate with its
+ * interval.
+ */
 export function estimate(router: Router | null, query: string, counts: Readonly<Record<Backend, BaseRate>>): Estimates {
   const row = router ? toRow(queryVector(query), router.scale) : null
   const of = (backend: Backend): SuccessEstimate => {
@@ -140,7 +143,7 @@ export function estimate(router: Router | null, query: string, counts: Readonly<
   return { local, remote, gain: remote.probability - local.probability }
 }
 
-/** Outcomes of a model without regard to the query. */
+/** Outcomes of a model, independent of the query. */
 export interface BaseRate {
   readonly success: number
   readonly partial: number
@@ -148,9 +151,9 @@ export interface BaseRate {
 }
 
 /**
- * Chance of success with its central 90 %. The width comes from the diagonal of the posterior precision of the weights (what was seen
- * plus the penalty) and from the base rate's own error, so a query unlike all seen ones is answered with a wide interval (Chapelle and
- * Li 2011, "An Empirical Evaluation of Thompson Sampling", algorithm 3).
+ * Probability of success with its central 90 % interval. The width comes from the diagonal of the posterior precision
+ * of the weights (the data plus the penalty) and from the error of the base rate, so a query unlike all seen ones gets
+ * a wide interval (Chapelle and Li 2011, "An Empirical Evaluation of Thompson Sampling", algorithm 3).
  */
 function estimateSide(side: Side, row: Row): SuccessEstimate {
   const { offset, slope } = side.calibration

@@ -1,6 +1,6 @@
 /**
- * Which search a query is answered by: sql, keyword, semantic or hybrid. Pure: the evidence comes in, the decision and its
- * reasons go out.
+ * Chooses the search for a query: sql, keyword, semantic or hybrid. Pure: takes the evidence, returns the decision and
+ * its reasons.
  * @module
  */
 import type { SqlRefusal } from './sql-text.ts'
@@ -11,9 +11,9 @@ export type SearchMode = (typeof SEARCH_MODES)[number]
 export const MODE_CAUSES = ['requested', 'sql_statement', 'exact_terms', 'question', 'mixed'] as const
 export type ModeCause = (typeof MODE_CAUSES)[number]
 
-/** What the decision is made from. Counts are of the person's own words. */
+/** The signals for the decision. Counts refer to the person's own words. */
 export interface ModeSignals {
-  /** Words and symbols, whatever they are. */
+  /** Number of words and symbols of any kind. */
   readonly terms: number
   /** camelCase, snake_case and dotted names, and words with symbols such as C++. */
   readonly identifiers: number
@@ -21,13 +21,16 @@ export interface ModeSignals {
   readonly error_codes: number
   /** Terms inside quotation marks or backticks. */
   readonly quoted: number
-  /** Begins with an interrogative, or ends with a question mark. */
+  /** Whether the query starts with an interrogative, or ends with a question mark. */
   readonly question: boolean
-  /** Why the text is not run as SQL; null: it may be; `not_considered`: it does not begin like a statement, or may not run. */
+  /**
+   * Why the text is not run as SQL; null: it may run; `not_considered`: it doesn't start like a statement, or the
+   * caller may not run SQL.
+   */
   readonly sql: SqlRefusal | 'not_considered' | null
 }
 
-/** How well each search suits, 0 to 1. */
+/** Suitability of each search, 0 to 1. */
 export type ModeScores = Readonly<Record<SearchMode, number>>
 
 export interface ModeDecision {
@@ -36,7 +39,7 @@ export interface ModeDecision {
   readonly scores: ModeScores
 }
 
-/** Share of exact terms from which a query is answered by keywords alone. */
+/** From this share of exact terms on, a query is answered by keyword search only. */
 export const EXACT_SHARE = 0.6
 
 const INTERROGATIVE =
@@ -48,15 +51,15 @@ const ERROR_CODE =
 const IDENTIFIER =
   /^(?:[a-z]+[A-Z]\w*|[A-Z][a-z0-9]+[A-Z]\w*|\w+_\w+|--?[a-z][\w-]*|\w+(?:\.\w+)+(?:\(\))?|\w+\(\)|\w+::[\w:]+|[A-Za-z]\+\+|[A-Za-z]#|@[\w-]+\/[\w.-]+)$/
 const QUOTED = /`([^`\n]+)`|"([^"\n]+)"|“([^“”\n]+)”/g
-/** What is longer is no name, in characters; the patterns above would take a time that grows with its square. */
+/** Longer terms are not names, in characters. The patterns above would take quadratic time on them. */
 const MAX_NAME_LENGTH = 300
 /** Punctuation that closes a term. */
 const CLOSING = new Set(')]}>\'"`.,;:!?。？，')
 
 /**
  * Reads the signals of a query.
- * @param query the person's own words, without what a harness put around them
- * @param sql why it isn't run as SQL, from the judgement of the statement
+ * @param query the person's own words, without text added by a harness
+ * @param sql why it isn't run as SQL, as decided for the statement
  */
 export function modeSignals(query: string, sql: ModeSignals['sql']): ModeSignals {
   const text = query.trim()
@@ -79,9 +82,9 @@ export function modeSignals(query: string, sql: ModeSignals['sql']): ModeSignals
 }
 
 /**
- * Chooses the search. Hybrid search ranks by words and by meaning at once and loses to neither alone, so it is left only
- * where nearly all of the query is to be found as typed, and for statements.
- * @param requested the caller's wish; anything but `auto` is followed
+ * Chooses the search. Hybrid search ranks by words and by meaning and is never worse than either, so it is the default.
+ * Exceptions are SQL statements, and queries that consist almost entirely of exact terms.
+ * @param requested the caller's request; used unless it is `auto`
  */
 export function chooseMode(requested: SearchMode | 'auto', signals: ModeSignals): ModeDecision {
   const scores = modeScores(signals)
@@ -92,8 +95,8 @@ export function chooseMode(requested: SearchMode | 'auto', signals: ModeSignals)
 }
 
 /**
- * Suitability of each search: sql 1 or 0; keyword is the share of exact terms; semantic grows with the number of plain words
- * and falls with any exact term; hybrid is what lies between.
+ * Suitability of each search: sql is 1 or 0; keyword is the share of exact terms; semantic grows with the number of
+ * plain words and falls with any exact term; hybrid is in between.
  */
 export function modeScores(signals: ModeSignals): ModeScores {
   const { terms, identifiers, paths, error_codes, quoted, question } = signals
@@ -103,7 +106,7 @@ export function modeScores(signals: ModeSignals): ModeScores {
   return { sql: signals.sql === null ? 1 : 0, keyword, semantic, hybrid: 1 - Math.max(keyword, semantic) }
 }
 
-/** What white space separates, without the punctuation around it; a call keeps its parentheses. */
+/** Splits a text at white space and removes the punctuation around each term. A call keeps its parentheses. */
 function termsOf(text: string): string[] {
   return text
     .split(/\s+/)

@@ -1,12 +1,12 @@
 /**
- * Judges what SQLite says that it would do for a statement: its program (EXPLAIN) and its plan (EXPLAIN QUERY PLAN).
- * Source: SQLite documentation, "The SQLite Bytecode Engine" and "EXPLAIN QUERY PLAN".
+ * Checks what SQLite would do for a statement: its program (EXPLAIN) and its plan (EXPLAIN QUERY PLAN). Source: SQLite
+ * documentation, "The SQLite Bytecode Engine" and "EXPLAIN QUERY PLAN".
  * @module
  */
 import type { PlanStep, StatementProgram } from '../database/queries/views.ts'
 import type { SqlVerdict } from './sql-text.ts'
 
-/** Instructions that change the database or its settings. A reading statement has none of them. */
+/** Instructions that change the database or its settings. A read-only statement has none of them. */
 const WRITES = new Set(
   (
     'OpenWrite Destroy Clear CreateBtree ParseSchema LoadAnalysis DropTable DropIndex DropTrigger SetCookie Vacuum IncrVacuum ' +
@@ -14,7 +14,7 @@ const WRITES = new Set(
   ).split(' '),
 )
 
-/** Functions that a statement may call. None of them writes, loads code, or makes large values out of small ones. */
+/** Functions that a statement may call. None of them writes, loads code, or creates large values from small ones. */
 const FUNCTIONS = new Set(
   (
     'abs avg ceil ceiling char coalesce concat concat_ws count cume_dist date datetime dense_rank exp first_value floor glob ' +
@@ -29,14 +29,19 @@ const FUNCTIONS = new Set(
 /** Virtual tables (json_each and the like) that one statement may open. */
 const MAX_VIRTUAL_TABLES = 3
 
-/** Rows that a loop over a view, or a search by an index that SQLite makes for the statement, is reckoned with. */
+/** Assumed number of rows for a loop over a view, or for a search by an automatic index of SQLite. */
 const VIEW_ROWS = 100_000
-/** Elements of a JSON array in a column that `json_each` is reckoned with, such as the tags of an interaction. */
+/**
+ * Assumed number of elements of a JSON array in a column that `json_each` reads, such as the tags of an interaction.
+ */
 const ARRAY_ELEMENTS = 50
-/** Rows that a statement may visit: the product of its nested loops. SQLite visits some ten million a second. */
+/**
+ * Maximum number of rows that a statement may visit: the product of its nested loops. SQLite visits about ten million
+ * rows per second.
+ */
 const MAX_ROW_VISITS = 20_000_000
 
-/** What bounds a loop over `json_each`. */
+/** Limits of a loop over `json_each`. */
 export interface JsonBounds {
   /** Length of the statement: its constants can't have more elements than half of it. */
   readonly statementLength: number
@@ -45,8 +50,8 @@ export interface JsonBounds {
 }
 
 /**
- * Decides whether a program only reads the documented views, and whether it may take too long: the rows that its loops visit are
- * bounded before it runs.
+ * Decides whether a program reads only the documented views, and whether it could take too long, by estimating the rows
+ * that its loops visit.
  * @returns null: it may run
  */
 export function judgeProgram(judged: StatementProgram, bounds: JsonBounds): SqlVerdict | null {
@@ -98,7 +103,7 @@ function judgePlan(plan: readonly PlanStep[], jsonRows: number): SqlVerdict | nu
       }
 }
 
-/** Rows that the loops at this level visit, with the correlated subqueries that run for each of them. */
+/** Rows that the loops at this level visit, including the correlated subqueries that run for each of them. */
 function rowVisits(children: ReadonlyMap<number, readonly PlanStep[]>, id: number, jsonRows: number): number {
   let visits = 1
   let inner = 1
@@ -109,7 +114,7 @@ function rowVisits(children: ReadonlyMap<number, readonly PlanStep[]>, id: numbe
   return visits * inner
 }
 
-/** Rows of one loop: 1 for constants and for a search by what identifies a row. */
+/** Rows of one loop: 1 for constants and for a search by a unique key. */
 function rowsOf(detail: string, jsonRows: number): number {
   if (/^SCAN \d+[- ](CONSTANT )?ROW|^SCAN CONSTANT ROW/.test(detail)) return 1
   if (detail.includes('VIRTUAL TABLE')) return jsonRows

@@ -1,11 +1,11 @@
 /**
- * Reads a text as SQLite's tokenizer would and decides whether it can be one read-only statement at all. What passes here
- * is not run yet: SQLite's own program for it is judged next (sql-program.ts).
- * Source of the token rules: SQLite documentation, "SQL As Understood By SQLite", keywords, identifiers and comments.
+ * Reads a text like SQLite's tokenizer and decides whether it can be a single read-only statement. A text that passes
+ * is not run yet: SQLite's program for it is checked next (sql-program.ts). Source of the token rules: SQLite
+ * documentation, "SQL As Understood By SQLite", keywords, identifiers and comments.
  * @module
  */
 
-/** Longest statement, in characters. */
+/** Maximum length of a statement, in characters. */
 export const MAX_STATEMENT = 20_000
 
 /** Why a text is not run as SQL. */
@@ -26,14 +26,14 @@ export type SqlRefusal =
 
 export interface SqlVerdict {
   readonly refusal: SqlRefusal
-  /** For a person: what about the text is refused. */
+  /** An explanation for a person. */
   readonly message: string
 }
 
 export interface SqlText {
   /** The statement without its closing semicolon. */
   readonly statement: string
-  /** Names and strings in it, lower case, without their quotes. */
+  /** Names and strings in the statement, in lower case, without quotes. */
   readonly names: ReadonlySet<string>
 }
 
@@ -41,7 +41,7 @@ type TokenKind = 'word' | 'quoted' | 'string' | 'number' | 'parameter' | 'symbol
 
 interface Token {
   readonly kind: TokenKind
-  /** Without quotes, lower case. */
+  /** In lower case, without quotes. */
   readonly value: string
   readonly start: number
 }
@@ -51,15 +51,15 @@ export function isRefused(result: object): result is SqlVerdict {
   return 'refusal' in result
 }
 
-/** Whether a text begins like a statement that reads: cheap, so that ordinary questions go no further. */
+/** Whether a text starts like a read-only statement. A cheap check that sorts out ordinary questions. */
 export function beginsLikeSql(text: string): boolean {
   return /^(?:select|with|values)\b/i.test(text.slice(skipSpace(text, 0)))
 }
 
 /**
- * Checks that a text is one statement beginning with SELECT, WITH or VALUES whose parentheses close, that names no schema, no
- * table of SQLite's own, and no parameter.
- * @returns the statement, or why it is none
+ * Checks that a text is one statement that starts with SELECT, WITH or VALUES, has balanced parentheses, and names no
+ * schema, no internal table of SQLite and no parameter.
+ * @returns the statement, or the reason for the refusal
  */
 export function readSqlText(text: string): SqlText | SqlVerdict {
   if (text.length > MAX_STATEMENT)
@@ -121,7 +121,7 @@ const PATTERNS: readonly (readonly [TokenKind, RegExp])[] = [
   ['symbol', /[^'"`[\s]/y],
 ]
 
-/** Tokens in order; null when a quote or comment is not closed. */
+/** Tokens in order; null if a quote or comment is not closed. */
 function tokenize(text: string): Token[] | null {
   const tokens: Token[] = []
   let at = 0
@@ -139,7 +139,7 @@ function tokenize(text: string): Token[] | null {
   return tokens
 }
 
-/** The offset of the first character that is neither white space nor comment. */
+/** The offset of the first character that is neither white space nor part of a comment. */
 function skipSpace(text: string, from: number): number {
   let at = from
   for (let space = matchAt(SPACE, text, at); space; space = matchAt(SPACE, text, at)) at += space.length

@@ -1,5 +1,6 @@
 /**
- * The sql route: one read-only statement over the documented views, judged before it runs, capped in rows, size and time.
+ * The sql route: one read-only statement over the documented views, checked before it runs, limited in rows, size and
+ * time.
  * @module
  */
 import type { Database } from '../database/database.ts'
@@ -9,13 +10,13 @@ import type { KnowledgeStore, StoredItem } from '../knowledge/stores/store.ts'
 import { judgeProgram } from './sql-program.ts'
 import { isRefused, readSqlText, type SqlVerdict } from './sql-text.ts'
 
-/** Rows that an answer holds at most. */
+/** Maximum number of rows in an answer. */
 export const MAX_ROWS = 100
-/** Milliseconds that a statement may take. */
+/** Time limit of a statement, in milliseconds. */
 export const MAX_SQL_MS = 5_000
-/** Longest text in a cell of the answer, in characters. */
+/** Maximum length of a text cell in the answer, in characters. */
 export const MAX_CELL = 4_000
-/** Patterns that the view `patterns` shows at most, in order of id. */
+/** Maximum number of patterns in the view `patterns`, ordered by id. */
 export const MAX_PATTERNS = 1_000
 
 export interface SqlServices {
@@ -23,10 +24,10 @@ export interface SqlServices {
   readonly knowledge: KnowledgeStore
 }
 
-/** A statement that may run, as often as wanted. */
+/** A statement that was accepted. It may run several times. */
 export interface AcceptedSql {
   readonly statement: string
-  /** Documented views that it names. */
+  /** The documented views that the statement uses. */
   readonly views: string[]
   readonly scope: ViewScope
 }
@@ -34,13 +35,13 @@ export interface AcceptedSql {
 export interface SqlRows {
   readonly columns: string[]
   readonly rows: unknown[][]
-  /** Rows or parts of cells were left out. */
+  /** Whether rows or parts of cells were left out. */
   readonly truncated: boolean
 }
 
 /**
- * Decides whether a text is one statement that SQLite accepts and that only reads the documented views of a project.
- * Nothing of it is run.
+ * Decides whether a text is one statement that SQLite accepts and that reads only the documented views of a project.
+ * Does not run the statement.
  */
 export async function acceptSql(
   services: SqlServices,
@@ -60,13 +61,16 @@ export async function acceptSql(
   return judgeProgram(explained, bounds) ?? { statement: read.statement, views, scope }
 }
 
-/** Whether a statement is running in this isolate: the database answers one query at a time, so statements don't run side by side. */
+/**
+ * Whether a statement is running in this isolate. The database runs one query at a time, so statements don't run
+ * concurrently.
+ */
 let running = false
 
 /**
  * Runs an accepted statement, unless another one is running.
- * @returns rows, or why it stopped
- * @throws CoordinatorError `rate_limited` while another statement runs
+ * @returns rows, or the reason why it stopped
+ * @throws CoordinatorError `rate_limited` if another statement is running
  */
 export async function runSql(services: SqlServices, accepted: AcceptedSql): Promise<SqlRows | SqlVerdict> {
   if (running) {

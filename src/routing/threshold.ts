@@ -1,20 +1,23 @@
 /**
- * Which confidence threshold serves a target, from the router's probabilities for queries that were held out. Pure.
+ * Finds the confidence threshold for a target from the router's probabilities for held-out queries. Pure.
  * @module
  */
 
-/** Steps of a spectrum: it holds one number more. */
+/** Number of steps of a spectrum. A spectrum has one more number than steps. */
 export const SPECTRUM_STEPS = 100
 
-/** What a threshold leads to. */
+/** The expected effect of a threshold. */
 export interface ThresholdEffect {
   /** Share of queries that the local model answers, 0 to 1. */
   readonly localShare: number
-  /** Its expected share of successes among those; null: it answers none. */
+  /** Expected success rate of the local model on those queries; null: it answers none. */
   readonly localSuccess: number | null
 }
 
-/** Quantiles of probabilities at 0, 1, … 100 %; ascending, rounded to 4 places. Empty without any. */
+/**
+ * Quantiles of probabilities at 0, 1, … 100 %, ascending, rounded to 4 decimal places. Empty if there are no
+ * probabilities.
+ */
 export function spectrumOf(probabilities: Float64Array): number[] {
   if (probabilities.length === 0) return []
   const sorted = Float64Array.from(probabilities).sort()
@@ -24,7 +27,10 @@ export function spectrumOf(probabilities: Float64Array): number[] {
   })
 }
 
-/** What a threshold leads to on queries like those of the spectrum. The probabilities are calibrated, so their mean is the expected success. */
+/**
+ * The expected effect of a threshold on queries like those of the spectrum. The probabilities are calibrated, so their
+ * mean is the expected success rate.
+ */
 export function effectOf(spectrum: readonly number[], threshold: number): ThresholdEffect {
   const above = spectrum.filter((probability) => probability >= threshold)
   return {
@@ -39,7 +45,10 @@ export function thresholdForShare(spectrum: readonly number[], share: number): n
   return spectrum[Math.round((1 - share) * SPECTRUM_STEPS)] ?? 1
 }
 
-/** The lowest threshold at which the local model is expected to succeed at this share of what it answers; 1: at none. */
+/**
+ * The lowest threshold at which the local model is expected to succeed at this share of its answers; 1 if there is
+ * none.
+ */
 export function thresholdForSuccess(spectrum: readonly number[], success: number): number {
   return spectrum.find((threshold) => (effectOf(spectrum, threshold).localSuccess ?? 0) >= success) ?? 1
 }

@@ -1,5 +1,6 @@
 /**
- * The trained router of a project: learnt by a background job, kept in the database, held in memory between requests.
+ * The trained router of a project: trained by a background job, stored in the database, cached in memory between
+ * requests.
  * @module
  */
 import type { Database } from '../database/database.ts'
@@ -19,9 +20,9 @@ import type { Backend } from './model-choice.ts'
 import { type Estimates, type Example, estimate, type Router, trainRouter } from './router.ts'
 import { decodeRouter, encodeRouter } from './router-codec.ts'
 
-/** Milliseconds that a router in memory is used before the database is asked for a newer one. */
+/** How long a cached router is used before the database is queried for a newer one, in milliseconds. */
 const FRESH_MS = 5_000
-/** Projects whose routers are held in memory, about 0.7 MB each. */
+/** Maximum number of cached routers, about 0.7 MB each. */
 const MAX_HELD = 8
 
 const OUTCOME_VALUE = { success: 1, partial: 0.5, failure: 0 } as const
@@ -31,13 +32,13 @@ export interface RouterServices {
   now(): number
 }
 
-/** A project's router and its version; version 0: none was trained yet. */
+/** A project's router and its version. Version 0: not trained yet. */
 export interface TrainedRouter {
   readonly version: number
   readonly router: Router | null
   /** The project's own confidence threshold; null: the setting's. */
   readonly threshold: number | null
-  /** Outcomes reported in the project, as far as the router knows. */
+  /** Number of outcomes reported in the project, as known to the router. */
   readonly outcomes: number
 }
 
@@ -45,9 +46,10 @@ const NO_COUNTS: OutcomeCounts = { success: 0, partial: 0, failure: 0 }
 const held = new WeakMap<object, Map<string, TrainedRouter & { checkedAt: number }>>()
 
 /**
- * Trains the router of a project from its latest interactions with a known outcome. The work is bounded by MAX_EXAMPLES and
- * MAX_CHARACTERS, not by how many there are.
- * @returns `not_ready`: another training or a deletion came in between, so nothing was stored and it is to be done again
+ * Trains the router of a project from its latest interactions with a known outcome. MAX_EXAMPLES and MAX_CHARACTERS
+ * bound the work, however many interactions there are.
+ * @returns `not_ready`: another training or a deletion happened in between, so nothing was stored and the training must
+ *   be repeated
  */
 export async function trainProjectRouter(services: RouterServices, project: string): Promise<'done' | 'not_ready'> {
   const startedAt = services.now()
@@ -64,18 +66,18 @@ export async function trainProjectRouter(services: RouterServices, project: stri
   return (await storeRouter(services.database, project, trained, services.now())) ? 'done' : 'not_ready'
 }
 
-/** How one side of a router was learnt. */
+/** A summary of one trained side. */
 export interface SideSummary {
-  /** Outcomes that it was learnt from. */
+  /** Number of outcomes in the training data. */
   readonly examples: number
   readonly success_rate: number
-  /** Of its probabilities, on outcomes that were held out; the Brier score. */
+  /** Mean squared error of the probabilities on held-out outcomes: the Brier score. */
   readonly mean_squared_error: number
-  /** The same when every query is given the success rate. */
+  /** The same error if every query is predicted with the success rate. */
   readonly base_rate_error: number
 }
 
-/** What a training has come to; a side is null while it has too few outcomes to learn from. */
+/** Summary of the latest training. A side is null if it has too few outcomes. */
 export async function routerSummary(
   services: RouterServices,
   project: string,
@@ -95,7 +97,7 @@ export async function routerSummary(
   return { version, examples: status?.examples ?? 0, local: side('local'), remote: side('remote') }
 }
 
-/** Tells the router of a scored interaction; has it trained when enough has come together. */
+/** Registers a scored interaction for the router, and starts a training when enough of them have accumulated. */
 export async function noteScored(
   services: RouterServices & { enqueueJobs(ids: readonly string[]): Promise<void> },
   interactionId: string,
@@ -137,17 +139,20 @@ async function load(database: Database, project: string): Promise<Omit<TrainedRo
   return stored ? { version: stored.version, router: decodeRouter(stored.model) } : { version: 0, router: null }
 }
 
-/** What is known of queries: the estimates, and the version of the router that made them. */
+/** Estimates for queries, with the version of the router that made them. */
 export interface Estimated<T> {
   readonly version: number
   /** The project's own confidence threshold; null: the setting's. */
   readonly threshold: number | null
-  /** Outcomes reported in the project, as far as the router knows. */
+  /** Number of outcomes reported in the project, as known to the router. */
   readonly outcomes: number
   readonly estimates: T
 }
 
-/** Chance of success of each model at each query, by the project's router, or by its base rates where it has too few outcomes. */
+/**
+ * Each model's probability of success at each query, from the project's router, or from base rates if there are too few
+ * outcomes.
+ */
 export async function estimateAll(
   services: RouterServices,
   project: string,
@@ -157,7 +162,7 @@ export async function estimateAll(
   return { ...known, estimates: queries.map(say) }
 }
 
-/** As estimateAll, for one query. */
+/** Like estimateAll, for one query. */
 export async function estimateOne(
   services: RouterServices,
   project: string,
