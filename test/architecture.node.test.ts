@@ -96,3 +96,29 @@ describe('imports', () => {
 function isOperation(path: string): boolean {
   return roomOf(path) === 'operations' && /= operation\(\{/.test(readFileSync(join(ROOT, 'src', path), 'utf8'))
 }
+
+describe('the tables of test/README.md', () => {
+  const text = readFileSync(join(ROOT, 'test/README.md'), 'utf8')
+  const contentOf = (path: string) => readFileSync(join(ROOT, 'test', path), 'utf8')
+
+  it('name files that exist', () => {
+    for (const [, path = ''] of text.matchAll(/`((?:\.\.\/)?[\w./-]+\.ts)`/g))
+      expect(() => contentOf(path), path).not.toThrow()
+  })
+
+  it('name tests that exist, each by its title', () => {
+    const rows = text.slice(text.indexOf('## Reported faults')).matchAll(/^\| (F?\d[^|]*) \|[^|]*\| (.*) \|$/gm)
+    let titles = 0
+    for (const [, report, tests = ''] of rows) {
+      for (const [, path = '', named = ''] of tests.matchAll(/`([^`]+\.ts)`: (.*?)(?=; `|$)/g)) {
+        const content = contentOf(path)
+        // A title may hold a semicolon, so it is looked for whole first.
+        for (const title of content.includes(`'${named}'`) ? [named] : named.split('; ')) {
+          expect(content.includes(`'${title}'`), `${report}: ${path} has no test "${title}"`).toBe(true)
+          titles++
+        }
+      }
+    }
+    expect(titles).toBeGreaterThan(45)
+  })
+})
