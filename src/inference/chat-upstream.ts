@@ -1,6 +1,6 @@
 /**
- * Chat models with OpenAI's API as they are: requests and answers go through unchanged, so that tools, images and whatever comes
- * next work without the coordinator knowing of them. Failures follow the policy of resilience.ts.
+ * Passes requests and answers of chat models with OpenAI's API through unchanged, so that tools, images and future
+ * features work without support in the coordinator. Failures follow the policy of resilience.ts.
  * @module
  */
 import { CoordinatorError, type ErrorCode } from '../errors.ts'
@@ -11,10 +11,10 @@ import { Engine, EngineFailure } from './engine/resilience.ts'
 import { type ConfiguredChat, configuredChat, engineAt } from './open-models.ts'
 import type { WorkersAi } from './workers-ai.ts'
 
-/** Milliseconds that an answer may take. */
+/** Deadline of an answer, in milliseconds. */
 const DEADLINE_MS = 300_000
 
-/** The codes of refusals that have one of their own; every other one is `invalid_input`. */
+/** Error codes of refusals with a specific code. All others are `invalid_input`. */
 const CODES: Readonly<Record<number, ErrorCode>> = {
   404: 'not_found',
   409: 'conflict',
@@ -23,7 +23,7 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   429: 'rate_limited',
 }
 
-/** A model server refused what the caller sent: asking again, or asking another server, doesn't help. */
+/** A model server rejected the caller's request. Repeating it, or sending it to another server, doesn't help. */
 export class UpstreamRefusal extends CoordinatorError {
   readonly refusal: Refusal
 
@@ -39,18 +39,18 @@ export class UpstreamRefusal extends CoordinatorError {
 
 export interface ChatUpstream {
   readonly side: 'local' | 'remote'
-  /** Model that is asked for unless the caller names one; null: the server's own. */
+  /** Model to request unless the caller names one; null: the server's default. */
   readonly model: string | null
   /**
-   * One whole answer.
-   * @throws UpstreamRefusal when the server refuses the request, CoordinatorError `engine_unavailable` when it can't answer,
-   * `client_closed_request` once `stopped` fired
+   * Requests one complete answer.
+   * @throws UpstreamRefusal if the server rejects the request, CoordinatorError `engine_unavailable` if it can't
+   *   answer, `client_closed_request` after `stopped` fired
    */
   ask(body: object, stopped: AbortSignal): Promise<unknown>
   /**
-   * The data of each event of a streamed answer. Ends normally after `[DONE]`, when the caller has stopped it, and where the
-   * body ends after `finished` has become true: not every server sends `[DONE]`.
-   * @throws as `ask`, also when the stream breaks off
+   * Yields the data of each event of a streamed answer. Ends normally after `[DONE]`, when the caller stops it, and
+   * when the body ends after `finished` returns true, because not every server sends `[DONE]`.
+   * @throws like `ask`, also if the stream breaks off
    */
   stream(body: object, stopped: AbortSignal, finished: () => boolean): AsyncGenerator<string, void, void>
 }
@@ -63,7 +63,7 @@ export interface ChatUpstreams {
 /** No model is configured. */
 export const NO_UPSTREAMS: ChatUpstreams = { local: null, remote: null }
 
-/** The models that the settings name. */
+/** Opens the models that the settings name. */
 export function openUpstreams(settings: Settings, ai?: WorkersAi): ChatUpstreams {
   const open = (side: ChatUpstream['side']) => {
     const chat = configuredChat(side, settings, ai)
@@ -93,18 +93,18 @@ function upstream(side: ChatUpstream['side'], { model, address, transport, hint 
   }
 }
 
-/** The error of a request whose client went away. */
+/** The error for a request whose client disconnected. */
 function clientClosed(): CoordinatorError {
   return new CoordinatorError('client_closed_request', 'The client closed the request before it was answered.')
 }
 
-/** A refusal as the caller's error; every other failure as it is, for the engine's policy to judge. */
+/** Converts a refusal to the caller's error. Other failures are returned unchanged for the engine policy. */
 function callersError(thrown: unknown): unknown {
   if (!(thrown instanceof EngineFailure) || !thrown.refusal) return thrown
   return new UpstreamRefusal(thrown.refusal, thrown.retryAfterMs)
 }
 
-/** A caller that stops reading ends the stream without a failure: the server did nothing wrong. */
+/** If the caller stops reading, the stream ends without a failure: the server is not at fault. */
 async function* events(
   transport: ChatTransport,
   body: object,

@@ -1,5 +1,5 @@
 /**
- * The models that the settings name, to be asked whether they can serve.
+ * Dependency checks for the models that the settings name.
  * @module
  */
 import type { Settings } from '../settings.ts'
@@ -17,7 +17,7 @@ import {
   remoteEndpoint,
 } from './open-models.ts'
 
-/** A model server, asked by reads that cost nothing. */
+/** A model server, checked with free read requests. */
 function server(
   name: string,
   key: string,
@@ -33,19 +33,19 @@ function server(
   }
 }
 
-/** The embedding server, whose vectors have to be of the size that the settings say. */
+/** The embedding server. Its vectors must have the size given in the settings. */
 function embeddingServer(endpoint: EngineEndpoint, settings: Settings): Dependency {
   return server('embedder', 'embeddings', endpoint, (signal) =>
     askModelServer(endpoint, signal, embeddingModel(settings).dimensions),
   )
 }
 
-/** A server of which only OpenAI's interface is known. */
+/** A server that is only known to have OpenAI's API. */
 function openAiServer(name: string, key: string, endpoint: EngineEndpoint): Dependency {
   return server(name, key, endpoint, (signal) => askServer(atApi(endpoint), '/models', signal))
 }
 
-/** A model of Workers AI: nothing about it can be asked for free, so its breaker in this isolate tells. */
+/** A Workers AI model. There is no free check, so the state comes from its breaker in this isolate. */
 function hosted(name: string, key: string, model: string): Dependency {
   const engine = knownEngine(key, model)
   return {
@@ -58,7 +58,7 @@ function hosted(name: string, key: string, model: string): Dependency {
   }
 }
 
-/** Everything about models that can be down. */
+/** All dependencies on models. */
 export function modelDependencies(settings: Settings): Dependency[] {
   const { LLAMA_CPP_BASE_URL: chat, LLAMA_CPP_EMBEDDINGS_URL: embeddings, AIDB_URL: aidb } = settings
   const { LLAMA_CPP_RERANK_URL: reranker, REMOTE_MODEL_BASE_URL: remote } = settings
@@ -82,7 +82,7 @@ export function modelDependencies(settings: Settings): Dependency[] {
   return found.filter((dependency) => typeof dependency === 'object')
 }
 
-/** The built-in sentence embedder: not loaded yet is as good as loaded; a load that failed is told. */
+/** The built-in sentence embedder. Not loaded yet counts as available; a failed load is reported. */
 function builtIn(): Dependency {
   return {
     name: 'embedder',
@@ -95,7 +95,7 @@ function builtIn(): Dependency {
   }
 }
 
-/** AIDB documents no way to ask how it is; whatever it answers to a GET, it is there. */
+/** AIDB documents no health endpoint: any answer to a GET request means that it is available. */
 function external(name: string, key: string, endpoint: EngineEndpoint): Dependency {
   return { ...server(name, key, endpoint), ask: (signal) => askReachable(endpoint, '/health', signal) }
 }

@@ -1,6 +1,6 @@
 /**
- * Opens the models that the settings name. What must outlive a request (breakers, the embedding cache) is kept here, one for
- * each engine and isolate.
+ * Opens the models that the settings name. State that must outlive a request (breakers, the embedding cache) is kept
+ * here, once per engine and isolate.
  * @module
  */
 import { CoordinatorError } from '../errors.ts'
@@ -24,7 +24,7 @@ const CHECK = 'and that llama-server runs and is reachable from the Worker.'
 const engines = new Map<string, Engine>()
 const cache = new EmbeddingCache()
 
-/** The engine behind an address, as this isolate knows it. */
+/** The engine for an address, shared within this isolate. */
 export function engineAt(name: string, address: string, open: () => Engine): Engine {
   const key = `${name} ${address}`
   const engine = engines.get(key) ?? open()
@@ -32,28 +32,28 @@ export function engineAt(name: string, address: string, open: () => Engine): Eng
   return engine
 }
 
-/** The engine behind an address if this isolate has called it. */
+/** The engine for an address if this isolate has called it. */
 export function knownEngine(name: string, address: string): Engine | undefined {
   return engines.get(`${name} ${address}`)
 }
 
-/** A chat model that the settings put on one side: what it is, and how it is reached. */
+/** The chat model that the settings configure for one side, and how to reach it. */
 export interface ConfiguredChat {
   readonly name: string
-  /** Whoever runs it, as breakers and messages tell engines apart. */
+  /** Identifies the provider for breakers and messages. */
   readonly address: string
   readonly transport: ChatTransport
-  /** Where a server of llama.cpp is; left out for others. */
+  /** Endpoint of a llama.cpp server. Missing for others. */
   readonly llama?: EngineEndpoint
-  /** Model to ask for; null: the server's own. */
+  /** Model to request; null: the server's default. */
   readonly model: string | null
-  /** What a person can check when it fails. */
+  /** What a person can check if it fails. */
   readonly hint: EngineHint
 }
 
 /**
- * The chat model of a side: a server by its URL, else a model of Workers AI; null when none is set.
- * @throws CoordinatorError `internal` when a model of Workers AI is named without the binding
+ * The chat model of a side: a server by its URL, or a Workers AI model; null if none is set.
+ * @throws CoordinatorError `internal` if a Workers AI model is named without the binding
  */
 export function configuredChat(side: 'local' | 'remote', settings: Settings, ai?: WorkersAi): ConfiguredChat | null {
   const local = side === 'local'
@@ -81,7 +81,7 @@ export function configuredChat(side: 'local' | 'remote', settings: Settings, ai?
   return { name: 'workers-ai', address: model, transport, model, hint }
 }
 
-/** What to check when a server fails, and when it does not let the coordinator in. */
+/** What to check if a server fails, and if it denies access. */
 function hintOf({ credentials }: EngineEndpoint, reach: string): EngineHint {
   return credentials ? { reach, access: `Check ${credentials}.` } : { reach }
 }
@@ -95,13 +95,16 @@ function boundAi(ai: WorkersAi | undefined, variable: string): WorkersAi {
   })
 }
 
-/** The local model: of `LLAMA_CPP_BASE_URL`, else of `WORKERS_AI_LOCAL_MODEL`; null when none is set. */
+/** The local model from `LLAMA_CPP_BASE_URL`, or from `WORKERS_AI_LOCAL_MODEL`; null if neither is set. */
 export function openChatModel(settings: Settings, ai?: WorkersAi): StreamingChatModel | null {
-  // A model that thinks for a minute is not broken, and few servers answer many at once.
+  // A model that takes a minute to think is not broken, and few servers can answer many requests concurrently.
   return openChat('local', 'chat', settings, ai, 8)
 }
 
-/** The remote model: of `REMOTE_MODEL_BASE_URL`, any OpenAI-compatible server, else of `WORKERS_AI_REMOTE_MODEL`; null when none is set. */
+/**
+ * The remote model from `REMOTE_MODEL_BASE_URL`, any OpenAI-compatible server, or from `WORKERS_AI_REMOTE_MODEL`; null
+ * if neither is set.
+ */
 export function openRemoteModel(settings: Settings, ai?: WorkersAi): StreamingChatModel | null {
   return openChat('remote', 'remote chat', settings, ai, 16)
 }
@@ -126,12 +129,12 @@ function openChat(
     : new OpenAiChat(chat.name, chat.transport, engine, model)
 }
 
-/** Where the remote model is, with what lets the Worker in. */
+/** The endpoint of the remote model, with its credentials. */
 export function remoteEndpoint(url: string, settings: Settings): EngineEndpoint {
   return endpointOf(url, 'REMOTE_MODEL', settings)
 }
 
-/** Where a server with OpenAI's API is, with the key and the Access service token of its variables. */
+/** The endpoint of a server with OpenAI's API, with the key and the Access service token from its variables. */
 function endpointOf(url: string, prefix: 'LLAMA_CPP' | 'REMOTE_MODEL', settings: Settings): EngineEndpoint {
   const [id, secret] = [`${prefix}_ACCESS_CLIENT_ID`, `${prefix}_ACCESS_CLIENT_SECRET`] as const
   const key = settings[`${prefix}_API_KEY`]
@@ -143,11 +146,13 @@ function endpointOf(url: string, prefix: 'LLAMA_CPP' | 'REMOTE_MODEL', settings:
   }
 }
 
-/** Engines that can embed, the first configured one first where the settings don't choose; AIDB only embeds when chosen. */
+/**
+ * Engines that can embed. By default, the first configured one is used; AIDB embeds only if it is chosen explicitly.
+ */
 const EMBEDDERS = ['llama.cpp', 'workers-ai', 'aidb'] as const
 type EmbedderName = (typeof EMBEDDERS)[number]
 
-/** Which engine embeds; null: one that is built in. */
+/** The engine that embeds; null: a built-in embedder. */
 export function chosenEmbedder(settings: Settings): EmbedderName | null {
   if (settings.EMBEDDER === 'static' || settings.EMBEDDER === 'minilm') return null
   if (settings.EMBEDDER) return settings.EMBEDDER
@@ -156,15 +161,15 @@ export function chosenEmbedder(settings: Settings): EmbedderName | null {
 }
 
 /**
- * The engine that the settings choose as embedder; null: one that is built in.
- * @throws CoordinatorError `internal` when its space isn't known from the settings, or its engine isn't configured
+ * The engine that the settings choose as embedder; null: a built-in embedder.
+ * @throws CoordinatorError `internal` if the settings don't define its space, or its engine isn't configured
  */
 export function openEmbedder(settings: Settings, ai?: WorkersAi): Embedder | null {
   const chosen = chosenEmbedder(settings)
   return chosen && openEmbedderOf(chosen, settings, ai)
 }
 
-/** Configured embedders that are not chosen: they can still embed questions for collections that are in their space. */
+/** Configured embedders that are not chosen. They can still embed questions for collections in their space. */
 export function otherEmbedders(settings: Settings, ai?: WorkersAi): Embedder[] {
   const chosen = chosenEmbedder(settings)
   const set = {
@@ -212,7 +217,7 @@ function needed(value: string | undefined, variable: string): string {
   })
 }
 
-/** The ranked list of `AIDB_URL`; null when none is set. */
+/** The ranked list from `AIDB_URL`; null if it isn't set. */
 export function openAidb(settings: Settings): ExternalList | null {
   if (!settings.AIDB_URL) return null
   const endpoint = aidbEndpoint(settings.AIDB_URL, settings)
@@ -222,7 +227,7 @@ export function openAidb(settings: Settings): ExternalList | null {
   return new AidbList(endpoint, engine)
 }
 
-/** Where AIDB is, with its key. */
+/** The endpoint of AIDB, with its key. */
 export function aidbEndpoint(url: string, { AIDB_API_KEY: key }: Settings): EngineEndpoint {
   return {
     baseUrl: url.replace(/\/+$/, ''),
@@ -231,7 +236,7 @@ export function aidbEndpoint(url: string, { AIDB_API_KEY: key }: Settings): Engi
   }
 }
 
-/** The reranker of `LLAMA_CPP_RERANK_URL`; null when none is set. */
+/** The reranker from `LLAMA_CPP_RERANK_URL`; null if it isn't set. */
 export function openReranker(settings: Settings): Reranker | null {
   if (!settings.LLAMA_CPP_RERANK_URL) return null
   const endpoint = llamaEndpoint(settings.LLAMA_CPP_RERANK_URL, settings)
@@ -242,7 +247,7 @@ export function openReranker(settings: Settings): Reranker | null {
 }
 
 /**
- * The embedding model that the settings describe: a known one by its name, or one that they describe in full.
+ * The embedding model from the settings: a known model by its name, or a model that the settings describe completely.
  * @throws CoordinatorError `internal` naming the missing variable
  */
 export function embeddingModel(settings: Settings, name = settings.EMBEDDING_MODEL): EmbeddingModel {
@@ -269,7 +274,7 @@ export function embeddingModel(settings: Settings, name = settings.EMBEDDING_MOD
   }
 }
 
-/** Where a llama.cpp server is, with what lets the Worker in. */
+/** The endpoint of a llama.cpp server, with its credentials. */
 export function llamaEndpoint(url: string, settings: Settings): EngineEndpoint {
   return endpointOf(url, 'LLAMA_CPP', settings)
 }

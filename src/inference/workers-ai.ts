@@ -1,5 +1,5 @@
 /**
- * Models of Workers AI through the binding `AI`, in the words of OpenAI's chat completions and of the other embedders
+ * Workers AI models through the `AI` binding, adapted to OpenAI's chat completions and to the embedder interface
  * (https://developers.cloudflare.com/workers-ai/).
  * @module
  */
@@ -11,7 +11,10 @@ import { ModelEmbedder, notOneForEach } from './embedding/model-embedder.ts'
 import { readJson, successful } from './engine/http.ts'
 import { type Engine, EngineFailure } from './engine/resilience.ts'
 
-/** The binding, as far as it is used: asked for raw responses, so that status and `Retry-After` tell what went wrong. */
+/**
+ * The part of the binding that is used. Requests raw responses, so that status and `Retry-After` reveal the cause of a
+ * failure.
+ */
 export interface WorkersAi {
   run(
     model: string,
@@ -20,10 +23,10 @@ export interface WorkersAi {
   ): Promise<Response>
 }
 
-/** Tokens of an answer when the caller names no limit; Workers AI itself would stop at 256. */
+/** Maximum tokens of an answer if the caller sets no limit. The default of Workers AI is 256. */
 const MAX_TOKENS = 2048
 
-/** Asks a model; the response says success. */
+/** Runs a model and returns a successful response. */
 async function run(
   ai: WorkersAi,
   model: string,
@@ -43,7 +46,7 @@ async function run(
 
 const counted = z.object({ prompt_tokens: z.number(), completion_tokens: z.number() })
 const call = z.object({ name: z.string(), arguments: z.unknown() })
-/** The form of models that don't speak OpenAI's. With a JSON schema, `response` is the object itself. */
+/** The format of models without OpenAI's format. With a JSON schema, `response` is the object itself. */
 const native = z.object({
   response: z.union([z.string(), z.record(z.string(), z.unknown()), z.array(z.unknown())]).nullish(),
   tool_calls: z.array(call).nullish(),
@@ -52,8 +55,8 @@ const native = z.object({
 const openAi = z.looseObject({ choices: z.array(z.unknown()) })
 
 /**
- * Chat with Workers AI. Answers of models that have a form of their own come out as OpenAI's.
- * @param usual model that is asked unless the request names another one of Workers AI
+ * Chat with Workers AI. Answers in other formats are converted to OpenAI's format.
+ * @param usual the default model; a request can name another Workers AI model
  */
 export function workersAiChat(ai: WorkersAi, usual: string): ChatTransport {
   const modelOf = (body: object) => ('model' in body && /^@/.test(String(body.model)) ? String(body.model) : usual)
@@ -82,7 +85,7 @@ export function workersAiChat(ai: WorkersAi, usual: string): ChatTransport {
   }
 }
 
-/** What OpenAI's request is to Workers AI. */
+/** Converts an OpenAI request to a Workers AI request. */
 function inputsOf(body: object): Record<string, unknown> {
   const {
     model: _,
@@ -105,7 +108,7 @@ function mostTokens(body: object): number {
   return Number(inputsOf(body).max_tokens)
 }
 
-/** Workers AI doesn't say why an answer ended; one that used all its tokens was cut. */
+/** Workers AI doesn't report why an answer ended. An answer that used all its tokens was truncated. */
 function finishOf(usage: z.output<typeof counted> | null | undefined, most: number): 'stop' | 'length' {
   return usage && usage.completion_tokens >= most ? 'length' : 'stop'
 }
@@ -141,7 +144,9 @@ function chunkOf(model: string, delta: object, finish_reason: string | null): ob
 
 const nativeChunk = z.object({ response: z.string().nullish(), usage: counted.nullish() })
 
-/** One event in OpenAI's form; what is in neither form is passed on for the reader to refuse. */
+/**
+ * Converts one event to OpenAI's format. Events in an unknown format are passed on, so that the reader rejects them.
+ */
 function translated(
   model: string,
   data: string,
@@ -166,11 +171,11 @@ function translated(
 }
 
 const vectors = z.object({ data: z.array(z.array(z.unknown())), pooling: z.string().optional() })
-/** Models that were trained to be read at their first token; Workers AI averages over all unless told. */
+/** Models trained to be read at their first token. Workers AI averages over all tokens by default. */
 const READ_AT_FIRST_TOKEN = /\/bge-(?:small|base|large)-en/
 
 export class WorkersAiEmbedder extends ModelEmbedder {
-  /** @param served name that Workers AI knows the model by, e.g. `@cf/baai/bge-base-en-v1.5` */
+  /** @param served the model's name at Workers AI, e.g. `@cf/baai/bge-base-en-v1.5` */
   constructor(ai: WorkersAi, engine: Engine, model: EmbeddingModel, served: string) {
     const pooling = READ_AT_FIRST_TOKEN.test(served) ? 'cls' : undefined
     super('workers-ai', model, engine, async (text, signal) => {

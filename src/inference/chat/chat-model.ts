@@ -1,5 +1,5 @@
 /**
- * What every chat model offers.
+ * The interface of chat models.
  * @module
  */
 
@@ -11,33 +11,36 @@ export interface ChatMessage {
 export interface ChatReply {
   readonly content: string
   readonly model: string
-  /** Tokens as counted by the model's own server; null when it did not say. */
+  /** Tokens as counted by the model's server; null if it doesn't report them. */
   readonly promptTokens: number | null
   readonly completionTokens: number | null
-  /** Why it ended: by itself, at the limit of tokens, or at the deadline; in the last case it is the fragment that had come by then. */
+  /**
+   * Why the answer ended: by itself, at the token limit, or at the deadline. At the deadline, the content is the part
+   * received so far.
+   */
   readonly finish: 'stop' | 'length' | 'deadline'
 }
 
 export interface ChatOptions {
-  /** Model to ask for instead of the usual one, where the server has several. */
+  /** Model to request instead of the default, if the server has several. */
   readonly model?: string
   readonly maxTokens?: number
-  /** For the whole answer, in milliseconds; left out: the model's own. */
+  /** Deadline for the whole answer, in milliseconds. Default: the model's own. */
   readonly deadlineMs?: number
-  /** 0: always the likeliest token. */
+  /** 0: always the most likely token. */
   readonly temperature?: number
-  /** JSON Schema that the answer has to follow; the content is then JSON. */
+  /** JSON Schema of the answer. The content is then JSON. */
   readonly schema?: Readonly<Record<string, unknown>>
   readonly signal?: AbortSignal
 }
 
-/** One piece of a streamed answer. */
+/** One part of a streamed answer. */
 export interface ChatPiece {
   readonly content: string
-  /** Set on the last piece only: why the answer ended. */
+  /** Set only on the last part: why the answer ended. */
   readonly finish?: 'stop' | 'length'
   readonly model: string
-  /** Set on the last piece, when the server counted. */
+  /** Set on the last part, if the server counts tokens. */
   readonly promptTokens?: number
   readonly completionTokens?: number
 }
@@ -45,16 +48,18 @@ export interface ChatPiece {
 export interface ChatModel {
   readonly name: string
   /**
-   * One answer of at most so many tokens.
-   * @throws CoordinatorError `engine_unavailable` when it breaks off, or when nothing (with a schema: no whole answer) has come by the deadline
+   * Requests one answer of at most `maxTokens` tokens.
+   * @throws CoordinatorError `engine_unavailable` if the answer breaks off, or if nothing (with a schema: no complete
+   *   answer) arrives before the deadline
    */
   complete(messages: readonly ChatMessage[], options: ChatOptions & { readonly maxTokens: number }): Promise<ChatReply>
 }
 
 export interface StreamingChatModel extends ChatModel {
   /**
-   * One answer, piece by piece as it is made. Ends normally only after a piece with `finish`.
-   * @throws CoordinatorError `engine_unavailable` at any point, also when the stream breaks off: what came before is a fragment
+   * Streams one answer. Ends normally only after a part with `finish`.
+   * @throws CoordinatorError `engine_unavailable` at any point, including when the stream breaks off; the parts
+   *   received before are a fragment
    */
   stream(messages: readonly ChatMessage[], options?: ChatOptions): AsyncGenerator<ChatPiece, void, void>
 }

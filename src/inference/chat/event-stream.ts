@@ -1,15 +1,15 @@
 /**
- * Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html, section 9.2.6), as far as chat servers
- * use them: the data of each event.
+ * Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html, section 9.2.6), limited to what
+ * chat servers use: the data of each event.
  * @module
  */
 
-/** A line longer than this is not an event of a chat server, in characters. */
+/** Maximum length of a line, in characters. Chat servers never send longer ones. */
 const MAX_LINE_LENGTH = 1_000_000
 
 /**
- * The data of each event, in order. An event that the stream cuts off is not given.
- * @throws whatever reading the body throws; RangeError for an endless line
+ * Yields the data of each event, in order. An event that is incomplete when the stream ends is not yielded.
+ * @throws any error from reading the body; RangeError for a line that is too long
  */
 export async function* eventData(body: ReadableStream<Uint8Array>): AsyncGenerator<string, void, void> {
   const decoder = new TextDecoder()
@@ -21,7 +21,7 @@ export async function* eventData(body: ReadableStream<Uint8Array>): AsyncGenerat
       const { done, value } = await reader.read()
       rest += done ? decoder.decode() : decoder.decode(value, { stream: true })
       if (rest.length > MAX_LINE_LENGTH) throw new RangeError('An event of the stream has no end.')
-      // A carriage return at the very end may be half of a line break.
+      // A carriage return at the very end may be the first half of a line break.
       const lines = rest.split(/\r\n|\n|\r(?!$)/)
       rest = lines.pop() ?? ''
       for (const line of lines) {

@@ -19,14 +19,14 @@ const modelList = z.object({
 
 const tokens = z.object({ tokens: z.array(z.number()) })
 
-/** Whether a server can answer now: `loading` becomes `ready` on its own, `down` does not. */
+/** Whether a server can answer now. `loading` becomes `ready` by itself, `down` does not. */
 export type ServerHealth = 'ready' | 'loading' | 'down'
 
 export interface ServedModel {
   readonly id: string
-  /** Size of the model's embeddings; null when the server doesn't say. */
+  /** Dimensions of the model's embeddings; null if not reported. */
   readonly dimensions: number | null
-  /** Tokens of one request with its answer; null when the server doesn't say. */
+  /** Maximum tokens of one request including its answer; null if not reported. */
   readonly contextTokens: number | null
 }
 
@@ -34,14 +34,16 @@ export class LlamaCppChat extends OpenAiChat {
   readonly #endpoint: EngineEndpoint
   readonly #engine: Engine
 
-  /** @param model name to ask for, when the server has several (router mode) */
+  /** @param model name to request, if the server has several models (router mode) */
   constructor(endpoint: EngineEndpoint, engine: Engine, model?: string) {
     super('llama.cpp', httpChat(endpoint), engine, model)
     this.#endpoint = endpoint
     this.#engine = engine
   }
 
-  /** Asks once, without the policy: an open breaker must not hide that the server is back. */
+  /**
+   * Checks once, without the engine policy: an open circuit breaker must not hide that the server is available again.
+   */
   async health(): Promise<ServerHealth> {
     try {
       const response = await fetch(`${this.#endpoint.baseUrl}/health`, {
@@ -57,7 +59,7 @@ export class LlamaCppChat extends OpenAiChat {
     }
   }
 
-  /** The models that the server offers. */
+  /** Lists the models of the server. */
   async models(): Promise<ServedModel[]> {
     const answer = await this.#ask(atApi(this.#endpoint), '/models', undefined, modelList, 'a list of models')
     return answer.data.map(({ id, meta }) => ({
@@ -67,7 +69,7 @@ export class LlamaCppChat extends OpenAiChat {
     }))
   }
 
-  /** Number of the model's own tokens in a text. */
+  /** Counts the tokens of a text with the model's own tokenizer. */
   async countTokens(text: string): Promise<number> {
     return (await this.#ask(this.#endpoint, '/tokenize', { content: text }, tokens, 'a list of tokens')).tokens.length
   }

@@ -1,5 +1,5 @@
 /**
- * Chat models that speak OpenAI's chat completions, however they are reached: llama-server, any compatible server, Workers AI.
+ * Chat models with OpenAI's chat completions API, over any transport: llama-server, any compatible server, Workers AI.
  * @module
  */
 import * as z from 'zod'
@@ -7,7 +7,7 @@ import { type Engine, EngineFailure, isTimeout } from '../engine/resilience.ts'
 import type { ChatMessage, ChatOptions, ChatPiece, ChatReply, StreamingChatModel } from './chat-model.ts'
 import type { ChatTransport } from './transport.ts'
 
-/** Counts are a bonus: servers send null or leave them out, and the answer is whole without them. */
+/** Token counts are optional: servers send null or omit them, and the answer is complete without them. */
 const usage = z.object({ prompt_tokens: z.number(), completion_tokens: z.number() }).nullish().catch(null)
 
 const completion = z.object({
@@ -35,7 +35,7 @@ export class OpenAiChat implements StreamingChatModel {
   readonly #engine: Engine
   readonly #model: string | undefined
 
-  /** @param model name to ask for, where the server has several */
+  /** @param model name to request, if the server has several models */
   constructor(name: string, transport: ChatTransport, engine: Engine, model?: string) {
     this.name = name
     this.#transport = transport
@@ -47,11 +47,11 @@ export class OpenAiChat implements StreamingChatModel {
     messages: readonly ChatMessage[],
     options: ChatOptions & { readonly maxTokens: number },
   ): Promise<ChatReply> {
-    // A fragment of JSON is worth nothing, and not every server streams what keeps to a schema.
+    // A JSON fragment is useless, and not every server supports streaming with a schema.
     return options.schema ? this.#whole(messages, options) : this.#collected(messages, options)
   }
 
-  /** Generation isn't repeated once it began: it costs the server's time, and the caller has a better fallback. */
+  /** Generation is never repeated: it costs the server's time, and the caller has a better fallback. */
   #whole(messages: readonly ChatMessage[], options: ChatOptions): Promise<ChatReply> {
     const { deadlineMs, signal } = options
     return this.#engine.call(
@@ -74,7 +74,7 @@ export class OpenAiChat implements StreamingChatModel {
     )
   }
 
-  /** Streams the answer, so that what has come by the deadline is kept. */
+  /** Streams the answer, so that the part received before the deadline is kept. */
   async #collected(messages: readonly ChatMessage[], options: ChatOptions): Promise<ChatReply> {
     let content = ''
     let last: ChatPiece | null = null
@@ -119,8 +119,9 @@ export class OpenAiChat implements StreamingChatModel {
 }
 
 /**
- * The pieces of one answer. Ends normally only when the stream said why the answer ended; not every server closes with `[DONE]`.
- * @throws EngineFailure when it breaks off or sends something else
+ * Yields the parts of one answer. Ends normally only if the stream stated why the answer ended; not every server closes
+ * with `[DONE]`.
+ * @throws EngineFailure if the stream breaks off or contains something else
  */
 async function* chatPieces(events: AsyncGenerator<string, void, void>): AsyncGenerator<ChatPiece, void, void> {
   let last: ChatPiece | null = null

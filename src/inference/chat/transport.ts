@@ -1,5 +1,5 @@
 /**
- * How a chat that speaks OpenAI's chat completions is reached.
+ * The transport of OpenAI's chat completions API.
  * @module
  */
 import { askEngine, atApi, type EngineEndpoint, openEngine, readJson } from '../engine/http.ts'
@@ -10,13 +10,13 @@ const PATH = '/chat/completions'
 
 export interface ChatTransport {
   /**
-   * The completion that a request is answered with, unchecked.
+   * Sends a request and returns the completion, unchecked.
    * @throws EngineFailure
    */
   ask(body: object, signal: AbortSignal): Promise<unknown>
   /**
-   * The data of each event of a streamed answer, `[DONE]` included, as far as the stream goes.
-   * @throws EngineFailure, or whatever reading the stream throws
+   * Yields the data of each event of a streamed answer, including `[DONE]`, until the stream ends.
+   * @throws EngineFailure, or any error from reading the stream
    */
   events(body: object, signal: AbortSignal): AsyncGenerator<string, void, void>
 }
@@ -35,7 +35,7 @@ export function httpChat(server: EngineEndpoint): ChatTransport {
   }
 }
 
-/** The events of an answer that a server has given whole although it was asked for a stream. */
+/** Events for an answer that a server sent as a whole although a stream was requested. */
 function* asEvents(answer: unknown): Generator<string, void, void> {
   const { choices, ...rest } = (answer ?? {}) as { choices?: unknown }
   if (Array.isArray(choices)) {

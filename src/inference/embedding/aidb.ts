@@ -1,5 +1,5 @@
 /**
- * AIDB, an external knowledge service: one more ranked list for a search, and an embedder.
+ * AIDB, an external knowledge service: provides a ranked list for searches, and an embedder.
  * @module
  */
 import * as z from 'zod'
@@ -8,25 +8,25 @@ import { type Engine, EngineFailure } from '../engine/resilience.ts'
 import type { EmbeddingModel } from './embedding-models.ts'
 import { ModelEmbedder, notOneForEach } from './model-embedder.ts'
 
-/** It stands before every answer, so it may not take long, in milliseconds. */
+/** Deadline in milliseconds. Every answer waits for it, so it must be short. */
 const DEADLINE_MS = 1_500
-/** Characters of one result that are read. */
+/** Maximum characters read from one result. */
 const MAX_CONTENT_LENGTH = 20_000
 
-/** One result of an external list, best first. */
+/** One result of an external list. */
 export interface ExternalResult {
   readonly content: string
-  /** As the service scores it, on a scale of its own. */
+  /** The service's own score, on its own scale. */
   readonly score: number
 }
 
-/** A service outside the coordinator that makes one more ranked list. */
+/** An external service that provides a ranked list. */
 export interface ExternalList {
   /** Its name in `degraded`. */
   readonly name: string
   /**
-   * Its results for a query, best first; results without text are left out.
-   * @throws CoordinatorError `engine_unavailable` when no whole answer comes within the deadline
+   * Results for a query, best first. Results without text are omitted.
+   * @throws CoordinatorError `engine_unavailable` if no complete answer arrives before the deadline
    */
   search(project: string, query: string, limit: number): Promise<ExternalResult[]>
 }

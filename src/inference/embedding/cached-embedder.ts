@@ -1,5 +1,5 @@
 /**
- * Remembers the vectors of queries, and asks for the same text once when several want it at the same time.
+ * Caches the vectors of queries, and combines concurrent requests for the same text.
  * @module
  */
 import {
@@ -11,19 +11,22 @@ import {
   embeddedBatches,
 } from './embedder.ts'
 
-/** Queries that are remembered; 2,000 of 1,024 numbers take 8 MB. */
+/** Number of cached queries. 2,000 vectors of 1,024 numbers take 8 MB. */
 const ENTRIES = 2_000
-/** A request that is cancelled leaves its call unfinished; who waits for it asks again after this, in milliseconds. */
+/**
+ * A cancelled request leaves its call unfinished. Requests that wait for it start their own call after this time, in
+ * milliseconds.
+ */
 const MAX_WAIT_MS = 3_000
 
-/** Kept by the isolate, between requests: least recently used first. */
+/** A cache that the isolate keeps between requests, least recently used first. */
 export class EmbeddingCache {
   readonly #entries = new Map<string, Embedding>()
   readonly #under = new Map<string, Promise<Embedding>>()
   hits = 0
   misses = 0
 
-  /** The embedding of a key, from memory, from a call under way, or from `compute`; failures are not remembered. */
+  /** The embedding for a key: from the cache, from a call in progress, or from `compute`. Failures are not cached. */
   async get(key: string, compute: () => Promise<Embedding>): Promise<Embedding> {
     const known = this.#entries.get(key)
     if (known) {
@@ -52,7 +55,7 @@ export class EmbeddingCache {
   }
 }
 
-/** Wraps an embedder whose calls cost time. Documents are not remembered: each is embedded once. */
+/** Wraps an embedder with slow calls. Documents are not cached, because each is embedded only once. */
 export class CachedEmbedder implements Embedder {
   readonly #embedder: Embedder
   readonly #cache: EmbeddingCache

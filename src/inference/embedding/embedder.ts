@@ -1,83 +1,86 @@
 /**
- * What every source of embeddings offers: the built-in sentence embedder and word table, llama.cpp, Workers AI.
+ * The interface of embedders: the built-in sentence embedder and word table, llama.cpp, Workers AI.
  * @module
  */
 
-/** Vectors of two different spaces are never compared. */
+/** An embedding space. Vectors of different spaces are never compared. */
 export interface EmbeddingSpace {
-  /** Names model and version, e.g. `static-256-v1`; stored with every collection. */
+  /** Model and version, e.g. `static-256-v1`. Stored with every collection. */
   readonly name: string
   readonly dimensions: number
 }
 
-/** Whether two spaces are the same: name and size. No space is like null. */
+/** Whether two spaces have the same name and size. Null equals no space. */
 export function sameSpace(a: EmbeddingSpace | null, b: EmbeddingSpace): boolean {
   return a !== null && a.name === b.name && a.dimensions === b.dimensions
 }
 
-/** Models trained with prefixes embed a question and a passage differently. */
+/** Models trained with prefixes embed questions and passages differently. */
 export type EmbeddingPurpose = 'query' | 'document'
 
 export interface Embedding {
-  /** Unit length, `space.dimensions` long; null when the text holds nothing that the model knows. Never a zero vector. */
+  /** Unit vector of length `space.dimensions`; null if the model knows nothing in the text. Never a zero vector. */
   readonly vector: Float32Array | null
-  /** Share of the text's words (weighted by information) that the model knows, 0 to 1. Low: let keyword search decide. */
+  /**
+   * Share of the text's words (weighted by information) that the model knows, 0 to 1. If it is low, rely on keyword
+   * search.
+   */
   readonly coverage: number
 }
 
-/** What a client needs that computes vectors itself, and how it is checked. */
+/** What a client that computes vectors needs, and how the server checks it. */
 export interface ClientVectors {
-  /** The part of a document's text that is embedded. */
+  /** The part of a document's text to embed. */
   textOf(text: string): string
   /**
-   * Whether a client's vector is the one of a document.
-   * @param vector null: the client found no word in it
-   * @throws CoordinatorError `engine_unavailable` when that can't be said now
+   * Checks whether a client's vector matches a document.
+   * @param vector null: the client found no word in the text
+   * @throws CoordinatorError `engine_unavailable` if it can't be checked now
    */
   verify(text: string, vector: Float32Array | null): Promise<boolean>
 }
 
-/** A client's vector may differ from the server's by what int8 codes lose, and no more. */
+/** Minimum cosine between a client's vector and the server's: allows only for the loss by int8 codes. */
 const MIN_COSINE = 0.98
 
-/** Whether a client's vector is the one that the server has computed of the same text; null: the text has none. */
+/** Whether a client's vector equals the one that the server computed for the same text; null: the text has none. */
 export function isVector(claimed: Float32Array | null, own: Float32Array | null): boolean {
   return claimed && own ? cosine(claimed, own) >= MIN_COSINE : claimed === own
 }
 
-/** Cosine of two vectors of unit length. */
+/** Cosine of two unit vectors. */
 export function cosine(a: Float32Array, b: Float32Array): number {
   return a.reduce((sum, value, i) => sum + value * (b[i] ?? 0), 0)
 }
 
-/** What one request to an engine has brought. */
+/** The result of one request to an engine. */
 export interface EmbeddedBatch {
-  /** Positions of the texts. */
+  /** Indices of the texts. */
   readonly at: readonly number[]
   readonly embeddings: readonly Embedding[]
 }
 
 export interface Embedder {
   readonly space: EmbeddingSpace
-  /** Documents cost too much CPU to be embedded while they are stored: a job does it afterwards. Left out: they are embedded at once. */
+  /** Whether documents are embedded by a later job because they need too much CPU. Default: embedded immediately. */
   readonly defersDocuments?: boolean
-  /** How clients take part that compute the vectors of documents themselves. Left out: only the server computes them. */
+  /** How clients can compute the vectors of documents. Missing: only the server computes them. */
   readonly clients?: ClientVectors
   /**
-   * Embeds texts, one answer each, in order.
-   * @throws CoordinatorError with code `engine_unavailable` when the engine behind it doesn't answer
+   * Embeds texts. Returns one embedding per text, in order.
+   * @throws CoordinatorError `engine_unavailable` if the engine doesn't answer
    */
   embed(texts: readonly string[], purpose: EmbeddingPurpose): Promise<Embedding[]>
   /**
-   * Embeds documents and gives what each request has brought, so that it can be kept when a later one fails. Ends early when the time is
-   * over. Left out: `embed` is one step.
-   * @param milliseconds for all requests together
+   * Embeds documents and yields the result of each request, so that it can be stored even if a later one fails. Ends
+   * early when the time is up. Missing: `embed` makes a single request.
+   * @param milliseconds time limit for all requests together
    * @throws CoordinatorError `engine_unavailable`
    */
   embedDocuments?(texts: readonly string[], milliseconds: number): AsyncGenerator<EmbeddedBatch, void, void>
 }
 
-/** The documents' embeddings, batch by batch where the embedder has them; see {@link Embedder.embedDocuments}. */
+/** The documents' embeddings, in batches if the embedder supports them; see {@link Embedder.embedDocuments}. */
 export async function* embeddedBatches(
   embedder: Embedder,
   texts: readonly string[],
@@ -87,7 +90,7 @@ export async function* embeddedBatches(
   else yield { at: texts.map((_, i) => i), embeddings: await embedder.embed(texts, 'document') }
 }
 
-/** Whether what is stored may have to wait for its vectors. */
+/** Whether stored items may have to wait for their vectors. */
 export function embedsLater(embedder: Embedder): boolean {
   return embedder.defersDocuments === true || embedder.embedDocuments !== undefined
 }

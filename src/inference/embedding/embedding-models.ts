@@ -1,17 +1,17 @@
 /**
- * Embedding models whose makers say how they are asked. The prefixes are part of the model: without them its vectors are worse,
- * and with other ones they are another space.
+ * Embedding models with documented prefixes. The prefixes are part of the model: without them its vectors are worse,
+ * and other prefixes give another space.
  * @module
  */
 
-/** How texts are put to one model. */
+/** How texts are sent to a model. */
 export interface EmbeddingModel {
-  /** Name as it is recorded with every collection. */
+  /** Name that is recorded with every collection. */
   readonly name: string
   readonly dimensions: number
   readonly queryPrefix: string
   readonly documentPrefix: string
-  /** Tokens that it reads of a text. */
+  /** Maximum tokens that it reads from a text. */
   readonly contextTokens: number
 }
 
@@ -26,7 +26,7 @@ const model = (
 const BGE_QUERY = 'Represent this sentence for searching relevant passages: '
 const QWEN_QUERY = 'Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery: '
 
-/** From the model cards; the name is looked for at the beginning of the served model's file name. */
+/** From the model cards. Names are matched with the start of the served model's file name. */
 const KNOWN: readonly EmbeddingModel[] = [
   model('nomic-embed-text-v1.5', 768, 2048, 'search_query: ', 'search_document: '),
   model('nomic-embed-text-v2-moe', 768, 512, 'search_query: ', 'search_document: '),
@@ -49,7 +49,7 @@ const KNOWN: readonly EmbeddingModel[] = [
   model('all-mpnet-base-v2', 768, 384),
 ]
 
-/** The known model that a name or file name begins with (`nomic-embed-text-v1.5.Q8_0.gguf`); null: none. */
+/** The known model whose name is a prefix of a name or file name (`nomic-embed-text-v1.5.Q8_0.gguf`); null: none. */
 export function knownEmbeddingModel(name: string): EmbeddingModel | null {
   const file = name.toLowerCase().split('/').at(-1) ?? ''
   return KNOWN.find((known) => file.startsWith(known.name)) ?? null

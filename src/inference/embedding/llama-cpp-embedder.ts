@@ -1,5 +1,5 @@
 /**
- * A llama.cpp server, or any other with OpenAI's API, as embedder.
+ * An embedder for a llama.cpp server, or any other server with OpenAI's API.
  * @module
  */
 import * as z from 'zod'
@@ -13,7 +13,7 @@ const reply = z.object({
 })
 
 export class LlamaCppEmbedder extends ModelEmbedder {
-  /** @param served name to ask for, when the server has several models (router mode) */
+  /** @param served name to request, if the server has several models (router mode) */
   constructor(endpoint: EngineEndpoint, engine: Engine, model: EmbeddingModel, served?: string) {
     super('llama.cpp', model, engine, async (input, signal) => {
       const body = { input, encoding_format: 'float', ...(served !== undefined && { model: served }) }

@@ -1,7 +1,7 @@
 /**
- * Embedding models behind an engine, whichever it is: batches, prefixes, texts that are too long, and vectors that are not what the
- * space promises. The space (name and size) comes from the configuration, not from the engine, so that it is known while the
- * engine is down: what is stored then waits for vectors of the right space.
+ * Embedding models on any engine: handles batches, prefixes, texts that are too long, and vectors that don't match the
+ * space. The space (name and size) comes from the configuration, not from the engine, so that it is known while the
+ * engine is down: items stored in the meantime wait for vectors of the right space.
  * @module
  */
 import { CoordinatorError } from '../../errors.ts'
@@ -10,21 +10,23 @@ import { BatchSize } from './batch-size.ts'
 import type { EmbeddedBatch, Embedder, Embedding, EmbeddingPurpose, EmbeddingSpace } from './embedder.ts'
 import type { EmbeddingModel } from './embedding-models.ts'
 
-/** Characters of one request; a server reads a few thousand tokens a second. */
+/** Maximum characters of one request. A server reads a few thousand tokens per second. */
 const BATCH_CHARACTERS = 60_000
-/** No tokenizer makes more than one token of each of these characters, so a text of so many always fits. */
+/**
+ * No tokenizer produces more than one token for this many characters, so a text of this length per token always fits.
+ */
 const CHARACTERS_PER_TOKEN = 3
-/** A text that doesn't fit even so has no vector, in characters. */
+/** A text that doesn't fit even at this length gets no vector, in characters. */
 const MIN_CLIP_LENGTH = 64
 const QUERY_DEADLINE_MS = 2_000
-/** For one request of documents. */
+/** Deadline of one request of documents. */
 const DOCUMENT_DEADLINE_MS = 30_000
 
-/** What an isolate knows of each engine's pace. */
+/** The measured speed of each engine in this isolate. */
 const sizes = new WeakMap<Engine, BatchSize>()
 
 /**
- * Asks for the vectors of texts, one for each and in their order, as the engine sends them.
+ * Requests the raw vectors of texts from the engine, one per text, in order.
  * @throws EngineFailure
  */
 export type AskForVectors = (
@@ -38,7 +40,7 @@ export class ModelEmbedder implements Embedder {
   readonly #model: EmbeddingModel
   readonly #ask: AskForVectors
 
-  /** @param host names who runs the model; part of the space's name, since two hosts may run it differently */
+  /** @param host the provider of the model; part of the space's name, because two providers may run it differently */
   constructor(host: string, model: EmbeddingModel, engine: Engine, ask: AskForVectors) {
     this.space = { name: `${host}/${model.name}`, dimensions: model.dimensions }
     this.#engine = engine
@@ -61,8 +63,9 @@ export class ModelEmbedder implements Embedder {
   }
 
   /**
-   * A batch that takes too long is cut down and sent again. The first request of a call always holds a text, however slow the last one
-   * was: otherwise a single slow answer would end the embedding of documents for as long as the isolate lives.
+   * If a batch takes too long, it is reduced and sent again. The first request of a call always contains at least one
+   * text, even if the last answer was slow: otherwise a single slow answer would stop the embedding of documents until
+   * the isolate ends.
    */
   async *#batches(
     texts: readonly string[],
@@ -90,7 +93,7 @@ export class ModelEmbedder implements Embedder {
           purpose,
           deadlineMs,
         )
-        // The clock may have been set meanwhile; a request never takes longer than its deadline.
+        // The clock may have changed. A request never takes longer than its deadline.
         size.answered(at.length, Math.min(Date.now() - started, deadlineMs))
         yield { at, embeddings: vectors.map((vector) => ({ vector, coverage: vector ? 1 : 0 })) }
         left.splice(0, at.length)
@@ -102,7 +105,10 @@ export class ModelEmbedder implements Embedder {
     }
   }
 
-  /** A text that the server finds too long is shortened until it fits; it never takes its batch down with it. */
+  /**
+   * If the server rejects a text as too long, the text is shortened until it fits. It doesn't make the rest of its
+   * batch fail.
+   */
   async #embedBatch(
     texts: readonly string[],
     purpose: EmbeddingPurpose,
@@ -149,7 +155,7 @@ export class ModelEmbedder implements Embedder {
     )
   }
 
-  /** Unit vectors in the order of the texts. One that isn't what the space promises makes the whole reply worthless. */
+  /** Unit vectors in the order of the texts. If one doesn't match the space, the whole answer is rejected. */
   #read(answer: readonly (readonly unknown[] | undefined)[], count: number): Float32Array[] {
     if (answer.length !== count) throw notOneForEach()
     return Array.from(answer, (values) => {
@@ -167,19 +173,19 @@ export class ModelEmbedder implements Embedder {
   }
 }
 
-/** What an engine's answer is that has too few vectors, too many, or something else. */
+/** The failure for an answer with too few vectors, too many, or something else. */
 export function notOneForEach(): EngineFailure {
   return new EngineFailure('invalid', 'did not answer with one embedding for each text')
 }
 
-/** Distinguished from other errors in this module only. */
+/** Used only within this module. */
 class TooLong extends CoordinatorError {
   constructor() {
     super('engine_unavailable', 'A text is longer than the embedding model takes.')
   }
 }
 
-/** Scaled to length 1; null when a value isn't a finite number or all are zero. */
+/** Scales a vector to length 1. Returns null if a value isn't a finite number or all values are zero. */
 export function unitVector(values: readonly unknown[]): Float32Array | null {
   let sum = 0
   for (const value of values) {
@@ -194,7 +200,7 @@ function positions<T>(all: readonly T[], holds: (one: T) => boolean): number[] {
   return all.flatMap((one, at) => (holds(one) ? [at] : []))
 }
 
-/** How many of the first texts make one request: at most so many, and of a bounded size; a text that is larger goes alone. */
+/** Number of texts in the next request: limited in count and total size. A text that exceeds the size is sent alone. */
 function batchLength(left: readonly number[], texts: readonly (string | null)[], atMost: number): number {
   let characters = 0
   for (let count = 0; count < Math.min(atMost, left.length); count++) {

@@ -1,5 +1,5 @@
 /**
- * What the files of packed vectors have in common.
+ * Helpers shared by the file formats of packed vectors.
  * @module
  */
 import { fnv1aOfWords } from '../../hash.ts'
@@ -15,8 +15,8 @@ export function checksum(bytes: Uint8Array): number {
 const BYTES = 256
 
 /**
- * Bytes to numbers: a function of lowest + step × byte, computed once for each of the 256 bytes.
- * @returns null when one of these numbers is not finite
+ * Converts bytes to numbers: a function of lowest + step × byte, computed once for each of the 256 bytes.
+ * @returns null if one of these numbers is not finite
  */
 export function dequantise(
   bytes: Uint8Array,
@@ -31,13 +31,13 @@ export function dequantise(
   return numbers
 }
 
-/** Largest magnitude of a byte with a sign. */
+/** Largest magnitude of a signed byte. */
 const MAX_CODE = 128
 
 /**
- * The numbers of codebooks of bytes with a sign, each codebook with its own scale.
- * @param ends where each codebook ends
- * @returns null when one of the numbers may not be finite
+ * Decodes codebooks of signed bytes, each with its own scale.
+ * @param ends the end of each codebook
+ * @returns null if a number may not be finite
  */
 export function scaledCodebooks(
   bytes: Uint8Array,

@@ -1,26 +1,26 @@
 /**
- * A list of words that is searched in place: no string and no entry of a map is made for a word, so a list of 50,000 words is ready in
- * a few milliseconds, which the first request after a start waits for.
+ * A list of words that is searched in place, without a string or map entry per word. A list of 50,000 words is ready in
+ * a few milliseconds. This matters because the first request after a start waits for it.
  * @module
  */
 import { fnv1aOfRange, mix32 } from '../../hash.ts'
 
 const EMPTY = 0
-/** Slots for each word: with half of them empty, a search looks at one or two. */
+/** Slots per word: with half of them empty, a search checks one or two. */
 const SLOTS_PER_WORD = 2
 
 export class WordList {
-  /** Number of words, empty and repeated ones among them. */
+  /** Number of words, including empty and repeated ones. */
   readonly length: number
-  /** Whether no word is empty and none stands twice. */
+  /** Whether all words are non-empty and distinct. */
   readonly distinct: boolean
   readonly #text: string
-  /** Where each word begins, and one place beyond the end of the last one's separator. */
+  /** Start of each word, followed by the position after the last one's separator. */
   readonly #starts: Uint32Array
   /** Row number + 1 by hash; open addressing with linear probing (Knuth, The Art of Computer Programming 3, 6.4, algorithm L). */
   readonly #slots: Int32Array
 
-  /** @param text the words in row order, with a line feed between two */
+  /** @param text the words in row order, separated by line feeds */
   constructor(text: string) {
     this.#text = text
     const starts = [0]
@@ -39,13 +39,13 @@ export class WordList {
     this.distinct = distinct
   }
 
-  /** Row number of a word, of its first one where it stands twice; undefined when it isn't in the list. */
+  /** Row number of a word (of the first one if it is repeated); undefined if it isn't in the list. */
   rowOf(word: string): number | undefined {
     const row = (this.#slots[this.#slotOf(word, 0, word.length)] ?? EMPTY) - 1
     return row < 0 ? undefined : row
   }
 
-  /** The slot that holds text[from, to), or the empty one where it would stand. */
+  /** The slot of text[from, to), or the empty slot where it belongs. */
   #slotOf(text: string, from: number, to: number): number {
     const mask = this.#slots.length - 1
     let slot = mix32(fnv1aOfRange(text, from, to)) & mask

@@ -1,5 +1,5 @@
 /**
- * How a model server is asked whether it can serve, by reads that cost nothing.
+ * Checks whether a model server can serve, with free read requests.
  * @module
  */
 import * as z from 'zod'
@@ -7,24 +7,27 @@ import { traceHeaders } from '../../tracing.ts'
 import type { Observation } from './dependency.ts'
 import { atApi, type EngineEndpoint, isNotLetIn, isWebPage, notLetIn, WEB_PAGE } from './http.ts'
 
-/** A body that is longer than this is no list of models, in characters. */
+/** Longer bodies are not a list of models, in characters. */
 const MAX_LIST_LENGTH = 1_000_000
 
-/** Longest wait for what a server tells beside its health, in milliseconds. */
+/** Maximum wait for information beyond the server's health, in milliseconds. */
 const MORE_MS = 1_500
 
 const modelList = z.object({
   data: z.array(z.object({ id: z.string(), meta: z.object({ n_embd: z.number().optional() }).nullish() })),
 })
 
-/** Asks by one GET. 503 means that the server is still loading its model. */
+/** Sends one GET request. Status 503 means that the server is still loading its model. */
 export async function askServer(endpoint: EngineEndpoint, path: string, signal: AbortSignal): Promise<Observation> {
   const response = await get(endpoint, path, signal)
   await response.body?.cancel()
   return observed(endpoint, response)
 }
 
-/** Asks a server that documents no such question: any answer but a failure of its own or a closed door means that it serves. */
+/**
+ * Checks a server without a documented health endpoint: any answer except a server error or denied access means that it
+ * is available.
+ */
 export async function askReachable(endpoint: EngineEndpoint, path: string, signal: AbortSignal): Promise<Observation> {
   const response = await get(endpoint, path, signal)
   await response.body?.cancel()
@@ -32,16 +35,17 @@ export async function askReachable(endpoint: EngineEndpoint, path: string, signa
 }
 
 /**
- * Asks llama-server, or one that is like it: whether it is up (`/health`), takes the key (`/props`, since llama-server answers `/health`
- * to everybody), and serves a model of the expected size. What a server does not have is left out.
- * @param dimensions size of the vectors that are expected of it; left out: it doesn't embed
+ * Checks llama-server or a similar server: whether it is up (`/health`), accepts the key (`/props`, because
+ * llama-server answers `/health` without a key), and serves a model of the expected size. Endpoints that the server
+ * doesn't have are skipped.
+ * @param dimensions expected size of its vectors; omit it for a server that doesn't embed
  */
 export async function askModelServer(
   endpoint: EngineEndpoint,
   signal: AbortSignal,
   dimensions?: number,
 ): Promise<Observation> {
-  // A server that is busy with its model is up, though it tells no more.
+  // A busy server is up, even if it doesn't answer the other requests.
   const soon = AbortSignal.any([signal, AbortSignal.timeout(MORE_MS)])
   const [health, props, list] = await Promise.all([
     get(endpoint, '/health', signal),
@@ -49,7 +53,7 @@ export async function askModelServer(
     listOf(endpoint, soon).catch(() => null),
   ])
   await Promise.all([health.body?.cancel(), props?.body?.cancel()])
-  // A server without `/health`, such as Ollama, is up when it lists its models.
+  // A server without `/health`, such as Ollama, is up if it lists its models.
   const seen = health.status === 404 && list !== null ? ({ state: 'ok' } as const) : observed(endpoint, health)
   if (seen.state !== 'ok') return seen
   if (props && isNotLetIn(props.status)) return observed(endpoint, props)

@@ -1,33 +1,33 @@
 /**
- * What the coordinator depends on, and how each is asked whether it can serve. Asking is free: no model is called.
+ * The coordinator's dependencies, and the check of each one. Checks are free: no model is called.
  * @module
  */
 import { CoordinatorError } from '../../errors.ts'
 import type { BreakerState, Engine, FailureKind } from './resilience.ts'
 
-/** `loading` becomes `ok` by itself; `degraded`: answers, with something left out. */
+/** `loading` becomes `ok` by itself. `degraded`: answers, but with parts missing. */
 export type DependencyState = 'ok' | 'degraded' | 'loading' | 'down'
 
-/** What was seen of a dependency. */
+/** The result of checking a dependency. */
 export interface Observation {
   readonly state: DependencyState
-  /** What is wrong, for a person; never content or secrets. */
+  /** A description of the problem for a person. Never contains content or secrets. */
   readonly error?: string
 }
 
 export interface Dependency {
   readonly name: string
-  /** Without it nothing can be answered; any other one only degrades answers. */
+  /** Whether the coordinator can't answer without it. Other dependencies only degrade answers. */
   readonly required: boolean
-  /** Which one is in use. */
+  /** The implementation in use. */
   readonly uses: string
-  /** Asks it, within the time given; a rejection means that it is down. */
+  /** Checks it within the time given by the signal. A rejection means that it is down. */
   ask(signal: AbortSignal): Promise<Observation>
-  /** Its circuit breaker in this isolate; left out where there is none. */
+  /** Its circuit breaker in this isolate, if there is one. */
   readonly engine?: Pick<Engine, 'state' | 'lastFailure' | 'problem'>
 }
 
-/** A dependency as it was seen at some time. */
+/** The state of a dependency at a point in time. */
 export interface SeenDependency {
   readonly name: string
   readonly required: boolean
@@ -35,21 +35,21 @@ export interface SeenDependency {
   readonly state: DependencyState
   readonly error: string | null
   readonly breaker: BreakerState | null
-  /** How the last call of this isolate failed; null after a success. */
+  /** How this isolate's last call failed; null after a success. */
   readonly lastFailure: FailureKind | null
   readonly latencyMs: number
   /** Milliseconds since 1970. */
   readonly seenAt: number
 }
 
-/** Longest wait for one dependency, in milliseconds. */
+/** Maximum wait for one dependency, in milliseconds. */
 const PATIENCE_MS = 2_000
-/** An observation is shown again for this long, in milliseconds. */
+/** How long an observation is reused, in milliseconds. */
 const FRESH_MS = 5_000
 
 const seen = new Map<string, SeenDependency>()
 
-/** Asks all side by side; what was seen a moment ago isn't asked again. */
+/** Checks all dependencies concurrently. Recent observations are reused. */
 export function observe(dependencies: readonly Dependency[], now: () => number): Promise<SeenDependency[]> {
   return Promise.all(
     dependencies.map(async (dependency) => {
@@ -82,7 +82,7 @@ async function observeOne(dependency: Dependency, now: () => number): Promise<Se
   }
 }
 
-/** What a call has shown to be wrong is told although the server answers the free question. */
+/** Adds a problem that a call has revealed, even if the free check succeeds. */
 function withProblem({ engine }: Dependency, observed: Observation): Observation {
   const problem = engine?.problem ?? null
   return observed.state === 'ok' && problem !== null
@@ -90,7 +90,7 @@ function withProblem({ engine }: Dependency, observed: Observation): Observation
     : observed
 }
 
-/** Why asking failed, as far as it may be shown: an error of the coordinator's own holds no secret. */
+/** Why a check failed, as far as it is safe to return. The coordinator's own errors contain no secrets. */
 function causeOf(thrown: unknown): string {
   if (!(thrown instanceof CoordinatorError) || thrown.code === 'internal') return 'did not answer'
   return thrown.hint ? `${thrown.message} ${thrown.hint}` : thrown.message

@@ -1,74 +1,74 @@
 /**
- * Requests to engines over HTTP: what each answer means for the policy in resilience.ts.
+ * HTTP requests to engines, with answers classified for the policy in resilience.ts.
  * @module
  */
 import { traceHeaders } from '../../tracing.ts'
 import { readRefusal } from './refusal.ts'
 import { EngineFailure } from './resilience.ts'
 
-/** Answers larger than this are not read, in bytes. */
+/** Maximum size of an answer, in bytes. */
 const MAX_ANSWER = 64 * 1024 * 1024
-/** Characters of an error body that are read. */
+/** Maximum characters read from an error body. */
 const MAX_ERROR = 65_536
-/** A server that names no time to come back is not waited for longer than this, in milliseconds. */
+/** Maximum wait that a server can request with Retry-After, in milliseconds. */
 const MAX_RETRY_AFTER_MS = 600_000
 
-/** Where an engine is and how to be let in. */
+/** The address and credentials of an engine. */
 export interface EngineEndpoint {
-  /** Without a slash at the end. */
+  /** Without a trailing slash. */
   readonly baseUrl: string
-  /** Base of its OpenAI-compatible interface; left out: `/v1` below `baseUrl`. */
+  /** Base URL of its OpenAI-compatible API. Default: `/v1` below `baseUrl`. */
   readonly apiUrl?: string
   readonly headers: Readonly<Record<string, string>>
-  /** Names of the variables that let the coordinator in, for messages; left out: there are none. */
+  /** Names of the variables with the credentials, for messages. Missing: none. */
   readonly credentials?: string
 }
 
-/** What a service token of Cloudflare Access adds to a request; nothing without one. */
+/** The headers for a service token of Cloudflare Access; none without a token. */
 export function accessHeaders(id: string | undefined, secret: string | undefined): Record<string, string> {
   return id && secret ? { 'cf-access-client-id': id, 'cf-access-client-secret': secret } : {}
 }
 
-/** Whether an answer is a page for people: a login page, or another server than the engine. */
+/** Whether an answer is a web page: a login page, or a server other than the engine. */
 export function isWebPage(response: Response): boolean {
   return /^\s*(?:text\/html|application\/xhtml)/i.test(response.headers.get('content-type') ?? '')
 }
 
-/** What is said of an engine in front of which a web page answers. */
+/** Message for an engine at whose address a web page answers. */
 export const WEB_PAGE = 'answered with a web page, such as a login page, instead of its API'
 
-/** What is said of an engine that does not let the coordinator in. */
+/** Message for an engine that denies access to the coordinator. */
 export function notLetIn(status: number): string {
   return `did not accept its key or access headers (status ${status})`
 }
 
-/** Whether a status says that the coordinator is not let in; a redirect leads to a login page. */
+/** Whether a status means that access is denied. A redirect leads to a login page. */
 export function isNotLetIn(status: number): boolean {
   return status === 401 || status === 403 || (status >= 300 && status < 400)
 }
 
-/** A base URL as people write it, with or without a slash or `/v1` at the end, in one form. */
+/** Normalises a base URL, with or without a trailing slash or `/v1`. */
 export function normalBaseUrl(url: string): string {
   return url.replace(/\/+$/, '').replace(/\/v1$/, '')
 }
 
 /**
- * Base of an OpenAI-compatible interface: a URL with a path as it is written, `/v1` added to a bare host. What OpenAI's own
- * clients take as base URL is right here too.
+ * Base URL of an OpenAI-compatible API: a URL with a path is used as given, `/v1` is added to a bare host. Base URLs
+ * for OpenAI's own clients work here too.
  */
 export function openAiBase(url: string): string {
   const base = url.replace(/\/+$/, '').replace(/\/chat\/completions$/, '')
   return /^[a-z]+:\/\/[^/]+$/i.test(base) ? `${base}/v1` : base
 }
 
-/** The same engine, addressed at its OpenAI-compatible interface. */
+/** The same engine, addressed at its OpenAI-compatible API. */
 export function atApi(endpoint: EngineEndpoint): EngineEndpoint {
   return { ...endpoint, baseUrl: endpoint.apiUrl ?? `${endpoint.baseUrl}/v1` }
 }
 
 /**
- * Sends one request and gives its answer once the headers are there and say success.
- * @throws EngineFailure for every other answer
+ * Sends one request and returns its answer once the headers report success.
+ * @throws EngineFailure for any other answer
  */
 export async function openEngine(
   { baseUrl, headers }: EngineEndpoint,
@@ -87,7 +87,7 @@ export async function openEngine(
         ...headers,
       },
       body: body === undefined ? undefined : JSON.stringify(body),
-      // A login page instead of the engine must not be followed and taken for an answer.
+      // A redirect to a login page must not be followed and treated as an answer.
       redirect: 'manual',
       signal,
     })
@@ -101,7 +101,7 @@ export async function openEngine(
   )
 }
 
-/** Sends one request and reads its whole answer as JSON. */
+/** Sends one request and reads the complete answer as JSON. */
 export async function askEngine(
   endpoint: EngineEndpoint,
   path: string,
@@ -112,9 +112,9 @@ export async function askEngine(
 }
 
 /**
- * The answer, when its status says success.
- * @param secrets what was sent to be let in; taken out of what the engine says
- * @throws EngineFailure for every other one
+ * Returns the answer if its status is a success.
+ * @param secrets the credentials that were sent; removed from the engine's message
+ * @throws EngineFailure for any other status
  */
 export async function successful(response: Response, secrets: readonly string[] = []): Promise<Response> {
   if (!response.ok) throw await failureOf(response, secrets)
@@ -123,7 +123,7 @@ export async function successful(response: Response, secrets: readonly string[] 
   throw new EngineFailure('unauthorized', WEB_PAGE)
 }
 
-/** Reads a whole answer as JSON. */
+/** Reads a complete answer as JSON. */
 export async function readJson(response: Response, signal: AbortSignal): Promise<unknown> {
   if (Number(response.headers.get('content-length') ?? 0) > MAX_ANSWER) {
     await response.body?.cancel()
@@ -152,7 +152,7 @@ async function failureOf(response: Response, secrets: readonly string[]): Promis
   const refusal = readRefusal(status, said, secrets) ?? undefined
   if (status === 429) return new EngineFailure('busy', 'has too much to do (status 429)', retryAfterMs, refusal)
   if (status === 503 && /loading/i.test(said)) return new EngineFailure('loading', 'is still loading', retryAfterMs)
-  // llama.cpp blames itself (500) for a text that is longer than its batch; it will say so every time.
+  // llama.cpp answers 500 for a text that is longer than its batch. Repeating the request doesn't help.
   if (/too large to process|exceeds the available context|exceed_context_size/i.test(said)) {
     return new EngineFailure('refused', 'got a text that is longer than it can take', undefined, refusal)
   }
@@ -161,7 +161,7 @@ async function failureOf(response: Response, secrets: readonly string[]): Promis
   return new EngineFailure('refused', `refused the request (status ${status})`, undefined, refusal)
 }
 
-/** The beginning of an error body. What callers get of it goes through {@link readRefusal}. */
+/** The beginning of an error body. {@link readRefusal} filters what callers receive. */
 async function errorText(response: Response): Promise<string> {
   const decoder = new TextDecoder()
   let text = ''
@@ -171,7 +171,7 @@ async function errorText(response: Response): Promise<string> {
       if (text.length > MAX_ERROR) break
     }
   } catch {
-    // What has come so far is all that there is.
+    // Use what was received so far.
   }
   return text.slice(0, MAX_ERROR)
 }

@@ -1,5 +1,5 @@
 /**
- * What a model server says about a request that it refuses, in the forms that servers use. Pure.
+ * Parses a model server's error for a rejected request, in the formats that servers use. Pure.
  * @module
  */
 import { redact } from '../../security/redact.ts'
@@ -13,9 +13,9 @@ export interface Refusal {
   readonly param: string | null
 }
 
-/** Statuses that are about the coordinator's access or about the connection, not about what the caller sent. */
+/** Statuses about the coordinator's access or the connection, not about the caller's request. */
 const NOT_THE_CALLERS: ReadonlySet<number> = new Set([401, 402, 403, 407, 408])
-/** Statuses that a wrong address answers as well: they count only when the body is an error of an API. */
+/** Statuses that a wrong address also returns. They count only if the body is an API error. */
 const ALSO_A_WRONG_ADDRESS: ReadonlySet<number> = new Set([404, 405])
 
 const MAX_MESSAGE = 2000
@@ -25,13 +25,13 @@ const TOO_LONG =
   /exceed_context_size|context_length_exceeded|exceeds? the available context|(?:maximum|model'?s?) context (?:length|window|size)|prompt is too long/i
 
 /**
- * Reads an answer's status and body.
+ * Parses an answer's status and body.
  * @param secrets texts that must not appear in the message, such as the key that was sent
- * @returns null when the answer doesn't speak about the caller's request: its sender can't do anything about it
+ * @returns null if the answer isn't about the caller's request, so that the caller can't fix it
  */
 export function readRefusal(status: number, body: string, secrets: readonly string[] = []): Refusal | null {
   const tooLong = TOO_LONG.test(body)
-  // llama.cpp answers a prompt that is longer than its context with 500 in some versions.
+  // Some versions of llama.cpp answer 500 to a prompt that is longer than the context.
   if ((status < 400 || status >= 500) && !tooLong) return null
   if (NOT_THE_CALLERS.has(status)) return null
   const error = errorIn(body)
@@ -47,7 +47,7 @@ export function readRefusal(status: number, body: string, secrets: readonly stri
   }
 }
 
-/** The error object of OpenAI, vLLM, Ollama, FastAPI, Google and Cloudflare; null when there is none. */
+/** The error object in the formats of OpenAI, vLLM, Ollama, FastAPI, Google and Cloudflare; null if there is none. */
 function errorIn(body: string): Record<string, unknown> | null {
   const parsed = [parseJson(body)].flat()[0]
   if (!isRecord(parsed)) return null
@@ -71,7 +71,7 @@ function clean(message: string, secrets: readonly string[]): string {
   return redact(text.slice(0, MAX_MESSAGE).toWellFormed(), {}).trim()
 }
 
-/** A short identifier, as text; null for everything else. */
+/** A short identifier as text; null for everything else. */
 function name(value: unknown): string | null {
   if (typeof value === 'number') return String(value)
   return typeof value === 'string' && value !== '' ? clean(value.slice(0, MAX_NAME), []) : null

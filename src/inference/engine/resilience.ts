@@ -1,43 +1,43 @@
 /**
- * One policy for every engine that can be slow, wrong or gone: a deadline for the whole call, few retries with jitter on what
- * may be repeated, a circuit breaker and a limit of calls at once.
+ * One policy for every engine that can be slow, faulty or unavailable: a deadline for the whole call, a few retries
+ * with jitter for repeatable calls, a circuit breaker, and a limit on concurrent calls.
  *
- * State lives in the isolate. A request that is cancelled never runs its `finally`, so nothing here waits for another request:
- * places and probes are leases that end by the clock. That is why breaker and limit are our own; the libraries release both
- * in continuations, and one cancelled request would hold them for ever.
+ * State is kept in the isolate. A cancelled request never runs its `finally`, so nothing here waits for another
+ * request: slots and probes are leases that expire. That is why breaker and limit are our own: libraries release both
+ * in continuations, and one cancelled request would hold them forever.
  * @module
  */
 import { countCall } from '../../budget.ts'
 import { CoordinatorError } from '../../errors.ts'
 import type { Refusal } from './refusal.ts'
 
-/** What went wrong with one attempt. */
+/** The kind of failure of one attempt. */
 export type FailureKind =
-  /** No connection, or it broke before the answer was whole. */
+  /** No connection, or the connection broke before the answer was complete. */
   | 'unreachable'
-  /** Silence, or an answer that came too slowly. */
+  /** No answer, or an answer that was too slow. */
   | 'timeout'
-  /** It said that it is starting. */
+  /** The engine reported that it is starting. */
   | 'loading'
-  /** It said that it has too much to do. */
+  /** The engine reported that it is overloaded. */
   | 'busy'
-  /** It failed by its own account (5xx). */
+  /** The engine reported an internal failure (5xx). */
   | 'failed'
-  /** It answered something that its interface doesn't allow. */
+  /** The answer doesn't match the engine's API. */
   | 'invalid'
-  /** It understood and refused: repeating changes nothing. */
+  /** The engine understood the request and rejected it. Repeating it doesn't help. */
   | 'refused'
-  /** Key or access headers are wrong. */
+  /** The key or access headers are wrong. */
   | 'unauthorized'
-  /** Not asked: it failed too often a moment ago, or too many calls are under way. */
+  /** Not called: too many recent failures, or too many concurrent calls. */
   | 'skipped'
 
-/** The failure of one attempt, as an adapter throws it. */
+/** The failure of one attempt. Adapters throw it. */
 export class EngineFailure extends Error {
   readonly kind: FailureKind
-  /** Milliseconds after which it asked to be called again. */
+  /** Milliseconds after which the engine asked to be called again. */
   readonly retryAfterMs: number | undefined
-  /** What the engine said about the request; left out when the failure is not about the request. */
+  /** The engine's message about the request. Missing if the failure is not about the request. */
   readonly refusal: Refusal | undefined
 
   constructor(kind: FailureKind, message: string, retryAfterMs?: number, refusal?: Refusal) {
@@ -49,23 +49,23 @@ export class EngineFailure extends Error {
   }
 }
 
-/** Kinds after which the same call may succeed; an attempt that timed out by itself leaves time for another one. */
+/** Kinds after which the same call may succeed. An attempt that timed out by itself leaves time for another one. */
 const REPEATABLE: ReadonlySet<FailureKind> = new Set(['unreachable', 'timeout', 'busy', 'failed', 'invalid'])
-/** Kinds that say something about the engine's health, not about one request. */
+/** Kinds that indicate the engine's health, rather than a problem with one request. */
 const COUNTED: ReadonlySet<FailureKind> = new Set(['unreachable', 'timeout', 'busy', 'failed', 'invalid', 'loading'])
 
 export interface EnginePolicy {
-  /** For the whole call with its retries, in milliseconds. */
+  /** Deadline of the whole call including retries, in milliseconds. */
   readonly deadlineMs: number
-  /** Attempts at most, of a call that may be repeated. */
+  /** Maximum number of attempts for a repeatable call. */
   readonly attempts: number
-  /** Wait before the first repetition, doubled for each further one, in milliseconds. */
+  /** Wait before the first retry, in milliseconds. It doubles with each further retry. */
   readonly backoffMs: number
-  /** Failed calls in a row that open the breaker. */
+  /** Number of consecutive failed calls that open the breaker. */
   readonly failures: number
-  /** How long an open breaker lets nothing through, in milliseconds. */
+  /** How long an open breaker rejects calls, in milliseconds. */
   readonly openMs: number
-  /** Calls at once. */
+  /** Maximum number of concurrent calls. */
   readonly concurrent: number
 }
 
@@ -78,7 +78,7 @@ export const DEFAULT_POLICY: EnginePolicy = {
   concurrent: 16,
 }
 
-/** What the policy needs of the world; tests bring their own. */
+/** The clock and randomness that the policy uses. Tests provide their own. */
 export interface EngineClock {
   now(): number
   random(): number
@@ -91,29 +91,29 @@ const CLOCK: EngineClock = {
   sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
 }
 
-/** What a person can check when an engine fails. */
+/** What a person can check if an engine fails. */
 export interface EngineHint {
   readonly reach: string
-  /** When it does not let the coordinator in; left out: like `reach`. */
+  /** The hint if access is denied. Default: `reach`. */
   readonly access?: string
 }
 
-/** A call waits for a place for half of its deadline at most, so that the other half is left for the answer. */
+/** A call waits for a slot for at most half of its deadline, so that the other half is left for the answer. */
 const WAITING_SHARE = 0.5
-/** Mean wait before a full engine is looked at again, in milliseconds. */
+/** Mean interval between checks for a free slot, in milliseconds. */
 const LOOK_AGAIN_MS = 20
 
 export type BreakerState = 'closed' | 'open' | 'half-open'
 
 export interface CallOptions {
   readonly deadlineMs?: number
-  /** Whether a second attempt does no harm. */
+  /** Whether the call can safely be repeated. */
   readonly repeatable: boolean
-  /** The caller's own wish to stop. */
+  /** Aborts the call at the caller's request. */
   readonly signal?: AbortSignal
 }
 
-/** An engine as this isolate knows it; one instance for each, kept between requests. */
+/** The state of one engine in this isolate. One instance per engine, kept between requests. */
 export class Engine {
   readonly name: string
   readonly #policy: EnginePolicy
@@ -124,12 +124,12 @@ export class Engine {
   #probeUntil = 0
   #lastKind: FailureKind | null = null
   #problem: string | null = null
-  /** When the place of each call under way ends by itself. */
+  /** When the slot of each call in progress expires. */
   #places: number[] = []
 
   /**
-   * @param name as shown in messages, e.g. `The local model`
-   * @param hint what a person can check when it fails
+   * @param name the engine's name in messages, e.g. `The local model`
+   * @param hint what a person can check if it fails
    */
   constructor(name: string, hint: string | EngineHint, policy: Partial<EnginePolicy> = {}, clock: EngineClock = CLOCK) {
     this.name = name
@@ -138,7 +138,7 @@ export class Engine {
     this.#clock = clock
   }
 
-  /** Closed: calls go through. Open: they fail at once. Half open: one call may try. */
+  /** Closed: calls go through. Open: they fail immediately. Half open: one call may try. */
   get state(): BreakerState {
     if (this.#failed < this.#policy.failures) return 'closed'
     return this.#clock.now() < this.#openUntil ? 'open' : 'half-open'
@@ -149,15 +149,16 @@ export class Engine {
     return this.#lastKind
   }
 
-  /** What the last call showed to be wrong with the engine or its settings, not with one request; null: nothing. */
+  /** A problem with the engine or its settings, not with one request, that the last call revealed; null: none. */
   get problem(): string | null {
     return this.#problem
   }
 
   /**
-   * Calls the engine under the policy.
-   * @param attempt gets a signal that fires at the deadline; throws EngineFailure, anything else counts as unreachable
-   * @throws CoordinatorError `engine_unavailable`, with `retryAfter` in seconds when that is known; it comes within the deadline
+   * Calls the engine with the policy.
+   * @param attempt receives a signal that fires at the deadline; throws EngineFailure, any other error counts as
+   *   unreachable
+   * @throws CoordinatorError `engine_unavailable`, with `retryAfter` in seconds if known; thrown before the deadline
    */
   async call<T>(attempt: (signal: AbortSignal) => Promise<T>, options: CallOptions): Promise<T> {
     const { deadline, deadlineMs, signal, leave } = await this.#begin(options)
@@ -173,9 +174,9 @@ export class Engine {
   }
 
   /**
-   * Calls an engine that answers piece by piece. It counts as a success only when the pieces end by themselves.
-   * @param open gets a signal that fires at the deadline of the whole stream, and when the caller stops reading
-   * @throws CoordinatorError as {@link Engine.call}, at any piece
+   * Calls an engine that streams its answer. The call is a success only if the stream ends by itself.
+   * @param open receives a signal that fires at the deadline of the whole stream, and when the caller stops reading
+   * @throws CoordinatorError like {@link Engine.call}, at any part
    */
   async *stream<T>(
     open: (signal: AbortSignal) => AsyncGenerator<T, void, void>,
@@ -194,7 +195,7 @@ export class Engine {
       this.#succeeded()
     } catch (thrown) {
       const failure = asFailure(thrown, signal)
-      // One that was still answering is slow, not broken.
+      // An engine that was still answering is slow, not broken.
       if (answering && failure instanceof EngineFailure && failure.kind === 'timeout') {
         this.#succeeded()
         throw this.#timeout(failure, deadlineMs)
@@ -219,7 +220,7 @@ export class Engine {
     const leave = () => {
       clearTimeout(timer)
       free()
-      // Ends what a caller left half read.
+      // Ends a stream that the caller did not read to the end.
       stop.abort()
     }
     const signal = options.signal ? AbortSignal.any([stop.signal, options.signal]) : stop.signal
@@ -246,7 +247,7 @@ export class Engine {
     }
   }
 
-  /** Waits for a place by the clock: a request that is cancelled never tells that it is over. */
+  /** Polls for a slot: a cancelled request never reports its end. */
   async #place(deadline: number, deadlineMs: number, signal: AbortSignal | undefined): Promise<() => void> {
     const patientUntil = deadline - deadlineMs * (1 - WAITING_SHARE)
     while (true) {
@@ -258,7 +259,7 @@ export class Engine {
     }
   }
 
-  /** Takes a place; null: all are taken. */
+  /** Takes a slot; null: none is free. */
   #enter(deadline: number): (() => void) | null {
     const now = this.#clock.now()
     const state = this.state
@@ -320,12 +321,12 @@ export class Engine {
   }
 }
 
-/** Whether a call ended because its deadline was there. */
+/** Whether a call ended at its deadline. */
 export function isTimeout(error: unknown): boolean {
   return error instanceof CoordinatorError && error.cause instanceof EngineFailure && error.cause.kind === 'timeout'
 }
 
-/** Ends with the signal, whatever the work does. */
+/** Settles when the signal fires, whatever the work does. */
 async function within<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   if (signal.aborted) throw new EngineFailure('timeout', 'did not answer in time')
   let cancel = () => {}

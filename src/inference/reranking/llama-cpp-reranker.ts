@@ -9,9 +9,9 @@ import { askEngine, type EngineEndpoint } from '../engine/http.ts'
 import { type Engine, EngineFailure } from '../engine/resilience.ts'
 import type { Reranker } from './reranker.ts'
 
-/** It stands before every answer, so it may not take long, in milliseconds. */
+/** Deadline in milliseconds. Every answer waits for it, so it must be short. */
 const DEADLINE_MS = 1_500
-/** Characters of a passage that are read. */
+/** Maximum characters read from a passage. */
 const MAX_PASSAGE_LENGTH = 2_000
 
 const reply = z.object({
@@ -28,7 +28,7 @@ export class LlamaCppReranker implements Reranker {
     this.#engine = engine
   }
 
-  /** The server's scores are log-odds; they come back as probabilities. */
+  /** Converts the server's scores from log-odds to probabilities. */
   rerank(query: string, passages: readonly string[]): Promise<number[]> {
     const documents = passages.map((passage) => passage.slice(0, MAX_PASSAGE_LENGTH).toWellFormed())
     return this.#engine.call(

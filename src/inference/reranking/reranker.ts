@@ -1,5 +1,5 @@
 /**
- * What every reranker offers: a model that reads query and passage together.
+ * The interface of rerankers: models that read query and passage together.
  * @module
  */
 
@@ -7,7 +7,7 @@ export interface Reranker {
   readonly name: string
   /**
    * Probability of relevance (0 to 1) of each passage to the query, in order.
-   * @throws CoordinatorError `engine_unavailable` when no whole answer comes within the deadline
+   * @throws CoordinatorError `engine_unavailable` if no complete answer arrives before the deadline
    */
   rerank(query: string, passages: readonly string[]): Promise<number[]>
 }

@@ -1,5 +1,5 @@
 /**
- * The sentence embedder as everything else sees it: questions by the model or by the query table, documents by the model.
+ * The built-in sentence embedder. Embeds questions with the model or the query table, and documents with the model.
  * @module
  */
 import { CoordinatorError } from '../../../errors.ts'
@@ -16,33 +16,39 @@ import type { ModelLoader } from './loader.ts'
 import { MINILM_SPACE, type MiniLm } from './model.ts'
 import { documentText, MAX_DOCUMENT_PIECES, MAX_QUESTION_PIECES, questionText } from './texts.ts'
 
-/** How long a question waits for the model where nothing else can embed it, in milliseconds. */
+/** How long a question waits for the model if nothing else can embed it, in milliseconds. */
 const QUESTION_WAIT_MS = 3_000
-/** How long documents wait for it, in milliseconds. */
+/** How long documents wait for the model, in milliseconds. */
 const DOCUMENT_WAIT_MS = 20_000
 
-/** A document's vector is never further from what the query table makes of its words. */
+/** Minimum cosine between a document's vector and the query table's vector of its words. */
 const MIN_TABLE_COSINE = 0.1
 
 /**
- * So many questions at once are the fixed ones that a collection's scale is measured by: all by the table, whether or not the model is
- * loaded, so that the scale doesn't depend on when it was measured, and costs next to nothing.
+ * This many questions at once are the fixed set for measuring a collection's scale. They are always embedded with the
+ * table, so that the scale doesn't depend on whether the model is loaded, and costs almost nothing.
  */
 const MANY_QUESTIONS = 8
 
-/** How questions are embedded: `full`: by the model; `table`: by the query table; `auto`: by the model where it is loaded, else by the table. */
+/**
+ * How questions are embedded. `full`: by the model. `table`: by the query table. `auto`: by the model if it is loaded,
+ * otherwise by the table.
+ */
 export type QuestionEncoding = 'auto' | 'full' | 'table'
 
 export interface MiniLmOptions {
   readonly loader: ModelLoader
-  /** Embeds questions in the same space without the model; null: there is none. */
+  /** Embeds questions in the same space without the model; null: not available. */
   readonly table: Embedder | null
   readonly questions: QuestionEncoding
-  /** Lets work go on after the answer. */
+  /** Keeps work alive after the response. */
   keepAlive(work: Promise<unknown>): void
 }
 
-/** Vectors that the model made of recent questions, in this isolate; those of the table cost less than looking them up. */
+/**
+ * Vectors of recent questions computed by the model in this isolate. Vectors of the table are faster to compute than to
+ * look up.
+ */
 const recent = new EmbeddingCache()
 
 export class MiniLmEmbedder implements Embedder {
@@ -68,7 +74,10 @@ export class MiniLmEmbedder implements Embedder {
       : this.#documents(texts)
   }
 
-  /** By the model; where its CPU can't be had by the table, which only tells vectors of other texts from the right one. */
+  /**
+   * Verifies with the model. If its CPU time isn't available, verifies with the table, which can only detect vectors of
+   * unrelated texts.
+   */
   async #verify(text: string, vector: Float32Array | null): Promise<boolean> {
     const { loader, table, questions } = this.#options
     if (table && questions === 'table') {
@@ -89,7 +98,10 @@ export class MiniLmEmbedder implements Embedder {
     throw unavailable(this.#options.loader)
   }
 
-  /** In `auto` a question that the table can embed never waits: the model is loaded beside it, for later ones. */
+  /**
+   * In `auto` mode, a question that the table can embed never waits: the model is loaded in the background for later
+   * questions.
+   */
   async #modelForQuestion(): Promise<MiniLm | null> {
     const { loader, table, questions, keepAlive } = this.#options
     if (loader.model) return loader.model
@@ -98,21 +110,21 @@ export class MiniLmEmbedder implements Embedder {
     return null
   }
 
-  /** @throws CoordinatorError `engine_unavailable` while the model can't be loaded */
+  /** @throws CoordinatorError `engine_unavailable` if the model can't be loaded */
   async #documents(texts: readonly string[]): Promise<Embedding[]> {
     const model = await this.#options.loader.within(DOCUMENT_WAIT_MS)
     if (!model) throw unavailable(this.#options.loader)
     const embeddings: Embedding[] = []
     for (const text of texts) {
       embeddings.push(embedding(model.embed(documentText(text), MAX_DOCUMENT_PIECES)))
-      // Other requests of the isolate come in between two texts.
+      // Lets other requests of the isolate run between two texts.
       await new Promise((resolve) => setTimeout(resolve, 0))
     }
     return embeddings
   }
 }
 
-/** A contextual model knows every word by its pieces. */
+/** A contextual model covers every word by its pieces. */
 function embedding(vector: Float32Array | null): Embedding {
   return { vector, coverage: vector ? 1 : 0 }
 }

@@ -1,22 +1,22 @@
 /**
- * Loads the model once for each isolate, and without blocking requests that do not need it.
+ * Loads the model once per isolate, without blocking requests that don't need it.
  * @module
  */
 import { MiniLm } from './model.ts'
 
-/** A load that has not ended after this died with the request that began it, in milliseconds. */
+/** A load that takes longer than this was ended together with the request that started it, in milliseconds. */
 const LOAD_MS = 15_000
-/** After a failed load the next one begins this much later, in milliseconds; twice as much after each further one. */
+/** Delay after a failed load before the next one, in milliseconds. It doubles with each further failure. */
 const FIRST_PAUSE_MS = 5_000
 const LONGEST_PAUSE_MS = 600_000
 
-/** What the loader reaches. */
+/** The resources that the loader uses. */
 export interface WeightsSource {
   /** kernel.wasm, compiled. */
   readonly kernel: WebAssembly.Module
   /**
    * Opens the weights file.
-   * @throws Error when there is none
+   * @throws Error if it doesn't exist
    */
   open(): Promise<AsyncIterable<Uint8Array>>
   /** Milliseconds since 1970. */
@@ -40,20 +40,20 @@ export class ModelLoader {
     return this.#model
   }
 
-  /** Why the latest load failed; null when none did. */
+  /** Why the latest load failed; null: it didn't. */
   get failure(): string | null {
     return this.#failure
   }
 
   /**
-   * Begins to load unless that is done, under way, or has just failed.
-   * @returns the model, or null when it can't be loaded (now); never rejects
+   * Starts loading unless the model is loaded, loading, or has just failed to load.
+   * @returns the model, or null if it can't be loaded (now); never rejects
    */
   load(): Promise<MiniLm | null> {
     if (this.#model) return Promise.resolve(this.#model)
     const now = this.#source.now()
     if (this.#attempt && now - this.#attempt.since < LOAD_MS) return this.#attempt.promise
-    // An attempt that never ended counts as failed: on a plan with little CPU its request was ended.
+    // An attempt that never finished counts as failed: on a plan with little CPU its request was ended.
     if (this.#attempt) this.#fail('it did not end', this.#attempt.since + LOAD_MS)
     if (this.#failures > 0 && now < this.#failedAt + this.#pause) return Promise.resolve(null)
     const attempt = { since: now, promise: this.#read() }
@@ -61,7 +61,7 @@ export class ModelLoader {
     return attempt.promise
   }
 
-  /** The model as soon as it is there, null after `ms` milliseconds at the latest. */
+  /** The model as soon as it is loaded, or null after `ms` milliseconds. */
   async within(ms: number): Promise<MiniLm | null> {
     if (this.#model) return this.#model
     let timer: ReturnType<typeof setTimeout> | null = null

@@ -1,7 +1,8 @@
 /**
- * all-MiniLM-L6-v2 in WebAssembly memory: reads the weights file as it streams in, and encodes texts.
+ * all-MiniLM-L6-v2 in WebAssembly memory: reads the weights file as a stream, and encodes texts.
  *
- * The file, numbers little-endian; a header of 64 bytes, then four sections without gaps (what is in them: kernel.c):
+ * File format, with little-endian numbers: a header of 64 bytes, then four contiguous sections (see kernel.c for their
+ * content):
  *
  * | offset | type | what |
  * |---|---|---|
@@ -21,7 +22,7 @@ import { WordPieces } from './word-pieces.ts'
 /** The embedding space of this model with its projection; the weights file names it too. */
 export const MINILM_SPACE: EmbeddingSpace = { name: 'minilm-l6-256-v1', dimensions: 256 }
 
-/** Word pieces of a text that are read at most, the marks around it included. */
+/** Maximum word pieces read from a text, including the special tokens at both ends. */
 export const MAX_PIECES = 256
 
 /** Name of the weights file among the static assets, and under public/. */
@@ -43,7 +44,7 @@ const MATRICES = [
 const EMBEDDING_ROW_BYTES = (HIDDEN / 32) * 2 + HIDDEN / 2
 const packedRowBytes = (width: number) => (width / 64) * 2 + (width * 3) / 4
 
-/** The functions of kernel.c; addresses are bytes. */
+/** The functions of kernel.c. Addresses are in bytes. */
 interface Kernel {
   readonly memory: WebAssembly.Memory
   base(): number
@@ -54,7 +55,7 @@ interface Kernel {
   encode(tokens: number, embeddings: number, floats: number, codes: number, layers: number, dimensions: number): void
 }
 
-/** The bytes are not weights that this version can read. */
+/** The bytes are not weights that this version supports. */
 export class WeightsError extends Error {
   override readonly name = 'WeightsError'
 }
@@ -63,7 +64,7 @@ function requireThat(condition: boolean, problem: string): asserts condition {
   if (!condition) throw new WeightsError(`The weights of the sentence embedder cannot be read: ${problem}`)
 }
 
-/** What the header says, checked against itself. */
+/** The content of the header, validated for consistency. */
 interface Layout {
   readonly layers: number
   readonly dimensions: number
@@ -72,7 +73,7 @@ interface Layout {
   readonly vocabulary: number
   readonly matrices: number
   readonly checksum: number
-  /** Bytes of the matrices as int8. */
+  /** Size of the matrices as int8, in bytes. */
   readonly codes: number
 }
 
@@ -131,9 +132,9 @@ export class MiniLm {
   }
 
   /**
-   * Reads the weights file into the memory of a new instance of the kernel, chunk by chunk; no second copy is made of it.
+   * Reads the weights file into the memory of a new kernel instance, chunk by chunk, without a second copy.
    * @param kernel kernel.wasm, compiled
-   * @throws WeightsError that says what is wrong: too short, too long, another format, damaged
+   * @throws WeightsError with the reason: too short, too long, another format, damaged
    */
   static async load(kernel: WebAssembly.Module, chunks: AsyncIterable<Uint8Array>): Promise<MiniLm> {
     const header = new Uint8Array(HEADER_BYTES)
@@ -155,19 +156,19 @@ export class MiniLm {
     return new MiniLm(instance, layout, floats, pieces)
   }
 
-  /** Bytes of WebAssembly memory held. */
+  /** Size of the WebAssembly memory, in bytes. */
   get bytes(): number {
     return this.#kernel.memory.buffer.byteLength
   }
 
-  /** Ids of a text's word pieces, the marks around it included. */
+  /** Ids of a text's word pieces, including the special tokens at both ends. */
   ids(text: string, limit: number = MAX_PIECES): number[] {
     return this.#pieces.ids(text, Math.min(limit, MAX_PIECES))
   }
 
   /**
-   * The unit vector of a text; null for a text without a word.
-   * @param limit word pieces that are read of it at most
+   * The unit vector of a text; null for a text without words.
+   * @param limit maximum number of word pieces to read
    */
   embed(text: string, limit: number = MAX_PIECES): Float32Array | null {
     const ids = this.ids(text, limit)
@@ -180,12 +181,14 @@ export class MiniLm {
   }
 }
 
-/** A weights file of which a part has come. */
+/** A partially loaded weights file. */
 class Loading {
   readonly instance: Kernel
   readonly layout: Layout
   readonly floats: number
-  /** Where the matrices are while they are packed: at the end of the place where they will be unpacked, so that unpacking works in place. */
+  /**
+   * Address of the packed matrices: at the end of the area where they are unpacked, so that unpacking works in place.
+   */
   readonly #packed: number
   readonly #vocabulary: number
   #read = 0

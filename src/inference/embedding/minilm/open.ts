@@ -1,5 +1,5 @@
 /**
- * Opens the sentence embedder inside the Worker: the kernel from its bundle, weights and query table from its static assets.
+ * Opens the sentence embedder in the Worker: the kernel from the bundle, weights and query table from static assets.
  * @module
  */
 import type { Settings } from '../../../settings.ts'
@@ -10,15 +10,15 @@ import { ModelLoader } from './loader.ts'
 import { WEIGHTS_PATH } from './model.ts'
 import { DeferredQueryTable, QUERY_TABLE_PATH } from './query-table.ts'
 
-/** One for each isolate: all requests and jobs in it share the model. */
+/** One per isolate: all its requests and jobs share the model. */
 let loader: ModelLoader | null = null
 let table: DeferredQueryTable | null = null
 
-/** What the embedder needs of the Worker. */
+/** The Worker's services that the embedder needs. */
 export interface MiniLmHost {
   /** Fetches a static asset by its path. */
   asset(path: string): Promise<Response>
-  /** Lets work go on after the answer. */
+  /** Keeps work alive after the response. */
   keepAlive(work: Promise<unknown>): void
 }
 
@@ -46,7 +46,7 @@ export function openMiniLm(settings: Settings, host: MiniLmHost): Embedder {
   })
 }
 
-/** The loader of this isolate; null until the embedder was opened. */
+/** The loader of this isolate; null before the embedder is opened. */
 export function miniLmLoader(): ModelLoader | null {
   return loader
 }

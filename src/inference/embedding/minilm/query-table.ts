@@ -1,9 +1,10 @@
 /**
- * The query table: embeds a question into the space of all-MiniLM-L6-v2 without running the model.
- * A question's vector is the sum of the rows of its word pieces and of its frequent pairs of neighbouring pieces, at unit length. The rows
- * are trained so that the sum points where the model's own vector points. What it is good for: MODEL_CARD.md beside this file.
+ * The query table: embeds a question into the space of all-MiniLM-L6-v2 without running the model. A question's vector
+ * is the sum of the rows of its word pieces and of its frequent pairs of adjacent pieces, scaled to unit length. The
+ * rows are trained so that the sum has the same direction as the model's own vector. See MODEL_CARD.md in this folder
+ * for its quality.
  *
- * File format. All numbers are little-endian. A header of 40 bytes, then the sections in this order, without gaps:
+ * File format, with little-endian numbers: a header of 40 bytes, then the sections in this order, contiguously:
  *
  * | offset | type | what |
  * |---|---|---|
@@ -19,10 +20,10 @@
  * | 32 | u32 | checksum of everything after the header |
  * | 36 | u32 | reserved, 0 |
  *
- * Sections: the scale of each subspace's codebook (f32 × S); the codebooks (i8, S × 256 × D/S), by product quantisation (Jégou,
- * Douze and Schmid 2011, section II); the pairs (two u16 row numbers of pieces each, ascending); norm bytes (one a row: pieces
- * first, then pairs); codes (S bytes a row, stored subspace by subspace); the pieces in row order, in UTF-8 with a line feed
- * between two.
+ * Sections: the scale of each subspace's codebook (f32 × S); the codebooks (i8, S × 256 × D/S), by product quantisation
+ * (Jégou, Douze and Schmid 2011, section II); the pairs (two u16 row numbers of pieces each, ascending); norm bytes
+ * (one per row: pieces first, then pairs); codes (S bytes per row, stored subspace by subspace); the pieces in row
+ * order, in UTF-8 with a line feed between two.
  * @module
  */
 import { CoordinatorError } from '../../../errors.ts'
@@ -32,10 +33,10 @@ import { MINILM_SPACE } from './model.ts'
 import { MAX_QUESTION_PIECES } from './texts.ts'
 import { WordPieces } from './word-pieces.ts'
 
-/** Where the table is among the static assets. */
+/** Path of the table in the static assets. */
 export const QUERY_TABLE_PATH = '/models/minilm-l6-256-v1-queries.bin'
 
-/** The query table's bytes are not a table that this version can read. */
+/** The bytes are not a query table that this version supports. */
 export class QueryTableError extends Error {
   override readonly name = 'QueryTableError'
 }
@@ -44,14 +45,14 @@ const HEADER_BYTES = 40
 const FORMAT_VERSION = 1
 const CENTROIDS = 256
 
-/** Vectors shorter than this have cancelled out and say nothing. */
+/** Shorter vectors have cancelled out and carry no information. */
 const MIN_NORM = 1e-6
 
 function requireThat(condition: boolean, problem: string): asserts condition {
   if (!condition) throw new QueryTableError(`The query table cannot be read: ${problem}`)
 }
 
-/** A query table as it lies in memory; the codes stay packed. */
+/** A query table in memory. The codes stay packed. */
 interface PackedTable {
   readonly dimensions: number
   readonly subspaces: number
@@ -59,9 +60,9 @@ interface PackedTable {
   readonly pieces: number
   /** Row number by left piece × 65,536 + right piece. */
   readonly pairs: ReadonlyMap<number, number>
-  /** Codebooks with their scales applied: subspace × 256 × width numbers. */
+  /** Codebooks with scales applied: subspace × 256 × width numbers. */
   readonly codebooks: Float32Array
-  /** One byte for each subspace and row, subspace by subspace. */
+  /** One byte per subspace and row, subspace by subspace. */
   readonly codes: Uint8Array
   readonly norms: Float32Array
 }
@@ -72,7 +73,7 @@ function pairKey(left: number, right: number): number {
 
 /**
  * Parses and validates a query table.
- * @throws QueryTableError that says what is wrong: too short, another format, another version, damaged
+ * @throws QueryTableError with the reason: too short, another format, another version, damaged
  */
 function parse(table: ArrayBuffer): PackedTable {
   requireThat(table.byteLength >= HEADER_BYTES, `it has ${table.byteLength} bytes, fewer than its header`)
@@ -116,15 +117,16 @@ function parse(table: ArrayBuffer): PackedTable {
 }
 
 /**
- * Embeds questions, in memory and at once, in the space of the model's document vectors. It is made for questions: documents need the model.
+ * Embeds questions synchronously in memory, in the space of the model's document vectors. Only for questions: documents
+ * need the model.
  */
 export class QueryTable implements Embedder {
   readonly space = MINILM_SPACE
   readonly #table: PackedTable
 
   /**
-   * @param bytes the whole file; it must not be changed afterwards
-   * @throws QueryTableError when the bytes are not a readable table
+   * @param bytes the whole file; must not be modified afterwards
+   * @throws QueryTableError if the bytes are not a readable table
    */
   constructor(bytes: ArrayBuffer) {
     this.#table = parse(bytes)
@@ -139,8 +141,8 @@ export class QueryTable implements Embedder {
   }
 
   /**
-   * The vector of one question, null when it holds no known piece; `coverage` is the share of its word pieces that are known.
-   * Unknown pieces add nothing, nor does what follows the first MAX_QUESTION_PIECES.
+   * The vector of one question, null if it has no known piece. `coverage` is the share of its word pieces that are
+   * known. Unknown pieces, and pieces after the first MAX_QUESTION_PIECES, are ignored.
    */
   embedQuestion(text: string): Embedding {
     const { wordPieces, pairs } = this.#table
@@ -162,7 +164,7 @@ export class QueryTable implements Embedder {
     return { vector: sum.map((value) => value / norm), coverage: known / ids.length }
   }
 
-  /** Adds a row to `sum`, straight from its codes. */
+  /** Adds a row to `sum`, directly from its codes. */
   #add(sum: Float32Array, row: number): void {
     const { codebooks, codes, dimensions, norms, subspaces } = this.#table
     const width = dimensions / subspaces
@@ -178,20 +180,20 @@ export class QueryTable implements Embedder {
 }
 
 /**
- * The query table, read when the first question of an isolate needs it. Requests that come while it is read, read it too: in a Worker no
- * request may wait for the I/O of another.
+ * A query table that is read on the first question of an isolate. Requests that arrive during the read start their own
+ * read: in a Worker, a request must not wait for the I/O of another.
  */
 export class DeferredQueryTable implements Embedder {
   readonly space = MINILM_SPACE
   readonly #read: () => Promise<ArrayBuffer>
   #table: QueryTable | null = null
 
-  /** @param read reads the whole file; rejects when it is missing */
+  /** @param read reads the whole file; rejects if it is missing */
   constructor(read: () => Promise<ArrayBuffer>) {
     this.#read = read
   }
 
-  /** @throws CoordinatorError `engine_unavailable` when the table is missing or damaged; the next call reads it again */
+  /** @throws CoordinatorError `engine_unavailable` if the table is missing or damaged; the next call reads it again */
   async embed(texts: readonly string[]): Promise<Embedding[]> {
     this.#table ??= await this.#open()
     return this.#table.embed(texts)

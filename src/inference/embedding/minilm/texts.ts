@@ -1,32 +1,35 @@
 /**
- * What of a text the sentence embedder reads: its beginning, or of a long question the part that asks.
+ * Selects the part of a text for the sentence embedder: its beginning, or the central part of a long question.
  * @module
  */
 
-/** Word pieces that are read of a document and of a question; more of them cost time and gained nothing (docs/design/sentence-embedder.md). */
+/**
+ * Maximum word pieces read from a document and from a question. More pieces take longer without a gain
+ * (docs/design/sentence-embedder.md).
+ */
 export const MAX_DOCUMENT_PIECES = 128
 export const MAX_QUESTION_PIECES = 128
-/** Characters that are kept of a document, white space counted once: more than so many pieces have. */
+/** Maximum characters kept of a document, counting white space once: more than that many pieces need. */
 const MAX_DOCUMENT_CHARACTERS = 1_500
-/** White space may take so many times that. */
+/** White space may take up to this many times as much. */
 const MAX_LAYOUT = 16
-/** A question longer than this is shortened to its title and best sentences, in characters. */
+/** A longer question is shortened to its title and best sentences, in characters. */
 const LONG_QUESTION = 400
-/** Characters of a long question that are looked at. */
+/** Maximum characters of a long question that are examined. */
 const MAX_QUESTION_CHARACTERS = 20_000
-/** A shorter word says little about what a text is about, in characters. */
+/** Shorter words carry little information, in characters. */
 const MIN_WORD = 4
 
 const sentences = new Intl.Segmenter('en', { granularity: 'sentence' })
 
-/** The beginning of a document, white space counted once; the same for whoever embeds it. */
+/** The beginning of a document with normalised white space. Server and clients use the same text. */
 export function documentText(text: string): string {
   return clip(flat(text.slice(0, MAX_LAYOUT * MAX_DOCUMENT_CHARACTERS)), MAX_DOCUMENT_CHARACTERS)
 }
 
 /**
- * A question as it is embedded. A short one is taken whole; a long one (a pasted issue) by its first line and the sentences that share most
- * words with that line, in their order, as many as fit.
+ * The text of a question to embed. A short question is used whole. A long one (a pasted issue) is reduced to its first
+ * line and the sentences that share most words with that line, in their order, as many as fit.
  */
 export function questionText(text: string): string {
   const whole = text.slice(0, MAX_QUESTION_CHARACTERS).trim()

@@ -1,16 +1,16 @@
 /**
- * WordPiece as uncased BERT models read text (Devlin et al. 2019; the greedy longest match of Wu et al. 2016): the same ids as the
- * reference tokenizer, but for marks like `[SEP]` inside a text, which are text here.
+ * WordPiece for uncased BERT models (Devlin et al. 2019; greedy longest match of Wu et al. 2016). Gives the same ids as
+ * the reference tokenizer, except that special tokens like `[SEP]` in a text are treated as text.
  * @module
  */
 import { WordList } from '../word-list.ts'
 
-/** Longer words are one unknown piece, in characters. */
+/** Longer words become one unknown piece, in characters. */
 const LONGEST_WORD = 100
-/** UTF-16 code units that are read for each piece that may come out: far more than real text has. */
+/** UTF-16 code units read per allowed piece: far more than real text has. */
 const CODE_UNITS_PER_PIECE = 32
 
-/** What the reference removes: control and format characters and private use, but for tabs and line ends. */
+/** Characters that the reference removes: control and format characters and private use, except tabs and line ends. */
 const REMOVED = /(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}\ufffd]/gu
 const IDEOGRAPH =
   '\\u3400-\\u4dbf\\u4e00-\\u9fff\\uf900-\\ufaff\\u{20000}-\\u{2a6df}\\u{2a700}-\\u{2b81f}\\u{2b820}-\\u{2ceaf}\\u{2f800}-\\u{2fa1f}'
@@ -18,19 +18,19 @@ const PUNCTUATION = '!-\\/:-@\\[-`{-~\\p{P}'
 /** A punctuation mark, an ideograph, or a run of anything else but white space. */
 const WORD = new RegExp(`[${PUNCTUATION}]|[${IDEOGRAPH}]|[^\\s${PUNCTUATION}${IDEOGRAPH}]+`, 'gu')
 
-/** What a piece that continues a word begins with; no word of a text holds it, since it is punctuation. */
+/** Prefix of a piece that continues a word. No word of a text contains it, because it is punctuation. */
 const CONTINUED = '##'
 
 export class WordPieces {
   readonly #pieces: WordList
   readonly #first: number
   readonly #last: number
-  /** Id of a word that the pieces don't make up. */
+  /** Id of a word that can't be composed of pieces. */
   readonly unknown: number
 
   /**
-   * @param vocabulary the pieces, one a line; the line is the id
-   * @throws Error when `[CLS]`, `[SEP]` or `[UNK]` is missing
+   * @param vocabulary the pieces, one per line; the line number is the id
+   * @throws Error if `[CLS]`, `[SEP]` or `[UNK]` is missing
    */
   constructor(vocabulary: string) {
     this.#pieces = new WordList(vocabulary)
@@ -51,7 +51,7 @@ export class WordPieces {
 
   /**
    * The ids of a text, between `[CLS]` and `[SEP]`.
-   * @param limit ids at most, these two included; what follows in the text is left out
+   * @param limit maximum number of ids, including these two; the rest of the text is ignored
    */
   ids(text: string, limit: number): number[] {
     const found = [this.#first]
@@ -64,7 +64,7 @@ export class WordPieces {
     return found
   }
 
-  /** Adds the pieces of a word; a word that its pieces don't make up is one unknown piece. */
+  /** Adds the pieces of a word. A word that can't be composed of pieces is one unknown piece. */
   #add(word: string, found: number[]): void {
     const before = found.length
     let start = 0
@@ -89,7 +89,7 @@ export class WordPieces {
   }
 }
 
-/** Lower case without accents. A capital sigma never becomes the one that ends words, as in the reference. */
+/** Lower case without accents. As in the reference, a capital sigma never becomes a final sigma. */
 function normalise(text: string, longest: number): string {
   return text
     .slice(0, longest)

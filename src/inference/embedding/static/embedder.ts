@@ -1,6 +1,6 @@
 /**
- * The built-in embedder: a static table of word vectors, no model server and no network.
- * What it is, what it was trained on and what it is good for: MODEL_CARD.md beside this file.
+ * The built-in embedder: a static table of word vectors, no model server and no network. See MODEL_CARD.md in this
+ * folder for its training data and quality.
  * @module
  */
 
@@ -9,16 +9,16 @@ import { words } from '../../../text/words.ts'
 import { type Embedder, type Embedding, type EmbeddingSpace, isVector } from '../embedder.ts'
 import { parseWordTable, type WordTable } from './table.ts'
 
-/** A text is read up to this many words; what follows does not change its vector. */
+/** Maximum number of words read from a text. Later words don't change its vector. */
 export const MAXIMUM_WORDS = 2048
 
-/** Text is cut to this many UTF-16 code units before it is split, so that a huge text costs no more than a long one. */
+/** Text is truncated to this many UTF-16 code units before it is split, to bound the cost of huge texts. */
 const MAXIMUM_CODE_UNITS = MAXIMUM_WORDS * 16
 
-/** Vectors shorter than this have cancelled out and say nothing. */
+/** Shorter vectors have cancelled out and carry no information. */
 const MIN_NORM = 1e-6
 
-/** Adds `weight` × the row's vector to `sum`, straight from the packed codes. */
+/** Adds `weight` × the row's vector to `sum`, directly from the packed codes. */
 function addRow(sum: Float32Array, table: WordTable, row: number, weight: number): void {
   const { codebooks, codes, starts, words } = table
   for (let subspace = 0; subspace + 1 < starts.length; subspace++) {
@@ -32,9 +32,9 @@ function addRow(sum: Float32Array, table: WordTable, row: number, weight: number
 }
 
 /**
- * The vector of one text: the sum over its distinct words of saturated count × word vector, at unit length.
- * The count n of a word saturates as 2n / (n + 1), the term-frequency part of BM25 with k1 = 1 and b = 0
- * (Robertson and Zaragoza 2009, section 3.4).
+ * The vector of one text: the sum over its distinct words of saturated count × word vector, scaled to unit length. The
+ * count n of a word saturates as 2n / (n + 1), the term-frequency part of BM25 with k1 = 1 and b = 0 (Robertson and
+ * Zaragoza 2009, section 3.4).
  */
 function embedText(table: WordTable, text: string): Embedding {
   const counts = new Map<string, number>()
@@ -66,10 +66,10 @@ function embedText(table: WordTable, text: string): Embedding {
 }
 
 /**
- * Makes the built-in embedder from the bytes of the table. Texts are embedded at once, in memory; query and document
- * get the same vector. A text of no known word gets `vector: null`.
- * @param table the whole file; it must not be changed afterwards
- * @throws WordTableError when the bytes are not a readable table
+ * Creates the built-in embedder from the bytes of the table. Texts are embedded synchronously in memory. Queries and
+ * documents get the same vector. A text without known words gets `vector: null`.
+ * @param table the whole file; must not be modified afterwards
+ * @throws WordTableError if the bytes are not a readable table
  */
 export function createStaticEmbedder(table: ArrayBuffer): Embedder {
   const parsed = parseWordTable(table)
@@ -83,14 +83,14 @@ export function createStaticEmbedder(table: ArrayBuffer): Embedder {
   }
 }
 
-/** The space of the table that is shipped. */
+/** The space of the bundled table. */
 export const STATIC_SPACE: EmbeddingSpace = { name: 'static-256-v1', dimensions: 256 }
-/** Where the table lies among the static assets. */
+/** Path of the table in the static assets. */
 export const STATIC_TABLE_PATH = '/models/static-256-v1.bin'
 
 /**
- * The built-in embedder, whose table is read when the first text is embedded.
- * @param read reads the whole file; rejects when it is missing
+ * The built-in embedder, which reads its table when it embeds the first text.
+ * @param read reads the whole file; rejects if it is missing
  */
 export function deferredStaticEmbedder(read: () => Promise<ArrayBuffer>): Embedder {
   let opened: Promise<Embedder> | null = null

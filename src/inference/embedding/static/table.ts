@@ -1,7 +1,7 @@
 /**
  * The file format of the static word table: parsing and validation.
  *
- * All numbers are little-endian. A header of 40 bytes, then the sections in this order, without gaps:
+ * All numbers are little-endian. A header of 40 bytes, then the sections in this order, contiguously:
  *
  * | offset | type | what |
  * |---|---|---|
@@ -17,34 +17,34 @@
  * | 36 | u32 | checksum of everything after the header |
  *
  * Sections: the scale of each subspace's codebook (f32 × subspaces); the codebooks (i8, subspaces × 256 × width), by
- * product quantisation (Jégou, Douze and Schmid 2011, section II);
- * norm bytes (one a word); inverse document frequency bytes (one a word); codes (subspaces bytes a word, stored subspace
- * by subspace); the vocabulary: the words in row order, in UTF-8 with a line feed between two.
+ * product quantisation (Jégou, Douze and Schmid 2011, section II); norm bytes (one per word); inverse document
+ * frequency bytes (one per word); codes (one byte per subspace and word, stored subspace by subspace); the vocabulary:
+ * the words in row order, in UTF-8 with a line feed between two.
  * @module
  */
 import { checksum, dequantise, scaledCodebooks } from '../packed.ts'
 import { WordList } from '../word-list.ts'
 
-/** A word table as it lies in memory; the codes stay packed. */
+/** A word table in memory. The codes stay packed. */
 export interface WordTable {
   readonly dimensions: number
-  /** First dimension of each subspace, and after the last one `dimensions`. */
+  /** First dimension of each subspace, followed by `dimensions`. */
   readonly starts: readonly number[]
   /** The words in row order. */
   readonly words: WordList
-  /** Codebooks with their scales applied: subspace × 256 × width numbers. */
+  /** Codebooks with scales applied: subspace × 256 × width numbers. */
   readonly codebooks: Float32Array
-  /** One byte for each subspace and word, subspace by subspace. */
+  /** One byte per subspace and word, subspace by subspace. */
   readonly codes: Uint8Array
   /** Weight of each row: its norm before coding. */
   readonly norms: Float32Array
   /** Inverse document frequency of each row, in nats. */
   readonly idf: Float32Array
-  /** The highest inverse document frequency of the table, which an unknown word gets too. */
+  /** The highest inverse document frequency in the table. Unknown words get it too. */
   readonly highestIdf: number
 }
 
-/** The table's bytes are not a table that this version can read. */
+/** The bytes are not a word table that this version supports. */
 export class WordTableError extends Error {
   override readonly name = 'WordTableError'
 }
@@ -71,8 +71,8 @@ function readVocabulary(bytes: Uint8Array, count: number): WordList {
 }
 
 /**
- * Parses and validates a word table. Takes some milliseconds; done once per isolate.
- * @throws WordTableError that says what is wrong: too short, another format, another version, damaged
+ * Parses and validates a word table. Takes a few milliseconds, once per isolate.
+ * @throws WordTableError with the reason: too short, another format, another version, damaged
  */
 export function parseWordTable(table: ArrayBuffer): WordTable {
   requireThat(table.byteLength >= HEADER_BYTES, `it has ${table.byteLength} bytes, fewer than its header`)
