@@ -2,6 +2,10 @@ import { availableParallelism } from 'node:os'
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 
+/** Variables of the environment that are set. */
+const variables = (...names: string[]) =>
+  Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])))
+
 /**
  * Two projects: `workers` runs inside workerd with the bindings of wrangler.toml; `node` runs what is a program of its own
  * (the command line) or needs a compiler of schemas that workerd forbids.
@@ -28,6 +32,8 @@ export default defineConfig({
                 LOG_LEVEL: 'warn',
                 // The word table answers at once; what is about the sentence embedder opens it itself.
                 EMBEDDER: 'static',
+                // Set: all knowledge of all tests is kept there.
+                ...variables('QDRANT_URL', 'QDRANT_API_KEY'),
               },
             },
           })),

@@ -49,6 +49,18 @@ process.exitCode = await runCommand(
         summary: 'measure what is kept of what a chat model extracts',
         load: () => import('./engines/extraction.ts'),
       },
+      'engines:findings': {
+        summary: 'ask again what real engines once brought to light',
+        load: () => import('./engines/findings.ts'),
+      },
+      'engines:jobs': {
+        summary: 'kill Qdrant in the middle of each kind of background job',
+        load: () => import('./engines/jobs.ts'),
+      },
+      'engines:latency': {
+        summary: 'measure search on a Qdrant server beside the embedded store',
+        load: () => import('./engines/latency.ts'),
+      },
       'engines:slow': {
         summary: 'measure how a slow embedding server gets done',
         load: () => import('./engines/slow.ts'),

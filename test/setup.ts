@@ -1,10 +1,14 @@
 import { applyD1Migrations } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import { afterEach, beforeAll, expect } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import { enforcePlatformLimits, takeViolations } from './platform-limits.ts'
+import { deleteQdrantCollections, ownQdrantCollections } from './qdrant-server.ts'
 
 beforeAll(() => applyD1Migrations(env.DB, env.TEST_MIGRATIONS))
 beforeAll(enforcePlatformLimits)
+
+ownQdrantCollections()
+afterAll(deleteQdrantCollections)
 
 // A limit may be passed where the error is caught; on the platform the invocation would have ended there.
 afterEach(() => {

@@ -11,7 +11,9 @@ import { codeOf, questionOf, responseOf } from './texts.ts'
 
 /** Attempts after which a call that is never answered is a finding. */
 const ATTEMPTS = 60
+/** Between attempts; it grows, so that what is away for half a minute is waited for. */
 const PAUSE_MS = 60
+const MAX_PAUSE_MS = 1_500
 const TIMEOUT_MS = 45_000
 /** Statuses that ask to come again. */
 const REPEATED: ReadonlySet<number> = new Set([409, 429, 500, 502, 503, 504])
@@ -261,7 +263,7 @@ export class Agent {
         last = String(error)
       }
       ledger.failed++
-      await sleep(PAUSE_MS)
+      await sleep(Math.min(PAUSE_MS * 1.15 ** attempt, MAX_PAUSE_MS))
     }
     ledger.astonishing.push(`${name} was not answered in ${ATTEMPTS} attempts, last: ${last}`)
     return null

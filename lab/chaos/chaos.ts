@@ -8,8 +8,9 @@ import { join } from 'node:path'
 import { buildWorker } from '../../cli/harness.ts'
 import { parseArguments, UsageError } from '../../cli/shared/args.ts'
 import { count, plural, style } from '../../cli/shared/terminal.ts'
+import { pathGiven } from '../paths.ts'
 import { ENTRY, type RunReport, runSeed } from './conductor.ts'
-import { describeIncident, type Size } from './plan.ts'
+import { describeIncident, type Incident, type Size } from './plan.ts'
 
 const HELP = `Usage: npm run --prefix lab chaos -- [options]
 
@@ -28,6 +29,7 @@ Options
   --agents N      default 8
   --steps N       of each agent, default 60
   --minutes N     of the coordinator's clock, default 60
+  --qdrant FILE   Qdrant's executable: knowledge is kept in a server of its own, which is killed, paused and left without disk space
   --json          print one object
   -h, --help      print this
 `
@@ -41,6 +43,7 @@ export async function run(argv: string[]): Promise<number> {
       agents: { type: 'string', default: '8' },
       steps: { type: 'string', default: '60' },
       minutes: { type: 'string', default: '60' },
+      qdrant: { type: 'string' },
       json: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     })
@@ -57,7 +60,11 @@ export async function run(argv: string[]): Promise<number> {
       values.seed === undefined
         ? Array.from({ length: whole(values.seeds, '--seeds') }, (_, i) => i + 1)
         : [whole(values.seed, '--seed')]
-    return await chaos(seeds, size, { json: values.json === true, telling: values.seed !== undefined })
+    return await chaos(seeds, size, {
+      json: values.json === true,
+      telling: values.seed !== undefined,
+      qdrant: values.qdrant && pathGiven(values.qdrant),
+    })
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab chaos -- --help\n`)
@@ -68,7 +75,7 @@ export async function run(argv: string[]): Promise<number> {
 async function chaos(
   seeds: readonly number[],
   size: Size,
-  { json, telling }: { json: boolean; telling: boolean },
+  { json, telling, qdrant }: { json: boolean; telling: boolean; qdrant?: string },
 ): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'chaos-'))
   const reports: RunReport[] = []
@@ -76,9 +83,10 @@ async function chaos(
   try {
     const bundle = await buildWorker(folder, ENTRY)
     for (const seed of seeds) {
-      const report = await runSeed(seed, size, bundle, (minute, incident) => {
+      const note = (minute: number, incident: Incident) => {
         if (telling) process.stderr.write(`minute ${minute}: ${describeIncident(incident)}\n`)
-      })
+      }
+      const report = await runSeed(seed, size, bundle, note, qdrant)
       reports.push(report)
       tell(formatReport(report))
     }
@@ -103,6 +111,9 @@ export function formatReport(report: RunReport): string {
     plural(crashes, 'crash').replace(/crashs$/, 'crashes'),
     plural(evictions, 'eviction'),
     plural(outages, 'outage'),
+    ...(report.qdrant
+      ? [`${plural(report.qdrant.faults, 'fault')} of Qdrant, met by ${report.qdrant.jobs.join(', ') || 'no job'}`]
+      : []),
     `${count(revived)} jobs revived`,
   ]
   const lines = violations.slice(0, 20).map((line) => `    ${line}\n`)

@@ -5,6 +5,7 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createHttpClient, type HttpClient, HttpError, type LocalWorker, startLocalWorker } from '../../cli/harness.ts'
+import { QdrantProcess } from '../engines/qdrant-process.ts'
 import { Agent } from './agent.ts'
 import { type ChaosEngine, DIMENSIONS, startEngine } from './engine.ts'
 import { findings } from './invariants.ts'
@@ -45,6 +46,8 @@ export interface RunReport {
   readonly crashes: number
   readonly evictions: number
   readonly outages: number
+  /** How often Qdrant failed, and the kinds of jobs that were open at those moments; null without Qdrant. */
+  readonly qdrant: { readonly faults: number; readonly jobs: readonly string[] } | null
   readonly interactions: number
   /** Interactions that were in the archive at the end. */
   readonly archived: number
@@ -67,6 +70,8 @@ export class ChaosRun {
   readonly project: string
   readonly #worker: LocalWorker
   readonly #engine: ChaosEngine
+  readonly #qdrant: QdrantProcess | null
+  readonly #metByQdrant = new Set<string>()
   /** Calls as administrator, which no fault meets. */
   readonly admin: HttpClient
   readonly #note: Note
@@ -75,10 +80,16 @@ export class ChaosRun {
   #steps = 0
   #minute = 0
   #passing: Promise<void> = Promise.resolve()
-  readonly #count = { crash: 0, eviction: 0, outage: 0 }
+  readonly #count = { crash: 0, eviction: 0, outage: 0, qdrant: 0 }
 
-  private constructor(plan: Plan, worker: LocalWorker, engine: ChaosEngine, note: Note) {
+  private constructor(
+    plan: Plan,
+    worker: LocalWorker,
+    { engine, qdrant }: { engine: ChaosEngine; qdrant: QdrantProcess | null },
+    note: Note,
+  ) {
     this.plan = plan
+    this.#qdrant = qdrant
     this.project = `chaos-${plan.seed}`
     this.#worker = worker
     this.#engine = engine
@@ -90,8 +101,16 @@ export class ChaosRun {
    * Starts the coordinator.
    * @param bundle a folder that `buildWorker` has filled from {@link ENTRY}; built when left out
    * @param note told what goes wrong, when it does
+   * @param qdrantBinary Qdrant's executable: knowledge is kept in a server of its own, which fails too
    */
-  static async start(seed: number, size: Size, bundle?: string, note: Note = () => undefined): Promise<ChaosRun> {
+  static async start(
+    seed: number,
+    size: Size,
+    bundle?: string,
+    note: Note = () => undefined,
+    qdrantBinary?: string,
+  ): Promise<ChaosRun> {
+    const qdrant = qdrantBinary ? await QdrantProcess.start(qdrantBinary) : null
     const engine = await startEngine()
     const variables = {
       LOG_LEVEL: 'error',
@@ -102,12 +121,14 @@ export class ChaosRun {
       HIGH_VALUE_THRESHOLD: '0.5',
       ARCHIVE_AFTER_DAYS: '1',
       CHAOS_SEED: String(seed),
+      ...(qdrant && { QDRANT_URL: qdrant.url }),
     }
     try {
       const worker = await startLocalWorker({ entry: ENTRY, bundle, variables })
-      return new ChaosRun(planOf(seed, size), worker, engine, note)
+      return new ChaosRun(planOf(seed, size, qdrant !== null), worker, { engine, qdrant }, note)
     } catch (error) {
       await engine.stop()
+      await qdrant?.stop()
       throw error
     }
   }
@@ -183,6 +204,7 @@ export class ChaosRun {
       crashes: this.#count.crash,
       evictions: this.#count.eviction,
       outages: this.#count.outage,
+      qdrant: this.#qdrant && { faults: this.#count.qdrant, jobs: [...this.#metByQdrant].sort() },
       interactions: ledger.tracked.size,
       archived,
       reports: ledger.reports.length,
@@ -197,6 +219,7 @@ export class ChaosRun {
   async stop(): Promise<void> {
     await this.#worker.stop()
     await this.#engine.stop()
+    await this.#qdrant?.stop()
   }
 
   /** Minutes pass with the steps that are done; the others go on meanwhile. */
@@ -223,7 +246,8 @@ export class ChaosRun {
     if (incident.kind === 'outage') {
       this.#count.outage++
       this.#engine.outage = incident.outage
-    } else if (incident.kind === 'recovery') this.#engine.outage = null
+    } else if (incident.kind === 'qdrant') await this.#qdrantFails(incident)
+    else if (incident.kind === 'recovery') this.#engine.outage = null
     else if (incident.kind === 'night') await this.#worker.scheduled(CRON.night)
     else if (incident.kind === 'holiday') {
       await this.#advance(HOLIDAY_MS)
@@ -236,6 +260,15 @@ export class ChaosRun {
       const conversations = this.ledger.augmented.flatMap(({ conversation }) => conversation ?? [])
       await this.#control({ evict: { project: this.project, conversations: [...new Set(conversations)] } })
     }
+  }
+
+  async #qdrantFails({ fault, seconds }: Extract<Incident, { kind: 'qdrant' }>): Promise<void> {
+    const qdrant = this.#qdrant
+    if (!qdrant || (fault === 'disk full' && !qdrant.limited)) return
+    this.#count.qdrant++
+    for (const { kind } of await this.query(`SELECT DISTINCT kind FROM jobs WHERE status IN ('pending', 'running')`))
+      this.#metByQdrant.add(String(kind))
+    await qdrant.meet(fault, seconds)
   }
 
   #advance(ms: number): Promise<void> {
@@ -274,9 +307,15 @@ export class ChaosRun {
 }
 
 /** One run from its seed to its report. */
-export async function runSeed(seed: number, size: Size, bundle?: string, note?: Note): Promise<RunReport> {
+export async function runSeed(
+  seed: number,
+  size: Size,
+  bundle?: string,
+  note?: Note,
+  qdrantBinary?: string,
+): Promise<RunReport> {
   const started = performance.now()
-  const run = await ChaosRun.start(seed, size, bundle, note)
+  const run = await ChaosRun.start(seed, size, bundle, note, qdrantBinary)
   try {
     await run.load()
     await run.settle()

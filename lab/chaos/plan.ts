@@ -3,6 +3,7 @@
  * @module
  */
 import { type Random, seeded } from '../../cli/shared/random.ts'
+import { QDRANT_FAULTS, type QdrantFault } from '../engines/qdrant-process.ts'
 
 /** How much happens in one run. */
 export interface Size {
@@ -65,6 +66,8 @@ export type Incident =
   | { readonly kind: 'night' }
   /** A day and a half without anyone, and its nights: what is quiet by then is archived. */
   | { readonly kind: 'holiday' }
+  /** The knowledge store is away for some seconds. */
+  | { readonly kind: 'qdrant'; readonly fault: QdrantFault; readonly seconds: number }
 
 export interface Plan {
   readonly seed: number
@@ -79,8 +82,11 @@ export function seedAt(...place: readonly number[]): number {
   return place.reduce((hash, part) => Math.imul(hash ^ part, 0x9e3779b1) ^ (hash >>> 15), 0x811c9dc5) >>> 0
 }
 
-/** The plan of a run. */
-export function planOf(seed: number, size: Size): Plan {
+/**
+ * The plan of a run.
+ * @param qdrant whether knowledge is kept in a Qdrant server, which then fails too
+ */
+export function planOf(seed: number, size: Size, qdrant = false): Plan {
   const steps = Array.from({ length: size.agents }, (_, agent) =>
     Array.from({ length: size.steps }, (_, at): Step => {
       const own = seedAt(seed, agent, at)
@@ -90,7 +96,7 @@ export function planOf(seed: number, size: Size): Plan {
       return { kind, seed: own, mcp: random() < 0.5 }
     }),
   )
-  return { seed, size, steps, incidents: incidentsOf(seed, size.minutes) }
+  return { seed, size, steps, incidents: incidentsOf(seed, size.minutes, qdrant) }
 }
 
 function draw(random: Random): StepKind {
@@ -103,7 +109,7 @@ function draw(random: Random): StepKind {
 }
 
 /** One crash and one outage at least, whatever the seed; a night starts exports, and holidays archiving. */
-function incidentsOf(seed: number, minutes: number): Map<number, Incident[]> {
+function incidentsOf(seed: number, minutes: number, qdrant: boolean): Map<number, Incident[]> {
   const random = seeded(seedAt(seed, -1))
   const found = new Map<number, Incident[]>()
   const add = (minute: number, incident: Incident) => {
@@ -124,10 +130,16 @@ function incidentsOf(seed: number, minutes: number): Map<number, Incident[]> {
   add(minutes * (0.3 + random() * 0.6), { kind: 'night' })
   add(minutes * (0.3 + random() * 0.2), { kind: 'holiday' })
   add(minutes * (0.6 + random() * 0.4), { kind: 'holiday' })
+  // Each of its faults twice, spread over the run.
+  const faults = qdrant ? [...QDRANT_FAULTS, ...QDRANT_FAULTS] : []
+  for (const [i, fault] of faults.entries()) {
+    add(((i + random()) / faults.length) * minutes, { kind: 'qdrant', fault, seconds: 2 + Math.floor(random() * 9) })
+  }
   return found
 }
 
 /** A minute's incidents as a line. */
 export function describeIncident(incident: Incident): string {
+  if (incident.kind === 'qdrant') return `Qdrant ${incident.fault} for ${incident.seconds} s`
   return incident.kind === 'outage' ? `embedding server ${incident.outage}` : incident.kind
 }

@@ -46,6 +46,24 @@ export const itemCases: Cases = {
     expect((await store.statistics(bench.scope)).items).toBe(1)
   },
 
+  'an id that no item can have is unknown, and the others of the same call are served': async (store) => {
+    const bench = new Bench(store)
+    const item = (await bench.items({ a: 'Reload the proxy.' }))[0]
+    if (!item) throw new Error('no item')
+    await store.upsert(bench.scope, [item], SPACE)
+    const foreign = ['none', 'best-practices/none', '', '17', 'x'.repeat(300), item.id.toUpperCase(), `{${item.id}}`]
+    const found = await store.get(bench.scope, [...foreign, item.id])
+    expect(found.map((one) => one?.key ?? null)).toEqual([...foreign.map(() => null), 'a'])
+    const counters = { version: 1, successes: 1, partials: 0, failures: 0 }
+    await store.setCredit(
+      bench.scope,
+      [...foreign, item.id].map((id) => ({ id, ...counters })),
+    )
+    expect((await store.get(bench.scope, [item.id]))[0]?.credit.successes).toBe(1)
+    expect(await store.delete(bench.scope, foreign)).toBe(0)
+    expect(await store.delete(bench.scope, [...foreign, item.id])).toBe(1)
+  },
+
   'writing nothing is fine': async (store) => {
     const bench = new Bench(store)
     expect(await store.upsert(bench.scope, [], SPACE)).toEqual([])

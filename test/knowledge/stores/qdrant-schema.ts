@@ -2,7 +2,7 @@
  * Checks requests against Qdrant's published OpenAPI schema, more strictly than the server: properties that no schema names
  * are refused.
  */
-import openapi from '../../fixtures/qdrant/openapi.json'
+import openapi from '../../fixtures/qdrant/openapi.json' with { type: 'json' }
 
 interface Schema {
   readonly $ref?: string

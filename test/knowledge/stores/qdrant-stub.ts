@@ -69,7 +69,7 @@ export class QdrantStub {
   /** Answers instead of the stub, for faults; null: the stub answers. */
   intercept: (operation: string) => Response | Promise<Response> | null = () => null
 
-  readonly fetch = async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
+  readonly fetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
     const request = new Request(input, init)
     const text = await request.text()
     try {

@@ -10,6 +10,12 @@ import type { QdrantConnection } from './connection.ts'
 /** Number of points read in one request. */
 export const READ_BATCH = 500
 
+/**
+ * Whether a point of ours can have this id, as {@link isUuid} and in small letters. Callers name ids that agents made up, and Qdrant
+ * refuses a whole request for one that is no UUID.
+ */
+export const isPointId = (id: string) => isUuid(id) && id === id.toLowerCase()
+
 export class QdrantReader {
   readonly #qdrant: QdrantConnection
 
@@ -18,10 +24,16 @@ export class QdrantReader {
   }
 
   /** Points by id, in any order. Unknown ids are ignored. */
-  retrieve(collection: string, ids: string[], with_payload: string[] | boolean): Promise<Schemas['Record'][]> {
+  async retrieve(
+    collection: string,
+    ids: readonly string[],
+    with_payload: string[] | boolean,
+  ): Promise<Schemas['Record'][]> {
+    const possible = ids.filter(isPointId)
+    if (possible.length === 0) return []
     return this.#qdrant.read(
       collection,
-      (client, name) => client.retrieve(name, { ids, with_payload, with_vector: false }),
+      (client, name) => client.retrieve(name, { ids: possible, with_payload, with_vector: false }),
       [],
     )
   }

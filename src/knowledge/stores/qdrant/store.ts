@@ -40,11 +40,12 @@ import {
   toPoint,
   toStoredItem,
 } from './points.ts'
-import { QdrantReader, READ_BATCH } from './reader.ts'
+import { isPointId, QdrantReader, READ_BATCH } from './reader.ts'
 import { QdrantRegister } from './register.ts'
 import { planSearch, readCorpus, readSearch } from './search.ts'
 import {
   addition,
+  creditWrite,
   KNOWN_FIELDS,
   type Known,
   knownOf,
@@ -229,14 +230,7 @@ export class QdrantStore implements TransferStore {
 
   /** Each update is one conditional write: it applies only to a point with a lower version. */
   async setCredit(scope: CollectionScope, updates: readonly CreditUpdate[]): Promise<void> {
-    const operations = updates.map(({ id, version, ...credit }): Operation => {
-      const must: Schemas['Condition'][] = [
-        ...itemFilter(scope.project).must,
-        { has_id: [id] },
-        { key: 'credit_version', range: { lt: version } },
-      ]
-      return { set_payload: { payload: { ...credit, credit_version: version }, filter: { must } } }
-    })
+    const operations = updates.filter(({ id }) => isPointId(id)).map((update) => creditWrite(scope, update))
     await this.#qdrant.corpora.changing(scope, async () => {
       for (const batch of chunks(operations, WRITE_BATCH)) {
         await this.#qdrant.read(

@@ -4,9 +4,9 @@
  */
 import type { Schemas } from '@qdrant/js-client-rest'
 import type { EmbeddingSpace } from '../../../inference/embedding/embedder.ts'
-import type { CollectionScope, PreparedItem, WriteStatus } from '../store.ts'
+import type { CollectionScope, CreditUpdate, PreparedItem, WriteStatus } from '../store.ts'
 import { TERMS, vectorName } from './connection.ts'
-import { type ItemPoint, type Origin, toPoint } from './points.ts'
+import { type ItemPoint, itemFilter, type Origin, toPoint } from './points.ts'
 
 /** The state of an item before a write. */
 export interface Known {
@@ -135,4 +135,14 @@ function changed({ id, payload, terms }: ItemPoint, dense: Dense | null, before:
   if (Object.keys(vector).length > 0) operations.push({ update_vectors: { points: [{ id, vector }] } })
   if (gone.length > 0) operations.push({ delete_vectors: { points: [id], vector: gone } })
   return operations
+}
+
+/** Writes credit to a point whose version is smaller. */
+export function creditWrite({ project }: CollectionScope, { id, version, ...credit }: CreditUpdate): Operation {
+  const must: Schemas['Condition'][] = [
+    ...itemFilter(project).must,
+    { has_id: [id] },
+    { key: 'credit_version', range: { lt: version } },
+  ]
+  return { set_payload: { payload: { ...credit, credit_version: version }, filter: { must } } }
 }

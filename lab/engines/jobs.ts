@@ -1,0 +1,187 @@
+/**
+ * `npm run --prefix lab engines:jobs`: Qdrant is killed in the middle of each kind of background job, and what has become of the work.
+ * @module
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createHttpClient, type HttpClient, HttpError, type LocalWorker, startLocalWorker } from '../../cli/harness.ts'
+import { parseArguments, UsageError } from '../../cli/shared/args.ts'
+import { DIMENSIONS, startEngine } from '../chaos/engine.ts'
+import { pathGiven } from '../paths.ts'
+import { SCENARIOS, type Scenario } from './job-scenarios.ts'
+import { QdrantProcess } from './qdrant-process.ts'
+import { type QdrantProxy, startQdrantProxy } from './qdrant-proxy.ts'
+import { skippedWithout } from './qdrant-server.ts'
+
+const HELP = `Usage: npm run --prefix lab engines:jobs -- [options]
+
+Starts a Qdrant server of its own and a fresh coordinator on it. Each kind of background job runs in two projects: in one undisturbed, and
+in the other with Qdrant killed (SIGKILL) in the middle of the calls that the job makes, and started again two seconds later. Prints whether
+the job was done and whether both projects hold the same at the end.
+
+Options
+  --qdrant FILE    Qdrant's executable (default: QDRANT_BINARY; without one the command says "skipped")
+  -h, --help       print this
+
+Exit codes: 0 every job was done and nothing differs, 1 otherwise, 2 called wrongly.
+`
+
+const DEAD_MS = 2_000
+const PATIENCE_MS = 180_000
+const ADMIN_KEY = 'the-admin-key-of-a-run-of-jobs'
+
+/** Runs the command. */
+export async function run(argv: string[]): Promise<number> {
+  try {
+    const { values } = parseArguments(argv, { qdrant: { type: 'string' }, help: { type: 'boolean', short: 'h' } })
+    if (values.help) {
+      process.stdout.write(HELP)
+      return 0
+    }
+    const binary = values.qdrant ?? process.env.QDRANT_BINARY
+    return binary ? await runAll(pathGiven(binary)) : skippedWithout('QDRANT_BINARY')
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    process.stderr.write(`${error.message}\nSee npm run --prefix lab engines:jobs -- --help\n`)
+    return 2
+  }
+}
+
+async function runAll(binary: string): Promise<number> {
+  const qdrant = await QdrantProcess.start(binary)
+  const proxy = await startQdrantProxy(qdrant.url)
+  const engine = await startEngine()
+  try {
+    const worker = await startLocalWorker({
+      variables: {
+        HYBRID_API_KEY: ADMIN_KEY,
+        QDRANT_URL: proxy.url,
+        LLAMA_CPP_EMBEDDINGS_URL: engine.url,
+        EMBEDDING_MODEL: 'chaos-words',
+        EMBEDDING_DIMENSIONS: String(DIMENSIONS),
+        HIGH_VALUE_THRESHOLD: '0',
+        HOLD_OUT_SHARE: '0',
+        ARCHIVE_AFTER_DAYS: '1',
+        LOG_LEVEL: 'error',
+      },
+    })
+    try {
+      const http = createHttpClient({ url: worker.url, key: ADMIN_KEY, timeoutMs: 120_000 })
+      let bad = 0
+      const world = { http, worker, qdrant, proxy, engine }
+      for (const [kind, scenario] of Object.entries(SCENARIOS)) {
+        const calm = await runJob(world, { kind, scenario, project: `calm-${kind}`, killAt: null })
+        const middle = calm.calls === 0 ? null : Math.ceil(calm.calls / 2)
+        const killed =
+          middle === null ? null : await runJob(world, { kind, scenario, project: `killed-${kind}`, killAt: middle })
+        const same = killed === null || killed.holds === calm.holds
+        if (!calm.done || killed?.done === false || !same) bad++
+        process.stdout.write(`${kind.padEnd(24)} ${lineOf(calm, killed, middle, same)}\n`)
+      }
+      return bad === 0 ? 0 : 1
+    } finally {
+      await worker.stop()
+    }
+  } finally {
+    await engine.stop()
+    proxy.stop()
+    await qdrant.stop()
+  }
+}
+
+function lineOf(calm: Outcome, killed: Outcome | null, middle: number | null, same: boolean): string {
+  if (killed === null) return `${calm.done ? 'done' : 'NOT DONE'}; asks nothing of Qdrant`
+  const verdict = same ? 'both projects hold the same' : `DIFFERENT\n  calm:   ${calm.holds}\n  killed: ${killed.holds}`
+  return `killed in call ${middle} of ${calm.calls}: ${killed.done ? `done after ${killed.seconds.toFixed(1)} s` : 'NOT DONE'}; ${verdict}`
+}
+
+export interface JobWorld {
+  readonly http: HttpClient
+  readonly worker: LocalWorker
+  readonly qdrant: QdrantProcess
+  readonly proxy: QdrantProxy
+  readonly engine: Awaited<ReturnType<typeof startEngine>>
+}
+
+interface Outcome {
+  readonly done: boolean
+  readonly seconds: number
+  /** Calls to Qdrant while the job ran. */
+  readonly calls: number
+  /** What the project holds afterwards, without ids and times. */
+  readonly holds: string
+}
+
+/** Prepares a project, causes one job while background work is paused, and lets it run. */
+async function runJob(
+  world: JobWorld,
+  { kind, scenario, project, killAt }: { kind: string; scenario: Scenario; project: string; killAt: number | null },
+): Promise<Outcome> {
+  const { http, worker, qdrant, proxy } = world
+  await http.post('/learning/control', { paused: false })
+  const prepared = await scenario.prepare(world, project)
+  await idle(world, project)
+  await http.post('/learning/control', { paused: true })
+  await scenario.cause(world, project, prepared)
+  let calls = 0
+  let revived: Promise<void> = Promise.resolve()
+  proxy.onRequest = () => {
+    if (++calls !== killAt) return
+    revived = qdrant
+      .kill()
+      .then(() => sleep(DEAD_MS))
+      .then(() => qdrant.revive())
+  }
+  const started = performance.now()
+  await http.post('/learning/control', { paused: false })
+  let done = false
+  while (!done && performance.now() - started < PATIENCE_MS) {
+    await http.post('/learning/process', { project, limit: 60 }).catch((error: unknown) => {
+      if (!(error instanceof HttpError)) throw error
+    })
+    const rows = await worker.query('SELECT status FROM jobs WHERE kind = ? AND project IN (?, ?)', kind, project, '-')
+    done = rows.length > 0 && rows.every(({ status }) => status === 'done')
+    if (!done) await sleep(250)
+  }
+  proxy.onRequest = null
+  const seconds = (performance.now() - started) / 1_000
+  await revived
+  await idle(world, project)
+  return { done, seconds, calls, holds: await holdings(world, project) }
+}
+
+/** Waits until the project has no open job. */
+async function idle({ http, worker }: JobWorld, project: string): Promise<void> {
+  const end = performance.now() + PATIENCE_MS
+  while (performance.now() < end) {
+    const rows = await worker.query(
+      `SELECT 1 FROM jobs WHERE project = ? AND status IN ('pending', 'running')`,
+      project,
+    )
+    if (rows.length === 0) return
+    await http.post('/learning/process', { project, limit: 60 }).catch(() => undefined)
+    await sleep(250)
+  }
+}
+
+async function holdings({ http, worker }: JobWorld, project: string): Promise<string> {
+  const { collections } = await http.get<{
+    collections: { name: string; items: number; documents: number; with_vector: number; pending_vectors: number }[]
+  }>(`/collections?project=${project}`)
+  const held: Record<string, unknown> = {}
+  for (const { name, items, documents, with_vector, pending_vectors } of collections) {
+    if (items === 0) continue
+    const page = await http.get<{ items: { fields: object; shown?: number; success_rate: number | null }[] }>(
+      `/knowledge/items/${name}?project=${project}&limit=100`,
+    )
+    const credit = page.items.map(({ shown, success_rate }) => [shown, success_rate]).map(String)
+    held[name] = { items, documents, with_vector, pending_vectors, credit: credit.sort() }
+  }
+  const [rows] = await worker.query(
+    `SELECT count(*) AS interactions, count(value_score) AS scored,
+       (SELECT count(*) FROM corrections WHERE project = ?1) AS corrections,
+       (SELECT group_concat(status) FROM (SELECT DISTINCT status FROM jobs WHERE project = ?1 ORDER BY 1)) AS jobs
+     FROM interactions WHERE project = ?1`,
+    project,
+  )
+  return JSON.stringify({ ...held, ...rows })
+}

@@ -1,0 +1,38 @@
+/**
+ * Runs the tests on a Qdrant server where `QDRANT_URL` names one: each file keeps its knowledge in collections of its own there.
+ */
+import { env } from 'cloudflare:workers'
+
+const { QDRANT_URL: url, QDRANT_API_KEY: key } = env as { QDRANT_URL?: string; QDRANT_API_KEY?: string }
+const prefix = `test-${crypto.randomUUID().slice(0, 8)}-`
+/** The one of the platform, whatever a test puts in its place. */
+const realFetch = globalThis.fetch.bind(globalThis)
+
+/** Whether knowledge is kept in a Qdrant server rather than in Durable Objects. */
+export const onQdrant = Boolean(url)
+
+/** Gives this file a prefix that no other has. */
+export function ownQdrantCollections(): void {
+  if (url) Object.assign(env, { QDRANT_PREFIX: prefix })
+}
+
+/** Deletes what this file has made: a collection takes some 30 MB of disk. */
+export async function deleteQdrantCollections(): Promise<void> {
+  if (!url) return
+  const headers: Record<string, string> = key ? { 'api-key': key } : {}
+  const response = await realFetch(`${url}/collections`, { headers })
+  const { result } = (await response.json()) as { result: { collections: { name: string }[] } }
+  for (const { name } of result.collections) {
+    if (!name.startsWith(prefix)) continue
+    const deleted = await realFetch(`${url}/collections/${name}`, { method: 'DELETE', headers })
+    await deleted.body?.cancel()
+  }
+}
+
+/** A stand-in for `fetch` that leaves the Qdrant server reachable. */
+export function besideQdrant(stub: typeof fetch): typeof fetch {
+  return (input, init) => {
+    const asked = input instanceof Request ? input.url : String(input)
+    return url && asked.startsWith(url) ? realFetch(input, init) : stub(input, init)
+  }
+}
