@@ -1,5 +1,5 @@
 /**
- * D1 behind drizzle. Errors of D1 carry SQL and parameters, so they are caught at the surfaces and never shown.
+ * D1 with drizzle. D1 errors contain SQL and parameters, so the surfaces catch them and never return them.
  * @module
  */
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
@@ -9,7 +9,10 @@ export type Database = DrizzleD1Database & { readonly $client: D1Database }
 
 const opened = new WeakMap<D1Database, Database>()
 
-/** The database behind a binding; made once, as it holds nothing of a request. Its statements count against the budget. */
+/**
+ * Opens the database of a binding. Created once, because it holds no request state. Its statements count against the
+ * budget.
+ */
 export function openDatabase(binding: D1Database): Database {
   const known = opened.get(binding)
   if (known) return known

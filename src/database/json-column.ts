@@ -1,6 +1,6 @@
 /**
- * JSON columns that a damaged row doesn't break. SQLite's JSON functions fail the whole statement on one text that isn't JSON, and
- * drizzle's JSON mode the whole result; what is here doesn't.
+ * JSON columns that tolerate damaged rows. One text that isn't JSON makes SQLite's JSON functions fail the whole
+ * statement, and drizzle's JSON mode the whole result. The functions here don't fail.
  * @module
  */
 import { type AnyColumn, type SQL, sql } from 'drizzle-orm'
@@ -9,7 +9,7 @@ import { log } from '../log.ts'
 
 /**
  * A column of JSON objects or arrays.
- * @param damaged what a row reads as whose text can't be parsed or holds something else; the row is logged as `damaged_json`
+ * @param damaged the value of a row whose text can't be parsed or has another type; the row is logged as `damaged_json`
  */
 export function jsonText<T extends object>(name: string, damaged: T) {
   const column = customType<{ data: T; driverData: string }>({
@@ -20,7 +20,7 @@ export function jsonText<T extends object>(name: string, damaged: T) {
   return column(name)
 }
 
-/** The JSON in a text when it is of the same kind as `like`, an array or an object; otherwise null. */
+/** The JSON in a text if it has the same type as `like`, an array or an object; otherwise null. */
 export function parsed<T extends object>(text: string, like: T): T | null {
   try {
     const value: unknown = JSON.parse(text)
@@ -37,17 +37,17 @@ function logDamage<T>(column: string, damaged: T): T {
   return damaged
 }
 
-/** Whether the column holds JSON, as 1 or 0; NULL counts as JSON. */
+/** Whether the column contains JSON, as 1 or 0. NULL counts as JSON. */
 export function holdsJson(column: AnyColumn | SQL): SQL {
   return sql`coalesce(json_valid(${column}), 1)`
 }
 
-/** Whether the column holds a JSON array, as 1 or 0. */
+/** Whether the column contains a JSON array, as 1 or 0. */
 export function holdsArray(column: AnyColumn | SQL): SQL {
   return sql`CASE WHEN json_valid(${column}) THEN json_type(${column}) = 'array' ELSE 0 END`
 }
 
-/** The JSON array in a column; the empty array where the column holds anything else. */
+/** The JSON array in a column, or an empty array if the column contains anything else. */
 export function arrayIn(column: AnyColumn | SQL): SQL {
   return sql`CASE WHEN ${holdsArray(column)} THEN ${column} ELSE '[]' END`
 }

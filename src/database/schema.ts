@@ -1,6 +1,6 @@
 /**
- * Every table of D1. Times are milliseconds since 1970; JSON columns hold exactly the type named beside them. drizzle-kit writes
- * migrations/ from these files.
+ * Every table of D1. Times are milliseconds since 1970; JSON columns contain exactly the declared type. drizzle-kit
+ * generates migrations/ from these files.
  * @module
  */
 export * from './schema/administration.ts'

@@ -1,6 +1,6 @@
 /**
- * The queue's consumer. A message is only a hint that a row may be due; the row keeps what is left to do, and the sweep finds
- * it when the queue has lost its message or given up on it.
+ * The queue's consumer. A message is only a hint that a row may be due. The row describes the remaining work, and the
+ * sweep finds the row if the queue loses or drops its message.
  * @module
  */
 import { withBudget } from '../budget.ts'
@@ -11,14 +11,13 @@ import { inTrace, traceFrom } from '../tracing.ts'
 import type { JobMessage } from './message.ts'
 import { type JobRun, runJob } from './run-job.ts'
 
-/** A job that waits longer than this, in milliseconds, is left to the sweep. */
+/** Jobs with a longer delay are left to the sweep, in milliseconds. */
 const MAX_DELAY_MS = 60_000
 
 /**
- * Runs the jobs of one batch, oldest cause first, each at most once. Jobs for which the budget of the invocation has no room are sent
- * to the queue once more.
- * A message whose row can't even be claimed or ended (the database doesn't answer) goes back to the queue.
- * While background work is paused nothing runs; the rows wait for the sweep.
+ * Runs the jobs of one batch, oldest cause first, each at most once. Jobs that exceed the budget of the invocation are
+ * sent to the queue again. If a row can't be claimed or ended because the database doesn't answer, its message is
+ * returned to the queue. While background work is paused, nothing runs; the rows wait for the sweep.
  */
 export function consume(batch: MessageBatch<JobMessage>, services: Services): Promise<void> {
   return withBudget(async (budget) => {
@@ -31,7 +30,8 @@ export function consume(batch: MessageBatch<JobMessage>, services: Services): Pr
         message.ack()
       } else await handle(message, services)
     }
-    // New messages cost none of the retries after which a queue gives one up. What can't be sent is made up for by the sweep.
+    // New messages don't count as retries, after which a queue drops a message. The sweep picks up jobs that can't be
+    // sent.
     if (left.size > 0) await services.enqueueJobs([...left]).catch(() => undefined)
   })
 }
@@ -48,7 +48,7 @@ async function handle(message: Message<JobMessage>, services: Services): Promise
     const delaySeconds = run?.status === 'unfinished' ? 0 : Math.max(1, Math.ceil((again ?? 0) / 1000))
     if (run?.status === 'failed') message.retry({ delaySeconds })
     else {
-      // What goes on or waits has not failed: a new message costs no retry.
+      // A job that continues or waits has not failed: a new message doesn't count as a retry.
       if (again !== null && again <= MAX_DELAY_MS)
         await services.enqueueJobs([jobId], delaySeconds).catch(() => undefined)
       message.ack()
@@ -58,7 +58,7 @@ async function handle(message: Message<JobMessage>, services: Services): Promise
   }
 }
 
-/** One line a run: which job, and how it ended. */
+/** Logs one line per run: the job, and how it ended. */
 function logRun({ settings }: Services, jobId: string, { kind, status, error }: JobRun): void {
   const level = status === 'dead' ? 'error' : status === 'failed' ? 'warn' : 'info'
   log(level, 'job', { job_id: jobId, kind, status, error }, settings.LOG_LEVEL)

@@ -1,5 +1,5 @@
 /**
- * Exports and checks of datasets as background jobs. Either may take many runs; where it stands is in the job's row.
+ * Exports and checks of datasets as background jobs. Each may take many runs. Its position is stored in the job's row.
  * @module
  */
 import type { Budget } from '../budget.ts'
@@ -14,7 +14,9 @@ import { type ExportState, exportDataset } from '../training-data/export.ts'
 import { type ExportSettings, filtersOf, nightlySettings } from '../training-data/settings.ts'
 import type { JobResult, JobTask } from './job-function.ts'
 
-/** Writes the job of an export, for the caller to run or to enqueue; while the same is being exported, that job is returned. */
+/**
+ * Writes the job of an export, for the caller to run or to enqueue. If the same export is in progress, returns its job.
+ */
 export async function startExport(services: Services, settings: ExportSettings): Promise<Job> {
   const { project } = settings
   const subject = `${project}:${await shortHash(filtersOf(settings))}`
@@ -26,7 +28,7 @@ export async function startExport(services: Services, settings: ExportSettings):
   )
 }
 
-/** Writes the job that checks a dataset and tells the queue; while it is being checked, that job is returned. */
+/** Writes and enqueues the job that checks a dataset. If a check is in progress, returns its job. */
 export function startCheck(
   services: Services,
   dataset: { readonly id: string; readonly project: string },
@@ -34,7 +36,7 @@ export function startCheck(
   return start(services, { project: dataset.project, kind: 'check_dataset', subject: dataset.id })
 }
 
-/** Writes the job that trains the router of a project and tells the queue; while one waits or runs, that one is returned. */
+/** Writes and enqueues the job that trains a project's router. If one is waiting or running, returns that job. */
 export function startRouterTraining(services: Services, project: string): Promise<Job> {
   return start(services, { project, kind: 'train_router', subject: project })
 }
@@ -45,7 +47,7 @@ async function start(services: Services, job: Pick<Job, 'project' | 'kind' | 'su
   return written
 }
 
-/** The job of an export: of the settings in its state, or of the night's. */
+/** Runs an export job, with the settings in its state or the nightly ones. */
 export async function runExport(services: Services, task: JobTask, budget: Budget): Promise<JobResult> {
   const { settings = nightlySettings(task.project, services.settings.HIGH_VALUE_THRESHOLD), at = null } = (task.state ??
     {}) as { settings?: ExportSettings; at?: ExportState | null }
@@ -60,7 +62,7 @@ export async function runExport(services: Services, task: JobTask, budget: Budge
   }
 }
 
-/** The job of a check. A dataset that is deleted meanwhile has nothing to check. */
+/** Runs a check job. A dataset that was deleted in the meantime needs no check. */
 export async function runCheck(services: Services, task: JobTask, budget: Budget): Promise<JobResult> {
   const dataset = await findDataset(services.database, task.subject, null)
   if (!dataset) return { step: 'done', result: { dataset_id: task.subject, error: 'The dataset was deleted.' } }

@@ -1,6 +1,6 @@
 /**
- * The consumer of the dead-letter queue. The rows are the truth, so no work is lost with a message; but that one was given up on is
- * kept where people look: in its job's row, and in the log.
+ * The consumer of the dead-letter queue. The rows are the source of truth, so no work is lost with a message. A dropped
+ * message is recorded where people look: in its job's row, and in the log.
  * @module
  */
 import { markDeadLetters } from '../database/queries/jobs.ts'
@@ -8,10 +8,10 @@ import { log } from '../log.ts'
 import type { Services } from '../services.ts'
 import type { JobMessage } from './message.ts'
 
-/** How the name of a dead-letter queue ends. */
+/** Suffix of the name of a dead-letter queue. */
 export const DEAD_LETTERS = '-dead'
 
-/** Notes dead messages in the rows of their jobs that are not done; the sweep runs those when they are due. */
+/** Records dead messages in the rows of unfinished jobs. The sweep runs those jobs when they are due. */
 export async function keepDeadLetters(batch: MessageBatch<JobMessage>, services: Services): Promise<void> {
   const ids = batch.messages.map(({ body }) => body.jobId)
   try {

@@ -1,5 +1,5 @@
 /**
- * The job that embeds what a collection lacks, a stretch at a time, and then lets the new space be searched.
+ * The job that computes a collection's missing vectors in steps, and then switches searches to the new space.
  * @module
  */
 import type { Budget } from '../budget.ts'
@@ -7,12 +7,12 @@ import { COLLECTION_NAMES } from '../knowledge/collections.ts'
 import type { CollectionScope } from '../knowledge/stores/store.ts'
 import type { Services } from '../services.ts'
 
-/** The subject of a job for a collection. */
+/** The subject of an embedding job. */
 export function embeddingSubject({ project, collection }: CollectionScope): string {
   return JSON.stringify([project, collection])
 }
 
-/** Embeds for as long as one job may take; `more` when items are left. */
+/** Embeds for the duration of one job. Returns `more` if items are left. */
 export async function embedCollection(services: Services, subject: string, budget: Budget): Promise<'done' | 'more'> {
   const [project, name] = JSON.parse(subject) as [string, string]
   const collection = COLLECTION_NAMES.find((known) => known === name)

@@ -1,5 +1,6 @@
 /**
- * The kinds of background work. Each is one idempotent function: it may run twice, late, out of order, or stop anywhere.
+ * The kinds of background work. Each is an idempotent function: it may run twice, late or out of order, and may stop at
+ * any point.
  * @module
  */
 
@@ -59,7 +60,7 @@ export type JobKind = keyof typeof JOB_KINDS
 
 export const JOB_KIND_NAMES = Object.keys(JOB_KINDS) as [JobKind, ...JobKind[]]
 
-/** The function of a kind; null for a kind that this version doesn't know. */
+/** The function of a kind; null if this version doesn't know the kind. */
 export function jobFunction(kind: string): JobFunction | null {
   return Object.hasOwn(JOB_KINDS, kind) ? JOB_KINDS[kind as JobKind] : null
 }

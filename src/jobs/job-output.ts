@@ -1,5 +1,5 @@
 /**
- * A background job as callers see it.
+ * Background jobs, as returned to callers.
  * @module
  */
 import * as z from 'zod'
@@ -38,12 +38,12 @@ export const jobDetail = jobOutput.extend({
   result: z.record(z.string(), z.unknown()).nullable().describe('The result. Null: the job is not done, or has none.'),
 })
 
-/** A row in the form of jobDetail. */
+/** Converts a row to jobDetail. */
 export function presentJobDetail(row: Job): z.input<typeof jobDetail> {
   return { ...presentJob(row), result: row.result === null ? null : { ...row.result } }
 }
 
-/** A row in the form of jobOutput. */
+/** Converts a row to jobOutput. */
 export function presentJob(row: Job): z.input<typeof jobOutput> {
   return {
     job_id: row.id,

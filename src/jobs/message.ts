@@ -1,9 +1,9 @@
 /**
- * What the queue carries: a hint that a job row exists. Lost or repeated messages do no harm.
+ * The queue's messages: hints that a job row exists. Lost or repeated messages are harmless.
  * @module
  */
 export interface JobMessage {
   readonly jobId: string
-  /** Trace of what caused the job; left out: none is known. */
+  /** Trace that caused the job, if known. */
   readonly traceparent?: string
 }

@@ -1,6 +1,6 @@
 /**
- * What cron starts every night: one export job for each project in which something was learnt since the last night, one archiving
- * job for each with interactions that nothing has changed for long, and one that prunes the logs.
+ * Work that cron starts every night: one export job for each project with new learning data since the last night, one
+ * archiving job for each project with interactions that have not changed for long, and one job that prunes the logs.
  * @module
  */
 
@@ -12,17 +12,17 @@ import type { Services } from '../services.ts'
 import { DAY_MS } from '../time.ts'
 
 /**
- * The cron expression of the sweep, as in wrangler.toml. What any other one starts is the nightly work, so that its time may be edited there;
- * started more often than once a day it adds nothing.
+ * The cron expression of the sweep, as in wrangler.toml. Any other expression starts the nightly work, so its time can
+ * be edited there. Starting it more than once a day has no effect.
  */
 export const EVERY_MINUTE = '* * * * *'
 
-/** Overlap of two nights, so that a late cron misses nothing; an export of unchanged data makes no new file. */
+/** Overlap of two nights, so that a late cron run misses nothing. Exporting unchanged data creates no new file. */
 const OVERLAP_MS = 7_200_000
 
 /**
- * Writes and announces the export jobs of this day (UTC); a second call on the same day adds none.
- * @returns number of projects whose export is under way
+ * Writes and announces the export jobs of this day (UTC). A second call on the same day adds none.
+ * @returns number of projects whose export is in progress
  */
 export async function exportNightly(services: Services): Promise<number> {
   const now = services.now()
@@ -32,12 +32,12 @@ export async function exportNightly(services: Services): Promise<number> {
 }
 
 /**
- * Writes and announces the archiving jobs of this day (UTC); a second call on the same day adds none.
- * @returns number of projects whose archiving is under way
+ * Writes and announces the archiving jobs of this day (UTC). A second call on the same day adds none.
+ * @returns number of projects whose archiving is in progress
  */
 export async function archiveNightly(services: Services): Promise<number> {
   const now = services.now()
-  // Without a setting nothing is added to the archives; those that hold too much are tidied all the same.
+  // Without the setting, nothing new is archived, but stale archives are still tidied.
   const before = coldBefore(services) ?? 0
   const ids = await scheduleArchiving(services.database, before, Math.floor(now / DAY_MS), now)
   await services.enqueueJobs(ids).catch(() => undefined)
@@ -45,7 +45,7 @@ export async function archiveNightly(services: Services): Promise<number> {
 }
 
 /**
- * Writes and announces the job that prunes the logs on this day (UTC); a second call on the same day adds none.
+ * Writes and announces the job that prunes the logs on this day (UTC). A second call on the same day adds none.
  * @returns whether the job was written
  */
 export async function pruneNightly(services: Services): Promise<boolean> {

@@ -1,5 +1,5 @@
 /**
- * The job that deletes old rows of logs, so that the database doesn't grow with what nothing reads any more.
+ * The job that deletes old log rows that are no longer read, so that the database doesn't keep growing.
  * @module
  */
 import type { Budget } from '../budget.ts'
@@ -7,10 +7,13 @@ import { LOGS, PRUNED, pruneLog } from '../database/queries/pruning.ts'
 import type { Services } from '../services.ts'
 
 const DAY_MS = 86_400_000
-/** Days that a job which has ended is kept, so that `list_jobs` shows it. */
+/** Number of days that ended jobs are kept for `list_jobs`. */
 export const JOB_DAYS = 30
 
-/** Deletes ended jobs after 30 days, retrievals and routing decisions after LOG_DAYS; `more` while some are left. */
+/**
+ * Deletes ended jobs after 30 days, and retrievals and routing decisions after LOG_DAYS. Returns `more` if some are
+ * left.
+ */
 export async function pruneLogs(services: Services, budget: Budget): Promise<'done' | 'more'> {
   const days = services.settings.LOG_DAYS
   for (const log of LOGS) {

@@ -1,5 +1,6 @@
 /**
- * Runs one job row from claim to end: lease, attempts, backoff, death. The row in the database is the only truth.
+ * Runs one job row from claim to end: lease, attempts, backoff, death. The row in the database is the single source of
+ * truth.
  * @module
  */
 
@@ -14,36 +15,38 @@ import type { Services } from '../services.ts'
 import { DAY_MS, HOUR_MS } from '../time.ts'
 import { jobFunction } from './job-kinds.ts'
 
-/** A run that takes longer counts as lost and another may begin. Jobs are idempotent, so this costs time, not truth. */
+/**
+ * A longer run counts as lost, and another one may start. Jobs are idempotent, so this costs time but not correctness.
+ */
 export const LEASE_MS = 120_000
-/** After this many failed attempts a job is dead until someone retries it. */
+/** After this many failed attempts, a job is dead until someone retries it. */
 export const MAX_ATTEMPTS = 6
-/** Wait of a job that isn't ready yet. */
+/** Delay of a job that isn't ready yet. */
 export const NOT_READY_MS = 2_000
 const FIRST_BACKOFF_MS = 5_000
 const LAST_BACKOFF_MS = 900_000
-/** A job waits so long for an engine that doesn't answer before its failures count: your own machine may be off for days. */
+/** How long a job waits for an unavailable engine before failures count: your own machine may be off for days. */
 export const ENGINE_PATIENCE_MS = 7 * DAY_MS
 const MAX_ENGINE_WAIT_MS = HOUR_MS
 
 export interface JobRun {
   readonly kind: string
   /**
-   * `unfinished`: the budget is spent, goes on at once; `waiting`: not ready, or its engine doesn't answer, comes again; `failed`: comes
-   * again after a backoff; `dead`: out of attempts.
+   * `unfinished`: budget used up, continues immediately; `waiting`: not ready, or its engine doesn't answer, runs again
+   * later; `failed`: runs again after a backoff; `dead`: out of attempts.
    */
   readonly status: 'done' | 'unfinished' | 'waiting' | 'failed' | 'dead'
-  /** Error code when it failed, or when its engine didn't answer. */
+  /** Error code if it failed, or if its engine didn't answer. */
   readonly error: string | null
-  /** Not before this time again, for what isn't done or dead; milliseconds since 1970. */
+  /** Earliest time of the next run, for jobs that are neither done nor dead; milliseconds since 1970. */
   readonly runAfter: number
 }
 
 /**
- * Wait before the next attempt: exponential from 5 s, at most 15 min, with full jitter over its upper half so that jobs that
- * failed together don't come back together.
+ * Delay before the next attempt: exponential from 5 s, at most 15 min, with full jitter over its upper half so that
+ * jobs that failed together are not retried together.
  * @param attempts failed attempts so far, from 1
- * @param random uniform in [0, 1)
+ * @param random a random number in [0, 1)
  */
 export function backoffMs(attempts: number, random: number): number {
   const ceiling = Math.min(LAST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (attempts - 1))
@@ -51,10 +54,11 @@ export function backoffMs(attempts: number, random: number): number {
 }
 
 /**
- * Wait of a job whose engine doesn't answer: a quarter of the time that it has waited, from 5 s to an hour, with jitter over its
- * upper half. So it is done soon after the engine is back, and an engine that stays away is asked ever less.
- * @param ageMs since the job was written
- * @param random uniform in [0, 1)
+ * Delay of a job whose engine doesn't answer: a quarter of the time it has already waited, from 5 s to an hour, with
+ * jitter over its upper half. So it runs soon after the engine is back, and an engine that stays unavailable is called
+ * less and less often.
+ * @param ageMs age of the job
+ * @param random a random number in [0, 1)
  */
 export function engineWaitMs(ageMs: number, random: number): number {
   const ceiling = Math.min(MAX_ENGINE_WAIT_MS, Math.max(FIRST_BACKOFF_MS, ageMs / 4))
@@ -62,9 +66,9 @@ export function engineWaitMs(ageMs: number, random: number): number {
 }
 
 /**
- * Runs a job if it is due and free, for as long as the budget of the invocation lasts. Its position is kept in its row; what it has
- * done is no failed attempt.
- * @returns null when there was nothing to do: done, dead, not due, or in other hands
+ * Runs a job if it is due and not claimed, until the budget of the invocation is used up. Its position is stored in its
+ * row. A partial run doesn't count as a failed attempt.
+ * @returns null if there was nothing to do: done, dead, not due, or claimed by another runner
  */
 export function runJob(services: Services, id: string): Promise<JobRun | null> {
   return withBudget((budget) => runWithin(services, id, budget))
@@ -74,7 +78,7 @@ async function runWithin(services: Services, id: string, budget: Budget): Promis
   const { database } = services
   const job = await claimJob(database, id, LEASE_MS, services.now())
   if (!job) return null
-  // A runner that died took an attempt with it; a job that kills every runner must not be tried for ever.
+  // A runner that died used up an attempt: a job that kills every runner must not be retried forever.
   if (job.attempts > MAX_ATTEMPTS) {
     await endAttempt(database, job, { status: 'dead', runAfter: job.runAfter, error: 'lost' }, services.now())
     return { kind: job.kind, status: 'dead', error: 'lost', runAfter: job.runAfter }
@@ -93,7 +97,8 @@ async function runWithin(services: Services, id: string, budget: Budget): Promis
     return { kind: job.kind, status: 'done', error: null, runAfter: now }
   } catch (thrown) {
     if (thrown instanceof BudgetSpent) return await postpone(services, job, thrown.until)
-    // What a model can't answer well it won't answer well the sixth time: it is set aside for someone to look at.
+    // A model that can't give a usable answer now won't give one at the sixth attempt: the job is set aside for a
+    // person.
     const unusable = thrown instanceof UnusableAnswer
     const error = errorOf(thrown)
     const now = services.now()
@@ -108,16 +113,16 @@ async function runWithin(services: Services, id: string, budget: Budget): Promis
   }
 }
 
-/** Characters of an error that are kept. */
+/** Maximum characters stored of an error. */
 const MAX_ERROR_LENGTH = 200
 
-/** What is kept of an error: its code, never its text; of a model's answer that can't be used also what is wrong with it. */
+/** The stored part of an error: its code, never its message. For an unusable model answer, also the reason. */
 function errorOf(thrown: unknown): string {
   if (thrown instanceof UnusableAnswer) return redact(`unusable_answer: ${thrown.message}`).slice(0, MAX_ERROR_LENGTH)
   return toCoordinatorError(thrown).code
 }
 
-/** Puts a job off without counting an attempt: the job itself did not fail. */
+/** Delays a job without counting an attempt, because the job itself did not fail. */
 async function postpone(
   services: Services,
   job: Job,
@@ -130,17 +135,17 @@ async function postpone(
   return { kind: job.kind, status: 'waiting', error, runAfter }
 }
 
-/** What a forced run did, by kind. */
+/** The result of a forced run, by kind. */
 export interface RunSummary {
   readonly ran: number
-  /** Background work is switched off. */
+  /** Whether background work is paused. */
   readonly paused: boolean
   readonly kinds: Map<string, { done: number; unfinished: number; waiting: number; failed: number; dead: number }>
 }
 
 /**
- * Runs up to `limit` due jobs of a project here and now, the longest waiting first, and those that they cause, for as long as the
- * budget of the invocation lasts; none while background work is paused.
+ * Runs up to `limit` due jobs of a project immediately, the longest waiting first, and the jobs that they cause, until
+ * the budget of the invocation is used up. Runs none while background work is paused.
  */
 export function runDueJobs(services: Services, project: string, limit: number): Promise<RunSummary> {
   return withBudget((budget) => runDueWithin(services, project, limit, budget))

@@ -1,5 +1,5 @@
 /**
- * The outbox sweep, run by cron: rows whose message was lost, whose backoff is over, or whose runner died.
+ * The outbox sweep, run by cron. Picks up rows whose message was lost, whose backoff is over, or whose runner died.
  * @module
  */
 import { withBudget } from '../budget.ts'
@@ -8,17 +8,17 @@ import { dueJobs } from '../database/queries/jobs.ts'
 import type { Services } from '../services.ts'
 import { runJob } from './run-job.ts'
 
-/** A row that has been due for less is left to its message. */
+/** Rows that became due more recently are left to their messages. */
 export const SWEEP_AGE_MS = 30_000
-/** Rows that one sweep announces at most. */
+/** Maximum number of rows that one sweep announces. */
 const ANNOUNCED = 500
-/** Rows that one sweep runs itself when the queue doesn't take them. */
+/** Number of rows that one sweep runs itself if the queue is unavailable. */
 const RUN_DIRECTLY = 20
 
 /**
- * Announces overdue rows to the queue again, or runs a few of them here when the queue is down. Does nothing while background
- * work is paused.
- * @returns how many rows were overdue (at most 500) and what was done about them
+ * Announces overdue rows to the queue again, or runs a few of them directly if the queue is down. Does nothing while
+ * background work is paused.
+ * @returns the number of rows announced (at most 500) and the number run directly
  */
 export async function sweep(services: Services): Promise<{ enqueued: number; ran: number }> {
   if ((await readControls(services.database)).paused) return { enqueued: 0, ran: 0 }

@@ -1,6 +1,7 @@
 /**
- * What is moved from the tables to archives and back. A row of `interactions` is the truth: its `archive_id` says where its texts, contexts,
- * history, votes and finished jobs are, and it changes in the same transaction as they do.
+ * Moves data from the tables to archives and back. A row of `interactions` is the source of truth: its `archive_id`
+ * determines where its texts, contexts, history, votes and finished jobs are, and changes in the same transaction as
+ * they do.
  * @module
  */
 import { and, eq, type SQL, sql } from 'drizzle-orm'
@@ -12,23 +13,25 @@ import { archives } from '../schema.ts'
 
 export type Archive = typeof archives.$inferSelect
 
-/** Characters of a query that stay in its row: as many as routing and ranking learn from. */
+/** Maximum characters of a query that stay in its row: as many as routing and ranking use for learning. */
 export const KEPT_QUERY_CHARACTERS = 16_000
-/** Rows and bytes of one archive. */
+/** Maximum rows and bytes of one archive. */
 const MAX_ROWS = 500
 const MAX_BYTES = 1_000_000
 
-/** The kinds of jobs that are about one interaction. */
+/** The kinds of jobs that belong to one interaction. */
 const JOB_KINDS = sql`('index_interaction', 'score_interaction', 'learn_pattern')`
 
 const list = (ids: readonly string[]): SQL => sql`(SELECT value FROM json_each(${JSON.stringify(ids)}))`
 
 /*
- * `+status` keeps SQLite from the index by status: it takes that one for selective, and would read every job that is done for each
- * interaction.
+ * `+status` prevents SQLite from using the index on status. SQLite considers that index selective, and would read every
+ * finished job for each interaction.
  */
 
-/** All that hangs on an interaction, as JSON: equal texts mean that nothing has changed. `of` is the interaction's id. */
+/**
+ * All dependents of an interaction, as JSON. Equal texts mean that nothing has changed. `of` is the interaction's id.
+ */
 function dependents(of: SQL): SQL {
   return sql`json_object(
     'contexts', (SELECT json_group_array(json_object('collection', collection, 'item_id', item_id, 'position', position, 'given', given)) FROM
@@ -44,12 +47,12 @@ function dependents(of: SQL): SQL {
       (SELECT * FROM jobs WHERE kind IN ${JOB_KINDS} AND subject = ${of} AND +status = 'done' ORDER BY id)))`
 }
 
-/** Whether something is still to be done about an interaction. */
+/** Whether an interaction has pending or running jobs. */
 function busy(of: SQL): SQL {
   return sql`EXISTS (SELECT 1 FROM jobs WHERE kind IN ${JOB_KINDS} AND subject = ${of} AND +status IN ('pending', 'running'))`
 }
 
-/** An interaction that is to be archived, as it was at one moment. */
+/** A consistent snapshot of an interaction that is to be archived. */
 export interface ColdRow {
   readonly id: string
   readonly revision: number
@@ -57,13 +60,13 @@ export interface ColdRow {
   readonly response: string
   /** JSON, see {@link Dependents}. */
   readonly dependents: string
-  /** What the row itself keeps; the archive repeats it, so that it can be read alone. */
+  /** The columns that stay in the row. The archive repeats them, so that it can be read on its own. */
   readonly figures: Readonly<Record<string, unknown>>
 }
 
-/** What hangs on an interaction. */
+/** The rows that depend on an interaction. */
 export interface Dependents {
-  /** `given` and `independent` are missing in archives from before they were noted. */
+  /** `given` and `independent` are missing in older archives. */
   readonly contexts: readonly { collection: string; item_id: string; position: number; given?: number }[]
   readonly history: readonly {
     id: string
@@ -106,8 +109,8 @@ const FIGURES = [
 ] as const
 
 /**
- * The oldest interactions of a project that nothing has changed since a time, as many as one archive holds; busy ones wait, and so do those
- * on which more hangs than one parameter can carry.
+ * The oldest interactions of a project that have not changed since a given time, as many as fit in one archive.
+ * Interactions with open jobs are skipped, and so are those whose dependents exceed the size of one parameter.
  */
 export async function coldRows(database: Database, project: string, before: number): Promise<ColdRow[]> {
   const own = sql`interactions.id`
@@ -133,12 +136,12 @@ export async function coldRows(database: Database, project: string, before: numb
   }))
 }
 
-/** Notes that a file will be written; without this row nothing can come to rest on it. */
+/** Records that a file will be written. Without this row, no interaction can be moved to it. */
 export async function beginArchive(database: Database, archive: Omit<Archive, 'status' | 'stale'>): Promise<void> {
   await database.insert(archives).values({ ...archive, status: 'writing' })
 }
 
-/** The end of writing: the file counts from now on, and whether all that it holds was still so. */
+/** Completes an archive: it becomes valid, and is marked stale if some of its lines were not moved. */
 function nowStored(archive: Pick<Archive, 'id' | 'project'>): SQL {
   return sql`UPDATE archives SET status = 'stored', stale = lines >
       (SELECT count(*) FROM interactions WHERE project = ${archive.project} AND archive_id = ${archive.id})
@@ -150,9 +153,9 @@ const held = ({ id, project }: Pick<Archive, 'id' | 'project'>) =>
   sql`(SELECT id FROM interactions WHERE project = ${project} AND archive_id = ${id})`
 
 /**
- * Moves interactions to an archive whose file lies in R2, all or nothing. One that has changed since it was read stays where it is, and so
- * do all when the archive was given up meanwhile. The rows get new places at the end of their table: SQLite joins the pages that rows leave,
- * but not those in which rows shrink.
+ * Moves interactions to an archive whose file is in R2, atomically. An interaction that has changed since it was read
+ * is not moved; if the archive was abandoned in the meantime, none are. The rows get new rowids at the end of their
+ * table: SQLite merges pages from which rows are removed, but not pages in which rows shrink.
  */
 export async function moveToArchive(
   database: Database,
@@ -177,7 +180,7 @@ export async function moveToArchive(
   ])
 }
 
-/** Lets interactions of one archive rest on another one that holds the same of them. */
+/** Moves interactions from one archive to another one that has the same content for them. */
 export async function moveBetweenArchives(
   database: Database,
   from: string,
@@ -191,7 +194,7 @@ export async function moveBetweenArchives(
   ])
 }
 
-/** What an archive gives back of one interaction. */
+/** The archived data of one interaction. */
 export interface RestoredRow extends Dependents {
   readonly id: string
   readonly archiveId: string
@@ -200,8 +203,9 @@ export interface RestoredRow extends Dependents {
 }
 
 /**
- * Moves interactions back to the tables, all or nothing, each only if it still rests on that archive. Their archives are stale from then on.
- * @param rows at most twenty, with no more hanging on them than one parameter can carry: some 1 MB of JSON
+ * Moves interactions back to the tables, atomically, each only if it is still in that archive. Their archives become
+ * stale.
+ * @param rows at most twenty, with dependents that fit in one parameter: about 1 MB of JSON
  */
 export async function moveFromArchive(database: Database, rows: readonly RestoredRow[]): Promise<void> {
   if (rows.length === 0) return
@@ -233,7 +237,7 @@ export async function moveFromArchive(database: Database, rows: readonly Restore
   ])
 }
 
-/** Where interactions are now; those that are gone are left out. */
+/** Where interactions are now. Deleted ones are omitted. */
 export async function locations(
   database: Database,
   ids: readonly string[],
@@ -250,7 +254,7 @@ export async function locations(
   }))
 }
 
-/** Query and answer of those of these interactions that are in the table. */
+/** Query and answer of the given interactions that are in the table. */
 export async function textsInTable(
   database: Database,
   ids: readonly string[],
@@ -262,19 +266,19 @@ export async function textsInTable(
   return rows.map((row) => ({ id: String(row.id), query: String(row.query), response: String(row.response) }))
 }
 
-/** Ids of the interactions that rest on an archive. */
+/** Ids of the interactions in an archive. */
 export async function idsInArchive(database: Database, archive: Pick<Archive, 'id' | 'project'>): Promise<string[]> {
   const { rows } = await execute(database, sql`SELECT id FROM ${held(archive)} ORDER BY id`)
   return rows.map((row) => String(row.id))
 }
 
-/** One archive; null when there is none. */
+/** One archive; null if it doesn't exist. */
 export async function findArchive(database: Database, id: string): Promise<Archive | null> {
   const [row] = await database.select().from(archives).where(eq(archives.id, id))
   return row ?? null
 }
 
-/** The next archive of a project, or of all, that must be rewritten or was never finished. */
+/** The next archive of a project, or of all projects, that must be rewritten or was never completed. */
 export async function nextUntidy(database: Database, project: string | null, after = ''): Promise<Archive | null> {
   const [row] = await database
     .select()
@@ -290,7 +294,7 @@ export async function nextUntidy(database: Database, project: string | null, aft
   return row ?? null
 }
 
-/** The next archive that holds votes or reports of a key. */
+/** The next archive that contains votes or reports of a key. */
 export async function nextArchiveOfCaller(
   database: Database,
   { key, project }: { readonly key: string; readonly project: string | null },
@@ -311,8 +315,8 @@ export async function nextArchiveOfCaller(
 }
 
 /**
- * Gives up an archive on which nothing rests: from then on nothing can come to rest on it, so its file may be deleted.
- * @returns false when something rests on it
+ * Abandons an archive without interactions. No interaction can be moved to it afterwards, so its file may be deleted.
+ * @returns false if it contains interactions
  */
 export async function abandonArchive(database: Database, archive: Pick<Archive, 'id' | 'project'>): Promise<boolean> {
   const { changes } = await execute(
@@ -322,17 +326,17 @@ export async function abandonArchive(database: Database, archive: Pick<Archive, 
   return changes > 0
 }
 
-/** Forgets an archive that was given up. */
+/** Deletes the row of an abandoned archive. */
 export async function forgetArchive(database: Database, id: string): Promise<void> {
   await execute(database, sql`DELETE FROM archives WHERE id = ${id} AND status = 'abandoned'`)
 }
 
-/** Notes that there is nothing to tidy up in an archive. */
+/** Marks an archive as tidy. */
 export async function noteTidy(database: Database, id: string): Promise<void> {
   await execute(database, sql`UPDATE archives SET stale = 0 WHERE id = ${id}`)
 }
 
-/** Number of archives that hold votes or reports of a key. */
+/** Number of archives that contain votes or reports of a key. */
 export async function countArchivesOfCaller(database: Database, key: string, project: string | null): Promise<number> {
   const { rows } = await execute(
     database,
@@ -343,8 +347,8 @@ export async function countArchivesOfCaller(database: Database, key: string, pro
 }
 
 /**
- * Writes one archiving job for each project with something to archive or to tidy up; the day makes it unique.
- * @returns ids of the jobs of this day that wait
+ * Writes one archiving job for each project with something to archive or to tidy. The day makes it unique.
+ * @returns ids of this day's pending jobs
  */
 export async function scheduleArchiving(
   database: Database,

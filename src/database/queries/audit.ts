@@ -1,5 +1,5 @@
 /**
- * The audit log: which key did which administrative act, and how it ended.
+ * The audit log: which key performed which administrative action, and how it ended.
  * @module
  */
 import { and, desc, eq, lt } from 'drizzle-orm'
@@ -8,17 +8,17 @@ import { auditLog } from '../schema.ts'
 
 export type AuditRow = typeof auditLog.$inferSelect
 
-/** Writes down that an act begins. */
+/** Records the start of an action. */
 export async function insertAct(database: Database, row: AuditRow): Promise<void> {
   await database.insert(auditLog).values(row)
 }
 
-/** Writes down how an act ended. */
+/** Records the outcome of an action. */
 export async function closeAct(database: Database, id: string, outcome: string): Promise<void> {
   await database.update(auditLog).set({ outcome }).where(eq(auditLog.id, id))
 }
 
-/** Newest first, after the given id; one row more than `limit` tells whether there is a next page. */
+/** Newest first, after the given id. Reads one row more than `limit`, to detect a next page. */
 export function listActs(database: Database, onlyProject: string | null, after: string | null, limit: number) {
   return database
     .select()

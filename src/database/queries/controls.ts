@@ -1,5 +1,5 @@
 /**
- * The switches of background work and what it used of language models.
+ * The controls of background work, and its use of language models.
  * @module
  */
 import { eq, sql } from 'drizzle-orm'
@@ -8,24 +8,24 @@ import type { Database } from '../database.ts'
 import { learningControls, modelUsage } from '../schema.ts'
 
 export interface LearningControls {
-  /** Nothing runs in the background. */
+  /** Whether all background work is paused. */
   readonly paused: boolean
-  /** Model calls that background work may make a day (UTC). */
+  /** Maximum model calls of background work per day (UTC). */
   readonly dailyCalls: number
-  /** Model tokens, prompt and answer, that background work may use a day (UTC). */
+  /** Maximum model tokens (prompt and answer) of background work per day (UTC). */
   readonly dailyTokens: number
 }
 
-/** What holds until someone sets something else. */
+/** The default controls. */
 export const DEFAULT_CONTROLS: LearningControls = { paused: false, dailyCalls: 500, dailyTokens: 500_000 }
 
-/** The switches as they are now. */
+/** The current controls. */
 export async function readControls(database: Database): Promise<LearningControls> {
   const [row] = await database.select().from(learningControls).where(eq(learningControls.id, 1)).limit(1)
   return row ? { paused: row.paused, dailyCalls: row.dailyCalls, dailyTokens: row.dailyTokens } : DEFAULT_CONTROLS
 }
 
-/** Changes the given switches and leaves the others; in force for the very next job. */
+/** Changes the given controls and leaves the others unchanged. Takes effect with the next job. */
 export async function setControls(
   database: Database,
   change: Partial<LearningControls>,
@@ -52,15 +52,15 @@ export interface ModelUse {
   readonly tokens: number
 }
 
-/** What was used on a day, `2027-01-31` in UTC. */
+/** The use on a day, `2027-01-31` in UTC. */
 export async function readUse(database: Database, day: string): Promise<ModelUse> {
   const [row] = await database.select().from(modelUsage).where(eq(modelUsage.day, day)).limit(1)
   return row ? { calls: row.calls, tokens: row.tokens } : { calls: 0, tokens: 0 }
 }
 
 /**
- * Sets one call and so many tokens aside, if both still fit into the day. One statement decides, so concurrent calls can't
- * both take the last of it.
+ * Reserves one call and a number of tokens if both still fit into the day. Uses one statement, so that concurrent calls
+ * can't exceed the budget.
  */
 export async function reserveUse(
   database: Database,
@@ -78,7 +78,7 @@ export async function reserveUse(
   return changes > 0
 }
 
-/** Corrects a reservation by what was really used; may be negative. */
+/** Corrects a reservation to the actual use. The correction may be negative. */
 export async function adjustUse(database: Database, day: string, tokens: number): Promise<void> {
   await execute(database, sql`UPDATE model_usage SET tokens = max(0, tokens + ${tokens}) WHERE day = ${day}`)
 }

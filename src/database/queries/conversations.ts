@@ -8,8 +8,8 @@ import { execute } from '../batch.ts'
 import type { Database } from '../database.ts'
 
 /**
- * Writes the job that summarises a conversation after a turn; one job a turn.
- * @returns its id; null when it was written before
+ * Writes the job that summarises a conversation after a turn. One job per turn.
+ * @returns its id; null if it already exists
  */
 export async function queueSummary(
   database: Database,

@@ -1,5 +1,5 @@
 /**
- * Corrections that people and agents gave to answers.
+ * Corrections of answers by people and agents.
  * @module
  */
 import { eq, sql } from 'drizzle-orm'
@@ -22,14 +22,14 @@ export interface NewCorrection {
   readonly model: string | null
   readonly variant: string | null
   readonly idempotencyKey: string | null
-  /** Id of the key that gives it. */
+  /** Id of the caller's key. */
   readonly caller?: string | null
 }
 
 /**
- * Stores a correction and the job that makes it searchable, all or nothing. Model and variant are taken from the interaction
- * when they aren't given.
- * @returns null when `interactionId` names no interaction of the project; then nothing was written
+ * Stores a correction and the job that makes it searchable, atomically. Model and variant default to those of the
+ * interaction.
+ * @returns null if `interactionId` is not an interaction of the project; then nothing was written
  */
 export async function insertCorrection(
   database: Database,
@@ -63,7 +63,7 @@ export async function insertCorrection(
   return { id: String(row.id), created, jobId: created ? jobId : null, jobStatus: row.job_status as string | null }
 }
 
-/** One correction; null when there is none. */
+/** One correction; null if it doesn't exist. */
 export async function findCorrection(database: Database, id: string): Promise<Correction | null> {
   const [row] = await database.select().from(corrections).where(eq(corrections.id, id)).limit(1)
   return row ?? null

@@ -1,5 +1,5 @@
 /**
- * What an interaction's outcome says about it and about the context it was given.
+ * Applies an interaction's outcome to its score and to the credit of its context.
  * @module
  */
 import { type SQL, sql } from 'drizzle-orm'
@@ -17,12 +17,12 @@ export interface Score {
 }
 
 /**
- * In one transaction: writes the score if the interaction is still at `revision`, and brings the counters of its context up to
- * the present votes. What each vote was already counted as is taken back first, so running twice, late or beside another
- * run leaves the same counters. When there is something to learn from it (a high score, a failure, or a pattern that rests on
- * it), the job that learns it is written too.
- * @param highValue score from which an interaction is worth learning from
- * @returns id of the job that learns from this revision; null when there is none
+ * In one transaction: writes the score if the interaction is still at `revision`, and updates the counters of its
+ * context to the current votes. The previously counted value of each vote is subtracted first, so repeated, late or
+ * concurrent runs give the same counters. If there is something to learn (a high score, a failure, or a pattern based
+ * on it), also writes the learning job.
+ * @param highValue minimum score of an interaction to learn from
+ * @returns id of the job that learns from this revision; null if there is none
  */
 export async function applyOutcome(
   database: Database,
@@ -32,7 +32,7 @@ export async function applyOutcome(
   highValue: number,
   now: number,
 ): Promise<string | null> {
-  // One row for each uncounted vote and item: what the vote adds, less what it added before.
+  // One row for each uncounted vote and item: the vote's new value minus its counted value.
   const difference = (name: Outcome) => sql`(v.outcome IS ${name}) - (v.credited IS ${name})`
   const uncounted = sql`FROM outcome_votes v JOIN interactions i ON i.id = v.interaction_id
     JOIN interaction_contexts c ON c.interaction_id = i.id WHERE i.id = ${interactionId} AND v.credited IS NOT v.outcome`
@@ -64,7 +64,7 @@ export async function applyOutcome(
   return job ? String(job.id) : null
 }
 
-/** The end of an upsert into context_votes that adds to what is there. */
+/** The end of an upsert into context_votes that adds to the existing counters. */
 export const ADDED_VOTES = sql`successes = successes + excluded.successes, partials = partials + excluded.partials,
   failures = failures + excluded.failures, unseen_successes = unseen_successes + excluded.unseen_successes,
   unseen_partials = unseen_partials + excluded.unseen_partials, unseen_failures = unseen_failures + excluded.unseen_failures`
@@ -76,17 +76,17 @@ export interface ItemReference {
   readonly id: string
 }
 
-/** One caller's votes on one item; `version` belongs to the item's counters, all callers together. */
+/** One caller's votes on one item. `version` belongs to the item's counters, over all callers. */
 export interface ItemVotes extends CreditUpdate {
-  /** Votes on answers that named the item although no retrieval had shown it. */
+  /** Votes on answers that named the item although no retrieval had shown it to the caller. */
   readonly unseen: Credit
   readonly project: string
   readonly collection: ContextSource
-  /** Whether nobody else votes in the project. */
+  /** Whether this caller is the only one who votes in the project. */
   readonly alone: boolean
 }
 
-/** First and last caller are found by the ends of an index. */
+/** The first and last caller are found at the ends of an index. */
 const ALONE = sql`(SELECT min(caller) FROM context_votes WHERE project = k.project) =
   (SELECT max(caller) FROM context_votes WHERE project = k.project)`
 const VOTES = sql`k.project, k.collection, k.item_id AS id, k.version, ${ALONE} AS alone, coalesce(v.successes, 0) AS successes,
@@ -94,7 +94,7 @@ const VOTES = sql`k.project, k.collection, k.item_id AS id, k.version, ${ALONE} 
   coalesce(v.unseen_partials, 0) AS unseen_partials, coalesce(v.unseen_failures, 0) AS unseen_failures`
 const CALLER_VOTES_JOIN = sql`LEFT JOIN context_votes v ON v.project = k.project AND v.collection = k.collection AND v.item_id = k.item_id`
 
-/** The votes on every item that an interaction was given: a row for each item and caller, as of one moment. */
+/** The votes on all items in an interaction's context: one row per item and caller, in one consistent read. */
 export function votesOnContext(database: Database, interactionId: string): Promise<ItemVotes[]> {
   return votes(
     database,
@@ -104,7 +104,10 @@ export function votesOnContext(database: Database, interactionId: string): Promi
   )
 }
 
-/** The votes on these items: a row for each item and caller, as of one moment. One whose votes were taken back has a row of zeros. */
+/**
+ * The votes on these items: one row per item and caller, in one consistent read. An item whose votes were withdrawn has
+ * a row of zeros.
+ */
 export function votesOnItems(database: Database, items: readonly ItemReference[]): Promise<ItemVotes[]> {
   return votes(
     database,
@@ -133,7 +136,7 @@ async function votes(database: Database, query: SQL): Promise<ItemVotes[]> {
   }))
 }
 
-/** Writes the credit that follows from votes beside them, unless they have changed since. */
+/** Stores the credit computed from votes, unless the votes have changed since. */
 export async function storeCredit(
   database: Database,
   updates: readonly (CreditUpdate & Pick<ItemVotes, 'project' | 'collection'>)[],
@@ -148,19 +151,19 @@ export async function storeCredit(
   )
 }
 
-/** An item's credit as ranking uses it, and the votes that were reported on it. */
+/** An item's credit as used for ranking, and the reported votes on it. */
 export interface CreditedItem extends Credit {
   readonly collection: ContextSource
   readonly itemId: string
   readonly reported: Credit
-  /** Credit of all the collection's items together. */
+  /** Total credit of all the collection's items. */
   readonly usual: Credit
 }
 
 /**
- * Items with a known outcome by posterior mean of success, best or worst first: the credit that ranking uses, under the prior that it
- * uses, the usual rate of the collection.
- * @param usualVotes votes that the usual rate weighs
+ * Items with a known outcome by posterior mean of success, best or worst first. Uses the same credit and prior as
+ * ranking: the usual rate of the collection.
+ * @param usualVotes weight of the usual rate, in votes
  */
 export async function creditedItems(
   database: Database,

@@ -1,5 +1,5 @@
 /**
- * Deletions under way and their receipts.
+ * Deletions and their receipts.
  * @module
  */
 import { and, eq, type SQL, sql } from 'drizzle-orm'
@@ -10,7 +10,7 @@ import { deletions } from '../schema.ts'
 
 export type Deletion = typeof deletions.$inferSelect
 
-/** What is to be deleted. */
+/** The data to delete. */
 export interface DeletionRequest {
   readonly what: Deletion['what']
   /** Null: a key's data in all projects. */
@@ -20,11 +20,11 @@ export interface DeletionRequest {
   readonly requestedBy: string
 }
 
-/** Project of the jobs that carry deletions out: no project can have this name, so none takes them with it. */
+/** Project of the deletion jobs. No project can have this name, so no deletion removes them. */
 const NO_PROJECT = '-'
 
 /**
- * Writes a deletion with its job, all or nothing. While the same is being deleted already, that deletion is returned.
+ * Writes a deletion with its job, atomically. If the same deletion is already running, returns that one.
  * @returns the deletion's id and its job
  */
 export async function requestDeletion(
@@ -50,8 +50,9 @@ export async function requestDeletion(
 }
 
 /**
- * The condition that a deletion touches a project and is running, or has ended since a time. Whoever reads facts, works on them and
- * writes what follows from them writes under its negation, in the same statement: so what was deleted meanwhile isn't written again.
+ * The condition that a deletion affects a project and is running, or has ended since a given time. Code that reads
+ * facts and later writes results derived from them must use the negation of this condition in the writing statement, so
+ * that deleted data isn't written again.
  * @param since when the facts were read
  */
 export function deletionSince(project: string, since: number): SQL {
@@ -59,13 +60,13 @@ export function deletionSince(project: string, since: number): SQL {
     AND (status = 'running' OR finished_at >= ${since}))`
 }
 
-/** Whether a deletion touches a project and is running, or has ended since a time. */
+/** Whether a deletion affects a project and is running, or has ended since a given time. */
 export async function deletedSince(database: Database, project: string, since: number): Promise<boolean> {
   const { rows } = await execute(database, sql`SELECT ${deletionSince(project, since)} AS found`)
   return Number(rows[0]?.found) === 1
 }
 
-/** One deletion; null when there is none, or when it is of another project than the only one allowed. */
+/** One deletion; null if it doesn't exist, or belongs to another project than the only one allowed. */
 export async function findDeletion(
   database: Database,
   id: string,
@@ -79,7 +80,7 @@ export async function findDeletion(
   return row ?? null
 }
 
-/** Notes how far a deletion has come. */
+/** Stores the position of a deletion. */
 export async function saveDeletion(
   database: Database,
   id: string,
@@ -88,7 +89,7 @@ export async function saveDeletion(
   await database.update(deletions).set(change).where(eq(deletions.id, id))
 }
 
-/** Which key last wrote these documents or items. */
+/** Records which key last wrote these documents or items. */
 export async function noteWriters(
   database: Database,
   scope: { readonly project: string; readonly collection: string },
@@ -107,7 +108,7 @@ export async function noteWriters(
   )
 }
 
-/** Forgets who wrote what is gone. */
+/** Deletes the writers of deleted items. */
 export async function forgetWriters(
   database: Database,
   scope: { readonly project: string; readonly collection: string },
@@ -126,11 +127,11 @@ export interface SourceEntry {
   readonly collection: string
   readonly source: string
   readonly documents: number
-  /** When one of its documents was last written, in milliseconds since 1970; null: before that was noted. */
+  /** When one of its documents was last written, in milliseconds since 1970; null: before this was recorded. */
   readonly writtenAt: number | null
 }
 
-/** Names of projects that somebody has stored knowledge in, in order. Each costs one step in the index, however much it holds. */
+/** Names of projects with stored knowledge, in order. Each costs one index look-up, independent of its size. */
 export async function projectsWithKnowledge(database: Database, limit: number): Promise<string[]> {
   const { rows } = await execute(
     database,
@@ -144,7 +145,7 @@ export async function projectsWithKnowledge(database: Database, limit: number): 
   return rows.map(({ project }) => String(project))
 }
 
-/** The sources of a project's documents, by name. */
+/** The sources of a project's documents, ordered by name. */
 export async function listSources(
   database: Database,
   project: string,

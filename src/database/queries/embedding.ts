@@ -1,5 +1,5 @@
 /**
- * Jobs that embed what a collection lacks in the space of the model in use.
+ * Jobs that compute a collection's missing vectors in the space of the current model.
  * @module
  */
 import { sql } from 'drizzle-orm'
@@ -9,14 +9,14 @@ import type { Database } from '../database.ts'
 
 export const EMBED_COLLECTION = 'embed_collection'
 
-/** A collection that failed to be embedded is tried again by a new job after this, in milliseconds. */
+/** After a failed embedding job, how long until a new job tries again, in milliseconds. */
 const RENEWAL_MS = 900_000
 
-/** The jobs of a collection that are not over. */
+/** The pending and running jobs of a collection. */
 const open = (project: string, subject: string) =>
   sql`project = ${project} AND kind = ${EMBED_COLLECTION} AND subject = ${subject} AND status IN ('pending', 'running')`
 
-/** Writes a job for a collection unless one waits or runs already. */
+/** Writes a job for a collection unless one is pending or running. */
 const insert = (project: string, subject: string, now: number, runAfter: number) =>
   sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
       SELECT ${newId()}, ${project}, ${EMBED_COLLECTION}, ${subject}, ${Math.floor(now / RENEWAL_MS)}, 'pending', 0, ${runAfter}, ${now}, ${now}
@@ -27,9 +27,9 @@ const insert = (project: string, subject: string, now: number, runAfter: number)
       RETURNING id`
 
 /**
- * Writes a job for a collection unless one waits or runs already.
- * @param subject the collection, as the job's function reads it
- * @returns the id of the job that is due; null when one runs, or is put off
+ * Writes a job for a collection unless one is pending or running.
+ * @param subject the collection, in the format of the job's function
+ * @returns the id of the due job; null if one is running or postponed
  */
 export async function addEmbeddingJob(
   database: Database,
@@ -49,7 +49,7 @@ export async function addEmbeddingJob(
   return row ? String(row.id) : null
 }
 
-/** Puts a collection's job off until a time; one that is running continues. */
+/** Postpones a collection's job. A running job continues. */
 export async function postponeEmbeddingJob(
   database: Database,
   project: string,

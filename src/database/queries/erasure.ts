@@ -1,5 +1,5 @@
 /**
- * Deleting everything of a project, a conversation or a key from the database, in steps that may each be repeated.
+ * Deletes all data of a project, a conversation or a key from the database, in repeatable steps.
  * @module
  */
 import { getTableColumns, getTableName, is, type SQL, sql } from 'drizzle-orm'
@@ -11,29 +11,35 @@ import type { Database } from '../database.ts'
 import * as schema from '../schema.ts'
 import { ADDED_VOTES, type ItemReference } from './credit.ts'
 
-/** Whose data is meant. */
+/** The data to select. */
 export type Selection =
   | { readonly what: 'project'; readonly project: string }
   | { readonly what: 'conversation'; readonly project: string; readonly conversation: string }
   | { readonly what: 'key'; readonly key: string; readonly project: string | null }
 
-/** Tables whose rows are facts, each with an id that grows with time. */
+/** Tables of facts, whose ids increase with time. */
 export type FactTable = 'interactions' | 'retrievals' | 'routing_decisions' | 'corrections'
 
-/** Rows of a table that one step looks at, and that it takes of them: each may have a conversation, an object of its own. */
+/**
+ * Rows of a table that one step scans, and the maximum that it selects: each may have a conversation, with its own
+ * Durable Object.
+ */
 const WINDOW = 2_000
 const TAKEN = 200
-/** Rows of a table without ids in order that one step deletes. */
+/** Rows that one step deletes from a table without ordered ids. */
 export const CHUNK = 1_000
 
-/** Tables with a project that stay when a project is deleted: who may do what, what was done, and the deletions themselves. */
+/**
+ * Tables with a project column that are kept when a project is deleted: keys, the audit log, and the deletions
+ * themselves.
+ */
 export const KEPT_TABLES: readonly string[] = ['keys', 'audit_log', 'deletions']
-/** Tables that belong to rows of others and go with them. */
+/** Tables whose rows belong to rows of other tables and are deleted with them. */
 export const DEPENDENT_TABLES: readonly string[] = ['interaction_contexts', 'outcome_votes', 'pattern_sources']
-/** Tables that know neither project nor content. */
+/** Tables without project or content. */
 export const GLOBAL_TABLES: readonly string[] = ['learning_controls', 'model_usage', 'generation_usage']
 
-/** Every table of the schema with a project, in the order in which a project's rows go: facts before the rollups that follow them. */
+/** Every table with a project column, in deletion order: facts before the rollups derived from them. */
 export const PROJECT_TABLES: readonly string[] = Object.values(schema)
   .filter((value) => is(value, SQLiteTable))
   .filter((table) => 'project' in getTableColumns(table as unknown as SQLiteTable))
@@ -54,7 +60,7 @@ function matching(selection: Selection, table: FactTable): SQL {
   }
 }
 
-/** A row that is to go. */
+/** A row to delete. */
 export interface SelectedRow {
   readonly id: string
   readonly project: string
@@ -63,8 +69,8 @@ export interface SelectedRow {
 }
 
 /**
- * The rows of the selection among the next 2,000 of a table, 200 at most.
- * @returns `next`: where to go on; null at the end of the table
+ * The rows of the selection among the next 2,000 rows of a table, at most 200.
+ * @returns `next`: the position to continue from; null at the end of the table
  */
 export async function selectRows(
   database: Database,
@@ -94,7 +100,7 @@ export async function selectRows(
   }
 }
 
-/** Whether any of these interactions and corrections belongs to the selection, or is gone. */
+/** Whether any of these interactions and corrections belongs to the selection, or was deleted. */
 export async function selectedAmong(
   database: Database,
   selection: Selection,
@@ -114,10 +120,13 @@ export async function selectedAmong(
   return rows.length > 0
 }
 
-/** The tables whose rows have items of their own, by collection: items' keys are their ids, and patterns' items have their id. */
+/**
+ * The tables whose rows have items of their own, by collection. Items' keys are the row ids; items of patterns have the
+ * pattern's id.
+ */
 const ITEM_TABLES = { 'interaction-history': 'interactions', 'learning-feedback': 'corrections' } as const
 
-/** Collections with items that stand for rows. */
+/** Collections with items that represent rows. */
 export const ROW_COLLECTIONS: readonly CollectionName[] = [
   'interaction-history',
   'learning-feedback',
@@ -125,7 +134,9 @@ export const ROW_COLLECTIONS: readonly CollectionName[] = [
   'error-solutions',
 ]
 
-/** Which of these items stand for rows that are gone; items that users stored in the collections of patterns stand for none. */
+/**
+ * The items among these whose rows were deleted. Items that users stored in the pattern collections represent no rows.
+ */
 export async function orphanedItems(
   database: Database,
   collection: CollectionName,
@@ -141,16 +152,16 @@ export async function orphanedItems(
   return rows.map((row) => String(row.id))
 }
 
-/** What hangs on interactions beside their own rows. */
+/** Data that depends on interactions, in addition to their rows. */
 export interface Dependents {
   readonly corrections: { readonly id: string; readonly project: string }[]
-  /** Items of patterns that rest on them. */
+  /** Items of patterns that are based on them. */
   readonly patterns: ItemReference[]
-  /** Items whose credit they moved. */
+  /** Items whose credit they changed. */
   readonly credited: ItemReference[]
 }
 
-/** Looks up what hangs on these interactions. */
+/** Looks up the dependents of these interactions. */
 export async function dependentsOf(database: Database, ids: readonly string[]): Promise<Dependents> {
   const list = sql`(SELECT value FROM json_each(${JSON.stringify(ids)}))`
   const [corrections, patterns, credited] = await atomically(database, [
@@ -173,7 +184,7 @@ export async function dependentsOf(database: Database, ids: readonly string[]): 
   }
 }
 
-/** The other interactions that patterns of these rest on, as far as they are archived. */
+/** Other archived interactions that the same patterns are based on. */
 export async function fellowSources(database: Database, ids: readonly string[]): Promise<string[]> {
   const list = sql`(SELECT value FROM json_each(${JSON.stringify(ids)}))`
   const { rows } = await execute(
@@ -186,9 +197,9 @@ export async function fellowSources(database: Database, ids: readonly string[]):
 }
 
 /**
- * Deletes interactions with all that hangs on them in one transaction: what their votes credited is taken back, and what was
- * learnt from them is forgotten and learnt again from the interactions that remain.
- * @returns deleted rows by table (counted by what is returned: D1's own count includes what triggers change)
+ * Deletes interactions with all their dependents in one transaction: the credit of their votes is subtracted, and
+ * patterns learnt from them are deleted and learnt again from the remaining interactions.
+ * @returns deleted rows by table (counted by returned rows, because D1's own count includes changes by triggers)
  */
 export async function eraseInteractions(
   database: Database,
@@ -218,7 +229,7 @@ export async function eraseInteractions(
         SELECT i.project, c.collection, c.item_id, ${taken}, 1, ${now} ${credited}
         GROUP BY i.project, c.collection, c.item_id
         ON CONFLICT DO UPDATE SET ${added}, version = version + 1, updated_at = excluded.updated_at`,
-    // What remains of a pattern's sources is learnt from once more, as its words may have come from what is deleted.
+    // A pattern's remaining sources are processed again, because its text may have come from a deleted one.
     sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
         SELECT value ->> 1, i.project, 'learn_pattern', i.id, i.revision, 'pending', 0, ${now}, ${now}, ${now}
         FROM json_each(${JSON.stringify(relearnt)}) JOIN interactions i ON i.id = value ->> 0 WHERE i.id NOT IN ${list}
@@ -247,7 +258,7 @@ export async function eraseInteractions(
   }
 }
 
-/** Deletes rows by id; returns how many there were. */
+/** Deletes rows by id. Returns the number of deleted rows. */
 export async function eraseRows(
   database: Database,
   table: Exclude<FactTable, 'interactions'>,
@@ -261,7 +272,7 @@ export async function eraseRows(
   return results[0]?.rows.length ?? 0
 }
 
-/** Deletes up to 1,000 rows of a project from a table of {@link PROJECT_TABLES}; returns how many. */
+/** Deletes up to 1,000 rows of a project from a table of {@link PROJECT_TABLES}. Returns the number of deleted rows. */
 export async function eraseOfProject(database: Database, table: string, project: string): Promise<number> {
   const name = sql.identifier(table)
   const { rows } = await execute(
@@ -285,9 +296,9 @@ export async function eraseSummaryJobs(
 }
 
 /**
- * Takes back what a key said of others' interactions: its votes go, with their credit; that something was reported stays, without
- * by whom. Steps of 1,000.
- * @returns the items whose credit has changed, and how many rows were changed; 0: nothing is left
+ * Removes a key's reports on others' interactions: its votes are deleted with their credit; its reports are kept
+ * without the key. Works in steps of 1,000 rows.
+ * @returns the items whose credit has changed, and the number of changed rows; 0: nothing is left
  */
 export async function eraseVotes(
   database: Database,
@@ -321,7 +332,7 @@ export async function eraseVotes(
   }
 }
 
-/** What a key wrote of the knowledge, up to 500 references of one source. */
+/** The knowledge that a key wrote: up to 500 references of one source. */
 export async function writtenBy(
   database: Database,
   key: string,
@@ -346,8 +357,8 @@ export async function writtenBy(
 }
 
 /**
- * Rows of the selection by table, as they are now. Of a key it reads whole tables: an index by key would cost every write something,
- * for an act that is rare.
+ * Current number of rows in the selection, by table. For a key, it reads whole tables: an index by key would make every
+ * write more expensive for a rare operation.
  */
 export async function countSelected(database: Database, selection: Selection): Promise<Record<string, number>> {
   const counted: [string, SQL][] = []
@@ -387,7 +398,7 @@ export async function countSelected(database: Database, selection: Selection): P
   return Object.fromEntries(counted.map(([table], i) => [table, Number(results[i]?.rows[0]?.n ?? 0)]))
 }
 
-/** The next dataset of a project, or of all, in order of id, of those made since a time. */
+/** The next dataset of a project, or of all projects, in order of id, among those created since a given time. */
 export async function datasetsAfter(
   database: Database,
   project: string | null,

@@ -1,5 +1,5 @@
 /**
- * Training examples in pages, and the datasets that were made of them.
+ * Training examples in pages, and the datasets created from them.
  * @module
  */
 import { and, desc, eq, lt, type SQL, sql } from 'drizzle-orm'
@@ -13,39 +13,39 @@ import { type InteractionFilter, interactionCondition } from './interactions.ts'
 
 export type Dataset = typeof exports.$inferSelect
 
-/** What a format is made of: answers to imitate, pairs of a better and a worse answer, or answers with a verdict. */
+/** The kinds of examples: answers to imitate, pairs of a better and a worse answer, or answers with a verdict. */
 export type ExampleKind = 'answer' | 'pair' | 'verdict'
 
-/** One training example before it has a format. */
+/** One training example, independent of its output format. */
 export interface Example {
-  /** Id of the interaction or correction that it comes from. */
+  /** Id of its interaction or correction. */
   readonly id: string
   readonly prompt: string
-  /** The answer to learn from (for `kto`, the answer that is judged). */
+  /** The answer to learn from (for `kto`, the answer being judged). */
   readonly answer: string
-  /** The worse answer; only pairs have one. */
+  /** The worse answer of a pair; null for other kinds. */
   readonly rejected: string | null
-  /** Whether the answer was good; only verdicts use it. */
+  /** Whether the answer was good. Used only for verdicts. */
   readonly good: boolean
   /** Whether it comes from a correction rather than an interaction. */
   readonly correction: boolean
-  /** Whether prompt and answer are to be read from an archive. */
+  /** Whether prompt and answer must be read from an archive. */
   readonly archived: boolean
 }
 
 export interface ExampleFilter extends Omit<InteractionFilter, 'outcome'> {
   readonly kind: ExampleKind
-  /** The outcome that answers to imitate must have. */
+  /** The required outcome of answers to imitate. */
   readonly outcome: Outcome
-  /** Least value score; null: any, also none. */
+  /** Minimum value score; null: any, including none. */
   readonly minValueScore: number | null
 }
 
-/** Rows read at once, and the bytes of text after which a page ends early. */
+/** Rows per page, and the text bytes after which a page ends early. */
 const PAGE_ROWS = 500
 const PAGE_BYTES = 1_000_000
 
-/** Tags of answers that are no whole answers, and what is said of them. */
+/** Tags of incomplete answers, and their descriptions. */
 const PARTIAL_TAGS = {
   incomplete: 'incomplete',
   stopped: 'incomplete',
@@ -54,7 +54,7 @@ const PARTIAL_TAGS = {
 } as const
 const hasTag = (tag: string) =>
   sql`EXISTS (SELECT 1 FROM json_each(${arrayIn(sql`interactions.tags`)}) t WHERE t.value = ${tag})`
-/** Answers that are whole have none of these, so the tags of most rows are not looked at one by one. */
+/** Complete answers have none of these, so the tags of most rows don't have to be checked individually. */
 const PARTIAL = sql.join(
   Object.entries(PARTIAL_TAGS).map(([tag, said]) => sql`WHEN tags <> '[]' AND ${hasTag(tag)} THEN ${said}`),
   sql` `,
@@ -62,8 +62,9 @@ const PARTIAL = sql.join(
 const CORRECTED = sql`EXISTS (SELECT 1 FROM corrections WHERE corrections.interaction_id = interactions.id)`
 
 /**
- * Why an interaction isn't an example of this kind; NULL when it is one. The first reason that holds counts. Only whole answers are
- * examples; one that was corrected is never a good one: it is left out, or a verdict against it.
+ * The reason why an interaction isn't an example of this kind; NULL if it is one. The first matching reason counts.
+ * Only complete answers are examples. A corrected answer is never a good one: it is left out, or used as a negative
+ * verdict.
  */
 function reason(filter: ExampleFilter): SQL {
   const score = sql`WHEN value_score < ${filter.minValueScore} THEN 'low_value'`
@@ -78,7 +79,7 @@ function reason(filter: ExampleFilter): SQL {
     WHEN ${filter.minValueScore} IS NOT NULL AND value_score IS NULL THEN 'not_scored_yet' ${score} END`
 }
 
-/** How many interactions within project, time, agent, variant and tags aren't examples, by reason. */
+/** Number of interactions within project, time, agent, variant and tags that aren't examples, by reason. */
 export async function countSkipped(database: Database, filter: ExampleFilter): Promise<Record<string, number>> {
   if (filter.kind === 'pair') return {}
   const condition = interactionCondition({ ...filter, outcome: undefined })
@@ -90,7 +91,7 @@ export async function countSkipped(database: Database, filter: ExampleFilter): P
   return Object.fromEntries(rows.map((row) => [String(row.reason), Number(row.n)]))
 }
 
-/** A page of examples from interactions in order of id, after the given id. Empty: there are no more. */
+/** A page of examples from interactions after the given id, ordered by id. Empty: no more. */
 export async function interactionExamples(
   database: Database,
   filter: ExampleFilter,
@@ -109,7 +110,7 @@ export async function interactionExamples(
   return rows.map((row) => toExample(row, false))
 }
 
-/** A page of examples from corrections in order of id, after the given id: the correction is the better answer. */
+/** A page of examples from corrections after the given id, ordered by id. The correction is the better answer. */
 export async function correctionExamples(database: Database, filter: ExampleFilter, after: string): Promise<Example[]> {
   if (filter.kind === 'verdict') return []
   const { agentType, since, until, variant } = filter
@@ -133,8 +134,8 @@ export async function correctionExamples(database: Database, filter: ExampleFilt
 }
 
 /**
- * The ids of a page of `id, bytes` that fit in memory many times over; never less than one. Sizes are told without reading the texts,
- * so a page of long ones doesn't read what it leaves to the next.
+ * The ids of a page of `id, bytes` that easily fits in memory; always at least one. Sizes are determined without
+ * reading the texts, so texts that don't fit are not read.
  */
 function fitting(page: SQL): SQL {
   return sql`SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) AS n, sum(bytes) OVER (ORDER BY id) AS total FROM (${page}))
@@ -154,9 +155,9 @@ function toExample(row: Readonly<Record<string, unknown>>, correction: boolean):
 }
 
 /**
- * Notes a dataset that lies in R2. The same key is the same dataset: then the row that is there is returned.
- * @param startedAt when its rows began to be read
- * @returns null, and nothing is noted, when a deletion that may have taken some of them runs or has ended since
+ * Records a dataset that is stored in R2. Equal keys mean the same dataset: then the existing row is returned.
+ * @param startedAt when reading its rows started
+ * @returns null, without recording anything, if a deletion that may affect its rows is running or has ended since
  */
 export async function recordDataset(
   database: Database,
@@ -174,13 +175,13 @@ export async function recordDataset(
   return findDatasetByKey(database, entry.key)
 }
 
-/** The dataset that lies under a key of R2; null when there is none. */
+/** The dataset with a key in R2; null if it doesn't exist. */
 export async function findDatasetByKey(database: Database, key: string): Promise<Dataset | null> {
   const [row] = await database.select().from(exports).where(eq(exports.key, key)).limit(1)
   return row ?? null
 }
 
-/** One dataset; null when there is none or when it belongs to another project than the only one allowed. */
+/** One dataset; null if it doesn't exist or belongs to another project than the only one allowed. */
 export async function findDataset(database: Database, id: string, onlyProject: string | null): Promise<Dataset | null> {
   const [row] = await database
     .select()
@@ -190,7 +191,7 @@ export async function findDataset(database: Database, id: string, onlyProject: s
   return row ?? null
 }
 
-/** Which of these keys of R2 no dataset, and no unfinished upload, of the project has. */
+/** The R2 keys among these that belong to no dataset and no unfinished upload of the project. */
 export async function unrecordedKeys(database: Database, project: string, keys: readonly string[]): Promise<string[]> {
   const { rows } = await execute(
     database,
@@ -200,7 +201,7 @@ export async function unrecordedKeys(database: Database, project: string, keys: 
   return rows.map((row) => String(row.value))
 }
 
-/** Newest first, after the given id; one row more than `limit` tells whether there is a next page. */
+/** Newest first, after the given id. Reads one row more than `limit`, to detect a next page. */
 export function listDatasets(database: Database, project: string, after: string | null, limit: number) {
   return database
     .select()
@@ -210,7 +211,7 @@ export function listDatasets(database: Database, project: string, after: string 
     .limit(limit + 1)
 }
 
-/** Datasets that were made with these settings, however often and whether whole or as increments. */
+/** All datasets created with these settings, complete ones and increments. */
 export async function datasetsOfSeries(
   database: Database,
   project: string,
@@ -224,7 +225,7 @@ export async function datasetsOfSeries(
 }
 
 /**
- * Which of these interactions and corrections would not be taken today, and why. `gone`: deleted.
+ * The interactions and corrections among these that would not be exported today, with the reason. `gone`: deleted.
  * @param ids at most a few hundred
  */
 export async function withdrawnExamples(
@@ -248,15 +249,15 @@ export async function withdrawnExamples(
   return rows.map((row) => ({ id: String(row.id), reason: String(row.reason) }))
 }
 
-/** Forgets a dataset whose file is gone. */
+/** Deletes the row of a dataset whose file was deleted. */
 export async function forgetDataset(database: Database, id: string): Promise<void> {
   await database.delete(exports).where(eq(exports.id, id))
 }
 
 /**
- * Writes one export job for each project with a new outcome, rating or correction; the day makes it unique.
+ * Writes one export job for each project with a new outcome, rating or correction. The day makes it unique.
  * @param day number of the day (UTC) since 1970
- * @returns ids of the jobs of this day that wait
+ * @returns ids of this day's pending jobs
  */
 export async function scheduleExports(database: Database, since: number, day: number, now: number): Promise<string[]> {
   const [projects] = await atomically(database, [

@@ -1,5 +1,5 @@
 /**
- * Interactions that happened elsewhere, stored many at a time with their outcomes.
+ * Imports interactions that happened elsewhere in batches, with their outcomes.
  * @module
  */
 import { sql } from 'drizzle-orm'
@@ -27,25 +27,25 @@ export interface ImportedInteraction {
 
 export interface ImportOptions {
   readonly project: string
-  /** Key of the caller, whose word the outcomes are. */
+  /** Id of the key that imports the outcomes. */
   readonly caller: string
-  /** Whether that key may do everything, so that its word on outcomes counts as a second opinion. */
+  /** Whether that key has `admin`, so that its reports count as verified. */
   readonly admin: boolean
   /** Whether to write the jobs that index and score each interaction. */
   readonly learn: boolean
 }
 
 export interface ImportResult {
-  /** Id of each interaction in order, its own or that of the earlier one with the same idempotency key. */
+  /** Ids of the interactions in order. If an idempotency key is known, the id of the existing interaction. */
   readonly ids: string[]
   readonly created: boolean[]
-  /** Jobs that the new ones caused. */
+  /** Jobs for the new interactions. */
   readonly jobIds: string[]
 }
 
 /**
- * Stores interactions with their outcomes, the history of those outcomes and the jobs that follow, all or nothing. One whose
- * idempotency key is known changes nothing.
+ * Stores interactions with their outcomes, outcome history and jobs, atomically. An interaction with a known
+ * idempotency key changes nothing.
  */
 export async function importInteractions(
   database: Database,

@@ -1,5 +1,5 @@
 /**
- * Interactions and the context they were given.
+ * Interactions and their context.
  * @module
  */
 import { and, asc, count, desc, eq, getTableColumns, gt, gte, isNull, lt, type SQL, sql } from 'drizzle-orm'
@@ -14,14 +14,14 @@ import { type AgentType, interactionContexts, interactions, type Outcome } from 
 
 export type Interaction = typeof interactions.$inferSelect
 
-/** An item of context, in the order in which it was shown. */
+/** An item of context. */
 export interface ContextReference {
   readonly collection: ContextSource
   readonly id: string
 }
 
 export interface NewInteraction {
-  /** Given beforehand when the caller was told it before the answer was complete. */
+  /** Set if the id was returned to the caller before the answer was complete. */
   readonly id?: string
   readonly project: string
   readonly query: string
@@ -33,30 +33,30 @@ export interface NewInteraction {
   readonly tags: readonly string[]
   readonly variant: string | null
   readonly conversationId: string | null
-  /** The augmentation that this answers. */
+  /** The augmentation that was used for this answer. */
   readonly retrievalId?: string | null
   /** The routing decision that led to this answer. */
   readonly decisionId?: string | null
   readonly idempotencyKey: string | null
   /** Id of the key that tracks it. */
   readonly caller?: string | null
-  /** Whether that key may do everything, so that the contexts it names need not have been shown to it. */
+  /** Whether that key has `admin`, so that it may name context that was not shown to it. */
   readonly admin?: boolean
   readonly contexts: readonly ContextReference[]
 }
 
-/** Result of a write that may turn out to be a repetition. */
+/** Result of an idempotent write. */
 export interface Inserted {
   readonly id: string
   /** False: the idempotency key was known and nothing was written. */
   readonly created: boolean
-  /** The job that the write caused; null when nothing was written. */
+  /** The job for the write; null if nothing was written. */
   readonly jobId: string | null
 }
 
 /**
- * Stores an interaction, its contexts and the job that indexes it, all or nothing. The unique index on the idempotency key
- * decides between concurrent repetitions: one writes, all get its id.
+ * Stores an interaction, its contexts and the job that indexes it, atomically. The unique index on the idempotency key
+ * decides between concurrent repetitions: one of them writes, and all get its id.
  */
 export async function insertInteraction(database: Database, entry: NewInteraction, now: number): Promise<Inserted> {
   const id = entry.id ?? newId()
@@ -88,7 +88,7 @@ export async function insertInteraction(database: Database, entry: NewInteractio
 }
 
 const { tags, valueParts, archivedJobs } = interactions
-/** All columns, read so that a row with JSON that can't be parsed fails no statement; `damaged` is 1 for such a row. */
+/** All columns, read so that a row with invalid JSON doesn't fail the statement. `damaged` is 1 for such a row. */
 const COLUMNS = {
   ...getTableColumns(interactions),
   tags: arrayIn(tags).mapWith(tags),
@@ -98,8 +98,8 @@ const COLUMNS = {
 }
 
 /**
- * One interaction; null when there is none, or when it belongs to another project than the only one allowed.
- * @throws CoordinatorError `internal` when its row holds JSON that can't be parsed
+ * One interaction; null if it doesn't exist, or belongs to another project than the only one allowed.
+ * @throws CoordinatorError `internal` if its row contains invalid JSON
  */
 export async function findInteraction(
   database: Database,
@@ -119,7 +119,7 @@ export async function findInteraction(
   return row ?? null
 }
 
-/** The contexts of one interaction in the order shown. */
+/** The contexts of one interaction, in the order in which they were shown. */
 export function contextsOf(database: Database, interactionId: string) {
   return database
     .select()
@@ -128,25 +128,25 @@ export function contextsOf(database: Database, interactionId: string) {
     .orderBy(asc(interactionContexts.position))
 }
 
-/** Which interactions are meant; every condition is optional. Times are milliseconds since 1970, `until` exclusive. */
+/** Filters for interactions. Every condition is optional. Times are milliseconds since 1970, `until` is exclusive. */
 export interface InteractionFilter {
   readonly project: string
-  /** `none`: those without an outcome. */
+  /** `none`: without an outcome. */
   readonly outcome?: Outcome | 'none' | undefined
   readonly conversationId?: string | undefined
-  /** Words that query or answer hold, in any case of ASCII letters. */
+  /** Words that the query or answer contains; ASCII letters match in any case. */
   readonly words?: readonly string[] | undefined
   readonly agentType?: AgentType | undefined
   readonly variant?: string | undefined
   readonly modelUsed?: string | undefined
-  /** Least value score; what has none yet is left out. */
+  /** Minimum value score. Interactions without a score are excluded. */
   readonly minScore?: number | undefined
   readonly tags?: readonly string[] | undefined
   readonly since?: number | undefined
   readonly until?: number | undefined
 }
 
-/** The filter as a condition. */
+/** Converts the filter to a SQL condition. */
 export function interactionCondition(filter: InteractionFilter): SQL {
   const all = and(
     eq(interactions.project, filter.project),
@@ -162,7 +162,7 @@ export function interactionCondition(filter: InteractionFilter): SQL {
     filter.minScore === undefined ? undefined : gte(interactions.valueScore, filter.minScore),
     filter.since === undefined ? undefined : gte(interactions.createdAt, filter.since),
     filter.until === undefined ? undefined : lt(interactions.createdAt, filter.until),
-    // One condition for all tags: one for each would be a deeper expression than SQLite takes.
+    // One condition for all tags: one per tag would exceed SQLite's expression depth.
     filter.tags?.length
       ? sql`NOT EXISTS (SELECT 1 FROM json_each(${JSON.stringify(filter.tags)}) wanted
           WHERE wanted.value NOT IN (SELECT value FROM json_each(${arrayIn(interactions.tags)})))`
@@ -175,17 +175,20 @@ export function interactionCondition(filter: InteractionFilter): SQL {
   return all ?? sql`1`
 }
 
-/** Interactions that are counted at most, so that a count reads no more rows than this where all of them match. */
+/** Maximum count of interactions. It bounds the rows read if all of them match. */
 export const MAX_COUNTED = 1_000
 
-/** The latest interactions of a project that are looked through where no index serves: by words, by conversation and in other orders. */
+/**
+ * Number of latest interactions of a project that are scanned where no index can be used: for words, conversations and
+ * other orders.
+ */
 export const MAX_SCANNED = 10_000
 
-/** Orders of a list. Without a score, time or tokens an interaction comes last. */
+/** Sort orders of a list. Interactions without a score, time or tokens come last. */
 export const INTERACTION_ORDERS = ['newest', 'oldest', 'best', 'worst', 'slowest', 'most_tokens'] as const
 export type InteractionOrder = (typeof INTERACTION_ORDERS)[number]
 
-/** What the orders that are not by id sort by. */
+/** Sort keys of the orders that are not by id. */
 const SORTED: Readonly<Record<Exclude<InteractionOrder, 'newest' | 'oldest'>, { key: SQL; ascending: boolean }>> = {
   best: { key: sql`coalesce(${interactions.valueScore}, -1)`, ascending: false },
   worst: { key: sql`coalesce(${interactions.valueScore}, 2)`, ascending: true },
@@ -193,7 +196,10 @@ const SORTED: Readonly<Record<Exclude<InteractionOrder, 'newest' | 'oldest'>, { 
   most_tokens: { key: sql`${interactions.tokensUsed}`, ascending: false },
 }
 
-/** The condition that an interaction is among the latest `MAX_SCANNED` of its project, where the work would grow with all of them. */
+/**
+ * Restricts the query to the latest `MAX_SCANNED` interactions of a project where the work would otherwise grow with
+ * their total number.
+ */
 function scanned(filter: InteractionFilter, order: InteractionOrder): SQL | undefined {
   const indexed = order === 'newest' || order === 'oldest'
   if (indexed && filter.words === undefined && filter.conversationId === undefined) return undefined
@@ -201,7 +207,7 @@ function scanned(filter: InteractionFilter, order: InteractionOrder): SQL | unde
     ORDER BY id DESC LIMIT 1 OFFSET ${MAX_SCANNED - 1}), '')`
 }
 
-/** How many interactions there are, counted up to `MAX_COUNTED`. */
+/** Number of interactions, counted up to `MAX_COUNTED`. */
 export async function countInteractions(database: Database, filter: InteractionFilter): Promise<number> {
   const some = database
     .select({ id: interactions.id })
@@ -212,13 +218,13 @@ export async function countInteractions(database: Database, filter: InteractionF
   return row?.total ?? 0
 }
 
-/** Characters of query and answer that a list shows. */
+/** Maximum characters of query and answer in a list. */
 export const LISTED_CHARACTERS = 500
 
 /**
- * A page of interactions after the given id; one row more than `limit` tells whether there is a next page. Query and answer are cut one
- * character after what a list shows, so that a page of long answers stays small. Rows with JSON that can't be parsed are marked
- * `damaged`.
+ * A page of interactions after the given id. Reads one row more than `limit`, to detect a next page. Query and answer
+ * are truncated one character after the list's limit, so that a page of long answers stays small. Rows with invalid
+ * JSON are marked `damaged`.
  */
 export function listInteractions(
   database: Database,
@@ -246,7 +252,7 @@ function orderBy(order: InteractionOrder): SQL[] {
   return ascending ? [asc(key), asc(interactions.id)] : [desc(key), desc(interactions.id)]
 }
 
-/** The condition that an interaction comes after the one of the given id. */
+/** The condition that an interaction comes after the one with the given id. */
 function beyond(order: InteractionOrder, after: string): SQL {
   if (order === 'newest') return lt(interactions.id, after)
   if (order === 'oldest') return gt(interactions.id, after)

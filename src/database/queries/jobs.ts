@@ -1,6 +1,6 @@
 /**
- * The outbox of background work. A row is `pending` until claimed, `running` under a lease (`run_after` is its end), then `done`,
- * `pending` again, or `dead` after its last attempt.
+ * The outbox of background work. A row is `pending` until it is claimed, `running` during a lease that ends at
+ * `run_after`, then `done`, `pending` again, or `dead` after its last attempt.
  * @module
  */
 import { and, desc, eq, type SQL, sql } from 'drizzle-orm'
@@ -11,8 +11,8 @@ import { type JobProgress, type JobStatus, jobs } from '../schema.ts'
 export type Job = typeof jobs.$inferSelect
 
 /**
- * Takes a job that is due, for the length of a lease. Of several takers one gets it.
- * @returns null when it is done, dead, not due yet, or in another taker's hands
+ * Claims a due job for the duration of a lease. Only one of several concurrent claims succeeds.
+ * @returns null if it is done, dead, not due yet, or claimed by another runner
  */
 export async function claimJob(database: Database, id: string, leaseMs: number, now: number): Promise<Job | null> {
   const [job] = await database
@@ -24,8 +24,8 @@ export async function claimJob(database: Database, id: string, leaseMs: number, 
 }
 
 /**
- * Writes a job that someone asks for, due now; while the same waits or runs, that one is returned.
- * @param state where it begins
+ * Writes a requested job that is due now. If the same job is pending or running, returns that one.
+ * @param state its initial state
  */
 export async function startJob(
   database: Database,
@@ -51,17 +51,17 @@ export async function startJob(
   return written
 }
 
-/** Kinds that train a model of a project: one row a project, brought back for every training. */
+/** Kinds that train a model of a project: one row per project, reused for every training. */
 export type TrainingKind = 'train_router' | 'train_ranking'
 
-/** Milliseconds before outcomes bring back a training that ran out of attempts. */
+/** Minimum time before outcomes restart a training that ran out of attempts, in milliseconds. */
 const DEAD_TRAINING_MS = 3_600_000
 
 /**
- * The statement that makes a project's training job due where `due` selects a row. There is one job a project and kind, so a
- * training that failed for good, or that somebody discarded, never keeps later outcomes from being learnt: it gets all its attempts
- * again, a dead one an hour after it died. One that waits or runs is left alone.
- * @param due the end of a SELECT, from FROM on
+ * The statement that makes a project's training job due if `due` selects a row. There is one job per project and kind.
+ * A dead or discarded job is reused with all its attempts (a dead one after an hour), so that it never blocks learning
+ * from later outcomes. A pending or running job is not changed.
+ * @param due the end of a SELECT, starting at FROM
  */
 export function trainingJob(kind: TrainingKind, project: string, id: string, due: SQL, now: number): SQL {
   return sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
@@ -72,7 +72,7 @@ export function trainingJob(kind: TrainingKind, project: string, id: string, due
     WHERE jobs.status IN ('done', 'dead', 'discarded') RETURNING id`
 }
 
-/** The training jobs of a project, by kind; a kind that was never due is missing. */
+/** The training jobs of a project, by kind. A kind without a job is missing. */
 export async function trainingJobs(database: Database, project: string): Promise<Partial<Record<TrainingKind, Job>>> {
   const rows = await database
     .select()
@@ -83,23 +83,23 @@ export async function trainingJobs(database: Database, project: string): Promise
   return Object.fromEntries(rows.map((row) => [row.kind, row]))
 }
 
-/** How an attempt ended. */
+/** The end of an attempt. */
 export interface JobEnd {
   readonly status: 'done' | 'pending' | 'dead'
   readonly runAfter: number
-  /** Code of the error, never its content; null: none. */
+  /** Code of the error, never its message; null: none. */
   readonly error: string | null
-  /** Gives the attempt back: the job was not ready, nothing failed. */
+  /** Doesn't count the attempt: the job was not ready, nothing failed. */
   readonly returnAttempt?: boolean
-  /** It has come further: none of its attempts counts. */
+  /** Resets the attempts: the job has made progress. */
   readonly progressed?: boolean
-  /** Where to go on; left out: as it was. Of a job that is done nothing is kept. */
+  /** The position to continue from. Missing: unchanged. A finished job keeps no state. */
   readonly state?: Readonly<Record<string, unknown>>
   readonly progress?: JobProgress
   readonly result?: Readonly<Record<string, unknown>>
 }
 
-/** Ends the attempt that `job` stands for; false when its lease had passed and another attempt has taken over. */
+/** Ends an attempt. Returns false if its lease had expired and another attempt has taken over. */
 export async function endAttempt(database: Database, job: Job, end: JobEnd, now: number): Promise<boolean> {
   const json = (value: object | undefined) => (value === undefined ? null : JSON.stringify(value))
   const state = end.status === 'done' ? sql`NULL` : sql`coalesce(${json(end.state)}, state)`
@@ -113,7 +113,7 @@ export async function endAttempt(database: Database, job: Job, end: JobEnd, now:
   return result.changes > 0
 }
 
-/** Ids of jobs that are due, the longest waiting first: pending ones, and running ones whose lease has passed. */
+/** Ids of due jobs, the longest waiting first: pending ones, and running ones with an expired lease. */
 export async function dueJobs(
   database: Database,
   options: { readonly before: number; readonly limit: number; readonly project?: string },
@@ -128,7 +128,7 @@ export async function dueJobs(
   return rows.map((row) => String(row.id))
 }
 
-/** Whether an earlier interaction of the project is still to be indexed. */
+/** Whether an earlier interaction of the project is not indexed yet. */
 export async function earlierIndexPending(
   database: Database,
   project: string,
@@ -156,14 +156,15 @@ export async function countJobs(
 
 const STATUSES: readonly JobStatus[] = ['pending', 'running', 'done', 'dead', 'discarded']
 
-/** Jobs of a project, newest first, after the given id; one more than `limit` tells whether there is a next page. */
+/** Jobs of a project, newest first, after the given id. Reads one row more than `limit`, to detect a next page. */
 export function listJobs(
   database: Database,
   filter: { readonly project: string; readonly status?: JobStatus | undefined; readonly kind?: string | undefined },
   after: string | null,
   limit: number,
 ) {
-  // The newest of each status, each found by the index, so that a page costs the same however many jobs are done.
+  // The newest jobs of each status, found by the index, so that the cost of a page doesn't depend on the number of
+  // finished jobs.
   const newest = (filter.status === undefined ? STATUSES : [filter.status]).map(
     (status) => sql`SELECT id FROM (SELECT id FROM jobs WHERE project = ${filter.project} AND status = ${status}
       ${filter.kind === undefined ? sql`` : sql`AND kind = ${filter.kind}`} ${after === null ? sql`` : sql`AND id < ${after}`}
@@ -177,7 +178,7 @@ export function listJobs(
     .limit(limit + 1)
 }
 
-/** One job; null when there is none or when it belongs to another project than the only one allowed. */
+/** One job; null if it doesn't exist or belongs to another project than the only one allowed. */
 export async function findJob(database: Database, id: string, onlyProject: string | null): Promise<Job | null> {
   const [row] = await database
     .select()
@@ -187,7 +188,7 @@ export async function findJob(database: Database, id: string, onlyProject: strin
   return row ?? null
 }
 
-/** Gives a job that ended without success all its attempts again, due now; false when it is in no such state. */
+/** Resets the attempts of a dead or discarded job and makes it due now. Returns false for other jobs. */
 export async function reviveJob(database: Database, id: string, now: number): Promise<boolean> {
   const { changes } = await execute(
     database,
@@ -197,7 +198,7 @@ export async function reviveJob(database: Database, id: string, now: number): Pr
   return changes > 0
 }
 
-/** Gives a job up that waits or is dead; false when it is in no such state. */
+/** Discards a pending or dead job. Returns false for other jobs. */
 export async function discardJob(database: Database, id: string, now: number): Promise<boolean> {
   const { changes } = await execute(
     database,
@@ -207,8 +208,8 @@ export async function discardJob(database: Database, id: string, now: number): P
 }
 
 /**
- * Notes that the queue has given up on the messages of these jobs.
- * @returns ids of those that are not done; they keep their place in time
+ * Records that the queue has dropped the messages of these jobs.
+ * @returns ids of the unfinished jobs; their due times are unchanged
  */
 export async function markDeadLetters(database: Database, ids: readonly string[], now: number): Promise<string[]> {
   const { rows } = await execute(
@@ -219,7 +220,7 @@ export async function markDeadLetters(database: Database, ids: readonly string[]
   return rows.map((row) => String(row.id))
 }
 
-/** Waiting and dead jobs, and since when the longest waiting one is due; milliseconds since 1970. */
+/** Pending and dead jobs, and since when the longest waiting one has been due; milliseconds since 1970. */
 export async function queueState(
   database: Database,
   project: string | null,
@@ -239,7 +240,7 @@ export async function queueState(
   }
 }
 
-/** Subjects of jobs of a kind that wait or run, the newest first. */
+/** Subjects of pending and running jobs of a kind, newest first. */
 export async function openSubjects(
   database: Database,
   kind: string,

@@ -1,5 +1,5 @@
 /**
- * API keys: stored as digests, found by them.
+ * API keys, stored and found by their digests.
  * @module
  */
 import { and, desc, eq, isNull, lt, or } from 'drizzle-orm'
@@ -13,19 +13,19 @@ export async function insertKey(database: Database, row: KeyRow): Promise<void> 
   await database.insert(keys).values(row)
 }
 
-/** The key with this digest, whatever its state; null when there is none. */
+/** The key with this digest, in any state; null if it doesn't exist. */
 export async function findKeyByHash(database: Database, hash: string): Promise<KeyRow | null> {
   const [row] = await database.select().from(keys).where(eq(keys.hash, hash)).limit(1)
   return row ?? null
 }
 
-/** The key with this id, whatever its state; null when there is none. */
+/** The key with this id, in any state; null if it doesn't exist. */
 export async function findKeyById(database: Database, id: string): Promise<KeyRow | null> {
   const [row] = await database.select().from(keys).where(eq(keys.id, id)).limit(1)
   return row ?? null
 }
 
-/** Newest first, after the given id; one row more than `limit` tells whether there is a next page. */
+/** Newest first, after the given id. Reads one row more than `limit`, to detect a next page. */
 export function listKeys(database: Database, onlyProject: string | null, after: string | null, limit: number) {
   return database
     .select()
@@ -41,8 +41,8 @@ export function listKeys(database: Database, onlyProject: string | null, after: 
 }
 
 /**
- * Revokes a key for good; revoking it again keeps the first time.
- * @returns the key, or null when there is none or when it isn't bound to the only project that the caller may change
+ * Revokes a key permanently. Revoking it again keeps the first time.
+ * @returns the key, or null if it doesn't exist or isn't bound to the only project that the caller may change
  */
 export async function revokeKey(
   database: Database,
@@ -61,7 +61,7 @@ export async function revokeKey(
   return rows[0] ?? null
 }
 
-/** Notes that a key was used, unless that was noted after `staleBefore`. */
+/** Records the use of a key, unless one was recorded after `staleBefore`. */
 export async function touchKey(database: Database, id: string, now: number, staleBefore: number): Promise<void> {
   await database
     .update(keys)

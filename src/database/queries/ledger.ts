@@ -13,7 +13,7 @@ export interface TokenSums {
   readonly squares: number
 }
 
-/** One side of the experiment: augmentations that could have become either, and the answers that were tracked for them. */
+/** One arm of the experiment: augmentations that could have been in either arm, and the answers tracked for them. */
 export interface ExperimentArm {
   readonly retrievals: number
   readonly answers: number
@@ -28,9 +28,12 @@ export interface LedgerSums {
   readonly spared: number
   readonly whole: number
   readonly topWhole: number
-  /** Sum over augmentations whose documents' size is known, the tokens that those added, and their number. */
+  /**
+   * For augmentations whose documents' size is known: the sum of these sizes, the tokens that the augmentations added,
+   * and their number.
+   */
   readonly documents: { readonly tokens: number; readonly added: number; readonly n: number }
-  /** Interactions with reported tokens, by who answered, and those without. */
+  /** Interactions with reported tokens, by answering model, and those without. */
   readonly local: TokenSums
   readonly remote: TokenSums
   readonly localAnswers: number
@@ -45,8 +48,8 @@ const number = (value: unknown) => Number(value ?? 0)
 const sums = (row: Row): TokenSums => ({ n: number(row?.n), sum: number(row?.sum), squares: number(row?.squares) })
 
 /**
- * Adds up augmentations and tracked answers of one project.
- * @param since first day (UTC, `2027-01-31`); null: all days. The two sides of the experiment are counted over all days.
+ * Computes the sums over augmentations and tracked answers of one project.
+ * @param since first day (UTC, `2027-01-31`); null: all days. The two arms of the experiment are counted over all days.
  */
 export async function ledgerSums(
   database: Database,

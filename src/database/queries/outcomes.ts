@@ -1,5 +1,5 @@
 /**
- * Outcomes and ratings: the change, its history and the job it causes are one transaction.
+ * Outcomes and ratings. The change, its history and its job are written in one transaction.
  * @module
  */
 import { asc, eq, sql } from 'drizzle-orm'
@@ -10,13 +10,16 @@ import { type JobStatus, type Outcome, outcomeEvents } from '../schema.ts'
 
 export interface OutcomeChange {
   readonly interactionId: string
-  /** Left out: the outcome stays. */
+  /** Missing: unchanged. */
   readonly outcome?: Outcome
-  /** −1, 0 or 1. Left out: an earlier rating stays. */
+  /** −1, 0 or 1. Missing: unchanged. */
   readonly userFeedback?: number
-  /** Key of the caller who said so. */
+  /** Id of the caller's key. */
   readonly caller: string
-  /** Whether that key may do everything, so that its word counts as a second opinion, also on what it tracked itself. */
+  /**
+   * Whether that key has `admin`, so that its report counts as independent even for interactions that it tracked
+   * itself.
+   */
   readonly admin: boolean
   /** The only project that the caller may change; null: any. */
   readonly onlyProject: string | null
@@ -24,7 +27,7 @@ export interface OutcomeChange {
 }
 
 export interface RecordedOutcome {
-  /** False: it was so already and nothing was written. */
+  /** False: nothing changed and nothing was written. */
   readonly changed: boolean
   readonly project: string
   readonly outcome: Outcome | null
@@ -33,18 +36,18 @@ export interface RecordedOutcome {
   readonly valueScore: number | null
   /** JSON as stored. */
   readonly valueParts: string | null
-  /** The job that scores this revision; null when there never was one. */
+  /** The job that scores this revision; null if there never was one. */
   readonly jobId: string | null
   readonly jobStatus: JobStatus | null
-  /** It lies in an archive: nothing was written, it has to be brought back first. */
+  /** Whether the interaction is archived: nothing was written, it must be restored first. */
   readonly archived: boolean
 }
 
 /**
- * Changes outcome and rating of an interaction, and the caller's vote. What was so already changes nothing; concurrent changes
- * are applied one after the other and each leaves its row in the history. The last word is the outcome; every caller's last
- * word is a vote.
- * @returns null when there is no such interaction; then nothing was written
+ * Changes outcome and rating of an interaction, and the caller's vote. Unchanged values write nothing. Concurrent
+ * changes are applied one after the other, each with a row in the history. The last report is the outcome; every
+ * caller's last report is its vote.
+ * @returns null if the interaction doesn't exist; then nothing was written
  */
 export async function recordOutcome(
   database: Database,

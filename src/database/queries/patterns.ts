@@ -1,5 +1,5 @@
 /**
- * Patterns and the interactions they rest on.
+ * Patterns and their source interactions.
  * @module
  */
 import { eq, type SQL, sql } from 'drizzle-orm'
@@ -10,8 +10,8 @@ import { type Outcome, patterns } from '../schema.ts'
 export type Pattern = typeof patterns.$inferSelect
 
 /**
- * Stores a pattern, unless it is there already, and one interaction as its source; both or none. None when the interaction is gone: what
- * was learnt from it must not outlive it.
+ * Stores a pattern, unless it exists, and one interaction as its source, atomically. If the interaction was deleted,
+ * stores neither: a pattern must not outlive its source.
  */
 export async function insertPattern(
   database: Database,
@@ -31,7 +31,7 @@ export async function insertPattern(
   ])
 }
 
-/** Adds an interaction to the sources of a pattern; nothing when either is gone. */
+/** Adds an interaction to the sources of a pattern. Does nothing if either was deleted. */
 export async function addSource(database: Database, patternId: string, interactionId: string): Promise<void> {
   await execute(database, source(patternId, interactionId))
 }
@@ -41,7 +41,7 @@ function source(patternId: string, interactionId: string): SQL {
     SELECT p.id, i.id FROM patterns p, interactions i WHERE p.id = ${patternId} AND i.id = ${interactionId} ON CONFLICT DO NOTHING`
 }
 
-/** The patterns with these ids; unknown ones are left out. */
+/** The patterns with these ids. Unknown ids are ignored. */
 export async function findPatterns(database: Database, ids: readonly string[]): Promise<Pattern[]> {
   return database
     .select()
@@ -50,13 +50,13 @@ export async function findPatterns(database: Database, ids: readonly string[]): 
     .orderBy(patterns.createdAt, patterns.id)
 }
 
-/** One pattern; null when there is none. */
+/** One pattern; null if it doesn't exist. */
 export async function findPattern(database: Database, id: string): Promise<Pattern | null> {
   const [row] = await database.select().from(patterns).where(eq(patterns.id, id)).limit(1)
   return row ?? null
 }
 
-/** Ids of the patterns that rest on an interaction. */
+/** Ids of the patterns based on an interaction. */
 export async function patternsOf(database: Database, interactionId: string): Promise<string[]> {
   const { rows } = await execute(
     database,
@@ -65,21 +65,21 @@ export async function patternsOf(database: Database, interactionId: string): Pro
   return rows.map((row) => String(row.pattern_id))
 }
 
-/** An interaction that a pattern rests on, as it stands now. */
+/** A source interaction of a pattern, in its current state. */
 export interface Evidence {
   readonly interactionId: string
   readonly query: string
   readonly outcome: Outcome | null
   readonly userFeedback: number | null
   readonly valueScore: number | null
-  /** Whether its success was reported by somebody other than who tracked it, or by an admin key. */
+  /** Whether its success was reported by a different caller than the one that tracked it, or by an admin key. */
   readonly verified: boolean
 }
 
-/** Sources that an item's examples and counts are made from at most, the newest. */
+/** Maximum number of sources, newest first, that an item's examples and counts are computed from. */
 const MAX_EVIDENCE = 500
 
-/** The interactions that a pattern rests on, newest first, with their present outcomes. */
+/** The source interactions of a pattern, newest first, with their current outcomes. */
 export async function evidenceOf(database: Database, patternId: string): Promise<Evidence[]> {
   const { rows } = await execute(
     database,

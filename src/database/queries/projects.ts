@@ -1,5 +1,5 @@
 /**
- * The projects that anything is stored of.
+ * The projects with stored data.
  * @module
  */
 import { sql } from 'drizzle-orm'
@@ -19,7 +19,7 @@ export interface ProjectEntry {
 /** Tables with an index that begins with the project. */
 const TABLES = ['knowledge_writers', 'rollup_interactions', 'rollup_retrievals'] as const
 
-/** The distinct projects of a table: one look-up in its index for each. */
+/** The distinct projects of a table, with one index look-up per project. */
 function distinct(table: (typeof TABLES)[number]) {
   const name = sql.raw(table)
   return sql`SELECT project FROM (WITH RECURSIVE known(project) AS (
@@ -29,8 +29,8 @@ function distinct(table: (typeof TABLES)[number]) {
 }
 
 /**
- * Projects by name, after the given one.
- * @param only the only project that may be seen; null: any
+ * Projects ordered by name, after the given one.
+ * @param only the only visible project; null: all
  */
 export async function listProjects(
   database: Database,

@@ -1,5 +1,5 @@
 /**
- * Deleting old rows of logs.
+ * Deletes old rows of logs.
  * @module
  */
 import { type SQL, sql } from 'drizzle-orm'
@@ -11,10 +11,10 @@ import type { Database } from '../database.ts'
 export const LOGS = ['jobs', 'retrievals', 'routing_decisions'] as const
 export type Log = (typeof LOGS)[number]
 
-/** Rows that one statement deletes at most. */
+/** Maximum number of rows that one statement deletes. */
 export const PRUNED = 1_000
 
-/** Of jobs only those that ended; the one training job a project and kind has is brought back, so its id may be old. */
+/** Only ended jobs are deleted. The single training job per project and kind is reused, so its id may be old. */
 const CONDITIONS: Readonly<Record<Log, (before: number) => SQL>> = {
   jobs: (before) => sql`AND status IN ('done', 'discarded') AND updated_at < ${before}`,
   retrievals: () => sql``,
@@ -22,9 +22,9 @@ const CONDITIONS: Readonly<Record<Log, (before: number) => SQL>> = {
 }
 
 /**
- * Deletes up to 1,000 rows of a log that are older than a time; their rollups follow by triggers. Ids tell the time, so it reads
- * no newer rows.
- * @returns how many were deleted
+ * Deletes up to 1,000 rows of a log that are older than a given time. Triggers update their rollups. Ids encode the
+ * time, so newer rows are not read.
+ * @returns number of deleted rows
  */
 export async function pruneLog(database: Database, log: Log, before: number): Promise<number> {
   const name = sql.identifier(log)
@@ -37,9 +37,9 @@ export async function pruneLog(database: Database, log: Log, before: number): Pr
 }
 
 /**
- * Writes the job that prunes the logs on this day; a second call on the same day adds none.
+ * Writes the job that prunes the logs on this day. A second call on the same day adds none.
  * @param day number of the day (UTC) since 1970
- * @returns the job's id; null: it was written before
+ * @returns the job's id; null if it already exists
  */
 export async function schedulePruning(database: Database, day: number, now: number): Promise<string | null> {
   const { rows } = await execute(

@@ -1,22 +1,22 @@
 /**
- * What was ingested and generated on a day, counted against limits. One statement decides and counts, so that concurrent requests
- * can't both take the last of a quota.
+ * Daily quotas of ingestion and generation. One statement checks and counts, so that concurrent requests can't exceed a
+ * quota.
  * @module
  */
 import { sql } from 'drizzle-orm'
 import { execute } from '../batch.ts'
 import type { Database } from '../database.ts'
 
-/** Items and bytes of what is ingested. */
+/** Number and bytes of ingested items. */
 export interface IngestAmount {
   readonly items: number
   readonly bytes: number
 }
 
 /**
- * Counts what a project is about to store, if it still fits into the day.
+ * Counts items before a project stores them, if they fit into the day's quota.
  * @param most 0: no limit
- * @returns null when it was counted, else the name of what it does not fit into
+ * @returns null if they were counted, otherwise the name of the exceeded quota
  */
 export async function reserveIngest(
   database: Database,
@@ -50,8 +50,8 @@ export interface TokenBudget {
 }
 
 /**
- * Sets tokens aside from several budgets of a day, from all or none.
- * @returns null when they were, else the subject of a budget that they do not fit into
+ * Reserves tokens from several daily budgets, atomically.
+ * @returns null if they were reserved, otherwise the subject of an exceeded budget
  */
 export async function reserveTokens(
   database: Database,
@@ -71,7 +71,7 @@ export async function reserveTokens(
   return String((await execute(database, over)).rows[0]?.subject ?? budgets[0]?.subject)
 }
 
-/** Corrects what was set aside by what was really used; may be negative. */
+/** Corrects a reservation to the actual use. The correction may be negative. */
 export async function settleTokens(
   database: Database,
   day: string,

@@ -1,5 +1,5 @@
 /**
- * What a project's ranking is learnt from, and what it has learnt.
+ * The training data and the trained models of a project's ranking.
  * @module
  */
 import { eq, sql } from 'drizzle-orm'
@@ -11,14 +11,16 @@ import { type Outcome, rankingModels } from '../schema.ts'
 import { deletionSince } from './deletions.ts'
 import { trainingJob } from './jobs.ts'
 
-/** Outcomes that a first training waits for; afterwards it waits for this share of what it has learnt from. */
+/**
+ * Number of outcomes before the first training. Later trainings need this share of the outcomes already learnt from.
+ */
 const FIRST_TRAINING = 40
 const GROWTH = 0.25
 
 /**
- * Counts outcomes that the ranking has not learnt from, and writes the job that trains it when they are enough. Counting one
- * twice makes it learn a little earlier and changes nothing else.
- * @returns id of the job that was written; null: not due, or written before
+ * Counts outcomes that the ranking has not learnt from, and writes the training job when there are enough. Counting one
+ * twice only causes a slightly earlier training.
+ * @returns id of the new job; null: not due, or already written
  */
 export async function noteRankingOutcome(database: Database, project: string, now: number): Promise<string | null> {
   const [, written] = await atomically(database, [
@@ -38,7 +40,7 @@ export async function noteRankingOutcome(database: Database, project: string, no
 
 export type RankingRow = typeof rankingModels.$inferSelect
 
-/** What a project's ranking has learnt; null before the first outcome. */
+/** The trained ranking of a project; null before the first outcome. */
 export async function rankingRow(database: Database, project: string): Promise<RankingRow | null> {
   const [row] = await database.select().from(rankingModels).where(eq(rankingModels.project, project))
   return row ?? null
@@ -46,8 +48,8 @@ export async function rankingRow(database: Database, project: string): Promise<R
 
 /**
  * Stores a trained ranking as the version after `model.version`.
- * @param model `learnt`: pending outcomes when its training began; `startedAt`: when it began
- * @returns false, and nothing is stored, when another training or a deletion came in between
+ * @param model `learnt`: pending outcomes when its training started; `startedAt`: when it started
+ * @returns false, without storing anything, if another training or a deletion happened in between
  */
 export async function storeRanking(
   database: Database,
@@ -66,8 +68,8 @@ export async function storeRanking(
 }
 
 /**
- * Forgets what a project's ranking has learnt, and has it learn again from what is left.
- * @returns id of the job; null: one waits or runs already, or nothing is left
+ * Deletes the trained ranking of a project, and trains it again from the remaining data.
+ * @returns id of the job; null: one is pending or running, or no data is left
  */
 export async function resetRanking(database: Database, project: string, now: number): Promise<string | null> {
   const [, job] = await atomically(database, [
@@ -86,16 +88,16 @@ export async function resetRanking(database: Database, project: string, now: num
   return row ? String(row.id) : null
 }
 
-/** One caller's vote on an answer, with the context that the answer rests on. */
+/** One caller's vote on an answer, with the answer's context. */
 export interface RankingVote {
   readonly query: string
   readonly caller: string
   readonly outcome: Outcome
-  /** Context ids: those that were shown, when any was. */
+  /** Context ids: those that were shown, if any were. */
   readonly items: readonly string[]
   /** Whether none of them was shown by a retrieval of the same key. */
   readonly unseen: boolean
-  /** Items that the augmentation showed; 0: unknown. */
+  /** Number of items in the augmentation; 0: unknown. */
   readonly shown: number
 }
 
@@ -105,27 +107,27 @@ interface NamedContext {
   readonly given?: number
 }
 
-/** The items that an answer rests on: those that were shown; when none was, all that it names. */
+/** The items that an answer is based on: those that were shown, or, if none were, all that it names. */
 export function namedItems(contexts: readonly NamedContext[]): Pick<RankingVote, 'items' | 'unseen'> {
   const given = contexts.filter(({ given = 1 }) => given === 1)
   const named = given.length > 0 ? given : contexts
   return { items: named.map((c) => `${c.collection}/${c.item_id}`), unseen: given.length === 0 }
 }
 
-/** An answer whose votes and context lie in an archive. */
+/** An answer whose votes and context are archived. */
 export interface ArchivedAnswer extends Pick<RankingVote, 'query' | 'shown'> {
   readonly id: string
   readonly archiveId: string
   readonly project: string
 }
 
-/** Interactions that one query reads. */
+/** Number of interactions per query. */
 const PAGE = 500
 
 /**
- * Votes on a project's latest answers that rest on context, newest first; of those that are archived, where to find them.
- * @param limit of interactions with a known outcome that are read
- * @param characters of each query that are read
+ * Votes on a project's latest answers with context, newest first. For archived ones, returns their location.
+ * @param limit maximum number of interactions with a known outcome to read
+ * @param characters maximum characters to read of each query
  */
 export async function rankingVotes(
   database: Database,

@@ -1,5 +1,5 @@
 /**
- * Whether the rollups equal what they stand for. Scans the facts: for checks and repairs, not for requests.
+ * Checks the rollups against the facts. Scans the facts, so it is for checks and repairs, not for requests.
  * @module
  */
 import { type SQL, sql } from 'drizzle-orm'
@@ -9,7 +9,7 @@ import { holdsJson } from '../json-column.ts'
 
 const DAY = sql`strftime('%Y-%m-%d', created_at / 1000, 'unixepoch')`
 
-/** Each rollup's columns, which of them are measures, and the same rows counted from the facts. */
+/** Each rollup's columns, its measures, and the query that counts the same rows from the facts. */
 const RECOUNTS: Readonly<Record<string, { columns: string; measure: string; facts: SQL }>> = {
   rollup_interactions: {
     columns:
@@ -76,21 +76,21 @@ const RECOUNTS: Readonly<Record<string, { columns: string; measure: string; fact
   },
 }
 
-/** A row that is in a rollup but not in the facts' recount, or the other way round. */
+/** A row that is in the rollup but not in the recount, or vice versa. */
 export interface Discrepancy {
   readonly rollup: string
   readonly side: 'rollup' | 'facts'
   readonly row: Readonly<Record<string, unknown>>
 }
 
-/** Compares every rollup with its facts in one transaction. Empty: they agree to the last digit. */
+/** Compares every rollup with its facts in one transaction. Empty: they are exactly equal. */
 export async function recountRollups(database: Database): Promise<Discrepancy[]> {
   const names = Object.keys(RECOUNTS)
   const results = await atomically(
     database,
     names.flatMap((name) => {
       const { columns, measure, facts } = RECOUNTS[name] as (typeof RECOUNTS)[string]
-      // What was counted down to nothing leaves a row of zeros.
+      // A counter that has dropped to zero leaves a row of zeros.
       const rolled = sql.raw(`SELECT ${columns} FROM ${name} WHERE ${measure} != 0`)
       const counted = sql`WITH counted(${sql.raw(columns)}) AS (${facts})`
       return [

@@ -1,5 +1,5 @@
 /**
- * How many secrets and private spans were taken out before storage.
+ * Counts of secrets and private spans that were redacted before storage.
  * @module
  */
 import { sql } from 'drizzle-orm'
@@ -8,7 +8,7 @@ import { atomically, execute } from '../batch.ts'
 import type { Database } from '../database.ts'
 
 /**
- * Adds to the counts of a day.
+ * Increases the counts of a day.
  * @param now milliseconds since 1970
  */
 export async function countRedactions(
@@ -31,7 +31,7 @@ export async function countRedactions(
   )
 }
 
-/** Counts of all days by kind, of one project or all. */
+/** Counts over all days by kind, for one project or all projects. */
 export async function redactionFigures(
   database: Database,
   onlyProject: string | null,

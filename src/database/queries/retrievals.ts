@@ -1,5 +1,5 @@
 /**
- * The log of what augmentation showed.
+ * The log of augmentations.
  * @module
  */
 import { and, eq } from 'drizzle-orm'
@@ -12,7 +12,7 @@ export async function recordRetrieval(database: Database, entry: typeof retrieva
   await database.insert(retrievals).values({ ...entry, query: redact(entry.query) })
 }
 
-/** One entry of a project; null when there is none. */
+/** One entry of a project; null if it doesn't exist. */
 export async function findRetrieval(
   database: Database,
   project: string,

@@ -1,5 +1,5 @@
 /**
- * Routing decisions, the outcomes that routing learns from, and what it has learnt.
+ * Routing decisions, the outcomes used for training, and the trained routers.
  * @module
  */
 import { and, eq, sql } from 'drizzle-orm'
@@ -17,7 +17,7 @@ export async function recordDecision(database: Database, entry: typeof routingDe
   await database.insert(routingDecisions).values({ ...entry, query: redact(entry.query) })
 }
 
-/** A decision of a project, e.g. the one that an answer names; null: there is none. */
+/** A decision of a project, e.g. the one named in an answer; null if it doesn't exist. */
 export async function findDecision(
   database: Database,
   project: string,
@@ -32,10 +32,10 @@ export async function findDecision(
 
 export type OutcomeCounts = Readonly<Record<Outcome, number>>
 
-/** Latest interactions of a project that base rates are counted over. */
+/** Number of latest interactions of a project for the base rates. */
 const RECENT = 500
 
-/** Outcomes among a project's latest interactions, by who answered. Costs the same however many there are. */
+/** Outcomes of a project's latest interactions, by answering model. The cost doesn't depend on the total number. */
 export async function recentOutcomes(database: Database, project: string): Promise<Record<AgentType, OutcomeCounts>> {
   const { rows } = await execute(
     database,
@@ -49,7 +49,7 @@ export async function recentOutcomes(database: Database, project: string): Promi
   return counts
 }
 
-/** Mean time of a project's latest answers by who answered, in milliseconds; 0 while there are none. */
+/** Mean time of a project's latest answers by answering model, in milliseconds; 0 if there are none. */
 export async function meanLatencies(database: Database, project: string): Promise<Record<AgentType, number>> {
   const { rows } = await execute(
     database,
@@ -61,14 +61,14 @@ export async function meanLatencies(database: Database, project: string): Promis
   return { local: of('local'), remote: of('remote') }
 }
 
-/** A decision and the outcome of the answer that followed it. */
+/** A decision with the outcome of its answer. */
 export interface DecidedOutcome {
   readonly backend: string
   readonly record: Readonly<Record<string, unknown>>
   readonly outcome: Outcome
 }
 
-/** The latest decisions of a project whose answers were tracked and judged, newest first. */
+/** The latest decisions of a project whose answers have an outcome, newest first. */
 export async function decidedOutcomes(database: Database, project: string, limit: number): Promise<DecidedOutcome[]> {
   const { rows } = await execute(
     database,
@@ -81,20 +81,20 @@ export async function decidedOutcomes(database: Database, project: string, limit
   })
 }
 
-/** An interaction with a known outcome, as the router learns from it. */
+/** An interaction with a known outcome, as training data for the router. */
 export interface OutcomeExample {
   readonly query: string
   readonly agentType: AgentType
   readonly outcome: Outcome
 }
 
-/** Rows that one query reads. */
+/** Number of rows per query. */
 const PAGE = 1_000
 
 /**
  * The latest interactions of a project with a known outcome, newest first.
- * @param characters of each query that are read
- * @param total characters of all queries together; reading stops at the example that goes beyond
+ * @param characters maximum characters to read of each query
+ * @param total maximum characters of all queries together; reading stops at the example that exceeds it
  */
 export async function outcomeExamples(
   database: Database,
@@ -130,15 +130,18 @@ export async function outcomeExamples(
   return examples
 }
 
-/** Outcomes that a first training waits for. */
+/** Number of outcomes before the first training. */
 const FIRST_TRAINING = 10
-/** Afterwards it waits for this share of what it has learnt from, so that learning costs the same for every outcome. */
+/**
+ * Later trainings need this share of the outcomes already learnt from, so that the training cost per outcome is
+ * constant.
+ */
 const GROWTH = 0.05
 
 /**
- * Counts outcomes that the router has not learnt from, and writes the job that trains it when they are enough. Counting one
- * twice makes it learn a little earlier and changes nothing else.
- * @returns id of the job that was written; null: not due, or written before
+ * Counts outcomes that the router has not learnt from, and writes the training job when there are enough. Counting one
+ * twice only causes a slightly earlier training.
+ * @returns id of the new job; null: not due, or already written
  */
 export async function noteOutcomes(
   database: Database,
@@ -161,7 +164,7 @@ export async function noteOutcomes(
   return row ? String(row.id) : null
 }
 
-/** The project of an interaction with a known outcome; null when it has none or does not exist. */
+/** The project of an interaction with a known outcome; null if it has none or doesn't exist. */
 export async function projectOfOutcome(database: Database, interactionId: string): Promise<string | null> {
   const { rows } = await execute(
     database,
@@ -170,13 +173,13 @@ export async function projectOfOutcome(database: Database, interactionId: string
   return rows[0] ? String(rows[0].project) : null
 }
 
-/** Outcomes reported in a project, as far as its router knows; of 16,000 and more at least so many. */
+/** Number of outcomes reported in a project, as known to its router. From 16,000 on, a lower bound. */
 export async function reportedOutcomes(database: Database, project: string): Promise<number> {
   const status = await routerStatus(database, project)
   return status ? status.examples + status.pending : 0
 }
 
-/** Version of a project's router and the outcomes it has not learnt from; null before the first outcome. */
+/** Version of a project's router and the number of outcomes it has not learnt from; null before the first outcome. */
 export async function routerStatus(
   database: Database,
   project: string,
@@ -205,7 +208,7 @@ export async function storeThreshold(database: Database, project: string, thresh
   await database.update(routingModels).set({ threshold }).where(eq(routingModels.project, project))
 }
 
-/** The text of a project's router with its version; null before the first training. */
+/** The encoded router of a project with its version; null before the first training. */
 export async function routerText(
   database: Database,
   project: string,
@@ -219,8 +222,8 @@ export async function routerText(
 
 /**
  * Stores a trained router as the version after `router.version`.
- * @param router `learnt`: pending outcomes when its training began; `startedAt`: when it began
- * @returns false, and nothing is stored, when another training or a deletion came in between
+ * @param router `learnt`: pending outcomes when its training started; `startedAt`: when it started
+ * @returns false, without storing anything, if another training or a deletion happened in between
  */
 export async function storeRouter(
   database: Database,
@@ -244,8 +247,8 @@ export async function storeRouter(
 }
 
 /**
- * Forgets a project's router, and trains it again from what remains.
- * @returns id of the job; null: one waits or runs already, or nothing is left
+ * Deletes a project's router, and trains it again from the remaining data.
+ * @returns id of the job; null: one is pending or running, or no data is left
  */
 export async function resetRouter(database: Database, project: string, now: number): Promise<string | null> {
   const [, job] = await atomically(database, [

@@ -1,5 +1,5 @@
 /**
- * Figures that are counted, never estimated. What grows with every interaction is read from the rollups.
+ * Exact counts, never estimates. Figures over all interactions are read from the rollups.
  * @module
  */
 import { type SQL, sql } from 'drizzle-orm'
@@ -12,7 +12,7 @@ type Row = Readonly<Record<string, unknown>>
 const number = (value: unknown) => (value === null || value === undefined ? 0 : Number(value))
 const nullable = (value: unknown) => (value === null || value === undefined ? null : Number(value))
 
-/** Counts of interactions by outcome; `unknown` have none yet. */
+/** Counts of interactions by outcome. `unknown`: no outcome yet. */
 export interface OutcomeCounts {
   readonly success: number
   readonly partial: number
@@ -20,7 +20,7 @@ export interface OutcomeCounts {
   readonly unknown: number
 }
 
-/** What the whole coordinator did, for one project or all. */
+/** Usage of the coordinator, for one project or all projects. */
 export interface UsageFigures {
   readonly interactions: number
   readonly outcomes: OutcomeCounts
@@ -35,7 +35,7 @@ export interface UsageFigures {
   readonly routing: readonly { route: string; backend: string; count: number }[]
 }
 
-/** Models listed at most, the most used first. */
+/** Maximum number of models listed, most used first. */
 const MODELS = 20
 
 const within = (project: string | null): SQL => (project === null ? sql`1` : sql`project = ${project}`)
@@ -104,10 +104,10 @@ export async function usageFigures(
   }
 }
 
-/** What learning did and has left to do, for one project or all. */
+/** The state of learning, for one project or all projects. */
 export interface LearningFigures {
   readonly jobs: readonly { kind: string; status: string; count: number }[]
-  /** When the longest waiting job was made; milliseconds since 1970, null when none waits. */
+  /** When the longest waiting job was created; milliseconds since 1970, null if none is pending. */
   readonly oldestPendingAt: number | null
   readonly scored: number
   readonly unscored: number
@@ -120,7 +120,7 @@ export interface LearningFigures {
 
 /**
  * Counts jobs, scores, corrections and datasets.
- * @param highValueThreshold 0 to 1; counted in whole hundredths, rounded up
+ * @param highValueThreshold 0 to 1; rounded up to whole hundredths
  */
 export async function learningFigures(
   database: Database,
@@ -158,29 +158,32 @@ export async function learningFigures(
   }
 }
 
-/** Interactions that the effect of an item is reckoned from at most, the newest. */
+/** Maximum number of interactions, newest first, from which an item's effect is estimated. */
 const MAX_EXPOSURES = 5_000
 
-/** One time that an item was chosen for an augmentation, whether or not it was then held out; or so many times alike. */
+/**
+ * One time that an item was selected for an augmentation, whether or not it was then held out. `count` combines equal
+ * exposures.
+ */
 export interface Exposure {
-  /** How many times; once when left out. */
+  /** Number of equal exposures. Default: 1. */
   readonly count?: number
   /** Whether the item was shown; false: held out by the random draw. */
   readonly shown: boolean
-  /** Probability with which it was shown when it was drawn, above 0 and below 1. */
+  /** Probability that it was shown in this draw, above 0 and below 1. */
   readonly probability: number
   /** Outcome of the interaction: success 1, partial 0.5, failure 0. */
   readonly success: number
 }
 
-/** One time that an item was in the draw of what to hold out. */
+/** One time that an item took part in a hold-out draw. */
 export interface ItemDraw extends Omit<Exposure, 'probability' | 'count'> {
-  /** Probability that any was left out, and of how many. */
+  /** Probability that any item was left out, and the number of items in the draw. */
   readonly share: number
   readonly items: number
 }
 
-/** Outcomes of answers to queries eligible for the control group, with and without the context that was found. */
+/** Outcomes of answers to queries eligible for the control group, with and without the found context. */
 export async function contextExposures(database: Database, project: string): Promise<Exposure[]> {
   const [found] = await atomically(database, [
     sql`SELECT control, control_share, outcome, n FROM rollup_exposures WHERE project = ${project} AND n > 0`,
@@ -194,8 +197,8 @@ export async function contextExposures(database: Database, project: string): Pro
 }
 
 /**
- * Outcomes of answers to queries that an item was chosen for, with and without it: everything that was chosen shown, or this
- * item left out by the draw. Counts what augmentation showed, not what callers say that they used.
+ * Outcomes of answers to queries for which an item was selected, with and without it: either all selected items were
+ * shown, or this item was held out. Counts what augmentation showed, not what callers report as used.
  */
 export async function itemDraws(database: Database, project: string, contextId: string): Promise<ItemDraw[]> {
   const [found] = await atomically(database, [
@@ -213,13 +216,13 @@ export async function itemDraws(database: Database, project: string, contextId: 
   }))
 }
 
-/** An experiment arm: interactions of this variant, or that carry this tag. */
+/** An experiment arm: interactions with this variant or this tag. */
 export interface ArmSelector {
   readonly variant: string
   readonly tag: string
 }
 
-/** Sums over one arm; ratings lie between −1 and 1. */
+/** Sums over one arm. Ratings are between −1 and 1. */
 export interface ArmFigures {
   readonly total: number
   readonly rated: number
@@ -230,19 +233,19 @@ export interface ArmFigures {
   readonly failure: number
 }
 
-/** Both arms, as a whole and as they grew. */
+/** Both arms, in total and by day. */
 export interface Arms {
   readonly a: ArmFigures
   readonly b: ArmFigures
-  /** Units of both arms, left out of both. */
+  /** Units in both arms. They are excluded from both. */
   readonly inBoth: number
-  /** Sums up to and with each day (UTC) that had any unit, in order. */
+  /** Cumulative sums up to and including each day (UTC) with any unit, in order. */
   readonly growth: readonly { readonly day: string; readonly a: ArmFigures; readonly b: ArmFigures }[]
 }
 
 /**
- * Sums of both arms since a time. A unit is an interaction, rated by its own rating or else by the mean of its corrections'; a
- * correction that names no interaction is a unit of its own. Interactions in both arms belong to neither.
+ * Sums of both arms since a given time. A unit is an interaction, with its own rating or, failing that, the mean rating
+ * of its corrections. A correction without an interaction is a unit of its own. Interactions in both arms are excluded.
  */
 export async function armFigures(
   database: Database,

@@ -7,7 +7,7 @@ import { atomically } from '../batch.ts'
 import type { Database } from '../database.ts'
 import type { OutcomeCounts } from './statistics.ts'
 
-/** What happened to the interactions of one day; late outcomes count on the day of their interaction. */
+/** The interactions of one day. Late outcomes count on the day of their interaction. */
 export interface DayFigures {
   /** UTC, `2027-01-31`. */
   readonly day: string
@@ -15,7 +15,7 @@ export interface DayFigures {
   readonly outcomes: OutcomeCounts
   readonly withContext: OutcomeCounts
   readonly withoutContext: OutcomeCounts
-  /** Of those that the local model answered. */
+  /** Outcomes of answers by the local model. */
   readonly local: OutcomeCounts
   readonly scored: number
   readonly meanValueScore: number | null
@@ -27,7 +27,7 @@ export interface DayFigures {
 }
 
 export interface Trends {
-  /** Days with anything, in order. */
+  /** Days with any data, in order. */
   readonly days: readonly DayFigures[]
   /** Interactions by value score, in hundredths. */
   readonly scores: readonly { readonly bin: number; readonly count: number }[]

@@ -1,27 +1,27 @@
 /**
- * Questions for which nothing relevant was found, from the log of what augmentation showed.
+ * Questions for which nothing relevant was found, from the log of augmentations.
  * @module
  */
 import { sql } from 'drizzle-orm'
 import type { Database } from '../database.ts'
 import { retrievals } from '../schema.ts'
 
-/** The latest retrievals of a project that are looked through: the work is the same however long the log is. */
+/** Number of latest retrievals of a project that are scanned. It bounds the work, however long the log is. */
 export const LOOKED_THROUGH = 1_000
 
 export interface UnansweredQuestion {
   readonly query: string
-  /** How often it was asked in vain among those looked through. */
+  /** Number of times it was asked without an answer, among the scanned retrievals. */
   readonly times: number
   /** Milliseconds since 1970. */
   readonly lastAskedAt: number
-  /** Of the latest time. */
+  /** Id of the latest retrieval. */
   readonly retrievalId: string
 }
 
 /**
- * Distinct questions without an answer, asked most often first, then latest first. Left out: what was withheld from a control group,
- * what an earlier turn had carried, and what had an answer that found no room.
+ * Distinct questions without an answer, most frequent first, then latest first. Excludes context withheld from a
+ * control group, context that an earlier turn included, and answers that didn't fit in the budget.
  */
 export async function unansweredQuestions(
   database: Database,

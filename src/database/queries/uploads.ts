@@ -1,5 +1,5 @@
 /**
- * Uploads of datasets that have begun and not ended.
+ * Unfinished uploads of datasets.
  * @module
  */
 import { eq, sql } from 'drizzle-orm'
@@ -9,19 +9,22 @@ import { exportUploads, type UploadedPart } from '../schema.ts'
 
 export type Upload = typeof exportUploads.$inferSelect
 
-/** The unfinished upload to a key; null when there is none. */
+/** The unfinished upload to a key; null if there is none. */
 export async function findUpload(database: Database, key: string): Promise<Upload | null> {
   const [row] = await database.select().from(exportUploads).where(eq(exportUploads.key, key))
   return row ?? null
 }
 
-/** Notes that an upload begins; returns the one that the key has, which is another one when that came first. */
+/**
+ * Records the start of an upload. Returns the upload recorded for the key, which is a different one if that started
+ * first.
+ */
 export async function beginUpload(database: Database, upload: Omit<Upload, 'parts'>): Promise<Upload> {
   await database.insert(exportUploads).values(upload).onConflictDoNothing()
   return (await findUpload(database, upload.key)) ?? { ...upload, parts: {} }
 }
 
-/** Notes a part that R2 has. */
+/** Records an uploaded part. */
 export async function notePart(
   database: Database,
   key: string,
@@ -36,12 +39,12 @@ export async function notePart(
   )
 }
 
-/** Forgets an upload that has ended. */
+/** Deletes a finished upload. */
 export async function endUpload(database: Database, key: string): Promise<void> {
   await database.delete(exportUploads).where(eq(exportUploads.key, key))
 }
 
-/** Unfinished uploads of a project, or of all. */
+/** Unfinished uploads of a project, or of all projects. */
 export function uploadsOf(database: Database, project: string | null): Promise<Pick<Upload, 'key' | 'uploadId'>[]> {
   return database
     .select({ key: exportUploads.key, uploadId: exportUploads.uploadId })

@@ -1,5 +1,5 @@
 /**
- * The variants of experiments that interactions carry.
+ * The experiment variants of interactions.
  * @module
  */
 import { sql } from 'drizzle-orm'
@@ -17,7 +17,7 @@ export interface VariantFigures {
   readonly lastAt: number
 }
 
-/** Variants of interactions since a time, most used first. */
+/** Variants of interactions since a given time, most used first. */
 export async function variantFigures(
   database: Database,
   project: string,

@@ -1,6 +1,7 @@
 /**
- * The documented views that read-only SQL may use. They are common table expressions put in front of the statement: they
- * show one project only and shadow the tables of the same name, so that a name in the statement can mean nothing else.
+ * The documented views that read-only SQL may use. They are common table expressions that are prepended to the
+ * statement. They contain only one project and shadow the tables of the same name, so that a name in the statement
+ * can't refer to anything else.
  * @module
  */
 import { getTableName, isTable } from 'drizzle-orm'
@@ -23,13 +24,13 @@ export interface PlanStep {
   readonly detail: string
 }
 
-/** What SQLite would do for a statement. */
+/** SQLite's program and plan for a statement. */
 export interface StatementProgram {
   readonly program: readonly Instruction[]
   readonly plan: readonly PlanStep[]
   /** Root pages of the tables and indexes behind the documented views. */
   readonly pages: ReadonlySet<number>
-  /** Virtual tables that may be opened, as the same connection prints them. */
+  /** Virtual tables that may be opened, in the notation of the same connection. */
   readonly virtualTables: ReadonlySet<string>
 }
 
@@ -70,26 +71,29 @@ export const SQL_VIEWS = {
 
 export type SqlView = keyof typeof SQL_VIEWS
 
-/** The table behind each view; patterns come from the knowledge store. */
+/** The table behind each view. Patterns come from the knowledge store. */
 const TABLES: Partial<Record<SqlView, string>> = {
   interactions: getTableName(schema.interactions),
   outcomes: getTableName(schema.outcomeEvents),
   exports: getTableName(schema.exports),
 }
 
-/** What a statement runs on: the project whose rows it sees, and the patterns of that project as rows. */
+/** The scope of a statement: the project whose rows it can read, and that project's patterns as rows. */
 export interface ViewScope {
   readonly project: string
   readonly patterns: readonly Readonly<Record<string, unknown>>[]
 }
 
-/** Rows of a statement; duplicate column names are kept. */
+/** Rows of a statement. Duplicate column names are kept. */
 export interface ViewRows {
   readonly columns: string[]
   readonly rows: unknown[][]
 }
 
-/** Columns of interactions whose stored value can mean that there is none: an answer that lies in R2, tokens that nobody counted. */
+/**
+ * Columns of interactions whose stored value can mean that there is none: an archived answer, or tokens that were not
+ * counted.
+ */
 const UNKNOWN: Readonly<Record<string, string>> = {
   response: 'CASE WHEN archive_id IS NULL THEN response END AS response',
   tokens_used: 'nullif(tokens_used, 0) AS tokens_used',
@@ -108,7 +112,7 @@ function viewDefinitions(): string[] {
   })
 }
 
-/** Every other table gets a definition that fails as soon as a statement uses it. */
+/** Every other table gets a definition that fails when a statement uses it. */
 function shadowedTables(): string[] {
   return Object.values(schema)
     .filter((value) => isTable(value))
@@ -129,8 +133,8 @@ function wrapped(
 }
 
 /**
- * What SQLite would do for a statement over the views. Nothing of the statement is run.
- * @returns its program, or SQLite's reason for not accepting it
+ * Explains a statement over the views. Does not run the statement.
+ * @returns its program, or SQLite's reason for rejecting it
  */
 export async function explainStatement(
   database: Database,
@@ -161,8 +165,8 @@ export async function explainStatement(
 }
 
 /**
- * Runs a statement that has been judged. At most `limit` rows. It may read from any replica of the database, so that where read
- * replication is on, the primary keeps answering others.
+ * Runs a checked statement and returns at most `limit` rows. It may read from any replica, so that with read
+ * replication the primary stays available for other requests.
  * @returns the rows, or SQLite's reason for stopping
  */
 export async function runStatement(
@@ -180,7 +184,7 @@ export async function runStatement(
   }
 }
 
-/** SQLite's own words, without the statement around them. */
+/** SQLite's error message, without the statement. */
 function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error)
   const reason =

@@ -5,24 +5,24 @@
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 import { jsonText } from '../json-column.ts'
 
-/** What a key may do. `admin` includes all others. */
+/** The permissions of a key. `admin` includes all others. */
 export type Scope = 'read' | 'write' | 'learn' | 'admin'
 
-/** API keys made by `create_key`. The key itself is never stored. */
+/** API keys created by `create_key`. The key itself is never stored. */
 export const keys = sqliteTable(
   'keys',
   {
     id: text('id').primaryKey(),
     /** SHA-256 of the key, hexadecimal. */
     hash: text('hash').notNull(),
-    /** First characters of the key, to recognise it by. */
+    /** First characters of the key, for recognition. */
     prefix: text('prefix').notNull(),
     name: text('name').notNull(),
     scopes: jsonText<Scope[]>('scopes', []).notNull(),
-    /** The only project that it opens; null: all. */
+    /** The only project that it can access; null: all. */
     project: text('project'),
     expiresAt: integer('expires_at'),
-    /** True to the minute. */
+    /** Accurate to the minute. */
     lastUsedAt: integer('last_used_at'),
     revokedAt: integer('revoked_at'),
     createdBy: text('created_by').notNull(),
@@ -31,26 +31,26 @@ export const keys = sqliteTable(
   (t) => [uniqueIndex('keys_hash').on(t.hash), index('keys_project').on(t.project, t.id)],
 )
 
-/** Administrative acts. Written before the act, so that there is none without a row. */
+/** Administrative actions. The row is written before the action, so that no action is missing. */
 export const auditLog = sqliteTable(
   'audit_log',
   {
     id: text('id').primaryKey(),
-    /** Id of the key that acted. */
+    /** Id of the key that performed the action. */
     caller: text('caller').notNull(),
     operation: text('operation').notNull(),
-    /** Project that the act was about; null: all of them. */
+    /** Project of the action; null: all projects. */
     project: text('project'),
-    /** The input without what users wrote and without secrets. */
+    /** The input without user content and secrets. */
     input: jsonText<Record<string, unknown>>('input', {}).notNull(),
-    /** `started`, `done`, or the code of the error that it ended with. */
+    /** `started`, `done`, or the error code. */
     outcome: text('outcome').notNull(),
     createdAt: integer('created_at').notNull(),
   },
   (t) => [index('audit_log_project').on(t.project, t.id)],
 )
 
-/** Secrets and private spans that were taken out before storage, by day (UTC) and kind. Changed by increments only. */
+/** Redacted secrets and private spans, by day (UTC) and kind. Changed only by increments. */
 export const redactions = sqliteTable(
   'redactions',
   {
@@ -62,18 +62,18 @@ export const redactions = sqliteTable(
   (t) => [primaryKey({ columns: [t.project, t.day, t.kind] })],
 )
 
-/** Which key last wrote what of the knowledge: whole documents by path, other items by id. */
+/** The key that last wrote an entry of the knowledge: whole documents by path, other items by id. */
 export const knowledgeWriters = sqliteTable(
   'knowledge_writers',
   {
     project: text('project').notNull(),
     collection: text('collection').notNull(),
-    /** Of a document; empty for an item of none. */
+    /** Source of the document; empty for an item without a document. */
     source: text('source').notNull(),
     /** Path of the document, or id of the item. */
     reference: text('reference').notNull(),
     caller: text('caller').notNull(),
-    /** When; 0: before it was noted. */
+    /** Time of the write; 0: before this was recorded. */
     writtenAt: integer('written_at').notNull().default(0),
   },
   (t) => [
@@ -82,7 +82,7 @@ export const knowledgeWriters = sqliteTable(
   ],
 )
 
-/** What was ingested, by project and day (UTC). Changed by increments only. */
+/** Ingested amounts, by project and day (UTC). Changed only by increments. */
 export const ingestUsage = sqliteTable(
   'ingest_usage',
   {
@@ -94,7 +94,7 @@ export const ingestUsage = sqliteTable(
   (t) => [primaryKey({ columns: [t.project, t.day] })],
 )
 
-/** Tokens of answers that someone waited for, by day (UTC): of each key (`key:`) and each project (`project:`). */
+/** Tokens of interactive answers, by day (UTC): of each key (`key:`) and each project (`project:`). */
 export const generationUsage = sqliteTable(
   'generation_usage',
   {
@@ -105,7 +105,7 @@ export const generationUsage = sqliteTable(
   (t) => [primaryKey({ columns: [t.day, t.subject] })],
 )
 
-/** Deletions of everything of a project, a conversation or a key: where each stands, and its receipt. */
+/** Deletions of all data of a project, a conversation or a key, with their position and receipt. */
 export const deletions = sqliteTable(
   'deletions',
   {
@@ -116,7 +116,7 @@ export const deletions = sqliteTable(
     /** Name of the project, or id of the conversation or key. */
     subject: text('subject').notNull(),
     status: text('status').$type<'running' | 'done'>().notNull(),
-    /** Where it stands, as erase.ts reads it. */
+    /** The position, in the format of erase.ts. */
     state: text('state', { mode: 'json' }).$type<Record<string, unknown>>().notNull(),
     before: text('before', { mode: 'json' }).$type<Record<string, number>>(),
     deleted: text('deleted', { mode: 'json' }).$type<Record<string, number>>().notNull(),

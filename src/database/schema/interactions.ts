@@ -1,5 +1,5 @@
 /**
- * Interactions, and everything that is said of one.
+ * Interactions and their related tables.
  * @module
  */
 import { sql } from 'drizzle-orm'
@@ -9,7 +9,7 @@ import { jsonText } from '../json-column.ts'
 export type AgentType = 'local' | 'remote'
 export type Outcome = 'success' | 'partial' | 'failure'
 
-/** Parts of an interaction's value score, each already multiplied by its weight, so that they sum to the score. */
+/** Parts of an interaction's value score, already multiplied by their weights. They sum to the score. */
 export interface ValueParts {
   outcome: number
   feedback: number
@@ -33,37 +33,37 @@ export const interactions = sqliteTable(
     tags: text('tags', { mode: 'json' }).$type<string[]>().notNull(),
     variant: text('variant'),
     conversationId: text('conversation_id'),
-    /** The augmentation that this answers. */
+    /** The augmentation that was used for this answer. */
     retrievalId: text('retrieval_id'),
     /** The routing decision that led to this answer. */
     decisionId: text('decision_id'),
-    /** Whether somebody other than who tracked it, or an admin key, reported a success. */
+    /** Whether a success was reported by a different caller than the one that tracked it, or by an admin key. */
     verified: integer('verified', { mode: 'boolean' }).notNull().default(false),
-    /** Whether it was given any context; the items stand in interaction_contexts. */
+    /** Whether it had any context. The items are in interaction_contexts. */
     hadContext: integer('had_context', { mode: 'boolean' }).notNull().default(false),
     outcome: text('outcome').$type<Outcome>(),
     userFeedback: integer('user_feedback'),
-    /** Grows with every change of outcome or feedback; a score computed for an older revision is not written. */
+    /** Increases with every change of outcome or feedback. A score for an older revision is not written. */
     revision: integer('revision').notNull().default(0),
-    /** The event that made this revision. */
+    /** The event that created this revision. */
     lastEvent: text('last_event'),
     valueScore: real('value_score'),
     valueParts: text('value_parts', { mode: 'json' }).$type<ValueParts>(),
     /** Version of the formula, e.g. `value-1`. */
     valueVersion: text('value_version'),
     idempotencyKey: text('idempotency_key'),
-    /** Id of the key that tracked it; null: from before this was noted. */
+    /** Id of the key that tracked it; null: before this was recorded. */
     caller: text('caller'),
     /** Whether it happened elsewhere and was imported. */
     imported: integer('imported', { mode: 'boolean' }).notNull().default(false),
     /**
-     * The archive in R2 that holds its answer, contexts, history and votes; null: they are here. The row itself stays, with the figures
-     * and the beginning of the query, so that nothing that is counted or selected changes.
+     * The archive in R2 with its answer, contexts, history and votes; null: not archived. The row itself is kept, with
+     * the figures and the beginning of the query, so that counts and filters don't change.
      */
     archiveId: text('archive_id'),
-    /** Bytes of query and answer while they are archived. */
+    /** Bytes of query and answer, if archived. */
     archivedBytes: integer('archived_bytes'),
-    /** Its finished jobs that are archived with it, counted by kind. */
+    /** Archived finished jobs, counted by kind. */
     archivedJobs: text('archived_jobs', { mode: 'json' }).$type<Record<string, number>>(),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
@@ -79,30 +79,32 @@ export const interactions = sqliteTable(
   ],
 )
 
-/** Files in R2 that hold what was moved out of interactions and their dependent tables; see learning/archive. */
+/** Files in R2 with data moved out of interactions and their dependent tables; see src/archive. */
 export const archives = sqliteTable(
   'archives',
   {
     id: text('id').primaryKey(),
     project: text('project').notNull(),
-    /** `writing`: nothing rests on it yet; the file may be there or not. `abandoned`: nothing ever will. */
+    /**
+     * `writing`: no interaction is in it yet; the file may or may not exist. `abandoned`: no interaction ever will be.
+     */
     status: text('status').$type<'writing' | 'stored' | 'abandoned'>().notNull(),
-    /** Interactions that the file holds. */
+    /** Number of interactions in the file. */
     lines: integer('lines').notNull(),
-    /** Of the file. */
+    /** Size of the file. */
     bytes: integer('bytes').notNull(),
-    /** SHA-256 of what it holds, unpacked. */
+    /** SHA-256 of its uncompressed content. */
     sha256: text('sha256').notNull(),
-    /** Keys whose votes or reports it holds. */
+    /** Keys whose votes or reports it contains. */
     callers: text('callers', { mode: 'json' }).$type<string[]>().notNull(),
-    /** Whether it holds lines that no row points to any more: it must be rewritten without them. */
+    /** Whether it contains lines that no row refers to: it must be rewritten without them. */
     stale: integer('stale', { mode: 'boolean' }).notNull().default(false),
     createdAt: integer('created_at').notNull(),
   },
   (t) => [index('archives_project').on(t.project, t.id)],
 )
 
-/** Which context an interaction was given. */
+/** The context of interactions. */
 export const interactionContexts = sqliteTable(
   'interaction_contexts',
   {
@@ -110,7 +112,7 @@ export const interactionContexts = sqliteTable(
     collection: text('collection').notNull(),
     itemId: text('item_id').notNull(),
     position: integer('position').notNull(),
-    /** Whether the retrieval that the interaction names showed this item to the same key, or an admin key named it. */
+    /** Whether the interaction's retrieval showed this item to the same key, or an admin key named it. */
     given: integer('given', { mode: 'boolean' }).notNull().default(true),
   },
   (t) => [
@@ -138,7 +140,10 @@ export const outcomeEvents = sqliteTable(
   ],
 )
 
-/** What each caller last said of an interaction: one voter, one vote. `credited` is the outcome that the counters hold already. */
+/**
+ * Each caller's last report on an interaction: one vote per caller. `credited` is the outcome already included in the
+ * counters.
+ */
 export const outcomeVotes = sqliteTable(
   'outcome_votes',
   {
@@ -146,13 +151,16 @@ export const outcomeVotes = sqliteTable(
     caller: text('caller').notNull(),
     outcome: text('outcome').$type<Outcome>().notNull(),
     credited: text('credited').$type<Outcome>(),
-    /** Whether the caller is not the one who tracked the interaction, or holds an admin key. */
+    /** Whether the caller is not the one who tracked the interaction, or has an admin key. */
     independent: integer('independent', { mode: 'boolean' }).notNull().default(false),
   },
   (t) => [primaryKey({ columns: [t.interactionId, t.caller] })],
 )
 
-/** One caller's votes on one item, those on items that it was shown apart from the others. Changed by increments only. */
+/**
+ * One caller's votes on one item. Votes on items that were shown to it are counted separately. Changed only by
+ * increments.
+ */
 export const contextVotes = sqliteTable(
   'context_votes',
   {
@@ -163,7 +171,7 @@ export const contextVotes = sqliteTable(
     successes: integer('successes').notNull().default(0),
     partials: integer('partials').notNull().default(0),
     failures: integer('failures').notNull().default(0),
-    /** Votes on answers that named the item although no retrieval had shown it; they count little. */
+    /** Votes on answers that named the item although no retrieval had shown it. They have little weight. */
     unseenSuccesses: integer('unseen_successes').notNull().default(0),
     unseenPartials: integer('unseen_partials').notNull().default(0),
     unseenFailures: integer('unseen_failures').notNull().default(0),
@@ -174,7 +182,7 @@ export const contextVotes = sqliteTable(
   ],
 )
 
-/** All callers' votes on an item, uncapped, changed by increments only; and the credit that follows from them. */
+/** All callers' votes on an item, uncapped and changed only by increments, and the credit computed from them. */
 export const contextCredit = sqliteTable(
   'context_credit',
   {
@@ -184,18 +192,18 @@ export const contextCredit = sqliteTable(
     successes: integer('successes').notNull().default(0),
     partials: integer('partials').notNull().default(0),
     failures: integer('failures').notNull().default(0),
-    /** The credit that ranking uses: votes weighed and capped, see ranking/credit.ts. */
+    /** The credit for ranking: weighted and capped votes, see ranking/credit.ts. */
     countedSuccesses: real('counted_successes').notNull().default(0),
     countedPartials: real('counted_partials').notNull().default(0),
     countedFailures: real('counted_failures').notNull().default(0),
-    /** Grows with every change; the knowledge store ignores an older one. */
+    /** Increases with every change. The knowledge store ignores older versions. */
     version: integer('version').notNull().default(0),
     updatedAt: integer('updated_at').notNull(),
   },
   (t) => [primaryKey({ columns: [t.project, t.collection, t.itemId] })],
 )
 
-/** Corrections given by people or agents; also stored in the collection learning-feedback. */
+/** Corrections by people or agents, also stored in the collection learning-feedback. */
 export const corrections = sqliteTable(
   'corrections',
   {
@@ -210,7 +218,7 @@ export const corrections = sqliteTable(
     model: text('model'),
     variant: text('variant'),
     idempotencyKey: text('idempotency_key'),
-    /** Id of the key that gave it; null: from before this was noted. */
+    /** Id of the caller's key; null: before this was recorded. */
     caller: text('caller'),
     createdAt: integer('created_at').notNull(),
   },

@@ -6,43 +6,42 @@ import { sql } from 'drizzle-orm'
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 import { jsonText } from '../json-column.ts'
 
-/** `dead`: out of attempts; `discarded`: given up by someone. */
+/** `dead`: out of attempts; `discarded`: discarded by a user. */
 export type JobStatus = 'pending' | 'running' | 'done' | 'dead' | 'discarded'
 
-/** How far a job is; `total` null: not known. */
+/** The progress of a job. `total` null: unknown. */
 export interface JobProgress {
   readonly done: number
   readonly total: number | null
-  /** What is counted, such as `rows`. */
+  /** The unit, such as `rows`. */
   readonly unit: string
 }
 
-/** A part of an upload that R2 has: its name there, and the SHA-256 of its bytes. */
+/** An uploaded part in R2: its ETag, and the SHA-256 of its bytes. */
 export interface UploadedPart {
   readonly etag: string
   readonly sha256: string
 }
 
-/** The outbox: background work, written in the same batch as the fact that causes it. The queue only carries ids. */
+/** The outbox: background jobs, written in the same batch as the fact that causes them. The queue carries only ids. */
 export const jobs = sqliteTable(
   'jobs',
   {
     id: text('id').primaryKey(),
     project: text('project').notNull(),
     kind: text('kind').notNull(),
-    /** What the job is about, e.g. an interaction id. */
+    /** The subject of the job, e.g. an interaction id. */
     subject: text('subject').notNull(),
-    /** Together with kind and subject unique: the same cause makes one job. */
+    /** Unique together with kind and subject: one cause creates one job. */
     revision: integer('revision').notNull().default(0),
     status: text('status').$type<JobStatus>().notNull().default('pending'),
     attempts: integer('attempts').notNull().default(0),
-    /** Not before this time. */
+    /** Earliest time of the next run. */
     runAfter: integer('run_after').notNull(),
     lastError: text('last_error'),
-    /** Where a job that takes several runs goes on. */
+    /** The position of a job that takes several runs. */
     state: jsonText<Readonly<Record<string, unknown>>>('state', {}),
     progress: jsonText<JobProgress>('progress', { done: 0, total: null, unit: '' }),
-    /** Result of the job. */
     result: jsonText<Readonly<Record<string, unknown>>>('result', {}),
     createdAt: integer('created_at').notNull(),
     updatedAt: integer('updated_at').notNull(),
@@ -51,7 +50,7 @@ export const jobs = sqliteTable(
     uniqueIndex('jobs_cause').on(t.kind, t.subject, t.revision),
     index('jobs_due').on(t.status, t.runAfter),
     index('jobs_project_status').on(t.project, t.status, t.id),
-    // What is open, and nothing of what is done: it stays as small as the queue.
+    // Only unfinished jobs, so that the index stays as small as the queue.
     index('jobs_open').on(t.project, t.kind, t.subject).where(sql`status IN ('pending', 'running')`),
   ],
 )
@@ -68,39 +67,39 @@ export const exports = sqliteTable(
     rows: integer('rows').notNull(),
     bytes: integer('bytes').notNull(),
     sha256: text('sha256').notNull(),
-    /** What the datasheet says beyond these columns: splits, tokens, redactions, licence. */
+    /** Datasheet fields beyond these columns: splits, tokens, redactions, licence. */
     sheet: jsonText<Record<string, unknown>>('sheet', {}).notNull().default({}),
-    /** Interactions that were not taken, by reason. */
+    /** Number of interactions that were not exported, by reason. */
     skipped: jsonText<Record<string, number>>('skipped', {}).notNull().default({}),
     createdAt: integer('created_at').notNull(),
   },
   (t) => [index('exports_project_id').on(t.project, t.id), uniqueIndex('exports_key').on(t.key)],
 )
 
-/** Uploads of datasets that have begun and not ended: an export that was interrupted continues from here. */
+/** Unfinished uploads of datasets. An interrupted export continues from here. */
 export const exportUploads = sqliteTable('export_uploads', {
-  /** Of the dataset in R2; named by its content, so the same key is the same bytes. */
+  /** Key of the dataset in R2. It is derived from the content, so equal keys mean equal bytes. */
   key: text('key').primaryKey(),
   project: text('project').notNull(),
   uploadId: text('upload_id').notNull(),
-  /** The parts that R2 has, by number. */
+  /** The uploaded parts, by number. */
   parts: text('parts', { mode: 'json' }).$type<Record<string, UploadedPart>>().notNull().default({}),
   startedAt: integer('started_at').notNull(),
 })
 
-/** The one row of switches for background work. */
+/** The single row of controls for background work. */
 export const learningControls = sqliteTable('learning_controls', {
   id: integer('id').primaryKey(),
-  /** 1: nothing runs in the background until it is 0 again. */
+  /** 1: no background work runs until it is 0 again. */
   paused: integer('paused', { mode: 'boolean' }).notNull(),
-  /** Calls and tokens of language models that background work may use a day (UTC). */
+  /** Maximum calls and tokens of language models for background work per day (UTC). */
   dailyCalls: integer('daily_calls').notNull(),
   dailyTokens: integer('daily_tokens').notNull(),
   updatedBy: text('updated_by').notNull(),
   updatedAt: integer('updated_at').notNull(),
 })
 
-/** What background work used of language models, by day. */
+/** Use of language models by background work, by day. */
 export const modelUsage = sqliteTable('model_usage', {
   /** UTC, `2027-01-31`. */
   day: text('day').primaryKey(),
@@ -108,7 +107,7 @@ export const modelUsage = sqliteTable('model_usage', {
   tokens: integer('tokens').notNull(),
 })
 
-/** Something learnt: its item in skills-patterns or error-solutions is made from this row and its sources. */
+/** Learnt patterns. Their items in skills-patterns or error-solutions are derived from this row and its sources. */
 export const patterns = sqliteTable(
   'patterns',
   {
@@ -118,7 +117,7 @@ export const patterns = sqliteTable(
     collection: text('collection').notNull(),
     title: text('title').notNull(),
     approach: text('approach').notNull(),
-    /** Distinct content terms of the problem, by which near-duplicates are found. */
+    /** Distinct content terms of the problem, for finding near-duplicates. */
     terms: jsonText<string[]>('terms', []).notNull(),
     /** `rules`, or the name of the model. */
     extractedBy: text('extracted_by').notNull(),
@@ -127,7 +126,7 @@ export const patterns = sqliteTable(
   (t) => [index('patterns_project').on(t.project, t.collection, t.id)],
 )
 
-/** Which interactions a pattern rests on; their present outcomes are its evidence. */
+/** The source interactions of a pattern. Their current outcomes are its evidence. */
 export const patternSources = sqliteTable(
   'pattern_sources',
   {

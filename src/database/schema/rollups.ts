@@ -1,14 +1,14 @@
 /**
- * Statistics that move with the facts.
+ * Statistics that are updated with the facts.
  * @module
  */
 import { integer, primaryKey, real, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 
 /**
- * Rollups: what statistics read instead of the facts. Triggers move them with the fact, in its own transaction (see the migration
- * `rollups`), so each equals its recount at all times; `recountRollups` compares them. Days are UTC, of the interaction itself: a
- * late outcome moves the day of the interaction. Scores are held in millionths and latencies in microseconds, as whole numbers,
- * so that adding and taking away leaves nothing behind.
+ * Rollups: statistics read these instead of the facts. Triggers update them in the fact's transaction (see the
+ * migration `rollups`), so they always equal a recount; `recountRollups` compares them. Days are UTC and belong to the
+ * interaction: a late outcome changes the day of its interaction. Scores are stored in millionths and latencies in
+ * microseconds, as integers, so that adding and subtracting is exact.
  */
 export const rollupInteractions = sqliteTable(
   'rollup_interactions',
@@ -17,22 +17,22 @@ export const rollupInteractions = sqliteTable(
     day: text('day').notNull(),
     agentType: text('agent_type').notNull(),
     hadContext: integer('had_context').notNull(),
-    /** Empty: not reported yet. */
+    /** Empty: no outcome yet. */
     outcome: text('outcome').notNull(),
     n: integer('n').notNull(),
     tokens: integer('tokens').notNull(),
     tokensSquares: real('tokens_squares').notNull(),
-    /** Interactions whose tokens were reported. */
+    /** Number of interactions with reported tokens. */
     withTokens: integer('with_tokens').notNull(),
     scored: integer('scored').notNull(),
     valueMillionths: integer('value_millionths').notNull(),
-    /** Interactions with an outcome whose score is pending. */
+    /** Number of interactions with an outcome whose score is pending. */
     unscored: integer('unscored').notNull(),
   },
   (t) => [primaryKey({ columns: [t.project, t.day, t.agentType, t.hadContext, t.outcome] })],
 )
 
-/** Value scores in hundredths, rounded down: bin 70 holds 0.70 to 0.7099…. */
+/** Value scores in hundredths, rounded down: bin 70 contains 0.70 to 0.7099…. */
 export const rollupScores = sqliteTable(
   'rollup_scores',
   {
@@ -67,17 +67,17 @@ export const rollupRetrievals = sqliteTable(
     added: integer('added').notNull(),
     spared: integer('spared').notNull(),
     whole: integer('whole').notNull(),
-    /** Of those with context only. */
+    /** Only of those with context. */
     topWhole: integer('top_whole').notNull(),
     documents: integer('documents').notNull(),
-    /** Those whose documents' size is known, and what they added. */
+    /** Augmentations whose documents' size is known, and the tokens they added. */
     documentsN: integer('documents_n').notNull(),
     documentsAdded: integer('documents_added').notNull(),
   },
   (t) => [primaryKey({ columns: [t.project, t.day, t.control] })],
 )
 
-/** The two sides of the experiment that CONTROL_GROUP_SHARE runs. */
+/** The two arms of the CONTROL_GROUP_SHARE experiment. */
 export const rollupArms = sqliteTable(
   'rollup_arms',
   {
@@ -128,7 +128,7 @@ export const rollupJobs = sqliteTable(
   (t) => [primaryKey({ columns: [t.project, t.kind, t.status] })],
 )
 
-/** Rows of other tables: `corrections`, and `credited` items. */
+/** Row counts of other tables: `corrections`, and `credited` items. */
 export const rollupCounts = sqliteTable(
   'rollup_counts',
   {

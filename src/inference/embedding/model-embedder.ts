@@ -12,11 +12,9 @@ import type { EmbeddingModel } from './embedding-models.ts'
 
 /** Maximum characters of one request. A server reads a few thousand tokens per second. */
 const BATCH_CHARACTERS = 60_000
-/**
- * No tokenizer produces more than one token for this many characters, so a text of this length per token always fits.
- */
+/** Characters kept per token of the model's context. A text that is still too long is shortened further. */
 const CHARACTERS_PER_TOKEN = 3
-/** A text that doesn't fit even at this length gets no vector, in characters. */
+/** A text that would have to be shorter than this to fit gets no vector, in characters. */
 const MIN_CLIP_LENGTH = 64
 const QUERY_DEADLINE_MS = 2_000
 /** Deadline of one request of documents. */
