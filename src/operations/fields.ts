@@ -34,7 +34,7 @@ export const contextIdField = z
 export const uuid = z.uuid('must be a UUID').describe('Id, a UUID.')
 export const agentType = z
   .enum(['local', 'remote'])
-  .describe('Who answers: local is a model of your own machine, remote any hosted model or agent.')
+  .describe('Who answers: local is a model on your own machine, remote any hosted model or agent.')
 export const outcome = z
   .enum(['success', 'partial', 'failure'])
   .describe('Whether the answer solved the task, in part, or not.')
@@ -81,7 +81,7 @@ export const filter = z
 
 export const sourceName = line(200).describe('Names the repository or feed that the documents belong to.')
 export const conversationId = line(200).describe(
-  'Your own id of the conversation. Context that an earlier turn carried is not sent again.',
+  'Your own id of the conversation. Context from an earlier turn is not sent again.',
 )
 export const tokenBudget = z.int().min(0).max(100_000).describe('Maximum number of tokens of context.')
 

@@ -31,7 +31,7 @@ const ledger = z.object({
     augmentations: z.int(),
     augmentations_with_context: z.int(),
     context_added: z.int().describe('Tokens that prompts had more than queries: passages, headings, delimiters.'),
-    not_repeated: z.int().describe('Tokens of useful passages not sent again because an earlier turn carried them.'),
+    not_repeated: z.int().describe('Tokens of useful passages not sent again because an earlier turn contained them.'),
     whole_items: z.int().describe('The shown items, had they been sent whole.'),
     top_items_whole: z.int().describe('The five best items, had they been sent whole, as plain top-k retrieval does.'),
     whole_documents: z

@@ -37,7 +37,7 @@ export const getTrends = operation({
         augmentations: z.int(),
         augmentations_with_context: z.int(),
         context_added: z.int().describe('Tokens of context that were sent.'),
-        not_repeated: z.int().describe('Tokens not sent again because an earlier turn carried them.'),
+        not_repeated: z.int().describe('Tokens not sent again because an earlier turn contained them.'),
       }),
     ),
     value_scores: z

@@ -19,7 +19,7 @@ export const listJobs = operation({
     status: jobStatus.optional().describe('Only jobs with this status.'),
     kind: z.enum(JOB_KIND_NAMES).optional().describe('Only jobs of this kind.'),
     limit: limit(20),
-    cursor: cursor.pipe(uuid).optional().describe('From next_cursor of the page before.'),
+    cursor: cursor.pipe(uuid).optional().describe('next_cursor of the previous page.'),
   }),
   output: z.object({ jobs: z.array(jobOutput), next_cursor: z.string().nullable() }),
   async run({ database }, input) {

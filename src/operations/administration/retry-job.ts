@@ -10,7 +10,8 @@ export const retryJob = operation({
   name: 'retry_job',
   group: 'administration',
   title: 'Retry a job',
-  description: 'Retry a background job that ran out of attempts or was discarded, with all its attempts again.',
+  description:
+    'Retry a background job that ran out of attempts or was discarded. It gets its full number of attempts again.',
   scope: 'learn',
   annotations: SETS,
   http: [{ method: 'POST', path: '/learning/jobs/{job_id}/retry' }],

@@ -7,7 +7,7 @@ export const deleteSession = operation({
   name: 'delete_session',
   group: 'context',
   title: 'Delete a conversation',
-  description: 'Forgets a conversation: its turns and what was sent.',
+  description: 'Delete a conversation: its turns and the record of what was sent.',
   scope: 'write',
   annotations: REMOVES,
   http: [{ method: 'DELETE', path: '/session/{session_id}' }],

@@ -7,7 +7,7 @@ export const getSession = operation({
   name: 'get_session',
   group: 'context',
   title: 'Get a conversation',
-  description: 'A conversation in full: its turns, the context that each carried, a summary, and when it expires.',
+  description: 'Get a conversation: its turns, the context sent with each, a summary, and when it expires.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'GET', path: '/session/{session_id}' }],

@@ -15,8 +15,8 @@ export const multiTurnContext = operation({
   group: 'context',
   title: 'Context for a turn of a conversation',
   description:
-    'Get the context for the next turn of a conversation: what earlier turns have not carried, what has changed since, and ' +
-    'what was carried so long ago that the model has probably lost it. Without a session_id a new session starts; pass the ' +
+    'Get the context for the next turn of a conversation: passages that were not sent before, that have changed since, or ' +
+    'that were sent so long ago that the model has probably lost them. Without a session_id a new session starts; pass the ' +
     'returned one in the next turn.',
   scope: 'read',
   annotations: ADDS,

@@ -22,8 +22,8 @@ export const listCredit = operation({
   title: 'List what helped',
   description:
     'List the items that were shown in interactions with a known outcome, best or worst first by posterior mean success rate: ' +
-    'votes on items not shown count a tenth, no caller outweighs all others, few votes are drawn towards the rate ' +
-    'of the collection. Ranking uses the ends of the 80 % interval.',
+    'votes on items not shown count a tenth, no caller outweighs all others, few votes are pulled ' +
+    'towards the rate of the collection. Ranking uses the ends of the 80 % interval.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'GET', path: '/learning/credit' }],

@@ -43,21 +43,23 @@ export const listInteractions = operation({
     outcome: outcome.or(z.literal('none')).optional().describe('Only this outcome; none: not reported yet.'),
     text: line(500)
       .optional()
-      .describe(`Words that query or answer hold, all of them, among the latest ${MAX_SCANNED} interactions.`),
+      .describe(`Words that must all be in the query or the answer; searches the latest ${MAX_SCANNED} interactions.`),
     order: z
       .enum(INTERACTION_ORDERS)
       .default('newest')
-      .describe(`best and worst go by value score; all but newest and oldest sort the latest ${MAX_SCANNED}.`),
+      .describe(
+        `best and worst sort by value score. All orders except newest and oldest cover the latest ${MAX_SCANNED}.`,
+      ),
     conversation_id: conversationId.optional().describe('Only turns of this conversation.'),
     min_value_score: z.number().min(0).max(1).optional().describe('Minimum value score, 0 to 1, such as 0.7.'),
     model_used: line(200).optional().describe('Only answers of this model.'),
     agent_type: agentType.optional(),
     variant: line(100).optional().describe('Only interactions of this variant.'),
-    tags: tags.optional().describe('Only interactions that carry all of these.'),
+    tags: tags.optional().describe('Only interactions with all of these tags.'),
     since: timestamp.optional().describe('Created at or after this time, in milliseconds since 1970.'),
     until: timestamp.optional().describe('Created before this time, in milliseconds since 1970.'),
     limit: limit(20),
-    cursor: cursor.pipe(uuid).optional().describe('From next_cursor of the page before.'),
+    cursor: cursor.pipe(uuid).optional().describe('next_cursor of the previous page.'),
   }),
   output: z.object({
     interactions: z.array(

@@ -22,7 +22,7 @@ export const updateOutcome = operation({
     outcome,
     user_feedback: userFeedback
       .optional()
-      .describe('How the person liked it: 1, 0 or -1. Left out: an earlier rating stays.'),
+      .describe('Rating by the person: 1 liked, 0 neutral, -1 disliked. Left out: an earlier rating stays.'),
     idempotency_key: idempotencyKey.optional(),
   }),
   output: outcomeOutput,

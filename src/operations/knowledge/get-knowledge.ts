@@ -12,7 +12,7 @@ export const getKnowledge = operation({
   name: 'get_knowledge',
   group: 'knowledge',
   title: 'Get a knowledge item',
-  description: 'Get one item with all its fields, its source, how often it helped and what showing it adds.',
+  description: 'Get one item with all its fields, its source, how often it helped, and the effect of showing it.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'GET', path: '/knowledge/items/{collection}/{id}' }],

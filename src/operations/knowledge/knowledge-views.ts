@@ -54,7 +54,7 @@ export type ItemView = z.output<typeof itemView>
 export const statedProvenance = z
   .enum(PROVENANCES)
   .exclude(['verified_outcome'])
-  .describe('Whose words these are: human, model, or copied from elsewhere.')
+  .describe('Who wrote this: human, model, or copied from elsewhere.')
 
 /** A stored item, as returned to callers. */
 export function viewItem(item: StoredItem): ItemView {

@@ -10,8 +10,7 @@ export const listSources = operation({
   name: 'list_sources',
   group: 'knowledge',
   title: 'List sources',
-  description:
-    'The sources that documents were ingested from: their number of documents, and when one of them was last written.',
+  description: 'List the sources of ingested documents, with the number of documents and the time of the last write.',
   scope: 'read',
   annotations: READS,
   http: [{ method: 'GET', path: '/knowledge/sources' }],

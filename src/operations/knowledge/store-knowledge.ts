@@ -28,7 +28,7 @@ export const storeKnowledge = operation({
       .describe(
         'Objects {"fields": {…}, "key"?, "provenance"?: "human" | "model"}. Fields: best-practices title, description*; ' +
           'error-solutions error_message*, solution*; skills-patterns skill_name*, description*; codebase-context ' +
-          'code_snippet*, file_path (* required). Say "model" for words of your own.',
+          'code_snippet*, file_path (* required). Say "model" for text that you wrote.',
       ),
   }),
   output: z.object({

@@ -27,7 +27,7 @@ export const datasetInput = z.strictObject({
   since: timestamp.optional().describe('Created at or after this time, in milliseconds since 1970.'),
   until: timestamp.optional().describe('Created before this time, in milliseconds since 1970.'),
   agent_type: agentType.optional().describe('Only answers of this kind of agent.'),
-  tags: tags.optional().describe('Only interactions that carry all of these tags.'),
+  tags: tags.optional().describe('Only interactions with all of these tags.'),
   variant: line(100).optional().describe('Only interactions of this variant.'),
   include_corrections: z
     .boolean()
@@ -46,7 +46,9 @@ export const datasetInput = z.strictObject({
   thinking: z
     .enum(['cut', 'keep'])
     .default('cut')
-    .describe('What becomes of sections of thinking in answers; how many answers have some stands in the datasheet.'),
+    .describe(
+      'Whether thinking sections are cut from answers or kept. The datasheet counts the answers that had some.',
+    ),
   license: line(200).optional().describe('License named in the datasheet, such as CC-BY-4.0.'),
   system_prompt: line(4000).default(DEFAULT_SYSTEM_PROMPT).describe('System message of every example.'),
 })

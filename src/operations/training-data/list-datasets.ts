@@ -17,7 +17,7 @@ export const listDatasets = operation({
   input: z.strictObject({
     project,
     limit: limit(20),
-    cursor: cursor.pipe(uuid).optional().describe('From next_cursor of the page before.'),
+    cursor: cursor.pipe(uuid).optional().describe('next_cursor of the previous page.'),
   }),
   output: z.object({ datasets: z.array(datasetOutput), next_cursor: z.string().nullable() }),
   async run({ database }, input) {
