@@ -1,7 +1,8 @@
 /**
- * Moves what nothing has changed for long from D1 to R2, in steps that may each be repeated and cut off anywhere: a file is enqueued in the
- * database, written, read again and compared, and only then do the rows move to it, in one transaction, those of them that are still as
- * they were read. Files that hold more than what rests on them are rewritten; those that nothing rests on are deleted.
+ * Moves interactions that have not changed for long from D1 to R2, in steps that can be repeated and interrupted at any
+ * point. A file is registered in the database, written, read again and compared. Only then do the rows that are still
+ * unchanged move to it, in one transaction. Files that contain more than their rows refer to are rewritten. Files
+ * without rows are deleted.
  * @module
  */
 
@@ -33,17 +34,20 @@ import {
   writeFile,
 } from './file.ts'
 
-/** Whoever was writing an archive that is older than this is no longer at it: it is the lease of a job, and more. */
+/** After this time, the writer of an archive is no longer running: it is longer than the lease of a job. */
 export const WRITING_MS = 300_000
 
 type Step = Pick<Services, 'database' | 'datasets' | 'now' | 'settings'>
 
-/** Time before which an interaction must have changed last to be archived; null: nothing is. */
+/** Interactions that last changed before this time are archived; null: none. */
 export function coldBefore({ settings, now }: Pick<Services, 'settings' | 'now'>): number | null {
   return settings.ARCHIVE_AFTER_DAYS === 0 ? null : now() - settings.ARCHIVE_AFTER_DAYS * DAY_MS
 }
 
-/** The job: tidies a project's archives and adds to them while the budget lasts; `more` while something is left. */
+/**
+ * The archiving job: tidies a project's archives and adds to them until the budget is used up. Returns `more` if work
+ * is left.
+ */
 export async function archiveInteractions(
   services: Services,
   project: string,
@@ -55,14 +59,14 @@ export async function archiveInteractions(
   return 'more'
 }
 
-/** Archives the oldest cold interactions of a project; false when there are none. */
+/** Archives the oldest cold interactions of a project. Returns false if there are none. */
 export async function archiveNext(services: Step, project: string): Promise<boolean> {
   const before = coldBefore(services)
   if (before === null) return false
   const rows = await coldRows(services.database, project, before)
   if (rows.length === 0) return false
   const lines = rows.map(archivedInteraction)
-  // When all of them have changed meanwhile there is no hurry to try again.
+  // If all of them have changed in the meantime, don't try again immediately.
   return write(services, project, lines, (archive) =>
     moveToArchive(
       services.database,
@@ -76,7 +80,7 @@ export async function archiveNext(services: Step, project: string): Promise<bool
   )
 }
 
-/** Writes a file and lets rows come to rest on it; false when none did, and then the file is gone again. */
+/** Writes a file and moves rows to it. Returns false if none moved; then the file is deleted. */
 async function write(
   services: Step,
   project: string,
@@ -101,15 +105,15 @@ async function write(
   await move(archive)
   const moved = (await idsInArchive(database, archive)).length > 0
   const stored = await findArchive(database, archive.id)
-  // Given up by someone else meanwhile: then nothing rests on it, and the file that came after must not stay.
+  // The archive was abandoned in the meantime: it has no rows, so the file written afterwards must be deleted.
   if (stored?.status !== 'stored') await datasets.delete(archiveKey(archive))
   else if (stored.stale) await tidy(services, stored)
   return moved
 }
 
 /**
- * Brings the next untidy archive of a project, or of all, to what rests on it.
- * @returns false when there is none that can be tidied now
+ * Tidies the next untidy archive of a project, or of all projects.
+ * @returns false if none can be tidied now
  */
 export async function tidyNext(services: Step, project: string | null): Promise<boolean> {
   for (let after = ''; ; ) {
@@ -122,21 +126,21 @@ export async function tidyNext(services: Step, project: string | null): Promise<
   }
 }
 
-/** Rewrites an archive without the lines that nothing points to, or deletes it when there are no others. */
+/** Rewrites an archive without the lines that no row refers to, or deletes it if no others are left. */
 async function tidy(services: Step, archive: Archive): Promise<void> {
   const { database, datasets } = services
   const ids = await idsInArchive(database, archive)
   if (ids.length === archive.lines) return noteTidy(database, archive.id)
   if (ids.length > 0) {
     const lines = await readFile(datasets, archive)
-    // Nothing can be tidied in a file that is missing. The rows keep their pointer to it: someone may bring it back.
+    // A missing file can't be tidied. The rows still refer to it, because the file may be restored.
     if (!lines) return noteTidy(database, archive.id)
     const kept = ids.flatMap((id) => lines.get(id) ?? [])
     if (kept.length < ids.length) throw new Error(`Archive ${archive.id} lacks interactions that rest on it.`)
     await write(services, archive.project, kept, (to) => moveBetweenArchives(database, archive.id, to, ids))
   }
   if (!(await abandonArchive(database, archive))) return
-  // The file first: a row without its file is found again, a file without its row would not be.
+  // Delete the file first: a row without its file can be found again, but a file without its row can't.
   await datasets.delete(archiveKey(archive))
   await forgetArchive(database, archive.id)
 }

@@ -1,11 +1,14 @@
 /**
- * The file of an archive: gzipped JSON Lines in R2, one line an interaction.
+ * The file of an archive: gzipped JSON Lines in R2, one line per interaction.
  * @module
  */
 import type { Archive, ColdRow, Dependents } from '../database/queries/archives.ts'
 import { sha256 } from '../hash.ts'
 
-/** One line of an archive. `figures` repeats what its row in D1 keeps, so that a file can be read without the database. */
+/**
+ * One line of an archive. `figures` repeats the columns that stay in the D1 row, so that a file can be read without the
+ * database.
+ */
 export interface ArchivedInteraction extends Dependents {
   readonly id: string
   readonly query: string
@@ -13,10 +16,10 @@ export interface ArchivedInteraction extends Dependents {
   readonly figures: Readonly<Record<string, unknown>>
 }
 
-/** Begins with a character that no project's name has, so that no dataset can lie in between. */
+/** Starts with a character that project names can't contain, so that no dataset has this prefix. */
 const PREFIX = '_archive'
 
-/** Where the files of a project lie. */
+/** The prefix of a project's archive files. */
 export function archivePrefix(project: string): string {
   return `${PREFIX}/${project}/`
 }
@@ -26,7 +29,7 @@ export function archiveKey({ id, project }: Pick<Archive, 'id' | 'project'>): st
   return `${archivePrefix(project)}${id}.jsonl.gz`
 }
 
-/** A row in the form of a line. */
+/** Converts a row to a line. */
 export function archivedInteraction(row: ColdRow): ArchivedInteraction {
   const { id, query, response, figures } = row
   return { id, query, response, figures, ...(JSON.parse(row.dependents) as Dependents) }
@@ -39,20 +42,20 @@ export function jobsByKind({ jobs }: Dependents): Record<string, number> {
   return counts
 }
 
-/** Keys that have said something of these interactions. */
+/** Keys that reported on these interactions. */
 export function callersOf(lines: readonly Dependents[]): string[] {
   const callers = lines.flatMap(({ history, votes }) => [...history, ...votes].map(({ caller }) => caller))
   return [...new Set(callers)].sort()
 }
 
-/** A file that is to be written. */
+/** A file to be written. */
 export interface PackedFile {
   readonly content: ArrayBuffer
-  /** Of what it holds, unpacked. */
+  /** SHA-256 of its uncompressed content. */
   readonly sha256: string
 }
 
-/** Packs lines; the same lines have the same hash. */
+/** Packs lines. Equal lines have equal hashes. */
 export async function pack(lines: readonly ArchivedInteraction[]): Promise<PackedFile> {
   const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('')
   const packed = new Blob([text]).stream().pipeThrough(new CompressionStream('gzip'))
@@ -64,8 +67,8 @@ async function unpack(object: R2ObjectBody): Promise<string> {
 }
 
 /**
- * Writes a file and reads it again.
- * @throws Error when R2 gives back anything else than what was written
+ * Writes a file, reads it again and compares it.
+ * @throws Error if R2 returns anything else than what was written
  */
 export async function writeFile(bucket: R2Bucket, key: string, file: PackedFile): Promise<void> {
   await bucket.put(key, file.content, { httpMetadata: { contentType: 'application/gzip' } })
@@ -75,7 +78,7 @@ export async function writeFile(bucket: R2Bucket, key: string, file: PackedFile)
   }
 }
 
-/** The lines of an archive by id; null when its file isn't there. */
+/** The lines of an archive by id; null if its file is missing. */
 export async function readFile(
   bucket: R2Bucket,
   archive: Pick<Archive, 'id' | 'project'>,

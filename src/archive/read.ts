@@ -1,6 +1,6 @@
 /**
- * Interactions wherever they are: the tables, or an archive. One may move between the row being read and the file being read; then it is
- * looked for again.
+ * Reads interactions from the tables or from an archive. If an interaction moves between reading the row and reading
+ * the file, it is looked up again.
  * @module
  */
 import { locations, textsInTable } from '../database/queries/archives.ts'
@@ -10,10 +10,10 @@ import { CoordinatorError } from '../errors.ts'
 import type { Services } from '../services.ts'
 import { type ArchivedInteraction, readFile } from './file.ts'
 
-/** What reading archives needs. */
+/** The services for reading archives. */
 export type ArchiveServices = Pick<Services, 'database' | 'datasets'>
 
-/** Times that something that moved is looked for again. */
+/** Maximum number of look-ups of an interaction that moves. */
 export const TRIES = 5
 
 /** Where one interaction is. */
@@ -23,7 +23,9 @@ export interface Place {
   readonly project: string
 }
 
-/** What the archives hold of those that are archived; what has moved since is left out. A file is read once. */
+/**
+ * The archived data of the given interactions. Interactions that have moved since are omitted. Each file is read once.
+ */
 export async function archivedLines(
   { datasets }: ArchiveServices,
   places: readonly Place[],
@@ -41,7 +43,7 @@ export async function archivedLines(
   return found
 }
 
-/** Query and answer of interactions by id; those that were deleted are left out. */
+/** Query and answer of interactions by id. Deleted interactions are omitted. */
 export async function textsOf(
   services: ArchiveServices,
   ids: readonly string[],
@@ -60,7 +62,7 @@ export async function textsOf(
   return found
 }
 
-/** An interaction with all that hangs on it. */
+/** An interaction with its dependents. */
 export interface WholeInteraction {
   readonly row: Interaction
   readonly contexts: readonly { readonly contextId: string; readonly position: number }[]
@@ -72,9 +74,9 @@ export interface WholeInteraction {
 }
 
 /**
- * One interaction with its contexts and the history of its outcome; null when there is none, or when it is of another project than the
- * only one allowed.
- * @throws CoordinatorError `engine_unavailable` when its archive is not in R2
+ * One interaction with its contexts and outcome history; null if it doesn't exist, or belongs to another project than
+ * the only one allowed.
+ * @throws CoordinatorError `engine_unavailable` if its archive is not in R2
  */
 export async function wholeInteraction(
   services: ArchiveServices,
@@ -105,7 +107,7 @@ export async function wholeInteraction(
   throw fileIsGone(id)
 }
 
-/** The error of an interaction whose file is missing. */
+/** The error for an interaction whose file is missing. */
 export function fileIsGone(id: string): CoordinatorError {
   return new CoordinatorError(
     'engine_unavailable',

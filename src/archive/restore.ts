@@ -1,21 +1,21 @@
 /**
- * Back from the archive: whatever changes an interaction, or all that hangs on it, has it in the tables first.
+ * Restores archived interactions. Code that changes an interaction or its dependents moves it back to the tables first.
  * @module
  */
 import { locations, moveFromArchive, type RestoredRow } from '../database/queries/archives.ts'
 import { findInteraction, type Interaction } from '../database/queries/interactions.ts'
 import { type ArchiveServices, archivedLines, fileIsGone, TRIES } from './read.ts'
 
-/** Interactions that one transaction brings back. */
+/** Maximum interactions restored in one transaction. */
 const TOGETHER = 20
-/** Characters of JSON of what hangs on them. */
+/** Maximum characters of their dependents as JSON. */
 const PORTION = 500_000
 
 /**
- * Brings interactions back to the tables; those that are there, and those that don't exist, are left alone.
- * @param lost what happens to one whose file is missing: `refuse` throws, `leave` leaves it archived
- * @returns how many were brought back
- * @throws CoordinatorError `engine_unavailable` when an archive can't be read
+ * Moves interactions back to the tables. Ignores interactions that are not archived or don't exist.
+ * @param lost what to do if a file is missing: `refuse` throws, `leave` leaves the interaction archived
+ * @returns number of restored interactions
+ * @throws CoordinatorError `engine_unavailable` if an archive can't be read
  */
 export async function restore(
   services: ArchiveServices,
@@ -52,7 +52,7 @@ async function restoreFew(
   }
 }
 
-/** The same rows in parts, none of which has more hanging on it than a statement can carry; a single one always can. */
+/** Splits rows into parts whose dependents fit in one statement. A single row always fits. */
 function portions(rows: readonly RestoredRow[]): RestoredRow[][] {
   const parts: RestoredRow[][] = []
   let left = 0
@@ -69,7 +69,7 @@ function portions(rows: readonly RestoredRow[]): RestoredRow[][] {
   return parts
 }
 
-/** One interaction, in the tables with all that hangs on it; null when there is none. */
+/** One interaction, restored to the tables with its dependents; null if it doesn't exist. */
 export async function tableInteraction(services: ArchiveServices, id: string): Promise<Interaction | null> {
   const row = await findInteraction(services.database, id, null)
   if (!row || row.archiveId === null) return row

@@ -1,77 +1,77 @@
 /**
- * What the rest of the coordinator sees of a conversation.
+ * The interface of conversations for the rest of the coordinator.
  * @module
  */
 import type { Stretch } from '../knowledge/passages.ts'
 
-/** One turn: what was asked, which context was sent for it, and what was answered. */
+/** One turn: the query, the context that was sent, and the answer. */
 export interface Turn {
   readonly number: number
   /** The beginning of the query, see MAX_TEXT in conversation.ts. */
   readonly query: string
   readonly contextIds: readonly string[]
-  /** Tokens of context that were sent. */
+  /** Tokens of the context that was sent. */
   readonly tokens: number
   readonly queryTokens: number
-  /** The beginning of the answer; null while none was tracked. */
+  /** The beginning of the answer; null if none was tracked. */
   readonly answer: string | null
   readonly answerTokens: number | null
   readonly createdAt: number
 }
 
-/** What was shown of one item, and when. */
+/** An item that was shown, and when. */
 export interface ShownContext {
   readonly contextId: string
-  /** The number under which the model knows it. */
+  /** The item's number in the conversation. */
   readonly number: number
   readonly title: string
-  /** Turn of the latest showing. */
+  /** Number of the latest turn that showed it. */
   readonly turn: number
   readonly tokens: number
 }
 
-/** A summary, and how it was made. */
+/** A summary and its method. */
 export interface Summary {
   readonly text: string
-  /** extractive: the most telling sentences of the conversation as they were said. */
+  /** extractive: the most informative sentences of the conversation, verbatim. */
   readonly method: 'extractive' | 'model'
   /** The last turn that it covers. */
   readonly throughTurn: number
 }
 
-/** A conversation as it is exported. */
+/** The exported form of a conversation. */
 export interface ConversationState {
   readonly id: string
   readonly turns: readonly Turn[]
   readonly shown: readonly ShownContext[]
   readonly summary: Summary
-  /** Turns that were dropped because there were too many. */
+  /** Number of turns that were dropped because of the limit. */
   readonly droppedTurns: number
   readonly createdAt: number
   readonly expiresAt: number
 }
 
-/** What the model still has of one item. */
+/** The parts of an item that the model still has. */
 export interface RecalledContext {
   readonly contextId: string
-  /** Version of the item that was shown. */
+  /** Version of the shown item. */
   readonly version: number
   readonly number: number
   readonly stretches: readonly Stretch[]
 }
 
-/** What earlier turns leave for the next one. */
+/** The result of earlier turns for the next one. */
 export interface Recall {
   readonly contexts: readonly RecalledContext[]
-  /** The first number that no item has yet. */
+  /** The next free item number. */
   readonly nextNumber: number
   readonly turns: number
 }
 
-/** Context that a turn shows. */
+/** An item of context in a turn. */
 export interface ShownItem {
   readonly contextId: string
-  /** Changes whenever the item's text does. */
+  /** Changes with the item's text. */
   readonly version: number
   readonly title: string
   readonly stretches: readonly Stretch[]
@@ -79,7 +79,7 @@ export interface ShownItem {
 }
 
 export interface NewTurn {
-  /** Identifies the turn: adding it twice changes nothing and returns the same. */
+  /** Identifies the turn. Adding it twice changes nothing and returns the same result. */
   readonly key: string
   readonly query: string
   readonly queryTokens: number
@@ -89,26 +89,26 @@ export interface NewTurn {
 
 export interface AddedTurn {
   readonly turnNumber: number
-  /** The number of each shown item, in their order. */
+  /** The number of each shown item, in order. */
   readonly numbers: number[]
 }
 
 export interface ConversationClient {
   /**
-   * What was shown and is still within reach of the model.
-   * @param windowTokens tokens of conversation after which a model is taken to have lost what was said
+   * The shown context that is still in the model's window.
+   * @param windowTokens number of conversation tokens that a model is assumed to remember
    */
   recall(project: string, id: string, windowTokens: number): Promise<Recall>
-  /** Adds a turn; the object numbers turns in the order of arrival and restarts its lifetime. */
+  /** Adds a turn. The object numbers turns in order of arrival and restarts its lifetime. */
   addTurn(project: string, id: string, turn: NewTurn): Promise<AddedTurn>
-  /** Adds context to the latest turn, e.g. items that were asked for in full. */
+  /** Adds context to the latest turn, e.g. items that were requested in full. */
   addContext(project: string, id: string, tokens: number, shown: readonly ShownItem[]): Promise<AddedTurn>
-  /** Notes the answer to the latest unanswered turn with this query; false when there is none. */
+  /** Stores the answer to the latest unanswered turn with this query. Returns false if there is none. */
   addAnswer(project: string, id: string, answer: { query: string; response: string; tokens: number }): Promise<boolean>
-  /** Replaces the summary, unless a later turn is covered already. */
+  /** Replaces the summary, unless the existing one already covers a later turn. */
   saveSummary(project: string, id: string, summary: Summary): Promise<void>
-  /** The whole conversation; null when there is none. */
+  /** The whole conversation; null if it doesn't exist. */
   read(project: string, id: string): Promise<ConversationState | null>
-  /** Whether there was one to delete. */
+  /** Returns whether the conversation existed. */
   delete(project: string, id: string): Promise<boolean>
 }

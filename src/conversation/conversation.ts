@@ -1,19 +1,19 @@
 /**
- * The Durable Object of one conversation: its turns, what was shown in them, its summary. Deleted by alarm when nobody
- * continues it. Nothing is kept in memory between calls, so eviction loses nothing.
+ * The Durable Object of one conversation: its turns, the context shown in them, and its summary. An alarm deletes an
+ * inactive conversation. No state is kept in memory between calls, so eviction loses nothing.
  * @module
  */
 import { DurableObject } from 'cloudflare:workers'
 import type { AddedTurn, ConversationState, NewTurn, Recall, ShownContext, ShownItem, Summary, Turn } from './client.ts'
 import { extractSummary, SUMMARY_LENGTH, type Utterance } from './summary.ts'
 
-/** The oldest turns beyond this number are folded into the summary and dropped. */
+/** If there are more turns, the oldest ones are folded into the summary and dropped. */
 const MAX_TURNS = 500
-/** Of a query and an answer so many characters are kept. */
+/** Maximum characters stored of a query and of an answer. */
 const MAX_TEXT = 2000
-/** Length of the summary of dropped turns, in characters. */
+/** Maximum length of the summary of dropped turns, in characters. */
 const DROPPED_LENGTH = 400
-/** What an answer is taken to be long while none was tracked, in tokens. */
+/** Assumed length of an answer that was not tracked, in tokens. */
 const ASSUMED_ANSWER = 400
 
 const TABLES = [
@@ -37,15 +37,15 @@ type TurnRow = {
 }
 
 interface Properties {
-  /** Turns that were dropped, and the summary of what they said. */
+  /** Number of dropped turns, and their summary. */
   dropped: { turns: number; text: string }
-  /** By the local model. */
+  /** Written by the local model. */
   summary: Summary
   created: number
 }
 
 export class Conversation extends DurableObject {
-  /** Adds a turn once, however often it is sent. */
+  /** Adds a turn once, even if it is sent several times. */
   async addTurn(turn: NewTurn, lifetimeMs: number): Promise<AddedTurn> {
     this.#createTables()
     const added = this.ctx.storage.transactionSync(() => {
@@ -70,7 +70,7 @@ export class Conversation extends DurableObject {
     return added
   }
 
-  /** Adds context to the latest turn; the first one of a conversation makes a turn without a query. */
+  /** Adds context to the latest turn. If the conversation is new, creates a turn without a query. */
   async addContext(tokens: number, shown: readonly ShownItem[], lifetimeMs: number): Promise<AddedTurn> {
     this.#createTables()
     const [latest] = this.#rows<{ number: number | null }>('SELECT max(number) AS number FROM turn')
@@ -99,7 +99,7 @@ export class Conversation extends DurableObject {
     return answered.length > 0
   }
 
-  /** What was shown in turns since which fewer than `windowTokens` tokens have gone by. */
+  /** The context shown in turns that are less than `windowTokens` tokens ago. */
   recall(windowTokens: number): Recall {
     if (!this.#exists()) return { contexts: [], nextNumber: 1, turns: 0 }
     const rows = this.#rows<{ number: number; context_id: string; version: number; stretches: string }>(
@@ -129,7 +129,7 @@ export class Conversation extends DurableObject {
     if (!known || known.throughTurn <= summary.throughTurn) this.#setProperty('summary', summary)
   }
 
-  /** The whole conversation under the id that the caller knows it by; null when no turn was ever added. */
+  /** The whole conversation, with the caller's id; null if no turn was ever added. */
   async read(id: string): Promise<ConversationState | null> {
     if (!this.#exists()) return null
     const shown = this.#rows<{ turn: number; context_id: string; number: number; title: string; tokens: number }>(
@@ -170,7 +170,7 @@ export class Conversation extends DurableObject {
     }
   }
 
-  /** Whether there was anything to delete. */
+  /** Returns whether there was anything to delete. */
   async clear(): Promise<boolean> {
     const had = this.#exists()
     await this.ctx.storage.deleteAlarm()
@@ -182,7 +182,7 @@ export class Conversation extends DurableObject {
     await this.ctx.storage.deleteAll()
   }
 
-  /** Notes what a turn shows; an item keeps its number as long as its text is the same. */
+  /** Records the items that a turn shows. An item keeps its number as long as its text is unchanged. */
   #show(turn: number, shown: readonly ShownItem[]): number[] {
     const [before] = this.#rows<{ n: number }>('SELECT count(*) AS n FROM shown WHERE turn = ?', turn)
     return shown.map(({ contextId, version, title, stretches, tokens }, i) => {
@@ -248,7 +248,7 @@ export class Conversation extends DurableObject {
     this.#rows('INSERT OR REPLACE INTO property (name, value) VALUES (?, ?)', name, JSON.stringify(value))
   }
 
-  /** Tables are made by the first write only: asking for a conversation that isn't there leaves nothing behind. */
+  /** Only the first write creates the tables: reading a conversation that doesn't exist leaves nothing behind. */
   #createTables(): void {
     for (const statement of TABLES) this.#rows(statement)
   }
@@ -272,7 +272,7 @@ function latestShowings(
   return [...latest.values()]
 }
 
-/** The summary of what was dropped, then that of what is there. */
+/** The summary of dropped turns, followed by that of the current ones. */
 function summaryOf(dropped: string, turns: readonly Spoken[]): string {
   const rest = extractSummary(utterances(turns), SUMMARY_LENGTH - dropped.length - 1)
   return [dropped, rest].filter((text) => text !== '').join('\n')
@@ -291,7 +291,7 @@ function utterances(turns: readonly Spoken[]): Utterance[] {
   ])
 }
 
-/** The lines of an earlier summary as what was said. */
+/** Parses the lines of an earlier summary as utterances. */
 function spoken(summary: string): Utterance[] {
   return summary.split('\n').flatMap((line): Utterance[] => {
     const [, speaker, text] = /^(user|assistant): (.*)$/.exec(line) ?? []

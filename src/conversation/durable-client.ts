@@ -1,11 +1,11 @@
 /**
- * Reaches conversations in their Durable Objects.
+ * Client for conversations in Durable Objects.
  * @module
  */
 import type { AddedTurn, ConversationClient, ConversationState, NewTurn, Recall, ShownItem, Summary } from './client.ts'
 import type { Conversation } from './conversation.ts'
 
-/** Attempts for one write: an object that is being moved or restarted answers the next one. */
+/** Number of attempts for one write: an object that is being moved or restarted answers the next one. */
 const ATTEMPTS = 3
 
 export class DurableConversations implements ConversationClient {
@@ -54,7 +54,7 @@ export class DurableConversations implements ConversationClient {
     return this.#objects.getByName(JSON.stringify([project, id]))
   }
 
-  /** Repeats what the platform says may be repeated; only for calls that are idempotent. */
+  /** Retries errors that the platform marks as retryable. Only for idempotent calls. */
   async #retried<T>(call: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {

@@ -1,11 +1,13 @@
 /**
- * The answer to a turn of a conversation.
+ * Records the answer to a turn of a conversation.
  * @module
  */
 import { tokenCounter } from '../text/token-counter.ts'
 import type { ConversationClient } from './client.ts'
 
-/** Tells the conversation what its turn was answered; without it the turn's length is assumed, so failure is no error. */
+/**
+ * Stores a turn's answer in the conversation. Without it, the turn's length is assumed, so a failure is not an error.
+ */
 export async function noteAnswer(
   services: { readonly conversations: ConversationClient },
   project: string,

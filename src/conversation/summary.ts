@@ -1,18 +1,18 @@
 /**
- * An extractive summary: the sentences of a conversation that hold most of what it is about, as they were said. Pure.
+ * An extractive summary: the most informative sentences of a conversation, verbatim. Pure.
  * @module
  */
 import { isStopTerm } from '../text/stop-words.ts'
 import { tokenise } from '../text/tokens.ts'
 
-/** Longest summary, in characters. */
+/** Maximum length of a summary, in characters. */
 export const SUMMARY_LENGTH = 1200
-/** Longer sentences are cut. */
+/** Longer sentences are truncated. */
 const MAX_SENTENCE_LENGTH = 240
-/** After so many turns a sentence counts half. */
+/** After this number of turns, a sentence has half its weight. */
 const HALF_LIFE_TURNS = 20
 
-/** Something that was said. */
+/** One utterance of a conversation. */
 export interface Utterance {
   readonly turn: number
   readonly speaker: 'user' | 'assistant'
@@ -22,9 +22,9 @@ export interface Utterance {
 const sentences = new Intl.Segmenter('und', { granularity: 'sentence' })
 
 /**
- * Chooses sentences by SumBasic (Nenkova and Vanderwende 2005, MSR-TR-2005-101): the mean probability of a sentence's words in
- * the conversation; the words of a chosen sentence then count less, so that the next one says something else. Later turns weigh
- * more. Chosen sentences stand in the order in which they were said.
+ * Chooses sentences by SumBasic (Nenkova and Vanderwende 2005, MSR-TR-2005-101): the mean probability of a sentence's
+ * words in the conversation; the words of a chosen sentence then count less, so that the next one adds something new.
+ * Later turns have more weight. Chosen sentences keep their original order.
  * @returns lines `user: …` and `assistant: …`, at most `length` characters; empty for no utterances
  */
 export function extractSummary(utterances: readonly Utterance[], length = SUMMARY_LENGTH): string {

@@ -1,6 +1,6 @@
 /**
- * The part of a deletion that lies in archives. What is to go is brought back to the tables and deleted there like everything else; then the
- * archives that held it are rewritten without it.
+ * Deletes data in archives. The affected interactions are restored to the tables and deleted there like all others.
+ * Then the archives that contained them are rewritten.
  * @module
  */
 
@@ -11,7 +11,7 @@ import { nextArchiveOfCaller, nextUntidy } from '../database/queries/archives.ts
 import type { Selection } from '../database/queries/erasure.ts'
 import type { Services } from '../services.ts'
 
-/** Files that R2 lists and deletes at once. */
+/** Number of files that R2 lists and deletes in one request. */
 const FILES = 1_000
 
 interface Step {
@@ -19,7 +19,7 @@ interface Step {
   readonly cursor: string | null
 }
 
-/** Brings back what a key said of others' interactions; the cursor is the archive that was looked at. */
+/** Restores the interactions of others that a key reported on. The cursor is the last processed archive. */
 export async function restoreVotes(
   services: Services,
   selection: Extract<Selection, { what: 'key' }>,
@@ -33,26 +33,29 @@ export async function restoreVotes(
   return { counts: {}, cursor: archive.id }
 }
 
-/** Rewrites the next archive that holds more than what refers to it. Ends when there are none, nor any that is being written. */
+/**
+ * Rewrites the next archive that contains more than its rows refer to. Ends when there are none, including none being
+ * written.
+ */
 export async function tidyArchives(services: Services, project: string | null): Promise<Step> {
   if (await tidyNext(services, project)) return { counts: { archives_rewritten: 1 }, cursor: 'more' }
   return { counts: {}, cursor: (await nextUntidy(services.database, project)) ? 'more' : null }
 }
 
-/** Deletes the files of a project's archives; their rows go with their table. */
+/** Deletes the files of a project's archives. Their rows are deleted with their table. */
 export async function eraseArchiveFiles(services: Services, project: string): Promise<Step> {
   const files = await archiveFiles(services, project)
   if (files.length > 0) {
     await services.datasets.delete(files)
     return { counts: { archive_files: files.length }, cursor: 'more' }
   }
-  // One that is being written may yet come; it finds that what it holds is gone, and takes it away again.
+  // A file that is being written may still appear. Its writer will find that its rows are gone, and delete it.
   const untidy = await nextUntidy(services.database, project)
   if (untidy && (await tidyNext(services, project))) return { counts: {}, cursor: 'more' }
   return { counts: {}, cursor: untidy ? 'more' : null }
 }
 
-/** Keys of the files of a project's archives, 1,000 at most. */
+/** Keys of the files of a project's archives, at most 1,000. */
 export async function archiveFiles(services: Services, project: string): Promise<string[]> {
   const { objects } = await services.datasets.list({ prefix: archivePrefix(project), limit: FILES })
   return objects.map(({ key }) => key)

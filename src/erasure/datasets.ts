@@ -1,6 +1,6 @@
 /**
- * The part of a deletion that lies in R2. A dataset with a single row of what is deleted is withdrawn whole: its bytes are named by
- * their hash, so there is no editing it; the next export makes one without those rows.
+ * Deletes data in R2. A dataset with even one affected row is withdrawn completely: its name is the hash of its bytes,
+ * so it can't be edited. The next export creates a dataset without those rows.
  * @module
  */
 import { datasetsAfter, type Selection, selectedAmong } from '../database/queries/erasure.ts'
@@ -10,7 +10,7 @@ import { companionKeys } from '../training-data/datasheet.ts'
 import { type LineagePage, lineagePage } from '../training-data/lineage.ts'
 import { abortUploads } from '../training-data/upload.ts'
 
-/** Files that R2 deletes at once. */
+/** Number of files that R2 deletes in one request. */
 const FILES = 1_000
 
 interface Step {
@@ -19,9 +19,10 @@ interface Step {
 }
 
 /**
- * Looks at the next page of rows of a dataset, or at the next dataset, and withdraws it if one of its rows is gone or came from the
- * selection. It runs when the rows are gone, so that an export which read them is either seen here or refused when it is noted.
- * @param cursor id of the dataset that was looked at last; with a number behind it, the row at which to go on in it
+ * Checks the next page of rows of a dataset, or the next dataset, and withdraws it if one of its rows was deleted or
+ * belongs to the selection. Runs after the rows were deleted, so that an export that read them is either found here or
+ * rejected when it is recorded.
+ * @param cursor id of the last checked dataset, optionally followed by the row to continue from
  */
 export async function eraseDataset(services: Services, selection: Selection, cursor: string): Promise<Step> {
   const { database } = services
@@ -40,7 +41,7 @@ export async function eraseDataset(services: Services, selection: Selection, cur
   return { counts: { datasets_withdrawn: 1 }, cursor: dataset.id }
 }
 
-/** Datasets noted since a deletion began that hold something deleted: what the receipt counts again. */
+/** Counts, for the receipt, the datasets recorded since a deletion started that contain deleted rows. */
 export async function countDeletedInDatasets(services: Services, selection: Selection, since: number): Promise<number> {
   let count = 0
   for (let after = ''; ; ) {
@@ -58,8 +59,8 @@ export async function countDeletedInDatasets(services: Services, selection: Sele
 }
 
 /**
- * Deletes files of a project's datasets that no dataset names: an export that was cut off may have left them. One that is under way
- * is not noted while a deletion runs, so it loses nothing.
+ * Deletes files of a project's datasets that no dataset refers to, such as those of an interrupted export. An export in
+ * progress is not recorded while a deletion runs, so it loses nothing.
  */
 export async function eraseUnrecordedFiles(services: Services, project: string): Promise<number> {
   const files = await projectFiles(services, project)
@@ -70,7 +71,7 @@ export async function eraseUnrecordedFiles(services: Services, project: string):
   return left.length
 }
 
-/** Deletes the files of a project's datasets, noted or not; entries in the database go with their table. */
+/** Deletes the files of a project's datasets, recorded or not. Database entries are deleted with their table. */
 export async function eraseDatasetFiles(services: Services, project: string): Promise<Step> {
   await abortUploads(services, project)
   const files = (await projectFiles(services, project)).slice(0, FILES)
@@ -78,7 +79,7 @@ export async function eraseDatasetFiles(services: Services, project: string): Pr
     await services.datasets.delete(files)
     return { counts: { dataset_files: files.length }, cursor: 'more' }
   }
-  // Those that lie elsewhere, because FINETUNE_DATA_PATH was another one.
+  // Files that were stored elsewhere, under a different FINETUNE_DATA_PATH.
   const dataset = await datasetsAfter(services.database, project, '')
   if (!dataset) return { counts: {}, cursor: null }
   const { sheet, lineage } = companionKeys(dataset.key)
@@ -87,7 +88,7 @@ export async function eraseDatasetFiles(services: Services, project: string): Pr
   return { counts: { exports: 1 }, cursor: 'more' }
 }
 
-/** Keys of the files under a project's prefix, 1,000 at most. */
+/** Keys of the files with a project's prefix, at most 1,000. */
 export async function projectFiles(services: Services, project: string): Promise<string[]> {
   const base = services.settings.FINETUNE_DATA_PATH.replace(/^\/+|\/+$/g, '')
   const prefix = `${[base, project].filter((part) => part !== '').join('/')}/`

@@ -1,10 +1,12 @@
 /**
- * Deletes everything of a project, a conversation or a key: database, knowledge stores, conversations, datasets, and what was learnt
- * from it. Works in steps that may each be repeated, so it can be interrupted anywhere and continues where it was.
+ * Deletes all data of a project, a conversation or a key: database, knowledge stores, conversations, datasets, and
+ * models learnt from it. Works in repeatable steps, so it can be interrupted at any point and continues where it
+ * stopped.
  *
- * Order: the rows with what hangs on them; then what may have been written from them meanwhile: items whose row is gone, and datasets
- * of which a row is gone. While a deletion runs, no dataset is noted and no training stored (`deletionSince`), and whoever indexes a row
- * looks at it again afterwards. Last it is counted again, and what was written meanwhile is taken in another round.
+ * Order: first the rows with their dependents; then data that may have been written from them in the meantime: items
+ * and datasets whose rows were deleted. While a deletion runs, no dataset is recorded and no trained model is stored
+ * (`deletionSince`), and code that indexes a row reads it again afterwards. Finally, everything is counted again, and
+ * another round deletes what was written in the meantime.
  * @module
  */
 import type { Budget } from '../budget.ts'
@@ -39,43 +41,43 @@ import {
 } from './datasets.ts'
 import { eraseInteractionsWithItems, eraseItems, eraseOrphans, eraseWritings, storesOf } from './knowledge.ts'
 
-/** Rounds over everything, for what is written while it is being deleted. */
+/** Maximum number of rounds, for data that is written during the deletion. */
 const ROUNDS = 3
 
 const FACTS: readonly FactTable[] = ['interactions', 'retrievals', 'routing_decisions', 'corrections']
-/** Conversations that are deleted at once: a Worker has six connections. */
+/** Number of conversations deleted concurrently: a Worker has six connections. */
 const CONCURRENT = 6
-/** Interactions of one transaction. */
+/** Number of interactions per transaction. */
 const TRANSACTION = 100
 
-/** Where a deletion stands. */
+/** The position of a deletion. */
 interface State {
   readonly phase: string
   readonly cursor: string
   readonly round: number
-  /** Projects whose routers and rankings have learnt from what was deleted. */
+  /** Projects whose routers and rankings were trained on deleted data. */
   readonly projects: readonly string[]
 }
 
-/** A new deletion's state. */
+/** The initial state of a deletion. */
 export const ERASURE_START: State & Record<string, unknown> = { phase: 'count', cursor: '', round: 1, projects: [] }
 
-/** What a step did. */
+/** The result of a step. */
 interface Step {
   readonly counts?: Record<string, number>
-  /** Where to go on within the phase; null: the phase has ended. */
+  /** The position within the phase to continue from; null: the phase is complete. */
   readonly cursor: string | null
   readonly projects?: readonly string[]
 }
 
-/** Whose data a deletion means. */
+/** The data that a deletion selects. */
 export function selectionOf({ what, project, subject }: Pick<Deletion, 'what' | 'project' | 'subject'>): Selection {
   if (what === 'key') return { what, key: subject, project }
   if (what === 'project') return { what, project: subject }
   return { what, project: project ?? 'default', conversation: subject }
 }
 
-/** The job: works while the budget lasts; `more` while something is left. */
+/** The deletion job: works until the budget is used up. Returns `more` if work is left. */
 export async function eraseData(services: Services, id: string, budget: Budget): Promise<'done' | 'more'> {
   while (!budget.spent) {
     const deletion = await findDeletion(services.database, id, null)
@@ -86,7 +88,7 @@ export async function eraseData(services: Services, id: string, budget: Budget):
   return deletion?.status === 'running' ? 'more' : 'done'
 }
 
-/** Everything of the selection as it is now, by kind. */
+/** Counts the current data of the selection, by kind. */
 export async function censusOf(
   services: Services,
   selection: Selection,
@@ -123,7 +125,7 @@ function phasesOf({ what }: Selection): readonly string[] {
   return [...FACTS, ...own, 'archives', 'orphans', 'datasets', 'routers', 'recount']
 }
 
-/** One step, and the note of it. */
+/** Runs one step and stores the new position. */
 async function advance(services: Services, deletion: Deletion): Promise<void> {
   const state = deletion.state as unknown as State
   const selection = selectionOf(deletion)
@@ -208,12 +210,15 @@ async function take(services: Services, selection: Selection, state: State): Pro
   throw new Error(`A deletion has no phase ${phase}.`)
 }
 
-/** Projects that a deletion has touched. */
+/** Projects affected by a deletion. */
 function touched(selection: Selection, state: State): readonly string[] {
   return selection.project === null ? state.projects : [...new Set([...state.projects, selection.project])]
 }
 
-/** A page of one of the collections whose items stand for rows; the cursor is JSON: number of project and collection, place in it. */
+/**
+ * Checks a page of one of the collections whose items represent rows. The cursor is JSON: index of project and
+ * collection, and position within it.
+ */
 async function eraseNextOrphans(services: Services, projects: readonly string[], cursor: string): Promise<Step> {
   const [at, place] = cursor === '' ? [0, undefined] : (JSON.parse(cursor) as [number, string | undefined])
   const project = projects[Math.floor(at / ROW_COLLECTIONS.length)]
@@ -223,7 +228,7 @@ async function eraseNextOrphans(services: Services, projects: readonly string[],
   return { counts: { knowledge_items: deleted }, cursor: JSON.stringify(next === null ? [at + 1] : [at, next]) }
 }
 
-/** Interactions or retrievals, and the conversations that they were turns of. */
+/** Deletes interactions or retrievals, and the conversations that they belong to. */
 async function eraseFacts(
   services: Services,
   selection: Selection,
@@ -249,7 +254,7 @@ async function eraseFacts(
     const ids = chunk.map(({ id }) => id)
     if (table === 'interactions') {
       add(await eraseInteractionsWithItems(services, chunk, selection.what !== 'project'))
-      // The augmentation that an interaction answers asks the same, also when it was given no conversation.
+      // The retrieval of an interaction belongs to the same query, even if the interaction has no conversation.
       const asked = chunk.flatMap(({ retrieval }) => retrieval ?? [])
       add({ retrievals: await eraseRows(services.database, 'retrievals', asked) })
     } else add({ retrievals: await eraseRows(services.database, 'retrievals', ids) })
@@ -294,10 +299,10 @@ async function eraseProject(services: Services, project: string, phase: string, 
   if (phase !== 'tables') throw new Error(`The deletion of a project has no phase ${phase}.`)
   const counts: Record<string, number> = {}
   for (const [at, table] of [...PROJECT_TABLES.entries()].slice(Number(cursor || 0))) {
-    // These name files, which go last.
+    // These name files, so they are deleted last.
     if (table === 'exports' || table === 'export_uploads') continue
     counts[table] = await eraseOfProject(database, table, project)
-    // A full chunk: there may be more.
+    // A full chunk: there may be more rows.
     if (counts[table] >= CHUNK) return { counts, cursor: String(at) }
   }
   return { counts, cursor: null }

@@ -1,5 +1,5 @@
 /**
- * The part of a deletion that lies in the knowledge stores.
+ * Deletes data in the knowledge stores.
  * @module
  */
 
@@ -20,12 +20,12 @@ import type { CollectionScope, KnowledgeStore } from '../knowledge/stores/store.
 import { syncCredit } from '../outcomes/sync-credit.ts'
 import type { Services } from '../services.ts'
 
-/** Every store that may hold something: the one in use and the other, which may hold what was moved from it. */
+/** All stores that may contain data: the current one, and the other one, from which collections may have been moved. */
 export function storesOf(services: Services): readonly KnowledgeStore[] {
   return services.stores ? Object.values(services.stores) : [services.knowledge]
 }
 
-/** Deletes the items that stand for rows of the database, from every store. */
+/** Deletes the items that represent database rows from every store. */
 export async function eraseItems(
   services: Services,
   collection: CollectionName,
@@ -53,9 +53,9 @@ async function eraseReferences(services: Services, items: readonly ItemReference
 }
 
 /**
- * Deletes interactions with their items and those of what was learnt from them. The items go first: a row without its item can be
- * deleted again, an item without its row could not be found.
- * @param withItems false: the stores have been emptied already
+ * Deletes interactions with their items and the items learnt from them. The items are deleted first: a row without its
+ * item can be deleted again, but an item without its row could not be found.
+ * @param withItems false: the stores are already empty
  */
 export async function eraseInteractionsWithItems(
   services: Services,
@@ -64,7 +64,7 @@ export async function eraseInteractionsWithItems(
 ): Promise<Record<string, number>> {
   const ids = rows.map(({ id }) => id)
   if (!withItems) return eraseInteractions(services.database, ids, services.now())
-  // What is taken back, and what other interactions are learnt from again, has to be in the tables.
+  // Interactions whose credit is subtracted, or that are learnt from again, must be in the tables.
   await restore(services, [...ids, ...(await fellowSources(services.database, ids))], 'leave')
   const { corrections, patterns, credited } = await dependentsOf(services.database, ids)
   let items = await eraseItems(services, 'interaction-history', rows)
@@ -75,12 +75,13 @@ export async function eraseInteractionsWithItems(
   return { ...counts, knowledge_items: items }
 }
 
-/** Items that one step looks at. */
+/** Number of items that one step checks. */
 const PAGE = 500
 
 /**
- * Deletes items of a collection that stand for rows which are gone: whoever indexed a row while it was deleted may have left them.
- * @param cursor where the last step ended in the first store
+ * Deletes items of a collection whose rows were deleted. They can remain if a row was indexed while it was being
+ * deleted.
+ * @param cursor the position of the last step in the first store
  */
 export async function eraseOrphans(
   services: Services,
@@ -98,7 +99,7 @@ export async function eraseOrphans(
   return { deleted, next: nextCursor }
 }
 
-/** Deletes up to 500 documents or items that a key wrote; null: there are no more. */
+/** Deletes up to 500 documents or items that a key wrote; null: no more. */
 export async function eraseWritings(
   services: Services,
   { key, project }: Extract<Selection, { what: 'key' }>,

@@ -1,5 +1,5 @@
 /**
- * Whether one variant is better than another: figures, uncertainty and a verdict in words. Pure functions.
+ * Compares two variants: figures, uncertainty and a verdict in words. Pure functions.
  * @module
  */
 
@@ -14,7 +14,7 @@ import {
 } from '../statistics.ts'
 import { alwaysValidInterval } from './sequential.ts'
 
-/** Sums over one arm; ratings lie between −1 and 1. */
+/** Sums over one arm. Ratings are between −1 and 1. */
 export interface ArmSums {
   readonly total: number
   readonly rated: number
@@ -38,11 +38,11 @@ export interface ArmReport {
 export interface Comparison {
   readonly a: ArmReport
   readonly b: ArmReport
-  /** b − a; null while one side has nothing to compare. */
+  /** b − a; null if one arm has no data to compare. */
   readonly successDifference: number | null
-  /** For one look at a size decided beforehand. */
+  /** Valid for a single look at a sample size fixed in advance. */
   readonly successDifferenceInterval: Interval | null
-  /** For any number of looks; the verdict goes by it. */
+  /** Valid for any number of looks. The verdict is based on it. */
   readonly successDifferenceAlwaysValid: Interval | null
   readonly ratingDifference: number | null
   readonly ratingDifferenceInterval: Interval | null
@@ -52,9 +52,9 @@ export interface Comparison {
   readonly explanation: string
 }
 
-/** Outcomes per arm under which no verdict is given. */
+/** Minimum number of outcomes per arm for a verdict. */
 export const MIN_OUTCOMES = 10
-/** Under this probability an even assignment didn't produce these counts. */
+/** Below this probability, the counts can't come from an even assignment. */
 export const SAMPLE_RATIO_ALPHA = 0.001
 
 function report(arm: ArmSums): ArmReport & { successes: number } {
@@ -71,7 +71,7 @@ function report(arm: ArmSums): ArmReport & { successes: number } {
   }
 }
 
-/** Compares two arms that were meant to get equal shares. */
+/** Compares two arms that should have equal shares. */
 export function compareArms(armA: ArmSums, armB: ArmSums): Comparison {
   const { successes: successesA, ...a } = report(armA)
   const { successes: successesB, ...b } = report(armB)
@@ -131,7 +131,7 @@ function judge(found: Omit<Comparison, 'verdict' | 'explanation'>): Pick<Compari
   }
 }
 
-/** Success as a number: 1, for a partial one 0.5, for a failure 0. */
+/** Success as a number: 1; a partial success is 0.5, a failure 0. */
 function observations(arm: ArmSums) {
   return {
     n: arm.success + arm.partial + arm.failure,

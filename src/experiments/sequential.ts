@@ -1,16 +1,16 @@
 /**
- * Comparison that may be looked at after every observation. Pure functions.
+ * A comparison that remains valid when it is checked after every observation. Pure functions.
  * @module
  */
 import type { Interval } from '../statistics.ts'
 
-/** Chance of ever excluding the truth, over all looks together. */
+/** Probability of ever excluding the true value, over all looks together. */
 export const SEQUENTIAL_ALPHA = 0.05
 
-/** Differences around this size are found soonest; it tunes how fast an answer comes, never whether it is valid. */
+/** Differences of about this size are found soonest. It affects how fast the result is conclusive, not its validity. */
 export const EXPECTED_DIFFERENCE = 0.1
 
-/** Observations of one side, each between 0 and 1. */
+/** Observations of one arm, each between 0 and 1. */
 export interface Observations {
   readonly n: number
   readonly sum: number
@@ -18,12 +18,12 @@ export interface Observations {
 }
 
 /**
- * Always-valid interval for the difference of two means, b − a: over all looks together it excludes the truth with probability
- * 0.05 at most. The normal-mixture boundary of the mixture sequential probability ratio test (Robbins 1970, Annals of
- * Mathematical Statistics 41:1397; Johari et al. 2022, Operations Research 70:1806, eq. 8), with mixing variance τ² and
- * the variance of the estimate from the data. One imagined observation at each end of the scale is added to each side: the
- * boundary is asymptotic, and without them the first, all-equal observations would look certain.
- * @returns null without observations on both sides
+ * Always-valid interval for the difference of two means, b − a: over all looks together, it excludes the true value
+ * with probability at most 0.05. The normal-mixture boundary of the mixture sequential probability ratio test (Robbins
+ * 1970, Annals of Mathematical Statistics 41:1397; Johari et al. 2022, Operations Research 70:1806, eq. 8), with mixing
+ * variance τ² and the variance of the estimate from the data. One pseudo-observation at each end of the scale is added
+ * to each arm: the boundary is asymptotic, and without them the first, equal observations would appear certain.
+ * @returns null without observations in both arms
  */
 export function alwaysValidInterval(
   a: Observations,
@@ -48,8 +48,9 @@ function varianceOfMean({ n, sum, squares }: Observations): number {
 }
 
 /**
- * The variant of a unit: the same unit always gets the same one, all variants get equal shares, and the draws of two
- * experiments are independent. The first 52 bits of SHA-256 over experiment and unit, taken modulo the number of variants.
+ * The variant of a unit. The same unit always gets the same variant, all variants get equal shares, and the assignments
+ * of two experiments are independent. Uses the first 52 bits of SHA-256 over experiment and unit, modulo the number of
+ * variants.
  */
 export async function assignVariant(experiment: string, unit: string, variants: readonly string[]): Promise<string> {
   const bytes = new TextEncoder().encode(JSON.stringify([experiment, unit]))

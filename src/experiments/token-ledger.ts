@@ -1,11 +1,11 @@
 /**
- * The token ledger: what was counted, what is estimated from it, and what nobody knows, kept apart. Pure.
+ * The token ledger. Keeps counted, estimated and unknown figures separate. Pure.
  * @module
  */
 import type { LedgerSums, TokenSums } from '../database/queries/ledger.ts'
 import { type Interval, sampleOf, welch } from '../statistics.ts'
 
-/** An estimate with its 95 % interval and what it rests on. */
+/** An estimate with its 95 % interval and its basis. */
 export interface Estimate {
   readonly value: number
   readonly low: number
@@ -14,7 +14,7 @@ export interface Estimate {
   readonly method: string
 }
 
-/** What is not known, and what would make it known. */
+/** An unknown figure, and how it could be determined. */
 export interface Unknown {
   readonly name: string
   readonly reason: string
@@ -24,17 +24,17 @@ export interface TokenLedger {
   readonly measured: {
     readonly augmentations: number
     readonly augmentations_with_context: number
-    /** Tokens that prompts had more than queries. */
+    /** Tokens added to prompts as context. */
     readonly context_added: number
-    /** Tokens of useful passages not sent because an earlier turn carried them. */
+    /** Tokens of useful passages that were not sent because an earlier turn included them. */
     readonly not_repeated: number
-    /** The items that were shown, sent whole. */
+    /** Tokens of the shown items if they had been sent whole. */
     readonly whole_items: number
-    /** The five best items sent whole, where context was sent. */
+    /** Tokens of the five best items sent whole, in augmentations that sent context. */
     readonly top_items_whole: number
-    /** The documents that shown items belong to, sent whole, beside what was added in the same augmentations. */
+    /** Tokens of the shown items' documents sent whole, with the tokens added in the same augmentations. */
     readonly whole_documents: { readonly tokens: number; readonly added: number; readonly augmentations: number }
-    /** As callers reported them. */
+    /** As reported by callers. */
     readonly used_local: number
     readonly used_remote: number
     readonly local_answers: number
@@ -42,16 +42,16 @@ export interface TokenLedger {
   readonly estimated: {
     /** Tokens of remote models that local answers replaced; null: unknown. */
     readonly remote_replaced_by_local: Estimate | null
-    /** What context changes in the tokens of an answer, with minus without, from the control group; null: unknown. */
+    /** Change in the tokens of an answer due to context, with minus without, from the control group; null: unknown. */
     readonly context_effect_on_tokens: Estimate | null
   }
   readonly unknown: Unknown[]
 }
 
-/** Answers on each side from which an effect is estimated. */
+/** Minimum number of answers in each arm for an estimate. */
 const MIN_ANSWERS = 5
 
-/** Makes the ledger from the sums of a project. */
+/** Computes the ledger from the sums of a project. */
 export function tokenLedger(sums: LedgerSums): TokenLedger {
   const unknown: Unknown[] = []
   const replaced = replacedByLocal(sums)
@@ -94,7 +94,7 @@ export function tokenLedger(sums: LedgerSums): TokenLedger {
   }
 }
 
-/** Local answers × mean tokens of a remote answer, as if they had been alike: routing chooses, so they need not be. */
+/** Local answers × mean tokens of a remote answer. This assumes comparable queries, which routing doesn't guarantee. */
 function replacedByLocal({ localAnswers, remote }: LedgerSums): Estimate | null {
   const sample = sampleOf(remote.n, remote.sum, remote.squares)
   const interval = welch({ n: sample.n, mean: 0, variance: 0 }, sample)

@@ -1,5 +1,5 @@
 /**
- * What showing an item adds, measured against randomised hold-outs. Pure functions.
+ * The effect of showing an item, measured against randomised hold-outs. Pure functions.
  * @module
  */
 import type { Exposure } from '../database/queries/statistics.ts'
@@ -8,17 +8,17 @@ import { type Interval, studentQuantile } from '../statistics.ts'
 export interface Uplift {
   readonly shown: number
   readonly heldOut: number
-  /** Success rate shown less success rate held out, −1 to 1; null without observations on both sides. */
+  /** Success rate when shown minus success rate when held out, −1 to 1; null without observations on both sides. */
   readonly difference: number | null
-  /** 95 %; null with fewer than two observations on a side. */
+  /** 95 %; null if a side has fewer than two observations. */
   readonly interval: Interval | null
 }
 
 /**
- * Difference of success rates by inverse-propensity weights, normalised on each side (Hájek 1971; Lunceford & Davidian 2004,
- * Statistics in Medicine 23:2937), so that draws of different probabilities mix without bias. The interval adds one imagined
- * success and one imagined failure to each side (Agresti & Caffo 2000, The American Statistician 54:280), which keeps its
- * rate with few hold-outs, and uses Welch–Satterthwaite degrees of freedom.
+ * Difference of success rates by inverse-propensity weights, normalised on each side (Hájek 1971; Lunceford & Davidian
+ * 2004, Statistics in Medicine 23:2937), so that draws with different probabilities can be combined without bias. The
+ * interval adds one pseudo-success and one pseudo-failure to each side (Agresti & Caffo 2000, The American Statistician
+ * 54:280), which keeps its coverage with few hold-outs, and uses Welch–Satterthwaite degrees of freedom.
  */
 export function uplift(exposures: readonly Exposure[]): Uplift {
   const shown = side(exposures, true)
@@ -30,7 +30,7 @@ export function uplift(exposures: readonly Exposure[]): Uplift {
 interface Side {
   readonly n: number
   readonly mean: number
-  /** Observations of equal weight that would be as certain (Kish 1965). */
+  /** Number of equally weighted observations with the same precision (Kish 1965). */
   readonly effective: number
 }
 

@@ -1,16 +1,16 @@
 /**
- * The firewall against learning one's own words again: an answer that mostly repeats the context it was given teaches nothing
- * new, and storing it would fill the collections with copies of copies. Pure functions.
+ * Prevents learning from echoes: an answer that mostly repeats its context contains nothing new, and storing it would
+ * fill the collections with copies of copies. Pure functions.
  * @module
  */
 
-/** Words of one shingle (Broder 1997). */
+/** Number of words in one shingle (Broder 1997). */
 const SHINGLE = 5
 
-/** From this share of repeated shingles on an answer is an echo of its context. */
+/** From this share of repeated shingles on, an answer is an echo of its context. */
 export const ECHO_SHARE = 0.5
 
-/** Fingerprints of all runs of five words of a text; of a shorter text, of the whole. */
+/** Fingerprints of all runs of five words in a text, or of the whole text if it is shorter. */
 export function shingles(text: string): Set<string> {
   const all = text.toLowerCase().match(/[\p{L}\p{N}_]+/gu) ?? []
   if (all.length === 0) return new Set()
@@ -20,7 +20,7 @@ export function shingles(text: string): Set<string> {
   return found
 }
 
-/** Share of an answer's shingles that stand in the context it was given, 0 to 1 (containment). */
+/** Share of an answer's shingles that occur in its context, 0 to 1 (containment). */
 export function echoShare(answer: string, context: readonly string[]): number {
   const own = shingles(answer)
   if (own.size === 0) return 0

@@ -1,5 +1,5 @@
 /**
- * Patterns by the local model: it says what the problem was, what solved it and what is general about it.
+ * Extracts patterns with the local model: the problem, its solution, and the general rule.
  * @module
  */
 import * as z from 'zod'
@@ -9,7 +9,7 @@ import { neutraliseWithin } from '../security/injection.ts'
 import type { ExtractedPattern } from './extract.ts'
 import { groundedNames, isGrounded } from './grounded.ts'
 
-/** What the model is asked for. */
+/** The answer requested from the model. */
 export const modelAnswer = z.strictObject({
   problem_type: z.string().min(3).max(200).describe('What kind of problem it is, in a few words.'),
   solution_approach: z.string().min(10).max(2000).describe('What solved it, step by step.'),
@@ -19,7 +19,7 @@ export const modelAnswer = z.strictObject({
 
 export type ModelAnswer = z.output<typeof modelAnswer>
 
-/** Thrown when the model's answer can't be used, also after being asked again; the message says what is wrong with it. */
+/** Thrown if the model's answer is unusable even after a second request. The message contains the reason. */
 export class UnusableAnswer extends Error {}
 
 const INSTRUCTION =
@@ -35,12 +35,12 @@ const TRIES = 2
 const answerSchema = z.toJSONSchema(modelAnswer)
 
 /**
- * Asks the model about an interaction whose problem the rules have found.
- * @param found the pattern by rules; its problem stays, its approach is replaced
- * @returns null when the model's words are not about the question and its answer, or don't come within a minute: then the approach by
- *   rules is the better one
- * @throws UnusableAnswer when two answers break the schema
- * @throws CoordinatorError `engine_unavailable` when the model doesn't answer
+ * Asks the model about an interaction whose problem was found by the rules.
+ * @param found the pattern found by rules; its problem is kept, its approach is replaced
+ * @returns null if the model's text is not about the question and its answer, or doesn't arrive within a minute; then
+ *   the approach found by rules is better
+ * @throws UnusableAnswer if two answers violate the schema
+ * @throws CoordinatorError `engine_unavailable` if the model doesn't answer
  */
 export async function extractByModel(
   model: ChatModel,
@@ -62,7 +62,7 @@ export async function extractByModel(
   for (let attempt = 0; attempt < TRIES; attempt++) {
     const options = { maxTokens: ANSWER_TOKENS, deadlineMs: DEADLINE_MS, temperature: 0, schema: answerSchema }
     const reply = await model.complete(messages, options).catch((error: unknown) => {
-      // A model that is too slow for one answer is so for the next one.
+      // A model that is too slow for one answer will also be too slow for the next.
       if (isTimeout(error)) return null
       throw error
     })
@@ -86,7 +86,7 @@ export async function extractByModel(
   throw new UnusableAnswer(reason)
 }
 
-/** Reads the model's answer: a JSON object, also within a code fence. */
+/** Parses the model's answer: a JSON object, optionally in a code fence. */
 export function parseAnswer(
   content: string,
 ): { readonly success: true; readonly data: ModelAnswer } | { readonly success: false; readonly reason: string } {
@@ -110,7 +110,7 @@ function approachText({ problem_type, solution_approach, skills_used, generaliza
   return `${generalizable_pattern}\n\n${problem_type}: ${solution_approach}${skills}`
 }
 
-/** Text that can't close the delimiters it stands between, nor speak in another role. */
+/** Text that can't close its enclosing delimiters or impersonate another role. */
 function plain(text: string, length: number): string {
   return neutraliseWithin(text.slice(0, length).toWellFormed(), ['question', 'answer'])
 }

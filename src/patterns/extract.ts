@@ -1,5 +1,6 @@
 /**
- * What can be learnt from one good interaction, by rules: nothing is paraphrased, only the telling parts are taken. Pure functions.
+ * Extracts a pattern from one good interaction by rules: nothing is paraphrased, only the essential parts are copied.
+ * Pure functions.
  * @module
  */
 import type { CollectionName } from '../knowledge/collections.ts'
@@ -9,25 +10,25 @@ import { contentTerms } from '../text/similarity.ts'
 /** A reusable way to solve a problem. */
 export interface ExtractedPattern {
   readonly collection: Extract<CollectionName, 'skills-patterns' | 'error-solutions'>
-  /** The problem: what was asked, or the error message. */
+  /** The problem: the question, or the error message. */
   readonly title: string
-  /** What solved it. */
+  /** The solution. */
   readonly approach: string
-  /** Content terms of the problem; near-duplicates are found by them. */
+  /** Content terms of the problem, for finding near-duplicates. */
   readonly terms: readonly string[]
 }
 
 const MAX_TITLE_LENGTH = 300
 const MAX_APPROACH_LENGTH = 4000
-/** Fewer content terms than this don't say what the problem is. */
+/** Minimum number of content terms that describe a problem. */
 const MIN_TERMS = 2
 
 const STEP = /^\s*(?:\d{1,3}[.)]|[-*•])\s+\S/
 const FENCE = /^\s*```/
 
 /**
- * The pattern of an interaction: an error with its solution when the query states an error, else a skill.
- * @returns null when the query doesn't say enough to be found again
+ * The pattern of an interaction: an error with its solution if the query states an error, otherwise a skill.
+ * @returns null if the query doesn't contain enough to be found again
  */
 export function extractByRules(query: string, response: string): ExtractedPattern | null {
   const analysis = analyseQuery(query)
@@ -39,7 +40,7 @@ export function extractByRules(query: string, response: string): ExtractedPatter
   return { collection: error === undefined ? 'skills-patterns' : 'error-solutions', title, approach, terms }
 }
 
-/** The kind of an error by the name it gives itself, such as `TypeError` or `ENOENT`; null when it gives none. */
+/** The kind of an error from its own name, such as `TypeError` or `ENOENT`; null if it has none. */
 export function errorType(message: string): string | null {
   return (
     /\b[A-Z]\w{0,60}(?:Error|Exception|Warning)\b/.exec(message)?.[0] ??
@@ -48,7 +49,7 @@ export function errorType(message: string): string | null {
   )
 }
 
-/** The first paragraph, every step and every code block of an answer, in their order; all of it when it is short. */
+/** The first paragraph, every step and every code block of an answer, in order; the whole answer if it is short. */
 export function essence(response: string): string {
   const text = response.trim()
   if (text.length <= MAX_APPROACH_LENGTH) return text

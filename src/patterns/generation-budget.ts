@@ -1,5 +1,5 @@
 /**
- * The daily budget of language models for background work. Requests that someone waits for are not counted.
+ * The daily budget of language models for background work. Interactive requests are not counted.
  * @module
  */
 
@@ -9,7 +9,7 @@ import type { Services } from '../services.ts'
 import { tokenCounter } from '../text/token-counter.ts'
 import { DAY_MS } from '../time.ts'
 
-/** Thrown when the day's budget is spent; the job comes again on the next day. */
+/** Thrown when the day's budget is used up. The job runs again on the next day. */
 export class BudgetSpent extends Error {
   /** Start of the next day (UTC), milliseconds since 1970. */
   readonly until: number
@@ -31,8 +31,8 @@ export function nextDay(time: number): number {
 }
 
 /**
- * A model whose calls come out of the daily budget: prompt and expected answer are set aside before the call, and what was
- * really used is settled after it. A call that fails has used its prompt.
+ * A model whose calls use the daily budget: prompt and expected answer are reserved before a call, and corrected to the
+ * actual use afterwards. A failed call counts its prompt.
  */
 export function budgetedModel(services: Services, model: ChatModel): ChatModel {
   return {

@@ -1,29 +1,32 @@
 /**
- * Whether what a model has written about a question and its answer is about them. A small model keeps to the schema and fills it with
- * anything. Pure functions.
+ * Checks that a model's text about a question and its answer is based on them. A small model can follow the schema and
+ * still fill it with unrelated text. Pure functions.
  * @module
  */
 import { contentTerms } from '../text/similarity.ts'
 
-/** Share of a text's content terms that have to be the source's. */
+/** Minimum share of a text's content terms that must occur in the source. */
 const MIN_SHARE = 0.5
-/** A general statement takes words of its own. */
+/** The same for general statements, which need words of their own. */
 const MIN_GENERAL_SHARE = 1 / 3
-/** Content terms that have to be shared at least; fewer are chance. */
+/** Minimum number of shared content terms; fewer are coincidence. */
 const MIN_SHARED = 3
-/** Share of the answer's content terms that an extraction has to hold, and how many are enough of a long answer. */
+/**
+ * Minimum share of the answer's content terms that an extraction must contain, and the number that is enough for a long
+ * answer.
+ */
 const MIN_COVERAGE = 1 / 3
 const ENOUGH_SHARED = 12
-/** A text that says each of its words more often than this on average runs in circles. */
+/** A text that repeats each of its words more often than this on average is repetitive. */
 const MAX_REPETITION = 4
 
-/** What a model says that an interaction teaches. */
+/** What a model extracted from an interaction. */
 export interface Extraction {
   readonly solution: string
   readonly general: string
 }
 
-/** Whether an extraction rests on the words of the question and the answer. */
+/** Whether an extraction is based on the words of the question and the answer. */
 export function isGrounded({ solution, general }: Extraction, query: string, response: string): boolean {
   const answer = contentTerms(response)
   const source = new Set([...contentTerms(query), ...answer])
@@ -40,7 +43,7 @@ export function isGrounded({ solution, general }: Extraction, query: string, res
   )
 }
 
-/** Those names that have a letter in them and a word that the question or the answer says too. */
+/** The names that contain a letter, and a word from the question or the answer. */
 export function groundedNames(names: readonly string[], query: string, response: string): string[] {
   const source = new Set([...contentTerms(query), ...contentTerms(response)])
   return names.filter((name) => /\p{L}/u.test(name) && [...contentTerms(name)].some((term) => source.has(term)))

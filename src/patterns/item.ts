@@ -1,19 +1,22 @@
 /**
- * A pattern as an item of its collection: rebuilt from its evidence every time, so its counts can't drift. Pure functions.
+ * Converts a pattern to an item of its collection. The item is rebuilt from its evidence every time, so its counts
+ * can't drift. Pure functions.
  * @module
  */
 import type { Evidence, Pattern } from '../database/queries/patterns.ts'
 import { betaMean, lowerBound, posterior } from '../ranking/credit.ts'
 import { errorType } from './extract.ts'
 
-/** Examples that an item shows at most, of each kind. */
+/** Maximum number of examples of each kind in an item. */
 const EXAMPLES = 10
-/** Successes from which a solution counts as verified, one of them at least by an independent report. */
+/**
+ * Number of successes from which a solution counts as verified; at least one of them must be reported independently.
+ */
 const VERIFIED_FROM = 2
 
 /**
  * The fields of a pattern's item.
- * @returns null when nothing speaks for it any more: then there must be no item
+ * @returns null if no evidence supports it any more; then there must be no item
  */
 export function patternFields(pattern: Pattern, evidence: readonly Evidence[]): Record<string, unknown> | null {
   const successes = evidence.filter(({ outcome }) => outcome === 'success')
@@ -49,7 +52,10 @@ export function patternFields(pattern: Pattern, evidence: readonly Evidence[]): 
   }
 }
 
-/** Whether somebody other than who gave the answer, or an admin key, reported the success of a source. */
+/**
+ * Whether the success of a source was reported by a different caller than the one that gave the answer, or by an admin
+ * key.
+ */
 export function isVerified(evidence: readonly Evidence[]): boolean {
   return evidence.some(({ outcome, verified }) => verified && outcome === 'success')
 }

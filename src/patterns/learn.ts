@@ -1,5 +1,5 @@
 /**
- * From a scored interaction to patterns: new ones, more evidence for old ones, or evidence against them.
+ * Learns patterns from scored interactions: new patterns, and evidence for or against existing ones.
  * @module
  */
 
@@ -25,15 +25,16 @@ import { extractByModel } from './extract-by-model.ts'
 import { budgetedModel } from './generation-budget.ts'
 import { isVerified, patternFields } from './item.ts'
 
-/** From this similarity of problems on, an interaction is more evidence for a pattern rather than a pattern of its own. */
+/** From this similarity of problems on, an interaction is evidence for an existing pattern instead of a new one. */
 export const SAME_PROBLEM = 0.9
-/** Patterns that are compared with a new one. */
+/** Number of patterns that are compared with a new one. */
 const COMPARED = 20
 
 /**
- * Learns from one revision of an interaction. Safe to repeat and to run beside itself: a pattern's id follows from its problem,
- * an interaction is a source once, and items are rebuilt from the sources' present outcomes. With a local model the approach
- * is written by it, within the daily budget; without one, or when it writes what the answer doesn't say, it is taken from the answer by rules. Known problems cost no call.
+ * Learns from one revision of an interaction. Safe to repeat and to run concurrently: a pattern's id is derived from
+ * its problem, an interaction is a source only once, and items are rebuilt from the sources' current outcomes. If there
+ * is a local model, it writes the approach, within the daily budget. Without one, or if its text is not based on the
+ * answer, rules extract the approach from the answer. Known problems need no call.
  * @throws UnusableAnswer, BudgetSpent, or CoordinatorError `engine_unavailable`
  */
 export async function learnPattern(services: Services, id: string, revision: number): Promise<'done'> {
@@ -50,7 +51,10 @@ export async function learnPattern(services: Services, id: string, revision: num
   return 'done'
 }
 
-/** Successful by an independent report, valuable, not rated bad, and not a repetition of what it was given. */
+/**
+ * Whether it was reported independently as successful, is valuable, was not rated bad, and doesn't just repeat its
+ * context.
+ */
 async function isWorthLearning(services: Services, row: Interaction): Promise<boolean> {
   if (row.outcome !== 'success' || !row.verified || (row.userFeedback ?? 0) < 0) return false
   if (row.valueScore === null || row.valueScore < services.settings.HIGH_VALUE_THRESHOLD) return false
@@ -68,12 +72,12 @@ async function learn(services: Services, row: Interaction, found: ExtractedPatte
   await insertPattern(database, id, row.project, written ?? found, by, row.id, services.now())
 }
 
-/** The same words of the problem are the same pattern, also when two jobs find it at once. */
+/** Equal words of the problem give the same pattern, even if two jobs find it concurrently. */
 function patternKey(found: Pick<ExtractedPattern, 'terms'>): string {
   return `pattern:${found.terms.join(' ')}`
 }
 
-/** Id of the known pattern whose problem is most like this one, from SAME_PROBLEM on; null when there is none. */
+/** Id of the known pattern with the most similar problem, at least SAME_PROBLEM; null if there is none. */
 async function sameProblem(services: Services, project: string, found: ExtractedPattern): Promise<string | null> {
   const [embedding] = await services.embedder.embed([found.title], 'query')
   const response = await services.knowledge.search(
@@ -98,7 +102,7 @@ async function sameProblem(services: Services, project: string, found: Extracted
   return best?.id ?? null
 }
 
-/** What the interaction was given, as text. */
+/** The interaction's context as text. */
 async function contextTexts(services: Services, row: Interaction): Promise<string[]> {
   const contexts = await contextsOf(services.database, row.id)
   const texts: string[] = []
@@ -113,8 +117,8 @@ async function contextTexts(services: Services, row: Interaction): Promise<strin
 }
 
 /**
- * Brings a pattern's item to what its evidence says now; removes it when nothing speaks for it. Whoever writes looks again
- * afterwards and writes once more if the evidence has changed.
+ * Updates a pattern's item to its current evidence, or removes it if no evidence supports it. After writing, the
+ * evidence is read again, and the item is written again if it has changed.
  */
 async function refreshItem(services: Services, id: string): Promise<void> {
   const { database, knowledge, embedder } = services
@@ -122,7 +126,7 @@ async function refreshItem(services: Services, id: string): Promise<void> {
   if (!pattern) return
   const scope = { project: pattern.project, collection: pattern.collection as CollectionName }
   const key = patternKey(pattern)
-  // The row is read each time too: it may have been deleted, with all that was learnt from it.
+  // The row is read each time too: it may have been deleted with everything learnt from it.
   const present = async () => {
     const row = await findPattern(database, id)
     const evidence = row ? await evidenceOf(database, id) : []

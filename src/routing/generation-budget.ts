@@ -1,6 +1,6 @@
 /**
  * The daily budgets of language models for interactive requests: one of the caller's key, and one of the project.
- * Background work has its own budget, see learning/budget.ts.
+ * Background work has its own budget, see patterns/generation-budget.ts.
  * @module
  */
 

@@ -1,11 +1,12 @@
 /**
- * Secrets that their names give away: assignments in the syntax of environments, YAML, JSON (also JSON in a JSON string), TOML, INI,
- * code, headers, URLs and shell flags. A name is found by one expression; its value is read by hand, so the work is linear.
+ * Finds secrets by their names: assignments in the syntax of environment files, YAML, JSON (also JSON in a JSON
+ * string), TOML, INI, code, headers, URLs and shell flags. One regular expression finds the names; a parser reads the
+ * values, so the time is linear.
  * @module
  */
 import { isSecretValue, type NameStrength } from './secret-values.ts'
 
-/** A secret in a text: UTF-16 positions, the end exclusive. */
+/** A secret in a text: UTF-16 offsets, `end` exclusive. */
 export interface AssignedSecret {
   readonly start: number
   readonly end: number
@@ -18,14 +19,14 @@ const NAME = new RegExp(
   `(?:(${PASSWORD_WORDS})|(${KEY_WORDS}))(?:_?\\d{1,2})?(\\\\{0,3}["'\`]?\\]?)[ \\t]{0,10}(:=|=>|[:=])(?![=~>])[ \\t]{0,10}`,
   'gi',
 )
-/** One of them occurs in every text in which a name can be found. */
+/** Every text with a matching name contains at least one of these. */
 export const NAME_WORDS: readonly string[] = ['pass', 'pwd', 'secret', 'key', 'token', 'credential', '_auth']
 
 const MAX_VALUE = 4_000
-/** A name before the word that was found: `DB_`, `spring.datasource.`. */
+/** The part of a name before the matched word: `DB_`, `spring.datasource.`. */
 const NAME_BEFORE = /[\w.$-]{0,64}$/
 
-/** Every secret that is assigned to a name, in order. */
+/** All secrets that are assigned to a name, in order. */
 export function assignedSecrets(text: string): AssignedSecret[] {
   const found: AssignedSecret[] = []
   NAME.lastIndex = 0
@@ -51,10 +52,10 @@ interface Value {
 
 const QUOTE = /[bruf]?(\\{0,3}["'`])/iy
 const UNQUOTED = /[^\s"'`<>,;&|(){}[\]]{4,4000}/y
-/** What may follow a value on its line: nothing, a comment, a separator, another assignment. */
+/** Allowed text after a value on its line: nothing, a comment, a separator, another assignment. */
 const REST_OF_LINE = /[^\S\n]{0,20}(?:(?:[#;,&"'<`|)\]}\\]|\/\/|[\w-]{1,40}=)[^\n]{0,300}|)(?:\r?\n|$)/y
 
-/** The value that begins at a position; null when there is none that could be a secret. */
+/** The value that starts at a position; null if none there could be a secret. */
 function readValue(text: string, at: number): Value | null {
   QUOTE.lastIndex = at
   const quote = QUOTE.exec(text)
@@ -70,13 +71,14 @@ function readValue(text: string, at: number): Value | null {
   const end = at + word[0].length
   // `token = base64.b64encode(…)`: a call.
   if (text[end] === '(') return null
-  // Prose goes on after the word: `password: 8 characters or more`. What may follow a value ends the line or separates it.
+  // Prose continues after the word: `password: 8 characters or more`. Allowed text after a value ends the line or
+  // separates the value.
   REST_OF_LINE.lastIndex = end
   const followed = /\s/.test(text[end] ?? '') && !REST_OF_LINE.test(text)
   return followed && text[at - 1] !== '=' ? null : { start: at, end, quoted: false }
 }
 
-/** Where the same mark comes again on the same line, not escaped; -1 when it doesn't. */
+/** Position of the next unescaped occurrence of the same quotation mark on the line, or -1. */
 function closingQuote(text: string, start: number, mark: string): number {
   const limit = Math.min(text.length, start + MAX_VALUE)
   for (let at = start; at < limit; at++) {
@@ -87,7 +89,10 @@ function closingQuote(text: string, start: number, mark: string): number {
   return -1
 }
 
-/** `DB_PASSWORD=letmein`: an upper-case name with `=` directly before a word. In an environment the word is no identifier. */
+/**
+ * `DB_PASSWORD=letmein`: an upper-case name with `=` directly before a word. In an environment file, the word is not an
+ * identifier.
+ */
 function isEnvironmentValue(before: string, name: RegExpExecArray, value: string, quoted: boolean): boolean {
   const whole = before + name[0].slice(0, name[0].search(/[\\"'`\]\s:=]/))
   // A passphrase: `DB_PASSWORD = "correct-horse-battery"`.
@@ -102,7 +107,7 @@ function isEnvironmentValue(before: string, name: RegExpExecArray, value: string
   )
 }
 
-/** `"Password:"`, a text that ends with the name: what follows its closing quotation mark is code. */
+/** `"Password:"`: a text that ends with the name. The text after its closing quotation mark is code. */
 function isLabel(text: string, name: RegExpExecArray, value: Value): boolean {
   if (!value.quoted || name[3] !== '') return false
   const mark = text[value.start - 1]
@@ -117,11 +122,11 @@ function isLabel(text: string, name: RegExpExecArray, value: Value): boolean {
 
 /** `kind: Secret`, anywhere in a line. */
 const SECRET_KIND = /\bkind["']?[ \t]*:[ \t]*["']?Secret\b/
-/** A line of YAML, its end written as such or as `\n` in a string. */
+/** A line of YAML. Line ends can also be written as `\n` in a string. */
 const LINE = /([^\n\\]|\\(?!n)){0,4000}(?:\n|\\n|$)/g
 const ENTRY = /^\s{1,40}["']?[\w.-]{1,100}["']?\s{0,5}:\s{1,5}["']?([^\s"'#|>\\]{4,4000})/
 
-/** Values under `data` and `stringData` in YAML of `kind: Secret`, all of which are secret, in order. */
+/** Values under `data` and `stringData` in YAML of `kind: Secret`, all of which are secrets, in order. */
 export function kubernetesSecrets(text: string): AssignedSecret[] {
   const found: AssignedSecret[] = []
   let start = 0

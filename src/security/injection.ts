@@ -1,12 +1,13 @@
 /**
- * Stored text that speaks to the model instead of informing it: found, named, and kept from ending its own delimiters.
+ * Detects stored text that addresses the model instead of informing it, and prevents it from closing its delimiters.
  *
- * Finding is a warning, not a defence: who writes differently is not found. The defence is that stored text always stands
- * between delimiters that it can't close and can't guess, with a line that says whose words it is. Pure functions, linear in the length.
+ * Detection is a warning, not a defence: differently worded attacks are not found. The defence is that stored text is
+ * always enclosed in delimiters that it can neither close nor guess, with a line that names its source. Pure functions,
+ * linear in the length.
  * @module
  */
 
-/** What a text may be suspected of. */
+/** The kinds of suspicious text. */
 export const SUSPICIONS = [
   'override',
   'role',
@@ -34,14 +35,15 @@ const SIGNS: Readonly<Record<Suspicion, RegExp>> = {
     /[\u200b\u2060-\u2064\u202a-\u202e\u2066-\u2069\u00ad\u3164\ufeff]{2}|[\ufe00-\ufe0f\u{e0100}-\u{e01ef}]{3}|[\u{e0020}-\u{e007f}]{2}/u,
 }
 
-/** What a text is suspected of; empty: nothing. */
+/** The suspicions about a text; empty: none. */
 export function suspectedInstructions(text: string): Suspicion[] {
   return SUSPICIONS.filter((suspicion) => SIGNS[suspicion].test(text))
 }
 
 /**
- * Characters that a person doesn't see and a model reads: soft hyphens, zero width, direction overrides, fillers, variation selectors,
- * tags (Unicode's Default_Ignorable_Code_Point), direction marks, and control characters other than tab and line ends.
+ * Characters that are invisible to people but read by models: soft hyphens, zero width, direction overrides, fillers,
+ * variation selectors, tags (Unicode's Default_Ignorable_Code_Point), direction marks, and control characters other
+ * than tab and line ends.
  */
 const INVISIBLE = /(?![\t\n\r])[\p{Cc}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/gu
 const ESCAPE = String.fromCharCode(27)
@@ -50,9 +52,10 @@ const ANSI_ESCAPE = new RegExp(`${ESCAPE}(?:\\[[0-?]{0,30}[ -/]{0,5}[@-~]|\\][^\
 
 const TAG = '[<\u2039\ufe64\uff1c](?=\\s{0,20}[/\u2044\u2215\uff0f]?\\s{0,20}'
 /**
- * Marks by which chat templates tell who is speaking, as classes rather than one by one: `<|…|>` and `[|…|]` with either bar
- * (Qwen, Llama, Phi, Cohere, DeepSeek, EXAONE, Harmony), `<word|>` and `<|word>` (Gemma 4), `[INST]` and other words in capitals of
- * Mistral, tags of tools and of thinking, begin and end of text, MiniMax's `]~b]`; and our own delimiters in any spelling.
+ * Role markers of chat templates, as classes instead of a list: `<|…|>` and `[|…|]` with either bar (Qwen, Llama, Phi,
+ * Cohere, DeepSeek, EXAONE, Harmony), `<word|>` and `<|word>` (Gemma 4), `[INST]` and other capitalised words of
+ * Mistral, tags of tools and of thinking, begin and end of text, MiniMax's `]~b]`; and our own delimiters in any
+ * spelling.
  */
 const MARKS = new RegExp(
   [
@@ -73,7 +76,10 @@ const MARKS_ANY_CASE = new RegExp(`${TAG}context)|<(?=/?(?:start|end)_of_turn>)`
 
 const lookAlike = (mark: string) => (mark === '[' ? '\u2045' : mark === ']' ? '\u2046' : '\u2039')
 
-/** A text whose marks no longer mark anything, as they begin with a look-alike; invisible characters and escapes are gone. */
+/**
+ * Replaces the first character of each marker with a look-alike, so that it no longer works, and removes invisible
+ * characters and escape sequences.
+ */
 export function neutralise(text: string): string {
   return text
     .replace(ANSI_ESCAPE, '')
@@ -82,12 +88,15 @@ export function neutralise(text: string): string {
     .replace(MARKS_ANY_CASE, lookAlike)
 }
 
-/** {@link neutralise} for one line, such as a title: every kind of line break and white space is a space. */
+/** {@link neutralise} for one line, such as a title: every kind of line break and white space becomes a space. */
 export function neutraliseLine(text: string): string {
   return neutralise(text.replace(/[\s\u0085]+/g, ' ')).trim()
 }
 
-/** {@link neutralise}, for text that stands between `<name>` and `</name>` of each name, which it can't close either. */
+/**
+ * {@link neutralise} for text that is enclosed in `<name>` and `</name>` for each name. The text can't close these
+ * either.
+ */
 export function neutraliseWithin(text: string, names: readonly string[]): string {
   const delimiters = new RegExp(`${TAG}(?:${names.join('|')})\\b)`, 'giu')
   return neutralise(text).replace(delimiters, '\u2039')

@@ -1,22 +1,23 @@
 /**
- * Private keys in PEM or PuTTY's format: whole, cut off at either end, encrypted, written with `\n` in a string, or in base64 once more.
+ * Finds private keys in PEM or PuTTY's format: complete, truncated at either end, encrypted, with line breaks written
+ * as `\n` in a string, or encoded in base64 again.
  * @module
  */
 
-/** Longest private key that is looked for, in characters: 16,384 bits of RSA in PEM with room to spare. */
+/** Maximum length of a private key, in characters: more than 16,384 bits of RSA in PEM. */
 const MAX_KEY = 20_000
-/** A heading alone, as in code that looks for keys, is followed by less than this. */
+/** A heading on its own, as in code that searches for keys, is followed by fewer characters than this. */
 const MIN_BODY = 40
 
 const BEGIN = /-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-\d:/g
 const END = /-----END (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----|Private-MAC: [0-9a-f]{40,64}/g
-/** Headers and base64 that may follow a heading; `\n` may be written as two characters. */
+/** Headers and base64 that may follow a heading. `\n` may be written as two characters. */
 const OPEN_BODY =
   /(?:(?:\s|\\[nr])*(?:Proc-Type|DEK-Info|Comment|Version|Hash|Encryption|Public-Lines|Private-Lines|Key-Derivation|Argon2-\w+): ?[^\n\\]{0,200})*(?:\s|\\[nr]|[A-Za-z0-9+/=]){0,20000}/y
-/** Lines of base64 directly before an end whose beginning is missing. */
+/** Lines of base64 directly before an end marker whose beginning is missing. */
 const BODY_BEFORE = /(?:^|[^A-Za-z0-9+/=\\])((?:[A-Za-z0-9+/=]{1,100}(?:\s|\\[nr]){1,4}){1,400})$/
 
-/** Ranges of private keys in a text: UTF-16 positions in order, the end exclusive. */
+/** Ranges of private keys in a text: UTF-16 offsets in order, `end` exclusive. */
 export function privateKeys(text: string): { start: number; end: number }[] {
   const found: { start: number; end: number }[] = []
   const closings = [...text.matchAll(END)]

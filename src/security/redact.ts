@@ -1,6 +1,6 @@
 /**
- * Takes credentials and private spans out of text before it is stored. Pure functions, linear in the length of the text.
- * Only what is a credential by its looks is taken: knowledge full of holes teaches nothing.
+ * Removes credentials and private spans from text before it is stored. Pure functions, linear in the length of the
+ * text. Only text that clearly looks like a credential is removed, so that the knowledge stays useful.
  * @module
  */
 import { assignedSecrets, kubernetesSecrets, NAME_WORDS } from './assigned-secrets.ts'
@@ -9,20 +9,20 @@ import { SECRET_FORMS } from './secret-forms.ts'
 import { isPlaceholder, isWellKnown } from './secret-values.ts'
 import { secretlintFindings } from './secretlint.ts'
 
-/** How many of each kind were taken out; grows with every call that is given it. */
+/** Number of redactions by kind. Calls add to it. */
 export type RedactionCounts = Record<string, number>
 
-/** What stands where somebody marked a span with `<private>`. */
+/** Replaces a span marked with `<private>`. */
 export const PRIVATE_PLACEHOLDER = '[private]'
 const PRIVATE_KIND = 'private_span'
 const KEY_KIND = 'private_key'
 const ASSIGNED_KIND = 'assigned_secret'
 const KUBERNETES_KIND = 'kubernetes_secret'
 const URL_KIND = 'url_password'
-/** What the rules of secretlint find beyond the forms of this folder. */
+/** Kind of the credentials found by secretlint's rules in addition to those of this folder. */
 const ISSUED_KIND = 'issued_credential'
 
-/** Every kind that may be counted. */
+/** Every kind that can be counted. */
 export const REDACTION_KINDS: readonly string[] = [
   ...new Set([
     PRIVATE_KIND,
@@ -34,14 +34,14 @@ export const REDACTION_KINDS: readonly string[] = [
   ]),
 ]
 
-/** Placeholder that is written in the place of a secret. */
+/** The placeholder that replaces a secret. */
 export function placeholder(kind: string): string {
   return `[redacted ${kind}]`
 }
 
 /**
- * A text without its credentials and private spans. Redacting it again changes nothing.
- * @param counts grows by what was taken out, by kind
+ * Removes credentials and private spans from a text. Redacting the result again changes nothing.
+ * @param counts increased by the number of redactions of each kind
  */
 export function redact(text: string, counts: RedactionCounts = {}): string {
   if (text.length < 8) return text
@@ -71,7 +71,7 @@ export function redact(text: string, counts: RedactionCounts = {}): string {
   return result
 }
 
-/** A text with a placeholder in place of each range. */
+/** Replaces each range of a text with a placeholder. */
 function without(
   text: string,
   ranges: readonly { readonly start: number; readonly end: number }[],
@@ -90,7 +90,7 @@ function without(
   return parts.join('') + text.slice(kept)
 }
 
-/** Every text in a JSON value redacted, names of fields excepted; the value itself when there was nothing to take out. */
+/** Redacts every text in a JSON value, except field names. Returns the same value if nothing was redacted. */
 export function redactAll<T>(value: T, counts: RedactionCounts = {}): T {
   return walk(value, counts) as T
 }
@@ -107,14 +107,17 @@ function walk(value: unknown, counts: RedactionCounts): unknown {
   return fields.some(([, field], at) => field !== entries[at]?.[1]) ? Object.fromEntries(fields) : value
 }
 
-/** A tag `private` in any spelling: spaces, attributes, either case, as entities. A backtick before it: it is talked about. */
+/**
+ * A `private` tag in any notation: with spaces or attributes, in either case, as entities. After a backtick, the tag is
+ * only mentioned.
+ */
 const PRIVATE_TAG = /([`\w]?)(?:<|&lt;)\s{0,10}(\/?)\s{0,10}(private)(?=[\s/>&])((?:(?!&gt;)[^<>]){0,200})(?:>|&gt;)/gi
-/** Nothing, or attributes: `<private reason="x">`, but not `<private key>`. */
+/** Nothing, or attributes: matches `<private reason="x">`, but not `<private key>`. */
 const ATTRIBUTES = /^\s*(?:[\w-]+\s*=[\s\S]*)?\/?\s*$/
 
 /**
- * Text without `<private>…</private>`. A span that is not closed reaches to the end: too much is removed rather than too little. A
- * tag in backticks is talked about, not used; where nothing closes a span, so are `<private key>` and a type parameter.
+ * Removes `<private>…</private>` from a text. An unclosed span extends to the end: removing too much is safer than too
+ * little. A tag in backticks is only mentioned, and so are `<private key>` and type parameters if no span is closed.
  */
 function withoutPrivateSpans(text: string, counts: RedactionCounts): string {
   const parts: string[] = []
@@ -137,7 +140,7 @@ function withoutPrivateSpans(text: string, counts: RedactionCounts): string {
   return parts.join('') + (depth > 0 ? '' : text.slice(kept))
 }
 
-/** `Options<Private>` in code: a capital letter, directly behind a name. */
+/** `Options<Private>` in code: a capital letter directly after a name. */
 function isTypeParameter(before: string, name: string): boolean {
   return /\w/.test(before) && /^P/.test(name)
 }

@@ -1,22 +1,22 @@
 /**
- * What credentials look like: issuers' published prefixes and lengths, then forms that name themselves.
+ * The formats of credentials: issuers' published prefixes and lengths, followed by self-describing formats.
  *
- * Every quantifier is bounded and every form has words that must occur for it to be tried, so that a text of n characters
- * takes a time in proportion to n. Forms are tried in order; what an earlier one has replaced no later one sees.
+ * Every quantifier is bounded, and every format has words that must occur before it is tried, so that the time is
+ * linear in the length of the text. Formats are tried in order; later ones don't see what earlier ones have replaced.
  * @module
  */
 
-/** One kind of secret. */
+/** One format of a secret. */
 export interface SecretForm {
   readonly kind: string
-  /** In lower case; one of them occurs in every text that holds such a secret. */
+  /** In lower case. Every text with such a secret contains one of them. */
   readonly words: readonly string[]
   readonly pattern: RegExp
-  /** Group of the pattern that holds the secret; left out: the whole match. */
+  /** Group of the pattern that matches the secret. Default: the whole match. */
   readonly group?: number
 }
 
-/** Tokens that are known by their prefix: kind, prefix as it is written, what follows it. */
+/** Tokens with a known prefix: kind, prefix, and the text that follows. */
 const PREFIXED: readonly (readonly [kind: string, prefix: string, rest: string])[] = [
   ['coordinator_key', 'hck_', '[\\w-]{43}'],
   ['github_token', 'gh[pousr]_', '[A-Za-z0-9]{36,255}'],
@@ -135,7 +135,7 @@ const PREFIXED: readonly (readonly [kind: string, prefix: string, rest: string])
   ['azure_devops_token', '', '[A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}'],
 ]
 
-/** The longest fixed part of a prefix, by which texts without it are passed over quickly. */
+/** The longest fixed part of a prefix, used to skip texts without it quickly. */
 function wordOf(prefix: string): string {
   const parts = prefix.split(/\[[^\]]*\](?:\{\d+\})?|\(\?:[^)]*\)|\\d(?:\{\d\})?/)
   const longest = parts.sort((a, b) => b.length - a.length)[0] ?? ''
@@ -150,7 +150,7 @@ const PREFIXED_FORMS = PREFIXED.map(
   }),
 )
 
-/** Every form in the order in which they are tried; private keys are found by redact.ts itself. */
+/** All formats, in the order in which they are tried. redact.ts handles private keys itself. */
 export const SECRET_FORMS: readonly SecretForm[] = [
   ...PREFIXED_FORMS,
   {
@@ -165,7 +165,7 @@ export const SECRET_FORMS: readonly SecretForm[] = [
   },
   { kind: 'google_refresh_token', words: ['1//0'], pattern: /(?<![A-Za-z0-9+/=])1\/\/0[\w-]{40,200}(?![A-Za-z0-9])/g },
   {
-    // The form that most issuers use now: a name of the issuer, then a long random part of both cases with digits.
+    // The format that most issuers use now: an issuer name, followed by a long random part with both cases and digits.
     kind: 'prefixed_token',
     words: ['_', '-'],
     pattern:
@@ -213,7 +213,8 @@ export const SECRET_FORMS: readonly SecretForm[] = [
   {
     kind: 'url_password',
     words: ['://'],
-    // The password may hold a raw `@` or `/`; digits and a slash are a port and a path. A password that repeats the user is an example.
+    // The password may contain a raw `@` or `/`. Digits and a slash are a port and a path. A password that repeats the
+    // user is an example.
     pattern:
       /(?<![A-Za-z0-9])[a-z][a-z0-9+.-]{1,20}:\/\/(?!anonymous:)([^\s/:@"'<>`]{0,100}):(?!\d{1,5}\/|\1@|[a-z0-9]{1,8}@(?:[\w-]{1,40}\.)?(?:example\.|domain\.com))([^\s"'<>`]{3,200})@(?=[\w.-]{1,100}(?::\d{1,5})?(?:[/?,\s"'<>`)\]]|$)|\[[0-9a-f:]{2,40}\])/gi,
     group: 2,
@@ -285,7 +286,7 @@ export const SECRET_FORMS: readonly SecretForm[] = [
   {
     kind: 'encoded_private_key',
     words: ['ls0tls1crudjti'],
-    // "-----BEGIN …" in base64; certificates and public keys are none.
+    // "-----BEGIN …" in base64, except certificates and public keys.
     pattern: /(?<![A-Za-z0-9+/])LS0tLS1CRUdJTi(?!BDRVJU|BQVUJM|BUUlVTVEVE)[A-Za-z0-9+/]{80,16000}={0,2}/g,
   },
 ]

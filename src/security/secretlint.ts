@@ -1,12 +1,12 @@
 /**
- * The rules of secretlint (https://github.com/secretlint/secretlint), a maintained set for the issuers of credentials. They run
- * without its engine, which reads files: a rule is given a text and reports ranges.
+ * The rules of secretlint (https://github.com/secretlint/secretlint), a maintained set for many credential issuers.
+ * They run without its engine, which reads files: a rule takes a text and reports ranges.
  * @module
  */
 import { rules } from '@secretlint/secretlint-rule-preset-recommend'
 import { hasRandomPart } from './secret-values.ts'
 
-/** A range of a text that a rule reported: UTF-16 positions, the end exclusive. */
+/** A range of a text reported by a rule: UTF-16 offsets, `end` exclusive. */
 export interface Finding {
   readonly start: number
   readonly end: number
@@ -18,8 +18,8 @@ interface Rule {
 }
 
 /**
- * Rules that are not used: comments that switch rules off (whoever writes the text must not choose), service account files (binary),
- * and rules whose findings are wider than the secret, which the structural rules of this folder find exactly.
+ * Unused rules: comments that disable rules (the author of the text must not decide), service account files (binary),
+ * and rules that report more than the secret, which the rules of this folder find exactly.
  */
 const UNUSED = /-(?:filter-comments|gcp|privatekey|basicauth|aws|database-connection-string)$/
 
@@ -38,7 +38,7 @@ const readers = (rules as unknown as readonly Rule[])
     ),
   )
 
-/** What the rules report of a text, in order of position, without overlaps. */
+/** The ranges that the rules report for a text, in order of position, without overlaps. */
 export function secretlintFindings(content: string): readonly Finding[] {
   findings = []
   for (const reader of readers) reader.file?.({ filePath: 'text', content, ext: '', contentType: 'text' })

@@ -1,5 +1,5 @@
 /**
- * Turns documents into what the index stores and questions into what it is asked, with one tokeniser for both.
+ * Converts documents to index terms and questions to search terms, with the same tokeniser.
  * @module
  */
 
@@ -8,15 +8,18 @@ import { stem } from './stem.ts'
 import { isStopTerm } from './stop-words.ts'
 import { tokenise } from './tokens.ts'
 
-/** A document as keyword search sees it. */
+/** A document for keyword search. */
 export interface SearchableDocument {
   readonly title?: string
   readonly body: string
-  /** Names it must be found by as typed, beside those in title and body: a file path, a symbol, an error code. */
+  /**
+   * Names by which it must be findable as typed, in addition to those in title and body: a file path, a symbol, an
+   * error code.
+   */
   readonly identifiers?: readonly string[]
 }
 
-/** A document's terms by where they stand, separated by single spaces. */
+/** A document's terms by location, separated by single spaces. */
 export interface DocumentColumns {
   readonly title: string
   readonly body: string
@@ -25,30 +28,36 @@ export interface DocumentColumns {
 
 /** A term of a question. */
 export interface QueryTerm {
-  /** As the index stores it. */
+  /** As stored in the index. */
   readonly term: string
-  /** phrase: words that stand side by side, joined, where the collection holds a name that they make. */
+  /** phrase: adjacent words, joined, if the collection contains the name that they form. */
   readonly kind: 'word' | 'compound' | 'phrase'
-  /** How often the question says it. */
+  /** How often it occurs in the question. */
   readonly count: number
 }
 
-/** More terms cost time and add nothing: a long text is asked for by its most telling ones. */
+/**
+ * Maximum number of terms. More terms take time without a benefit: a long text is represented by its most informative
+ * terms.
+ */
 const MAX_TERMS = 32
-/** Of a longer question the beginning and the end are read, where people put their request. */
+/** Of a longer question, only the beginning and the end are read, where the request usually is. */
 const MAX_QUESTION_LENGTH = 12_000
-/** A path or symbol that an item is named by counts this many times: the file itself comes before files that mention it. */
+/** Weight of a path or symbol in an item's title: the file itself ranks above files that mention it. */
 const TITLE_COMPOUND_WEIGHT = 4
 /** Prose, not a name: `double-blind`. */
 const HYPHENATED_WORDS = /^[\p{L}\p{M}]+(?:-[\p{L}\p{M}]+)+$/u
 
-/** Terms that are read of the title and the names, and of the body: more than 32,000 characters of any script give. */
+/**
+ * Maximum number of terms read from the title and the names, and from the body: more than 32,000 characters of any
+ * script give.
+ */
 const MAX_TITLE_TERMS = 16_384
 const MAX_BODY_TERMS = 65_536
 
 /**
- * The terms of a document, by where they stand; the same tokens as {@link queryTerms}. Of the title and each name the first 16,384 are
- * taken, of the body the first 65,536: what follows isn't found by keyword.
+ * The terms of a document by location, with the same tokens as {@link queryTerms}. Reads the first 16,384 terms of the
+ * title and of each name, and the first 65,536 of the body. Later terms can't be found by keyword.
  */
 export function documentColumns(document: SearchableDocument): DocumentColumns {
   const title = tokenise(document.title ?? '', 'document', MAX_TITLE_TERMS)
@@ -70,8 +79,8 @@ export function documentColumns(document: SearchableDocument): DocumentColumns {
 }
 
 /**
- * The terms of a question, most telling first, at most 32. Function words are left out unless there is nothing else.
- * Without document frequencies, compounds, repeated and longer terms are taken to tell more.
+ * The terms of a question, most informative first, at most 32. Function words are omitted unless there is nothing else.
+ * Without document frequencies, compounds, repeated terms and longer terms count as more informative.
  */
 export function queryTerms(text: string): QueryTerm[] {
   const question =
@@ -93,13 +102,14 @@ export function queryTerms(text: string): QueryTerm[] {
   return terms.length <= MAX_TERMS ? terms : terms.sort((a, b) => telling(b) - telling(a)).slice(0, MAX_TERMS)
 }
 
-/** Words of a question whose neighbours are joined. */
+/** Maximum number of words of a question that are joined to phrases. */
 const PHRASE_WORDS = 48
 
 /**
- * The terms of a question as a collection can answer them: a word that it spells the other way (British or American) is asked for as
- * it stands there, and neighbouring words that together are a name there ("json object", `JsonObject`) are asked for as that name too.
- * @param frequencyOf how many items hold a term
+ * The terms of a question, adapted to a collection: a word is searched in the spelling that the collection uses
+ * (British or American), and adjacent words that form a name in the collection ("json object", `JsonObject`) are also
+ * searched as that name.
+ * @param frequencyOf number of items that contain a term
  */
 export function collectionTerms(text: string, frequencyOf: (term: string) => number): QueryTerm[] {
   const terms = queryTerms(text).map((term): QueryTerm => {
@@ -114,7 +124,9 @@ export function collectionTerms(text: string, frequencyOf: (term: string) => num
   return [...terms, ...phrases.slice(0, MAX_TERMS)]
 }
 
-/** Neighbouring words of a short question joined as compounds are stored, in pairs and threes; function words end a phrase. */
+/**
+ * Adjacent words of a short question, joined like stored compounds, in pairs and triples. Function words end a phrase.
+ */
 function phrasesOf(text: string): string[] {
   const spoken = text.slice(0, MAX_QUESTION_LENGTH).match(/[\p{L}\p{N}]+/gu) ?? []
   if (spoken.length > PHRASE_WORDS) return []

@@ -1,22 +1,26 @@
 /**
- * How the terms of a question are weighed against a collection, and how an item is scored by them: BM25.
+ * Weights the terms of a question for a collection, and scores items by them: BM25.
  * @module
  */
 
 import { type QueryTerm, queryTerms } from './index-terms.ts'
 import { hashTerm, TermListReader } from './term-list.ts'
 
-/** BM25's saturation and length normalisation, the usual ones. */
+/** BM25's saturation and length normalisation, at their usual values. */
 export const BM25_K1 = 1.2
 export const BM25_B = 0.75
-/** A term said more often than this in the question counts no more. */
+/** Maximum count of a repeated term in a question. */
 const MAX_REPEATS = 3
-/** Items without the term that every collection is imagined to hold besides, so that terms tell something in a small one. */
+/**
+ * Number of imaginary items without the term that are added to every collection, so that terms are informative in a
+ * small one.
+ */
 const BACKGROUND_ITEMS = 100
 
 /**
- * Programming languages: who names one mostly says what collection is meant, and code seldom says its own language's name.
- * Such a term counts half (measured on CoSQA: nDCG@10 .388 → .401; other sets unchanged within 0.003).
+ * Programming languages. A question usually names one to say which collection is meant, and code rarely contains the
+ * name of its own language. Such a term has half the weight (measured on CoSQA: nDCG@10 .388 → .401; other sets
+ * unchanged within 0.003).
  */
 const LANGUAGES: ReadonlySet<string> = new Set(
   'python javascript typescript java golang ruby php rust kotlin swift perl scala haskell'
@@ -24,15 +28,18 @@ const LANGUAGES: ReadonlySet<string> = new Set(
     .map((name) => queryTerms(name)[0]?.term ?? name),
 )
 const LANGUAGE_WEIGHT = 0.5
-/** Weight of a name that neighbouring words make. It adds to a score only: who says the words has not asked for the name. */
+/**
+ * Weight of a name formed by adjacent words. It only adds to a score, because the question contains the words, not the
+ * name.
+ */
 const PHRASE_WEIGHT = 0.5
 
-/** What a question is scored against. */
+/** Statistics of a collection, for scoring questions. */
 export interface CollectionStatistics {
   readonly items: number
   /** Mean of {@link documentLength} over the items. */
   readonly averageLength: number
-  /** Items that hold the term, by term; a missing term is in none. */
+  /** Number of items that contain each term. Missing terms are in no item. */
   readonly documentFrequencies: ReadonlyMap<string, number>
 }
 
@@ -42,7 +49,7 @@ export interface WeighedTerm {
   readonly kind: QueryTerm['kind']
   /** Inverse document frequency, ln(1 + (N + c − n + ½) / (n + ½)), halved for names of programming languages. */
   readonly idf: number
-  /** idf × how often the question says it, at most three times. */
+  /** idf × the term's count in the question, at most three. */
   readonly weight: number
 }
 
@@ -50,7 +57,7 @@ export interface KeywordPlan {
   readonly terms: readonly WeighedTerm[]
   /** Sum of the terms' idf. */
   readonly totalIdf: number
-  /** What a document that says every term without end would score. */
+  /** The score of a document that repeats every term infinitely often. */
   readonly attainable: number
   readonly averageLength: number
 }
@@ -59,9 +66,9 @@ export interface KeywordPlan {
 export interface KeywordEvidence {
   /** BM25, greater is better; 0: no term in common. */
   readonly score: number
-  /** Share of the question's idf whose terms the document holds, 0 to 1. */
+  /** Share of the question's idf covered by the document's terms, 0 to 1. */
   readonly coverage: number
-  /** Number of the question's terms that it holds. */
+  /** Number of the question's terms in the document. */
   readonly matched: number
   /** Length of the document in terms. */
   readonly length: number
@@ -73,7 +80,7 @@ function inverseDocumentFrequency(items: number, frequency: number): number {
   return Math.log(1 + (others + 0.5) / (frequency + 0.5))
 }
 
-/** Plans a question, given its terms (from `queryTerms`) and the collection's figures for them. */
+/** Plans a search from the question's terms (from `queryTerms`) and the collection's statistics. */
 export function planKeywordSearch(asked: readonly QueryTerm[], statistics: CollectionStatistics): KeywordPlan {
   const frequency = (term: { readonly term: string }) => statistics.documentFrequencies.get(term.term) ?? 0
   const weighed = asked.map((term): WeighedTerm => {
@@ -98,8 +105,8 @@ export function planKeywordSearch(asked: readonly QueryTerm[], statistics: Colle
 }
 
 /**
- * A word that the collection lacks tells no more than its other words do on average: else one unknown word takes half of the question,
- * and nothing seems to answer the rest.
+ * Limits the weight of a word that the collection doesn't contain to the average of the other words. Otherwise one
+ * unknown word would have half of the question's weight, and no item would seem to answer the rest.
  */
 function cappedAbsent(terms: readonly WeighedTerm[], frequency: (term: WeighedTerm) => number): WeighedTerm[] {
   const present = terms.filter((term) => term.idf > 0 && frequency(term) > 0)
@@ -111,7 +118,7 @@ function cappedAbsent(terms: readonly WeighedTerm[], frequency: (term: WeighedTe
 }
 
 /**
- * Scores one candidate by all terms of the question: BM25 (Robertson and Zaragoza 2009, section 3.4).
+ * Scores one candidate for all terms of the question: BM25 (Robertson and Zaragoza 2009, section 3.4).
  * @param list the candidate's term list
  */
 export function keywordEvidence(plan: KeywordPlan, list: Uint8Array): KeywordEvidence {

@@ -1,5 +1,5 @@
 /**
- * Remembers what was worked out of short texts that come again and again.
+ * Caches results for short texts that occur repeatedly.
  * @module
  */
 export class Memo<T> {
@@ -8,20 +8,20 @@ export class Memo<T> {
   readonly #known = new Map<string, T>()
 
   /**
-   * @param limit texts remembered; beyond them it starts again, as what is common is soon back
-   * @param longest characters of a text that is remembered
+   * @param limit maximum number of cached texts; then the cache is cleared, because common texts return soon
+   * @param longest maximum length of a cached text, in characters
    */
   constructor(limit: number, longest: number) {
     this.#limit = limit
     this.#longest = longest
   }
 
-  /** What is known of a text, or what `work` makes of it. */
+  /** The cached result for a text, or the result of `work`. */
   of(text: string, work: (text: string) => T): T {
     const known = this.#known.get(text)
     if (known !== undefined) return known
     if (text.length > this.#longest) return work(text)
-    // A piece of a document would keep the whole of it in memory: what is remembered is a copy.
+    // Cache a copy: a substring would keep its whole document in memory.
     const own = Array.from(text).join('')
     const made = work(own)
     if (this.#known.size >= this.#limit) this.#known.clear()

@@ -1,26 +1,26 @@
 /**
- * What a request is made of: the person's own words, code, errors, names. Shared by search, routing and learning.
+ * Analyses the parts of a request: the person's own words, code, errors, names. Shared by search, routing and learning.
  * @module
  */
 
 import { withoutHarnessText } from './client-boilerplate.ts'
 import { queryTerms } from './index-terms.ts'
 
-/** A stretch of code in a request. */
+/** A section of code in a request. */
 export interface CodeSpan {
   readonly text: string
-  /** The fence's language tag, lower case; empty when there is none. */
+  /** The fence's language tag in lower case; empty if there is none. */
   readonly language: string
   readonly block: boolean
 }
 
-/** Measures of a request that search, routing and learning decide by. */
+/** Measures of a request that search, routing and learning use. */
 export interface QueryFeatures {
-  /** Characters of the request without harness text. */
+  /** Number of characters without harness text. */
   readonly characters: number
   /** Share of the raw text that was harness text, 0 to 1. */
   readonly harnessShare: number
-  /** Distinct searchable terms, at most 32. */
+  /** Number of distinct searchable terms, at most 32. */
   readonly contentTerms: number
   readonly isQuestion: boolean
   /** Share of the searchable terms that are identifiers, paths, flags or symbols, 0 to 1. */
@@ -35,27 +35,27 @@ export interface QueryFeatures {
 export interface QueryAnalysis {
   /** The request without harness text. */
   readonly text: string
-  /** The part in natural language: no code blocks, no logs. */
+  /** The natural-language part: no code blocks, no logs. */
   readonly prose: string
-  /** What to search by: the prose, the error messages, and the beginning of the code. */
+  /** The text to search for: the prose, the error messages, and the beginning of the code. */
   readonly searchText: string
   readonly code: readonly CodeSpan[]
-  /** Lines that state an error, in order, each once. */
+  /** Distinct lines that state an error, in order. */
   readonly errors: readonly string[]
-  /** Such as `E0382`, `TS2345`, `ERR_MODULE_NOT_FOUND`, `ENOENT`, `SQLSTATE 42P01`. */
+  /** For example `E0382`, `TS2345`, `ERR_MODULE_NOT_FOUND`, `ENOENT`, `SQLSTATE 42P01`. */
   readonly errorCodes: readonly string[]
   readonly identifiers: readonly string[]
   readonly paths: readonly string[]
-  /** What stands between quotation marks. */
+  /** Texts in quotation marks. */
   readonly quoted: readonly string[]
-  /** The script most letters are written in, by its Unicode name; null without letters. */
+  /** The Unicode name of the script of most letters; null without letters. */
   readonly script: string | null
   readonly features: QueryFeatures
 }
 
-/** A longer request is read at its beginning and its end. */
+/** Of a longer request, only the beginning and the end are read. */
 const MAX_REQUEST_LENGTH = 40_000
-/** Of a longer line only the beginning is looked at. */
+/** Of a longer line, only the beginning is examined. */
 const MAX_LINE_LENGTH = 400
 const MAX_FOUND = 32
 const CODE_SEARCHED = 400
@@ -95,7 +95,7 @@ const SCRIPTS = [
 ] as const
 const SCRIPT_PATTERNS = SCRIPTS.map((name) => [name, new RegExp(`\\p{Script=${name}}`, 'gu')] as const)
 
-/** Analyses a request. Linear in its length; never throws. */
+/** Analyses a request. Linear time; never throws. */
 export function analyseQuery(raw: string): QueryAnalysis {
   const { text, removedShare } = withoutHarnessText(excerpt(raw.toWellFormed().replaceAll('\0', ' ')))
   const { code, lines } = separateCode(text)
@@ -149,7 +149,7 @@ function excerpt(text: string): string {
     : `${text.slice(0, MAX_REQUEST_LENGTH / 2)}\n${text.slice(-MAX_REQUEST_LENGTH / 2)}`.toWellFormed()
 }
 
-/** Splits fenced blocks off; inline code stays in its line and is reported too. */
+/** Separates fenced blocks. Inline code stays in its line and is also returned. */
 function separateCode(text: string): { code: CodeSpan[]; lines: string[] } {
   const code: CodeSpan[] = []
   const lines: string[] = []
@@ -188,12 +188,12 @@ function distinct(found: readonly string[]): string[] {
   return [...new Set(found)].slice(0, MAX_FOUND)
 }
 
-/** camelCase, PascalCase of two words, snake_case, CONSTANT_CASE, and qualified names; not sentences' own words. */
+/** camelCase, PascalCase of two words, snake_case, CONSTANT_CASE, and qualified names, but not ordinary words. */
 function isIdentifier(name: string): boolean {
   return /[a-z][A-Z]|[A-Z]{2}[a-z]{2}|\w_\w|^_|\$|::|->|[A-Za-z]\d|\w[.#][A-Za-z_]{2}/.test(name)
 }
 
-/** Holds a slash or backslash between names, starts like a path, or ends in a file extension. */
+/** Contains a slash or backslash between names, starts like a path, or ends in a file extension. */
 function isPath(name: string): boolean {
   if (/^\d+(?:[./]\d+)*$/.test(name) || /^(?:and\/or|n\/a|i\/o|yes\/no|he\/she)$/i.test(name)) return false
   return (

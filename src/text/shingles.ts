@@ -1,21 +1,21 @@
 /**
- * How alike two texts are, word for word. Pure.
+ * Similarity of two texts, word by word. Pure.
  * @module
  */
 
 import { hashTerm } from './term-list.ts'
 import { words } from './words.ts'
 
-/** Words in a shingle. */
+/** Number of words in a shingle. */
 const SHINGLE_WORDS = 3
-/** Similarity from which two texts count as the same. Lower ones were seen to drop evidence that was wanted. */
+/** Similarity from which two texts count as equal. Lower thresholds dropped relevant evidence in measurements. */
 export const NEAR_DUPLICATE = 0.9
-/** Of a longer text the first words are compared. */
+/** Maximum number of words that are compared. */
 const MAX_WORDS = 2000
 
 /**
- * The set of hashed runs of three words of a text (w-shingling: Broder, "On the resemblance and containment of documents",
- * 1997); a shorter text is one shingle.
+ * The set of hashed runs of three words of a text (w-shingling: Broder, "On the resemblance and containment of
+ * documents", 1997). A shorter text is one shingle.
  */
 export function shingles(text: string): ReadonlySet<number> {
   const found = words(text.slice(0, MAX_WORDS * 16)).slice(0, MAX_WORDS)
@@ -25,7 +25,9 @@ export function shingles(text: string): ReadonlySet<number> {
   return set
 }
 
-/** |A ∩ B| / |A ∪ B|; 0 when both are empty. */
+/**
+ * |A ∩ B| / |A ∪ B|; 0 if both are empty.
+ */
 export function jaccard(a: ReadonlySet<number>, b: ReadonlySet<number>): number {
   const [small, large] = a.size <= b.size ? [a, b] : [b, a]
   let shared = 0

@@ -1,16 +1,16 @@
 /**
- * How alike two queries are, by the words that carry their meaning. Pure functions.
+ * Similarity of two queries by their content words. Pure functions.
  * @module
  */
 import { isStopTerm } from './stop-words.ts'
 import { tokenise } from './tokens.ts'
 
-/** Longest stretch of a text whose words are compared, in characters. */
+/** Maximum length of the compared text, in characters. */
 const COMPARED_CHARACTERS = 8000
 
 /**
- * The distinct content terms of a text: stemmed words and whole identifiers, without function words. A text of function words
- * alone keeps them, so that it still resembles itself.
+ * The distinct content terms of a text: stemmed words and whole identifiers, without function words. A text that
+ * consists only of function words keeps them, so that it is still similar to itself.
  */
 export function contentTerms(text: string): Set<string> {
   const { words, compounds } = tokenise(text.slice(0, COMPARED_CHARACTERS), 'document')

@@ -1,9 +1,9 @@
 /**
- * British and American spellings of one word, as Porter stems: who asks for "recognised" finds "recognized". Pure.
+ * British and American spellings of a word, as Porter stems: a search for "recognised" finds "recognized". Pure.
  * @module
  */
 
-/** Stems that follow no rule. */
+/** Irregular stems. */
 const PAIRS: readonly (readonly [string, string])[] = [
   ['centr', 'center'],
   ['grei', 'grai'],
@@ -15,7 +15,10 @@ const PAIRS: readonly (readonly [string, string])[] = [
 ]
 const IRREGULAR: ReadonlyMap<string, string> = new Map(PAIRS.flatMap(([a, b]) => [[a, b] as const, [b, a] as const]))
 
-/** What a British stem ends in, and what the American one does: the stemmer takes "ize" off longer words, and "ise" never. */
+/**
+ * Endings of British stems and the corresponding American ones: the stemmer removes "ize" from longer words, but never
+ * "ise".
+ */
 const ENDINGS: readonly (readonly [string, string])[] = [
   ['is', 'iz'],
   ['is', ''],
@@ -23,12 +26,12 @@ const ENDINGS: readonly (readonly [string, string])[] = [
   ['our', 'or'],
   ['ogu', 'og'],
 ]
-/** Shorter stems are other words: "rise", "hour". */
+/** Shorter stems are different words: "rise", "hour". */
 const MIN_LENGTH = 5
 
 /**
- * Stems that the same word may have in the other spelling. A rule may name a stem that is no word, so take one only where a collection
- * holds it.
+ * Possible stems of the same word in the other spelling. A rule may produce a stem that is not a word, so use a stem
+ * only if the collection contains it.
  * @example otherSpellings('recognis') // ['recogniz', 'recogn']
  */
 export function otherSpellings(stem: string): string[] {

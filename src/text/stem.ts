@@ -1,5 +1,5 @@
 /**
- * Porter stemming with a memory, since the same few thousand words come again and again.
+ * Porter stemming with a cache, because the same few thousand words occur repeatedly.
  * @module
  */
 
@@ -10,7 +10,7 @@ const stems = new Memo<string>(20_000, 64)
 
 /**
  * The Porter stem of a lower-case ASCII word (M. F. Porter, "An algorithm for suffix stripping", Program 14(3), 1980).
- * Words that hold anything but a–z come back unchanged.
+ * Words with characters other than a–z are returned unchanged.
  * @example stem('relational') // 'relat'
  */
 export function stem(word: string): string {

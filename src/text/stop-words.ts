@@ -1,5 +1,5 @@
 /**
- * English function words: they are indexed, but a query drops them as long as it holds anything else.
+ * English function words: they are indexed, but a query omits them if it contains anything else.
  * @module
  */
 

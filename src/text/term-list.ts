@@ -1,5 +1,6 @@
 /**
- * A compact list of a document's distinct terms: what is stored of its words, and what the inverted index is built from.
+ * A compact list of a document's distinct terms. It is the stored form of the document's words, and the inverted index
+ * is built from it.
  *
  * Layout, little-endian: u32 length of the document in terms; n × u32 hashes, ascending; n × u8 frequencies in halves.
  * @module
@@ -10,7 +11,7 @@ import type { DocumentColumns } from './index-terms.ts'
 
 const HEADER_BYTES = 4
 const HASH_BYTES = 4
-/** Frequencies are counted in halves, so that a term of the identifiers column counts half. */
+/** Frequencies are counted in halves, so that terms of the identifiers column count half. */
 const HALVES = 2
 const FREQUENCY_LIMIT = 255
 
@@ -19,12 +20,14 @@ export function hashTerm(term: string): number {
   return fnv1a(term)
 }
 
-/** Distinct terms of one document; ordinary text of 300,000 characters has fewer than half of that. */
+/**
+ * Maximum number of distinct terms of one document. Ordinary text of 300,000 characters has fewer than half as many.
+ */
 export const MAX_DISTINCT_TERMS = 16_384
 
 /**
- * The term list of a document, from its full-text columns. Five bytes a distinct term, for the first 16,384 of them: title first, then body,
- * then identifiers. Others count in the length, and aren't found.
+ * The term list of a document, from its columns. Five bytes per distinct term, for the first 16,384 of them: title,
+ * then body, then identifiers. Further terms count in the length, but can't be found.
  */
 export function termList(columns: DocumentColumns): Uint8Array {
   const halves = new Map<number, number>()
@@ -85,7 +88,7 @@ export class TermListReader {
     this.length = documentLength(list)
   }
 
-  /** How often the document says the term with this hash; 0 when it does not. Binary search. */
+  /** Frequency of the term with this hash in the document; 0 if it doesn't occur. Binary search. */
   frequency(hash: number): number {
     let low = 0
     let high = this.#size - 1

@@ -1,15 +1,16 @@
 /**
- * Sections of thinking in the answers of reasoning models. Pure functions.
+ * Removes thinking sections from the answers of reasoning models. Pure functions.
  * @module
  */
 
-/** Elements and marks in which reasoning models put what they think before they answer. */
+/** Elements and markers that reasoning models put around their thinking. */
 const OPEN = /<(think|thinking|thought|reasoning|reflection|scratchpad)>|<\|channel\|>analysis<\|message\|>/i
 const CODE = /^[^\S\n]*(?:```|~~~)/m
 
 /**
- * An answer without its sections of thinking, trimmed; the same text when it has none. A section that is not closed goes on to the
- * end. Only sections at the beginning of the text, or of a line outside code, count: an answer may write about such elements.
+ * An answer without its thinking sections, trimmed; unchanged if it has none. An unclosed section extends to the end.
+ * Only sections at the start of the text, or of a line outside code, count, because an answer may also write about such
+ * elements.
  */
 export function withoutThinking(text: string): string {
   let rest = text

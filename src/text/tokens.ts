@@ -1,5 +1,5 @@
 /**
- * Cuts a text into words and compounds (identifiers, paths, flags, versions), in every script.
+ * Splits a text into words and compounds (identifiers, paths, flags, versions), in every script.
  * @module
  */
 
@@ -7,24 +7,30 @@ import { Memo } from './memo.ts'
 import { stem } from './stem.ts'
 import { foldText } from './words.ts'
 
-/** What a text is searchable by. Both lists are lower case, in order, with repeats. */
+/** The searchable tokens of a text. Both lists are in lower case, in order, with duplicates. */
 export interface Tokens {
-  /** Stemmed words, parts of identifiers, bigrams of scripts that write no spaces. */
+  /** Stemmed words, parts of identifiers, and bigrams of scripts without spaces. */
   readonly words: string[]
   /** Identifiers, paths, flags, symbols and versions as typed: `c++`, `--no-cache`, `src/app.ts:42`, `getusername`. */
   readonly compounds: string[]
 }
 
-/** Longer chunks (encoded data, minified code) give words but no compounds. */
+/** Longer chunks (encoded data, minified code) produce words but no compounds. */
 const MAX_COMPOUND_LENGTH = 120
-/** Longer words are cut: nobody types them, and no vocabulary needs them. */
+/** Longer words are truncated: people don't type them. */
 const MAX_WORD_LENGTH = 64
-/** Length of the overlapping pieces of Thai, Lao, Khmer and Burmese, which write neither spaces nor one word a character. */
+/**
+ * Length of the overlapping pieces of Thai, Lao, Khmer and Burmese, which use neither spaces nor one character per
+ * word.
+ */
 const UNSPACED_PIECE = 3
 
 const ASCII = /^\p{ASCII}*$/u
 const PLAIN_WORD = /^[A-Za-z][a-z]*$/
-/** Brackets, quotes, commas and operators end a chunk, and so do 2,000 characters; an apostrophe between letters does not. */
+/**
+ * Brackets, quotes, commas and operators end a chunk, and so do 2,000 characters. An apostrophe between letters
+ * doesn't.
+ */
 const CHUNK = /[^\s()[\]{}<>"'`“”‘’«»„,;|=&!?*^\p{Cc}、。，；：！？「」『』（）【】]{1,2000}(?:['’]\p{L}{1,64}){0,8}/gu
 const RUN = /[\p{L}\p{M}\p{N}]+/gu
 const PICTOGRAPH = /\p{Extended_Pictographic}/gu
@@ -37,8 +43,8 @@ const BY_SCRIPT = new RegExp(`(${IDEOGRAPHS.source})|(${UNSPACED.source})`, 'gu'
 
 /**
  * Tokenises a text for the index, or for a query.
- * @param purpose a query leaves out the single ideographs that a longer run of them is also indexed by
- * @param limit words and compounds together; the text is read no further than to the chunk that reaches it
+ * @param purpose `query` omits the single ideographs under which a longer run of them is also indexed
+ * @param limit maximum number of words and compounds together; reading stops at the chunk that reaches it
  */
 export function tokenise(
   text: string,
@@ -59,7 +65,7 @@ export function tokenise(
   return tokens
 }
 
-/** Of chunks that are not plain words: names, calls and numbers come again as often as words do. */
+/** Results for chunks that are not plain words: names, calls and numbers recur as often as words do. */
 const chunks = { document: new Memo<Tokens>(10_000, 40), query: new Memo<Tokens>(1_000, 40) }
 
 function addChunk(chunk: string, purpose: 'document' | 'query', tokens: Tokens): void {
@@ -86,14 +92,14 @@ function tokensOf(raw: string, purpose: 'document' | 'query'): Tokens {
   return tokens
 }
 
-/** A name written as one word, and as that word is asked for by somebody who writes it without its capitals. */
+/** Adds a name without separators as one word too, so that it is also found without its capitals. */
 function addJoined(name: string, purpose: 'document' | 'query', compounds: string[]): void {
   compounds.push(name)
   const word = stem(name)
   if (purpose === 'document' && word !== name) compounds.push(word)
 }
 
-/** Adds the words of a run of letters and digits; false when it was made of several. */
+/** Adds the words of a run of letters and digits. Returns false if the run consists of several words. */
 function addRun(run: string, purpose: 'document' | 'query', tokens: Tokens): boolean {
   if (run.length > MAX_WORD_LENGTH || PLAIN_WORD.test(run)) {
     addWord(run, purpose, tokens.words)
@@ -125,7 +131,7 @@ function addWord(word: string, purpose: 'document' | 'query', words: string[]): 
   if (end < lower.length) words.push(lower.slice(end, end + MAX_WORD_LENGTH).toWellFormed())
 }
 
-/** Overlapping bigrams; single characters too, so that a query of one character finds them. */
+/** Overlapping bigrams, and single characters, so that a query of one character finds them. */
 function addIdeographs(characters: string[], purpose: 'document' | 'query', words: string[]): void {
   if (purpose === 'document' || characters.length === 1) for (const character of characters) words.push(character)
   for (let i = 1; i < characters.length; i++) words.push(`${characters[i - 1]}${characters[i]}`)
@@ -138,7 +144,9 @@ function addPieces(characters: string[], words: string[]): void {
   }
 }
 
-/** The compound as typed, without its line number, and the segments of a path or qualified name that are compounds. */
+/**
+ * The compound as typed, without its line number, and those segments of a path or qualified name that are compounds.
+ */
 function addCompounds(chunk: string, purpose: 'document' | 'query', compounds: string[]): void {
   const found = new Set([chunk, chunk.replace(/(?::\d+)+$/, '')])
   for (const segment of chunk.split(/[/\\:@#]+/)) {
@@ -163,7 +171,10 @@ function withoutApostrophes(chunk: string): string {
 const LEADING = new Set(['~', '.', '/', '\\', '-', '+', '%'])
 const TRAILING = new Set(['.', ':', '/', '\\', '-', '~', '@', '$', '%', '…'])
 
-/** Sentence punctuation off both ends; a symbol right before a letter or digit stays (`.env`, `--force`, `/etc`). */
+/**
+ * Removes sentence punctuation from both ends. A symbol directly before a letter or digit is kept (`.env`, `--force`,
+ * `/etc`).
+ */
 function trimPunctuation(chunk: string): string {
   let end = chunk.length
   while (end > 0 && TRAILING.has(chunk.charAt(end - 1))) end--

@@ -1,5 +1,5 @@
 /**
- * Whether a dataset still holds: what it was made of may have turned since.
+ * Checks whether a dataset is still valid: its sources may have changed since.
  * @module
  */
 import type { Budget } from '../budget.ts'
@@ -10,27 +10,27 @@ import type { DatasetFormat } from './formats.ts'
 import { lineagePage } from './lineage.ts'
 import { storedFilter } from './settings.ts'
 
-/** Withdrawn rows that are named. */
+/** Maximum number of withdrawn rows listed. */
 export const NAMED_ROWS = 1_000
 
-/** How far a check is, and what it has found: rows that would not be exported today. */
+/** The progress and findings of a check: rows that would not be exported today. */
 export interface CheckState {
-  /** Number of the next row; null: all were looked at. */
+  /** Number of the next row; null: all rows were checked. */
   readonly from: number | null
   readonly withdrawn: number
-  /** Why they would not be taken, e.g. `negative_feedback`. */
+  /** Number of rows by reason, e.g. `negative_feedback`. */
   readonly by_reason: Readonly<Record<string, number>>
-  /** The first of them. */
+  /** The first withdrawn rows. */
   readonly examples: readonly { readonly id: string; readonly reason: string }[]
 }
 
 const NOTHING: CheckState = { from: 0, withdrawn: 0, by_reason: {}, examples: [] }
 
 /**
- * Looks at rows of a dataset for as long as the budget lasts: which would not be exported today, because an outcome, a rating or a
- * correction came later.
- * @param state where the last step ended; null: this is the first
- * @throws CoordinatorError `not_found` when the lineage is no longer stored
+ * Checks rows of a dataset until the budget is used up. Finds rows that would not be exported today, because of a later
+ * outcome, rating or correction.
+ * @param state the result of the previous step; null: this is the first step
+ * @throws CoordinatorError `not_found` if the lineage is no longer stored
  */
 export async function checkDataset(
   services: Services,

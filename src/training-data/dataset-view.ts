@@ -1,10 +1,10 @@
 /**
- * A dataset as callers see it.
+ * A dataset, as returned to callers.
  * @module
  */
 import type { Dataset } from '../database/queries/exports.ts'
 
-/** A row under the names of the API. */
+/** Converts a row to the field names of the API. */
 export function presentDataset(row: Dataset) {
   return {
     dataset_id: row.id,

@@ -1,38 +1,38 @@
 /**
- * What lies beside every dataset: a sheet that says what it is, and the list of what it came from.
+ * The companion files of every dataset: a datasheet that describes it, and the list of its sources.
  * @module
  */
 
 import type { Example } from '../database/queries/exports.ts'
 import { tokenCounter } from '../text/token-counter.ts'
 
-/** Characters whose tokens are counted; the total of more is extrapolated from them. */
+/** Number of characters whose tokens are counted. Beyond it, the total is extrapolated. */
 const COUNTED_CHARACTERS = 2_000_000
 
-/** The part of a datasheet that is gathered while the examples stream by. */
+/** The part of a datasheet that is collected while the examples are streamed. */
 export interface SheetFigures {
   /** Tokens of prompts and answers (cl100k_base), without the system prompt. */
   readonly tokens: { readonly value: number; readonly source: 'measured' | 'estimated' }
-  /** Credentials that were replaced, by kind. */
+  /** Number of replaced credentials by kind. */
   readonly redacted: Readonly<Record<string, number>>
   readonly from_interactions: number
   readonly from_corrections: number
 }
 
-/** What is gathered, as it is kept between two runs of an export. */
+/** The collected figures, as stored between two runs of an export. */
 export interface SheetState {
   readonly redacted: Readonly<Record<string, number>>
   readonly rows: number
   readonly corrections: number
   readonly tokens: number
-  /** Characters whose tokens were counted, and all. */
+  /** Characters whose tokens were counted, and all characters. */
   readonly counted: number
   readonly characters: number
 }
 
 export const NO_FIGURES: SheetState = { redacted: {}, rows: 0, corrections: 0, tokens: 0, counted: 0, characters: 0 }
 
-/** Gathers the figures of a stream of examples. */
+/** Collects the figures of a stream of examples. */
 export class SheetRecorder {
   readonly redacted: Record<string, number>
   #state: SheetState
@@ -76,7 +76,7 @@ export class SheetRecorder {
   }
 }
 
-/** Keys of the files beside a dataset. */
+/** Keys of a dataset's companion files. */
 export function companionKeys(key: string): { readonly sheet: string; readonly lineage: string } {
   const base = key.replace(/\.jsonl$/, '')
   return { sheet: `${base}.datasheet.json`, lineage: `${base}.lineage.txt` }

@@ -1,5 +1,5 @@
 /**
- * What earlier datasets with the same settings hold, so that an increment leaves it out.
+ * The rows of earlier datasets with the same settings, which an increment leaves out.
  * @module
  */
 import { datasetsOfSeries } from '../database/queries/exports.ts'
@@ -11,7 +11,7 @@ import { FingerprintSet } from './fingerprints.ts'
 import { type LineagePage, lineagePage } from './lineage.ts'
 import { type ExportSettings, filtersOf } from './settings.ts'
 
-/** Ids of rows in earlier datasets, on this side of the split and on the other. */
+/** Ids of rows in earlier datasets, by side of the split. */
 export interface EarlierRows {
   readonly here: FingerprintSet
   readonly there: FingerprintSet
@@ -19,12 +19,12 @@ export interface EarlierRows {
 
 export const NO_EARLIER_ROWS: EarlierRows = { here: new FingerprintSet(), there: new FingerprintSet() }
 
-/** Flags of a row for the split, see examples.ts. */
+/** Flags of a row for the split; see examples.ts. */
 export function flagsOf({ here, there }: EarlierRows, id: string): number {
   return (here.has(id) ? HERE : 0) | (there.has(id) ? THERE : 0)
 }
 
-/** Reads the ids from the lineage files; none unless the settings ask for an increment. */
+/** Reads the ids from the lineage files. Empty unless the settings request an increment. */
 export async function earlierRows(services: Services, settings: ExportSettings): Promise<EarlierRows> {
   if (!settings.incremental) return NO_EARLIER_ROWS
   const filters = filtersOf(settings)
@@ -51,12 +51,12 @@ async function idsOf(services: Services, project: string, series: string): Promi
   return ids
 }
 
-/** A short name of settings: the same settings have the same. */
+/** A short hash of settings. Equal settings have equal hashes. */
 export async function shortHash(filters: Record<string, unknown>): Promise<string> {
   return (await sha256(stableJson(filters))).slice(0, 16)
 }
 
-/** Names the datasets with the same settings, whole ones and increments alike. */
+/** Identifies datasets with the same settings, complete ones and increments. */
 export function seriesOf(filters: Record<string, unknown>): Promise<string> {
   return shortHash({ ...filters, incremental: false })
 }

@@ -1,5 +1,6 @@
 /**
- * The stream of examples that a dataset consists of: in a fixed order, without duplicates or secrets, a page in memory at a time.
+ * The stream of a dataset's examples: in a fixed order, without duplicates or secrets, with one page in memory at a
+ * time.
  * @module
  */
 
@@ -11,29 +12,29 @@ import { withoutThinking } from '../text/thinking.ts'
 import type { FingerprintSet } from './fingerprints.ts'
 import { inValidation, type PromptGroups } from './groups.ts'
 
-/** `train` and `validation` share out all examples; near-duplicate prompts are always on the same side. */
+/** `train` and `validation` partition the examples. Near-duplicate prompts are always on the same side. */
 export const SPLITS = ['all', 'train', 'validation'] as const
 
 export interface Selection {
   readonly filter: ExampleFilter
-  /** Whether corrections are taken too, as better answers. Pairs always come from them. */
+  /** Whether corrections are included, as better answers. Pairs always come from them. */
   readonly includeCorrections: boolean
-  /** Whether sections of thinking in answers are taken out. */
+  /** Whether thinking sections are removed from answers. */
   readonly thinking: 'cut' | 'keep'
 }
 
-/** Counts what the stream left out. */
+/** Counts of examples that the stream left out. */
 export interface StreamCounts {
   duplicate: number
   exported_before: number
   other_split: number
-  /** Near-duplicates of rows that earlier datasets have on both sides of the split. */
+  /** Near-duplicates of rows in earlier datasets on both sides of the split. */
   near_both_sides: number
-  /** Answers of which nothing is left without their thinking. */
+  /** Answers that are empty without their thinking sections. */
   thinking_only: number
-  /** Answers whose sections of thinking were taken out. They are rows all the same. */
+  /** Answers whose thinking sections were removed. They are included as rows. */
   thinking_cut: number
-  /** Answers that have sections of thinking and keep them. */
+  /** Answers with thinking sections that were kept. */
   thinking_kept: number
 }
 
@@ -47,7 +48,7 @@ export const noCounts = (): StreamCounts => ({
   thinking_kept: 0,
 })
 
-/** Where a stream of examples stands: interactions come first, then corrections, each in order of id. */
+/** The position in a stream of examples: first interactions, then corrections, each ordered by id. */
 export interface Place {
   readonly source: 'interactions' | 'corrections'
   readonly after: string
@@ -56,8 +57,8 @@ export interface Place {
 export const FIRST_PLACE: Place = { source: 'interactions', after: '' }
 
 /**
- * Reads the examples of a selection a page at a time, without those that an earlier dataset has, and of those with equal prompt and
- * answer only the first. The same data always gives the same stream.
+ * Reads the examples of a selection page by page, without those in earlier datasets. Of examples with equal prompt and
+ * answer, only the first is kept. The same data always gives the same stream.
  */
 export class ExampleReader {
   readonly #services: ArchiveServices
@@ -68,10 +69,10 @@ export class ExampleReader {
   #place: Place
 
   /**
-   * @param place where to begin
-   * @param seen what came before it, of prompts and answers; grows
-   * @param exclude ids that are left out
-   * @param counts grow by what is left out
+   * @param place the start position
+   * @param seen fingerprints of the prompts and answers before it; extended by reading
+   * @param exclude ids to leave out
+   * @param counts increased for each example left out
    */
   constructor(
     services: ArchiveServices,
@@ -89,12 +90,12 @@ export class ExampleReader {
     this.#counts = counts
   }
 
-  /** Where the next page begins. */
+  /** The start position of the next page. */
   get place(): Place {
     return this.#place
   }
 
-  /** The next page, which may be empty; null: there are no more. */
+  /** The next page, which may be empty; null: no more pages. */
   async next(): Promise<Example[] | null> {
     const { source, after } = this.#place
     const read = await (source === 'interactions' ? interactionExamples : correctionExamples)(
@@ -132,18 +133,20 @@ export class ExampleReader {
   }
 }
 
-/** Flags of an example whose prompt is grouped: an earlier dataset has it on this side of the split, or on the other one. */
+/**
+ * Flags of an example whose prompt is grouped: in an earlier dataset on this side of the split, or on the other side.
+ */
 export const HERE = 1
 export const THERE = 2
 
-/** What becomes of an example in the split: it is taken, or counted as left out. */
+/** The result for an example in the split: taken, or counted as left out. */
 export const SIDES = ['taken', 'other_split', 'near_both_sides'] as const
 
 /**
- * Decides which side of the split every example is on: the side on which an earlier dataset has a near-duplicate, else that of the
- * first of its group. A near-duplicate of rows on both sides is on neither.
- * @param prompts all of them, those of earlier datasets too
- * @returns of each example that no earlier dataset has, in their order, its place in SIDES
+ * Assigns every example to a side of the split: the side where an earlier dataset has a near-duplicate, otherwise the
+ * side of the first example in its group. A near-duplicate of rows on both sides is on neither.
+ * @param prompts all prompts, including those of earlier datasets
+ * @returns for each example that is not in an earlier dataset, in order, its index in SIDES
  */
 export function sidesOf(prompts: PromptGroups, split: 'train' | 'validation', share: number): Uint8Array {
   const firsts = prompts.groups()
@@ -162,7 +165,9 @@ export function sidesOf(prompts: PromptGroups, split: 'train' | 'validation', sh
   return sides.subarray(0, fresh)
 }
 
-/** The example with its thinking cut or kept, and which of them; no example when nothing else is left of the answer. */
+/**
+ * The example with its thinking removed or kept, and which of the two. No example if the answer is empty without it.
+ */
 function withThinking(
   example: Example,
   handling: Selection['thinking'],
@@ -175,7 +180,7 @@ function withThinking(
   return { example: left ? { ...example, answer, rejected } : null, thinking: 'thinking_cut' }
 }
 
-/** The same examples with the texts of those that are archived. */
+/** The same examples, with the texts of archived ones. */
 async function withTexts(services: ArchiveServices, page: readonly Example[]): Promise<Example[]> {
   const archived = page.flatMap(({ id, archived: away }) => (away ? [id] : []))
   if (archived.length === 0) return [...page]
@@ -183,12 +188,12 @@ async function withTexts(services: ArchiveServices, page: readonly Example[]): P
   return page.flatMap((example) => {
     if (!example.archived) return [example]
     const found = texts.get(example.id)
-    // Deleted between two reads: then it is no example any more.
+    // Deleted between two reads: no longer an example.
     return found ? [{ ...example, prompt: found.query, answer: found.response }] : []
   })
 }
 
-/** The example with its credentials replaced; `redacted` grows by their number, by kind. */
+/** The example with its credentials replaced. `redacted` is increased by their number, by kind. */
 export function withoutSecrets(example: Example, redacted: Record<string, number>): Example {
   return {
     ...example,
@@ -198,7 +203,7 @@ export function withoutSecrets(example: Example, redacted: Record<string, number
   }
 }
 
-/** Text with case and white space levelled out. */
+/** Text with normalised case and white space. */
 function normalised(text: string): string {
   return text.toLowerCase().replace(/\s+/g, ' ').trim()
 }

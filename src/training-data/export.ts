@@ -1,6 +1,7 @@
 /**
- * Makes a dataset: the one function behind generate_training_data, POST /learning/export and the nightly cron. It works for as long as
- * the budget of an invocation lasts and goes on in the next one; what it has made until then lies in a workspace in R2.
+ * Creates a dataset: the single implementation behind generate_training_data, POST /learning/export and the nightly
+ * cron. It works until the budget of an invocation is used up and continues in the next one. Intermediate results are
+ * stored in a workspace in R2.
  * @module
  */
 import type { Budget } from '../budget.ts'
@@ -40,17 +41,19 @@ import { NO_PIECES, type PieceCounts, Workspace } from './workspace.ts'
 /** The result of an export. */
 export interface ExportResult {
   readonly dataset: Dataset
-  /** False: the same dataset was there already and no file was written. */
+  /** False: the same dataset already existed and no file was written. */
   readonly created: boolean
 }
 
-/** What is to be exported, and by which job. */
+/** The settings of an export, and its job. */
 export interface ExportTask {
   readonly jobId: string
   readonly settings: ExportSettings
 }
 
-/** Where an export stands. `split`: prompts are being grouped; `rows`: rows are being made; `store`: all of them are in the workspace. */
+/**
+ * The position of an export. `split`: grouping prompts; `rows`: writing rows; `store`: all rows are in the workspace.
+ */
 export interface ExportState {
   readonly phase: 'split' | 'rows' | 'store'
   /** When the first row was read, milliseconds since 1970. */
@@ -66,20 +69,20 @@ export interface ExportState {
 
 export interface ExportStep {
   readonly step: 'done' | 'more' | 'not_ready'
-  /** Where to go on; null: at the beginning. */
+  /** The position to continue from; null: the beginning. */
   readonly state: ExportState | null
   readonly progress: JobProgress
   readonly result: ExportResult | null
 }
 
-/** Characters that are redacted, formatted and hashed in about a millisecond. */
+/** Number of characters that are redacted, formatted and hashed in about a millisecond. */
 const CHARACTERS_PER_STEP = 10_000
 
 /**
- * Takes the next step of an export: as many pages of rows as the budget has room for, then the file, its datasheet and its lineage. The
- * rows are read once; the name of the file is the hash of its bytes, so the same data and settings give the same file and dataset. A
- * deletion that began meanwhile makes it begin anew.
- * @param state where the last step ended; null: this is the first
+ * Runs the next step of an export: as many pages of rows as the budget allows, then the file, its datasheet and its
+ * lineage. The rows are read once. The name of the file is the hash of its bytes, so the same data and settings give
+ * the same file and dataset. If a deletion started in the meantime, the export starts again.
+ * @param state the state after the previous step; null: this is the first step
  */
 export async function exportDataset(
   services: Services,
@@ -116,7 +119,7 @@ function progressOf({ phase, figures, index }: ExportState): JobProgress {
   return { done: figures.rows, total: phase === 'store' ? figures.rows : null, unit: 'rows' }
 }
 
-/** What one step of an export holds in memory. */
+/** The in-memory state of one step of an export. */
 class Run {
   readonly #services: Services
   readonly #settings: ExportSettings
@@ -141,7 +144,7 @@ class Run {
     this.#budget = budget
   }
 
-  /** Reads what the steps before have left. */
+  /** Reads the results of earlier steps. */
   async open(): Promise<void> {
     if (this.#state.phase === 'store') return
     for await (const piece of this.#workspace.read('seen')) this.#seen.load(new Uint32Array(piece))
@@ -157,7 +160,7 @@ class Run {
     return this.#store()
   }
 
-  /** Groups the prompts, those of earlier datasets too; false: the budget is spent. */
+  /** Groups the prompts, including those of earlier datasets. Returns false if the budget is used up. */
   async #split(): Promise<boolean> {
     const reader = this.#reader({ has: () => false }, noCounts())
     const groups = new PromptGroups()
@@ -171,7 +174,7 @@ class Run {
           const sides = sidesOf(groups, this.#settings.split, this.#settings.validationShare)
           await this.#workspace.write('sides', sides)
         }
-        // The rows are read from the beginning; what was seen of them is seen anew.
+        // The rows are read from the beginning, so duplicates are detected again.
         for (const piece of ['groups', 'seen'] as const) this.#workspace.restart(piece)
         this.#budget.hold(-groups.bytes)
         this.#state = { ...this.#state, phase: 'rows', place: FIRST_PLACE, index: 0 }
@@ -189,7 +192,7 @@ class Run {
     return false
   }
 
-  /** Makes rows; false: the budget is spent. */
+  /** Writes rows. Returns false if the budget is used up. */
   async #makeRows(): Promise<boolean> {
     const counts = { ...this.#state.counts }
     const recorder = new SheetRecorder(this.#state.figures)
@@ -218,7 +221,7 @@ class Run {
     return false
   }
 
-  /** Takes rows into memory, and from there into the workspace when they fill a part. */
+  /** Adds rows in memory, and moves them to the workspace when they fill a part. */
   async #keep(examples: readonly Example[]): Promise<void> {
     const { format, systemPrompt } = this.#settings
     const text = examples.map((example) => `${formatExample(format, example, systemPrompt)}\n`).join('')
@@ -239,7 +242,7 @@ class Run {
     this.#rowBytes = 0
   }
 
-  /** Writes what is in memory into the workspace. */
+  /** Writes the rows in memory to the workspace. */
   async #flush(): Promise<void> {
     await this.#flushRows()
     await this.#workspace.write('lineage', this.#encoder.encode(linesOf(this.#lineage)))
@@ -253,12 +256,12 @@ class Run {
     return { step: 'more', state, progress: progressOf(state), result: null }
   }
 
-  /** Stores the file under its hash, beside it datasheet and lineage, and notes the dataset. */
+  /** Stores the file under its hash, with its datasheet and lineage, and records the dataset. */
   async #store(): Promise<ExportStep> {
     const { database, datasets } = this.#services
     const { project, format } = this.#settings
     const { figures, bytes, counts, startedAt } = this.#state
-    // Small enough to be still in memory: then nothing lies in the workspace.
+    // If all rows are still in memory, the workspace is empty.
     const content = this.#workspace.counts.rows === 0 ? concatenated(this.#rows, this.#rowBytes) : null
     if (!content) await this.#flush()
     const hash = content ? await sha256(content) : await this.#hashRows()
@@ -293,7 +296,7 @@ class Run {
       startedAt,
     )
     if (dataset) return done(dataset, known === null)
-    // A deletion has begun: what was read may be gone.
+    // A deletion has started: rows that were read may be deleted.
     await datasets.delete([key, companionKeys(key).sheet, companionKeys(key).lineage])
     await this.#workspace.clear()
     return { step: 'not_ready', state: null, progress: progressOf(this.#state), result: null }
@@ -305,7 +308,7 @@ class Run {
     return sink.finish()
   }
 
-  /** Writes the ids of the rows, one a line; returns the hash of the file. */
+  /** Writes the ids of the rows, one per line. Returns the hash of the file. */
   async #writeLineage(key: string): Promise<string> {
     const options = { httpMetadata: { contentType: 'text/plain' } }
     const { datasets } = this.#services
@@ -350,7 +353,7 @@ function workspacePrefix(services: Services, { jobId, settings }: ExportTask): s
   return `${baseOf(services, settings.project)}/_export-${jobId}/`
 }
 
-/** The counters that counted something. */
+/** The counters that are not zero. */
 export function positive(counts: Partial<StreamCounts>): Record<string, number> {
   return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0))
 }

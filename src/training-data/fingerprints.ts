@@ -6,7 +6,9 @@
 /** Two 32-bit halves. */
 export type Fingerprint = readonly [number, number]
 
-/** A text's 64-bit fingerprint: two FNV-1a hashes of 32 bits with different offsets. Equal texts have equal ones. */
+/**
+ * A text's 64-bit fingerprint: two 32-bit FNV-1a hashes with different offsets. Equal texts have equal fingerprints.
+ */
 export function fingerprint(text: string): Fingerprint {
   let a = 0x811c9dc5
   let b = 0x9747b28c
@@ -18,11 +20,11 @@ export function fingerprint(text: string): Fingerprint {
   return [a >>> 0, b >>> 0]
 }
 
-/** A set of fingerprints in the order in which they were added: an open-addressing hash table over a growing list. */
+/** A set of fingerprints in insertion order: an open-addressing hash table over a growing list. */
 export class FingerprintSet {
-  /** Pairs in order. */
+  /** Pairs in insertion order. */
   #list = new Uint32Array(2048)
-  /** Number of a pair, from 1, by its hash; 0: free. */
+  /** Index of a pair, from 1, by its hash; 0: free. */
   #slots = new Uint32Array(4096)
   #size = 0
 
@@ -30,7 +32,7 @@ export class FingerprintSet {
     return this.#size
   }
 
-  /** Bytes held. */
+  /** Size in bytes. */
   get bytes(): number {
     return this.#list.byteLength + this.#slots.byteLength
   }
@@ -50,7 +52,7 @@ export class FingerprintSet {
     return this.#add(...fingerprint(text))
   }
 
-  /** The pairs added since there were `from`, as they are stored. */
+  /** The pairs added after the first `from`, as stored. */
   since(from: number): Uint32Array {
     return this.#list.slice(from * 2, this.#size * 2)
   }
@@ -71,7 +73,7 @@ export class FingerprintSet {
     return true
   }
 
-  /** The slot of a pair, or the free one where it belongs. */
+  /** The slot of a pair, or the free slot where it belongs. */
   #find(a: number, b: number): number {
     const mask = this.#slots.length - 1
     for (let slot = (a ^ Math.imul(b, 0x9e3779b1)) & mask; ; slot = (slot + 1) & mask) {

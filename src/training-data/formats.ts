@@ -4,7 +4,7 @@
  */
 import type { Example, ExampleKind } from '../database/queries/exports.ts'
 
-/** One object a line, UTF-8, `\n` after every line (https://jsonlines.org). */
+/** One object per line, UTF-8, `\n` after every line (https://jsonlines.org). */
 export const DATASET_FORMATS = ['openai-chat', 'sharegpt', 'alpaca', 'dpo', 'kto'] as const
 
 export type DatasetFormat = (typeof DATASET_FORMATS)[number]
@@ -21,10 +21,11 @@ const message = (role: 'system' | 'user' | 'assistant', content: string) => ({ r
 
 /**
  * One line of a dataset, without its line end.
- * - `openai-chat`: `{"messages":[…]}` as in OpenAI's fine-tuning guide; TRL's SFTTrainer reads the same ("conversational
- *   language modeling").
- * - `sharegpt`: `{"conversations":[{"from","value"}]}` with the names system, human and gpt, as Axolotl and Unsloth read it.
- * - `alpaca`: `{"instruction","input","output"}` of Stanford Alpaca; the system prompt has no place in it.
+ * - `openai-chat`: `{"messages":[…]}` as in OpenAI's fine-tuning guide; TRL's SFTTrainer uses the same format
+ *   ("conversational language modeling").
+ * - `sharegpt`: `{"conversations":[{"from","value"}]}` with the roles system, human and gpt, as used by Axolotl and
+ *   Unsloth.
+ * - `alpaca`: `{"instruction","input","output"}` of Stanford Alpaca; it has no field for the system prompt.
  * - `dpo`: TRL's explicit-prompt conversational preference format, `{"prompt","chosen","rejected"}`.
  * - `kto`: TRL's conversational unpaired preference format, `{"prompt","completion","label"}`.
  */

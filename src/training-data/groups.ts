@@ -1,28 +1,36 @@
 /**
- * Groups of near-duplicate prompts, so that none of them lies on both sides of a split. Memory is 48 bytes an example.
+ * Groups near-duplicate prompts, so that no group is on both sides of a split. Uses 48 bytes of memory per example.
  * @module
  */
 
 import { fnv1a, mix32 } from '../hash.ts'
 
-/** Bands and rows of the signature: pairs of Jaccard similarity 0.9 meet in a band with probability 0.998, of 0.8 with 0.96. */
+/**
+ * Bands and rows of the signature: pairs with Jaccard similarity 0.9 share a band with probability 0.998, pairs with
+ * 0.8 with 0.96.
+ */
 const BANDS = 6
 const ROWS = 4
-/** One bit of each of so many MinHashes is kept (b-bit minwise hashing, Li & König 2010) to check pairs that met. */
+/**
+ * One bit of each of this many MinHashes is kept (b-bit minwise hashing, Li & König 2010) to check pairs that share a
+ * band.
+ */
 const SKETCH_WORDS = 4
-/** Pairs that met count as near-duplicates from this estimated Jaccard similarity on; its standard error is 0.05. */
+/**
+ * Minimum estimated Jaccard similarity of near-duplicates among pairs that share a band. Its standard error is 0.05.
+ */
 const NEAR = 0.8
-/** Members of a bucket that a further one is compared with. */
+/** Maximum number of members of a bucket that a new one is compared with. */
 const COMPARED = 16
-/** 32-bit words of an example: its bands, its sketch, the hash of its key, and its flags. */
+/** Number of 32-bit words per example: its bands, its sketch, the hash of its key, and its flags. */
 const WORDS = BANDS + SKETCH_WORDS + 2
 const KEY = BANDS + SKETCH_WORDS
 const FLAGS = KEY + 1
 
 /**
- * Collects prompts in order and then tells each one's group: prompts that share a band of their MinHash signature over words
- * (Broder 1997; banding as in Leskovec, Rajaraman & Ullman, Mining of Massive Datasets, 3.4) and whose estimated
- * similarity is near belong together, and so do those that are connected through others.
+ * Collects prompts in order, and then returns each prompt's group: prompts that share a band of their MinHash signature
+ * over words (Broder 1997; banding as in Leskovec, Rajaraman & Ullman, Mining of Massive Datasets, 3.4) and have a high
+ * estimated similarity are in the same group, and so are prompts connected through others.
  */
 export class PromptGroups {
   #words = new Uint32Array(1024 * WORDS)
@@ -32,14 +40,14 @@ export class PromptGroups {
     return this.#size
   }
 
-  /** Bytes held. */
+  /** Size in bytes. */
   get bytes(): number {
     return this.#words.byteLength
   }
 
   /**
-   * @param key what names the prompt's example
-   * @param flags kept with it
+   * @param key of the prompt's example
+   * @param flags stored with it
    */
   add(prompt: string, key = '', flags = 0): void {
     const hashes = [...new Set(prompt.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [prompt])].map(hashText)
@@ -60,7 +68,7 @@ export class PromptGroups {
     this.#words[at + FLAGS] = flags
   }
 
-  /** Hash of the key of a prompt's example; see inValidation. */
+  /** Hash of the key of a prompt's example; see {@link inValidation}. */
   keyHash(index: number): number {
     return this.#words[index * WORDS + KEY] ?? 0
   }
@@ -69,12 +77,12 @@ export class PromptGroups {
     return this.#words[index * WORDS + FLAGS] ?? 0
   }
 
-  /** What was added since there were `from`, as it is stored. */
+  /** The data added after the first `from` prompts, as stored. */
   since(from: number): Uint32Array {
     return this.#words.slice(from * WORDS, this.#size * WORDS)
   }
 
-  /** Adds what was stored. */
+  /** Adds stored data. */
   load(words: Uint32Array): void {
     const count = words.length / WORDS
     this.#reserve(this.#size + count)
@@ -89,7 +97,7 @@ export class PromptGroups {
     this.#words = grown
   }
 
-  /** Number of the first prompt of each prompt's group, in the order in which they were added. */
+  /** Index of the first prompt of each prompt's group, in insertion order. */
   groups(): Uint32Array {
     const count = this.#size
     const words = this.#words
@@ -137,7 +145,7 @@ function ones(value: number): number {
 }
 
 /**
- * Whether a group belongs to the validation set. Depends on nothing but the key of the group's first example, so adding
+ * Whether a group belongs to the validation set. Depends only on the key of the group's first example, so adding
  * examples doesn't reshuffle the others.
  * @param keyHash of the key of the group's first example
  * @param share of groups in the validation set, 0 to 1

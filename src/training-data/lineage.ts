@@ -1,27 +1,27 @@
 /**
- * The list of what a dataset came from: a file beside it with one id a line, in the order of its rows. It is read a page at a time,
- * since that of a large dataset is larger than what an invocation should hold.
+ * The lineage of a dataset: a companion file with the id of each row's source, one per line, in row order. It is read
+ * page by page, because the lineage of a large dataset doesn't fit in an invocation's memory.
  * @module
  */
 import type { Dataset } from '../database/queries/exports.ts'
 import { companionKeys } from './datasheet.ts'
 
-/** Bytes of a line: a UUID and the end of the line. */
+/** Bytes of a line: a UUID and the line end. */
 export const LINE_BYTES = 37
-/** Ids of a page; as one JSON parameter they stay below half of the 2 MB that D1 takes. */
+/** Number of ids per page. As one JSON parameter, they stay below half of D1's limit of 2 MB. */
 export const LINEAGE_PAGE = 20_000
 
 /** A page of a dataset's lineage. */
 export interface LineagePage {
   readonly ids: readonly string[]
-  /** Where the next page begins, in rows; null: this is the last one. */
+  /** First row of the next page; null: this is the last one. */
   readonly next: number | null
 }
 
 /**
- * Reads the ids from a row on.
+ * Reads a page of ids, starting at a row.
  * @param from number of the first row, from 0
- * @returns null when the lineage is no longer stored
+ * @returns null if the lineage is no longer stored
  */
 export async function lineagePage(
   bucket: R2Bucket,

@@ -1,5 +1,5 @@
 /**
- * What an export would hold, counted without writing anything.
+ * Previews the content of an export without writing anything.
  * @module
  */
 import { type Budget, budgetHere } from '../budget.ts'
@@ -13,19 +13,19 @@ import { formatExample } from './formats.ts'
 import { PromptGroups } from './groups.ts'
 import { type ExportSettings, selectionOf } from './settings.ts'
 
-/** Rows that a preview shows. */
+/** Number of rows shown in a preview. */
 const SHOWN = 3
 
 export interface DatasetPreview {
   readonly rows: number
   readonly skipped: Readonly<Record<string, number>>
-  /** The first rows, as they would stand in the file. */
+  /** The first rows, in the file's format. */
   readonly examples: string[]
-  /** False: there is more than the budget has room for, and there may be more rows. */
+  /** False: the budget was used up, and there may be more rows. */
   readonly complete: boolean
 }
 
-/** Reads the examples once, for a split twice, for as long as the budget lasts. */
+/** Reads the examples once, or twice for a split, until the budget is used up. */
 export async function previewDataset(
   services: Services,
   settings: ExportSettings,

@@ -1,5 +1,5 @@
 /**
- * What decides which examples a dataset holds and in which form.
+ * The settings that determine a dataset's examples and their format.
  * @module
  */
 import type { ExampleFilter } from '../database/queries/exports.ts'
@@ -7,7 +7,7 @@ import type { AgentType, Outcome } from '../database/schema.ts'
 import type { Selection, SPLITS } from './examples.ts'
 import { type DatasetFormat, EXAMPLE_KIND } from './formats.ts'
 
-/** First message of every example unless the caller names another. */
+/** Default first message of every example. */
 export const DEFAULT_SYSTEM_PROMPT = 'You are a helpful and precise software engineering assistant.'
 
 export interface ExportSettings {
@@ -26,14 +26,14 @@ export interface ExportSettings {
   readonly systemPrompt: string
   readonly split: (typeof SPLITS)[number]
   readonly validationShare: number
-  /** Only what no earlier dataset with the same settings has. */
+  /** Whether to include only rows that no earlier dataset with the same settings has. */
   readonly incremental: boolean
   readonly license: string | null
-  /** Whether sections of thinking in answers are taken out. */
+  /** Whether thinking sections are removed from answers. */
   readonly thinking: Selection['thinking']
 }
 
-/** The database's side of the settings. */
+/** The database filter for the settings. */
 export function filterOf(settings: Omit<ExportSettings, 'limit'>): ExampleFilter {
   return {
     project: settings.project,
@@ -48,7 +48,7 @@ export function filterOf(settings: Omit<ExportSettings, 'limit'>): ExampleFilter
   }
 }
 
-/** What the settings say of which examples are read. */
+/** The selection of examples for the settings. */
 export function selectionOf(settings: ExportSettings): Selection {
   return {
     filter: filterOf(settings),
@@ -57,7 +57,7 @@ export function selectionOf(settings: ExportSettings): Selection {
   }
 }
 
-/** The settings as they are stored and shown: everything that decides what the bytes are. */
+/** The settings as stored and returned: everything that determines the bytes. */
 export function filtersOf(settings: ExportSettings): Record<string, unknown> {
   return {
     format: settings.format,
@@ -79,7 +79,7 @@ export function filtersOf(settings: ExportSettings): Record<string, unknown> {
   }
 }
 
-/** The filter that a stored dataset was made with, from filtersOf. */
+/** The filter that a dataset was created with, parsed from filtersOf. */
 export function storedFilter(project: string, format: DatasetFormat, filters: Record<string, unknown>): ExampleFilter {
   return {
     project,
@@ -89,7 +89,7 @@ export function storedFilter(project: string, format: DatasetFormat, filters: Re
   }
 }
 
-/** What a project's nightly export takes: every answer worth learning from, as chat. */
+/** The settings of a project's nightly export: every answer worth learning from, as chat. */
 export function nightlySettings(project: string, highValueThreshold: number): ExportSettings {
   return {
     project,

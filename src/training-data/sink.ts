@@ -1,12 +1,12 @@
 /**
- * Where the bytes of a dataset go: a hash alone, or R2 in parts.
+ * Destinations for the bytes of a dataset: only a hash, or R2 in parts.
  * @module
  */
 
 import type { UploadedPart } from '../database/schema.ts'
 import { toHex } from '../encoding.ts'
 
-/** Size of a part in bytes: R2 wants at least 5 MiB and all parts but the last of equal size. */
+/** Size of a part in bytes. R2 requires at least 5 MiB, and equal sizes except for the last part. */
 export const PART_BYTES = 8 * 1024 * 1024
 
 /** Hash and size of a stream of bytes. */
@@ -28,8 +28,8 @@ export class HashingSink {
 }
 
 /**
- * Uploads a stream of bytes as equal parts; one part is in memory at a time. A part that is there already, with the same bytes, is
- * not sent again.
+ * Uploads a stream of bytes in equal parts, with one part in memory at a time. A part that was already uploaded with
+ * the same bytes is not sent again.
  */
 export class MultipartSink {
   readonly #upload: R2MultipartUpload
@@ -40,8 +40,8 @@ export class MultipartSink {
   #filled = 0
 
   /**
-   * @param known parts of an earlier run by number
-   * @param note is told of each part that was sent
+   * @param known parts of an earlier run, by number
+   * @param note called for each part that was sent
    */
   constructor(
     upload: R2MultipartUpload,
@@ -64,7 +64,7 @@ export class MultipartSink {
     }
   }
 
-  /** Completes the upload; until then nothing is visible under the key. */
+  /** Completes the upload. Before that, the key doesn't exist. */
   async finish(): Promise<void> {
     if (this.#filled > 0) await this.#flush()
     await this.#upload.complete(this.#parts)
@@ -86,7 +86,7 @@ export class MultipartSink {
   }
 }
 
-/** Pieces of bytes as one, of `length` bytes together. */
+/** Concatenates chunks of bytes with a total of `length` bytes. */
 export function concatenated(chunks: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(length)
   let offset = 0

@@ -1,5 +1,5 @@
 /**
- * Uploads of datasets that can be cut off anywhere and go on where they were.
+ * Uploads of datasets that can be interrupted at any point and continue where they stopped.
  * @module
  */
 
@@ -9,7 +9,7 @@ import type { Services } from '../services.ts'
 import { DAY_MS } from '../time.ts'
 import { HashingSink, MultipartSink } from './sink.ts'
 
-/** R2 gives up an upload that is 7 days old; one that is nearly so is not gone on with. */
+/** R2 aborts uploads after 7 days. Older uploads than this are not continued. */
 const MAX_MS = 6 * DAY_MS
 
 export const UPLOAD_OPTIONS = { httpMetadata: { contentType: 'application/x-ndjson' } }
@@ -19,9 +19,9 @@ interface Bytes {
 }
 
 /**
- * Uploads what `stream` writes. An earlier upload to the same key is continued: the parts that it sent are not sent again.
- * @param expected SHA-256 that the content must have; the key names it
- * @returns false, and nothing is stored, when the content has another hash
+ * Uploads what `stream` writes. Continues an earlier upload to the same key, without sending its parts again.
+ * @param expected SHA-256 of the content, which is part of the key
+ * @returns false, without storing anything, if the content has another hash
  */
 export async function uploadInParts(
   services: Services,
@@ -46,7 +46,8 @@ export async function uploadInParts(
     }
     await sending.finish()
   } catch (error) {
-    // Whoever uploads the same beside us may have ended it, and R2 may have given it up; otherwise the parts wait for the next run.
+    // A concurrent upload of the same content may have completed it, or R2 may have aborted it. Otherwise, the parts
+    // wait for the next run.
     const finished = (await services.datasets.head(key)) !== null
     if (finished || isGone(error)) await endUpload(services.database, key)
     if (!finished) throw error
@@ -56,7 +57,7 @@ export async function uploadInParts(
   return true
 }
 
-/** Gives up what has begun and not ended: its parts are copies of rows. Returns how many uploads there were. */
+/** Aborts unfinished uploads, because their parts are copies of rows. Returns the number of uploads. */
 export async function abortUploads(services: Services, project: string | null): Promise<number> {
   const uploads = await uploadsOf(services.database, project)
   for (const { key, uploadId } of uploads) await giveUp(services, key, uploadId)
@@ -75,14 +76,14 @@ async function openUpload(
   }
   if (earlier) await giveUp(services, key, earlier.uploadId)
   const upload = await datasets.createMultipartUpload(key, UPLOAD_OPTIONS)
-  // Of two that begin at once the first one's upload is used by both.
+  // Of two concurrent starts, both use the first one's upload.
   const begun = await beginUpload(database, { key, project, uploadId: upload.uploadId, startedAt: services.now() })
   if (begun.uploadId === upload.uploadId) return { upload, parts: begun.parts }
   await upload.abort().catch(() => undefined)
   return { upload: datasets.resumeMultipartUpload(key, begun.uploadId), parts: begun.parts }
 }
 
-/** One that is gone already counts as given up. */
+/** An upload that no longer exists counts as aborted. */
 async function giveUp(services: Services, key: string, uploadId: string): Promise<void> {
   await services.datasets
     .resumeMultipartUpload(key, uploadId)
@@ -93,7 +94,7 @@ async function giveUp(services: Services, key: string, uploadId: string): Promis
   await endUpload(services.database, key)
 }
 
-/** Whether R2 says that there is no such upload: error 10024. */
+/** Whether R2 reports that the upload doesn't exist: error 10024. */
 function isGone(error: unknown): boolean {
   return error instanceof Error && error.message.includes('(10024)')
 }
