@@ -65,7 +65,11 @@ export function trainRouter(examples: readonly Example[]): Router {
   for (const { query } of examples) if (!vectors.has(query)) vectors.set(query, queryVector(query))
   const scale = learnScale([...vectors.values()])
   const rows = new Map<string, Row>()
-  for (const [query, vector] of vectors) rows.set(query, toRow(vector, scale))
+  for (const [query, vector] of vectors) {
+    rows.set(query, toRow(vector, scale))
+    // A row holds what is needed of its vector; both of all queries at once would take half as much memory again.
+    vectors.delete(query)
+  }
   const side = (backend: Backend): Side | null => {
     const own = examples.filter((example) => example.backend === backend)
     if (own.length < MIN_EXAMPLES) return null
