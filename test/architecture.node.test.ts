@@ -107,7 +107,7 @@ describe('the tables of test/README.md', () => {
   })
 
   it('name tests that exist, each by its title', () => {
-    const rows = text.slice(text.indexOf('## Reported faults')).matchAll(/^\| (F?\d[^|]*) \|[^|]*\| (.*) \|$/gm)
+    const rows = text.slice(text.indexOf('## Reported faults')).matchAll(/^\| ([A-Z]?\d[^|]*) \|[^|]*\| (.*) \|$/gm)
     let titles = 0
     for (const [, report, tests = ''] of rows) {
       for (const [, path = '', named = ''] of tests.matchAll(/`([^`]+\.ts)`: (.*?)(?=; `|$)/g)) {

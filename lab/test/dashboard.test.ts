@@ -42,6 +42,15 @@ describe.skipIf(!supported)('the dashboard', () => {
     await done(watched)
   })
 
+  it.each(['overview/%E0%A4%A', 'interactions/%', 'knowledge/%E0%A4%A'])(
+    'is not blank at the malformed address #/%s',
+    async (hash) => {
+      const watched = await open(hash)
+      expect(await watched.page.textContent('h1')).toBeTruthy()
+      await watched.page.close()
+    },
+  )
+
   it('fits a phone: nothing scrolls the page sideways', async () => {
     for (const name of [...PAGES, 'knowledge/sources/codebase-context/hono', 'try-it?q=session+cookie']) {
       const watched = await open(name, { width: 390 })

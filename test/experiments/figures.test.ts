@@ -146,6 +146,21 @@ describe('metrics', () => {
   })
 })
 
+describe('metrics of a state', () => {
+  it('says gauge of what may fall', async () => {
+    const services = testServices()
+    const project = freshProject()
+    const id = await track(services, project, {}, 'failure')
+    const read = async () =>
+      (await call<{ text: string }>(metrics, services, {}, { ...anyone, project })).text.split('\n')
+    expect(await read()).toContain('hybrid_coordinator_interactions{outcome="failure"} 1')
+    await call(updateOutcome, services, { interaction_id: id, outcome: 'success' })
+    const after = await read()
+    expect(after).toContain('hybrid_coordinator_interactions{outcome="failure"} 0')
+    expect(after).toContain('# TYPE hybrid_coordinator_interactions gauge')
+  })
+})
+
 describe('compare_variants', () => {
   it('rates by every rating, however given, and by variant or tag alike', async () => {
     const services = testServices()
