@@ -1,24 +1,28 @@
 /**
- * What one invocation of the Worker may use, and what it has used so far. Cloudflare ends an invocation that goes over a limit, with
- * whatever it was doing, so long work looks here between its steps: once a budget is spent it keeps its position and goes on in the
- * next invocation. Limits: developers.cloudflare.com/workers/platform/limits and /d1/platform/limits.
+ * The resource limits of one invocation of the Worker, and its use so far. Cloudflare terminates an invocation that
+ * exceeds a limit, so long work checks the budget between its steps: once the budget is used up, it stores its position
+ * and continues in the next invocation. Limits: developers.cloudflare.com/workers/platform/limits and
+ * /d1/platform/limits.
  * @module
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 
-/** What is counted. */
+/** The counted resources. */
 export interface Usage {
-  /** Statements that D1 ran; each statement of a batch counts. */
+  /** Statements that D1 ran. Each statement of a batch counts. */
   readonly queries: number
   /** Rows that D1 read or wrote. */
   readonly rows: number
-  /** Requests to anything outside of the isolate: D1, Durable Objects, R2, queues, engines. */
+  /** Requests to anything outside the isolate: D1, Durable Objects, R2, queues, engines. */
   readonly calls: number
-  /** Milliseconds since the invocation began. A Worker's clock stands still while it computes, so work between two calls isn't in it. */
+  /**
+   * Milliseconds since the invocation started. A Worker's clock doesn't advance during computation, so work between two
+   * calls is not included.
+   */
   readonly ms: number
-  /** Units of computing, a unit being about a millisecond; told by whoever computes for long without calling anything. */
+  /** Units of computation of about a millisecond each, reported by code that computes for long without calls. */
   readonly steps: number
-  /** The largest number of bytes that whoever keeps much in memory has told at one time. */
+  /** Maximum number of bytes held at one time, as reported by code with large memory use. */
   readonly bytes: number
 }
 
@@ -29,15 +33,17 @@ export type Limits = Readonly<Record<Resource, number>>
 export const PLANS = ['paid', 'free'] as const
 export type Plan = (typeof PLANS)[number]
 
-/** Limits of an invocation by plan. Rows, milliseconds and bytes are our own: D1 asks no more than that they stay small. */
+/**
+ * Limits of an invocation by plan. Rows, milliseconds and bytes are our own limits: D1 only requires them to be small.
+ */
 export const PLAN_LIMITS: Readonly<Record<Plan, Limits>> = {
   paid: { queries: 1_000, rows: 2_000_000, calls: 10_000, ms: 30_000, steps: 30_000, bytes: 96_000_000 },
   free: { queries: 50, rows: 200_000, calls: 50, ms: 30_000, steps: 10, bytes: 96_000_000 },
 }
 
-/** What must be left to begin another step: the costliest step and the note of its end fit into it. */
+/** What must be left to start another step: enough for the most expensive step and for storing its result. */
 const RESERVE: Limits = { queries: 400, rows: 500_000, calls: 1_500, ms: 10_000, steps: 5_000, bytes: 16_000_000 }
-/** No reserve is larger than this share of its limit. */
+/** A reserve is at most this share of its limit. */
 const MAX_RESERVE = 0.5
 
 const RESOURCES = Object.keys(RESERVE) as Resource[]
@@ -56,12 +62,12 @@ export class Budget {
     this.#began = now()
   }
 
-  /** Counts what was used. */
+  /** Adds to the use of a resource. */
   use(resource: 'queries' | 'rows' | 'calls' | 'steps', amount = 1): void {
     this.#used[resource] += amount
   }
 
-  /** Tells how many more bytes are kept in memory from now on; negative: how many fewer. */
+  /** Changes the number of bytes held in memory. Negative: memory was released. */
   hold(bytes: number): void {
     this.#held += bytes
     this.#used.bytes = Math.max(this.#used.bytes, this.#held)
@@ -71,7 +77,7 @@ export class Budget {
     return { ...this.#used, ms: this.#now() - this.#began }
   }
 
-  /** The resource of which too little is left for another step; null: there is enough of each. */
+  /** A resource with too little left for another step; null: there is enough of each. */
   get spent(): Resource | null {
     const used = { ...this.used, bytes: this.#held }
     return RESOURCES.find((resource) => used[resource] > this.limits[resource] - this.#reserve(resource)) ?? null
@@ -84,17 +90,17 @@ export class Budget {
 
 const current = new AsyncLocalStorage<Budget>()
 
-/** Does work as one invocation: whatever it calls counts against the budget. */
+/** Runs work as one invocation: all its calls count against the budget. */
 export function inBudget<T>(budget: Budget, work: () => T): T {
   return current.run(budget, work)
 }
 
-/** The budget of the invocation that this is part of; null: of none that counts. */
+/** The budget of the current invocation; null outside an invocation. */
 export function currentBudget(): Budget | null {
   return current.getStore() ?? null
 }
 
-/** The budget of the invocation that this is part of; a new one when it is part of none. */
+/** Runs work with the budget of the current invocation, or with a new one outside an invocation. */
 export function withBudget<T>(work: (budget: Budget) => T): T {
   const known = current.getStore()
   if (known) return work(known)
@@ -102,12 +108,12 @@ export function withBudget<T>(work: (budget: Budget) => T): T {
   return current.run(budget, () => work(budget))
 }
 
-/** The budget of the invocation that this is part of; of a new one when it is part of none. */
+/** The budget of the current invocation, or a new one outside an invocation. */
 export function budgetHere(): Budget {
   return current.getStore() ?? new Budget()
 }
 
-/** Counts one request to something outside of the isolate. */
+/** Counts one request to something outside the isolate. */
 export function countCall(): void {
   current.getStore()?.use('calls')
 }

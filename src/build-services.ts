@@ -1,5 +1,5 @@
 /**
- * Builds what operations reach, once per invocation. The only place that picks engines.
+ * Builds the services for operations, once per invocation. The only place that selects engines.
  * @module
  */
 import { waitUntil } from 'cloudflare:workers'
@@ -35,12 +35,12 @@ import { readSettings } from './settings.ts'
 import { DAY_MS, MINUTE_MS } from './time.ts'
 import { traceHeaders } from './tracing.ts'
 
-/** Messages that a queue takes at once. */
+/** Maximum number of messages that a queue accepts at once. */
 const MESSAGES = 100
 
 let staticEmbedder: Embedder | null = null
 
-/** Opens every engine that the environment configures; what it doesn't configure runs on the embedded defaults. */
+/** Opens every engine that the environment configures, and uses the embedded defaults for the others. */
 export function buildServices(env: Env): Services {
   const settings = readSettings(env)
   const asset = (path: string) => env.ASSETS.fetch(new URL(path, 'https://assets.invalid'))
@@ -71,15 +71,15 @@ export function buildServices(env: Env): Services {
     mayFail: embedder !== staticEmbedder,
     enqueue: enqueuer(async (scope) => {
       const id = await addEmbeddingJob(database, scope.project, embeddingSubject(scope), Date.now())
-      // The row is the truth: a message that is lost is made up for by the sweep.
+      // The row is the source of truth: the sweep makes up for a lost message.
       if (id) await enqueueJobs([id]).catch(() => undefined)
     }),
     postpone: (scope) => {
       const now = Date.now()
       return postponeEmbeddingJob(database, scope.project, embeddingSubject(scope), now, now + MINUTE_MS)
     },
-    // An item that had gone and comes back has the credit that it had. What is written stays written when that fails: storing it
-    // again, or the next vote, makes up for it.
+    // An item that was deleted and is stored again gets its earlier credit. If this fails, the write is kept: storing
+    // the item again, or the next vote, sets the credit.
     written: async ({ project, collection }, ids) => {
       const items = ids.map((id) => ({ project, collection, id }))
       await votesOnItems(database, items)
@@ -108,7 +108,7 @@ export function buildServices(env: Env): Services {
   }
 }
 
-/** What holds the state, asked by the smallest read. */
+/** Dependency checks for the stores of state, by their smallest reads. */
 function storageDependencies(env: Env, knowledge: KnowledgeStore): Dependency[] {
   return [
     {

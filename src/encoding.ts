@@ -1,9 +1,9 @@
 /**
- * Bytes as text: hexadecimal and base64 (RFC 4648).
+ * Encodes bytes as text: hexadecimal and base64 (RFC 4648).
  * @module
  */
 
-/** String.fromCharCode takes this many arguments safely. */
+/** Number of arguments that String.fromCharCode accepts safely. */
 const CHUNK = 8_192
 
 /** Bytes as lower-case hexadecimal digits. */
@@ -18,7 +18,7 @@ export function toBase64(bytes: Uint8Array): string {
   return btoa(binary)
 }
 
-/** The bytes of a base64 text; null when it is none. */
+/** Decodes a base64 text; null if it is not base64. */
 export function fromBase64(text: string): Uint8Array | null {
   try {
     return Uint8Array.from(atob(text), (character) => character.charCodeAt(0))

@@ -1,5 +1,5 @@
 /**
- * What wrangler.toml binds to the Worker. Variables (all strings, all optional) are described in settings.ts.
+ * The bindings of wrangler.toml. Variables (all strings, all optional) are described in settings.ts.
  * @module
  */
 
@@ -19,19 +19,19 @@ export interface Env extends Readonly<Partial<Record<keyof Settings, string>>> {
   readonly JOBS: Queue<JobMessage>
   /** Fine-tuning datasets, immutable. */
   readonly DATASETS: R2Bucket
-  /** Clients of OAuth, by the library's own schema. */
+  /** OAuth clients, in the library's schema. */
   readonly OAUTH_KV: KVNamespace
-  /** Grants, codes and tokens of OAuth: one object (transports/oauth/grants.ts) per key that signed in. */
+  /** OAuth grants, codes and tokens: one object (transports/oauth/grants.ts) per signed-in key. */
   readonly OAUTH_GRANTS: DurableObjectNamespace
   /** Static files: the pages. */
   readonly ASSETS: Fetcher
 
-  /** Requests per key and minute, and per address and minute; absent: no limit. */
+  /** Limits per key and minute, and per address and minute. Missing: no limit. */
   readonly KEY_LIMIT?: RateLimit
   readonly ADDRESS_LIMIT?: RateLimit
-  /** Registrations of OAuth clients per address and minute. */
+  /** Limit of OAuth client registrations per address and minute. */
   readonly REGISTER_LIMIT?: RateLimit
 
-  /** Models of Workers AI; absent: none. */
+  /** Workers AI models. Missing: none. */
   readonly AI?: WorkersAi
 }

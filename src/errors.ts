@@ -1,5 +1,5 @@
 /**
- * The one error type of the coordinator and its codes. Each surface maps it once: REST to problem+json, MCP to `isError`.
+ * The coordinator's error type and its codes. Each surface maps it once: REST to problem+json, MCP to `isError`.
  * @module
  */
 
@@ -15,7 +15,7 @@ export const ERROR_STATUS = {
   payload_too_large: 413,
   unsupported_media_type: 415,
   rate_limited: 429,
-  /** The client went away before it had an answer; nobody reads this one. */
+  /** The client disconnected before it got an answer, so it never receives this one. */
   client_closed_request: 499,
   internal: 500,
   engine_unavailable: 503,
@@ -28,15 +28,15 @@ export type ErrorCode = keyof typeof ERROR_STATUS
 export interface ErrorDetails {
   /** Path of the offending input field, e.g. `items[3].fields.title`. */
   readonly field?: string
-  /** The limit that was exceeded, with its unit in the message. */
+  /** The exceeded limit. Its unit is in the message. */
   readonly limit?: number
-  /** What to do about it. */
+  /** How to fix the error. */
   readonly hint?: string
   /** Seconds after which the same call may succeed. */
   readonly retryAfter?: number
 }
 
-/** What a caller may be told: no SQL, no stack, no secret ever stands in `message` or `hint`. */
+/** An error that may be returned to callers: `message` and `hint` never contain SQL, stack traces or secrets. */
 export class CoordinatorError extends Error {
   readonly code: ErrorCode
   readonly status: number
@@ -78,7 +78,7 @@ export interface ErrorBody {
   retry_after?: number
 }
 
-/** Shorthand for the commonest error: input that breaks a rule. */
+/** Shorthand for the most common error: invalid input. */
 export function invalidInput(
   field: string,
   message: string,
@@ -87,12 +87,12 @@ export function invalidInput(
   return new CoordinatorError('invalid_input', message, { ...details, field })
 }
 
-/** Something was asked for by an id that does not exist (or that the caller may not see: the answer is the same). */
+/** An id that doesn't exist, or that the caller may not see: the answer is the same. */
 export function notFound(what: string, field: string, hint?: string): CoordinatorError {
   return new CoordinatorError('not_found', `No ${what} with this ${field}.`, { field, hint })
 }
 
-/** Faults of SQLite, in D1 or a Durable Object, that whoever operates the coordinator can do something about. */
+/** Faults of SQLite, in D1 or a Durable Object, that the operator of the coordinator can fix. */
 const STORAGE_FAULTS: readonly [RegExp, () => CoordinatorError][] = [
   [
     /\bSQLITE_FULL\b|database or disk is full|Exceeded maximum DB size/i,
@@ -111,14 +111,15 @@ const STORAGE_FAULTS: readonly [RegExp, () => CoordinatorError][] = [
   ],
 ]
 
-/** Causes of causes that are looked at. */
+/** Maximum depth of a chain of causes. */
 const MAX_CAUSES = 5
 
-/** The error of a storage fault anywhere in a chain of causes; null: another fault. */
+/** The error for a storage fault anywhere in a chain of causes; null: another fault. */
 function storageFault(thrown: unknown): CoordinatorError | null {
   let fault = thrown
   for (let depth = 0; fault instanceof Error && depth < MAX_CAUSES; depth++) {
-    // These quote SQL, parameters and parsed texts, which may say anything: only a cause says what failed.
+    // These messages quote SQL, parameters and parsed texts, which may contain anything. Only their causes are
+    // reliable.
     const quotes = fault instanceof SyntaxError || fault.message.startsWith('Failed query:')
     for (const [pattern, make] of STORAGE_FAULTS) if (!quotes && pattern.test(fault.message)) return make()
     fault = fault.cause
@@ -126,7 +127,10 @@ function storageFault(thrown: unknown): CoordinatorError | null {
   return null
 }
 
-/** Any thrown value as a CoordinatorError; what is not one and no storage fault becomes `internal` and keeps its cause for the log only. */
+/**
+ * Converts any exception to a CoordinatorError. Unknown exceptions become `internal` and keep their cause only for the
+ * log.
+ */
 export function toCoordinatorError(thrown: unknown): CoordinatorError {
   if (thrown instanceof CoordinatorError) return thrown
   const error =

@@ -1,5 +1,5 @@
 /**
- * Hashes: a fast one for tables and folds, and SHA-256 for what must be compared across machines.
+ * Hash functions: a fast one for tables and folds, and SHA-256 for comparisons across machines.
  * @module
  */
 import { toHex } from './encoding.ts'
@@ -8,8 +8,8 @@ const FNV_OFFSET = 0x811c9dc5
 const FNV_PRIME = 0x01000193
 
 /**
- * FNV-1a over UTF-16 code units, 32 bits (Fowler, Noll and Vo, draft-eastlake-fnv, section 2). Stable across machines; not for
- * anything that must resist forgery.
+ * FNV-1a over UTF-16 code units, 32 bits (Fowler, Noll and Vo, draft-eastlake-fnv, section 2). Stable across machines.
+ * Not secure against forgery.
  */
 export function fnv1a(text: string): number {
   return fnv1aOfRange(text, 0, text.length)

@@ -1,5 +1,5 @@
 /**
- * Identifiers: UUIDv7 for what happens (sorts by time), UUIDv5 for what is (the same thing has the same id).
+ * Identifiers: UUIDv7 for events (sorted by time), UUIDv5 for things (the same thing has the same id).
  * @module
  */
 import { v5, v7, validate } from 'uuid'
@@ -12,7 +12,9 @@ export function newId(): string {
   return v7()
 }
 
-/** The least id that can have been made at a time or later: a UUIDv7 begins with its time, in milliseconds since 1970. */
+/**
+ * The smallest id that can be created at or after a time: a UUIDv7 starts with its time, in milliseconds since 1970.
+ */
 export function leastIdAt(time: number): string {
   const hex = Math.max(0, Math.floor(time)).toString(16).padStart(12, '0')
   return `${hex.slice(0, 8)}-${hex.slice(8)}`

@@ -1,5 +1,5 @@
 /**
- * Log lines: one JSON object each, with the trace that they belong to. No line holds what users wrote.
+ * Log lines: one JSON object each, with its trace. No line contains user content.
  * @module
  */
 import { redact } from './security/redact.ts'

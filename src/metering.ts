@@ -1,5 +1,5 @@
 /**
- * Bindings that count what is asked of them against the budget of the invocation.
+ * Bindings that count their calls against the budget of the invocation.
  * @module
  */
 import { countCall, currentBudget } from './budget.ts'
@@ -41,7 +41,7 @@ class MeteredStatement implements D1PreparedStatement {
 
 const databases = new WeakMap<object, D1Database>()
 
-/** A database whose statements count; made once a binding, so that what is remembered by database stays remembered. */
+/** A database whose statements are counted. Created once per binding, so that caches keyed by database stay valid. */
 export function meterDatabase(binding: D1Database): D1Database {
   const known = databases.get(binding)
   if (known) return known
@@ -89,7 +89,7 @@ function counted<T>(result: D1Result<T>): D1Result<T> {
   return result
 }
 
-/** Any other binding, or an object that it gave: each call of a method counts, but for those named. */
+/** Any other binding, or an object returned by it: each method call counts, except the given ones. */
 export function meter<T extends object>(binding: T, given: Readonly<Record<string, (made: object) => object>> = {}): T {
   return new Proxy(binding, {
     get(target, property) {
@@ -106,14 +106,14 @@ export function meter<T extends object>(binding: T, given: Readonly<Record<strin
   })
 }
 
-/** Objects of a namespace, each of whose methods counts; finding one costs nothing. */
+/** Objects of a namespace whose method calls count. Getting a stub is free. */
 export function meterObjects<T extends object>(namespace: T): T {
   const stub = (made: object) => meter(made)
   const id = (made: object) => made
   return meter(namespace, { get: stub, getByName: stub, idFromName: id, idFromString: id, newUniqueId: id })
 }
 
-/** A bucket, and the uploads of parts that it gives. */
+/** A bucket, and the multipart uploads that it returns. */
 export function meterBucket(bucket: R2Bucket): R2Bucket {
   return meter(bucket, {
     resumeMultipartUpload: (made) => meter(made),

@@ -1,5 +1,6 @@
 /**
- * What operations and background work reach: the settings, the stores, the models and the clock. Types only; `build-services.ts` builds it.
+ * The services for operations and background work: the settings, the stores, the models and the clock. Types only;
+ * `build-services.ts` builds it.
  * @module
  */
 import type { ConversationClient } from './conversation/client.ts'
@@ -13,7 +14,7 @@ import type { Reranker } from './inference/reranking/reranker.ts'
 import type { KnowledgeStore, TransferStore } from './knowledge/stores/store.ts'
 import type { Settings } from './settings.ts'
 
-/** Everything an operation or a job may reach, built once per invocation. */
+/** All services for an operation or a job, built once per invocation. */
 export interface Services {
   readonly settings: Settings
   readonly database: Database
@@ -21,24 +22,27 @@ export interface Services {
   /** The configured stores by name, for moving knowledge between them. */
   readonly stores?: Readonly<Record<string, TransferStore>>
   readonly embedder: Embedder
-  /** The local model; null when none is configured. */
+  /** The local model; null if none is configured. */
   readonly localModel: ChatModel | null
-  /** The remote model that the coordinator itself may ask; none when left out. */
+  /** The remote model that the coordinator itself may call. Missing: none. */
   readonly remoteModel?: ChatModel | null
-  /** Reorders the best results; none when left out. */
+  /** Reorders the best results. Missing: none. */
   readonly reranker?: Reranker | null
-  /** The same models as clients of OpenAI's API get them; none when left out. */
+  /** The same models for clients of OpenAI's API. Missing: none. */
   readonly upstreams?: ChatUpstreams
-  /** Makes one more ranked list; none when left out. */
+  /** Provides an additional ranked list. Missing: none. */
   readonly external?: ExternalList | null
   readonly conversations: ConversationClient
   readonly datasets: R2Bucket
-  /** What can be down; none when left out. */
+  /** Dependencies that can be down. Missing: none. */
   readonly dependencies?: readonly Dependency[]
-  /** Tells the queue that job rows were written, to be delivered after `delaySeconds`; the rows in the database stay the truth. */
+  /**
+   * Announces new job rows to the queue, for delivery after `delaySeconds`. The rows in the database are the source of
+   * truth.
+   */
   enqueueJobs(ids: readonly string[], delaySeconds?: number): Promise<void>
   /** Milliseconds since 1970. */
   now(): number
-  /** Uniform in [0, 1). */
+  /** A random number in [0, 1). */
   random(): number
 }

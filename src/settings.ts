@@ -1,5 +1,6 @@
 /**
- * Every variable of the coordinator: its type, default, unit and meaning. Parsed once per isolate; a bad value names itself.
+ * Every variable of the coordinator: its type, default, unit and meaning. Parsed once per isolate. Errors name the
+ * invalid variable.
  * @module
  */
 import * as z from 'zod'
@@ -11,17 +12,17 @@ const flag = z.enum(['true', 'false']).transform((value) => value === 'true')
 
 const limit = (least: number, most: number) => z.coerce.number().int().min(least).max(most)
 
-/** A list of names, separated by commas. */
+/** A comma-separated list of names. */
 const names = z
   .string()
   .default('')
   .transform((text) => text.split(',').map((name) => name.trim().toLowerCase()))
   .transform((parts) => parts.filter((name) => name !== ''))
 
-/** Weight of each part of the value score, each 0 to 1; they sum to 1. */
+/** Weight of each part of the value score, each 0 to 1. They sum to 1. */
 export type ValueWeights = Readonly<Record<'outcome' | 'feedback' | 'reusability' | 'complexity' | 'novelty', number>>
 
-/** The weights while the setting VALUE_WEIGHTS says nothing else. */
+/** The default weights; the setting VALUE_WEIGHTS overrides them. */
 export const VALUE_WEIGHTS: ValueWeights = {
   outcome: 0.4,
   feedback: 0.2,
@@ -57,7 +58,7 @@ const valueWeights = z
       ),
   )
 
-/** A model as Workers AI names it. */
+/** The name of a Workers AI model. */
 const workersAiModel = z
   .string()
   .max(200)
@@ -340,7 +341,7 @@ const schema = z.object({
 
 export type Settings = z.output<typeof schema>
 
-/** Engines that Cloudflare Access can guard; each takes an id and a secret, or neither. */
+/** Engines that Cloudflare Access can protect. Each takes an id and a secret, or neither. */
 const GUARDED = ['LLAMA_CPP', 'REMOTE_MODEL', 'QDRANT'] as const
 
 /** The JSON Schema of all variables, for documentation. */
@@ -350,7 +351,7 @@ const parsed = new WeakMap<object, Settings>()
 
 /**
  * Reads the settings from the Worker's environment.
- * @throws CoordinatorError `internal` naming the variable whose value is unusable (never the value: it may be a secret)
+ * @throws CoordinatorError `internal` naming the invalid variable (never its value, which may be a secret)
  */
 export function readSettings(env: object): Settings {
   const known = parsed.get(env)
@@ -373,7 +374,7 @@ export function readSettings(env: object): Settings {
   return result.data
 }
 
-/** @throws CoordinatorError `internal` naming the half of a service token that is missing */
+/** @throws CoordinatorError `internal` naming the missing half of a service token */
 function requirePairs(settings: Settings): void {
   for (const prefix of GUARDED) {
     const [id, secret] = [`${prefix}_ACCESS_CLIENT_ID`, `${prefix}_ACCESS_CLIENT_SECRET`] as const

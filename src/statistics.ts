@@ -1,5 +1,5 @@
 /**
- * The statistics of comparisons. Pure functions; every formula names its source.
+ * Statistics for comparisons. Pure functions. Every formula names its source.
  * @module
  */
 
@@ -31,8 +31,8 @@ export function wilson(successes: number, n: number, z = Z95): Interval {
 }
 
 /**
- * Newcombe's interval for the difference of two independent proportions, b − a, from their Wilson intervals (Newcombe 1998,
- * Statistics in Medicine 17:873, method 10). With no observation on one side it spans what is possible.
+ * Newcombe's interval for the difference of two independent proportions, b − a, from their Wilson intervals (Newcombe
+ * 1998, Statistics in Medicine 17:873, method 10). Without observations on one side, it covers the possible range.
  */
 export function newcombe(successesA: number, nA: number, successesB: number, nB: number, z = Z95): Interval {
   const a = wilson(successesA, nA, z)
@@ -61,8 +61,8 @@ export function sampleOf(n: number, sum: number, squares: number): Sample {
 }
 
 /**
- * Welch's 95 % interval for the difference of two means, b − a, with Welch–Satterthwaite degrees of freedom (Welch 1947,
- * Biometrika 34:28). Null with fewer than two values on a side: there is no variance to reckon with.
+ * Welch's 95 % interval for the difference of two means, b − a, with Welch–Satterthwaite degrees of freedom (Welch
+ * 1947, Biometrika 34:28). Null if a side has fewer than two values, because it has no variance.
  */
 export function welch(a: Sample, b: Sample): Interval | null {
   if (a.n < 2 || b.n < 2) return null
@@ -77,10 +77,10 @@ export function welch(a: Sample, b: Sample): Interval | null {
 }
 
 /**
- * Quantile of Student's t by Hill's expansion (Hill 1970, CACM Algorithm 396). Good to about four digits from 2 degrees of
- * freedom up; 1 and 2 degrees are exact.
+ * Quantile of Student's t by Hill's expansion (Hill 1970, CACM Algorithm 396). Accurate to about four digits; exact for
+ * 1 and 2 degrees of freedom.
  * @param p 0.5 to 1
- * @param freedom degrees of freedom, at least 1, need not be whole
+ * @param freedom degrees of freedom, at least 1, may be fractional
  */
 export function studentQuantile(p: number, freedom: number): number {
   const tail = 2 * (1 - p)
@@ -142,8 +142,8 @@ export function normalCumulative(x: number): number {
 }
 
 /**
- * Two-sided p-value of the chance that an even split of `nA + nB` units comes out at least this uneven (χ² with one degree of
- * freedom). Under 0.001 the assignment itself is suspect: a sample-ratio mismatch (Fabijan et al. 2019, KDD).
+ * Two-sided p-value: the probability that an even split of `nA + nB` units is at least this uneven (χ² with one degree
+ * of freedom). Below 0.001, the assignment itself is suspect: a sample-ratio mismatch (Fabijan et al. 2019, KDD).
  */
 export function sampleRatioPValue(nA: number, nB: number): number {
   const n = nA + nB
@@ -152,8 +152,8 @@ export function sampleRatioPValue(nA: number, nB: number): number {
 }
 
 /**
- * The smallest true difference of two proportions that samples of this size would show with power 0.8 at level 0.05, at the
- * pooled rate (Fleiss, Levin & Paik 2003, ch. 4, normal approximation). Null without observations on both sides.
+ * The smallest true difference of two proportions that samples of this size can detect with power 0.8 at level 0.05, at
+ * the pooled rate (Fleiss, Levin & Paik 2003, ch. 4, normal approximation). Null without observations on both sides.
  */
 export function minimumDetectableEffect(pooled: number, nA: number, nB: number): number | null {
   if (nA < 1 || nB < 1) return null

@@ -1,20 +1,21 @@
 /**
- * Work that the first request of an isolate would else wait for: regular expressions are compiled when they are first used, and so is the
- * code around them. Start-up has a second of CPU of its own (developers.cloudflare.com/workers/platform/limits, "Worker startup time").
+ * Work that the first request of an isolate would otherwise wait for: regular expressions, and the code around them,
+ * are compiled on first use. Start-up has its own CPU limit of one second
+ * (developers.cloudflare.com/workers/platform/limits, "Worker startup time").
  * @module
  */
 import { redact } from './security/redact.ts'
 import { analyseQuery } from './text/query-analysis.ts'
 import { tokenCounter } from './text/token-counter.ts'
 
-/** Something of each kind that a question may hold, so that every rule looks at it. */
+/** A sample of every kind of content in a question, so that every rule runs. */
 const SAMPLE = [
   'How does `parse_config()` in src/config/parser.ts read key: value pairs, and why does "TypeError: x is not a function" follow?',
   '    at Parser.read (src/config/parser.ts:12:5)',
   'api_key, token, password, secret, private, Bearer, https://user@example.com/path?query=1, kind: Secret, -----BEGIN',
 ].join('\n')
 
-/** Runs what every prompt runs, once, on a sample. Touches neither clock nor network. */
+/** Runs the code of every prompt once, on a sample. Uses neither clock nor network. */
 export function warmUp(): void {
   redact(SAMPLE)
   analyseQuery(SAMPLE)

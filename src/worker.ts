@@ -24,7 +24,7 @@ warmUp()
 
 const app = createApp(buildServices, OPERATIONS)
 
-/** Does background work within the limits of the account's plan. */
+/** Runs background work within the limits of the account's plan. */
 function invocation<T>(env: Env, work: () => T): T {
   return inBudget(new Budget(PLAN_LIMITS[readSettings(env).PLAN]), work)
 }

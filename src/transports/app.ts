@@ -1,5 +1,5 @@
 /**
- * The whole HTTP application: request ids, authentication, and each surface in its place.
+ * The HTTP application: request ids, authentication, and the routes of every surface.
  * @module
  */
 import { Hono } from 'hono'
@@ -31,14 +31,14 @@ import { storedKeys } from './stored-keys.ts'
 
 const HEALTH_PATH = '/health'
 
-/** What is served without a key beside that: the description of the API, and the files of the pages. */
+/** Other paths that need no key: the API description, and the files of the pages. */
 const PUBLIC_PATHS = /^\/(?:$|openapi\.json$|docs(?:\/|$)|dashboard\/)/
 
 /**
  * Builds the application.
- * @param makeServices called at most once per request, when an operation first needs it
- * @param operations the table that REST, MCP and OpenAPI are made from
- * @param mcpServers what answers at `/mcp`; the operations when left out
+ * @param makeServices called at most once per request, on first use
+ * @param operations the table from which REST, MCP and OpenAPI are generated
+ * @param mcpServers servers for `/mcp`; default: the operations
  * @example
  * const app = createApp(makeServices, OPERATIONS)
  * export default { fetch: app.fetch }
@@ -86,13 +86,13 @@ export function createApp(
   return app
 }
 
-/** An error in the form that the clients of its path read. */
+/** An error in the format that clients of its path expect. */
 function refusal(c: AppContext, error: CoordinatorError, headers: Readonly<Record<string, string>>): Response {
   const answer = isOpenAiPath(c.req.path) ? errorResponse : problemResponse
   return answer(error, c.var.requestId, headers)
 }
 
-/** One line a request: what was called, by which key, and how it ended; nothing of what was sent or answered. */
+/** Logs one line per request: the operation, the key, and the result. Never logs request or response content. */
 function logRequest(c: AppContext, ms: number): void {
   const level = logLevelOf(c)
   if (level === 'warn' || level === 'error') return
@@ -107,7 +107,7 @@ function logRequest(c: AppContext, ms: number): void {
   log('info', 'request', fields, level)
 }
 
-/** A setting that can't be read is told to the caller; it must not keep the answer from being logged. */
+/** The caller gets the error of an invalid setting; it must not prevent logging. */
 function logLevelOf(c: AppContext): LogLevel {
   try {
     return readSettings(c.env).LOG_LEVEL
@@ -122,21 +122,22 @@ function isPublic(path: string): boolean {
 
 async function callerOf(c: AppContext): Promise<Caller> {
   const { HYBRID_API_KEY: adminKey, ALLOWED_ORIGINS: origins } = readSettings(c.env)
-  // Without a key there is nothing to read about, and nobody to sign in: elsewhere than on its own machine only the health is told.
+  // Without an admin key there is nothing to read and no sign-in: remote callers can only read the health.
   const free = c.req.path === HEALTH_PATH || (adminKey !== undefined && isPublic(c.req.path))
   if (free) return PUBLIC_CALLER
   const presented = presentedKey(c.req.raw.headers) ?? ''
-  // A token opens what it was issued for, and only there is it looked at.
+  // A token is valid only for the resource that it was issued for, and is checked only there.
   if (isResource(c.req.path) && isAccessToken(presented)) {
     const caller = await callerOfToken(c.req.raw, presented, c.env, c.var.services)
     if (caller) return caller
   }
-  // A key of ours is judged even where none is needed, so that it can be tried out on the machine it was made on.
+  // A presented coordinator key is checked even where none is needed, so that it can be tried on the machine where it
+  // was created.
   const open = adminKey === undefined && !isApiKey(presented)
   return authenticate(c.req.raw, open ? [] : lookups(c, adminKey), origins)
 }
 
-/** Where the keys of a coordinator are known; none while it has no admin key. */
+/** The key look-ups of the coordinator; empty while it has no admin key. */
 function lookupsOf(c: AppContext): readonly KeyLookup[] {
   const { HYBRID_API_KEY: adminKey } = readSettings(c.env)
   return adminKey === undefined ? [] : lookups(c, adminKey)
@@ -147,7 +148,7 @@ function lookups(c: AppContext, adminKey: string | undefined): KeyLookup[] {
   return adminKey === undefined ? [made] : [configuredKey(adminKey), made]
 }
 
-/** At `/mcp` the challenge of a 401 shows clients where to sign in. */
+/** For `/mcp`, the challenge of a 401 shows clients where to sign in. */
 function challengeOf(c: AppContext): string {
   const { origin } = new URL(c.req.url)
   return isResource(c.req.path) && allowsSignIn(origin) ? challenge(origin) : 'Bearer'
@@ -200,7 +201,7 @@ function executionContext(c: AppContext): ExecutionContext {
   try {
     return c.executionCtx as ExecutionContext
   } catch {
-    // Called without one, as tests of a single route do.
+    // Some tests call the app without an execution context.
     return {
       waitUntil: () => undefined,
       passThroughOnException: () => undefined,

@@ -1,29 +1,29 @@
 /**
- * Who is calling: a key, or the loopback while no key is configured.
+ * Identifies the caller: by a key, or as loopback if no key is configured.
  * @module
  */
 import { CoordinatorError } from '../errors.ts'
 import type { Caller } from '../operations/operation.ts'
 import { digestOf } from '../security/api-key.ts'
 
-/** Finds the caller that a presented key belongs to, by the key's SHA-256; null when it knows no such key. */
+/** Finds the caller of a presented key by the key's SHA-256. Returns null for unknown keys. */
 export type KeyLookup = (digest: ArrayBuffer, key: string) => Promise<Caller | null>
 
-/** The caller on the loopback of a coordinator without a key. */
+/** The caller on the loopback interface of a coordinator without a key. */
 export const OPEN_CALLER: Caller = { id: 'open', scopes: ['admin'], project: null }
 
-/** The caller of what everybody may read, such as `/health`. */
+/** The caller of public resources, such as `/health`. */
 export const PUBLIC_CALLER: Caller = { id: 'public', scopes: ['read'], project: null }
 
 const ADMIN_CALLER: Caller = { id: 'admin', scopes: ['admin'], project: null }
-/** Names of the machine itself. */
+/** Names of the local machine. */
 export const LOOPBACK_NAMES: readonly string[] = ['localhost', '127.0.0.1', '[::1]']
-/** Addresses of the machine itself, as `CF-Connecting-IP` names them. */
+/** Addresses of the local machine, as in `CF-Connecting-IP`. */
 export const LOOPBACK_ADDRESSES: readonly string[] = ['127.0.0.1', '::1', '::ffff:127.0.0.1']
 
 const digests = new Map<string, Promise<ArrayBuffer>>()
 
-/** The lookup for `HYBRID_API_KEY`: digests of equal length are compared in constant time. */
+/** The look-up for `HYBRID_API_KEY`. Compares digests of equal length in constant time. */
 export function configuredKey(key: string): KeyLookup {
   return async (digest) => {
     let expected = digests.get(key)
@@ -38,9 +38,10 @@ export function configuredKey(key: string): KeyLookup {
 
 /**
  * Authenticates a request by `X-API-Key` or `Authorization: Bearer`.
- * @param lookups where keys are known; none: only loopback requests are served
- * @param origins other origins whose pages may call an open coordinator
- * @throws CoordinatorError `unauthorized`, or `forbidden` for a page of another origin that reaches for an open coordinator
+ * @param lookups look-ups to try; empty: only loopback requests are served
+ * @param origins other origins whose pages may call a coordinator without a key
+ * @throws CoordinatorError `unauthorized`, or `forbidden` for a page of another origin that calls a coordinator without
+ *   a key
  */
 export async function authenticate(
   request: Request,
@@ -64,14 +65,14 @@ export async function authenticate(
   })
 }
 
-/** The key that a request presents; null when there is none. */
+/** The key in a request; null if there is none. */
 export function presentedKey(headers: Headers): string | null {
   const key = headers.get('x-api-key')?.trim()
   if (key) return key
   return /^Bearer +(\S+) *$/i.exec(headers.get('authorization') ?? '')?.[1] ?? null
 }
 
-/** Whether a request came to this machine by one of its loopback names. */
+/** Whether a request was sent to this machine by one of its loopback names. */
 export function isLoopback(request: Request): boolean {
   const host = request.headers.get('host')
   const address = request.headers.get('cf-connecting-ip')
@@ -83,9 +84,10 @@ export function isLoopback(request: Request): boolean {
 }
 
 /**
- * Whether a request comes from no page, from one of this coordinator's own pages, or from an origin that is named. Keeps pages of
- * other sites, and of other programs on the same machine, from reaching a coordinator on the visitor's machine (DNS rebinding, MCP
- * 2026-07-28, transports, security; Fetch Metadata, section 2). The names of the loopback are one host; its ports are not.
+ * Whether a request comes from no page, from one of this coordinator's own pages, or from an allowed origin. Prevents
+ * pages of other sites, and of other programs on the same machine, from accessing a coordinator on the visitor's
+ * machine (DNS rebinding, MCP 2026-07-28, transports, security; Fetch Metadata, section 2). All loopback names count as
+ * one host, but their ports are distinct.
  */
 export function isOwnOrigin(request: Request, origins: readonly string[] = []): boolean {
   const origin = request.headers.get('origin')
@@ -96,14 +98,19 @@ export function isOwnOrigin(request: Request, origins: readonly string[] = []): 
   return hostOf(url) === hostOf(new URL(request.url))
 }
 
-/** Whether a browser says that another site's page made it send this. Following a link to one of our pages is no such thing. */
+/**
+ * Whether the browser reports that another site's page sent this request. Following a link to one of our pages doesn't
+ * count.
+ */
 function isFromAnotherPage({ headers, method }: Request): boolean {
   const site = headers.get('sec-fetch-site')
   if (site === null || site === 'same-origin' || site === 'none') return false
   return method !== 'GET' || headers.get('sec-fetch-mode') !== 'navigate'
 }
 
-/** A host with its port. On the machine itself each port is a program of its own; elsewhere a proxy may end TLS. */
+/**
+ * A host with its port. On the local machine, each port is a separate program; elsewhere, a proxy may terminate TLS.
+ */
 function hostOf({ hostname, port, protocol }: URL): string {
   if (!LOOPBACK_NAMES.includes(hostname)) return `${hostname}:${port}`
   return `localhost:${port || (protocol === 'https:' ? 443 : 80)}`
@@ -123,7 +130,7 @@ function openCaller(request: Request, origins: readonly string[]): Caller {
   return OPEN_CALLER
 }
 
-/** @throws CoordinatorError `forbidden` when a page of another site sent the request */
+/** @throws CoordinatorError `forbidden` if a page of another site sent the request */
 export function assertOwnOrigin(request: Request, origins: readonly string[] = []): void {
   if (isOwnOrigin(request, origins)) return
   throw new CoordinatorError('forbidden', 'Pages of other sites may not call this coordinator.', {

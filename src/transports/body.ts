@@ -1,5 +1,5 @@
 /**
- * Request bodies: bounded while they are read, JSON only, and when they can't be read it is said where and why.
+ * Reads request bodies: JSON only, with a size limit. Errors state the position and the cause.
  * @module
  */
 import { CoordinatorError, invalidInput } from '../errors.ts'
@@ -7,7 +7,7 @@ import { locateJsonError } from './json-error.ts'
 
 /**
  * Reads a JSON body.
- * @returns the parsed value; undefined when there is no body
+ * @returns the parsed value; undefined if there is no body
  * @throws CoordinatorError `payload_too_large`, `unsupported_media_type`, or `invalid_input` with line and column
  */
 export async function readJsonBody(request: Request, maxBytes: number): Promise<unknown> {
@@ -30,8 +30,8 @@ export async function readJsonBody(request: Request, maxBytes: number): Promise<
 }
 
 /**
- * The body of a request whose input is an object; no body is the empty object.
- * @throws CoordinatorError as readJsonBody, and `invalid_input` when the body is another kind of value
+ * The body of a request whose input is an object. A missing body counts as an empty object.
+ * @throws CoordinatorError like readJsonBody, and `invalid_input` if the body is another type of value
  */
 export async function readJsonObject(request: Request, maxBytes: number): Promise<Record<string, unknown>> {
   const value = await readJsonBody(request, maxBytes)
@@ -51,10 +51,10 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 const BODY_DEADLINE_MS = 60_000
 
 /**
- * The whole body as text.
- * @param deadlineMs how long it may take to come
- * @throws CoordinatorError `payload_too_large`, `invalid_input` when it is not UTF-8, `request_timeout`, or `client_closed_request` when
- * the client breaks off
+ * Reads the whole body as text.
+ * @param deadlineMs maximum duration of the read, in milliseconds
+ * @throws CoordinatorError `payload_too_large`, `invalid_input` if it is not UTF-8, `request_timeout`, or
+ *   `client_closed_request` if the client disconnects
  */
 export async function readBodyText(
   request: Request,
@@ -86,7 +86,7 @@ export async function readBodyText(
   }
 }
 
-/** The next piece of a body; a body that can't be read on was broken off by its sender. */
+/** The next chunk of a body. A failed read means that the client disconnected. */
 async function nextOf(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<ReadableStreamReadResult<Uint8Array>> {
   try {
     return await reader.read()
@@ -112,7 +112,7 @@ function decode(decoder: TextDecoder, bytes?: Uint8Array): string {
   }
 }
 
-/** @throws CoordinatorError `unsupported_media_type` when headers don't announce uncompressed JSON */
+/** @throws CoordinatorError `unsupported_media_type` if the headers don't declare uncompressed JSON */
 export function assertJson(headers: Headers): void {
   const type = headers.get('content-type') ?? ''
   if (!/^\s*application\/(?:json|[\w.+-]+\+json)\s*(?:;|$)/i.test(type)) {

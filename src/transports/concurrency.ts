@@ -1,8 +1,8 @@
 /**
- * How many requests of one key are under way at once.
+ * Limits the number of concurrent requests per key.
  *
- * Counted in each isolate, in memory: a count for the whole world would cost every request a round trip, and what has to be kept
- * from drowning, the memory and the engines of a Worker, is the isolate's too.
+ * Requests are counted in memory, per isolate: a global count would cost every request a round trip, and the resources
+ * to protect, a Worker's memory and engines, also belong to the isolate.
  * @module
  */
 import type { MiddlewareHandler } from 'hono'
@@ -12,24 +12,24 @@ import { OPEN_CALLER, PUBLIC_CALLER } from './authenticate.ts'
 import type { AppEnv } from './context.ts'
 
 const LIMIT = 'CONCURRENT_REQUESTS_PER_KEY'
-/** Seconds after which a refused caller may try again. */
+/** Seconds after which a rejected caller may try again. */
 const RETRY_S = 1
 
 /**
- * A request under way renews its place this often, and a place that was not renewed for so long is free, in milliseconds. A client that
- * disconnects frees its place by the signal of its request. Where none comes, nothing that was to run after the request runs, its timers
- * included, and the place ends by the clock.
+ * A running request renews its slot at this interval, and a slot that was not renewed for this long is free, in
+ * milliseconds. When a client disconnects, the signal of its request frees the slot. If there is no signal, no code
+ * runs after the request, including its timers, and the slot expires.
  */
 const RENEW_MS = 2_000
 const LEASE_MS = 15_000
-/** Pieces of a streamed answer that are taken ahead of its reader, so that a short one has ended when it was made. */
+/** Number of chunks of a streamed answer that are read ahead, so that a short stream ends as soon as it is produced. */
 const AHEAD = 16
 
-/** The requests of each key that are under way, and when each was last known to be. */
+/** The running requests of each key, and when each last renewed its slot. */
 const underWay = new Map<string, Set<{ renewed: number }>>()
 
 /**
- * Lets so many requests of a key through at once. A streamed answer is under way until its last byte was read.
+ * Limits the concurrent requests of a key. A streamed answer counts until its last byte is read.
  * @throws CoordinatorError `rate_limited`
  */
 export const concurrencyGuard: MiddlewareHandler<AppEnv> = async (c, next) => {
@@ -69,7 +69,7 @@ export const concurrencyGuard: MiddlewareHandler<AppEnv> = async (c, next) => {
   c.res = new Response(whenEnded(body, leave), c.res)
 }
 
-/** The same stream; `ended` is called when it has ended, broken or was given up. */
+/** The same stream. Calls `ended` when it ends, fails or is cancelled. */
 function whenEnded(body: ReadableStream<Uint8Array>, ended: () => void): ReadableStream<Uint8Array> {
   const reader = body.getReader()
   return new ReadableStream<Uint8Array>(

@@ -1,5 +1,5 @@
 /**
- * What every request carries through the surfaces.
+ * The context of a request in all surfaces.
  * @module
  */
 import type { Context } from 'hono'
@@ -17,20 +17,20 @@ export interface AppEnv {
   Variables: {
     requestId: string
     caller: Caller
-    /** Builds the services on the first call, returns the same ones afterwards. */
+    /** Builds the services on the first call, and returns the same ones afterwards. */
     services: () => Services
   }
 }
 
 export type AppContext = Context<AppEnv>
 
-/** A caller's own request id when it is 1 to 128 visible ASCII characters, else a new one. */
+/** The caller's request id if it has 1 to 128 visible ASCII characters, otherwise a new one. */
 export function requestIdOf(headers: Headers): string {
   const given = headers.get('x-request-id')
   return given !== null && /^[\x21-\x7e]{1,128}$/.test(given) ? given : crypto.randomUUID()
 }
 
-/** Bytes that a request's body may have. */
+/** Maximum size of a request body, in bytes. */
 export function bodyLimit(c: AppContext): number {
   return readSettings(c.env).MAX_BODY_BYTES
 }

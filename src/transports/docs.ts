@@ -1,5 +1,6 @@
 /**
- * The pages: the dashboard, a short index, the OpenAPI document, and a documentation page. None of them needs another host.
+ * The pages: the dashboard, a short index, the OpenAPI document, and a documentation page. None of them loads anything
+ * from another host.
  * @module
  */
 import type { Hono } from 'hono'
@@ -8,7 +9,7 @@ import type { AppContext, AppEnv } from './context.ts'
 import { openApiDocument } from './openapi.ts'
 import { SERVER_INFO } from './server-info.ts'
 
-/** The documentation page may load its own files and nothing else; Swagger UI sets styles from its scripts. */
+/** The documentation page may load only its own files. Swagger UI sets styles from its scripts. */
 const PAGE_POLICY = [
   "default-src 'self'",
   "script-src 'self'",
@@ -19,7 +20,7 @@ const PAGE_POLICY = [
   "form-action 'self'",
 ].join('; ')
 
-/** The dashboard may load its own files, ask this coordinator, and nothing else. */
+/** The dashboard may only load its own files and call this coordinator. */
 const DASHBOARD_POLICY = [
   "default-src 'none'",
   "script-src 'self'",

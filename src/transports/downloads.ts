@@ -1,5 +1,5 @@
 /**
- * Datasets as files: streamed from R2, with ranges, so that an interrupted download can go on.
+ * Downloads of datasets: streamed from R2, with ranges, so that an interrupted download can continue.
  * @module
  */
 import type { Hono } from 'hono'
@@ -9,10 +9,10 @@ import { holds } from '../operations/invoke.ts'
 import type { AppContext, AppEnv } from './context.ts'
 import { problemResponse } from './problem.ts'
 
-/** Where a dataset is downloaded. */
+/** The path of dataset downloads. */
 export const DOWNLOAD_PATH = '/learning/datasets/{dataset_id}/download'
 
-/** A stretch of a file, in bytes. */
+/** A range of a file, in bytes. */
 export interface ByteRange {
   readonly offset: number
   readonly length: number
@@ -24,9 +24,9 @@ export function mountDownloads(app: Hono<AppEnv>): void {
 }
 
 /**
- * Reads a `Range` header (RFC 9110, section 14). One range of bytes is served; several, or another unit, are ignored, as
- * the standard allows.
- * @returns null for the whole file, `unsatisfiable` when the range lies beyond its end
+ * Reads a `Range` header (RFC 9110, section 14). Supports one range of bytes. Ignores several ranges and other units,
+ * as the standard allows.
+ * @returns null for the whole file, `unsatisfiable` if the range is beyond its end
  */
 export function parseRange(header: string | null, size: number): ByteRange | null | 'unsatisfiable' {
   const match = /^bytes=(\d*)-(\d*)$/.exec(header?.trim() ?? '')

@@ -1,5 +1,5 @@
 /**
- * What stands before every request, whoever sends it: known hosts, known origins, rate limits, security headers.
+ * Guards for every request: allowed hosts, allowed origins, rate limits, security headers.
  * @module
  */
 import type { MiddlewareHandler } from 'hono'
@@ -9,15 +9,15 @@ import { readSettings } from '../settings.ts'
 import { LOOPBACK_ADDRESSES, OPEN_CALLER, PUBLIC_CALLER } from './authenticate.ts'
 import type { AppContext, AppEnv } from './context.ts'
 
-/** The period of the limits in wrangler.toml, in seconds: after it a refused caller is served again for certain. */
+/** The period of the limits in wrangler.toml, in seconds. After it, a rejected caller is certain to be served again. */
 const LIMIT_PERIOD_S = 60
 
-/** Headers that scripts of allowed origins may send, and read. */
+/** Headers that scripts of allowed origins may send and read. */
 const REQUEST_HEADERS =
   'Authorization, Content-Type, If-None-Match, Last-Event-ID, MCP-Method, MCP-Name, MCP-Protocol-Version, Mcp-Session-Id, Range, traceparent, X-API-Key, X-Hybrid-Project, X-Request-ID'
 const ANSWER_HEADERS = 'Content-Range, ETag, Mcp-Session-Id, Retry-After, traceparent, WWW-Authenticate, X-Request-ID'
 
-/** Of every answer. An answer that is a page brings a policy of its own. */
+/** Headers of every answer. Pages set their own policy. */
 const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'X-Content-Type-Options': 'nosniff',
   'X-Frame-Options': 'DENY',
@@ -27,7 +27,7 @@ const SECURITY_HEADERS: Readonly<Record<string, string>> = {
 }
 const CONTENT_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-/** Sets the headers that keep browsers from doing harm with an answer. */
+/** Sets security headers for browsers. */
 export const securityHeaders: MiddlewareHandler<AppEnv> = async (c, next) => {
   await next()
   for (const [name, value] of Object.entries(SECURITY_HEADERS)) c.header(name, value)
@@ -36,7 +36,7 @@ export const securityHeaders: MiddlewareHandler<AppEnv> = async (c, next) => {
 }
 
 /**
- * Refuses hosts that `ALLOWED_HOSTS` doesn't name.
+ * Rejects hosts that are not in `ALLOWED_HOSTS`.
  * @throws CoordinatorError `forbidden`
  */
 export const hostGuard: MiddlewareHandler<AppEnv> = async (c, next) => {
@@ -52,7 +52,10 @@ export const hostGuard: MiddlewareHandler<AppEnv> = async (c, next) => {
   await next()
 }
 
-/** Answers preflights of, and lets scripts read answers to, the origins that `ALLOWED_ORIGINS` names (Fetch, CORS protocol). */
+/**
+ * Answers preflight requests, and lets scripts read answers, for the origins in `ALLOWED_ORIGINS` (Fetch, CORS
+ * protocol).
+ */
 export const corsGuard: MiddlewareHandler<AppEnv> = async (c, next) => {
   const allowed = readSettings(c.env).ALLOWED_ORIGINS
   const origin = c.req.header('origin')
@@ -77,8 +80,8 @@ export const corsGuard: MiddlewareHandler<AppEnv> = async (c, next) => {
 }
 
 /**
- * Counts a request of an address, before anything else is done for it. Requests of the machine itself, as in
- * development, are not counted.
+ * Counts a request by address before any other work. Requests from the local machine, as in development, are not
+ * counted.
  * @throws CoordinatorError `rate_limited`
  */
 export const addressLimit: MiddlewareHandler<AppEnv> = async (c, next) => {
@@ -90,8 +93,8 @@ export const addressLimit: MiddlewareHandler<AppEnv> = async (c, next) => {
 }
 
 /**
- * Counts requests of a key. The open loopback is not limited; what needs no key is limited by address alone, so that nobody can
- * use it up for all others, sign-in included.
+ * Counts requests of a key. Loopback access without a key is not limited. Public paths, including sign-in, are limited
+ * only by address, so that one caller can't exhaust them for all others.
  * @throws CoordinatorError `rate_limited`
  */
 export async function countKey(c: AppContext, requests = 1): Promise<void> {
@@ -101,7 +104,7 @@ export async function countKey(c: AppContext, requests = 1): Promise<void> {
 }
 
 /**
- * Counts a registration of an OAuth client, which needs no key and is kept for weeks.
+ * Counts a registration of an OAuth client, which needs no key and is stored for weeks.
  * @throws CoordinatorError `rate_limited`
  */
 export async function countRegistration(c: AppContext): Promise<void> {
@@ -110,7 +113,7 @@ export async function countRegistration(c: AppContext): Promise<void> {
   await count(c, 'REGISTER_LIMIT', networkOf(address))
 }
 
-/** An IPv6 host can choose among the addresses of its /64, so these count as one. */
+/** An IPv6 host can use any address of its /64, so these count as one. */
 export function networkOf(address: string): string {
   if (!address.includes(':')) return address
   const [head = '', tail] = address.toLowerCase().split('::')
@@ -132,7 +135,7 @@ async function count(
   const binding = env[name]
   if (!binding) return
   const { success } = await binding.limit({ key }).catch((fault: unknown) => {
-    // A limiter that is out of order must not take the service down with it.
+    // A failing limiter must not make the service unavailable.
     log('warn', 'limit_unavailable', { limit: name, fault: String(fault) }, readSettings(env).LOG_LEVEL)
     return { success: true }
   })

@@ -1,14 +1,15 @@
 /**
- * Where a text stops being JSON. Engines word this differently and leave the place out of short texts.
+ * Finds the position where a text is not valid JSON. Engines report it in different formats, and omit the position for
+ * short texts.
  * @module
  */
 
-/** A place in a text: `line` and `column` count from 1, `offset` from 0 in UTF-16 units. */
+/** A position in a text: `line` and `column` count from 1, `offset` from 0 in UTF-16 code units. */
 export interface JsonErrorPlace {
   readonly offset: number
   readonly line: number
   readonly column: number
-  /** What the grammar allows there. */
+  /** What the grammar allows at this position. */
   readonly expected: string
 }
 
@@ -27,8 +28,8 @@ const EXPECTED: Record<State, string> = {
 const LITERAL = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 
 /**
- * Finds the first place where `text` breaks the grammar of JSON (RFC 8259).
- * @returns null when the text is JSON
+ * Finds the first position where `text` violates the grammar of JSON (RFC 8259).
+ * @returns null if the text is JSON
  */
 export function locateJsonError(text: string): JsonErrorPlace | null {
   const open: ('{' | '[')[] = []
@@ -87,7 +88,7 @@ export function locateJsonError(text: string): JsonErrorPlace | null {
   }
 }
 
-/** Scans a string from its opening quote; `end` is after the closing quote or at the fault. */
+/** Scans a string from its opening quote. `end` is after the closing quote or at the error. */
 function scanString(text: string, start: number): { end: number; expected: string | null } {
   for (let at = start + 1; at < text.length; at++) {
     const char = text.charAt(at)

@@ -1,5 +1,5 @@
 /**
- * JSON Schemas of operations, converted from zod once and kept.
+ * JSON Schemas of operations, converted from zod once and cached.
  * @module
  */
 import * as z from 'zod'
@@ -8,7 +8,7 @@ import type { Operation } from '../operations/operation.ts'
 /** A JSON Schema object (draft 2020-12). */
 export type JsonSchema = Record<string, unknown>
 
-/** A JSON Schema of an object, as MCP wants it for tools. */
+/** A JSON Schema of an object, as MCP requires for tools. */
 export interface ObjectSchema extends JsonSchema {
   type: 'object'
   properties: Record<string, JsonSchema>
@@ -17,19 +17,21 @@ export interface ObjectSchema extends JsonSchema {
 
 const converted = new WeakMap<z.ZodObject, ObjectSchema>()
 
-/** What an operation takes: fields with a default are optional. */
+/** The input schema of an operation. Fields with a default are optional. */
 export function inputSchemaOf(operation: Operation): ObjectSchema {
   return convert(operation.input)
 }
 
-/** What an operation answers. Unknown fields are allowed, so that a client with an older schema keeps working. */
+/**
+ * The output schema of an operation. Unknown fields are allowed, so that a client with an older schema keeps working.
+ */
 export function outputSchemaOf(operation: Operation): ObjectSchema {
   return convert(operation.output)
 }
 
 /**
- * Converts a zod object. `$schema` is left out: 2020-12 is what MCP assumes without it, and validators that know only
- * draft-07 (those of 2025-era clients) refuse a schema that names a newer one.
+ * Converts a zod object. Omits `$schema`: MCP assumes 2020-12 by default, and validators that know only draft-07 (those
+ * of 2025-era clients) reject a schema that names a newer one.
  */
 function convert(schema: z.ZodObject): ObjectSchema {
   const known = converted.get(schema)
@@ -48,7 +50,7 @@ function convert(schema: z.ZodObject): ObjectSchema {
   return result
 }
 
-/** Drops what tells a reader nothing: the bounds of a double's integers and a pattern that `format` already implies. */
+/** Removes uninformative constraints: the integer bounds of a double, and patterns already implied by `format`. */
 function simplify(schema: JsonSchema): void {
   if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum
   if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum

@@ -1,5 +1,5 @@
 /**
- * The OpenAPI 3.1 document, made from the same schemas that requests are checked with.
+ * The OpenAPI 3.1 document, generated from the same schemas that validate requests.
  * @module
  */
 import { ERROR_STATUS, type ErrorCode } from '../errors.ts'
@@ -12,7 +12,7 @@ import { SERVER_INFO } from './server-info.ts'
 
 const TAGS = Object.values(GROUPS).map(({ title, description }) => ({ name: title, description }))
 
-/** Errors that every operation may answer. */
+/** Errors that every operation can return. */
 const COMMON_ERRORS: readonly ErrorCode[] = [
   'invalid_input',
   'unauthorized',
@@ -35,7 +35,7 @@ export interface OpenApiDocument {
   [field: string]: unknown
 }
 
-/** Builds the document. The server converts each schema once and keeps the document. */
+/** Builds the document. The server converts each schema once and caches the document. */
 export function openApiDocument(operations: readonly Operation[]): OpenApiDocument {
   const document: OpenApiDocument = {
     openapi: '3.1.0',
@@ -129,7 +129,10 @@ function parameter(place: 'path' | 'query', name: string, schema: JsonSchema, re
   return { name, in: place, required, ...(description !== undefined && { description }), ...value }
 }
 
-/** A body is the whole input, without the fields in the path; other names of fields are described beside their own. */
+/**
+ * A body is the whole input without the fields in the path. Alternative field names are described next to the original
+ * ones.
+ */
 function requestBody(
   operation: Operation,
   route: HttpRoute,
@@ -224,7 +227,7 @@ function errorResponses(codes: readonly ErrorCode[]): JsonSchema {
   )
 }
 
-/** Adds a schema to the components, its definitions beside it. */
+/** Adds a schema and its definitions to the components. */
 function addSchema(document: OpenApiDocument, name: string, schema: ObjectSchema): void {
   const { $defs, ...rest } = schema
   document.components.schemas[name] = hoistReferences(rest)
@@ -233,7 +236,7 @@ function addSchema(document: OpenApiDocument, name: string, schema: ObjectSchema
   }
 }
 
-/** Points references to definitions at the components, where addSchema puts them. */
+/** Rewrites references to definitions, so that they refer to the components added by addSchema. */
 function hoistReferences(schema: JsonSchema): JsonSchema {
   return JSON.parse(JSON.stringify(schema).replaceAll('"#/$defs/', '"#/components/schemas/')) as JsonSchema
 }

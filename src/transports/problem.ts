@@ -1,13 +1,13 @@
 /**
- * Errors as callers see them: RFC 9457 problem details, the same object on REST and inside MCP results.
+ * Errors for callers: RFC 9457 problem details, the same object in REST answers and MCP results.
  * @module
  */
 import { type CoordinatorError, type ErrorCode, toCoordinatorError } from '../errors.ts'
 import { log } from '../log.ts'
 
-/** Problem details (RFC 9457, section 3.1) with the coordinator's own members. */
+/** Problem details (RFC 9457, section 3.1) with additional members of the coordinator. */
 export interface Problem {
-  /** Where the code is explained, relative to this coordinator. */
+  /** Path of the code's documentation, relative to this coordinator. */
   type: string
   title: string
   status: number
@@ -38,7 +38,7 @@ const TITLES: Record<ErrorCode, string> = {
   storage_full: 'Storage full',
 }
 
-/** The problem object of an error. `status` differs from the code's own only where HTTP has a finer one. */
+/** The problem object of an error. `status` differs from the code's own status only if HTTP has a more specific one. */
 export function problemOf(error: CoordinatorError, requestId: string, status: number = error.status): Problem {
   const { code, message, ...details } = error.toJSON()
   return {
@@ -52,7 +52,7 @@ export function problemOf(error: CoordinatorError, requestId: string, status: nu
   }
 }
 
-/** A problem as an HTTP answer. */
+/** A problem as an HTTP response. */
 export function problemResponse(
   error: CoordinatorError,
   requestId: string,
@@ -71,8 +71,8 @@ export function problemResponse(
 }
 
 /**
- * Maps whatever was thrown to the error that callers see. What wasn't foreseen is written to the log, with the request
- * id that the caller is told; bound parameters of a failed query are cut off, as they hold what users wrote.
+ * Maps any exception to the error for callers. Unexpected exceptions are logged with the request id that the caller
+ * receives. Bound parameters of a failed query are removed, because they contain user content.
  */
 export function reportError(thrown: unknown, requestId: string, doing: string): CoordinatorError {
   const error = toCoordinatorError(thrown)
@@ -90,7 +90,7 @@ export function reportError(thrown: unknown, requestId: string, doing: string): 
   return error
 }
 
-/** What a fault says, without what users wrote: parameters of queries, and texts that could not be parsed, which are quoted. */
+/** The message of a fault without user content: query parameters, and quoted text that could not be parsed. */
 function loggable(fault: unknown): string {
   if (fault instanceof SyntaxError) return 'A text could not be parsed.'
   const message = fault instanceof Error ? fault.message : String(fault)
@@ -98,7 +98,7 @@ function loggable(fault: unknown): string {
   return (query < 0 ? message : message.slice(0, query)).slice(0, 1000)
 }
 
-/** The call sites alone: the head of a stack repeats the message. */
+/** Only the call sites, because the head of a stack repeats the message. */
 function stackFrames(fault: Error): string[] {
   return (fault.stack ?? '')
     .split('\n')

@@ -1,5 +1,6 @@
 /**
- * How far the long work of a project is, as server-sent events: jobs that wait or run, by kind, and items that have no vector yet.
+ * The progress of a project's background work as server-sent events: pending and running jobs by kind, and items
+ * without vectors.
  * @module
  */
 import type { Hono } from 'hono'
@@ -14,22 +15,22 @@ import type { AppContext, AppEnv } from './context.ts'
 
 export const PROGRESS_PATH = '/learning/progress'
 
-/** Time between two looks, and the longest that one stream lasts, in milliseconds. */
+/** Interval between two updates, and the maximum duration of one stream, in milliseconds. */
 const INTERVAL_MS = 2_000
 const LONGEST_MS = 300_000
 
 const input = z.strictObject({ project })
 
-/** What is under way. */
+/** The current background work. */
 export interface Progress {
-  /** Jobs that wait or run, by kind. */
+  /** Pending and running jobs, by kind. */
   readonly jobs: Readonly<Record<string, number>>
   readonly items: number
-  /** Items whose vector is there; the others are found by their words until then. */
+  /** Items with a vector. Other items can only be found by keyword. */
   readonly with_vector: number
 }
 
-/** Adds the stream. It ends when nothing is under way any more, or after five minutes. */
+/** Adds the stream. It ends when there is no more work, or after five minutes. */
 export function mountProgress(app: Hono<AppEnv>): void {
   app.get(PROGRESS_PATH, progress)
 }
@@ -50,7 +51,7 @@ function progress(c: AppContext): Response {
   })
 }
 
-/** One event for each change; a comment in between, so that a client that has gone is noticed. */
+/** One event per change. Comments in between reveal whether the client has disconnected. */
 function events(services: Services, wanted: string): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   const until = services.now() + LONGEST_MS
@@ -69,7 +70,7 @@ function events(services: Services, wanted: string): ReadableStream<Uint8Array> 
 
 const isBusy = ({ jobs, items, with_vector: vectors }: Progress) => Object.keys(jobs).length > 0 || vectors < items
 
-/** What is under way in a project now. */
+/** The current background work of a project. */
 async function progressOf({ database, knowledge }: Services, wanted: string): Promise<Progress> {
   const [jobs, ...collections] = await Promise.all([
     countJobs(database, wanted),

@@ -1,21 +1,21 @@
 /**
- * Which project a connection belongs to: a client's configuration can name one, so that no call has to.
+ * Binds a connection to a project: a client's configuration can name the project, so that calls don't have to.
  * @module
  */
 import { CoordinatorError, invalidInput } from '../errors.ts'
 import { projectName } from '../operations/fields.ts'
 import type { Caller } from '../operations/operation.ts'
 
-/** Header by which a connection is bound to a project, on every surface. */
+/** Header that binds a connection to a project, on every surface. */
 export const PROJECT_HEADER = 'X-Hybrid-Project'
 
 const PROJECT_PATH = /^\/mcp\/([^/]+)\/?$/
 
 /**
- * The caller, bound to the project that the request names by `/mcp/<project>` or the header: calls that name none mean it, and
- * others are refused. A binding only narrows what the key may do.
- * @throws CoordinatorError `invalid_input` for a name that no project can have or two names that differ; `forbidden` when the key is
- * bound to another project
+ * The caller, bound to the project in `/mcp/<project>` or in the header: it is the default project of calls, and other
+ * projects are rejected. A binding can only restrict a key.
+ * @throws CoordinatorError `invalid_input` for an invalid project name or two different names; `forbidden` if the key
+ *   is bound to another project
  */
 export function boundToProject(caller: Caller, path: string, headers: Headers): Caller {
   const named = PROJECT_PATH.exec(path)?.[1]

@@ -1,14 +1,14 @@
 /**
- * Query strings: text only, so that values take their types from the operation's JSON Schema.
+ * Query strings. They contain only text, so values are converted to the types in the operation's JSON Schema.
  * @module
  */
 import { type CoordinatorError, invalidInput } from '../errors.ts'
 import type { JsonSchema, ObjectSchema } from './json-schema.ts'
 
 /**
- * Turns a query string into input fields. Arrays are given by repetition or with commas, objects as JSON. Parameters that
- * the schema doesn't know stay text, for the operation to refuse.
- * @throws CoordinatorError `invalid_input` naming the parameter whose text is no value of its type
+ * Converts a query string to input fields. Arrays are written as repeated parameters or with commas, objects as JSON.
+ * Parameters that are not in the schema stay text, and the operation rejects them.
+ * @throws CoordinatorError `invalid_input` naming the parameter whose text is not a value of its type
  */
 export function coerceQuery(query: URLSearchParams, schema: ObjectSchema): Map<string, unknown> {
   const fields = new Map<string, unknown>()
@@ -20,7 +20,7 @@ export function coerceQuery(query: URLSearchParams, schema: ObjectSchema): Map<s
   return fields
 }
 
-/** One path parameter as a value of its type. */
+/** Converts one path parameter to its type. */
 export function coerceText(schema: JsonSchema | undefined, text: string, field: string): unknown {
   return coerce(schema ?? {}, [text], field)
 }
@@ -44,7 +44,7 @@ function coerce(schema: JsonSchema, values: readonly string[], field: string): u
   return text
 }
 
-/** The plain types that a schema allows, in order; text last, as every text is one. */
+/** The plain types that a schema allows, in order. Text is last, because it matches everything. */
 function alternatives(schema: JsonSchema): JsonSchema[] {
   const union = Array.isArray(schema.type)
     ? schema.type.map((type) => ({ ...schema, type }))
@@ -61,7 +61,7 @@ function scalar(schema: JsonSchema, text: string, field: string): Coerced {
   switch (schema.type) {
     case 'integer':
       if (/^-?\d{1,15}$/.test(text)) return { ok: true, value: Number(text) }
-      // A number that is not whole, or beyond every limit, is left to the schema: it says which limit.
+      // Numbers that are not integers or out of range are left to the schema, whose error states the limit.
       return number(text) === null ? wrong(field, 'a number') : { ok: true, value: Number(text) }
     case 'number':
       return number(text) === null ? wrong(field, 'a number') : { ok: true, value: Number(text) }

@@ -11,10 +11,10 @@ import { type AppContext, type AppEnv, bodyLimit } from './context.ts'
 import { inputSchemaOf, type ObjectSchema } from './json-schema.ts'
 import { coerceQuery, coerceText } from './query-string.ts'
 
-/** The route that takes both kinds of feedback: a correction, or an outcome. */
+/** The route for both kinds of feedback: a correction, or an outcome. */
 export const FEEDBACK_PATH = '/feedback'
 
-/** Which operation a body sent to `/feedback` is for. */
+/** The operation for each kind of body sent to `/feedback`. */
 export const FEEDBACK_OPERATIONS = { correction: 'learning_feedback', outcome: 'update_outcome' } as const
 
 /** Adds the routes of all operations to the application. */
@@ -25,7 +25,7 @@ export function mountRest(app: Hono<AppEnv>, operations: readonly Operation[]): 
   mountFeedback(app, operations)
 }
 
-/** Every route with its operation; literal segments before parameters, so that no route hides another. */
+/** Every route with its operation. Literal segments come before parameters, so that no route hides another. */
 export function routesOf(operations: readonly Operation[]): { operation: Operation; route: HttpRoute }[] {
   return operations
     .flatMap((operation) => operation.http.map((route) => ({ operation, route })))
@@ -64,7 +64,8 @@ async function answer(c: AppContext, operation: Operation, route: HttpRoute): Pr
 }
 
 /**
- * A page of another site can make a browser send a POST without asking first, but not one that says it is JSON.
+ * Requires JSON for POST requests. A page of another site can make a browser send a POST without a preflight request,
+ * but not one that declares JSON.
  * @throws CoordinatorError `unsupported_media_type`, or `invalid_input` for input in the query string
  */
 function assertPostedAsJson(c: AppContext): void {
@@ -84,7 +85,7 @@ function json(output: object, status = 200): Response {
 }
 
 /**
- * Puts path, query string and body together. A field may stand in only one of them, unless it says the same in both.
+ * Combines path, query string and body. A field may be in only one of them, unless the values are equal.
  * @throws CoordinatorError `invalid_input` naming a field that is given twice with different values
  */
 function collectInput(
@@ -111,7 +112,7 @@ function collectInput(
   return input
 }
 
-/** Takes fields under their other names. */
+/** Maps alternative field names to the original ones. */
 function rename(input: Map<string, unknown>, names: Readonly<Record<string, string>>): object {
   for (const [alias, name] of Object.entries(names)) {
     if (!input.has(alias)) continue

@@ -1,9 +1,9 @@
 /**
- * How the coordinator names itself.
+ * Name and version of the coordinator.
  * @module
  */
 
-/** Name and version as MCP clients and the OpenAPI document show them. */
+/** Name and version for MCP clients and the OpenAPI document. */
 export const SERVER_INFO = {
   name: 'hybrid-coordinator',
   title: 'Hybrid Coordinator',

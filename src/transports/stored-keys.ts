@@ -1,9 +1,9 @@
 /**
  * Keys from the database, looked up by digest.
  *
- * A permission is never cached: every request reads its key's row, so that a revoked key is refused from the next request on,
- * on every machine. A refusal is cached: a digest that is not stored, expired or revoked can't come to life again, so that
- * somebody who tries keys costs one read a key and not one a request.
+ * Permissions are never cached: every request reads its key's row, so that a revoked key is rejected from the next
+ * request on, on every machine. Refusals are cached, because an unknown, expired or revoked digest can't become valid.
+ * So trying keys costs one read per key, not one per request.
  * @module
  */
 import { findKeyByHash, type KeyRow, touchKey } from '../database/queries/keys.ts'
@@ -13,18 +13,18 @@ import { fromHex, isApiKey } from '../security/api-key.ts'
 import type { Services } from '../services.ts'
 import type { KeyLookup } from './authenticate.ts'
 
-/** The last use of a key is true to this many milliseconds, so that it isn't written with every request. */
+/** Accuracy of a key's last use, in milliseconds, so that it isn't written with every request. */
 const TOUCH_MS = 60_000
-/** How long a refusal is remembered, in milliseconds, and how many are. */
+/** How long a refusal is cached, in milliseconds, and the maximum number of cached refusals. */
 const REFUSAL_MS = 60_000
 const MAX_REFUSALS = 1000
 
 const refusals = new Map<string, number>()
 
 /**
- * The lookup of keys that `create_key` made.
- * @param services built only when a key of our form is presented
- * @param defer takes work that the answer doesn't wait for
+ * The look-up for keys created by `create_key`.
+ * @param services built only if a key with our format is presented
+ * @param defer runs work that the answer doesn't wait for
  */
 export function storedKeys(services: () => Services, defer: (work: Promise<unknown>) => void): KeyLookup {
   return async (digest, key) => {

@@ -1,5 +1,5 @@
 /**
- * MCP: operations as tools, on one URL for protocol 2026-07-28 and for the clients of 2025.
+ * MCP: operations as tools, on one URL for protocol 2026-07-28 and for 2025-era clients.
  * @module
  */
 import {
@@ -32,7 +32,7 @@ import { complete, RESOURCE_TEMPLATES, readResource, resourcesOf } from './resou
 import { askCallersModel, withCallersAnswer } from './sampling.ts'
 import { callable, type ToolGroups, toolGroups, toolsOf } from './tools.ts'
 
-/** Where MCP is served. */
+/** The path of MCP. */
 export const MCP_PATH = '/mcp'
 
 const INSTRUCTIONS = `Hybrid Coordinator holds this team's knowledge (code, patterns, error solutions, best practices, corrections) and learns from outcomes.
@@ -47,29 +47,32 @@ function instructionsFor(project: string | null): string {
   return `${INSTRUCTIONS} This connection uses the project ${project}.`
 }
 
-/** Messages of one JSON-RPC batch, which clients of 2025-03-26 may send. */
+/** Maximum number of messages in a JSON-RPC batch, which 2025-03-26 clients may send. */
 const MAX_BATCH = 20
 
-/** Characters of a message's id, which its answer repeats. */
+/** Maximum length of a message id, which the answer repeats. */
 const MAX_ID = 256
 
-/** How long a client may keep a list, in milliseconds: what is the same for every caller, and what depends on the project. */
+/**
+ * How long clients may cache a list, in milliseconds: lists that are the same for every caller, and lists that depend
+ * on the project.
+ */
 const LISTS = { ttlMs: 300_000, cacheScope: 'public' } as const
 const OWN_LISTS = { ttlMs: 300_000, cacheScope: 'private' } as const
 
-/** What one request brings along; found again by the identity of its AuthInfo. */
+/** The state of one request, looked up by the identity of its AuthInfo. */
 export interface McpCall {
   readonly caller: Caller
   readonly requestId: string
   readonly services: () => Services
-  /** Groups whose tools are listed beside the default ones. */
+  /** Groups whose tools are listed in addition to the default ones. */
   readonly tools: ToolGroups
 }
 
-/** Makes the server that answers one request. */
+/** Creates the server for one request. */
 export type McpServerFactory = (call: McpCall) => Server | McpServer
 
-/** The servers of the product: every operation can be called, and the connection's tool set is listed. */
+/** The product's servers: every operation can be called, and the connection's tool set is listed. */
 export function operationServers(operations: readonly Operation[]): McpServerFactory {
   const table = new Map(callable(operations).map((operation) => [operation.name, operation]))
   const lists = new Map<string, Tool[]>()
@@ -83,10 +86,10 @@ export function operationServers(operations: readonly Operation[]): McpServerFac
     })
 }
 
-/** The scope that a tool needs; undefined: there is no such tool. */
+/** The scope that a tool needs; undefined: unknown tool. */
 export type ScopeOfTool = (name: string) => Scope | undefined
 
-/** Adds `/mcp` to the application: transport, origin check and limits, whatever the server behind it offers. */
+/** Adds `/mcp` to the application: transport, origin check and limits, independent of the server behind it. */
 export function mountMcp(app: Hono<AppEnv>, serverOf: McpServerFactory, scopeOf: ScopeOfTool = () => undefined): void {
   const calls = new WeakMap<AuthInfo, McpCall>()
   let logLevel: LogLevel = 'info'
@@ -110,7 +113,7 @@ export function mountMcp(app: Hono<AppEnv>, serverOf: McpServerFactory, scopeOf:
     if (c.req.method !== 'POST') return handler.fetch(c.req.raw, { authInfo })
     const body = await bodyOf(c)
     if (body instanceof Response) return body
-    // What is sent in one batch counts as what it is: so many requests.
+    // Every message of a batch counts as a request.
     if (Array.isArray(body.value)) await countKey(c, body.value.length - 1)
     const missing = scopesToAllow(body.value, c.var.caller, scopeOf)
     if (missing) return insufficientScope(c, missing)
@@ -118,7 +121,10 @@ export function mountMcp(app: Hono<AppEnv>, serverOf: McpServerFactory, scopeOf:
   })
 }
 
-/** A client that accepts anything accepts both kinds of answer, which the transport looks for by name. The body has been read. */
+/**
+ * If a client accepts anything, lists both answer types explicitly, because the transport requires it. The body has
+ * already been read.
+ */
 function acceptingBoth(request: Request): Request {
   const accepted = request.headers.get('accept')
   if (accepted !== null && !/(?:^|[\s,])\*\/\*/.test(accepted)) return request
@@ -127,7 +133,7 @@ function acceptingBoth(request: Request): Request {
   return new Request(request.url, { method: request.method, headers, signal: request.signal })
 }
 
-/** One server object per request, as the protocol is stateless; everything heavy is shared. */
+/** Creates one server object per request, because the protocol is stateless. Everything expensive is shared. */
 function createServer(table: ReadonlyMap<string, Operation>, call: McpCall, tools: () => Tool[]): Server {
   const server = new Server(SERVER_INFO, {
     instructions: instructionsFor(call.caller.project),
@@ -173,7 +179,7 @@ function createServer(table: ReadonlyMap<string, Operation>, call: McpCall, tool
 }
 
 /**
- * A result for clients with and without structured content. An augmented prompt stands first, as plain text, and is not
+ * A result for clients with and without structured content. An augmented prompt comes first as plain text, and is not
  * repeated in the JSON after it.
  */
 function toolResult(output: object): CallToolResult {
@@ -183,19 +189,19 @@ function toolResult(output: object): CallToolResult {
   return { content: [{ type: 'text', text: prompt }, text(rest)], structuredContent }
 }
 
-/** What a model is shown of an output, with the tokens that it costs where it was made brief for that reason. */
+/** The part of an output for models. If it was shortened to save tokens, includes the number of tokens. */
 async function briefOf(operation: Operation | undefined, output: object): Promise<object> {
   if (!operation?.brief) return output
   const brief = await operation.brief(output as Record<string, unknown>)
   const countTokens = await tokenCounter()
   const tokens = countTokens(JSON.stringify(brief))
-  // Counting is most of what a search over MCP costs, so the field that tells it is counted apart.
+  // Counting dominates the time of a search over MCP, so the tokens of the added field are counted separately.
   return { ...brief, result_tokens: tokens + countTokens(`,"result_tokens":${tokens}`) }
 }
 
 /**
- * A failed call. It has no structured content: clients of 2025 check that against the output schema even in errors, and
- * would hide the error behind their own.
+ * A failed call. It has no structured content: 2025-era clients validate that against the output schema even for
+ * errors, and would hide the error behind their own.
  */
 function errorResult(problem: Problem): CallToolResult {
   return { isError: true, content: [text(problem)] }
@@ -212,7 +218,7 @@ function unknownTool(name: string): ProtocolError {
   )
 }
 
-/** Resources and prompts have no error result of their own: their errors are the protocol's, with the problem as data. */
+/** Resources and prompts have no error results. Their errors are protocol errors with the problem as data. */
 async function protocolErrors<T>(call: McpCall, doing: string, run: () => Promise<T>): Promise<T> {
   try {
     return await run()
@@ -226,7 +232,7 @@ async function protocolErrors<T>(call: McpCall, doing: string, run: () => Promis
 
 const JSON_RPC_CODES: Partial<Record<ErrorCode, number>> = { invalid_input: -32700 }
 
-/** Reads the body under the same rules as REST; what breaks them is answered as a JSON-RPC error with the problem as data. */
+/** Reads the body under the same rules as REST. Violations are answered as JSON-RPC errors with the problem as data. */
 async function bodyOf(c: AppContext): Promise<{ value: unknown } | Response> {
   try {
     const value = await readJsonBody(c.req.raw, bodyLimit(c))
@@ -249,8 +255,8 @@ async function bodyOf(c: AppContext): Promise<{ value: unknown } | Response> {
 }
 
 /**
- * The scopes with which a client that signed in would be answered, when its owner can allow what it lacks; null: it lacks none, or
- * can't get it. It keeps what it has: a client replaces its token.
+ * The scopes that a signed-in client should request if its owner can grant what it lacks; null: it lacks none, or can't
+ * get it. Includes the scopes it already has, because the new token replaces the old one.
  */
 function scopesToAllow(body: unknown, caller: Caller, scopeOf: ScopeOfTool): readonly Scope[] | null {
   const { grantable } = caller
@@ -264,7 +270,7 @@ function scopesToAllow(body: unknown, caller: Caller, scopeOf: ScopeOfTool): rea
   return missing.length === 0 ? null : grantable.filter((scope) => holds(caller, scope) || missing.includes(scope))
 }
 
-/** The answer that leads a client to sign in again (Model Context Protocol 2026-07-28, authorization, scope challenge). */
+/** The answer that makes a client sign in again (Model Context Protocol 2026-07-28, authorization, scope challenge). */
 function insufficientScope(c: AppContext, scopes: readonly Scope[]): Response {
   const error = new CoordinatorError('forbidden', 'The sign-in does not allow this.', {
     hint: `Sign in again and allow ${scopes.join(', ')}.`,
@@ -297,7 +303,9 @@ function assertIds(messages: readonly unknown[]): void {
   }
 }
 
-/** Names the rule that a message broke. The library's sentence isn't logged: it can repeat what the message said. */
+/**
+ * Logs the rule that a message violated. The library's message isn't logged, because it can contain the client's data.
+ */
 function logRejection(error: Error, least: LogLevel): void {
   const [, rule = error.name] = /^Rejected inbound request \(([\w-]{1,60})\)/.exec(error.message) ?? []
   log('warn', 'mcp_request_rejected', { rule }, least)

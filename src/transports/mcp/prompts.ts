@@ -1,5 +1,5 @@
 /**
- * MCP prompts: the two ends of the main loop, for people who start them by hand.
+ * MCP prompts: the start and the end of the main loop, for people who run them manually.
  * @module
  */
 import { type GetPromptResult, type Prompt, ProtocolError, ProtocolErrorCode } from '@modelcontextprotocol/server'
@@ -29,7 +29,7 @@ export const PROMPTS: Prompt[] = [
 ]
 
 /**
- * Fills a prompt in.
+ * Fills in a prompt.
  * @throws ProtocolError for an unknown prompt or a missing argument
  */
 export async function getPrompt(

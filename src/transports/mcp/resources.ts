@@ -1,5 +1,5 @@
 /**
- * MCP resources: the collections, and every item in them, read through the operations.
+ * MCP resources: the collections and their items, read through the operations.
  * @module
  */
 import {
@@ -19,7 +19,7 @@ export type RunOperation = (name: string, input: object) => Promise<object>
 const COLLECTIONS_URI = 'knowledge://collections'
 const MIME_TYPE = 'application/json'
 
-/** Templates of what can be read by name. */
+/** URI templates of readable resources. */
 export const RESOURCE_TEMPLATES: ResourceTemplateType[] = [
   {
     name: 'collection',
@@ -58,7 +58,7 @@ export function resourcesOf(caller: Caller): Resource[] {
   ]
 }
 
-/** Completes an argument of a template or prompt; only collections are known beforehand. */
+/** Completes an argument of a template or prompt. Only collections have known values. */
 export function complete({ name, value }: { name: string; value: string }): CompleteResult {
   const values = name === 'collection' ? COLLECTION_NAMES.filter((collection) => collection.startsWith(value)) : []
   return { completion: { values, total: values.length, hasMore: false } }
@@ -66,7 +66,7 @@ export function complete({ name, value }: { name: string; value: string }): Comp
 
 /**
  * Reads a resource.
- * @throws ResourceNotFoundError for a URI that names nothing; CoordinatorError when its parts are not valid
+ * @throws ResourceNotFoundError for an unknown URI; CoordinatorError if its parts are not valid
  */
 export async function readResource(uri: string, caller: Caller, run: RunOperation): Promise<ReadResourceResult> {
   try {

@@ -1,6 +1,6 @@
 /**
- * The caller's own model as the one that answers: a routed query that was handed back goes to it as a sampling request, where
- * the client offers sampling (MCP 2026-07-28, multi-round-trip requests and `sampling/createMessage`).
+ * Answers with the caller's own model: a routed query without an answer is sent to it as a sampling request, if the
+ * client supports sampling (MCP 2026-07-28, multi-round-trip requests and `sampling/createMessage`).
  * @module
  */
 import {
@@ -19,10 +19,13 @@ import { EXPECTED_ANSWER_TOKENS } from '../../routing/generation-budget.ts'
 
 type Routed = z.output<typeof routeQuery.output>
 
-/** Key of the one request that a round carries. */
+/** Key of the single request in a round. */
 const ANSWER = 'answer'
 
-/** Asks for the answer that a routed query is still waiting for; null: it is complete, or the client samples nothing. */
+/**
+ * Requests the answer that a routed query still needs; null: the answer is complete, or the client doesn't support
+ * sampling.
+ */
 export function askCallersModel(tool: string, output: object, { mcpReq }: ServerContext): InputRequiredResult | null {
   if (tool !== routeQuery.name || !capabilities(mcpReq.envelope)?.sampling) return null
   const { augmented_prompt: prompt } = output as Routed
@@ -39,16 +42,16 @@ export function askCallersModel(tool: string, output: object, { mcpReq }: Server
   })
 }
 
-/** What the client of a request can do; null: it didn't say, as in the protocols of 2025. */
+/** The capabilities of a request's client; null: not stated, as in the 2025 protocols. */
 function capabilities(envelope: Readonly<Record<string, unknown>> | undefined): ClientCapabilities | null {
   return (envelope?.[CLIENT_CAPABILITIES_META_KEY] as ClientCapabilities | undefined) ?? null
 }
 
 /**
- * The routed query of an earlier round with the answer of the caller's model in it; as it was handed back when the model gave
- * none. Null: this is a first round. The state is the caller's own earlier result and goes to nobody else, so it needs no
- * seal, only its form.
- * @throws CoordinatorError `invalid_input` for a state that no round of ours sent
+ * The routed query of an earlier round, with the answer of the caller's model, or unchanged if the model gave none.
+ * Null: this is the first round. The state is the caller's own earlier result and is sent to no one else, so it needs
+ * no signature, only validation.
+ * @throws CoordinatorError `invalid_input` for an invalid state
  */
 export function withCallersAnswer(tool: string, { mcpReq }: ServerContext): Routed | null {
   const state = mcpReq.requestState<string>()

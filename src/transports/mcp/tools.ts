@@ -1,5 +1,5 @@
 /**
- * Which operations a connection offers as tools, and how a client is told of them.
+ * Selects the operations that a connection lists as tools, and describes them to clients.
  * @module
  */
 import type { Tool } from '@modelcontextprotocol/server'
@@ -8,8 +8,8 @@ import { type Annotations, GROUPS, type Group, type Operation } from '../../oper
 import { inputSchemaOf, type JsonSchema, type ObjectSchema } from '../json-schema.ts'
 
 /**
- * The tools that every connection offers, each with the fields that a model has a reason to fill in. Every client pays for these
- * definitions in each of its requests, so the set is small. The other fields and tools can be called all the same.
+ * The tools that every connection lists, each with the fields that a model has a reason to fill in. Every client pays
+ * for these definitions in each of its requests, so the set is small. Other fields and tools can be called anyway.
  */
 export const DEFAULT_TOOLS: Readonly<Record<string, readonly string[]>> = {
   augment_query: ['query', 'agent_type', 'project', 'conversation_id', 'token_budget', 'collections'],
@@ -35,13 +35,14 @@ export const DEFAULT_TOOLS: Readonly<Record<string, readonly string[]>> = {
   store_knowledge: ['collection', 'items', 'project'],
 }
 
-/** Groups whose tools a connection offers beside the default ones, each with all of its fields. */
+/** Groups whose tools a connection lists in addition to the default ones, each with all its fields. */
 export type ToolGroups = ReadonlySet<Group>
 
 /**
- * Reads a list of groups, such as `knowledge,experiments`; `all` is every group, nothing the default set alone.
- * @param field the parameter or setting that it comes from, for the error
- * @throws CoordinatorError `invalid_input` naming the group that there is not
+ * Parses a list of groups, such as `knowledge,experiments`. `all` means every group, an empty list only the default
+ * set.
+ * @param field the parameter or setting with the list, for the error
+ * @throws CoordinatorError `invalid_input` naming the unknown group
  */
 export function toolGroups(names: readonly string[], field: string): ToolGroups {
   const known = Object.keys(GROUPS) as Group[]
@@ -54,14 +55,14 @@ export function toolGroups(names: readonly string[], field: string): ToolGroups 
   })
 }
 
-/** The operations that can be called as tools. The others are for REST alone, see `offeredTo`. */
+/** The operations that can be called as tools. The others are available only in REST, see `offeredTo`. */
 export function callable(operations: readonly Operation[]): readonly Operation[] {
   return operations.filter(({ offeredTo }) => offeredTo !== 'rest')
 }
 
 /**
  * The tools that a connection lists.
- * @param bound whether the connection belongs to one project; its tools have no field `project`
+ * @param bound whether the connection is bound to one project; then its tools have no field `project`
  */
 export function toolsOf(operations: readonly Operation[], groups: ToolGroups, bound = false): Tool[] {
   return callable(operations).flatMap((operation) => {
@@ -72,8 +73,8 @@ export function toolsOf(operations: readonly Operation[], groups: ToolGroups, bo
 }
 
 /**
- * An operation as a tool. It has no output schema: the protocol doesn't ask for one with structured content, results describe
- * themselves, and the schemas are three times as long as everything else; OpenAPI has them.
+ * Converts an operation to a tool, without an output schema: the protocol doesn't require one for structured content,
+ * results are self-describing, and output schemas are three times as long as everything else. OpenAPI contains them.
  */
 function toolOf({ name, title, description, annotations }: Operation, schema: ObjectSchema, bound: boolean): Tool {
   return {
@@ -85,7 +86,7 @@ function toolOf({ name, title, description, annotations }: Operation, schema: Ob
   }
 }
 
-/** The hints that differ from what the protocol takes for granted (ToolAnnotations). */
+/** The hints that differ from the protocol's defaults (ToolAnnotations). */
 function hintsOf({ readOnlyHint, destructiveHint, idempotentHint, openWorldHint }: Annotations): Tool['annotations'] {
   return {
     readOnlyHint,
@@ -100,12 +101,15 @@ function withoutField({ properties, required, ...rest }: ObjectSchema, field: st
   return { ...rest, properties: others, ...(required && { required: required.filter((name) => name !== field) }) }
 }
 
-/** What a model needs of a schema to fill it in. Lengths and patterns are checked when it is called. */
+/** The parts of a schema that a model needs to fill it in. Lengths and patterns are checked on calls. */
 const TOLD = ['type', 'description', 'enum', 'minimum'] as const
-/** Greater maxima only keep nonsense out. */
+/** Greater maxima only reject nonsense and are not listed. */
 const MAX_TOLD = 1000
 
-/** Some fields of a schema, without what only a validator needs. Further fields are allowed, as the operation knows more. */
+/**
+ * Some fields of a schema, without constraints that only a validator needs. Additional fields are allowed, because the
+ * operation accepts more.
+ */
 function briefSchema({ properties, required = [] }: ObjectSchema, fields: readonly string[]): ObjectSchema {
   return {
     type: 'object',

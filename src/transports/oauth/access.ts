@@ -1,5 +1,5 @@
 /**
- * Who a token stands for: the key that its owner signed in with, as that key is now.
+ * Resolves a token to its caller: the key that its owner signed in with, in its current state.
  * @module
  */
 import { findKeyById } from '../../database/queries/keys.ts'
@@ -11,17 +11,17 @@ import type { Services } from '../../services.ts'
 import { authorizationServer, GRANTABLE, type GrantProps, RESOURCE_PATH } from './server.ts'
 import { withGrants } from './storage.ts'
 
-/** What tokens of the authorization server look like: grant's user, grant and secret. */
+/** The format of the authorization server's tokens: the grant's user, grant and secret. */
 const TOKEN = /^[^:\s]{1,200}:[^:\s]{1,200}:[^:\s]{1,200}$/
 
-/** Whether a bearer credential can be a token of the authorization server rather than a key. */
+/** Whether a bearer credential looks like a token of the authorization server rather than a key. */
 export function isAccessToken(text: string): boolean {
   return TOKEN.test(text)
 }
 
 /**
- * The caller that a token stands for at `/mcp`; null when the token, or the key behind it, is not valid any more. The key's row is
- * read with every request, so that revoking the key ends its tokens at once.
+ * The caller of a token at `/mcp`; null if the token, or the key behind it, is no longer valid. The key's row is read
+ * on every request, so that revoking the key revokes its tokens immediately.
  */
 export async function callerOfToken(
   request: Request,

@@ -1,16 +1,16 @@
 /**
- * What a client may say about itself. Registration needs no key, so everything in it is bounded. Pure.
+ * Validates what a client states about itself. Registration needs no key, so everything in it is limited. Pure.
  * @module
  */
 import * as z from 'zod'
 
-/** Bytes of a registration. */
+/** Maximum size of a registration, in bytes. */
 export const MAX_REGISTRATION = 16_384
 const MAX_NAME = 100
 const MAX_REDIRECTS = 10
 const MAX_URL = 2000
 
-/** Control characters, marks that turn the direction of text, and characters without a form. */
+/** Control characters, text direction marks, and characters without a glyph. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]/u
 
 const url = z.string().max(MAX_URL)
@@ -23,7 +23,7 @@ const registration = z.looseObject({
   redirect_uris: z.array(url).max(MAX_REDIRECTS).optional(),
 })
 
-/** What is wrong with a registration (RFC 7591, section 3.2.2); null: nothing that is checked here. */
+/** The error of a registration (RFC 7591, section 3.2.2); null: none of the checks failed. */
 export function registrationFault(body: unknown): { error: string; description: string } | null {
   const { error } = registration.safeParse(body)
   const issue = error?.issues[0]
@@ -39,20 +39,23 @@ export function registrationFault(body: unknown): { error: string; description: 
   }
 }
 
-/** A client's name as a page can show it, wherever it came from. */
+/** A client's name, made safe for display. */
 export function printableName(name: string): string {
   const clean = name.replace(new RegExp(UNPRINTABLE.source, 'gu'), '').replace(/\s+/g, ' ').trim()
   const cut = [...clean].slice(0, MAX_NAME).join('')
   return cut === '' ? 'A client without a name' : cut
 }
 
-/** Names of the own machine or network (RFC 6761, RFC 6762, RFC 8375, and what routers and container engines use). */
+/**
+ * Names of the local machine or network (RFC 6761, RFC 6762, RFC 8375, and names used by routers and container
+ * engines).
+ */
 const LOCAL_NAME =
   /(?:^|\.)(?:localhost|local|localdomain|internal|intranet|private|corp|home|lan|home\.arpa|test|invalid|onion)$/
 
 /**
- * Whether the document that a client id names may be fetched: by https, from a host with a public name. Addresses are refused
- * altogether: whoever publishes a client has a name for it.
+ * Whether the document that a client id refers to may be fetched: only by https, from a host with a public name. IP
+ * addresses are rejected, because every published client has a host name.
  */
 export function isPublicClientId(clientId: string): boolean {
   if (!/^[a-z][a-z0-9+.-]*:/i.test(clientId)) return true

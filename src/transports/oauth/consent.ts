@@ -1,6 +1,6 @@
 /**
- * The page on which the owner signs in with a coordinator key and sees what is granted to whom. Plain HTML: it works without
- * scripts, and everything that came from the client is escaped.
+ * The page on which the owner signs in with a coordinator key and reviews the grant. Plain HTML that works without
+ * scripts; all text from the client is escaped.
  * @module
  */
 import type { ConsentDescription } from '@cloudflare/workers-oauth-provider'
@@ -70,7 +70,7 @@ ${scopes}
   return document('Sign in to Hybrid Coordinator', body)
 }
 
-/** Says what went wrong where the client can't be told. */
+/** Shows an error that can't be sent to the client. */
 export function refusalPage(message: string, hint: string): string {
   return document(
     'Sign-in failed',

@@ -1,7 +1,7 @@
 /**
- * What must be used once: grants, codes, tokens and consent pages, in a Durable Object for each key that signed in. Its storage is
- * consistent and its exchanges run one after the other, so of two exchanges of one code, however far apart, one wins. (KV, where the
- * library would keep them, answers what it was told a minute ago.)
+ * Stores data that may be used only once: grants, codes, tokens and consent pages, in one Durable Object per signed-in
+ * key. Its storage is consistent and its exchanges run sequentially, so only one of several exchanges of a code
+ * succeeds. (KV, the library's default, is only eventually consistent.)
  * @module
  */
 import { DurableObject } from 'cloudflare:workers'
@@ -10,7 +10,7 @@ import type { Env } from '../../env.ts'
 import { digestOf } from '../../security/api-key.ts'
 import { authorizationServer, REFRESH_TOKEN_S } from './server.ts'
 
-/** How a stored value is kept. */
+/** A stored value with its metadata. */
 interface Entry {
   readonly value: string
   readonly metadata?: unknown
@@ -18,15 +18,15 @@ interface Entry {
   readonly expiresAt?: number
 }
 
-/** A refresh token that was exchanged. */
+/** An exchanged refresh token. */
 interface Exchanged {
   readonly at: number
-  /** Whether it has been exchanged a second time. */
+  /** Whether it was exchanged a second time. */
   readonly again: boolean
 }
 
 export interface WriteOptions {
-  /** Seconds. */
+  /** In seconds. */
   readonly expirationTtl?: number
   readonly metadata?: unknown
 }
@@ -37,14 +37,14 @@ export interface KeyPage {
   readonly cursor?: string
 }
 
-/** How long a client may exchange a refresh token once more whose answer it has lost, in milliseconds. */
+/** How long a client that lost the answer may exchange a refresh token a second time, in milliseconds. */
 const GRACE_MS = 60_000
 const MAX_PAGE = 1000
-/** Entries that one alarm looks at before it sets the next. */
+/** Number of entries that one alarm checks before it sets the next one. */
 const SWEEP = 1000
 const EXCHANGED = 'exchanged:'
 
-/** The storage of one key's grants, and the token endpoint for them. */
+/** The storage of one key's grants, and their token endpoint. */
 export class OAuthGrants extends DurableObject<Env> {
   #queue: Promise<unknown> = Promise.resolve()
 
@@ -52,7 +52,7 @@ export class OAuthGrants extends DurableObject<Env> {
     return (await this.#entry(key))?.value ?? null
   }
 
-  /** The value, which nobody gets a second time. */
+  /** Returns the value and removes it, so that it can be used only once. */
   async take(key: string): Promise<string | null> {
     const entry = await this.#entry(key)
     await this.ctx.storage.delete(key)
@@ -73,7 +73,7 @@ export class OAuthGrants extends DurableObject<Env> {
     await this.ctx.storage.delete(key)
   }
 
-  /** Names of keys, in order; `cursor` is the last name of the page before. */
+  /** Names of keys, in order. `cursor` is the last name of the previous page. */
   async page(prefix: string, limit = MAX_PAGE, cursor?: string): Promise<KeyPage> {
     const now = Date.now()
     const found = await this.ctx.storage.list<Entry>({
@@ -91,7 +91,7 @@ export class OAuthGrants extends DurableObject<Env> {
       : { keys, list_complete: true }
   }
 
-  /** The token endpoint, one request at a time. */
+  /** The token endpoint. Processes one request at a time. */
   override fetch(request: Request): Promise<Response> {
     const answer = this.#queue.then(() => this.#exchange(request))
     this.#queue = answer.catch(() => undefined)
@@ -118,7 +118,8 @@ export class OAuthGrants extends DurableObject<Env> {
     const key = token === '' ? '' : `${EXCHANGED}${grant}:${toHex(await digestOf(token))}`
     const before = key === '' ? null : await this.#exchanged(key)
     if (before && (before.again || Date.now() - before.at > GRACE_MS)) {
-      // Somebody has a token that its owner has replaced (RFC 9700, section 4.14.2): nobody can tell which of both is the client.
+      // A token that its owner has already replaced is used again (RFC 9700, section 4.14.2): it is impossible to tell
+      // which of the two is the client.
       await this.#endGrant(token)
       return refusal('invalid_grant', 'This refresh token was used before, so its grant has ended. Sign in again.')
     }
@@ -161,22 +162,22 @@ export class OAuthGrants extends DurableObject<Env> {
   }
 }
 
-/** What the storage of an object looks like from outside and inside. */
+/** The interface of an object's storage, for callers inside and outside. */
 export type GrantStorage = Pick<OAuthGrants, 'read' | 'take' | 'write' | 'remove' | 'page'>
 
 const isClient = (key: string) => key.startsWith('client:')
 const isTransaction = (key: string) => key.startsWith('transaction:')
 
 /**
- * Storage with the library's interface. Clients are not used up and are read from everywhere: they stay in KV.
- * @param storageOf the object that a key lies in
+ * Storage with the library's interface. Clients can be used repeatedly and are read globally, so they stay in KV.
+ * @param storageOf returns the object that stores a key
  */
 export function grantStorage(kv: KVNamespace, storageOf: (key: string) => GrantStorage): KVNamespace {
   const storage = {
     async get(key: string, options?: { type?: string } | string) {
       if (isClient(key)) return kv.get(key, options as never)
       const own = storageOf(key)
-      // A consent page is read when it is decided on, and only then.
+      // A consent page is read only when the owner decides, and only once.
       const value = await (isTransaction(key) ? own.take(key) : own.read(key))
       const type = typeof options === 'string' ? options : options?.type
       return value !== null && type === 'json' ? JSON.parse(value) : value
@@ -190,7 +191,7 @@ export function grantStorage(kv: KVNamespace, storageOf: (key: string) => GrantS
   return storage as unknown as KVNamespace
 }
 
-/** Within an object everything but clients is its own. */
+/** Within an object, everything except clients is in its own storage. */
 function ownStorage(own: GrantStorage, kv: KVNamespace): KVNamespace {
   return grantStorage(kv, () => own)
 }

@@ -31,12 +31,12 @@ import {
 } from './server.ts'
 import { grantsOf, userOf, withGrants } from './storage.ts'
 
-/** Served without a key: they are how a client gets in. */
+/** Served without a key, because clients use them to get access. */
 export const OAUTH_PATHS = /^\/(?:\.well-known\/oauth-|oauth\/|authorize$)/
 
 const METADATA_HEADERS = { 'Access-Control-Allow-Origin': '*', 'Cache-Control': 'max-age=300' }
 
-/** Bytes of a token request: codes, tokens and a client's credentials. */
+/** Maximum size of a token request, in bytes: codes, tokens and a client's credentials. */
 const MAX_TOKEN_REQUEST = 65_536
 const UNKNOWN_CLIENT =
   'The document that this client id names is not fetched: it must have an https address with a public host name.'
@@ -45,7 +45,7 @@ type LookupsOf = (c: AppContext) => readonly KeyLookup[]
 
 /**
  * Adds the routes.
- * @param lookupsOf where the keys of a request's coordinator are known; none: nobody can sign in, and nothing is offered
+ * @param lookupsOf key look-ups for a request; empty: sign-in is impossible, and nothing is offered
  */
 export function mountOAuth(app: Hono<AppEnv>, lookupsOf: LookupsOf): void {
   const offered = (work: (c: AppContext) => Response | Promise<Response>) => (c: AppContext) => {
@@ -66,8 +66,8 @@ export function mountOAuth(app: Hono<AppEnv>, lookupsOf: LookupsOf): void {
 const originOf = (c: AppContext) => new URL(c.req.url).origin
 
 /**
- * @throws CoordinatorError `not_found` while there is no key: what a client can't complete it must not be led into;
- * `forbidden` where https is missing
+ * @throws CoordinatorError `not_found` if no key is configured, so that clients don't start a sign-in that can't
+ *   succeed; `forbidden` if https is missing
  */
 function assertOffered(c: AppContext, lookupsOf: LookupsOf): void {
   if (lookupsOf(c).length === 0) {
@@ -81,12 +81,12 @@ function assertOffered(c: AppContext, lookupsOf: LookupsOf): void {
   })
 }
 
-/** Answers by the library, from a request whose body may have been read already. */
+/** Lets the library answer a request whose body may already have been read. */
 function protocol(c: AppContext, request: Request = c.req.raw): Promise<Response> {
   return authorizationServer(originOf(c)).fetch(request, withGrants(c.env), c.executionCtx as ExecutionContext)
 }
 
-/** The token endpoint, in the object that holds what the code or token names. */
+/** The token endpoint, in the object with the code or token. */
 async function token(c: AppContext): Promise<Response> {
   if (c.req.method !== 'POST') return protocol(c)
   const body = await readBodyText(c.req.raw, MAX_TOKEN_REQUEST)
@@ -98,7 +98,7 @@ async function token(c: AppContext): Promise<Response> {
   return grants ? grants.fetch(request) : protocol(c, request)
 }
 
-/** Registration of a client, which needs no key and is therefore bounded. */
+/** Registration of a client. Needs no key, and is therefore limited. */
 async function register(c: AppContext): Promise<Response> {
   if (c.req.method !== 'POST') return protocol(c)
   await countRegistration(c)
@@ -116,7 +116,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Turns what the library throws into a redirect to the client where that is safe, else into a page. */
+/** Converts the library's exceptions to a redirect to the client if that is safe, otherwise to a page. */
 async function guarded(
   c: AppContext,
   lookupsOf: LookupsOf,
@@ -229,7 +229,7 @@ function redirect(to: string, headers: Headers): Response {
   return new Response(null, { status: 302, headers })
 }
 
-/** The pages use the dashboard's style sheet and nothing else; where a form leads is the library's to allow. */
+/** The pages use only the dashboard's style sheet. The library restricts the targets of forms. */
 function html(text: string, status: number, headers = new Headers()): Response {
   headers.set('Content-Type', 'text/html; charset=utf-8')
   headers.set('Cache-Control', 'no-store')

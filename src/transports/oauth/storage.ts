@@ -1,16 +1,16 @@
 /**
- * Where a request finds what the authorization server keeps.
+ * Locates the authorization server's data for a request.
  * @module
  */
 import type { Env } from '../../env.ts'
 import { type GrantStorage, grantStorage, type OAuthGrants } from './grants.ts'
 
-/** Ids of keys, which are the users of the authorization server. */
+/** Ids of keys. Keys are the users of the authorization server. */
 const USER = /^(?:admin|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/
-/** The object that holds consent pages until they are decided on. */
+/** The object that stores consent pages until the owner decides. */
 const CONSENT = 'consent'
 
-/** The environment with the grants of all keys behind the binding that the library uses. */
+/** The environment in which the library's binding refers to the grants of all keys. */
 export function withGrants(env: Env): Env {
   const storageOf = (key: string) => {
     const [kind, user = ''] = key.split(':')
@@ -20,7 +20,7 @@ export function withGrants(env: Env): Env {
   return { ...env, OAUTH_KV: grantStorage(env.OAUTH_KV, storageOf) }
 }
 
-/** The object that holds a user's grants; null for what can't be a user, so that nobody makes objects by guessing. */
+/** The object with a user's grants; null for an invalid user name, so that guessing can't create objects. */
 export function grantsOf(env: Env, user: string): DurableObjectStub<OAuthGrants> | null {
   return USER.test(user) ? objectOf(env, `user:${user}`) : null
 }
@@ -29,12 +29,12 @@ function objectOf(env: Env, name: string): DurableObjectStub<OAuthGrants> {
   return (env.OAUTH_GRANTS as DurableObjectNamespace<OAuthGrants>).getByName(name)
 }
 
-/** The user that a code or token names. */
+/** The user in a code or token. */
 export function userOf(secret: string): string {
   return secret.split(':')[0] ?? ''
 }
 
-/** Holds nothing and keeps nothing. */
+/** A storage that is always empty. */
 const NOTHING: GrantStorage = {
   read: async () => null,
   take: async () => null,

@@ -1,49 +1,50 @@
 /**
- * Answers of chat servers as they are tracked. What tracking can't read is unknown; it never keeps an answer from its client. Pure.
+ * Reads answers of chat servers for tracking. Unreadable parts count as unknown, and never block the answer to the
+ * client. Pure.
  * @module
  */
 import { isObject } from '../body.ts'
 
-/** A chunk of a stream: anything that is an object and no error. */
+/** A chunk of a stream: any object that is not an error. */
 export type Chunk = Readonly<Record<string, unknown>>
 
-/** A call of a tool, put together from its pieces. */
+/** A tool call, assembled from its parts. */
 export interface ToolCall {
   readonly id: string
   readonly name: string
   readonly arguments: string
 }
 
-/** What changed with a chunk, of the first choice. */
+/** The change that a chunk makes to the first choice. */
 export interface Piece {
   readonly content: string
   readonly refusal: string
-  /** Pieces of tool calls: the place of the call in the answer, and what is new of it. */
+  /** Parts of tool calls: the index of the call in the answer, and its new text. */
   readonly calls: readonly (ToolCall & { readonly index: number })[]
 }
 
-/** Tool calls that one answer may have. */
+/** Maximum number of tool calls in one answer. */
 const MAX_CALLS = 128
 
-/** What an answer came to. Only choice 0 is kept: the other ones of `n > 1` are variants, not parts of it. */
+/** The answer received so far. Only choice 0 is kept: with `n > 1`, the other choices are variants, not parts of it. */
 export class AnswerSoFar {
   model: string | null = null
-  /** Tokens of prompt and answer; null while the server hasn't said. */
+  /** Tokens of prompt and answer; null until the server reports them. */
   tokens: number | null = null
   usage: Readonly<Record<string, unknown>> | null = null
-  /** Why the first choice ended; null: it hasn't. */
+  /** Why the first choice ended; null: it hasn't ended. */
   finish: string | null = null
   content = ''
   refusal = ''
   readonly #open = new Set<number>()
   readonly #tools = new Map<number, ToolCall>()
 
-  /** Whether every choice that began has ended. */
+  /** Whether every started choice has ended. */
   get finished(): boolean {
     return this.finish !== null && this.#open.size === 0
   }
 
-  /** A whole completion; false when it is none. */
+  /** Reads a complete answer. Returns false if it is not a completion. */
   readCompletion(body: unknown): body is Record<string, unknown> {
     if (!isObject(body) || body.error != null) return false
     const choice = first(choicesOf(body))
@@ -54,7 +55,7 @@ export class AnswerSoFar {
     return true
   }
 
-  /** One event of a stream; null when it is no chunk of one, or an error. */
+  /** Reads one event of a stream. Returns null if it is an error or not a chunk. */
   readChunk(data: string): { chunk: Chunk; piece: Piece } | null {
     const chunk = parseJson(data)
     if (!isObject(chunk) || chunk.error != null) return null
@@ -73,14 +74,14 @@ export class AnswerSoFar {
     return { chunk, piece }
   }
 
-  /** The answer as text: what was said, and the tools that were called as JSON. */
+  /** The answer as text: its content, and the tool calls as JSON. */
   get text(): string {
     const said = this.content || this.refusal
     if (this.#tools.size === 0) return said
     return [said, JSON.stringify({ tool_calls: this.calls })].filter((part) => part !== '').join('\n')
   }
 
-  /** The tools that were called, in order. */
+  /** The tool calls, in order. */
   get calls(): readonly ToolCall[] {
     return [...this.#tools].sort(([a], [b]) => a - b).map(([, call]) => call)
   }
@@ -130,7 +131,7 @@ function pieceOf({ content, refusal, tool_calls }: Record<string, unknown>): Pie
   }
 }
 
-/** Some servers send an answer in parts, as messages of a person may be. */
+/** Some servers send the content in parts, as in a person's message. */
 function partsOf(content: unknown): string {
   return Array.isArray(content) ? content.map((part) => (isObject(part) ? text(part.text) : '')).join('') : ''
 }
@@ -140,7 +141,7 @@ function totalOf({ total_tokens, prompt_tokens, completion_tokens }: Record<stri
   return isCount(prompt_tokens) && isCount(completion_tokens) ? prompt_tokens + completion_tokens : null
 }
 
-/** Whether a value is a number of tokens. */
+/** Whether a value is a token count. */
 export function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 }

@@ -1,5 +1,6 @@
 /**
- * Chat completions: chooses a server, puts context under the question, passes the answer through, records what happened.
+ * Chat completions: chooses a server, adds context below the question, passes the answer through, and records the
+ * interaction.
  * @module
  */
 import * as z from 'zod'
@@ -35,7 +36,7 @@ import { askedText, type ChatRequest, hasMedia, textsOf, withContext } from './m
 const scopeFields = z.object({ project: fields.project, conversation_id: fields.conversationId.optional() })
 
 /**
- * Project and conversation of a request, from its metadata; a key that is bound to a project means its own.
+ * Project and conversation of a request, from its metadata. The default project of a bound key is its own.
  * @throws CoordinatorError `invalid_input` or `forbidden`
  */
 function scopeOf(caller: Caller, metadata: Readonly<Record<string, unknown>> | null | undefined) {
@@ -47,7 +48,7 @@ function scopeOf(caller: Caller, metadata: Readonly<Record<string, unknown>> | n
   return { project, conversationId: conversation_id ?? null }
 }
 
-/** Tokens of a request's messages, and of the answer that it allows. */
+/** Tokens of a request's messages, plus the maximum tokens of its answer. */
 async function expectedTokens(request: ChatRequest): Promise<number> {
   const texts = request.messages.flatMap(({ content }) =>
     typeof content === 'string'
@@ -61,7 +62,7 @@ async function expectedTokens(request: ChatRequest): Promise<number> {
   )
 }
 
-/** One request on its way. */
+/** The state of one request. */
 interface Chat {
   readonly c: AppContext
   readonly services: ChatServices
@@ -69,20 +70,20 @@ interface Chat {
   readonly task: ChatTask
   readonly routed: RoutedChat
   readonly startedAt: number
-  /** Ends the server's work when the client has gone. */
+  /** Stops the server's work if the client disconnects. */
   readonly stop: AbortController
   readonly answer: AnswerSoFar
   readonly format: AnswerFormat
-  /** Told how many tokens the answer has used. */
+  /** Called with the number of tokens that the answer used. */
   settle(used: number): Promise<void>
   readonly fallbacks: ChatFallback[]
-  /** What was taken out of question and answer before they were kept. */
+  /** Redactions in question and answer before they were stored. */
   readonly redactions: RedactionCounts
 }
 
 /**
- * Answers a chat, whole or streamed.
- * @param format how the client reads answers
+ * Answers a chat request, as a whole or streamed.
+ * @param format the client's answer format
  */
 export async function answerChat(c: AppContext, request: ChatRequest, format: AnswerFormat): Promise<Response> {
   const services = c.var.services()
@@ -115,7 +116,7 @@ export async function answerChat(c: AppContext, request: ChatRequest, format: An
   return request.stream ? streamed(chat) : whole(chat)
 }
 
-/** What is asked, as far as it bears on which server should answer. */
+/** The kind of request, as far as it affects the choice of server. */
 function kindOf(request: ChatRequest): ChatTask['kind'] {
   const hasTools = Array.isArray(request.tools) && request.tools.length > 0
   if (isBackgroundTask(request.messages, hasTools)) return 'background_task'
@@ -123,9 +124,9 @@ function kindOf(request: ChatRequest): ChatTask['kind'] {
 }
 
 /**
- * Tries the servers in turn until one begins to answer. A request that one refuses is not sent to the next: the caller has to
- * correct. A server that is busy or gone is the reason to ask another one.
- * @throws CoordinatorError of the failure, after it was recorded; of several it names each
+ * Tries the servers in turn until one starts to answer. A request that one server rejects is not sent to the next,
+ * because the caller must correct it. A busy or unavailable server causes the next one to be tried.
+ * @throws CoordinatorError of the failure, after recording it; names each of several failures
  */
 async function firstAnswer<T>(
   chat: Chat,
@@ -148,7 +149,9 @@ async function firstAnswer<T>(
   throw combined(failures)
 }
 
-/** One error for several servers: that of the last one, or of one that says when to come back; the message names each. */
+/**
+ * Combines the errors of several servers: uses the last one, or one that states when to retry. The message names each.
+ */
 function combined(failures: readonly CoordinatorError[]): CoordinatorError {
   const last = failures.at(-1)
   if (!last) return new CoordinatorError('engine_unavailable', 'No model is configured.')
@@ -163,7 +166,7 @@ function combined(failures: readonly CoordinatorError[]): CoordinatorError {
   return new CoordinatorError(told.code, message, { hint: told.hint, retryAfter: told.retryAfter })
 }
 
-/** What the server is asked: the client's request with context under the question and the server's own model name. */
+/** The request to the server: the client's request with context below the question and the server's own model name. */
 function upstreamBody({ request, routed }: Chat, { model }: ChatTarget, stream: boolean): object {
   const { metadata: _, model: __, ...rest } = request
   const context = routed.augmentation?.contextIds.length ? routed.augmentation.context : ''
@@ -274,7 +277,7 @@ function headers({ routed, task }: Chat, { upstream }: ChatTarget): Record<strin
 }
 
 async function record(chat: Chat, status: ChatEnd['status'], target: ChatTarget | null): Promise<void> {
-  // What an answer has used that its server didn't count stays at what was set aside for it.
+  // If the server didn't report the tokens of an answer, the reserved tokens count as used.
   const used = status === 'failed' ? 0 : chat.answer.tokens
   if (used !== null) await chat.settle(used)
   const { answer, services, task, routed, fallbacks, startedAt, redactions } = chat
@@ -297,6 +300,6 @@ function keepAlive(c: AppContext, work: Promise<void>): void {
   try {
     c.executionCtx.waitUntil(work)
   } catch {
-    // Called without an execution context, as tests of a single route do.
+    // Some tests call the app without an execution context.
   }
 }

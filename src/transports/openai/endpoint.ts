@@ -1,9 +1,9 @@
 /**
- * The OpenAI-compatible surface: any OpenAI client with this base URL gets context, routing and tracking without knowing.
+ * The OpenAI-compatible surface: any OpenAI client with this base URL gets context, routing and tracking automatically.
  *
- * Fields of a request's `metadata` that the coordinator reads (and doesn't pass on): `project`, `conversation_id`. What it did
- * comes back in the header `X-Interaction-Id` and in the field `hybrid_coordinator` of the answer or of its last chunk.
- * Source: OpenAI API reference, chat completions, responses, embeddings, models.
+ * Fields of a request's `metadata` that the coordinator reads (and doesn't pass on): `project`, `conversation_id`. It
+ * reports what it did in the header `X-Interaction-Id` and in the field `hybrid_coordinator` of the answer or of its
+ * last chunk. Source: OpenAI API reference, chat completions, responses, embeddings, models.
  * @module
  */
 
@@ -28,18 +28,18 @@ import { chatRequest } from './messages.ts'
 import { responsesFormat } from './responses-format.ts'
 import { readResponsesRequest } from './responses-request.ts'
 
-/** Texts that one call embeds at most, and the length of each in characters. */
+/** Maximum number of texts that one call embeds, and the maximum length of each in characters. */
 const MAX_TEXTS = 256
 const MAX_TEXT = 32_000
 
-/** Everything under this path answers errors as OpenAI does. */
+/** Under this path, errors have OpenAI's format. */
 const ROOT = '/v1'
 
 const READ: readonly Scope[] = ['read']
-/** A chat reads knowledge into its prompt and tracks the answer. */
+/** A chat reads knowledge for its prompt, and tracks the answer. */
 const CHAT: readonly Scope[] = ['read', 'write']
 
-/** What there is, for whoever asks for something else. */
+/** The supported routes, listed for requests to unknown ones. */
 export const OPENAI_ROUTES = [
   'POST /v1/chat/completions',
   'POST /v1/responses',
@@ -48,7 +48,7 @@ export const OPENAI_ROUTES = [
   'GET /v1/models/{id}',
 ] as const
 
-/** Whether a path belongs to this interface, served or not. */
+/** Whether a path belongs to this API, supported or not. */
 export function isOpenAiPath(path: string): boolean {
   return path === ROOT || path.startsWith(`${ROOT}/`)
 }
@@ -88,7 +88,7 @@ async function guarded(c: AppContext, scopes: readonly Scope[], answer: () => Pr
   }
 }
 
-/** The body of a request. Images count in it as base64, which is what takes most bodies over the limit. */
+/** The body of a request. Images are included as base64; they are the usual reason why bodies exceed the limit. */
 async function body(c: AppContext): Promise<Record<string, unknown>> {
   const most = bodyLimit(c)
   try {
@@ -104,7 +104,7 @@ async function body(c: AppContext): Promise<Record<string, unknown>> {
   }
 }
 
-/** Names that a request's `model` may have. */
+/** Valid values of a request's `model`. */
 function modelNames(c: AppContext): Set<string> {
   const services = c.var.services()
   const { local, remote } = services.upstreams ?? NO_UPSTREAMS
@@ -142,7 +142,7 @@ const embeddingRequest = z.looseObject({
 
 /**
  * The texts of a request.
- * @throws CoordinatorError `invalid_input` for tokens: their numbers mean something in one model's vocabulary only
+ * @throws CoordinatorError `invalid_input` for token ids, which are only meaningful for one model's vocabulary
  */
 function textsIn(raw: Record<string, unknown>): Record<string, unknown> {
   const { input } = raw
@@ -171,7 +171,7 @@ async function embeddings(c: AppContext): Promise<Response> {
       hint: 'An invented vector would be worse than none; search such texts by keyword.',
     })
   }
-  // A text without a known word must not cost the others theirs: the zero vector is similar to nothing.
+  // A text without known words must not make the other texts fail: the zero vector is similar to nothing.
   const data = embedded.map(({ vector }, index) => {
     const values = vector ?? new Float32Array(dimensions)
     const embedding = request.encoding_format === 'base64' ? base64Of(values) : [...values]
@@ -187,7 +187,7 @@ async function embeddings(c: AppContext): Promise<Response> {
   })
 }
 
-/** Little-endian 32-bit floats in base64, as OpenAI sends them. */
+/** Little-endian 32-bit floats in base64, as in OpenAI's answers. */
 function base64Of(vector: Float32Array): string {
   return toBase64(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength))
 }

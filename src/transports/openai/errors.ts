@@ -1,12 +1,12 @@
 /**
- * Errors as OpenAI clients read them.
+ * Errors in OpenAI's format.
  * @module
  */
 import type { CoordinatorError } from '../../errors.ts'
 import { UpstreamRefusal } from '../../inference/chat-upstream.ts'
 import { problemOf } from '../problem.ts'
 
-/** Error types of OpenAI's API by our codes. */
+/** OpenAI's error types for our error codes. */
 const ERROR_TYPES: Partial<Record<CoordinatorError['code'], string>> = {
   unauthorized: 'authentication_error',
   forbidden: 'permission_error',
@@ -17,7 +17,7 @@ const ERROR_TYPES: Partial<Record<CoordinatorError['code'], string>> = {
   storage_full: 'server_error',
 }
 
-/** An error as OpenAI clients read it; what a model server said about the request is passed on. */
+/** An error in OpenAI's format. Passes on a model server's message about the request. */
 export function errorBody(error: CoordinatorError, requestId: string) {
   const type = ERROR_TYPES[error.code] ?? 'invalid_request_error'
   if (error instanceof UpstreamRefusal) {
@@ -35,7 +35,7 @@ export function errorBody(error: CoordinatorError, requestId: string) {
   }
 }
 
-/** The same as an answer. */
+/** The same as an HTTP response. */
 export function errorResponse(
   error: CoordinatorError,
   requestId: string,

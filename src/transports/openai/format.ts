@@ -1,31 +1,31 @@
 /**
- * How an answer is written for the client: as chat completions, or as a response. Pure.
+ * Formats an answer for the client, as a chat completion or as a response. Pure.
  * @module
  */
 import { type AnswerSoFar, type Chunk, choicesOf, type Piece } from './answer.ts'
 import type { errorBody } from './errors.ts'
 
-/** What the coordinator did, as reported in the answer's field `hybrid_coordinator`. */
+/** The coordinator's report in the answer's field `hybrid_coordinator`. */
 export type About = Readonly<Record<string, unknown>>
 
 export interface AnswerFormat {
-  /** A whole answer, from the server's completion. */
+  /** A complete answer, from the server's completion. */
   whole(completion: Readonly<Record<string, unknown>>, answer: AnswerSoFar, about: About): object
   /** Writes a streamed answer. */
   stream(answer: AnswerSoFar, about: () => About): StreamFormat
 }
 
-/** Each function gives the server-sent events for the client, as text; empty: nothing. */
+/** Each function returns server-sent events for the client as text; empty: none. */
 export interface StreamFormat {
   /** @param data the chunk as the server sent it */
   chunk(chunk: Chunk, piece: Piece, data: string): string
-  /** The answer is whole. */
+  /** The answer is complete. */
   end(): string
-  /** The answer broke off: never a clean finish, so that a fragment doesn't pass for an answer. */
+  /** The answer broke off. Never ends cleanly, so that a fragment isn't mistaken for a complete answer. */
   error(body: ReturnType<typeof errorBody>): string
 }
 
-/** Chat completions: what the server sent, with a field more. */
+/** Chat completions: the server's answer with one additional field. */
 export function chatFormat(includeUsage: boolean): AnswerFormat {
   return {
     whole: (completion, _, about) => ({ ...completion, hybrid_coordinator: about }),
@@ -44,7 +44,7 @@ export function chatFormat(includeUsage: boolean): AnswerFormat {
 
 /** One server-sent event. */
 export function event(data: string, type?: string): string {
-  // A server may have spread its JSON over several lines.
+  // A server may send JSON with line breaks.
   const lines = data.split('\n').map((line) => `data: ${line}\n`)
   return `${type === undefined ? '' : `event: ${type}\n`}${lines.join('')}\n`
 }

@@ -13,7 +13,7 @@ const message = z.looseObject({
   content: z.union([z.string(), z.array(part)]).nullish(),
 })
 
-/** A request as far as the coordinator reads it; everything else is passed on. */
+/** The fields of a request that the coordinator reads. All other fields are passed on. */
 export const chatRequest = z.looseObject({
   model: z.string().min(1).max(200).default('auto'),
   messages: z.array(message).min(1),
@@ -26,9 +26,9 @@ export type ChatRequest = z.output<typeof chatRequest>
 type Message = z.output<typeof message>
 
 /**
- * The text of the person's latest message as it is searched for and kept: without secrets and private spans, cut to what a query
- * may hold. Null when there is none.
- * @param counts grows by what was taken out, by kind
+ * The text of the person's latest message for search and storage: without secrets and private spans, truncated to the
+ * maximum length of a query. Null if there is none.
+ * @param counts increased by the number of redactions of each kind
  */
 export function askedText(messages: readonly Message[], counts: RedactionCounts = {}): string | null {
   const content = messages.findLast(({ role }) => role === 'user')?.content
@@ -38,7 +38,7 @@ export function askedText(messages: readonly Message[], counts: RedactionCounts 
   return asked === '' ? null : asked
 }
 
-/** The texts of messages, under the names that an error can tell; not images and whatever else is passed on unread. */
+/** The texts of messages, under field names for errors. Excludes images and other parts that are passed on unread. */
 export function textsOf(messages: readonly Message[]): object {
   return {
     messages: messages.map(({ content }) => ({
@@ -47,7 +47,7 @@ export function textsOf(messages: readonly Message[]): object {
   }
 }
 
-/** The messages with context below the person's latest one; the others are the same objects. */
+/** The messages with context below the person's latest one. The other messages are the same objects. */
 export function withContext(messages: readonly Message[], context: string): Message[] {
   const at = messages.findLastIndex(({ role }) => role === 'user')
   const found = messages[at]
@@ -60,7 +60,7 @@ export function withContext(messages: readonly Message[], context: string): Mess
   return messages.with(at, { ...found, content })
 }
 
-/** Whether the latest message of the person has something beside text: an image, a sound, a file. */
+/** Whether the person's latest message contains more than text: an image, audio, a file. */
 export function hasMedia(messages: readonly Message[]): boolean {
   const content = messages.findLast(({ role }) => role === 'user')?.content
   return Array.isArray(content) && content.some(({ text }) => text === undefined)

@@ -1,13 +1,13 @@
 /**
- * Answers of chat servers as OpenAI's Responses API writes them, whole and streamed. Pure.
- * Source: OpenAI API reference, responses and their streaming events.
+ * Converts answers of chat servers to the format of OpenAI's Responses API, as a whole and streamed. Pure. Source:
+ * OpenAI API reference, responses and their streaming events.
  * @module
  */
 import { type AnswerSoFar, isCount, type ToolCall } from './answer.ts'
 import { type About, type AnswerFormat, event, type StreamFormat } from './format.ts'
 import type { TranslatedRequest } from './responses-request.ts'
 
-/** @param newId makes the part of an id after its prefix */
+/** @param newId returns the part of an id after its prefix */
 export function responsesFormat(
   { request, ignoredTools }: TranslatedRequest,
   createdAt: number,
@@ -63,13 +63,13 @@ export function responsesFormat(
 type MakeResponse = (status: string, model: string | null, output: readonly object[], rest?: object) => object
 type EndResponse = (answer: AnswerSoFar, output: readonly object[], about: About) => object
 
-/** An item that is being written. */
+/** An item that is being streamed. */
 interface OpenItem {
   readonly id: string
   readonly at: number
-  /** The item as far as it has come. */
+  /** The current state of the item. */
   readonly item: () => object
-  /** What is written when it has ended. */
+  /** The events that end the item. */
   readonly done: () => string
 }
 
@@ -207,13 +207,13 @@ function callItem(id: string, { id: call_id, name, arguments: given }: ToolCall)
   return { id, type: 'function_call', status: 'completed', call_id, name, arguments: given }
 }
 
-/** Why an answer is not whole though its server ended it; null: it is. */
+/** Why an answer is incomplete although its server ended it; null: it is complete. */
 function incompleteReason(finish: string | null): 'max_output_tokens' | 'content_filter' | null {
   if (finish === 'length') return 'max_output_tokens'
   return finish === 'content_filter' ? 'content_filter' : null
 }
 
-/** Counts of the server in the names of this interface; null while it hasn't counted. */
+/** The server's token counts in the field names of this API; null if not reported. */
 function usageOf({ usage, tokens }: AnswerSoFar): object | null {
   if (!usage || tokens === null) return null
   const { prompt_tokens, completion_tokens, prompt_tokens_details, completion_tokens_details } = usage

@@ -1,9 +1,9 @@
 /**
- * Requests of OpenAI's Responses API as chat completions: text, images and function tools. Pure.
+ * Converts requests of OpenAI's Responses API to chat completions: text, images and function tools. Pure.
  *
- * Responses are not stored, so a request carries the whole conversation. Tools that OpenAI hosts (web search, code interpreter)
- * don't exist behind this coordinator and are left out; what the client sends of another kind is refused by name.
- * Source: OpenAI API reference, responses.
+ * Responses are not stored, so a request must contain the whole conversation. Tools hosted by OpenAI (web search, code
+ * interpreter) are not available here and are ignored. Other unsupported items are rejected with an error that names
+ * them. Source: OpenAI API reference, responses.
  * @module
  */
 import * as z from 'zod'
@@ -20,7 +20,7 @@ const functionTool = z.looseObject({
   strict: z.boolean().nullish(),
 })
 
-/** A request as far as it is translated. */
+/** The fields of a request that are translated. */
 const responsesRequest = z.looseObject({
   model: z.string().min(1).max(200).default('auto'),
   input: z.preprocess(
@@ -39,15 +39,15 @@ const responsesRequest = z.looseObject({
 
 export type ResponsesRequest = z.output<typeof responsesRequest>
 
-/** Fields that mean the same in both interfaces. */
+/** Fields with the same meaning in both APIs. */
 const SHARED = ['temperature', 'top_p', 'parallel_tool_calls', 'user', 'service_tier', 'stream', 'metadata'] as const
-/** Fields that ask for what a coordinator without stored responses can't do. */
+/** Fields that need stored responses, which the coordinator doesn't have. */
 const STATEFUL = ['previous_response_id', 'conversation', 'prompt'] as const
 
 export interface TranslatedRequest {
   readonly request: ResponsesRequest
   readonly chat: ChatRequest
-  /** Types of tools that no server behind this coordinator has. */
+  /** Types of requested tools that no server here supports. */
   readonly ignoredTools: readonly string[]
 }
 
@@ -120,7 +120,7 @@ interface ChatMessage {
   tool_call_id?: string
 }
 
-/** Input items as messages. Calls that belong to one turn of the assistant become one message, as chat servers require. */
+/** Converts input items to messages. Calls in one assistant turn become one message, as chat servers require. */
 function messagesOf(items: readonly Readonly<Record<string, unknown>>[]): ChatMessage[] {
   const messages: ChatMessage[] = []
   for (const [at, item] of items.entries()) {
@@ -150,7 +150,7 @@ function messagesOf(items: readonly Readonly<Record<string, unknown>>[]): ChatMe
   return messages
 }
 
-/** Chat templates of open models know no developer. */
+/** Chat templates of open models have no developer role. */
 function roleOf(role: unknown, field: string): string {
   if (role === 'developer') return 'system'
   if (role === 'user' || role === 'assistant' || role === 'system') return role
@@ -161,7 +161,7 @@ function contentOf(content: unknown, field: string): unknown {
   if (typeof content === 'string') return content
   if (!Array.isArray(content)) throw invalidInput(field, `${field} must be a string or a list of parts.`)
   const parts = content.map((part, at) => partOf(part, `${field}[${at}]`))
-  // Text alone goes as a string: not every chat template takes parts.
+  // Text without other parts is sent as a string: not every chat template accepts parts.
   return parts.every(({ type }) => type === 'text') ? parts.map(({ text }) => text).join('\n') : parts
 }
 
