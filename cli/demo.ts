@@ -77,7 +77,7 @@ async function demo(keep: boolean): Promise<number> {
     print(`   ready at ${worker.url} after ${duration((performance.now() - started) / 1000)}`)
     const calls = await walkLoop(worker.url)
     print(
-      `\n${style(['bold', 'green'], 'Every step went well')}: ${calls} tool calls, ${duration((performance.now() - started) / 1000)} in all.`,
+      `\n${style(['bold', 'green'], 'All steps succeeded')}: ${calls} tool calls, ${duration((performance.now() - started) / 1000)} in all.`,
     )
     nextSteps(keep ? worker.url : 'http://127.0.0.1:8787', keep)
     if (keep) await new Promise((resolve) => process.once('SIGINT', resolve))
@@ -113,7 +113,7 @@ async function ingestAll(url: string): Promise<void> {
 }
 
 async function storeKnowledge(client: DemoClient): Promise<void> {
-  heading('Write down what the team knows: practices, errors and their solutions, patterns')
+  heading('Store what the team knows: practices, errors and their solutions, patterns')
   for (const { collection, items } of KNOWLEDGE) {
     const { totals, milliseconds } = await client.call<{ totals: { indexed: number; rejected: number } }>(
       'store_knowledge',
@@ -282,13 +282,13 @@ async function conversation(client: DemoClient): Promise<void> {
       }
     }
     print(
-      `   turn ${turn.turn_number}: ${turn.context_ids.length} items, ${turn.token_count} tokens; ${turn.already_sent?.length ?? 0} relevant ones were sent before ${ms(turn.milliseconds)}`,
+      `   turn ${turn.turn_number}: ${turn.context_ids.length} items, ${turn.token_count} tokens; ${turn.already_sent?.length ?? 0} relevant ones were sent earlier ${ms(turn.milliseconds)}`,
     )
   }
 }
 
 async function dataset(client: DemoClient, url: string): Promise<void> {
-  heading('Export what was worth learning as a fine-tuning dataset')
+  heading('Export the high-value answers as a fine-tuning dataset')
   const begun = await client.call<{ job_id: string }>('generate_training_data', { project: PROJECT })
   const made = await client.result<{
     rows: number
@@ -329,9 +329,9 @@ interface LearningStats {
   datasets: { rows: number }
 }
 
-/** What the walk came to, in ten lines. */
+/** Summary of the demo in ten lines. */
 async function summary(client: DemoClient, url: string): Promise<void> {
-  heading('What it came to')
+  heading('Summary')
   const stats = await client.call<Stats>('get_stats', { project: PROJECT })
   const learning = await client.call<LearningStats>('learning_stats', { project: PROJECT })
   const http = createHttpClient({ url })
@@ -341,16 +341,16 @@ async function summary(client: DemoClient, url: string): Promise<void> {
   const { success, partial, failure } = stats.outcomes
   const share = (of: number, all: number) => `${Math.round((100 * of) / Math.max(1, all))} %`
   const lines = [
-    `${count(measured.augmentations)} questions asked, ${count(measured.augmentations_with_context)} got context (${share(measured.augmentations_with_context, measured.augmentations)}); nothing off-topic did`,
-    `${count(measured.context_added)} tokens of passages went into the prompts`,
-    `${count(whole.tokens)} tokens have the whole files that they came from: an agent that opens those reads ${count(whole.tokens - whole.added)} more`,
-    `${count(measured.not_repeated)} tokens were not sent again within the conversation`,
-    `${count(stats.interactions)} answers tracked: ${success} succeeded, ${partial} in part, ${failure} failed`,
-    `${count(learning.credited_items)} passages were credited or blamed by these outcomes, which moves them up or down`,
-    `${count(learning.high_value)} answers were worth keeping; ${count(learning.patterns)} became patterns that the next like question finds`,
-    `${learning.corrections === 1 ? '1 correction is' : `${count(learning.corrections)} corrections are`} shown instead of the answer that was wrong`,
-    `${count(learning.datasets.rows)} rows are ready to fine-tune a model of your own`,
-    `${count(questions.length)} questions found nothing; the dashboard lists them, so that somebody writes the answer down`,
+    `${count(measured.augmentations)} questions asked; ${count(measured.augmentations_with_context)} got context (${share(measured.augmentations_with_context, measured.augmentations)}), and no unrelated question did`,
+    `${count(measured.context_added)} tokens of passages were added to the prompts`,
+    `${count(whole.tokens - whole.added)} more tokens would be needed to read the whole files that these passages came from`,
+    `${count(measured.not_repeated)} tokens of the conversation were not sent a second time`,
+    `${count(stats.interactions)} answers tracked: ${success} succeeded, ${partial} partly succeeded, ${failure} failed`,
+    `${count(learning.credited_items)} passages gained or lost credit by these outcomes, which changes their rank`,
+    `${count(learning.high_value)} answers have a high value; ${count(learning.patterns)} patterns, some extracted from them, are found by similar questions`,
+    `${learning.corrections === 1 ? '1 correction is' : `${count(learning.corrections)} corrections are`} shown instead of the wrong answer`,
+    `${count(learning.datasets.rows)} rows are ready to fine-tune your own model`,
+    `${count(questions.length)} questions found nothing; the dashboard lists them, so that you can write down the answers`,
   ]
   for (const line of lines) print(`   ${style('green', '•')} ${line}`)
 }
@@ -359,11 +359,11 @@ function nextSteps(url: string, running: boolean): void {
   print(
     running
       ? `
-${style('bold', 'Look at it')}: ${style('cyan', `${url}/#/overview?project=${PROJECT}`)} (running until Ctrl-C)
+${style('bold', 'See the dashboard')}: ${style('cyan', `${url}/#/overview?project=${PROJECT}`)} (running until Ctrl-C)
    MCP endpoint          ${url}/mcp/${PROJECT}
    Claude Code           claude mcp add --transport http hybrid-coordinator ${url}/mcp/${PROJECT}`
       : `
-${style('bold', 'Look at it')}:          npm run demo -- --keep
+${style('bold', 'See the dashboard')}:   npm run demo -- --keep
 ${style('bold', 'Your own repository')}: npm run setup -- ~/code/my-project
 Guides: docs/README.md`,
   )
