@@ -49,7 +49,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
     const state = values.state ? resolve(base, values.state) : DEFAULT_STATE
     const [command, name, ...more] = positionals
     const restoring = command === 'restore'
-    if (more.length > 0) throw new UsageError(`"${more[0]}" is too much.`)
+    if (more.length > 0) throw new UsageError(`Unexpected argument "${more[0]}".`)
     if (restoring && name === undefined) throw new UsageError('Name the file to restore.')
     const file = resolve(
       base,
@@ -57,7 +57,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
     )
     const running = await readInstance(state)
     if (running && !running.background)
-      throw new StateError('A coordinator runs in a terminal over this folder. End it there with Ctrl-C first.')
+      throw new StateError('A coordinator runs in a terminal for this folder. Stop it there with Ctrl-C first.')
     await stopBackground(state)
     try {
       process.stdout.write(restoring ? await restore(file, state) : await backup(file, state))
@@ -129,7 +129,7 @@ export async function restore(file: string, state: string): Promise<string> {
 
 /** Unpacks an archive and compares every file with its checksum. */
 async function extractAll(file: string, folder: string): Promise<void> {
-  const damaged = (why: string) => new StateError(`${file} is no whole backup (${why}); nothing was changed.`)
+  const damaged = (why: string) => new StateError(`${file} is not a complete backup (${why}); nothing was changed.`)
   try {
     // Links and devices have no place in a backup.
     await extract({

@@ -58,7 +58,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
     const client = name !== undefined && Object.hasOwn(CLIENTS, name) ? CLIENTS[name] : undefined
     if (more.length > 0) throw new UsageError(`Connect one agent at a time, not also "${more[0]}".`)
     if (!client && !(values.print && name === undefined))
-      throw new UsageError(`Choose an agent: ${Object.keys(CLIENTS).join(', ')}; or --print for any other.`)
+      throw new UsageError(`Choose an agent: ${Object.keys(CLIENTS).join(', ')}; or --print for other clients.`)
     if (values.user && values.dir !== undefined) throw new UsageError('--user and --dir exclude each other.')
     // npm runs scripts in the package's folder; INIT_CWD is where the person is.
     const folder = values.user || client?.userOnly ? null : resolve(env.INIT_CWD ?? process.cwd(), values.dir ?? '.')
@@ -67,10 +67,10 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
       tools: values.tools ?? false,
     })
     if (values.remove) {
-      if (!client) throw new UsageError('Name the agent whose connection is to be removed.')
+      if (!client) throw new UsageError('Name the agent to disconnect.')
       return await remove(client, connection, env)
     }
-    if (folder !== null && !(await isFolder(folder))) throw new UsageError(`${folder} is no folder.`)
+    if (folder !== null && !(await isFolder(folder))) throw new UsageError(`${folder} is not a folder.`)
     const { items } = await checkConnection(connection, connection.tools || client?.automatic !== 'hooks')
     if (values.print || !client) {
       process.stdout.write(await printed(client, connection, env))
@@ -211,7 +211,7 @@ function summary(client: Client, connection: Connection, items: number): string 
         ? 'It has the tools, and instructions to use them.'
         : 'It has the tools.'
   const files = client.edits(connection).map(({ path }) => `  ${path}\n`)
-  const empty = `  Fill it: npm run ingest -- <folder> --url ${url} --project ${project}\n`
+  const empty = `  Ingest a folder: npm run ingest -- <folder> --url ${url} --project ${project}\n`
   return [
     `${style('green', '✓')} ${client.title} is connected to ${url}, project ${project}: ${plural(items, 'item')}.\n`,
     items === 0 ? empty : '',

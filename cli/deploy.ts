@@ -55,7 +55,7 @@ export async function run(argv: string[]): Promise<number> {
       'dry-run': { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     })
-    if (positionals.length > 0) throw new UsageError(`"${positionals[0]}" is too much.`)
+    if (positionals.length > 0) throw new UsageError(`Unexpected argument "${positionals[0]}".`)
     if (values.help) {
       process.stdout.write(HELP)
       return 0
@@ -130,7 +130,7 @@ export async function deploy(plan: Plan, toml: string, world: World): Promise<nu
     const key = await adminKey(plan, world)
     const url = addressOf(uploaded, world)
     if (url === undefined) {
-      world.print('Deployed. Its address is not known: set HYBRID_URL and run this again to have it checked.\n')
+      world.print('Deployed. Its address is not known: set HYBRID_URL and run this command again to check it.\n')
       return 0
     }
     await checkHealth(url, key, world)

@@ -75,9 +75,10 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
     const state = values.state ? resolve(env.INIT_CWD ?? process.cwd(), values.state) : DEFAULT_STATE
     const [command = 'serve', argument, ...more] = positionals
     if (more.length > 0 || (argument !== undefined && command !== 'boot'))
-      throw new UsageError(`"${more[0] ?? argument}" is too much.`)
+      throw new UsageError(`Unexpected argument "${more[0] ?? argument}".`)
     if (values.reset) {
-      if (command !== 'serve' && command !== 'start') throw new UsageError('--reset goes with a start only.')
+      if (command !== 'serve' && command !== 'start')
+        throw new UsageError('--reset is only valid when you start the coordinator.')
       if (!(await reset(state, values.yes ?? false))) return 1
     }
     switch (command) {
@@ -90,7 +91,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
       }
       case 'stop': {
         const ended = await stopBackground(state)
-        process.stdout.write(ended ? `Stopped (${baseOf(ended)}).\n` : 'No coordinator runs over this folder.\n')
+        process.stdout.write(ended ? `Stopped (${baseOf(ended)}).\n` : 'No coordinator runs for this folder.\n')
         return 0
       }
       case 'status':
@@ -120,7 +121,7 @@ async function reset(state: string, yes: boolean): Promise<boolean> {
   if ((await ownershipOf(state)) === 'ours' && !yes) {
     const megabytes = ((await sizeOf(state)) / 1e6).toFixed(1)
     if (!process.stdin.isTTY)
-      throw new StateError(`--reset would delete ${megabytes} MB in ${state}. Add --yes when you mean it.`)
+      throw new StateError(`--reset would delete ${megabytes} MB in ${state}. Add --yes to confirm.`)
     const ask = createInterface({ input: process.stdin, output: process.stderr })
     const answer = await ask.question(`Delete all data in ${state} (${megabytes} MB)? [y/N] `)
     ask.close()
@@ -164,7 +165,7 @@ async function boot(
     process.stdout.write(`The coordinator starts when you sign in (${path}).\n`)
   } else if (argument === 'off') {
     const path = await stopAtBoot(state, port, world)
-    process.stdout.write(`The coordinator no longer starts by itself (${path} is gone).\n`)
-  } else throw new UsageError('Say boot on or boot off.')
+    process.stdout.write(`The coordinator no longer starts when you sign in (${path} is gone).\n`)
+  } else throw new UsageError('Use boot on or boot off.')
   return 0
 }

@@ -57,14 +57,14 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
       process.stdout.write(HELP)
       return 0
     }
-    if (positionals.length > 0) throw new UsageError(`"${positionals[0]}" is too much.`)
+    if (positionals.length > 0) throw new UsageError(`Unexpected argument "${positionals[0]}".`)
     const state = values.state ? resolve(env.INIT_CWD ?? process.cwd(), values.state) : DEFAULT_STATE
     let faults = 0
     for await (const finding of examine(targetOf(values, env), state, env)) {
       if (finding.state === 'fault') faults++
       process.stdout.write(`${MARKS[finding.state]()} ${finding.text}\n${finding.fix ? `  → ${finding.fix}\n` : ''}`)
     }
-    process.stdout.write(faults === 0 ? 'All is well.\n' : `${plural(faults, 'fault')}.\n`)
+    process.stdout.write(faults === 0 ? 'Everything works.\n' : `${plural(faults, 'fault')}.\n`)
     return faults === 0 ? 0 : 1
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
@@ -122,7 +122,7 @@ async function health(http: HttpClient, target: Target): Promise<Finding> {
     const { status } = await http.get<{ status?: string }>('/health')
     if (status === 'ok') return { state: 'ok', text: `${target.url} answers.` }
     if (status === undefined)
-      return { state: 'fault', text: `${target.url} is no Hybrid Coordinator.`, fix: 'Check --url.' }
+      return { state: 'fault', text: `${target.url} is not a Hybrid Coordinator.`, fix: 'Check --url.' }
     return {
       state: 'warning',
       text: `${target.url} answers, its health is "${status}".`,
@@ -138,7 +138,7 @@ async function* project(http: HttpClient, target: Target, items: number): AsyncG
     yield {
       state: 'fault',
       text: `Project ${target.project} holds nothing, so no prompt gets context.`,
-      fix: `Fill it: npm run ingest -- <folder> --url ${target.url} --project ${target.project}; or name another with --project.`,
+      fix: `Ingest a folder: npm run ingest -- <folder> --url ${target.url} --project ${target.project}; or choose another project with --project.`,
     }
     return
   }
@@ -165,7 +165,11 @@ async function* project(http: HttpClient, target: Target, items: number): AsyncG
       }
     else yield { state: 'ok', text: `Search answers “${question}” in ${milliseconds} ms.` }
     if (degraded.length > 0)
-      yield { state: 'warning', text: `Search leaves out: ${degraded.join(', ')}.`, fix: 'See the dependencies below.' }
+      yield {
+        state: 'warning',
+        text: `Search does not cover: ${degraded.join(', ')}.`,
+        fix: 'See the dependencies below.',
+      }
   } catch (error) {
     yield faultOf(explain(error, target))
   }
@@ -210,7 +214,7 @@ async function* dependencies(http: HttpClient, target: Target): AsyncGenerator<F
     yield {
       state: 'fault',
       text: 'The state of the background work is not known.',
-      fix: 'The database does not answer: see the log.',
+      fix: 'The database does not respond: see the log.',
     }
   else if (queue.dead > 0)
     yield {
@@ -248,7 +252,7 @@ async function* engines(http: HttpClient, target: Target): AsyncGenerator<Findin
       const text = `Asked ${name} (${uses}): ${error ?? `${answer}, in ${latency_ms} ms`}`
       yield error === null
         ? { state: 'ok', text }
-        : { state: 'fault', text, fix: 'Until it answers, the coordinator goes on without it (docs/engines.md).' }
+        : { state: 'fault', text, fix: 'Until it responds, the coordinator works without it (docs/engines.md).' }
     }
   } catch (error) {
     if (error instanceof HttpError && error.status === 403)

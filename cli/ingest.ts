@@ -197,7 +197,7 @@ async function watchUntilStopped(options: IngestOptions): Promise<number> {
       ignored: report.left_out.flatMap(({ path: left, reason }) => (reason === 'ignored' ? left : [])),
     }
   })
-  if (!options.quiet && !options.json) process.stdout.write('Watching for changes. Ctrl+C ends it.\n')
+  if (!options.quiet && !options.json) process.stdout.write('Watching for changes. Press Ctrl+C to stop.\n')
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, watch.stop)
   await watch.ended
   return 0

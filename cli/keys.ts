@@ -87,7 +87,7 @@ async function act(client: HttpClient, positionals: readonly string[], values: V
     const key = await client.delete<Key>(`/keys/${encodeURIComponent(id)}`)
     return values.json ? json(key) : `${key.prefix}… (${key.name}) is revoked.\n`
   }
-  throw new UsageError(verb === undefined ? 'say create, list or revoke' : `there is no ${verb}`)
+  throw new UsageError(verb === undefined ? 'use create, list or revoke' : `there is no ${verb}`)
 }
 
 async function create(client: HttpClient, values: Values): Promise<string> {

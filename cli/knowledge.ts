@@ -146,7 +146,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
       return 0
     }
     const [action, folder = '.', ...more] = positionals
-    if (action !== 'export' || more.length > 0) throw new UsageError('say what to do: export [folder]')
+    if (action !== 'export' || more.length > 0) throw new UsageError('use export [folder]')
     const base = env.npm_lifecycle_event === 'knowledge' ? (env.INIT_CWD ?? '.') : '.'
     const root = join(folder.startsWith('/') ? '/' : base, folder)
     if (!existsSync(root)) throw new UsageError(`${folder} does not exist`)

@@ -86,7 +86,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
       return 2
     }
     if (!(error instanceof HttpError) && !(error instanceof UnreachableError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nRun the same command again to go on.\n`)
+    process.stderr.write(`${style('red', error.message)}\nRun the same command again to continue.\n`)
     return 1
   }
 }

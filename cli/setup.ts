@@ -104,7 +104,7 @@ async function folderOf(base: string, positionals: readonly string[]): Promise<s
   if (name === undefined) throw new UsageError('Give the folder of your code.')
   if (more.length > 0) throw new UsageError(`Give one folder, not also "${more[0]}"; run setup once for each.`)
   const path = await realpath(resolve(base, name)).catch(() => undefined)
-  if (path === undefined || !(await stat(path)).isDirectory()) throw new UsageError(`${name} is no folder.`)
+  if (path === undefined || !(await stat(path)).isDirectory()) throw new UsageError(`${name} is not a folder.`)
   return path
 }
 
@@ -136,7 +136,7 @@ async function testQuestion(target: Target): Promise<void> {
     process.stdout.write(`“${question}”\n${describeAnswer(answer, target.project, 1)}`)
     return
   }
-  process.stdout.write('There is nothing to ask about: the folder gave no passages.\n')
+  process.stdout.write('Nothing to ask about: the folder has no passages.\n')
 }
 
 async function connectAgents(

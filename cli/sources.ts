@@ -98,7 +98,7 @@ async function refresh(known: readonly KnownFolder[], key: string | undefined, q
     }
     const report = await refreshFolder(one, key)
     if (!report) {
-      if (!quiet) process.stdout.write(`${one.source} is being refreshed already.\n`)
+      if (!quiet) process.stdout.write(`${one.source} is already being refreshed.\n`)
       continue
     }
     code = Math.max(code, exitCode(report))
@@ -164,7 +164,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
           (collection === undefined || one.collection === collection) &&
           (folder === undefined || overlap(one.folder, folder)),
       )
-      if (known.length === 0 && !values.quiet) throw new UsageError('nothing like that was ingested from this machine')
+      if (known.length === 0 && !values.quiet) throw new UsageError('no such source was ingested from this machine')
       return await refresh(known, key, values.quiet ?? false)
     }
     if (action !== 'remove') throw new UsageError(`there is no action "${action}"; did you mean refresh or remove?`)

@@ -27,7 +27,7 @@ export async function checkConnection(target: Target, tools: boolean): Promise<{
       throw explain(error, target)
     })
   if (!Array.isArray(collections))
-    throw new TargetError(`${url} answers, but is no Hybrid Coordinator.`, 'Check --url.')
+    throw new TargetError(`${url} answers but is not a Hybrid Coordinator.`, 'Check --url.')
   for (const { path, scope } of NEEDED) {
     // An empty request is refused: for what is missing in it, or, before that, for the key.
     const error = await http.post(path, {}).then(

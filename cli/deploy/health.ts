@@ -52,5 +52,5 @@ export async function checkHealth(url: string, { known: key, set }: AdminKey, wo
       last = error instanceof Error ? error.message : String(error)
     }
   }
-  throw new StepError(`The Worker is deployed, but ${url} does not answer as it should: ${last}\n${hint}`)
+  throw new StepError(`The Worker is deployed, but ${url} does not respond as expected: ${last}\n${hint}`)
 }

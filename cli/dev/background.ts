@@ -93,7 +93,7 @@ export function baseOf({ port }: Pick<Instance, 'port'>): string {
 export async function printLogs(state: string, follow: boolean, out: NodeJS.WritableStream): Promise<void> {
   const path = join(state, LOG)
   const text = await readFile(path, 'utf8').catch(() => {
-    throw new StateError('There is no log: no coordinator was started in the background over this folder.')
+    throw new StateError('There is no log: no coordinator was started in the background for this folder.')
   })
   out.write(
     text

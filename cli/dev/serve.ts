@@ -157,7 +157,7 @@ async function checkPort(port: number): Promise<void> {
     probe.listen({ port, host: '127.0.0.1', exclusive: true }, () => probe.close(() => resolve(null)))
   })
   if (error?.code === 'EACCES')
-    throw new StateError(`Port ${port} needs more rights. Choose one above 1023 with --port.`)
+    throw new StateError(`Port ${port} needs root privileges. Choose one above 1023 with --port.`)
   if (error) throw new StateError(`Port ${port} is in use by another program. Choose another one with --port.`)
 }
 

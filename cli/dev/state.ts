@@ -121,7 +121,7 @@ export async function sizeOf(folder: string): Promise<number> {
 /** @throws StateError when a folder isn't one of ours, or a coordinator uses it */
 export async function refuseToEmpty(folder: string): Promise<void> {
   if ((await ownershipOf(folder)) === 'foreign')
-    throw new StateError(`${folder} holds no data of Hybrid Coordinator; nothing was deleted.\nCheck --state.`)
+    throw new StateError(`${folder} contains no data of Hybrid Coordinator; nothing was deleted.\nCheck --state.`)
   const running = await readInstance(folder)
   if (running)
     throw new StateError(

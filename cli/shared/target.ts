@@ -56,6 +56,6 @@ export function explain(error: unknown, { url, key, project }: Target): unknown 
       key === undefined ? `${url} needs an API key.` : `${url} refuses this key.`,
       `Create one with npm run keys -- create --name my-agent --scopes read,write,learn --project ${project}, and pass it with --key.`,
     )
-  if (error.status === 404 && !code) return new TargetError(`${url} is no Hybrid Coordinator.`, 'Check --url.')
+  if (error.status === 404 && !code) return new TargetError(`${url} is not a Hybrid Coordinator.`, 'Check --url.')
   return new TargetError(error.message, hint ?? 'Correct this, then run the command again.')
 }

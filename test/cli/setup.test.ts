@@ -173,7 +173,7 @@ describe('ask and doctor', () => {
 
   it('says that all is well', async () => {
     expect(await doctor(['--state', 'none'], env), said).toBe(0)
-    expect(said).toContain('All is well.')
+    expect(said).toContain('Everything works.')
   })
 
   it.each<[string, string, unknown, number, string, string]>([
@@ -187,7 +187,7 @@ describe('ask and doctor', () => {
       'npm run keys',
     ],
     ['no key', '/collections', { status: 401, code: 'unauthorized' }, 1, 'needs an API key', 'npm run keys'],
-    ['somebody else', '/health', { hello: 'world' }, 1, 'is no Hybrid Coordinator', '--url'],
+    ['somebody else', '/health', { hello: 'world' }, 1, 'is not a Hybrid Coordinator', '--url'],
     [
       'a model that is down',
       '/ready',
@@ -234,7 +234,7 @@ describe('ask and doctor', () => {
       '/hybrid_search',
       { combined_results: [], degraded: ['vectors'] },
       0,
-      'Search leaves out: vectors',
+      'Search does not cover: vectors',
       'dependencies',
     ],
     ['no MCP', '/mcp', { status: 404 }, 1, 'is no MCP endpoint', 'upgrade'],
