@@ -72,7 +72,7 @@ export async function checkMcp(target: Target): Promise<void> {
   const text = await response.text().catch(() => '')
   if (!response.ok || !text.includes('serverInfo'))
     throw new TargetError(
-      `${address} is no MCP endpoint (HTTP ${response.status}).`,
+      `${address} is not an MCP endpoint (HTTP ${response.status}).`,
       'The coordinator may be older than this command: upgrade it.',
     )
 }

@@ -200,7 +200,7 @@ describe('connect', () => {
       [['emacs'], 'Choose an agent'],
       [['codex', 'gemini'], 'one agent at a time'],
       [['codex', '--user', '--dir', '.'], 'exclude each other'],
-      [['codex', '--dir', 'nope'], 'nope is no folder'],
+      [['codex', '--dir', 'nope'], 'nope is not a folder'],
       [['codex', '--url', 'x'], '--url must be a URL'],
       [['--remove'], 'Choose an agent'],
     ] as const) {

@@ -38,7 +38,7 @@ describe('--reset', () => {
     for (const parameters of [['--reset'], ['--reset', '--yes']]) {
       const { code, text } = dev('--state', folder, ...parameters)
       expect(code).toBe(1)
-      expect(text).toContain('holds no data of Hybrid Coordinator; nothing was deleted')
+      expect(text).toContain('contains no data of Hybrid Coordinator; nothing was deleted')
     }
     // One of the two marks is none.
     await mkdir(join(folder, 'v3'))
@@ -51,7 +51,7 @@ describe('--reset', () => {
     await makeState(folder)
     const { code, text } = dev('--state', folder, '--reset')
     expect(code).toBe(1)
-    expect(text).toContain('Add --yes when you mean it')
+    expect(text).toContain('Add --yes to confirm')
     expect(await readFile(join(folder, 'v3/d1/a.sqlite'), 'utf8')).toBe('data')
   })
 

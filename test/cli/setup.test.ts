@@ -84,7 +84,7 @@ describe('setup', () => {
     const folder = await mkdtemp(join(tmpdir(), 'setup-'))
     for (const [parameters, message] of [
       [[], 'Give the folder of your code'],
-      [['nope'], 'nope is no folder'],
+      [['nope'], 'nope is not a folder'],
       [['a', 'b'], 'Give one folder'],
       [[folder, '--agents', 'emacs'], 'There is no agent "emacs"'],
       [[folder, '--port', 'x'], '--port must be a number'],
@@ -237,7 +237,7 @@ describe('ask and doctor', () => {
       'Search does not cover: vectors',
       'dependencies',
     ],
-    ['no MCP', '/mcp', { status: 404 }, 1, 'is no MCP endpoint', 'upgrade'],
+    ['no MCP', '/mcp', { status: 404 }, 1, 'is not an MCP endpoint', 'upgrade'],
   ])('names %s and its fix', async (_, path, answer, code, text, fix) => {
     answers[path] = answer
     expect(await doctor(['--state', 'none'], env)).toBe(code)
