@@ -159,7 +159,7 @@ describe('backup and restore', () => {
       return true
     })
     expect(await run(['backup', join(folder, 'c.tar.gz'), '--state', state])).toBe(1)
-    expect(said).toContain('End it there with Ctrl-C first')
+    expect(said).toContain('Stop it there with Ctrl-C first')
     await lock.release()
     expect(await run(['restore'])).toBe(2)
     expect(await run(['backup', 'a', 'b'])).toBe(2)
