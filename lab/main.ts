@@ -31,6 +31,10 @@ process.exitCode = await runCommand(
         summary: 'compare what augment_query costs in two versions',
         load: () => import('./bench/versions.ts'),
       },
+      budgets: {
+        summary: 'measure what operations and jobs use of an invocation',
+        load: () => import('./budgets.ts'),
+      },
       'bundle-size': { summary: 'print the size of the Worker', load: () => import('./bench/bundle-size.ts') },
       chaos: {
         summary: 'run a busy hour with every fault, then audit the data',
