@@ -1,5 +1,5 @@
 /**
- * `ask`: a question in the terminal, answered with the passages that an agent would get.
+ * `ask`: asks a question in the terminal, and prints the passages that an agent would get.
  * @module
  */
 import { parseArguments, UsageError } from './shared/args.ts'
@@ -20,7 +20,7 @@ Options
   -h, --help       print this
 `
 
-/** Runs the command. Exit codes: 0 answered, with passages or without; 1 it can't be asked; 2 called wrongly. */
+/** Runs the command. Exit codes: 0 answered, with or without passages; 1 failed; 2 usage error. */
 export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
   try {
     const { values, positionals } = parseArguments(argv, {

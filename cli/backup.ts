@@ -1,5 +1,5 @@
 /**
- * `dev -- backup` and `dev -- restore`: the data of the local coordinator in one file, and back.
+ * `dev -- backup` and `dev -- restore`: saves the data of the local coordinator to one file, and restores it.
  * @module
  */
 import { createHash } from 'node:crypto'
@@ -31,10 +31,10 @@ Options
 type Manifest = Readonly<Record<string, string>>
 
 const MANIFEST = 'manifest.json'
-/** What is saved; logs and locks are not. */
+/** Saved entries. Logs and locks are not saved. */
 const SAVED = ['v3', MARK]
 
-/** Runs `backup` or `restore`, which stands first in the arguments. Exit codes: 0 done, 1 it can't be done, 2 called wrongly. */
+/** Runs `backup` or `restore`, the first argument. Exit codes: 0 done, 1 failed, 2 usage error. */
 export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
   try {
     const { values, positionals } = parseArguments(argv, {
@@ -77,8 +77,8 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
 }
 
 /**
- * Writes the archive; whole or not at all.
- * @returns a line for the person
+ * Writes the archive, atomically.
+ * @returns a line for the user
  * @throws StateError
  */
 export async function backup(file: string, state: string): Promise<string> {
@@ -102,9 +102,9 @@ export async function backup(file: string, state: string): Promise<string> {
 }
 
 /**
- * Puts the data of an archive in place of what is there, which is set aside.
- * @returns lines for the person
- * @throws StateError, before anything is changed, when the archive is damaged or the folder isn't ours
+ * Replaces the existing data with that of an archive. The existing data is moved aside.
+ * @returns lines for the user
+ * @throws StateError, before any change, if the archive is damaged or the folder doesn't belong to a coordinator
  */
 export async function restore(file: string, state: string): Promise<string> {
   if (!(await exists(file))) throw new StateError(`${file} does not exist.`)
@@ -131,7 +131,7 @@ export async function restore(file: string, state: string): Promise<string> {
 async function extractAll(file: string, folder: string): Promise<void> {
   const damaged = (why: string) => new StateError(`${file} is not a complete backup (${why}); nothing was changed.`)
   try {
-    // Links and devices have no place in a backup.
+    // Links and devices are not allowed in a backup.
     await extract({
       file,
       cwd: folder,

@@ -1,5 +1,5 @@
 /**
- * A table of commands, each loaded when it is called.
+ * A table of commands. Each is loaded on demand.
  * @module
  */
 
@@ -12,14 +12,14 @@ export interface Command {
 /** A program with several commands. */
 export interface Program {
   readonly title: string
-  /** What a user types before the name of a command, `npm run`. */
+  /** What a user types before the name of a command, such as `npm run`. */
   readonly prefix: string
   readonly commands: Readonly<Record<string, Command>>
 }
 
 /**
- * Runs the command that the first argument names, or prints the list.
- * @returns the exit code: that of the command, 0 after the help, 2 for an unknown command
+ * Runs the command named by the first argument, or prints the list of commands.
+ * @returns the exit code of the command; 0 after the help, 2 for an unknown command
  */
 export async function runCommand(program: Program, [name = '', ...argv]: string[]): Promise<number> {
   const command = Object.hasOwn(program.commands, name) ? program.commands[name] : undefined

@@ -1,5 +1,5 @@
 /**
- * `connect`: writes the coordinator into the configuration of a coding agent, and takes it out again.
+ * `connect`: adds the coordinator to the configuration of a coding agent, and removes it again.
  * @module
  */
 import { execFile } from 'node:child_process'
@@ -46,7 +46,7 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h' },
 } as const
 
-/** Runs the command. Exit codes: 0 done, 1 the connection or a file can't be used, 2 called wrongly. */
+/** Runs the command. Exit codes: 0 done, 1 the connection or a file is unusable, 2 usage error. */
 export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
   try {
     const { values, positionals } = parseArguments(argv, OPTIONS)
@@ -60,7 +60,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
     if (!client && !(values.print && name === undefined))
       throw new UsageError(`Choose an agent: ${Object.keys(CLIENTS).join(', ')}; or --print for other clients.`)
     if (values.user && values.dir !== undefined) throw new UsageError('--user and --dir exclude each other.')
-    // npm runs scripts in the package's folder; INIT_CWD is where the person is.
+    // npm runs scripts in the package's folder; INIT_CWD is the user's folder.
     const folder = values.user || client?.userOnly ? null : resolve(env.INIT_CWD ?? process.cwd(), values.dir ?? '.')
     const connection = connectionOf(name ?? 'other', folder, env, {
       ...targetOf(values, env),
@@ -93,7 +93,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
   }
 }
 
-/** Completes a connection with what the machine decides. */
+/** Completes a connection with values from this machine. */
 export function connectionOf(
   client: string,
   folder: string | null,
@@ -114,7 +114,7 @@ export function connectionOf(
 
 /**
  * Writes all files of a connection, or none.
- * @throws UnreadableFileError, TargetError when a key would get into a repository
+ * @throws UnreadableFileError, TargetError if a key would be committed to a repository
  */
 export async function connect(client: Client, connection: Connection, env: NodeJS.ProcessEnv): Promise<void> {
   const editor = new FileEditor(env, connection.home)
@@ -134,7 +134,8 @@ export async function connect(client: Client, connection: Connection, env: NodeJ
 async function remove(client: Client, connection: Connection, env: NodeJS.ProcessEnv): Promise<number> {
   const editor = new FileEditor(env, connection.home)
   const changed: string[] = []
-  // Whatever it was connected with: tools are looked for too. The first edit made the folders, so it is taken back last.
+  // Independent of the options of the connection: also looks for tools. The first edit created the folders, so it is
+  // reverted last.
   for (const edit of client.edits({ ...connection, tools: true }).reverse()) {
     if (await editor.remove(edit)) changed.push(edit.path)
   }
@@ -149,7 +150,7 @@ async function remove(client: Client, connection: Connection, env: NodeJS.Proces
   return 0
 }
 
-/** Removes what the hooks of an agent remember, when none of its connections is left. */
+/** Removes the session data of an agent's hooks when none of its connections is left. */
 async function forgetSessions(name: string, { settingsFile, env, home }: Connection): Promise<void> {
   const others = await readdir(dirname(settingsFile)).catch(() => [])
   if (others.some((file) => file.startsWith(`${name}-`))) return
@@ -158,7 +159,7 @@ async function forgetSessions(name: string, { settingsFile, env, home }: Connect
   await rmdir(folder).catch(() => undefined)
 }
 
-/** Agents that are in use on this machine, by name. */
+/** Agents that are used on this machine, by name. */
 export async function findClients(env: NodeJS.ProcessEnv, home: string = env.HOME || homedir()): Promise<string[]> {
   const found: string[] = []
   const path = (env.PATH ?? '').split(process.platform === 'win32' ? ';' : ':').filter((folder) => folder !== '')
@@ -176,12 +177,12 @@ export async function findClients(env: NodeJS.ProcessEnv, home: string = env.HOM
   return found
 }
 
-/** A key in a file that git would commit ends up in everybody's hands. */
+/** A key in a file that git would commit would be disclosed. */
 async function refuseToCommitKey({ path }: Edit, folder: string): Promise<void> {
   const ignored = await new Promise<number | string | null>((done) => {
     execFile('git', ['-C', folder, 'check-ignore', '-q', path], (error) => done(error ? (error.code ?? null) : 0))
   })
-  // 0: ignored; 128 or no git at all: no repository.
+  // 0: ignored; 128, or git is not installed: not a repository.
   if (ignored !== 1) return
   const root = await new Promise<string>((done) => {
     execFile('git', ['-C', folder, 'rev-parse', '--show-toplevel'], (_, out) => done(out.trim()))

@@ -1,5 +1,5 @@
 /**
- * `npm run demo`: the whole loop on a real code base, as an MCP client sees it.
+ * `npm run demo`: the whole loop on a real code base, from the perspective of an MCP client.
  * @module
  */
 import { existsSync } from 'node:fs'
@@ -31,7 +31,7 @@ const ms = (milliseconds: number) => style('gray', `${milliseconds.toFixed(0)} m
 let step = 0
 const heading = (text: string) => print(`\n${style(['bold', 'cyan'], `${++step}. ${text}`)}`)
 
-/** Runs the command: 0 when every step went well, 1 when one failed. */
+/** Runs the command. Exit codes: 0 every step succeeded, 1 a step failed. */
 export async function run(argv: string[]): Promise<number> {
   try {
     const { values } = parseArguments(argv, { keep: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } })
@@ -48,7 +48,7 @@ export async function run(argv: string[]): Promise<number> {
 }
 
 /**
- * Walks the whole loop against a running coordinator, in the project `demo`.
+ * Runs the whole loop against a running coordinator, in the project `demo`.
  * @returns number of tool calls
  */
 export async function walkLoop(url: string): Promise<number> {
@@ -145,7 +145,7 @@ interface Tracked {
 }
 
 async function mainLoop(client: DemoClient, url: string): Promise<Tracked[]> {
-  // REST answers with the figures of each passage; a tool's result leaves them out to save tokens.
+  // REST answers include the figures of each passage. Tool results omit them to save tokens.
   const http = createHttpClient({ url })
   heading(`Ask ${QUESTIONS.length} questions: augment, answer, track, report the outcome`)
   const tracked: Tracked[] = []

@@ -1,5 +1,5 @@
 /**
- * `npm run deploy`: makes what the Worker needs in the account, deploys it and checks that it answers.
+ * `npm run deploy`: creates the Worker's resources in the account, deploys it and checks that it answers.
  * @module
  */
 import { spawn } from 'node:child_process'
@@ -46,7 +46,7 @@ Environment
   CLOUDFLARE_ACCOUNT_ID  the account, when you have several
 `
 
-/** Runs the command. Exit codes: 0 done, 1 a step failed, 2 called wrongly. */
+/** Runs the command. Exit codes: 0 done, 1 a step failed, 2 usage error. */
 export async function run(argv: string[]): Promise<number> {
   try {
     const { values, positionals } = parseArguments(argv, {
@@ -75,7 +75,7 @@ export async function run(argv: string[]): Promise<number> {
 }
 
 function parseName(name: string | undefined): string | undefined {
-  // Buckets and queues have at most 63 characters, and names are extended by "-jobs-dead".
+  // Names of buckets and queues have at most 63 characters, and "-jobs-dead" is appended.
   if (name === undefined || /^[a-z](?:[a-z0-9-]{0,40}[a-z0-9])?$/.test(name)) return name
   throw new UsageError(
     `--name must be 1 to 42 small letters, digits and dashes, beginning with a letter, not "${name}".`,
@@ -100,7 +100,7 @@ export async function dryRun(plan: Plan, world: World): Promise<number> {
   return code === 0 ? 0 : 1
 }
 
-/** Carries the plan out. Every step may be repeated. */
+/** Executes the plan. Every step can be repeated. */
 export async function deploy(plan: Plan, toml: string, world: World): Promise<number> {
   try {
     await signIn(world)
@@ -169,7 +169,7 @@ function realWorld(): World {
   }
 }
 
-/** Secrets go in by standard input, never as an argument, which every process of the machine could read. */
+/** Secrets are passed on standard input, never as arguments, which every process on the machine could read. */
 function start(file: string, args: readonly string[], input = ''): Promise<Finished> {
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, {

@@ -42,10 +42,10 @@ Options
   -h, --help       print this
 `
 
-/** The folder of the data when no other is named. */
+/** The default data folder. */
 export const DEFAULT_STATE = join(ROOT, '.wrangler/state')
 
-/** Reads `--port`. */
+/** Parses `--port`. */
 export function parsePort(text: string | undefined): number {
   const port = Number(text ?? '8787')
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
@@ -53,7 +53,7 @@ export function parsePort(text: string | undefined): number {
   return port
 }
 
-/** Runs the command. Exit codes: 0 done, 1 it can't be done, 2 called wrongly, 3 (status) not running. */
+/** Runs the command. Exit codes: 0 done, 1 failed, 2 usage error, 3 (status) not running. */
 export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
   if (argv[0] === 'backup' || argv[0] === 'restore') return (await import('./backup.ts')).run(argv, env)
   try {
@@ -71,7 +71,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
       return 0
     }
     const port = parsePort(values.port)
-    // npm runs scripts in the package's folder; INIT_CWD is where the person is.
+    // npm runs scripts in the package's folder; INIT_CWD is the user's folder.
     const state = values.state ? resolve(env.INIT_CWD ?? process.cwd(), values.state) : DEFAULT_STATE
     const [command = 'serve', argument, ...more] = positionals
     if (more.length > 0 || (argument !== undefined && command !== 'boot'))
@@ -115,7 +115,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
   }
 }
 
-/** Deletes the data after a question; false: the person said no. */
+/** Deletes the data after a confirmation. Returns false if the user declined. */
 async function reset(state: string, yes: boolean): Promise<boolean> {
   await refuseToEmpty(state)
   if ((await ownershipOf(state)) === 'ours' && !yes) {

@@ -1,5 +1,5 @@
 /**
- * `doctor`: asks each part one real question and says what is wrong, why, and what to do.
+ * `doctor`: tests each part with one real request, and reports what is wrong, why, and how to fix it.
  * @module
  */
 import { spawn } from 'node:child_process'
@@ -31,18 +31,18 @@ Options
 Exit codes: 0 no problem found, 1 a problem found, 2 invalid usage.
 `
 
-/** What was found about one part. */
+/** The result for one part. */
 export interface Finding {
   readonly state: 'ok' | 'warning' | 'fault'
   readonly text: string
-  /** What to do. */
+  /** How to fix it. */
   readonly fix?: string
 }
 
 const HOOK = join(import.meta.dirname, '../integrations/hooks/hook.mjs')
 /** Work that waits longer than this is stuck, in milliseconds. */
 const STUCK_MS = 15 * 60_000
-/** Longest time that a hook may take here, in milliseconds. */
+/** Time limit for a hook, in milliseconds. */
 const HOOK_MS = 15_000
 
 /** Runs the command. */
@@ -79,7 +79,7 @@ const MARKS = {
   fault: () => style('red', '✗', process.stdout),
 }
 
-/** Examines every part in turn; what rests on a part that is down is left out. */
+/** Checks every part in turn. Skips parts that depend on a failed one. */
 export async function* examine(target: Target, state: string, env: NodeJS.ProcessEnv): AsyncGenerator<Finding> {
   const http = createHttpClient({
     url: target.url,
@@ -189,7 +189,7 @@ interface Readiness {
 
 async function* dependencies(http: HttpClient, target: Target): AsyncGenerator<Finding> {
   const ready = await http.get<Readiness>('/ready').catch((error: unknown) => {
-    // What is down answers 503, with the same body.
+    // A failed check answers 503, with the same body.
     const body = error instanceof HttpError ? (error.problem as unknown as Partial<Readiness>) : {}
     return Array.isArray(body.dependencies) ? (body as Readiness) : error
   })
@@ -244,7 +244,7 @@ interface Asked {
   readonly latency_ms: number
 }
 
-/** Has every engine asked one real question; that a server is up does not say that it does what it is there for. */
+/** Sends one real request to every engine, because a running server doesn't necessarily work. */
 async function* engines(http: HttpClient, target: Target): AsyncGenerator<Finding> {
   try {
     const { engines: asked } = await http.post<{ engines: Asked[] }>('/engines/ask', { project: target.project })
@@ -257,12 +257,12 @@ async function* engines(http: HttpClient, target: Target): AsyncGenerator<Findin
   } catch (error) {
     if (error instanceof HttpError && error.status === 403)
       yield { state: 'warning', text: 'The engines were not asked: that needs an admin key.' }
-    // A coordinator from before this question.
+    // An older coordinator without this operation.
     else if (!(error instanceof HttpError) || error.status !== 404) yield faultOf(explain(error, target))
   }
 }
 
-/** Runs the hooks of every connected agent with the start of a session, and counts what they could not deliver. */
+/** Runs the session-start hooks of every connected agent, and counts deliveries that failed. */
 async function* hooks(env: NodeJS.ProcessEnv): AsyncGenerator<Finding> {
   const home = env.HOME || homedir()
   const folder = configFolder(env, home)
@@ -295,7 +295,7 @@ async function* hooks(env: NodeJS.ProcessEnv): AsyncGenerator<Finding> {
   }
 }
 
-/** @returns what the hook tells the person; empty when everything is in order */
+/** @returns the hook's message to the user; empty if everything is in order */
 function runHook(client: string, file: string, env: NodeJS.ProcessEnv): Promise<string> {
   const event = { hook_event_name: 'SessionStart', session_id: 'doctor', source: 'startup' }
   return new Promise((done) => {

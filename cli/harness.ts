@@ -1,5 +1,6 @@
 /**
- * What measurements and browser tests use of the product: start a local Worker, stop it, call it over HTTP, and embed what is stored.
+ * Utilities for measurements and browser tests: start and stop a local Worker, call it over HTTP, and embed stored
+ * items.
  * @module
  */
 export { embedAll } from './ingest/embed.ts'

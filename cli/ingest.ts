@@ -1,5 +1,5 @@
 /**
- * `ingest`: reads a folder of code and prose, or JSON Lines, into a running coordinator over its REST API.
+ * `ingest`: imports a folder of code and prose, or JSON Lines, into a running coordinator over its REST API.
  * @module
  */
 import { readFile, realpath, stat } from 'node:fs/promises'
@@ -23,13 +23,15 @@ import { count, duration, plural, style } from './shared/terminal.ts'
 
 const FOLDER_COLLECTION = 'codebase-context'
 
-/** A hook does not wait for a coordinator that is busy: the next one sends what this one left. */
+/** A hook doesn't wait for a busy coordinator: the next one sends what this one could not. */
 const QUIET_ATTEMPTS = 2
 
-/** npm passes on the interrupt that the terminal has already sent: what comes this soon is the same key press. */
+/**
+ * npm forwards the interrupt that the terminal has already sent. A second one within this time is the same key press.
+ */
 const SECOND_INTERRUPT_MS = 500
 
-/** What went wrong and what to do about it; undefined for an unexpected error. */
+/** The problem and the fix; undefined for an unexpected error. */
 function explain(error: unknown, options: IngestOptions): Report['failure'] {
   if (error instanceof UnreachableError) {
     return {
@@ -55,7 +57,7 @@ function explain(error: unknown, options: IngestOptions): Report['failure'] {
 
 const secondsSince = (started: number): number => Math.round(performance.now() - started) / 1_000
 
-/** What the input is: a folder, JSON Lines, or an exported chat. */
+/** The kind of input: a folder, JSON Lines, or an exported chat. */
 async function inputOf(options: IngestOptions): Promise<{ kind: Report['kind']; path: string; turns?: Turn[] }> {
   const path = await realpath(options.input).catch(() => {
     throw new UsageError(`${options.input} does not exist`)
@@ -77,8 +79,8 @@ async function chatOf(path: string): Promise<Turn[] | undefined> {
 }
 
 /**
- * Ingests a folder or a file and reports what was done; failures that a person can fix are in the report.
- * @param pool what embeds; closed at the end. Left out: threads of this machine
+ * Ingests a folder or a file and returns a report. The report includes failures that the user can fix.
+ * @param pool that embeds; closed at the end. Default: threads of this machine
  * @throws UsageError
  */
 export async function ingest(options: IngestOptions, pool?: EmbedPool): Promise<Report> {
@@ -120,7 +122,7 @@ export async function ingest(options: IngestOptions, pool?: EmbedPool): Promise<
           process.stderr.write(`\n${style('yellow', `${reason}; trying again in ${Math.round(pause / 1_000)} s`)}\n`)
       },
     })
-    // A quiet run is one of a hook or a watch: it must end soon, so the coordinator computes its few vectors.
+    // A quiet run belongs to a hook or a watch. It must end soon, so the coordinator computes its few vectors.
     if (!options.dryRun && !options.quiet) {
       const embed = await import('./ingest/embed.ts')
       feeder = new embed.VectorFeeder({ http, project: options.project, collection, stopped, ...(pool && { pool }) })
@@ -166,14 +168,14 @@ export async function ingest(options: IngestOptions, pool?: EmbedPool): Promise<
   return report
 }
 
-/** Prints the report; of a quiet run only what failed. */
+/** Prints the report; for a quiet run, only failures. */
 function tell(report: Report, options: IngestOptions): void {
   if (options.quiet) {
     if (exitCode(report) === 1) process.stderr.write(`${formatReport(report)}\n`)
   } else process.stdout.write(`${options.json ? JSON.stringify(report) : formatReport(report, options.verbose)}\n`)
 }
 
-/** Ingests a folder now and after every change, until it is interrupted. */
+/** Ingests a folder now and after every change, until interrupted. */
 async function watchUntilStopped(options: IngestOptions): Promise<number> {
   const { kind, path } = await inputOf(options)
   if (kind !== 'folder') throw new UsageError('--watch needs a folder')
@@ -206,7 +208,7 @@ async function watchUntilStopped(options: IngestOptions): Promise<number> {
 /**
  * Runs the command.
  * @param argv - arguments after `ingest`
- * @returns the exit code: 0 done, 1 something was rejected or failed, 2 wrong usage, 130 interrupted
+ * @returns the exit code: 0 done, 1 something was rejected or failed, 2 usage error, 130 interrupted
  */
 export async function run(argv: string[]): Promise<number> {
   try {
@@ -228,7 +230,7 @@ export async function run(argv: string[]): Promise<number> {
   }
 }
 
-/** How an agent is connected to what was just ingested. */
+/** How to connect an agent to the ingested project. */
 function connectLine({ kind, input, project }: Report, { url }: IngestOptions): string {
   const words = [
     'npm run connect -- claude-code',

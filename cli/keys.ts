@@ -1,5 +1,5 @@
 /**
- * `keys`: makes, lists and revokes API keys of a running coordinator.
+ * `keys`: creates, lists and revokes API keys of a running coordinator.
  * @module
  */
 import { parseArguments, parseUrl, UsageError } from './shared/args.ts'
@@ -49,7 +49,7 @@ const OPTIONS = {
 
 type Values = ReturnType<typeof parseArguments<typeof OPTIONS>>['values']
 
-/** Runs the command. Exit codes: 0 done, 1 refused or unreachable, 2 called wrongly. */
+/** Runs the command. Exit codes: 0 done, 1 refused or unreachable, 2 usage error. */
 export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
   try {
     const { values, positionals } = parseArguments(argv, OPTIONS)
@@ -59,7 +59,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
     }
     const url = parseUrl(values.url ?? (env.HYBRID_URL || 'http://127.0.0.1:8787'), '--url')
     const key = values.key || env.HYBRID_API_KEY || undefined
-    // Making a key is not repeatable, so nothing is tried twice.
+    // Creating a key is not repeatable, so there are no retries.
     const client = createHttpClient({ url, ...(key !== undefined && { key }), attempts: 1 })
     process.stdout.write(await act(client, positionals, values))
     return 0

@@ -1,5 +1,6 @@
 /**
- * `knowledge`: writes what was learnt or corrected as files, so that it can be reviewed and versioned with the code.
+ * `knowledge`: exports learnt patterns and corrections as files, so that they can be reviewed and versioned with the
+ * code.
  * @module
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -27,14 +28,14 @@ Options
   -h, --help         print this
 `
 
-/** What an export did, by path relative to the folder. */
+/** The result of an export, by path relative to the folder. */
 export interface Exported {
   added: string[]
   changed: string[]
   unchanged: number
 }
 
-/** Letters and digits of a title, as a file name. */
+/** Letters and digits of a title, for a file name. */
 function slug(title: string): string {
   const words =
     title
@@ -49,7 +50,7 @@ function slug(title: string): string {
   )
 }
 
-/** Files that are there, by the key that they give their item. */
+/** Existing files, by the key of their item. */
 async function existing(folder: string, collection: ItemCollection): Promise<Map<string, string>> {
   const byKey = new Map<string, string>()
   for await (const path of glob(`${KNOWLEDGE_FOLDER}/${collection}/**/*.md`, { cwd: folder })) {
@@ -68,7 +69,7 @@ const sameFields = (a: Readonly<Record<string, unknown>>, b: Readonly<Record<str
   return sorted(a) === sorted(b)
 }
 
-/** The path to write an item to, or undefined when no file is to be written for it. */
+/** The path for an item's file, or undefined if no file should be written. */
 function pathFor(
   folder: string,
   collection: ItemCollection,
@@ -76,7 +77,7 @@ function pathFor(
   known: ReadonlyMap<string, string>,
   taken: ReadonlySet<string>,
 ): string | undefined {
-  // An item that came from a file of this folder and was corrected since goes back to that file.
+  // An item that came from a file of this folder and was corrected since is written back to that file.
   if (item.path !== null) {
     const isOurs = item.path.startsWith(`${KNOWLEDGE_FOLDER}/${collection}/`) && existsSync(join(folder, item.path))
     return isOurs ? item.path : undefined
@@ -93,7 +94,7 @@ function pathFor(
 }
 
 /**
- * Writes the items of a collection as files. A file that says the same already is left as it is, however it says it.
+ * Writes the items of a collection as files. A file with the same content is not changed, whatever its formatting.
  * @param items - every item of the collection
  */
 export async function exportItems(
@@ -129,7 +130,7 @@ export async function exportItems(
   return exported
 }
 
-/** Runs the command. Exit codes: 0 done, 1 refused or unreachable, 2 called wrongly. */
+/** Runs the command. Exit codes: 0 done, 1 refused or unreachable, 2 usage error. */
 export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
   if (argv[0] === 'migrate') return (await import('./migrate-store.ts')).run(argv.slice(1))
   try {

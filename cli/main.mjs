@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * Starts the command line with a Node that reads TypeScript: this one, or the one that the package brings with it.
+ * Starts the command line with a Node that runs TypeScript: this one, or the one that the package includes.
  * @module
  */
 import { spawn } from 'node:child_process'
@@ -10,10 +10,11 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const main = join(dirname(fileURLToPath(import.meta.url)), 'main.ts')
-// Types are stripped and modules compiled once, not in every run. The folder is this package's own: others may write to a shared one.
+// Types are stripped and modules compiled once, not in every run. The cache folder is inside this package, because
+// others may write to a shared one.
 const cache = join(dirname(main), '../node_modules/.cache/hybrid-coordinator')
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
-// TypeScript is read without a flag from 22.18 and 23.6 on.
+// Node runs TypeScript without a flag from 22.18 and 23.6 on.
 if (major > 23 || (major === 23 && minor >= 6) || (major === 22 && minor >= 18)) {
   module.enableCompileCache(cache)
   await import('./main.ts')
@@ -34,7 +35,7 @@ if (major > 23 || (major === 23 && minor >= 6) || (major === 22 && minor >= 18))
   child.on('exit', (code, signal) => process.exit(code ?? (signal ? 1 : 0)))
 }
 
-/** The Node of this package for this machine; undefined: not installed. */
+/** The package's own Node for this platform; undefined: not installed. */
 function bundledNode() {
   const require = createRequire(import.meta.url)
   const platform = process.platform === 'win32' ? 'win' : process.platform
@@ -44,7 +45,7 @@ function bundledNode() {
       const path = join(folder, 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
       if (existsSync(path)) return path
     } catch {
-      // Not for this machine.
+      // Not available for this platform.
     }
   }
   return undefined

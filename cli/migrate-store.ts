@@ -54,14 +54,14 @@ interface Step {
   summaries: { from: Summary; to: Summary; equal: boolean } | null
 }
 
-/** What has been done of one migration; kept in a file, so that it can be interrupted. */
+/** The progress of a migration, stored in a file, so that it can be interrupted. */
 interface State {
   readonly what: string
   done: string[]
   current: { collection: string; position: Position } | null
 }
 
-/** Runs the command. Exit codes: 0 moved and equal, 1 refused, unreachable or different, 2 called wrongly. */
+/** Runs the command. Exit codes: 0 moved and equal, 1 refused, unreachable or different, 2 usage error. */
 export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
   try {
     const { values } = parseArguments(argv, OPTIONS)
@@ -132,7 +132,7 @@ async function migrate(
   return 0
 }
 
-/** Compares both stores, call after call until all is read. */
+/** Compares both stores with repeated calls until everything is read. */
 async function compare(client: HttpClient, what: Record<string, unknown>): Promise<Step['summaries']> {
   for (let position: Position | null = null; ; ) {
     const step: Step = await client.post('/knowledge/migrate', { ...what, verify: true, ...(position && { position }) })
@@ -143,7 +143,7 @@ async function compare(client: HttpClient, what: Record<string, unknown>): Promi
 
 const held = ({ items, documents }: Summary) => `${plural(items, 'item')}, ${plural(documents, 'document')}`
 
-/** What is different, and what to do about it. */
+/** The differences, and how to resolve them. */
 function difference(
   summaries: Step['summaries'],
   { from, to, prune }: { from: string; to: string; prune: boolean },
@@ -157,7 +157,7 @@ function difference(
   return `${said}${held(source) === held(target) ? '; some contents differ' : ''}. Something was written meanwhile: run it again.`
 }
 
-/** The state of the same migration; a new one when the file is of another or not there. */
+/** The state of the same migration, or a new one if the file is missing or belongs to another. */
 async function readState(file: string, what: string): Promise<State> {
   const empty: State = { what, done: [], current: null }
   const text = await readFile(file, 'utf8').catch(() => '')

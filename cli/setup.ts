@@ -1,5 +1,5 @@
 /**
- * `setup`: from nothing to an agent that knows a folder, in one command.
+ * `setup`: sets up a coordinator and an agent that knows a folder, in one command.
  * @module
  */
 import { realpath, stat } from 'node:fs/promises'
@@ -38,7 +38,7 @@ Options
   -h, --help       print this
 `
 
-/** Runs the command. Exit codes: 0 done, 1 a step failed, 2 called wrongly. */
+/** Runs the command. Exit codes: 0 done, 1 a step failed, 2 usage error. */
 export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
   const started = performance.now()
   try {
@@ -108,7 +108,7 @@ async function folderOf(base: string, positionals: readonly string[]): Promise<s
   return path
 }
 
-/** A name that projects may have, from that of a folder. */
+/** A valid project name from a folder's name. */
 export function projectName(folder: string): string {
   const name = basename(folder)
     .normalize('NFKD')
@@ -146,7 +146,7 @@ async function connectAgents(
   yes: boolean,
   env: NodeJS.ProcessEnv,
 ): Promise<void> {
-  // Those that exist per user only would change every folder: only when they are named.
+  // Agents with only a user-wide configuration would be changed for every folder, so they must be named explicitly.
   const found = named ?? (await findClients(env)).filter((name) => !CLIENTS[name]?.userOnly)
   if (found.length === 0) {
     if (named === undefined)
@@ -179,7 +179,7 @@ async function connectAgents(
   }
 }
 
-/** Asks on a terminal; elsewhere nothing that nobody agreed to is done. */
+/** Asks on a terminal. Otherwise, only does what was agreed to in advance. */
 async function confirm(question: string, usual: boolean): Promise<boolean> {
   if (!process.stdin.isTTY) return false
   const ask = createInterface({ input: process.stdin, output: process.stderr })

@@ -1,5 +1,5 @@
 /**
- * `sources`: what was ingested from where, how old it is and how far it has drifted from the folders; removes a source.
+ * `sources`: lists ingested sources, their age and their differences from the folders; removes a source.
  * @module
  */
 import { existsSync, realpathSync } from 'node:fs'
@@ -35,20 +35,20 @@ Options
 
 const realPath = (path: string): string => (existsSync(path) ? realpathSync(path) : path)
 
-/** Whether one folder is the other, holds it, or lies in it. */
+/** Whether two folders are equal, or one contains the other. */
 function overlap(a: string, b: string): boolean {
   return [relative(a, b), relative(b, a)].some((path) => !path.startsWith('..') && !isAbsolute(path))
 }
 
-/** A source as it is listed. */
+/** A listed source. */
 export interface ListedSource {
   source: string
   collection: string
   documents: number
   written_at: number | null
-  /** The folder on this machine that it was last ingested from. */
+  /** The folder on this machine from which it was last ingested. */
   folder?: string
-  /** Files of that folder that are new or changed, and those that are gone; absent when the folder is not there. */
+  /** Number of new or changed files in that folder, and of deleted ones. Missing if the folder doesn't exist. */
   drift?: { changed: number; gone: number }
 }
 
@@ -108,7 +108,7 @@ async function refresh(known: readonly KnownFolder[], key: string | undefined, q
   return code
 }
 
-/** Removes everything that came from a source. */
+/** Removes all data of a source. */
 async function remove(http: HttpClient, place: Place): Promise<{ documents: number; items: number }> {
   const stored = await listDocuments(http, place)
   const total = { documents: 0, items: 0 }
@@ -125,7 +125,7 @@ async function remove(http: HttpClient, place: Place): Promise<{ documents: numb
   return total
 }
 
-/** Runs the command. Exit codes: 0 done, 1 refused or unreachable, 2 called wrongly. */
+/** Runs the command. Exit codes: 0 done, 1 refused or unreachable, 2 usage error. */
 export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
   try {
     const { values, positionals } = parseArguments(argv, {

@@ -1,4 +1,4 @@
-/** WebAssembly as Node.js has it; its own types name only the namespace. */
+/** The WebAssembly API of Node.js, whose own types declare only the namespace. */
 declare namespace WebAssembly {
   interface Memory {
     readonly buffer: ArrayBuffer

@@ -77,8 +77,8 @@ export function welch(a: Sample, b: Sample): Interval | null {
 }
 
 /**
- * Quantile of Student's t by Hill's expansion (Hill 1970, CACM Algorithm 396). Accurate to about four digits; exact for
- * 1 and 2 degrees of freedom.
+ * Quantile of Student's t by Hill's expansion (Hill 1970, CACM Algorithm 396). Accurate to about four digits from
+ * 2 degrees of freedom on; exact for 1 and 2.
  * @param p 0.5 to 1
  * @param freedom degrees of freedom, at least 1, may be fractional
  */

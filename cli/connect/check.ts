@@ -1,21 +1,21 @@
 /**
- * Asks a coordinator whether a connection would work: address, key, project, scopes, MCP endpoint.
+ * Checks whether a connection to a coordinator will work: address, key, project, scopes, MCP endpoint.
  * @module
  */
 import { createHttpClient, HttpError } from '../shared/http.ts'
 import { explain, type Target, TargetError } from '../shared/target.ts'
 import { mcpUrl } from './clients.ts'
 
-/** Operations that an agent needs beside reading, with their scopes. */
+/** Operations that an agent needs in addition to reading, with their scopes. */
 const NEEDED = [
   { path: '/track_interaction', scope: 'write' },
   { path: '/update_outcome', scope: 'learn' },
 ] as const
 
 /**
- * Makes the calls that an agent would make, without changing anything.
+ * Makes the same calls as an agent, without changing anything.
  * @param tools whether the agent gets the MCP tools
- * @returns how many items the project holds
+ * @returns number of items in the project
  * @throws TargetError
  */
 export async function checkConnection(target: Target, tools: boolean): Promise<{ items: number }> {
@@ -29,7 +29,7 @@ export async function checkConnection(target: Target, tools: boolean): Promise<{
   if (!Array.isArray(collections))
     throw new TargetError(`${url} answers but is not a Hybrid Coordinator.`, 'Check --url.')
   for (const { path, scope } of NEEDED) {
-    // An empty request is refused: for what is missing in it, or, before that, for the key.
+    // An empty request is rejected, either for its missing fields or, before that, because of the key.
     const error = await http.post(path, {}).then(
       () => null,
       (problem: unknown) => problem,
@@ -45,7 +45,7 @@ export async function checkConnection(target: Target, tools: boolean): Promise<{
   return { items: collections.reduce((sum, { items }) => sum + items, 0) }
 }
 
-/** Opens an MCP session as a client of 2025 does; every later one may too. */
+/** Opens an MCP session like a 2025-era client. Later clients may do the same. */
 export async function checkMcp(target: Target): Promise<void> {
   const address = mcpUrl(target)
   const response = await fetch(address, {

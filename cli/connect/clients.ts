@@ -1,53 +1,55 @@
 /**
- * The agents that `connect` knows: where each keeps its configuration, and in which form. Pure functions.
+ * The agents that `connect` supports: the location and format of each one's configuration. Pure functions.
  * @module
  */
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Edit } from './edits.ts'
 
-/** What a connection is made of. */
+/** The parts of a connection. */
 export interface Connection {
   readonly url: string
   readonly key: string | undefined
   readonly project: string
-  /** Folder in which the agent is started; null: all folders of this user. */
+  /** Folder in which the agent runs; null: all folders of this user. */
   readonly folder: string | null
   readonly home: string
   readonly env: NodeJS.ProcessEnv
   readonly platform: NodeJS.Platform
-  /** JSON file of variables, for hooks. */
+  /** JSON file with the variables for hooks. */
   readonly settingsFile: string
-  /** Whether agents with hooks get the MCP tools too. */
+  /** Whether agents with hooks also get the MCP tools. */
   readonly tools: boolean
 }
 
 /** An agent. */
 export interface Client {
   readonly title: string
-  /** How it gets its context without being asked; null: the person asks. */
+  /** How it gets context automatically; null: the person must ask. */
   readonly automatic: 'hooks' | 'instructions' | null
   /** The files to edit. */
   edits(connection: Connection): Edit[]
-  /** What a person still has to do. */
+  /** What the user still has to do. */
   readonly next: string
-  /** Files or folders that show that it is used on this machine, relative to the home folder; and its program. */
+  /**
+   * Files or folders that show that the agent is used on this machine, relative to the home folder; and its program.
+   */
   readonly signs: readonly string[]
   readonly program?: string
-  /** Whether its configuration exists per user only. */
+  /** Set if its configuration exists only per user. */
   readonly userOnly?: true
 }
 
 const ROOT = join(import.meta.dirname, '../..')
 const HOOK = join(ROOT, 'integrations/hooks/hook.mjs')
 const PLUGIN = join(ROOT, 'integrations/opencode/plugin.mjs')
-/** The name under which agents know the coordinator. */
+/** The coordinator's name in agents. */
 export const NAME = 'hybrid-coordinator'
 
-/** Recognises what an earlier version of this command wrote. */
+/** Matches entries written by earlier versions of this command. */
 const OURS = /integrations[\\/]+(?:hooks|claude-code)[\\/]+hook\.mjs/
 
-/** What an agent without hooks is told. */
+/** Instructions for an agent without hooks. */
 export const INSTRUCTIONS = `Before you answer a question about this project, call the tool \`augment_query\` of \`${NAME}\` with the question and use what it
 returns. After the answer call \`track_interaction\` with the question, the answer, and the \`context_ids\` and \`retrieval_id\` that
 \`augment_query\` returned. When you know whether it worked, call \`update_outcome\`.
@@ -62,7 +64,7 @@ function headers({ key }: Connection): { headers?: Record<string, string> } {
   return key === undefined ? {} : { headers: { 'X-API-Key': key } }
 }
 
-/** Path in the folder of the project, or in the home folder. */
+/** Path in the project's folder, or in the home folder. */
 function place({ folder, home }: Connection, inFolder: string, inHome: string): string {
   return folder === null ? join(home, inHome) : join(folder, inFolder)
 }
@@ -74,7 +76,7 @@ function hookCommand(client: string, { settingsFile }: Connection): string {
   )
 }
 
-/** Groups of hooks as Claude Code, Codex and Gemini CLI read them. */
+/** Groups of hooks in the format of Claude Code, Codex and Gemini CLI. */
 function hookGroups(client: string, connection: Connection, timeouts: Record<string, number>): Edit['appends'] {
   const command = hookCommand(client, connection)
   return Object.entries(timeouts).map(([event, timeout]) => ({
@@ -84,7 +86,7 @@ function hookGroups(client: string, connection: Connection, timeouts: Record<str
   }))
 }
 
-/** Every agent, by the name that the command takes. */
+/** All agents, by their names in the command. */
 export const CLIENTS: Readonly<Record<string, Client>> = {
   'claude-code': {
     title: 'Claude Code',
@@ -97,7 +99,7 @@ export const CLIENTS: Readonly<Record<string, Client>> = {
         kind: 'json',
         path: place(connection, '.claude/settings.local.json', '.claude/settings.json'),
         sets: [],
-        // Variables of an earlier version; the key in them was visible to every command that Claude Code ran.
+        // Variables of an earlier version. The key in them was visible to every command that Claude Code ran.
         removes: ['HYBRID_URL', 'HYBRID_API_KEY', 'HYBRID_PROJECT'].map((name) => ['env', name]),
         appends: hookGroups('claude-code', connection, {
           UserPromptSubmit: 10,
@@ -167,7 +169,7 @@ export const CLIENTS: Readonly<Record<string, Client>> = {
         sets: connection.tools
           ? [{ path: ['mcpServers', NAME], value: { httpUrl: mcpUrl(connection), ...headers(connection) } }]
           : [],
-        // Milliseconds, unlike the others.
+        // In milliseconds, unlike the others.
         appends: hookGroups('gemini', connection, {
           BeforeAgent: 10_000,
           AfterAgent: 10_000,
@@ -199,7 +201,7 @@ export const HybridCoordinator = hybridCoordinator(${JSON.stringify(connection.s
             {
               kind: 'json' as const,
               path: place(connection, 'opencode.json', '.config/opencode/opencode.json'),
-              // OpenCode adds it to files that lack it.
+              // OpenCode adds this line to files that don't have it.
               initial: '{\n  "$schema": "https://opencode.ai/config.json"\n}\n',
               sets: [
                 {
@@ -231,7 +233,7 @@ export const HybridCoordinator = hybridCoordinator(${JSON.stringify(connection.s
         sets: [{ path: ['mcpServers', NAME], value: { url: mcpUrl(connection), ...headers(connection) } }],
         holdsKey: true,
       },
-      // Rules of a user live in Cursor's own database.
+      // A user's rules are in Cursor's own database.
       ...(connection.folder === null
         ? []
         : [
@@ -282,7 +284,7 @@ export const HybridCoordinator = hybridCoordinator(${JSON.stringify(connection.s
       {
         kind: 'json',
         path: join(applicationData(connection), 'Claude/claude_desktop_config.json'),
-        // It starts programs only, so mcp-remote carries the calls; a key as a variable is not split at its space.
+        // It only starts programs, so mcp-remote forwards the calls. A key in a variable isn't split at its space.
         sets: [
           {
             path: ['mcpServers', NAME],
@@ -311,12 +313,12 @@ function applicationData({ platform, home, env }: Connection): string {
   return env.XDG_CONFIG_HOME || join(home, '.config')
 }
 
-/** The variables that hooks read from their file. */
+/** The variables that hooks read from their settings file. */
 export function hookVariables({ url, key, project }: Connection): Record<string, string> {
   return { HYBRID_URL: url, HYBRID_PROJECT: project, ...(key !== undefined && { HYBRID_API_KEY: key }) }
 }
 
-/** The configuration of an agent that is not in the table, in the form that most read. */
+/** The configuration for an unknown agent, in the most common format. */
 export function printable(connection: Connection): string {
   const server = { type: 'http', url: mcpUrl(connection), ...headers(connection) }
   return `${JSON.stringify({ mcpServers: { [NAME]: server } }, null, 2)}\n`

@@ -1,5 +1,5 @@
 /**
- * Edits of configuration files that keep everything else as it is: comments, order, indentation. Pure functions on texts.
+ * Edits configuration files and preserves everything else: comments, order, indentation. Pure functions on texts.
  * @module
  */
 import {
@@ -19,50 +19,50 @@ export interface JsonSet {
   readonly value: unknown
 }
 
-/** An element of a list at a path; what matches `ours` is from an earlier run. */
+/** An element of a list at a path. Elements that match `ours` are from an earlier run. */
 export interface JsonAppend extends JsonSet {
   readonly ours: RegExp
 }
 
-/** What is written into one file. */
+/** The change to one file. */
 export interface Edit {
   readonly kind: 'json' | 'toml' | 'file'
   readonly path: string
-  /** Whether an API key is in what is written. */
+  /** Whether the written text contains an API key. */
   readonly holdsKey?: boolean
-  /** `json`: values that are set, and list elements that are added. */
+  /** `json`: values to set, and list elements to add. */
   readonly sets?: readonly JsonSet[]
   readonly appends?: readonly JsonAppend[]
-  /** `json`: what a new file begins with. */
+  /** `json`: initial content of a new file. */
   readonly initial?: string
-  /** `json`: values of an earlier version, to be removed. */
+  /** `json`: values of an earlier version, to remove. */
   readonly removes?: readonly JSONPath[]
   /** `toml`: name of a table, and its lines. */
   readonly table?: string
   readonly lines?: readonly string[]
-  /** `file`: the whole content of a file of our own. */
+  /** `file`: the complete content of a file of our own. */
   readonly text?: string
 }
 
-/** The file can't be edited: it is not what its name says. */
+/** The file can't be edited, because its content doesn't match its name. */
 export class UnreadableFileError extends Error {
   override name = 'UnreadableFileError'
 }
 
-/** The text with the edit. */
+/** The text after the edit. */
 export function withEdit(text: string, edit: Edit): string {
   if (edit.kind === 'file') return edit.text ?? ''
   const clean = withoutEdit(text, edit)
   return edit.kind === 'toml' ? withTable(clean, edit) : withJson(clean, edit)
 }
 
-/** The text without what {@link withEdit} put in, and without what is empty after that. */
+/** The text without the changes of {@link withEdit}, and without parts that are then empty. */
 export function withoutEdit(text: string, edit: Edit): string {
   if (edit.kind === 'file') return ''
   return edit.kind === 'toml' ? withoutTable(text, edit.table ?? '') : withoutJson(text, edit)
 }
 
-/** Whether a text holds nothing: removed files needn't stay. */
+/** Whether a text has no content: such a file needn't be kept. */
 export function isEmpty(text: string, { kind, initial = '{}' }: Edit): boolean {
   const blank = (json: string) => json.replace(/\s+/g, '')
   return text.trim() === '' || (kind === 'json' && ['{}', blank(initial)].includes(blank(text)))
@@ -98,7 +98,7 @@ function withoutJson(text: string, { sets = [], appends = [], removes = [], path
   return next
 }
 
-/** A group of hooks may also hold somebody else's: only ours go. */
+/** A group of hooks may also contain others' hooks: remove only ours. */
 function withoutOurs(text: string, place: JSONPath, ours: RegExp): string {
   const value = valueAt(text, place) as { hooks?: { command?: string }[] } | undefined
   const hooks = Array.isArray(value?.hooks) ? value.hooks : []
@@ -109,7 +109,7 @@ function withoutOurs(text: string, place: JSONPath, ours: RegExp): string {
   return next
 }
 
-/** Removes a value, and the containers that are empty after that. */
+/** Removes a value, and containers that are then empty. */
 function removeAt(text: string, place: JSONPath): string {
   if (valueAt(text, place) === undefined) return text
   const next = change(text, place, undefined)
@@ -138,7 +138,7 @@ function change(text: string, path: JSONPath, value: unknown, isArrayInsertion =
   return applyEdits(text, modify(text, path, value, { formattingOptions: formatOf(text), isArrayInsertion }))
 }
 
-/** The indentation that a file has. */
+/** The indentation of a file. */
 function formatOf(text: string): FormattingOptions {
   const indent = /^([ \t]+)\S/m.exec(text)?.[1] ?? '  '
   const eol = text.includes('\r\n') ? '\r\n' : '\n'
@@ -152,7 +152,7 @@ function withTable(text: string, { table = '', lines = [] }: Edit): string {
   return `${start}[${table}]\n${lines.join('\n')}\n`
 }
 
-/** A table goes from its header to the next one; its sub-tables go with it. */
+/** A table extends from its header to the next one. Its sub-tables are removed with it. */
 function withoutTable(text: string, table: string): string {
   const lines = text.split(/(?<=\n)/)
   const quoted = table.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/^(.*)\\\.(.*)$/, '$1\\.(?:$2|"$2")')

@@ -1,6 +1,6 @@
 /**
- * Writes edits into files and takes them out again. What a file held before is remembered, so that a removal gives it back byte for
- * byte; when somebody changed it meanwhile, only our part is taken out.
+ * Applies edits to files and reverts them. The original content is saved, so that a removal restores it byte for byte.
+ * If the file was changed in the meantime, only our part is removed.
  * @module
  */
 import { createHash } from 'node:crypto'
@@ -10,23 +10,23 @@ import { dirname, join } from 'node:path'
 import { parse as parseToml } from 'smol-toml'
 import { type Edit, isEmpty, UnreadableFileError, withEdit, withoutEdit } from './edits.ts'
 
-/** What is remembered of a file. */
+/** The saved state of a file. */
 interface Memory {
   readonly path: string
-  /** Content before the first edit, base64; null: there was no file. */
+  /** Content before the first edit, base64; null: the file didn't exist. */
   readonly original: string | null
-  /** SHA-256 of what was written. */
+  /** SHA-256 of the written content. */
   readonly written: string
-  /** Folders that were made for it, the innermost first. */
+  /** Folders created for it, innermost first. */
   readonly folders: readonly string[]
 }
 
-/** The user's folder for settings of hooks. */
+/** The user's folder for hook settings. */
 export function configFolder(env: NodeJS.ProcessEnv, home: string): string {
   return join(env.XDG_CONFIG_HOME || join(home, '.config'), 'hybrid-coordinator')
 }
 
-/** Keeps files of one user. */
+/** Edits the files of one user. */
 export class FileEditor {
   private readonly memories: string
 
@@ -35,7 +35,7 @@ export class FileEditor {
   }
 
   /**
-   * The content that a file would have; nothing is written.
+   * Returns the content of the file after the edit, without writing it.
    * @throws UnreadableFileError
    */
   async preview(edit: Edit): Promise<string> {
@@ -43,7 +43,7 @@ export class FileEditor {
   }
 
   /**
-   * Writes an edit; a repetition replaces the earlier one.
+   * Applies an edit. Applying it again replaces the earlier one.
    * @returns whether the file changed
    * @throws UnreadableFileError, before anything is written
    */
@@ -64,8 +64,8 @@ export class FileEditor {
   }
 
   /**
-   * Takes an edit out.
-   * @returns whether there was anything to take out
+   * Reverts an edit.
+   * @returns whether there was anything to revert
    */
   async remove(edit: Edit): Promise<boolean> {
     const path = await realpath(edit.path).catch(() => edit.path)
@@ -125,7 +125,7 @@ export class FileEditor {
 
   private async forget(path: string): Promise<void> {
     await rm(this.memoryPath(path), { force: true })
-    // The last connection takes our folders with it.
+    // The last connection also removes our folders.
     for (const folder of [this.memories, dirname(this.memories)]) await rmdir(folder).catch(() => undefined)
   }
 }
@@ -161,7 +161,7 @@ async function missingFolders(path: string): Promise<string[]> {
   }
 }
 
-/** Writes the whole file or nothing. A new one can be read by its owner only, since it may hold a key. */
+/** Writes a file atomically. Only its owner can read a new file, because it may contain a key. */
 async function replaceFile(path: string, content: string | Buffer, exists: boolean): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
   const mode = exists ? (await stat(path)).mode & 0o777 : 0o600

@@ -32,7 +32,7 @@ export class DemoClient {
 
   /**
    * Calls a tool and returns its structured result.
-   * @throws Error when the tool answers with an error
+   * @throws Error if the tool answers with an error
    */
   async call<T>(name: string, input: Record<string, unknown>): Promise<T & { milliseconds: number }> {
     const started = performance.now()
@@ -44,7 +44,7 @@ export class DemoClient {
 
   /**
    * Waits for a background job to end and returns its result.
-   * @throws Error when it failed for good, or takes more than a minute
+   * @throws Error if it failed permanently, or takes more than a minute
    */
   async result<T>(jobId: string): Promise<T> {
     for (let tries = 0; tries < 120; tries++) {

@@ -1,10 +1,10 @@
 /**
- * What the demo stores and asks. The answers are written down here, since no model is configured; everything else that the
- * demo prints is computed by the coordinator.
+ * The demo's data and questions. The answers are scripted, because no model is configured. The coordinator computes
+ * everything else that the demo prints.
  * @module
  */
 
-/** Knowledge that a team would write down itself. */
+/** Knowledge that a team would write itself. */
 export const KNOWLEDGE = [
   {
     collection: 'best-practices',
@@ -87,7 +87,7 @@ export const KNOWLEDGE = [
 /** One question of the scripted agent. */
 export interface Question {
   readonly query: string
-  /** What the agent answers; null: it has nothing to say, and the demo shows that nothing was injected. */
+  /** The agent's answer; null: the agent doesn't answer, and the demo shows that nothing was injected. */
   readonly answer: string | null
   readonly outcome?: 'success' | 'partial' | 'failure'
   readonly feedback?: -1 | 0 | 1
@@ -198,7 +198,7 @@ export const QUESTIONS: readonly Question[] = [
   { query: 'Who won the football world cup in 1974?', answer: null },
 ]
 
-/** A correction that somebody gives afterwards, and the question by which it must be found. */
+/** A later correction, and the question that must find it. */
 export const CORRECTION = {
   query: 'decode and verify a JWT',
   original: "await verify(token, secret, 'HS256')",
@@ -207,7 +207,7 @@ export const CORRECTION = {
   askedAgain: 'verify a JWT and handle an expired token',
 }
 
-/** Texts that look alike to a careless router. */
+/** Texts that a simple router would treat alike. */
 export const ROUTED = [
   'update my nginx config to set the x-request-id header',
   'SELECT outcome, count(*) AS n FROM interactions GROUP BY outcome',

@@ -1,11 +1,11 @@
 /**
- * Whether a deployed Worker answers as it should.
+ * Checks whether a deployed Worker answers correctly.
  * @module
  */
 import { style } from '../shared/terminal.ts'
 import { type AdminKey, jsonIn, StepError, type World } from './steps.ts'
 
-/** Where the Worker is to be asked: where its owner says, at its own domain, or at workers.dev. */
+/** The address to check: the one given by the owner, the Worker's own domain, or workers.dev. */
 export function addressOf(uploaded: string, world: World): string | undefined {
   const given = world.env.HYBRID_URL?.replace(/\/+$/, '')
   if (given) return given
@@ -13,11 +13,11 @@ export function addressOf(uploaded: string, world: World): string | undefined {
   return domain ? `https://${domain}` : /https:\/\/[\w.-]+\.workers\.dev/.exec(uploaded)?.[0]
 }
 
-/** A new address takes a while to be known everywhere. */
+/** Propagation of a new address takes a while. */
 const ATTEMPTS = 20
 const PAUSE_MS = 3000
 
-/** So often a key that was set long ago is refused before it is taken for another one. */
+/** After this many rejections, a key that was set long ago counts as a different key. */
 const REFUSALS = 3
 
 export async function checkHealth(url: string, { known: key, set }: AdminKey, world: World): Promise<void> {

@@ -1,5 +1,5 @@
 /**
- * What a deployment makes, read from wrangler.toml, the text of the plan, and the configuration that is deployed. Pure functions.
+ * The plan of a deployment, derived from wrangler.toml, its text, and the deployed configuration. Pure functions.
  * @module
  */
 import { createHash } from 'node:crypto'
@@ -22,28 +22,31 @@ export interface WorkerConfig {
   readonly triggers?: { readonly crons?: readonly string[] | undefined }
 }
 
-/** What is made before the Worker, and what it is given. */
+/** The resources to create before the Worker, and its settings. */
 export interface Plan {
   readonly worker: string
   readonly database: { readonly binding: string; readonly name: string; readonly id: string | null }
-  /** KV namespace, by the title that it is found under; null: the Worker binds none. */
+  /** KV namespace, identified by its title; null: the Worker binds none. */
   readonly kv: { readonly binding: string; readonly title: string; readonly id: string | null } | null
-  /** Dead-letter queues first: a consumer names its own. */
+  /** Dead-letter queues first, because a consumer refers to its own. */
   readonly queues: readonly string[]
   readonly buckets: readonly string[]
   readonly migrations: readonly string[]
   readonly crons: readonly string[]
-  /** The plan of the account, whose limits the Worker is set up for. */
+  /** The plan of the account. The Worker is configured for its limits. */
   readonly account: AccountPlan
 }
 
 /** Workers Paid or Workers Free. */
 export type AccountPlan = 'paid' | 'free'
 
-/** CPU time of an invocation on Workers Paid, in milliseconds; the default is 30 s, the most 5 minutes. Workers Free refuses the setting. */
+/**
+ * CPU time of an invocation on Workers Paid, in milliseconds. The default is 30 s, the maximum 5 minutes. Workers Free
+ * rejects the setting.
+ */
 const CPU_MS = 300_000
 
-/** What an account's plan means here. */
+/** The consequences of an account's plan. */
 const PLAN_LIMITS: Readonly<Record<AccountPlan, string>> = {
   paid: `Workers Paid: ${CPU_MS / 60_000} minutes of CPU and 1,000 D1 queries an invocation`,
   free:
@@ -51,15 +54,15 @@ const PLAN_LIMITS: Readonly<Record<AccountPlan, string>> = {
     'background work go over these limits and fail',
 }
 
-/** The value in wrangler.toml until a database exists. */
+/** The value in wrangler.toml before a database exists. */
 const NO_ID = '00000000-0000-0000-0000-000000000000'
 const NO_KV_ID = '00000000000000000000000000000000'
 
 /**
- * Makes the plan.
+ * Creates the plan.
  * @param migrations file names of the migrations
- * @param name of the Worker, when it is not that of wrangler.toml: everything that it makes is named after it
- * @throws Error naming what wrangler.toml lacks
+ * @param name of the Worker, if different from that in wrangler.toml; all its resources are named after it
+ * @throws Error naming the missing setting of wrangler.toml
  */
 export function planOf(
   config: WorkerConfig,
@@ -117,16 +120,17 @@ export function describePlan(plan: Plan): string {
   return `${steps.map((step, at) => `  ${String(at + 1).padStart(2)}. ${step}\n`).join('')}Limits: ${PLAN_LIMITS[plan.account]}.\n`
 }
 
-/** Names after another Worker: `hybrid-coordinator-jobs` becomes `mine-jobs`. */
+/** Renames resources for another Worker: `hybrid-coordinator-jobs` becomes `mine-jobs`. */
 function renamer(from: string, to: string): (name: string) => string {
   if (from === to) return (name) => name
   return (name) => (name.startsWith(from) ? to + name.slice(from.length) : `${to}-${name}`)
 }
 
 /**
- * The configuration that is deployed: wrangler.toml with the names of the plan and the ids of the account's own database and namespace.
+ * The deployed configuration: wrangler.toml with the names of the plan, and the ids of the account's database and
+ * namespace.
  * @param toml text of wrangler.toml
- * @throws Error naming what wrangler.toml lacks
+ * @throws Error naming the missing setting of wrangler.toml
  */
 export function deployedConfig(
   toml: string,
@@ -155,11 +159,11 @@ export function deployedConfig(
       }
     }
     for (const bucket of tables(config.r2_buckets)) bucket.bucket_name = own(String(bucket.bucket_name))
-    // Counters of requests are shared by all Workers of an account that name the same number.
+    // All Workers of an account with the same namespace number share their rate limits.
     for (const limit of tables(config.ratelimits)) limit.namespace_id = numberFor(`${plan.worker} ${limit.name}`)
   }
   if (plan.account === 'paid' && config.limits === undefined) config.limits = { cpu_ms: CPU_MS }
-  // A question by the sentence embedder's model costs all the CPU that an invocation has on this plan.
+  // Embedding one question with the sentence embedder's model uses all the CPU time of an invocation on this plan.
   if (plan.account === 'free')
     config.vars = { PLAN: 'free', MINILM_QUERIES: 'table', ...((config.vars ?? {}) as TomlTable) }
   return `# Made by npm run deploy from wrangler.toml; changes here are lost.\n${stringify(config)}\n`
@@ -169,7 +173,7 @@ function tables(value: unknown): TomlTable[] {
   return Array.isArray(value) ? (value as TomlTable[]) : []
 }
 
-/** A positive integer as text, the same for the same words. */
+/** A positive integer as text, always the same for the same words. */
 function numberFor(text: string): string {
   return String((createHash('sha256').update(text).digest().readUInt32BE(0) >>> 1) + 10_000)
 }

@@ -1,43 +1,43 @@
 /**
- * The steps of a deployment, each of which may be repeated, and what they reach the world through.
+ * The repeatable steps of a deployment, and their interface to the outside world.
  * @module
  */
 import { randomBytes } from 'node:crypto'
 import { style } from '../shared/terminal.ts'
 import type { Plan } from './plan.ts'
 
-/** Name of the Worker, and of all that it makes, unless another is given. */
+/** Default name of the Worker and its resources. */
 const USUAL_NAME = 'hybrid-coordinator'
 
-/** What a command printed, and its exit code. */
+/** The output and exit code of a command. */
 export interface Finished {
   readonly code: number
   readonly output: string
 }
 
-/** What a deployment reaches the world through. */
+/** A deployment's interface to the outside world. */
 export interface World {
-  /** Runs wrangler with arguments, and text for its standard input. */
+  /** Runs wrangler with arguments, and text on its standard input. */
   wrangler(args: readonly string[], input?: string): Promise<Finished>
   fetch(url: string, headers?: Record<string, string>): Promise<{ status: number; body: string }>
-  /** Writes a configuration beside wrangler.toml, because its paths are relative. */
+  /** Writes a configuration next to wrangler.toml, because its paths are relative. */
   writeConfig(file: string, toml: string): Promise<void>
   pause(milliseconds: number): Promise<unknown>
   print(text: string): void
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-/** A step went wrong; the message says which and what wrangler printed. */
+/** A step failed. The message names the step and contains wrangler's output. */
 export class StepError extends Error {
   override name = 'StepError'
 }
 
-/** File of the configuration that is deployed; not committed, because it names an account's database. */
+/** File of the deployed configuration. Not committed, because it contains the id of an account's database. */
 export function configFile({ worker }: Plan): string {
   return worker === USUAL_NAME ? 'wrangler.deployed.toml' : `wrangler.deployed-${worker}.toml`
 }
 
-/** wrangler's plain `whoami` succeeds for somebody who is signed out; with --json it does not. */
+/** wrangler's plain `whoami` succeeds even when signed out; with --json it fails. */
 export async function signIn(world: World): Promise<void> {
   const { code, output } = await world.wrangler(['whoami', '--json'])
   const user = jsonIn<{ loggedIn?: boolean; accounts?: { id: string; name: string }[] }>(output, '{')
@@ -61,7 +61,7 @@ export async function signIn(world: World): Promise<void> {
   world.print(`${style('green', '✓')} Sign-in${account ? ` (account ${account.name})` : ''}\n`)
 }
 
-/** The line that takes the database back to how it is now; null when Cloudflare doesn't tell. */
+/** The command that restores the current state of the database; null if Cloudflare doesn't provide one. */
 export async function undoLine(plan: Plan, world: World): Promise<string | null> {
   const configured = ['--config', configFile(plan)]
   const { code, output } = await world.wrangler([
@@ -83,7 +83,7 @@ export async function undoLine(plan: Plan, world: World): Promise<string | null>
   return `npx wrangler d1 time-travel restore ${plan.database.binding} --bookmark=${bookmark} ${configured.join(' ')}`
 }
 
-/** The JSON value in what a command printed, which may have more around it; null: there is none. */
+/** The JSON value in a command's output, which may contain other text; null: none. */
 export function jsonIn<T>(output: string, open: '{' | '['): T | null {
   const start = output.indexOf(open)
   const end = output.lastIndexOf(open === '{' ? '}' : ']')
@@ -102,7 +102,10 @@ export async function must(world: World, step: string, args: readonly string[], 
   return output
 }
 
-/** Creates what isn't found. That it exists after all is no error: somebody was quicker, or it may not be listed. */
+/**
+ * Creates a resource that isn't found. If it exists after all, that is not an error: it was created concurrently, or
+ * can't be listed.
+ */
 export async function make(
   world: World,
   step: string,
@@ -136,7 +139,7 @@ export async function databaseId({ database }: Plan, made: { database: boolean }
   return id
 }
 
-/** Found by its title, which an account has once. */
+/** Finds the namespace by its title, which is unique in an account. */
 export async function namespaceId(title: string, world: World): Promise<string> {
   const step = `KV namespace ${title}`
   const find = async () =>
@@ -155,8 +158,8 @@ export async function namespaceId(title: string, world: World): Promise<string> 
 }
 
 /**
- * What a list command names.
- * @throws StepError when it fails or can't be read: that something isn't there is only known from a list
+ * The entries of a list command.
+ * @throws StepError if it fails or can't be parsed, because only a complete list shows that something doesn't exist
  */
 async function listed<T>(world: World, step: string, args: readonly string[]): Promise<T[]> {
   const { code, output } = await world.wrangler(args)
@@ -171,14 +174,14 @@ async function create(world: World, step: string, args: readonly string[]): Prom
   world.print(`${style('green', '✓')} ${step} (created)\n`)
 }
 
-/** The key, if it is known, and whether it was made, or at least set, just now. */
+/** The key, if known, and whether it was created, or at least set, in this run. */
 export interface AdminKey {
   readonly known: string | null
   readonly made: boolean
   readonly set: boolean
 }
 
-/** A key is set only where a list that could be read doesn't have one: all clients stop when it is replaced. */
+/** Sets a key only if a readable list shows that none is set: replacing a key breaks all clients. */
 export async function adminKey(plan: Plan, world: World): Promise<AdminKey> {
   const step = 'Secret HYBRID_API_KEY'
   const given = world.env.HYBRID_API_KEY || null

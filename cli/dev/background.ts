@@ -1,5 +1,5 @@
 /**
- * A coordinator in the background: start, stop, status, logs, and a start with the machine.
+ * Runs a coordinator in the background: start, stop, status, logs, and start at login.
  * @module
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
@@ -14,20 +14,23 @@ import { BACKGROUND, endGroup, type Instance, readInstance, StateError } from '.
 
 const ROOT = join(import.meta.dirname, '../..')
 const LOG = 'coordinator.log'
-/** From this size on a log is set aside at the next start. */
+/** A larger log is moved aside at the next start. */
 const MAX_LOG_BYTES = 5_000_000
-/** Longest wait for a coordinator to stop by itself, in milliseconds. */
+/** Maximum wait for a coordinator to stop by itself, in milliseconds. */
 const STOP_MS = 15_000
-/** Longest wait for a coordinator to answer after its start, in milliseconds: a source that doesn't build is waited for otherwise. */
+/**
+ * Maximum wait for a coordinator to answer after its start, in milliseconds. Without it, a source that doesn't build
+ * would block forever.
+ */
 const START_MS = 180_000
-/** Lines that `logs` prints. */
+/** Number of lines that `logs` prints. */
 const LOG_LINES = 100
 
 /**
- * Starts a coordinator in the background, unless one runs over this folder.
- * @param limitMs longest wait for its first answer
- * @returns its address, and whether it was started now
- * @throws StateError with what it printed when it ends, or doesn't answer in time; nothing is left running then
+ * Starts a coordinator in the background, unless one is already using this folder.
+ * @param limitMs maximum wait for its first answer
+ * @returns its address, and whether this call started it
+ * @throws StateError with its output if it ends or doesn't answer in time; then nothing is left running
  */
 export async function startInBackground(
   state: string,
@@ -67,8 +70,8 @@ export async function startInBackground(
 }
 
 /**
- * Ends the coordinator of a folder.
- * @returns the one that ran; null: none did
+ * Stops the coordinator of a folder.
+ * @returns the stopped coordinator; null: none was running
  */
 export async function stopBackground(state: string): Promise<Instance | null> {
   const running = await readInstance(state)
@@ -89,7 +92,7 @@ export function baseOf({ port }: Pick<Instance, 'port'>): string {
   return `http://127.0.0.1:${port}`
 }
 
-/** Prints the end of the log, and what follows while `follow`. */
+/** Prints the end of the log and, with `follow`, new lines. */
 export async function printLogs(state: string, follow: boolean, out: NodeJS.WritableStream): Promise<void> {
   const path = join(state, LOG)
   const text = await readFile(path, 'utf8').catch(() => {
@@ -111,7 +114,7 @@ export async function printLogs(state: string, follow: boolean, out: NodeJS.Writ
   }
 }
 
-/** What a start with the machine needs of the outside. */
+/** The environment for starting at login. */
 export interface BootWorld {
   readonly platform: NodeJS.Platform
   readonly home: string
@@ -124,9 +127,9 @@ export function thisMachine(env: NodeJS.ProcessEnv = process.env): BootWorld {
 }
 
 /**
- * Has the coordinator started when its user signs in, by systemd or launchd.
- * @returns the file that says so
- * @throws StateError on systems that have neither
+ * Configures systemd or launchd to start the coordinator when its user signs in.
+ * @returns the written configuration file
+ * @throws StateError on systems with neither
  */
 export async function startAtBoot(state: string, port: number, world: BootWorld): Promise<string> {
   const { path, text, enable } = bootFile(state, port, world)
@@ -136,7 +139,7 @@ export async function startAtBoot(state: string, port: number, world: BootWorld)
   return path
 }
 
-/** Takes that back. */
+/** Reverts {@link startAtBoot}. */
 export async function stopAtBoot(state: string, port: number, world: BootWorld): Promise<string> {
   const { path, disable } = bootFile(state, port, world)
   for (const [program, ...parameters] of disable) await world.run(program, parameters).catch(() => undefined)
@@ -175,7 +178,7 @@ function bootFile(state: string, port: number, { platform, home }: BootWorld): B
     return {
       path,
       text: `<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">\n<plist version="1.0"><dict>\n<key>Label</key><string>hybrid-coordinator</string>\n<key>ProgramArguments</key><array>${words}</array>\n<key>WorkingDirectory</key><string>${escaped(ROOT)}</string>\n<key>RunAtLoad</key><true/>\n</dict></plist>\n`,
-      // launchd reads the folder when the user signs in; it would start a second one if it were told to load the file now.
+      // launchd reads the folder at sign-in. Loading the file now would start a second coordinator.
       enable: [],
       disable: [],
     }

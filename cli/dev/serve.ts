@@ -1,5 +1,5 @@
 /**
- * Runs the Worker in wrangler's development server, with its settings checked and its database migrated first.
+ * Runs the Worker in wrangler's development server, after checking its settings and migrating its database.
  * @module
  */
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -16,21 +16,21 @@ import { style } from '../shared/terminal.ts'
 import { endGroup, lockState, MARK, StateError } from './state.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
-/** Longest wait for the server to stop by itself, in milliseconds. */
+/** Maximum wait for the server to stop by itself, in milliseconds. */
 const END_MS = 8000
 
-/** How it is run. */
+/** Options of the server. */
 export interface ServeOptions {
   readonly port: number
   readonly state: string
-  /** Whether requests and the server's own messages are printed. */
+  /** Whether to print requests and the server's own messages. */
   readonly verbose: boolean
 }
 
 /**
  * Serves until it is interrupted.
  * @returns the exit code
- * @throws StateError when the folder, the port or a setting can't be used
+ * @throws StateError if the folder, the port or a setting is unusable
  */
 export async function serve({ port, state, verbose }: ServeOptions): Promise<number> {
   const { schedules } = await checkSettings()
@@ -82,7 +82,7 @@ export async function serve({ port, state, verbose }: ServeOptions): Promise<num
         end()
       }
       code = await ended
-      // What it started, a bundler for one, does not always end with it.
+      // Its child processes, such as a bundler, don't always end with it.
       if (running.pid !== undefined) endGroup(running.pid)
     }
     settings.close()
@@ -93,12 +93,12 @@ export async function serve({ port, state, verbose }: ServeOptions): Promise<num
   }
 }
 
-/** A file is written in several steps, in milliseconds. */
+/** Time for a file to be written completely, in milliseconds. */
 const SETTLED_MS = 300
 
 /**
- * Watches .dev.vars, which wrangler reads once. Settings that can't be used are told, and those in use stay.
- * @returns calls `onChange` after a change that can be used
+ * Watches .dev.vars, which wrangler reads only once. Invalid settings are reported, and the current ones stay in use.
+ * @returns a watcher that calls `onChange` after a valid change
  */
 function watchSettings(): { onChange: () => void; close(): void } {
   const watched = { onChange: () => {}, close: () => watcher.close() }
@@ -118,7 +118,7 @@ function watchSettings(): { onChange: () => void; close(): void } {
 }
 
 /**
- * Refuses settings with which every request would fail.
+ * Rejects settings with which every request would fail.
  * @returns the schedules of wrangler.toml
  * @throws StateError naming the variable, never its value
  */
@@ -136,8 +136,8 @@ export async function checkSettings(folder = ROOT): Promise<{ schedules: readonl
 }
 
 /**
- * Runs the Worker's schedules, which wrangler's development server does not: jobs whose message was lost, and what is done at night.
- * Cloudflare counts in UTC.
+ * Runs the Worker's schedules, which wrangler's development server doesn't run: the sweep for lost messages, and the
+ * nightly work. Times are in UTC, as at Cloudflare.
  */
 export function triggerCrons(base: string, schedules: readonly string[]): Cron[] {
   return schedules.map(
@@ -149,7 +149,7 @@ export function triggerCrons(base: string, schedules: readonly string[]): Cron[]
   )
 }
 
-/** @throws StateError when something listens there */
+/** @throws StateError if the port is in use */
 async function checkPort(port: number): Promise<void> {
   const error = await new Promise<NodeJS.ErrnoException | null>((resolve) => {
     const probe = createServer()
@@ -161,7 +161,7 @@ async function checkPort(port: number): Promise<void> {
   if (error) throw new StateError(`Port ${port} is in use by another program. Choose another one with --port.`)
 }
 
-/** Whether a coordinator answers before the server ends; a first start compiles for some time. */
+/** Waits until the coordinator answers or the server ends. A first start takes some time to compile. */
 export async function untilReady(base: string, ended: Promise<unknown>): Promise<boolean> {
   let running = true
   ended.then(
@@ -183,7 +183,7 @@ export async function untilReady(base: string, ended: Promise<unknown>): Promise
   return false
 }
 
-/** What to open and what to do next. Other than at the default port, commands need the address. */
+/** The address to open and the next steps. If the port is not the default one, commands need the address. */
 export function welcome(base: string, state: string): string {
   const url = base === 'http://127.0.0.1:8787' ? '' : ` --url ${base}`
   return `
@@ -201,7 +201,7 @@ export function welcome(base: string, state: string): string {
 `
 }
 
-/** Applies migrations, unless these very files were applied to this state before. */
+/** Applies migrations, unless the same files were already applied to this state. */
 async function migrate(state: string): Promise<void> {
   const folder = join(ROOT, 'migrations')
   const hash = createHash('sha256')
@@ -217,7 +217,7 @@ async function migrate(state: string): Promise<void> {
   await writeFile(marker, digest)
 }
 
-/** Starts wrangler as the head of a process group, so that all it starts can be ended with it. */
+/** Starts wrangler as the leader of a process group, so that all its child processes can be ended with it. */
 function startWrangler(parameters: string[], verbose: boolean): ChildProcess {
   const script = join(dirname(createRequire(import.meta.url).resolve('wrangler/package.json')), 'bin/wrangler.js')
   const quiet = verbose ? [] : ['--log-level', 'error']

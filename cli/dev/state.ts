@@ -1,34 +1,36 @@
 /**
- * The folder that holds the data of a local coordinator: whose it is, who uses it, and how it is emptied.
+ * The data folder of a local coordinator: its ownership, its lock, and its deletion.
  * @module
  */
 import { execFileSync } from 'node:child_process'
 import { mkdir, open, readdir, readFile, rm, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** Entries that the coordinator makes in its folder. Nothing else is ever deleted. */
+/** Entries that the coordinator creates in its folder. Nothing else is ever deleted. */
 const OWN = ['v3', 'migrations.sha256', 'coordinator.log', 'coordinator.log.1']
 const LOCK = 'lock.json'
-/** Written when the databases are migrated: the folder is ours. */
+/** Written when the databases are migrated. It marks the folder as ours. */
 export const MARK = 'migrations.sha256'
 
-/** Variable that tells a coordinator that it was started in the background. */
+/** Variable that is set for a coordinator started in the background. */
 export const BACKGROUND = 'HYBRID_IN_BACKGROUND'
 
-/** A coordinator that uses a folder. */
+/** A coordinator that is using a folder. */
 export interface Instance {
   readonly pid: number
-  /** When the process started, as the system tells it: a process id alone may be somebody else's after a restart. */
+  /**
+   * Start time of the process as reported by the system: after a restart, the process id may belong to another process.
+   */
   readonly identity: string
   readonly port: number
   readonly startedAt: number
   /** Whether it was started with `npm run dev -- start`. */
   readonly background: boolean
-  /** Process group of the server, which ends after the process above. */
+  /** Process group of the server, which ends after the main process. */
   readonly group?: { readonly pid: number; readonly identity: string }
 }
 
-/** The folder can't be used as asked; the message says why and what to do. */
+/** The folder can't be used. The message contains the reason and the fix. */
 export class StateError extends Error {
   override name = 'StateError'
 }
@@ -40,9 +42,9 @@ export async function readInstance(folder: string): Promise<Instance | null> {
 }
 
 /**
- * Takes a folder for one coordinator.
- * @returns what gives it back, and what notes the server's process group
- * @throws StateError when another one uses it
+ * Locks a folder for one coordinator.
+ * @returns functions that release the lock and record the server's process group
+ * @throws StateError if another one uses it
  */
 export async function lockState(
   folder: string,
@@ -73,7 +75,7 @@ export async function lockState(
         `A coordinator already uses ${folder} (http://127.0.0.1:${other.port}, process ${other.pid}).\nStop it with npm run dev -- stop, or choose another folder with --state.`,
       )
     const dead = await readLock(folder)
-    // Its server may have survived it.
+    // Its server may still be running.
     if (dead?.group && isAlive(dead.group)) endGroup(dead.group.pid)
     await rm(path, { force: true })
   }
@@ -88,9 +90,9 @@ export async function lockState(
 }
 
 /**
- * Whether a folder holds the data of a coordinator.
- * @returns `empty`: there is nothing, or no folder; `ours`; `foreign`: files, but not ours
- * @throws StateError when it is a file
+ * Whether a folder contains the data of a coordinator.
+ * @returns `empty`: no content, or no folder; `ours`; `foreign`: other files
+ * @throws StateError if it is a file
  */
 export async function ownershipOf(folder: string): Promise<'empty' | 'ours' | 'foreign'> {
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException): string[] => {
@@ -102,7 +104,7 @@ export async function ownershipOf(folder: string): Promise<'empty' | 'ours' | 'f
   return names.includes(MARK) && names.includes('v3') ? 'ours' : 'foreign'
 }
 
-/** Bytes of all files below a folder. */
+/** Total size of all files in a folder, in bytes. */
 export async function sizeOf(folder: string): Promise<number> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
   const sizes = await Promise.all(
@@ -118,7 +120,7 @@ export async function sizeOf(folder: string): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0)
 }
 
-/** @throws StateError when a folder isn't one of ours, or a coordinator uses it */
+/** @throws StateError if a folder isn't ours, or is in use by a coordinator */
 export async function refuseToEmpty(folder: string): Promise<void> {
   if ((await ownershipOf(folder)) === 'foreign')
     throw new StateError(`${folder} contains no data of Hybrid Coordinator; nothing was deleted.\nCheck --state.`)
@@ -130,20 +132,20 @@ export async function refuseToEmpty(folder: string): Promise<void> {
 }
 
 /**
- * Deletes the data in a folder, and nothing that isn't the coordinator's.
- * @throws StateError as {@link refuseToEmpty}
+ * Deletes the coordinator's data in a folder, and nothing else.
+ * @throws StateError like {@link refuseToEmpty}
  */
 export async function emptyState(folder: string): Promise<void> {
   await refuseToEmpty(folder)
   for (const name of OWN) await rm(join(folder, name), { recursive: true, force: true })
 }
 
-/** Ends a process group that this program started. */
+/** Kills a process group that this program started. */
 export function endGroup(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
   try {
     process.kill(process.platform === 'win32' ? pid : -pid, signal)
   } catch {
-    // It has ended.
+    // Already ended.
   }
 }
 
@@ -172,7 +174,7 @@ function isAlive({ pid, identity }: { readonly pid: number; readonly identity: s
   return identityOf(pid) === identity
 }
 
-/** When a process started; empty where the system doesn't tell. */
+/** Start time of a process; empty if the system doesn't report it. */
 function identityOf(pid: number): string {
   if (process.platform === 'win32') return ''
   try {

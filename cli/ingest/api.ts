@@ -1,5 +1,5 @@
 /**
- * The part of the coordinator's REST contract that ingestion uses, as sent and received.
+ * The part of the coordinator's REST API that ingestion uses.
  * @module
  */
 import { type HttpClient, HttpError } from '../shared/http.ts'
@@ -11,11 +11,11 @@ export type FieldValue = string | number | boolean | null | FieldValue[] | { [na
 export interface KnowledgeItem {
   key?: string
   fields: Record<string, FieldValue>
-  /** Whose words they are, where that is known. */
+  /** Provenance of the text, if known. */
   provenance?: string
 }
 
-/** A file's items, replaced together. */
+/** The items of a file, replaced together. */
 export interface KnowledgeDocument {
   path: string
   hash: string
@@ -51,14 +51,14 @@ export interface ItemResult {
   error?: PartError | string
 }
 
-/** Where documents are stored. */
+/** The location of documents. */
 export interface Place {
   project: string
   collection: string
   source: string
 }
 
-/** One readable line for an error of a part, without the part's place in its request. */
+/** A one-line message for the error of a part, without its position in the request. */
 export function describeError(error: PartError | string | undefined): string {
   const parts = typeof error === 'string' ? { detail: error } : (error ?? {})
   const text = parts.detail ?? parts.message ?? parts.title ?? parts.code ?? 'rejected without a reason'
@@ -68,7 +68,7 @@ export function describeError(error: PartError | string | undefined): string {
   return field && !plain.includes(field) ? `${field}: ${plain}` : plain
 }
 
-/** The hash of every document stored at a place, by path, over all pages. */
+/** The hash of every document at a location, by path, over all pages. */
 export async function listDocuments(http: HttpClient, place: Place): Promise<Map<string, string>> {
   const hashes = new Map<string, string>()
   let cursor: string | null = null
@@ -84,7 +84,7 @@ export async function listDocuments(http: HttpClient, place: Place): Promise<Map
   return hashes
 }
 
-/** Replaces the items of documents; each is stored or rejected as a whole. */
+/** Replaces the items of documents. Each document is stored or rejected as a whole. */
 export async function putDocuments(
   http: HttpClient,
   place: Place,
@@ -94,7 +94,7 @@ export async function putDocuments(
   return answer.results
 }
 
-/** Removes documents with their items, at most 1,000 a call. */
+/** Removes documents with their items, at most 1,000 per call. */
 export async function deleteDocuments(
   http: HttpClient,
   place: Place,
@@ -103,7 +103,7 @@ export async function deleteDocuments(
   return http.post('/knowledge/documents/delete', { ...place, paths })
 }
 
-/** Stores single items, at most 400 a call. */
+/** Stores single items, at most 400 per call. */
 export async function putItems(
   http: HttpClient,
   project: string,
@@ -114,7 +114,7 @@ export async function putItems(
   return answer.results
 }
 
-/** Removes one item; one that is not there is gone already. */
+/** Removes one item. A missing item is not an error. */
 export async function deleteItem(http: HttpClient, { project, collection }: Place, id: string): Promise<number> {
   try {
     await http.delete(`/knowledge/items/${collection}/${id}?${new URLSearchParams({ project })}`)
@@ -125,16 +125,16 @@ export async function deleteItem(http: HttpClient, { project, collection }: Plac
   }
 }
 
-/** A source as the coordinator lists it. */
+/** A source, as listed by the coordinator. */
 export interface SourceEntry {
   source: string
   collection: string
   documents: number
-  /** Milliseconds since 1970; null: before this was noted. */
+  /** Milliseconds since 1970; null: before this was recorded. */
   written_at: number | null
 }
 
-/** Follows the pages of a list. */
+/** Reads all pages of a list. */
 async function allPages<T>(
   load: (cursor: string | null) => Promise<{ entries: T[]; next: string | null }>,
 ): Promise<T[]> {
@@ -157,7 +157,7 @@ export function listSources(http: HttpClient, project: string): Promise<SourceEn
   })
 }
 
-/** An item as the coordinator lists it. */
+/** An item, as listed by the coordinator. */
 export interface ListedItem {
   id: string
   key: string

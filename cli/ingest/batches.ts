@@ -1,6 +1,6 @@
 /**
- * Sends parts in batches under the limits of a request, a few requests at a time; a request that is refused as a whole is
- * halved until the part at fault stands alone.
+ * Sends parts in batches within the limits of a request, with a few concurrent requests. A request that is rejected as
+ * a whole is halved until the faulty part is isolated.
  * @module
  */
 import { HttpError } from '../shared/http.ts'
@@ -9,33 +9,36 @@ import { HttpError } from '../shared/http.ts'
 export interface BatchLimits {
   parts: number
   items: number
-  /** Of the JSON body, in bytes. */
+  /** Maximum size of the JSON body, in bytes. */
   bytes: number
 }
 
-/** Requests in flight at once. */
+/** Maximum number of concurrent requests. */
 const CONCURRENCY = 3
 
-/** What a sender needs to know. */
+/** Options of a sender. */
 export interface SenderOptions<P> {
   limits: BatchLimits
   /** Items and body bytes of one part. */
   measure: (part: P) => { items: number; bytes: number }
-  /** Sends one batch; it counts the answer itself. */
+  /** Sends one batch. It processes the answer itself. */
   send: (parts: P[]) => Promise<void>
-  /** Told of a part that no request can carry, or that makes the coordinator refuse its request. */
+  /** Called for a part that no request can carry, or that makes the coordinator reject its request. */
   reject: (part: P, reason: string) => void
 }
 
 /** Collects parts and sends them. */
 export interface Sender<P> {
-  /** Takes a part; waits while too many requests are in flight. */
+  /** Adds a part. Waits while too many requests are in progress. */
   add(part: P): Promise<void>
-  /** Sends what is left and waits for every answer. Rejects with the first error that is not one part's. */
+  /**
+   * Sends the remaining parts and waits for every answer. Rejects with the first error that doesn't concern a single
+   * part.
+   */
   flush(): Promise<void>
 }
 
-/** Statuses by which a coordinator refuses a body rather than a caller. */
+/** Statuses with which a coordinator rejects a body rather than a caller. */
 const REFUSED_BODY: ReadonlySet<number> = new Set([400, 413, 422])
 
 function isOnePartsFault(error: unknown): error is HttpError {
@@ -46,12 +49,12 @@ function isOnePartsFault(error: unknown): error is HttpError {
   return !['project', 'collection', 'source'].includes(field) && !/collection/.test(error.problem.code ?? '')
 }
 
-/** Bytes of a value as JSON in UTF-8. */
+/** Size of a value as UTF-8 JSON, in bytes. */
 export function jsonBytes(value: unknown): number {
   return Buffer.byteLength(JSON.stringify(value))
 }
 
-/** A sender for parts of one kind (documents, or single items). */
+/** Creates a sender for parts of one kind (documents, or single items). */
 export function createSender<P>(options: SenderOptions<P>): Sender<P> {
   const { limits, measure, reject } = options
   const flying = new Set<Promise<void>>()

@@ -1,5 +1,6 @@
 /**
- * Chats that people had elsewhere, as interactions: exports of Claude and ChatGPT, and transcripts of Claude Code. Pure.
+ * Converts chats from other programs to interactions: exports of Claude and ChatGPT, and transcripts of Claude Code.
+ * Pure.
  * @module
  */
 
@@ -10,13 +11,13 @@ export interface Turn {
   agent_type: 'remote'
   model_used: string
   tags: string[]
-  /** The same turn has the same key in every export. */
+  /** A turn has the same key in every export. */
   idempotency_key: string
   /** Milliseconds since 1970. */
   created_at?: number
 }
 
-/** Longest texts that an interaction may have, in characters. */
+/** Maximum text lengths of an interaction, in characters. */
 const MAX_QUERY = 100_000
 const MAX_RESPONSE = 200_000
 
@@ -38,7 +39,7 @@ function timeOf(value: unknown): number | undefined {
   return Number.isFinite(time) && time >= 0 ? Math.round(time) : undefined
 }
 
-/** Pairs each question with everything that was answered until the next one. */
+/** Pairs each question with all answers up to the next question. */
 function turnsOf(messages: readonly Message[], from: string): Turn[] {
   const turns: Turn[] = []
   for (let i = 0; i < messages.length; i++) {
@@ -66,7 +67,7 @@ function turnsOf(messages: readonly Message[], from: string): Turn[] {
   return turns
 }
 
-/** The text parts of a message's content in the form of the Anthropic API. */
+/** The text parts of a message's content, in the format of the Anthropic API. */
 function partsOf(content: unknown): string {
   if (typeof content === 'string') return content
   return listOf(content)
@@ -74,7 +75,7 @@ function partsOf(content: unknown): string {
     .join('\n\n')
 }
 
-/** A conversation of Claude's export: messages in order. */
+/** The messages of a conversation in Claude's export, in order. */
 function claudeMessages(chat: Json): Message[] {
   return listOf(chat.chat_messages).flatMap((message, i) => {
     if (!isObject(message) || (message.sender !== 'human' && message.sender !== 'assistant')) return []
@@ -87,7 +88,7 @@ function claudeMessages(chat: Json): Message[] {
   })
 }
 
-/** A conversation of ChatGPT's export: a tree of messages, of which the branch that was shown last counts. */
+/** The messages of a conversation in ChatGPT's export: a tree, of which the last shown branch is used. */
 function chatgptMessages(chat: Json): Message[] {
   const mapping = isObject(chat.mapping) ? chat.mapping : {}
   const messages: Message[] = []
@@ -118,11 +119,11 @@ function chatgptMessages(chat: Json): Message[] {
   return messages.reverse().filter(({ text }) => text.trim() !== '')
 }
 
-/** Messages that a transcript attributes to a person but that the client wrote. */
+/** Messages that a transcript attributes to a person, but that the client wrote. */
 const NOT_A_PERSON =
   /^\s*(?:<(?:command-(?:name|message|args)|local-command-\w+|task-notification|system-reminder|bash-(?:input|stdout|stderr)|user-memory-input)\b|Caveat: The messages below|\[Request interrupted|This session is being continued from)/
 
-/** The conversation of a transcript: its main line, without what tools returned and what the client wrote. */
+/** The conversation of a transcript: its main line, without tool results and text written by the client. */
 function transcriptMessages(lines: readonly Json[]): Message[] {
   return lines.flatMap((line) => {
     if (line.isSidechain === true || line.isMeta === true || line.isCompactSummary === true) return []
@@ -135,15 +136,15 @@ function transcriptMessages(lines: readonly Json[]): Message[] {
   })
 }
 
-/** Whether a line is one of a transcript of Claude Code. */
+/** Whether a line is from a Claude Code transcript. */
 function isTranscriptLine(value: unknown): value is Json {
   return isObject(value) && typeof value.type === 'string' && typeof value.sessionId === 'string'
 }
 
 /**
  * The turns of an exported chat.
- * @param text - the file: JSON, or one JSON value a line
- * @returns undefined when it is no chat in a known form
+ * @param text - the file: JSON, or one JSON value per line
+ * @returns undefined if it is not a chat in a known format
  */
 export function chatTurns(text: string): Turn[] | undefined {
   let value: unknown
@@ -154,7 +155,7 @@ export function chatTurns(text: string): Turn[] | undefined {
       try {
         return line.trim() === '' ? [] : [JSON.parse(line) as unknown]
       } catch {
-        // The last line of a session that is still running may be half written.
+        // The last line of a running session may be incomplete.
         return []
       }
     })

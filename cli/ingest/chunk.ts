@@ -1,8 +1,8 @@
 /**
- * Cuts one file into chunks along its structure.
+ * Splits a file into chunks along its structure.
  *
- * Chunks partition the file: their ranges, in order, are the file. A chunk shown alone carries a context line that names
- * what encloses it. Keys come from names, so that an edit of one function leaves the keys of the others alone.
+ * Chunks partition the file. Each chunk has a context line that names the enclosing scopes. Keys are derived from
+ * names, so that editing one function doesn't change the keys of the others.
  * @module
  */
 import { purposeOf } from './doc-comment.ts'
@@ -14,7 +14,9 @@ import { syntaxUnits } from './syntax-units.ts'
 import { textUnits } from './text-units.ts'
 import { fnv1a, type Kind, oneLine, type Unit } from './units.ts'
 
-/** Why a file of a language with a grammar was cut as plain text: parsing takes too much, or the parser gave up. */
+/**
+ * Why a file of a language with a grammar was split as plain text: parsing exceeded the budget, or the parser failed.
+ */
 export type CutAsText = 'budget' | 'failed'
 
 /** A piece of a file. */
@@ -24,13 +26,13 @@ export interface Chunk {
   /** Range in the file in UTF-16 code units, end exclusive. */
   start: number
   end: number
-  /** Lines of the text, from 1, inclusive; blank lines around it are not counted. */
+  /** Lines of the text, from 1, inclusive. Blank lines around it are not counted. */
   startLine: number
   endLine: number
   kind: Kind
-  /** Names defined in it, qualified by what encloses them: `Client.get`. */
+  /** Names defined in it, qualified by their scopes: `Client.get`. */
   symbols: string[]
-  /** What encloses it and is not part of it: signatures, or the heading path. Empty at the top level. */
+  /** The enclosing scopes that are not part of it: signatures, or the heading path. Empty at the top level. */
   context: string
   /** The text of the range without blank lines around it. */
   text: string
@@ -43,7 +45,9 @@ const CALLABLE: ReadonlySet<Kind> = new Set(['function', 'method'])
 const MAX_SYMBOLS = 50
 const MAX_SYMBOL_LENGTH = 200
 
-/** Adds the names a unit defines, qualified; inside a function only the function and what else is callable count. */
+/**
+ * Adds the qualified names that a unit defines. Inside a function, only the function itself and other callables count.
+ */
 function addSymbols(unit: PlacedUnit, symbols: Set<string>): void {
   const outer = unit.scopes.filter((scope) => QUALIFYING.has(scope.kind)).flatMap((scope) => scope.names.slice(0, 1))
   const add = (path: readonly string[], name: string): void => {
@@ -116,7 +120,7 @@ async function groupsOf(text: string, language: Language, sizes: Sizes): Promise
     const { grammar } = language
     const groups = await withTree(grammar, text, (tree) => {
       const packed = pack(text, syntaxUnits(tree.rootNode, text, grammar), sizes)
-      // Names of members are read from the tree, so they are taken while it is alive.
+      // Names of members are read from the tree, so they must be collected before it is freed.
       for (const group of packed) for (const unit of group.units) keepMembers(unit)
       return packed
     })
@@ -135,17 +139,17 @@ function keepMembers(unit: Unit): void {
 }
 
 /**
- * Cuts a file into chunks.
+ * Splits a file into chunks.
  * @param text - the file, line ends normalised to `\n`
  * @param language - from `languageOf`
  * @param sizes - sizes in characters
- * @returns chunks in file order whose ranges partition `text`; none for a text of white space
+ * @returns chunks in file order whose ranges partition `text`; none if the text is only white space
  */
 export async function chunkText(text: string, language: Language, sizes: Sizes = DEFAULT_SIZES): Promise<Chunk[]> {
   return (await cutText(text, language, sizes)).chunks
 }
 
-/** Cuts a file into chunks and says when it had to be cut as plain text; see chunkText. */
+/** Splits a file into chunks, and reports if it had to be split as plain text; see chunkText. */
 export async function cutText(
   text: string,
   language: Language,

@@ -1,10 +1,10 @@
 /**
- * Shortens data that goes on and on, so that what a large file says can be stored: the rows of a dump, the entries of a list.
- * Pure functions; each keeps the number of the line that a shortened text's line comes from.
+ * Shortens repetitive data, so that the content of a large file can be stored: the rows of a dump, the entries of a
+ * list. Pure functions. Each keeps the original line number of every line.
  * @module
  */
 
-/** A text and, for each of its lines, the line of the file that it comes from (both from 1). */
+/** A text and, for each of its lines, its line number in the file (both from 1). */
 export interface Condensed {
   text: string
   lines: number[]
@@ -12,9 +12,9 @@ export interface Condensed {
   shortened: boolean
 }
 
-/** Rows of a run of data that are kept. */
+/** Number of rows kept from a run of data. */
 const KEPT_ROWS = 5
-/** Entries of a list that are kept, from which size of the list's text on. */
+/** Number of entries kept from a list, and the size of the list's text from which lists are shortened. */
 const KEPT_ENTRIES = 20
 const LONG_LIST = 20_000
 
@@ -23,7 +23,7 @@ const ROW = /^\s*\(.*\)\s*[,;]?\s*$/
 const COPY = /^\s*COPY\s.*\bFROM\s+stdin/i
 const LONG_ROW = 600
 
-/** A database dump with the first rows of each table: definitions stay whole. */
+/** A database dump with only the first rows of each table. Definitions are kept complete. */
 export function condenseSql(text: string): Condensed {
   const kept: string[] = []
   const lines: number[] = []
@@ -71,7 +71,8 @@ function trimmed(value: unknown, depth: number, state: { shortened: boolean }): 
 }
 
 /**
- * JSON laid out over lines, with the first entries of its long lists; undefined when it is no JSON. Its lines are its own.
+ * JSON formatted over several lines, with only the first entries of long lists; undefined if it is not JSON. Line
+ * numbers don't refer to the file.
  */
 export function condenseJson(text: string): Condensed | undefined {
   try {

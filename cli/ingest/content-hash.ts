@@ -1,15 +1,15 @@
 /**
- * The hash by which a file is known to be unchanged.
+ * The hash that detects changes of a file.
  * @module
  */
 import { createHash } from 'node:crypto'
 
-/** Part of every hash: a change of the way files are read or cut makes all of them be sent again. */
+/** Part of every hash: changing it after a change of reading or splitting causes all files to be sent again. */
 export const CHUNKER_VERSION = 'chunker-5'
 
 /**
- * SHA-256, hex, of everything a file's items depend on.
- * @param bytes - the file as on disk
+ * SHA-256, hex, of everything that determines a file's items.
+ * @param bytes - the file as stored on disk
  * @param framework - from the manifest
  */
 export function contentHash(bytes: Buffer, framework: string | undefined): string {

@@ -1,5 +1,5 @@
 /**
- * Which syntax nodes define something, per grammar, and what the thing is called.
+ * The syntax nodes that are definitions, per grammar, and the names that they define.
  * @module
  */
 import type { Node } from 'web-tree-sitter'
@@ -36,7 +36,7 @@ const TYPESCRIPT: Record<string, Kind> = {
   property_signature: 'variable',
 }
 
-/** Node types that begin a definition, by grammar file stem. What is not listed is a statement. */
+/** Node types of definitions, by grammar file stem. All other nodes are statements. */
 export const DEFINITIONS: Record<string, Record<string, Kind>> = {
   javascript: JAVASCRIPT,
   typescript: TYPESCRIPT,
@@ -153,7 +153,7 @@ const WRAPPERS: ReadonlySet<string> = new Set([
   'expression_statement',
 ])
 
-/** Nodes that stand before what they describe. */
+/** Nodes that precede what they describe. */
 export const LEADING: ReadonlySet<string> = new Set([
   'comment',
   'line_comment',
@@ -163,7 +163,7 @@ export const LEADING: ReadonlySet<string> = new Set([
   'inner_attribute_item',
 ])
 
-/** Nodes that enclose others without being what these belong to. */
+/** Nodes that enclose others without being their scope. */
 export const TRANSPARENT: ReadonlySet<string> = new Set([
   'preproc_if',
   'preproc_ifdef',
@@ -195,7 +195,7 @@ const plain = (name: string | undefined): string[] => {
   return trimmed !== '' && trimmed.length <= 120 && !/[\s(){}]/.test(trimmed) ? [trimmed] : []
 }
 
-/** C and C++ hide the name at the end of a chain of declarators. */
+/** In C and C++, the name is at the end of a chain of declarators. */
 function declaratorNames(node: Node): string[] {
   let current: Node | null = node.childForFieldName('declarator')
   for (let next = current; next; next = next.childForFieldName('declarator')) current = next
@@ -203,7 +203,7 @@ function declaratorNames(node: Node): string[] {
 }
 
 /**
- * The names a definition introduces, as written, without type parameters; empty when it has none.
+ * The names that a definition introduces, as written, without type parameters; empty if there are none.
  * @param node - a definition, already unwrapped
  * @param grammar - grammar file stem
  */

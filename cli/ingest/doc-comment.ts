@@ -1,5 +1,5 @@
 /**
- * The one line said about a piece of code by its author: the first paragraph of its documentation comment.
+ * The author's description of a piece of code in one line: the first paragraph of its documentation comment.
  * @module
  */
 import { oneLine } from './units.ts'
@@ -8,7 +8,7 @@ const LICENCE = /copyright|licen[cs]e|spdx|all rights reserved/i
 const DIRECTIVE =
   /^(?:!|#!|eslint|prettier|biome|tslint|jshint|istanbul|c8|v8|@ts-|@flow|@jsx|noinspection|pylint|type:|noqa|coding[:=]|-\*-|go:|\+build|nolint|#?(?:end)?region\b|sourceMappingURL|global |<reference|use strict)/i
 
-/** Removes comment marks, string quotes and decorators from a raw comment, line by line. */
+/** Removes comment markers, string quotes and decorators from a raw comment, line by line. */
 function unmarked(raw: string): string[] {
   return raw.split('\n').map((line) =>
     line
@@ -20,9 +20,9 @@ function unmarked(raw: string): string[] {
 }
 
 /**
- * First paragraph of a documentation comment in one line of at most 300 characters; undefined when the comment says
- * nothing about the code (a licence, a linter directive, a decorator, a rule of dashes).
- * @param raw - the comment as written, with its marks
+ * First paragraph of a documentation comment in one line of at most 300 characters; undefined if the comment doesn't
+ * describe the code (a licence, a linter directive, a decorator, a line of dashes).
+ * @param raw - the comment as written, with its markers
  */
 export function purposeOf(raw: string | undefined): string | undefined {
   if (!raw) return undefined
@@ -45,6 +45,6 @@ export function purposeOf(raw: string | undefined): string | undefined {
       .replace(/[/*=#~_-]{4,}/g, ''),
     300,
   )
-  // One word over a group of declarations is a divider, not a description.
+  // A single word above a group of declarations is a divider, not a description.
   return /\S\s+\S/.test(text) && !LICENCE.test(text) ? text : undefined
 }

@@ -1,5 +1,5 @@
 /**
- * Turns one file into the items that the coordinator stores, one for each chunk.
+ * Converts a file to the items that the coordinator stores, one per chunk.
  * @module
  */
 import { kindOfFile } from '../../src/text/file-kind.ts'
@@ -8,20 +8,20 @@ import { jsonBytes } from './batches.ts'
 import { type Chunk, type CutAsText, cutText } from './chunk.ts'
 import type { Content } from './read.ts'
 
-/** Characters of a file that its kind is judged by. */
+/** Number of characters from which a file's kind is determined. */
 const HEAD = 8_000
-/** Items a document may have; it is replaced in one request. */
+/** Maximum number of items in a document, because it is replaced in one request. */
 export const MAX_ITEMS = 400
-/** Bytes of a document's items as JSON, with room for the request around them. */
+/** Maximum size of a document's items as JSON, with room for the rest of the request. */
 const MAX_BYTES = 1_500_000
-/** Documents that a file may become. */
+/** Maximum number of documents from one file. */
 const MAX_PARTS = 25
 
 /** The items of a file. */
 export interface BuiltDocument {
-  /** Items of each document that the file becomes: one, unless it is a large file. */
+  /** Items of each document from the file: one document, unless the file is large. */
   parts: KnowledgeItem[][]
-  /** Why a file of a language with a grammar was cut as plain text. */
+  /** Why a file of a language with a grammar was split as plain text. */
   cut?: CutAsText
 }
 
@@ -42,7 +42,7 @@ function itemOf(chunk: Chunk, path: string, shared: KnowledgeItem['fields'], lin
 /**
  * The items of a file. A file of more than 400 chunks becomes several documents.
  * @param path - path relative to the folder, with `/`
- * @throws RangeError when it would be more than 25
+ * @throws RangeError if there would be more than 25
  */
 export async function buildDocument(
   path: string,

@@ -1,14 +1,14 @@
 /**
- * Threads that embed.
+ * A pool of threads that embed texts.
  * @module
  */
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { EmbedAnswer, EmbedRequest } from './embed-worker.ts'
 
-/** Each thread holds the model, 24 MB. */
+/** Maximum number of threads. Each loads the model, 24 MB. */
 const MAX_THREADS = 8
-/** Texts of one message: few, so that the threads end together. */
+/** Number of texts per message: few, so that all threads finish at about the same time. */
 const GROUP = 4
 
 interface Waiting {
@@ -17,7 +17,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-/** A pool of threads; they start with the first text. */
+/** A pool of threads, which start with the first text. */
 export class EmbedPool {
   readonly #threads: number
   #idle: Worker[] = []
@@ -32,8 +32,8 @@ export class EmbedPool {
   }
 
   /**
-   * The vectors of texts in their order, as `POST /knowledge/vectors` takes them.
-   * @throws Error when a thread fails, e.g. because the weights are damaged
+   * The vectors of texts in order, in the format of `POST /knowledge/vectors`.
+   * @throws Error if a thread fails, e.g. because the weights are damaged
    */
   async embed(texts: readonly string[]): Promise<(string | null)[]> {
     if (this.#all.length === 0 && texts.length > 0) this.#start()
@@ -50,7 +50,7 @@ export class EmbedPool {
     return (await Promise.all(groups)).flat()
   }
 
-  /** Ends the threads; what is under way is lost. */
+  /** Ends the threads. Work in progress is lost. */
   async close(): Promise<void> {
     await Promise.all(this.#all.map((worker) => worker.terminate()))
     this.#all = []

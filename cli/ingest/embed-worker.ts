@@ -1,5 +1,5 @@
 /**
- * A thread of `ingest` that embeds texts with the weights and the kernel of the Worker.
+ * A thread of `ingest` that embeds texts with the Worker's weights and kernel.
  * @module
  */
 import { createReadStream } from 'node:fs'
@@ -11,13 +11,13 @@ import { MAX_DOCUMENT_PIECES } from '../../src/inference/embedding/minilm/texts.
 
 const ROOT = join(import.meta.dirname, '../..')
 
-/** Texts of one message; `id` comes back with their vectors. */
+/** Texts of one message. `id` is returned with their vectors. */
 export interface EmbedRequest {
   readonly id: number
   readonly texts: readonly string[]
 }
 
-/** Signed bytes in base64, as `POST /knowledge/vectors` takes them; null: a text without a word. */
+/** Signed bytes in base64, in the format of `POST /knowledge/vectors`; null: a text without words. */
 export interface EmbedAnswer {
   readonly id: number
   readonly vectors: (string | null)[]

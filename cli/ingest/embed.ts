@@ -1,6 +1,6 @@
 /**
- * Embeds what the coordinator has no vector for, in threads of this machine, while the text is still being sent. Text can be searched by
- * its words from the moment it is stored; vectors follow.
+ * Embeds items without vectors, in threads of this machine, while text is still being sent. Stored text can be searched
+ * by keyword immediately; vectors follow.
  * @module
  */
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,17 +9,19 @@ import { type HttpClient, HttpError } from '../shared/http.ts'
 import { Progress } from '../shared/progress.ts'
 import { EmbedPool } from './embed-pool.ts'
 
-/** Texts of one request. */
+/** Number of texts per request. */
 const PAGE = 100
-/** Pause while there is nothing to embed yet, in milliseconds. */
+/** Pause if there is nothing to embed yet, in milliseconds. */
 const IDLE_MS = 250
-/** Times that the collection is gone through once all text is stored: what another writer changes meanwhile is left to the server. */
+/**
+ * Number of passes over the collection after all text is stored. Later changes by other writers are left to the server.
+ */
 const MAX_LAST_PASSES = 3
 
-/** What was embedded, and why not everything where that is so. */
+/** The number of embedded items, and the reason if some are missing. */
 export interface VectorReport {
   stored: number
-  /** From the beginning of the run to the last vector. */
+  /** From the start of the run to the last vector. */
   seconds: number
   left?: string
 }
@@ -31,12 +33,12 @@ interface Work {
   next_cursor: string | null
 }
 
-/** Where vectors are missing, and how to reach it. */
+/** The collection to embed, and how to access it. */
 export interface EmbedOptions {
   readonly http: HttpClient
   readonly project: string
   readonly collection: string
-  /** Whether the person has interrupted the run. */
+  /** Whether the user has interrupted the run. */
   readonly stopped: () => boolean
   readonly pool?: EmbedPool
 }
@@ -52,7 +54,7 @@ export class VectorFeeder {
   #cancelled = false
   #progress: Progress | null = null
 
-  /** Begins at once; the server leaves the collection's vectors to this run from its first request on. */
+  /** Starts immediately. From its first request on, the server leaves the collection's vectors to this run. */
   constructor(options: EmbedOptions) {
     this.#options = options
     this.#pool = options.pool ?? new EmbedPool()
@@ -62,9 +64,9 @@ export class VectorFeeder {
   }
 
   /**
-   * Waits for the vectors of all that is stored.
-   * @param expected how many vectors there will be, for the progress
-   * @returns undefined when there were none to compute, or the server computes them itself
+   * Waits for the vectors of all stored items.
+   * @param expected total number of vectors, for the progress display
+   * @returns undefined if there were none to compute, or the server computes them itself
    */
   async finish(expected: number): Promise<VectorReport | undefined> {
     this.#textStored = true
@@ -94,7 +96,7 @@ export class VectorFeeder {
       if (work.by === 'server' || work.space !== MINILM_SPACE.name) return
       found += work.items.length
       cursor = work.next_cursor
-      // The next page comes while this one is embedded.
+      // The next page is fetched while this one is embedded.
       if (cursor !== null) page = this.#fetch(cursor)
       if (work.items.length > 0) await this.#embed(work)
       if (cursor !== null) continue
@@ -113,7 +115,7 @@ export class VectorFeeder {
       limit: PAGE,
       ...(cursor !== null && { cursor }),
     })
-    // It is awaited later; until then a rejection must not count as unhandled.
+    // It is awaited later. Until then, a rejection must not count as unhandled.
     page.catch(() => undefined)
     return page
   }
@@ -134,10 +136,10 @@ export class VectorFeeder {
 }
 
 /**
- * Embeds everything that a collection has no vector for.
- * @param expected how many vectors there will be, for the progress
- * @param pool what embeds; closed at the end. Left out: threads of this machine
- * @throws Error when the coordinator didn't take them
+ * Embeds all items of a collection without vectors.
+ * @param expected total number of vectors, for the progress display
+ * @param pool that embeds; closed at the end. Default: threads of this machine
+ * @throws Error if the coordinator rejected them
  */
 export async function embedAll(
   http: HttpClient,
@@ -151,9 +153,9 @@ export async function embedAll(
   if (report?.left) throw new Error(report.left)
 }
 
-/** Why the server has to embed the rest. */
+/** Why the server must embed the rest. */
 function reasonOf(error: unknown): string | undefined {
-  // A coordinator of before this command computed vectors, or gave what waits by GET.
+  // Older coordinators computed vectors themselves, or listed pending items by GET.
   if (error instanceof HttpError && (error.status === 404 || error.status === 405)) return undefined
   return error instanceof Error ? error.message : String(error)
 }

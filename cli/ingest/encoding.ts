@@ -1,20 +1,20 @@
 /**
- * From a file's bytes to text: by its mark, by what it declares, as UTF-8, or in the encoding that its bytes speak for. What
- * can't be decided is said so; nothing is decoded on a guess.
+ * Decodes a file: by its byte order mark, by a declaration, as UTF-8, or in the encoding that its bytes indicate. If
+ * the encoding is unclear, that is reported; nothing is decoded by guessing.
  * @module
  */
 import type { detectAll as DetectAll } from 'jschardet'
 
-/** A file's text and the encoding that it was read in, as a label of the Encoding Standard (WHATWG). */
+/** A file's text and its encoding, as a label of the Encoding Standard (WHATWG). */
 export interface Decoded {
   text: string
   encoding: string
 }
 
-/** Why bytes are no text: they are something else, or nothing says which encoding they are in. */
+/** Why bytes are not text: they are binary, or their encoding is unclear. */
 export type Undecoded = 'binary' | 'encoding unclear'
 
-/** Groups of encodings: Latin encodings are distinguished by words, the others by the script they decode to. */
+/** Groups of encodings: Latin encodings are distinguished by words, the others by the script of the decoded text. */
 const LATIN: ReadonlySet<string> = new Set([
   'windows-1252',
   'windows-1250',
@@ -25,7 +25,7 @@ const LATIN: ReadonlySet<string> = new Set([
   'iso-8859-15',
 ])
 
-/** What each encoding for another script must decode to: letters of that script, or punctuation beside them. */
+/** The characters that each encoding of another script must decode to: letters of that script, or punctuation. */
 const SCRIPTS: Record<string, RegExp> = {
   shift_jis: /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]/u,
   'euc-jp': /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]/u,
@@ -40,7 +40,7 @@ const SCRIPTS: Record<string, RegExp> = {
   'windows-874': /\p{Script=Thai}/u,
 }
 
-/** The detector's names, where they differ from the labels above or mean the same bytes. */
+/** The detector's names, if they differ from the labels above or mean the same bytes. */
 const LABELS: Record<string, string> = {
   'iso-8859-1': 'windows-1252',
   cp932: 'shift_jis',
@@ -58,17 +58,19 @@ const LABELS: Record<string, string> = {
   cp874: 'windows-874',
 }
 
-/** A detector's confidence from which one file alone decides, and from which it does when no other comes near. */
+/**
+ * Confidence of the detector at which one file alone decides, and at which it decides if no other encoding is close.
+ */
 const STRONG = 0.2
 const WEAK = 0.05
 const LEAD = 1.5
-/** Bytes that are looked at. */
+/** Number of bytes that are examined. */
 const SAMPLE = 8_192
 
-/** Typographic marks that stand beside words of any Latin script. */
+/** Typographic characters that occur with words of any Latin script. */
 const MARKS = /[\u00a0¡£©«®°±·»¿×÷€‘’‚“”„†‡•…‰‹›–—™§¶¢¥µº¹²³¼½¾`´\u00ad]/u
 
-/** A label that the platform decodes, in the Encoding Standard's own spelling; undefined for any other. */
+/** A label that the platform can decode, in the spelling of the Encoding Standard; undefined for others. */
 export function knownLabel(label: string | undefined): string | undefined {
   const spelled = label
     ?.trim()
@@ -82,7 +84,7 @@ export function knownLabel(label: string | undefined): string | undefined {
   }
 }
 
-/** The encoding that a file declares: HTML, XML, CSS, and the comments that editors, Python and Ruby read. */
+/** The encoding that a file declares: HTML, XML, CSS, and the comments that editors, Python and Ruby recognise. */
 export function declaredEncoding(bytes: Buffer): string | undefined {
   const head = bytes.subarray(0, 2_048).toString('latin1').replace(/\r\n?/g, '\n')
   const match =
@@ -102,7 +104,10 @@ function decodeStrictly(bytes: Buffer, label: string): string | undefined {
   }
 }
 
-/** UTF-16 without a mark: the zero halves of its Latin letters and line ends stand at one parity only. */
+/**
+ * UTF-16 without a byte order mark: the zero bytes of Latin letters and line ends are all at even, or all at odd
+ * offsets.
+ */
 function looksUtf16(bytes: Buffer): 'utf-16le' | 'utf-16be' | undefined {
   const sample = bytes.subarray(0, SAMPLE - (SAMPLE % 2))
   let even = 0
@@ -117,7 +122,7 @@ function looksUtf16(bytes: Buffer): 'utf-16le' | 'utf-16be' | undefined {
   return even > pairs * 0.1 && odd === 0 ? 'utf-16be' : undefined
 }
 
-/** NUL, or more control characters than text ever holds. */
+/** NUL, or more control characters than text contains. */
 function looksBinary(bytes: Buffer): boolean {
   if (bytes.includes(0)) return true
   const sample = bytes.subarray(0, SAMPLE)
@@ -129,7 +134,7 @@ function looksBinary(bytes: Buffer): boolean {
   return controls > Math.max(1, sample.length / 100)
 }
 
-/** UTF-8 with a few broken bytes is UTF-8: most of its longer sequences are whole. */
+/** UTF-8 with a few broken bytes is UTF-8: most of its longer sequences are valid. */
 function nearlyUtf8(bytes: Buffer): string | undefined {
   const text = new TextDecoder('utf-8').decode(bytes)
   let broken = 0
@@ -142,8 +147,8 @@ function nearlyUtf8(bytes: Buffer): string | undefined {
 }
 
 /**
- * The stretches that are not ASCII, with what stands in the same word: in a source file the rest is English and speaks for
- * Latin letters whatever the comments are written in.
+ * The parts that are not ASCII, with the rest of their words: the rest of a source file is English, and would suggest
+ * Latin letters whatever the language of the comments.
  */
 function foreignParts(bytes: Buffer): Buffer {
   const parts: Buffer[] = []
@@ -154,7 +159,7 @@ function foreignParts(bytes: Buffer): Buffer {
     let start = i
     while (start > 0 && isLetter(bytes[start - 1])) start--
     let end = i
-    // The second byte of a character may be one of ASCII's upper half.
+    // The second byte of a character may be in the upper half of ASCII.
     while (end < bytes.length && ((bytes[end] ?? 0) >= 128 || ((bytes[end] ?? 0) >= 64 && bytes[end] !== 127))) end++
     parts.push(bytes.subarray(start, end), Buffer.from(' '))
     length += end - start + 1
@@ -163,7 +168,10 @@ function foreignParts(bytes: Buffer): Buffer {
   return Buffer.concat(parts)
 }
 
-/** Whether a decoding is of Latin words: every foreign letter has an ASCII one in its word, the rest is punctuation. */
+/**
+ * Whether a decoding consists of Latin words: every foreign letter is in a word with an ASCII letter, the rest is
+ * punctuation.
+ */
 function readsAsLatin(text: string): boolean {
   let foreign = 0
   let bad = 0
@@ -172,7 +180,7 @@ function readsAsLatin(text: string): boolean {
     const letters = [...word].filter((character) => !MARKS.test(character))
     const plain = letters.filter((character) => /[a-z]/i.test(character)).length
     const strange = letters.some((character) => !/\p{Script=Latin}/u.test(character))
-    // Capitals inside a word of small letters come from another encoding: `cafÈ`.
+    // Capitals inside a lower-case word indicate another encoding: `cafÈ`.
     const mixed = /[a-z][À-Þ][a-z]/.test(word)
     const alone = letters.length === 1 && /[àáâäåæèéêëìíîïòóôöøùúûüýñçß]/i.test(letters[0] ?? '')
     if (strange || mixed || (letters.length > 0 && plain * 3 < letters.length && !alone)) bad++
@@ -180,7 +188,7 @@ function readsAsLatin(text: string): boolean {
   return bad * 20 <= foreign
 }
 
-/** Whether a decoding is of the script that its encoding is for. */
+/** Whether a decoding matches the script of its encoding. */
 function readsAs(text: string, script: RegExp): boolean {
   let right = 0
   let wrong = 0
@@ -199,7 +207,7 @@ function readsAs(text: string, script: RegExp): boolean {
 
 let detectAll: typeof DetectAll | undefined
 
-/** The detector's candidates that the platform decodes, best first. */
+/** The detector's candidates that the platform can decode, best first. */
 function candidatesOf(sample: Buffer): Map<string, number> {
   const found = new Map<string, number>()
   for (const { encoding, confidence } of detectAll?.(sample, { minimumThreshold: 0 }) ?? []) {
@@ -210,7 +218,7 @@ function candidatesOf(sample: Buffer): Map<string, number> {
   return found
 }
 
-/** The encoding of bytes that are neither UTF-8 nor marked, when they speak for one. */
+/** The encoding of bytes that are neither UTF-8 nor marked, if it is clear. */
 function detect(bytes: Buffer): Decoded | undefined {
   const parts = foreignParts(bytes)
   const foreign = candidatesOf(parts)
@@ -237,14 +245,14 @@ function finish({ text, encoding }: Decoded): Decoded | Undecoded {
   return text.includes('\0') ? 'binary' : { text: text.replace(/\r\n?/g, '\n').toWellFormed(), encoding }
 }
 
-/** Reads bytes of one code base; what is seen of its encodings settles the files that say too little themselves. */
+/** Decodes the files of one code base. The encodings of clear files decide the unclear ones. */
 export interface Decoder {
   /**
-   * A file's text, line ends as `\n`, without a byte order mark.
-   * @param declared - an encoding that something outside the file declares, e.g. `.gitattributes`
+   * A file's text, with line ends as `\n` and without a byte order mark.
+   * @param declared - an encoding declared outside the file, e.g. in `.gitattributes`
    */
   decode(bytes: Buffer, declared?: string): Promise<Decoded | Undecoded>
-  /** The same for a file whose encoding was unclear, now that the others have been seen. */
+  /** Decodes a file whose encoding was unclear, after all other files have been read. */
   settle(bytes: Buffer): Decoded | Undecoded
 }
 

@@ -1,10 +1,10 @@
 /**
- * How much of the sending is done, by bytes of the files that have to be sent. Files that are unchanged or left out take no time, so they
- * count for nothing. Pure.
+ * Estimates the progress of sending by the bytes of the files to send. Unchanged and skipped files take no time, so
+ * they don't count. Pure.
  * @module
  */
 
-/** A file counts for no more bytes than this: larger ones are shortened or left out. */
+/** Maximum bytes counted for a file: larger ones are shortened or skipped. */
 const MAX_WEIGHT = 400_000
 
 /** The work of one run. */
@@ -15,35 +15,35 @@ export class WorkEstimate {
   private answered = 0
   private underWay = 0
 
-  /** A file that has to be sent. */
+  /** Adds a file to send. */
   add(path: string, bytes: number): void {
     const weight = Math.min(bytes, MAX_WEIGHT)
     this.weights.set(path, weight)
     this.total += weight
   }
 
-  /** It is cut and waits, or is on its way. */
+  /** The file was split, and is waiting or being sent. */
   send(path: string): void {
     this.sending.add(path)
     this.underWay += this.weights.get(path) ?? 0
   }
 
-  /** The coordinator has answered for it. */
+  /** The coordinator has answered for the file. */
   settle(path: string): void {
     const weight = this.weights.get(path) ?? 0
     if (this.sending.delete(path)) this.underWay -= weight
     this.answered += weight
   }
 
-  /** It is left out after all. */
+  /** The file is skipped after all. */
   drop(path: string): void {
     this.total -= this.weights.get(path) ?? 0
     this.weights.delete(path)
   }
 
   /**
-   * Share of the work that is done, from 0 to 1; 0 until the first answer. Of what is under way half is done on average: without it the
-   * first answer of several requests at once would promise that many times the time.
+   * Share of completed work, from 0 to 1; 0 until the first answer. Work in progress counts half, its average.
+   * Otherwise, the first answer of several concurrent requests would multiply the estimated time.
    */
   get share(): number {
     return this.answered === 0 ? 0 : (this.answered + this.underWay / 2) / this.total

@@ -1,5 +1,5 @@
 /**
- * Ingests a folder: find its files, compare them by hash, cut what changed, send it, remove what is gone.
+ * Ingests a folder: finds its files, compares them by hash, splits and sends changed ones, and removes deleted ones.
  * @module
  */
 import { setImmediate } from 'node:timers/promises'
@@ -21,7 +21,7 @@ import type { SkipReason } from './skip-rules.ts'
 import { Target } from './target.ts'
 import { type FoundFile, walk } from './walk.ts'
 
-/** Where the progress of a quiet run goes. */
+/** Output of the progress in a quiet run. */
 const SILENT = { write: () => undefined }
 
 /** A run in progress. */
@@ -32,7 +32,7 @@ interface Run {
   repository: Repository | undefined
   options: IngestOptions
   report: Report
-  /** Set at the first interrupt: nothing new is begun. */
+  /** True after the first interrupt: no new work is started. */
   stopped: () => boolean
 }
 
@@ -45,19 +45,19 @@ async function storedAt(run: Run, place: Place): Promise<Map<string, string>> {
   })
 }
 
-/** Bytes of a file that are looked at to tell whether it may be text. */
+/** Number of bytes examined to decide whether a file may be text. */
 const SNIFFED = 8_192
 
-/** Everything about one run that its steps share. */
+/** The state of one run, shared by its steps. */
 class FolderRun {
   private readonly run: Run
   private progress: Progress | undefined
   private readonly reader = new Reader()
   private readonly frameworkOf: ReturnType<typeof frameworkFinder>
   private readonly targets: ReadonlyMap<string, Target>
-  /** Files that only the encodings of the others can settle. */
+  /** Files whose encoding is decided after all others have been read. */
   private readonly unsettled: FoundFile[] = []
-  /** Contents of files that are not stored under their path: among them what was renamed. */
+  /** Content hashes of files that are not stored under their path, including renamed ones. */
   private readonly fresh = new Set<string>()
   private done = 0
   private readonly work = new WorkEstimate()
@@ -78,14 +78,14 @@ class FolderRun {
     )
   }
 
-  /** Where a file belongs: the collection of its knowledge folder, else that of the run. */
+  /** The target of a file: the collection of its knowledge folder, or that of the run. */
   private targetOf(path: string): Target {
     const target = this.targets.get(collectionOf(path) ?? '') ?? this.targets.get(this.run.place.collection)
     if (!target) throw new Error('a run has a target')
     return target
   }
 
-  /** Refuses what would overwrite or remove another folder's files, before anything is sent. */
+  /** Rejects runs that would overwrite or remove another folder's files, before anything is sent. */
   check(files: readonly FoundFile[], unreadable: readonly string[]): void {
     for (const path of unreadable) this.targetOf(path).keep(path)
     const there = new Set([...files.map(({ path }) => path), ...unreadable])
@@ -99,7 +99,7 @@ class FolderRun {
     }
   }
 
-  /** How many of the stored files that are gone are there under another path. */
+  /** Number of missing stored files that exist under another path. */
   private countMoved(target: Target, gone: readonly string[], unread: readonly FoundFile[] = []): number {
     for (const file of unread) {
       if (this.targetOf(file.path).stored.has(file.path)) continue
@@ -115,7 +115,7 @@ class FolderRun {
     return hash
   }
 
-  /** Reads, compares, cuts and sends. @returns false when it was interrupted */
+  /** Reads, compares, splits and sends. @returns false if it was interrupted */
   async send(files: readonly FoundFile[]): Promise<boolean> {
     const changed = files.filter((file) => !this.isUnchanged(file))
     this.progress = new Progress({
@@ -129,7 +129,7 @@ class FolderRun {
     return !this.run.stopped()
   }
 
-  /** Compares a file with what is stored; one that has to be read is weighed for the estimate. */
+  /** Compares a file with the stored version. A file that must be read is added to the estimate. */
   private isUnchanged(file: FoundFile): boolean {
     const bytes = this.reader.bytes(file)
     if (bytes && this.targetOf(file.path).isCurrent(file.path, this.hashOf(file, bytes))) {
@@ -170,14 +170,14 @@ class FolderRun {
     }
     const framework = this.frameworkOf(file.path, content.language.name)
     try {
-      // The grammars are loaded when the first file has to be cut: most runs find nothing new.
+      // The grammars are loaded when the first file must be split: most runs find no changes.
       const { buildDocument } = await import('./document.ts')
       const { parts, cut } = await buildDocument(file.path, content, framework)
       this.work.send(file.path)
       if (cut) run.report.cut_as_text.push({ path: file.path, reason: cut })
-      // What failed may succeed another time: without its true hash it is chunked again in the next run.
+      // A failure may be temporary: without its true hash, the file is split again in the next run.
       await target.add(file.path, cut === 'failed' ? `${hash}~` : hash, parts)
-      // Requests under way go on between two files.
+      // Lets requests in progress continue between two files.
       await setImmediate()
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
@@ -187,7 +187,7 @@ class FolderRun {
     }
   }
 
-  /** Sends a file that is one item of knowledge. */
+  /** Sends a file that is one knowledge item. */
   private async addItem(
     target: Target,
     collection: ItemCollection,
@@ -219,11 +219,11 @@ class FolderRun {
     this.settled([path])
   }
 
-  /** Removes what is gone. @throws RefusedError when that is more than half */
+  /** Removes deleted files. @throws RefusedError if they are more than half */
   async remove(): Promise<void> {
     for (const target of this.targets.values()) {
       const gone = target.gone()
-      // What was renamed is stored under its new path by now.
+      // By now, renamed files are stored under their new paths.
       const lost = gone.length - this.countMoved(target, gone)
       if (lost * 2 > target.stored.size) target.checkRemoval(lost)
       await target.remove(gone)
@@ -236,7 +236,7 @@ class FolderRun {
 }
 
 /**
- * Ingests a folder and fills in the report as answers arrive, so that it is true whenever the run ends. Files of a folder
+ * Ingests a folder and updates the report as answers arrive, so that it is correct whenever the run ends. Files in
  * `.hybrid/<collection>` go to that collection.
  * @param folder - absolute real path
  * @throws HttpError, UnreachableError, RefusedError

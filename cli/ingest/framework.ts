@@ -1,12 +1,12 @@
 /**
- * The framework a file is written for, from the dependencies of the nearest package manifest; undefined when none or more
- * than one is named there.
+ * The framework of a file, from the dependencies of the nearest package manifest; undefined if there are none or
+ * several.
  * @module
  */
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-/** Dependency name → framework, and the frameworks each one builds on (which it stands for). */
+/** Dependency name → framework, and the frameworks that each one builds on (and replaces). */
 interface Ecosystem {
   languages: readonly string[]
   manifests: readonly string[]
@@ -25,7 +25,7 @@ function inPackageJson(manifest: string, dependency: string): boolean {
   }
 }
 
-/** The name as a word of its own: quoted, or at the start of a line before a version. */
+/** Matches the name as a separate word: quoted, or at the start of a line before a version. */
 function asWord(manifest: string, dependency: string): boolean {
   const name = dependency.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')
   return new RegExp(`(?:^|["'\\s>:/])${name}(?:$|["'\\s<=>~!\\[;,@(:])`, 'im').test(manifest)
@@ -142,8 +142,8 @@ function inManifest(ecosystem: Ecosystem, manifest: string): string | undefined 
 }
 
 /**
- * A function that names the framework of a file; manifests are read once.
- * @param folder - the walked folder (absolute); manifests above it are not looked at
+ * A function that returns the framework of a file. Manifests are read once.
+ * @param folder - the walked folder (absolute); manifests above it are ignored
  * @returns (path relative to the folder, language name) → framework or undefined
  */
 export function frameworkFinder(folder: string): (path: string, language: string) => string | undefined {
@@ -159,7 +159,7 @@ export function frameworkFinder(folder: string): (path: string, language: string
         present = true
         answer ??= inManifest(ecosystem, manifest)
       } catch {
-        // Not there: the next name, then the directory above.
+        // Not found: try the next name, then the parent directory.
       }
     }
     if (!present && directory !== '.') answer = nearest(ecosystem, dirname(directory))

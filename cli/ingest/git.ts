@@ -1,29 +1,30 @@
 /**
- * What git knows of a folder: its repository, the files it lists, and the attributes that say who wrote them.
+ * Git's information about a folder: its repository, the listed files, and the attributes for generated and vendored
+ * files.
  * @module
  */
 import { execFile, spawn } from 'node:child_process'
 import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 
-/** Git never runs a program that the repository's own configuration names, never prompts and never takes a lock. */
+/** Git must not run programs from the repository's configuration, prompt, or take locks. */
 const SAFE = ['-c', 'core.fsmonitor=false', '-c', 'core.quotePath=false']
 const ENVIRONMENT = { GIT_OPTIONAL_LOCKS: '0', GIT_TERMINAL_PROMPT: '0', LC_ALL: 'C' }
-/** Variables that a hook sets and that would point git at another repository than the folder's. */
+/** Variables that a hook sets, and that would make git use another repository than the folder's. */
 const POINTERS = ['GIT_DIR', 'GIT_WORK_TREE', 'GIT_INDEX_FILE', 'GIT_PREFIX', 'GIT_OBJECT_DIRECTORY', 'GIT_COMMON_DIR']
 const MAX_OUTPUT = 512 * 1024 * 1024
-/** A history that takes longer to follow to its root is identified by its remote alone. */
+/** If following the history to its root takes longer, the repository is identified only by its remote. */
 const ROOT_LIMIT_MS = 5_000
 
-/** A checkout of a repository, and the folder in it that was named. */
+/** A checkout of a repository, and the given folder in it. */
 export interface Repository {
   /** Top of the checkout. */
   root: string
-  /** Path of the folder below the root, with `/` at its end; empty at the root. */
+  /** Path of the folder below the root, with a trailing `/`; empty at the root. */
   prefix: string
   /** The directory that all worktrees of the repository share. */
   commonDir: string
-  /** A linked worktree: `.git` is a file there. */
+  /** Whether it is a linked worktree, where `.git` is a file. */
   linked: boolean
   /** URL of the remote `origin`, or of the only remote. */
   remote?: string
@@ -35,7 +36,7 @@ function environment(): NodeJS.ProcessEnv {
   return env
 }
 
-/** Runs git in a folder; undefined when it fails or is not installed. */
+/** Runs git in a folder. Returns undefined if it fails or is not installed. */
 function git(folder: string, args: readonly string[], timeout = 0): Promise<string | undefined> {
   return new Promise((done) => {
     execFile(
@@ -51,7 +52,7 @@ const lines = (text: string | undefined): string[] => (text ?? '').split('\n').f
 const records = (text: string): string[] => text.split('\0').filter(Boolean)
 
 /**
- * The repository a folder belongs to; undefined outside of one, in a bare one, or where git can't be run or refuses.
+ * The repository of a folder; undefined outside a repository, in a bare one, or if git can't be run or refuses.
  * @param folder - absolute real path
  */
 export async function repositoryOf(folder: string): Promise<Repository | undefined> {
@@ -79,18 +80,18 @@ export async function repositoryOf(folder: string): Promise<Repository | undefin
   }
 }
 
-/** First commits by the repository's own directory: a run asks more than once. */
+/** First commits by the repository's common directory: a run needs them repeatedly. */
 const roots = new Map<string, Promise<string | undefined>>()
 
 /**
- * The first commit of a repository's history (of several roots the first in order of name); undefined in a shallow clone,
- * before the first commit, and where it takes too long.
+ * The first commit of a repository's history (if there are several roots, the first in alphabetical order); undefined
+ * in a shallow clone, before the first commit, or if it takes too long.
  */
 export function rootCommit(repository: Repository): Promise<string | undefined> {
   const { commonDir } = repository
   const known = roots.get(commonDir) ?? findRootCommit(repository)
   roots.set(commonDir, known)
-  // A repository without a commit may have one in the next run of this process.
+  // A repository without commits may have one in the next run of this process.
   known.then((commit) => commit ?? roots.delete(commonDir))
   return known
 }
@@ -103,20 +104,20 @@ async function findRootCommit(repository: Repository): Promise<string | undefine
   return shallow?.trim() === 'false' ? lines(roots).sort()[0] : undefined
 }
 
-/** Whether the repository's ignore rules leave out the folder itself. */
+/** Whether the repository's ignore rules exclude the folder itself. */
 export async function isIgnoredFolder(repository: Repository): Promise<boolean> {
   if (repository.prefix === '') return false
   return (await git(repository.root, ['check-ignore', '-q', '--', repository.prefix])) !== undefined
 }
 
-/** What `git ls-files` lists below a folder; a nested repository is one entry with `/` at its end. */
+/** The result of `git ls-files` in a folder. A nested repository is one entry with a trailing `/`. */
 export interface Listing {
   paths: string[]
   /** Gitlinks of the index: submodules, checked out or not. */
   submodules: Set<string>
 }
 
-/** Tracked files and untracked ones that no rule ignores, relative to the folder; undefined when git fails. */
+/** Tracked files, and untracked files that are not ignored, relative to the folder; undefined if git fails. */
 export async function listFiles(folder: string): Promise<Listing | undefined> {
   const [tracked, others] = await Promise.all([
     git(folder, ['ls-files', '-z', '--cached', '--stage']),
@@ -134,17 +135,17 @@ export async function listFiles(folder: string): Promise<Listing | undefined> {
   return { paths: [...paths].sort(), submodules }
 }
 
-/** What the ignore rules leave out below a folder; a directory that holds nothing else is one entry. */
+/** Ignored files in a folder. A completely ignored directory is one entry. */
 export async function listIgnored(folder: string): Promise<string[]> {
   const args = ['ls-files', '-z', '--others', '--ignored', '--exclude-standard', '--directory']
   return records((await git(folder, args)) ?? '').sort()
 }
 
-/** Attributes of one file that say what it is. */
+/** Attributes that classify a file. */
 export interface FileAttributes {
-  /** `linguist-generated`, when set or unset. */
+  /** `linguist-generated`, if set or unset. */
   generated?: boolean
-  /** `linguist-vendored`, when set or unset. */
+  /** `linguist-vendored`, if set or unset. */
   vendored?: boolean
   /** `working-tree-encoding`. */
   encoding?: string
@@ -152,7 +153,7 @@ export interface FileAttributes {
 
 const SWITCHES: Record<string, boolean> = { set: true, true: true, unset: false, false: false }
 
-/** Attributes of files, from `.gitattributes`; files without any are left out. */
+/** Attributes of files from `.gitattributes`. Files without any are omitted. */
 export function attributesOf(folder: string, paths: readonly string[]): Promise<Map<string, FileAttributes>> {
   const names = ['linguist-generated', 'linguist-vendored', 'working-tree-encoding']
   return new Promise((done) => {

@@ -1,5 +1,5 @@
 /**
- * Loads tree-sitter (WebAssembly) and its grammars, each once and only when the first file needs it.
+ * Loads tree-sitter (WebAssembly) and its grammars, each once and on demand.
  * @module
  */
 import { createRequire } from 'node:module'
@@ -10,11 +10,11 @@ import { Language, Parser, type Tree } from 'web-tree-sitter'
 /** Parser operations between two calls of the progress callback (tree-sitter, `OP_COUNT_PER_PARSER_CALLBACK_CHECK`). */
 const OPERATIONS_PER_CALLBACK = 100
 /**
- * Most parser operations for one file; ordinary code needs about one a character. They are counted, not timed, so that the
- * same file gives the same tree on any machine.
+ * Maximum parser operations for one file. Ordinary code needs about one per character. Operations are counted instead
+ * of time, so that the same file gives the same tree on any machine.
  */
 const MAX_OPERATIONS = 2_000_000
-/** Files larger than this are allowed so many operations for each character. */
+/** Files with more characters are allowed this many operations per character. */
 const OPERATIONS_PER_CHARACTER = 4
 
 const folder = join(dirname(createRequire(import.meta.url).resolve('@vscode/tree-sitter-wasm/package.json')), 'wasm')
@@ -31,18 +31,18 @@ function loadGrammar(stem: string): Promise<Language | undefined> {
 }
 
 async function start(): Promise<Parser> {
-  // V8's optimising compiler takes hundreds of megabytes for a grammar's lexer and more time than it saves.
+  // V8's optimising compiler takes hundreds of megabytes for a grammar's lexer, and more time than it saves.
   setFlagsFromString('--no-wasm-dynamic-tiering')
   setFlagsFromString('--no-wasm-tier-up')
   await Parser.init()
   return new Parser()
 }
 
-/** Why there is no tree: no grammar or another language, too many operations, or the parser failed. */
+/** Why there is no tree: no grammar for the language, too many operations, or the parser failed. */
 export type NoTree = 'none' | 'budget' | 'failed'
 
 /**
- * Parses a text and hands the tree to `use`; the tree is freed afterwards.
+ * Parses a text and passes the tree to `use`. The tree is freed afterwards.
  * @param stem - grammar file stem, e.g. `typescript`
  * @param use - works on the tree synchronously; offsets are UTF-16 code units of `text`
  * @returns what `use` returned, or why there is no tree
@@ -67,7 +67,8 @@ export async function withTree<T extends object>(
     }
     return tree.rootNode.type === 'ERROR' ? 'none' : use(tree)
   } catch (error) {
-    // Nesting too deep for the stack is the file's fault and stays so; a parser that gave up is not used again.
+    // Nesting that is too deep for the stack is a property of the file and permanent. A parser that failed is not used
+    // again.
     if (!(error instanceof Error) || !['RangeError', 'RuntimeError'].includes(error.name)) throw error
     if (error.name === 'RangeError') return 'budget'
     parser = undefined

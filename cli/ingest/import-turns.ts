@@ -11,7 +11,7 @@ import type { Report } from './report.ts'
 const LIMITS = { parts: 200, items: 200, bytes: 2 * 1024 * 1024 - 16 * 1024 }
 
 /**
- * Imports turns; those that are known by their key change nothing.
+ * Imports turns. Turns with a known key change nothing.
  * @throws HttpError, UnreachableError
  */
 export async function importTurns(

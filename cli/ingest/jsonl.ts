@@ -1,5 +1,5 @@
 /**
- * Ingests JSON Lines: one item a line, `{"key"?, …fields}`, into any collection.
+ * Ingests JSON Lines: one item per line, `{"key"?, …fields}`, for any collection.
  * @module
  */
 import { createReadStream } from 'node:fs'
@@ -29,7 +29,7 @@ interface Run {
 
 /**
  * Parses one line.
- * @returns the item, or what is wrong with the line
+ * @returns the item, or an error message
  */
 export function parseLine(line: string): KnowledgeItem | string {
   let value: unknown
@@ -46,9 +46,9 @@ export function parseLine(line: string): KnowledgeItem | string {
 }
 
 /**
- * Reads a file line by line, sends good lines and names bad ones by number; the rest is stored.
+ * Reads a file line by line, sends valid lines, and reports invalid ones by number.
  * @param path - the file
- * @throws HttpError, UnreachableError, and the file system's error when the file cannot be read
+ * @throws HttpError, UnreachableError, and the file system's error if the file can't be read
  */
 export async function ingestLines(path: string, run: Run): Promise<void> {
   const { report } = run
@@ -98,7 +98,7 @@ export async function ingestLines(path: string, run: Run): Promise<void> {
     stream.destroy()
     progress.finish()
   }
-  // Batches are answered in any order.
+  // Batches may be answered in any order.
   report.rejected.sort((a, b) => Number(a.at.slice(5)) - Number(b.at.slice(5)))
   report.interrupted = run.stopped()
 }

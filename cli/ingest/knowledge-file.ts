@@ -1,5 +1,5 @@
 /**
- * Knowledge as files: one Markdown file with front matter is one item of a collection, and an item is one file.
+ * Knowledge files: one Markdown file with front matter corresponds to one item of a collection.
  * @module
  */
 import { isDeepStrictEqual } from 'node:util'
@@ -9,13 +9,13 @@ import { PROVENANCES } from '../../src/knowledge/provenance.ts'
 import type { FieldValue, KnowledgeItem } from './api.ts'
 import type { ItemCollection } from './knowledge-place.ts'
 
-/** How the fields of a collection are laid out in a file. */
+/** The layout of a collection's fields in a file. */
 interface Layout {
-  /** Field of the first heading, or of the file's name. */
+  /** Field for the first heading, or for the file's name. */
   title: string
-  /** Field of the text. */
+  /** Field for the text. */
   body: string
-  /** Fields with a second-level heading of their own, by that heading in small letters. Lists are written as lists. */
+  /** Fields with their own second-level heading, by that heading in lower case. Lists are written as lists. */
   sections: Record<string, string>
 }
 
@@ -51,7 +51,10 @@ function schemaOf(collection: ItemCollection, field: string) {
   return Object.hasOwn(shape, field) ? shape[field] : undefined
 }
 
-/** A field's value as the collection takes it: a single value may stand for a list of one, a number for a text. */
+/**
+ * Converts a field's value for the collection: a single value can represent a list of one, a number can represent a
+ * text.
+ */
 function fieldValue(collection: ItemCollection, field: string, value: unknown): FieldValue | Error {
   const schema = schemaOf(collection, field)
   const candidates = [
@@ -63,7 +66,10 @@ function fieldValue(collection: ItemCollection, field: string, value: unknown): 
   return new Error(`${field}: ${schema?.safeParse(value).error?.issues[0]?.message ?? 'is not valid'}`)
 }
 
-/** The list items of a section: each begins with `- ` at the line's start, its further lines are indented by two spaces. */
+/**
+ * The list items of a section. Each starts with `- ` at the start of a line; its further lines are indented by two
+ * spaces.
+ */
 function listOf(text: string): string[] | undefined {
   const items: string[] = []
   for (const line of text.split('\n')) {
@@ -112,20 +118,20 @@ function partsOf(text: string, layout: Layout): Parts {
   return { title, body: body.join('\n').trim(), sections }
 }
 
-/** What a file says. */
+/** The content of a file. */
 export interface ParsedFile {
   item: KnowledgeItem
-  /** The item is known by its key in the whole collection: it may have been there before the file. */
+  /** Whether the item has its own key in the whole collection, so that it may have existed before the file. */
   keyed: boolean
-  /** Front matter that the collection has no field for. */
+  /** Front matter fields that the collection doesn't have. */
   unknown: string[]
 }
 
 /**
  * Reads an item from a file.
- * @param path - its path; the name is the title where nothing else gives one
+ * @param path - its path; the file name is the default title
  * @param text - the file
- * @returns the item, or what is wrong with the file
+ * @returns the item, or an error message
  */
 export function parseKnowledgeFile(collection: ItemCollection, path: string, text: string): ParsedFile | string {
   const layout = LAYOUTS[collection]
@@ -168,7 +174,7 @@ export function parseKnowledgeFile(collection: ItemCollection, path: string, tex
   }
   if (fields[layout.body] === undefined) return `${layout.body}: the file has no text`
   const item: KnowledgeItem = { key: typeof key === 'string' ? key : 'file', fields }
-  // That an outcome bears words out is for outcomes to say; a file that was reviewed is somebody's word.
+  // Only outcomes can verify text. A reviewed file counts as written by a person.
   if (provenance !== undefined) item.provenance = provenance === 'verified_outcome' ? 'human' : String(provenance)
   return { item, keyed: key !== undefined, unknown }
 }
@@ -177,7 +183,9 @@ function listText(items: readonly string[]): string {
   return items.map((item) => `- ${item.split('\n').join('\n  ')}`).join('\n')
 }
 
-/** One field as YAML, ending with a line break. JSON is YAML too: it is used where a block would lose spaces or line breaks. */
+/**
+ * One field as YAML, with a line break. JSON is valid YAML, and is used where a block would lose spaces or line breaks.
+ */
 function frontMatterField(field: string, value: unknown): string {
   const block = stringify({ [field]: value }, { lineWidth: 0 })
   const read: unknown = parse(block.trimEnd())
@@ -185,8 +193,9 @@ function frontMatterField(field: string, value: unknown): string {
 }
 
 /**
- * Writes an item as a file. Reading the file gives the same key and fields: what the layout can't hold is front matter.
- * @param item - key and fields as the coordinator lists them
+ * Formats an item as a file. Reading the file gives the same key and fields. Fields that the layout can't represent are
+ * in the front matter.
+ * @param item - key and fields as listed by the coordinator
  */
 export function formatKnowledgeFile(
   collection: ItemCollection,
@@ -224,7 +233,7 @@ export function formatKnowledgeFile(
   const present = [...laidOut].filter((field) => item.fields[field] !== undefined)
   let inText = new Set(present)
   if (same(write(inText))) return write(inText)
-  // Field by field, until reading gives back what was written.
+  // Field by field, until reading returns the written values.
   inText = new Set(present.filter((field) => same(write(new Set([field])))))
   return same(write(inText)) ? write(inText) : write(new Set())
 }

@@ -1,15 +1,15 @@
 /**
- * Which files are knowledge, by their place.
+ * Recognises knowledge files by their location.
  * @module
  */
 
-/** The folder of a code base that holds knowledge: `.hybrid/<collection>/*.md`. */
+/** The knowledge folder of a code base: `.hybrid/<collection>/*.md`. */
 export const KNOWLEDGE_FOLDER = '.hybrid'
 
-/** Collections that a folder `.hybrid` may hold: what a team writes and reviews. */
+/** Collections allowed in a `.hybrid` folder: knowledge that a team writes and reviews. */
 export const FILE_COLLECTIONS = ['best-practices', 'error-solutions', 'skills-patterns', 'learning-feedback'] as const
 
-/** Collections whose files are items. Code and documents are cut into pieces instead. */
+/** Collections whose files are items. Code and documents are split into chunks instead. */
 export type ItemCollection = (typeof FILE_COLLECTIONS)[number] | 'interaction-history'
 
 /** Whether files of a collection are items. */

@@ -1,20 +1,20 @@
 /**
- * What a file is, by its name: the language reported in the `language` field, the tree-sitter grammar that parses it (if
- * there is one) and whether it reads as prose.
+ * Classifies a file by its name: the language reported in the `language` field, the tree-sitter grammar (if there is
+ * one), and whether it is prose.
  * @module
  */
 
-/** How a file is chunked: along a syntax tree, along Markdown headings, or along blank lines and indentation. */
+/** How a file is split: along a syntax tree, along Markdown headings, or along blank lines and indentation. */
 export type Strategy = 'syntax' | 'markdown' | 'text'
 
-/** A language as the chunker sees it. */
+/** A language for the chunker. */
 export interface Language {
-  /** Name written to the `language` field, lower case, e.g. `typescript`. */
+  /** Name in the `language` field, lower case, e.g. `typescript`. */
   name: string
   strategy: Strategy
-  /** Grammar file stem in `@vscode/tree-sitter-wasm`, when `strategy` is `syntax`. */
+  /** Grammar file stem in `@vscode/tree-sitter-wasm`, if `strategy` is `syntax`. */
   grammar?: string
-  /** Prose: long lines are paragraphs there, not a sign of minified code. */
+  /** Whether it is prose: then long lines are paragraphs, not a sign of minified code. */
   prose: boolean
 }
 
@@ -91,8 +91,8 @@ const BY_NAME: Record<string, Language> = {
 }
 
 /**
- * The language of a file by its name; a file of an unknown kind is plain text.
- * @param path - path or file name, with either slash
+ * The language of a file by its name. Unknown files are plain text.
+ * @param path - path or file name, with slashes or backslashes
  */
 export function languageOf(path: string): Language {
   const name = (path.split(/[\\/]/).pop() ?? '').toLowerCase()

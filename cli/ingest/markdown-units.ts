@@ -1,5 +1,5 @@
 /**
- * Units of a Markdown file: sections nested by heading level, and inside a section its blocks.
+ * Units of a Markdown file: sections nested by heading level, and the blocks inside each section.
  * @module
  */
 import type { Nodes, RootContent } from 'mdast'
@@ -12,19 +12,19 @@ interface Heading {
   title: string
 }
 
-/** The text of a node without its marks. */
+/** The text of a node without markup. */
 function plainText(node: Nodes): string {
   if ('value' in node && node.type !== 'html') return node.value
   return 'children' in node ? node.children.map(plainText).join('') : ''
 }
 
-/** Length of a YAML or TOML front matter block at the start of a file, 0 when there is none. */
+/** Length of a YAML or TOML front matter block at the start of a file; 0 if there is none. */
 function frontMatter(text: string): number {
   const match = /^(---|\+\+\+)[ \t]*\n[\s\S]*?\n\1[ \t]*(?:\n|$)/.exec(text)
   return match && match[0].length < 20_000 ? match[0].length : 0
 }
 
-/** A block of the file, and the offset that its positions count from. */
+/** A block of the file, and the offset to which its positions are relative. */
 interface Block {
   node: RootContent
   shift: number
@@ -33,10 +33,10 @@ interface Block {
 const startOf = (text: string, { node, shift }: Block): number =>
   lineStart(text, (node.position?.start.offset ?? 0) + shift)
 
-/** Characters that are parsed at a time: the parser takes a thousand times as much memory. */
+/** Number of characters parsed at a time: the parser uses a thousand times as much memory. */
 const SEGMENT = 60_000
 
-/** The blocks of a text. A long one is parsed in parts that begin with a heading. */
+/** The blocks of a text. A long text is parsed in parts that start with a heading. */
 function blocksOf(text: string, from: number): Block[] {
   const blocks: Block[] = []
   let start = from
@@ -86,7 +86,7 @@ function blockUnits(text: string, blocks: readonly Block[], start: number, end: 
   return units
 }
 
-/** The sections in `headings`, each with everything under it, as units that partition `[start, end)`. */
+/** The sections in `headings`, each with all its content, as units that partition `[start, end)`. */
 function sectionUnits(
   text: string,
   headings: readonly Heading[],
@@ -128,7 +128,7 @@ function sectionUnits(
 }
 
 /**
- * The units of a Markdown file (CommonMark; front matter is set apart), partitioning the whole text.
+ * The units of a Markdown file (CommonMark; front matter is separate), partitioning the whole text.
  * @param text - the file with `\n` line ends
  */
 export function markdownUnits(text: string): Unit[] {

@@ -5,15 +5,15 @@
 import { resolve } from 'node:path'
 import { parseArguments, parseSize, parseUrl, UsageError } from '../shared/args.ts'
 
-/** What a run was asked to do. */
+/** The options of a run. */
 export interface IngestOptions {
   input: string
   url: string
   key?: string
   project: string
-  /** As given; a folder goes to `codebase-context` when it is not. */
+  /** As given. The default for a folder is `codebase-context`. */
   collection?: string
-  /** As given; derived from the folder when it is not. */
+  /** As given. The default is derived from the folder. */
   source?: string
   include: string[]
   exclude: string[]
@@ -21,17 +21,17 @@ export interface IngestOptions {
   dryRun: boolean
   replace: boolean
   json: boolean
-  /** The report names every path that was left out. */
+  /** Whether the report lists every skipped path. */
   verbose: boolean
-  /** Nothing is printed unless something failed. */
+  /** Whether to print only failures. */
   quiet: boolean
-  /** Ingest again whenever a file changes. */
+  /** Whether to ingest again when a file changes. */
   watch: boolean
-  /** In a dry run, only find out which files have changed; nothing is cut. */
+  /** In a dry run, only detect changed files, without splitting them. */
   compareOnly?: boolean
 }
 
-/** What `--help` prints. */
+/** The output of `--help`. */
 export const HELP = `Usage: npm run ingest -- <folder | file.jsonl | exported chat> [options]
 
 Reads a folder of code and prose into codebase-context, cut along its structure, or JSON Lines into any collection.
@@ -61,7 +61,7 @@ Exit codes: 0 done, 1 something was rejected or failed, 2 wrong usage, 130 inter
 `
 
 const DEFAULT_URL = 'http://127.0.0.1:8787'
-/** Largest file, unless `--max-file-size` says otherwise. */
+/** Default maximum size of a file; `--max-file-size` overrides it. */
 export const DEFAULT_MAX_FILE_SIZE = parseSize('2M', '--max-file-size')
 
 function nonEmpty(value: string | undefined, option: string): string | undefined {
@@ -71,7 +71,7 @@ function nonEmpty(value: string | undefined, option: string): string | undefined
 
 /**
  * Parses the command's arguments.
- * @returns undefined when help was asked for
+ * @returns undefined if help was requested
  * @throws UsageError
  */
 export function parseOptions(argv: string[], env: NodeJS.ProcessEnv): IngestOptions | undefined {
@@ -96,7 +96,7 @@ export function parseOptions(argv: string[], env: NodeJS.ProcessEnv): IngestOpti
   const [input, ...more] = positionals
   if (input === undefined || input === '') throw new UsageError('name a folder or a .jsonl file')
   if (more.length > 0) throw new UsageError(`one folder or file at a time, not also "${more[0]}"`)
-  // npm runs scripts in the package's folder; a relative path is meant from where the person typed it.
+  // npm runs scripts in the package's folder. A relative path refers to the user's folder.
   const base = env.npm_lifecycle_event === 'ingest' ? env.INIT_CWD : undefined
   return {
     input: base ? resolve(base, input) : input,

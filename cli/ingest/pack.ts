@@ -1,10 +1,10 @@
 /**
  * Packs units into chunks near a target size.
  *
- * Neighbours are grouped by recursive cutting, not by filling from the top: a run that is too large is cut before its
- * unit of best rank, ties broken by the hash of the unit's label (the shape of a treap over the labels: Seidel and
- * Aragon, "Randomized Search Trees", Algorithmica 16, 1996). Which cuts are made depends on sizes only along the path of
- * an edited unit, so an edit leaves the other chunks as they were.
+ * Neighbours are grouped by recursive splitting, not by filling from the top: a run that is too large is split before
+ * its unit of best rank, with ties broken by the hash of the unit's label (the shape of a treap over the labels: Seidel
+ * and Aragon, "Randomized Search Trees", Algorithmica 16, 1996). The splits depend on sizes only along the path of an
+ * edited unit, so an edit doesn't change other chunks.
  * @module
  */
 import { textUnits } from './text-units.ts'
@@ -12,39 +12,39 @@ import { fnv1a, type Kind, type Unit } from './units.ts'
 
 /** Sizes in characters. */
 export interface Sizes {
-  /** Small neighbours are grouped up to this. */
+  /** Small neighbours are grouped up to this size. */
   target: number
-  /** No chunk is larger, its context line aside. */
+  /** Maximum size of a chunk, without its context line. */
   maximum: number
-  /** A group smaller than this joins a neighbour. */
+  /** A smaller group is joined with a neighbour. */
   minimum: number
 }
 
-/** Sizes used for a file, unless it would come to more chunks than a request may carry. */
+/** Default sizes for a file, unless they would give more chunks than a request can carry. */
 export const DEFAULT_SIZES: Sizes = { target: 1200, maximum: 3000, minimum: 200 }
 
-/** A unit that encloses a group without being shown in it. */
+/** A unit that encloses a group but is not part of it. */
 export type Scope = Pick<Unit, 'kind' | 'names' | 'label' | 'signature' | 'doc'>
 
-/** A unit and what encloses it, outermost first. */
+/** A unit and its enclosing units, outermost first. */
 export interface PlacedUnit extends Unit {
   scopes: readonly Scope[]
 }
 
-/** Neighbouring units that make one chunk, and what encloses the first, outermost first. */
+/** Adjacent units that form one chunk, and the units that enclose the first one, outermost first. */
 export interface Group {
   units: PlacedUnit[]
   scopes: readonly Scope[]
 }
 
-/** Units nested deeper than this are cut as plain text. */
+/** Units nested more deeply are split as plain text. */
 const MAX_DEPTH = 40
 
 const CONTAINERS: ReadonlySet<Kind> = new Set(['class', 'interface', 'impl', 'module', 'enum', 'section'])
 
 const sizeOf = (units: readonly Unit[]): number => (units.at(-1)?.end ?? 0) - (units[0]?.start ?? 0)
 
-/** Groups a run of units, none larger than the maximum, by cutting at the best place until each part fits. */
+/** Groups a run of units, none larger than the maximum, by splitting at the best position until each part fits. */
 function cut(run: PlacedUnit[], scopes: readonly Scope[], sizes: Sizes, out: Group[]): void {
   if (run.length === 0) return
   if (run.length === 1 || sizeOf(run) <= sizes.target) {
@@ -66,7 +66,7 @@ function cut(run: PlacedUnit[], scopes: readonly Scope[], sizes: Sizes, out: Gro
   cut(run.slice(best), scopes, sizes, out)
 }
 
-/** Takes oversized units apart and groups the rest, in file order. */
+/** Expands oversized units and groups the rest, in file order. */
 function divide(text: string, units: readonly Unit[], scopes: Scope[], sizes: Sizes, out: Group[], depth = 0): void {
   let run: PlacedUnit[] = []
   const flush = (): void => {
@@ -104,14 +104,14 @@ function divide(text: string, units: readonly Unit[], scopes: Scope[], sizes: Si
   flush()
 }
 
-/** A group's scopes are those of its first line: what follows in the text shows where it belongs by itself. */
+/** A group's scopes are those of its first line. The text itself shows where the following lines belong. */
 function joined(a: Group, b: Group): Group {
   return { units: [...a.units, ...b.units], scopes: a.scopes }
 }
 
 /**
- * Joins small groups to a neighbour: one under a third of the target to a small one of the same scope, one under the
- * minimum to whichever neighbour is best.
+ * Joins small groups with a neighbour: a group below a third of the target with a small one of the same scope, a group
+ * below the minimum with the best neighbour.
  */
 function absorb(groups: readonly Group[], sizes: Sizes): Group[] {
   const out: Group[] = []
@@ -129,7 +129,7 @@ function absorb(groups: readonly Group[], sizes: Sizes): Group[] {
       const sameScope = other.scopes.length === group.scopes.length && other.scopes.at(-1) === group.scopes.at(-1)
       if (sameScope && total <= sizes.target) return total
       if (!tiny || total > sizes.maximum) return Number.POSITIVE_INFINITY
-      // A class line or an import list belongs with what follows it.
+      // A class line or an import list belongs to the code that follows it.
       const leads = other === next && (group.units[0]?.label === 'head' || group.units.at(-1)?.kind === 'comment')
       return total + (sameScope || leads ? 0 : sizes.maximum)
     }
@@ -143,7 +143,7 @@ function absorb(groups: readonly Group[], sizes: Sizes): Group[] {
 }
 
 /**
- * Packs the units of a file into groups, one for each chunk, in file order; together they partition what the units do.
+ * Packs the units of a file into groups, one per chunk, in file order. The groups partition the same text as the units.
  * @param text - the file
  * @param units - units that partition it
  */

@@ -1,35 +1,36 @@
 /**
- * What a person says is to be read: `--include`, `--exclude` and `.hybridignore` files, all in .gitignore form.
+ * The user's patterns for the files to read: `--include`, `--exclude` and `.hybridignore` files, all in .gitignore
+ * format.
  * @module
  */
 import createIgnore, { type Ignore } from 'ignore'
 
-/** What the patterns say about a file; undefined: nothing. */
+/** The result of the patterns for a file; undefined: no pattern matches. */
 export interface Choice {
-  /** Left out, or read although it would be left out because of what it is. */
+  /** Excluded, or read although it would be skipped by default. */
   kind: 'excluded' | 'wanted'
-  /** The pattern names the file itself, without a wildcard. */
+  /** Whether the pattern is the exact name of the file, without a wildcard. */
   exact: boolean
 }
 
-/** Patterns and the directory that they are relative to, with `/` at its end; empty for the top. */
+/** Patterns and the directory that they are relative to, with a trailing `/`; empty at the top. */
 export interface PatternFile {
   base: string
   text: string
 }
 
-/** File systems that tell case apart are matched so, as git does. */
+/** Case sensitivity follows the file system, as in git. */
 const ignorecase = process.platform === 'win32' || process.platform === 'darwin'
 
-/** Rules in .gitignore form. */
+/** Parses rules in .gitignore format. */
 export function rules(patterns: string | readonly string[]): Ignore {
   return createIgnore({ ignorecase, allowRelativePaths: false }).add(patterns as string | string[])
 }
 
-/** The name of the file in which a code base says what is read of it. */
+/** The name of a code base's own pattern file. */
 export const PATTERN_FILE = '.hybridignore'
 
-/** Whether one of the patterns is the path or name of the file itself. */
+/** Whether one of the patterns is the exact path or name of the file. */
 function named(patterns: readonly string[], path: string): boolean {
   return patterns.some((pattern) => {
     const plain = pattern.trim().replace(/^!?\/?/, '')
@@ -37,13 +38,13 @@ function named(patterns: readonly string[], path: string): boolean {
   })
 }
 
-/** A file's path and those of the directories above it, outermost first. */
+/** A file's path and the paths of its parent directories, outermost first. */
 function* levels(path: string): Generator<string> {
   for (let slash = path.indexOf('/'); slash >= 0; slash = path.indexOf('/', slash + 1)) yield path.slice(0, slash + 1)
   yield path
 }
 
-/** The last rule that speaks of a path or of a directory above it. */
+/** The last rule that matches a path or one of its parent directories. */
 function decide(ignore: Ignore, path: string): Choice['kind'] | undefined {
   let choice: Choice['kind'] | undefined
   for (const level of levels(path)) {
@@ -54,11 +55,11 @@ function decide(ignore: Ignore, path: string): Choice['kind'] | undefined {
 }
 
 /**
- * A function that says what the patterns say of a file.
- * @param options.include - only what matches is read, also what would be left out because of what it is
- * @param options.exclude - left out, whatever else says so
+ * A function that evaluates the patterns for a file.
+ * @param options.include - only matching files are read, including files that would be skipped by default
+ * @param options.exclude - excluded in any case
  * @param files - the code base's own pattern files
- * @returns (path) → 'elsewhere' when an include pattern is given and does not match
+ * @returns (path) → 'elsewhere' if an include pattern is given and doesn't match
  */
 export function patternsOf(
   options: { include: readonly string[]; exclude: readonly string[] },

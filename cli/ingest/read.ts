@@ -1,5 +1,5 @@
 /**
- * Reads one file and decides whether its text is to be stored.
+ * Reads a file and decides whether its text should be stored.
  * @module
  */
 import { readFileSync } from 'node:fs'
@@ -9,11 +9,11 @@ import { type Language, languageOf } from './languages.ts'
 import { type SkipReason, skipByText, withoutLongLiterals, withoutPrivateKeys } from './skip-rules.ts'
 import type { FoundFile } from './walk.ts'
 
-/** A file's text, ready to be cut. */
+/** A file's text, ready to be split. */
 export interface Content {
   text: string
   language: Language
-  /** The file's line of each line of the text, where they differ; empty: its lines mean nothing in the file. */
+  /** The file's line number of each line of the text, if they differ; empty: the lines don't correspond. */
   lines?: number[]
 }
 
@@ -21,7 +21,10 @@ export interface Content {
 export class Reader {
   private readonly decoder = createDecoder()
 
-  /** A file's bytes; undefined when it can't be read. Most files are small: waiting for each costs more than reading it. */
+  /**
+   * A file's bytes; undefined if it can't be read. Reads synchronously: most files are small, and awaiting each one
+   * takes longer than reading it.
+   */
   bytes(file: FoundFile): Buffer | undefined {
     try {
       return readFileSync(file.absolute)
@@ -31,8 +34,9 @@ export class Reader {
   }
 
   /**
-   * The text of a file, or why it is left out. `encoding unclear` may be settled once all other files have been read.
-   * @param settle - the other files have been read
+   * The text of a file, or the reason for skipping it. `encoding unclear` may be resolved after all other files have
+   * been read.
+   * @param settle - whether all other files have been read
    */
   async content(file: FoundFile, bytes: Buffer, settle = false): Promise<Content | SkipReason> {
     if (isDocumentFormat(file.path)) return (await renderDocument(file.path, bytes)) ?? 'binary'

@@ -1,6 +1,6 @@
 /**
- * Ingests folders again that were ingested before. Two runs for one folder at the same time are one: the first goes on until nothing has
- * been asked for meanwhile.
+ * Ingests previously ingested folders again. Concurrent runs for the same folder are combined: the first one repeats
+ * until there are no further requests.
  * @module
  */
 import { createHash } from 'node:crypto'
@@ -12,8 +12,8 @@ import { argumentsOf, type KnownFolder, stateFolder } from './registry.ts'
 import type { Report } from './report.ts'
 
 /**
- * Ingests a folder with the options of its last time.
- * @returns undefined when another process does it, also for what has changed since it began
+ * Ingests a folder with the options of its last run.
+ * @returns undefined if another process does it, including changes made since it started
  */
 export async function refreshFolder(known: KnownFolder, key: string | undefined): Promise<Report | undefined> {
   const options = parseOptions([...argumentsOf(known), '--quiet'], {})
@@ -30,7 +30,7 @@ export async function refreshFolder(known: KnownFolder, key: string | undefined)
   }
 }
 
-/** One process at a time; another leaves word that it came. */
+/** Allows one process at a time. Other processes leave a request. */
 class Lock {
   private readonly file: string
   private readonly word: string
@@ -56,7 +56,7 @@ class Lock {
     return true
   }
 
-  /** Whether somebody came since the last time. */
+  /** Whether there was a request since the last call. */
   wasAsked(): boolean {
     try {
       rmSync(this.word)

@@ -1,5 +1,5 @@
 /**
- * Which folders of this machine have been ingested where: what `npm run sources` compares with, kept in a file of the user's.
+ * The ingested folders of this machine and their targets, in a file of the user. `npm run sources` compares with them.
  * @module
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
@@ -13,14 +13,14 @@ export interface KnownFolder {
   collection: string
   source: string
   folder: string
-  /** What it was ingested with, where that differs from the defaults. */
+  /** Options of the ingestion, if different from the defaults. */
   exclude?: readonly string[]
   maxFileSize?: number
-  /** When, in milliseconds since 1970. */
+  /** Time of the ingestion, in milliseconds since 1970. */
   at: number
 }
 
-/** Where this command keeps what it remembers: the place that the platform has for programs' state. */
+/** The folder for this command's state: the platform's location for program state. */
 export function stateFolder(env: NodeJS.ProcessEnv = process.env): string {
   const base =
     env.XDG_STATE_HOME || (process.platform === 'win32' && env.LOCALAPPDATA) || join(homedir(), '.local/state')
@@ -29,7 +29,7 @@ export function stateFolder(env: NodeJS.ProcessEnv = process.env): string {
 
 const fileOf = (env: NodeJS.ProcessEnv): string => join(stateFolder(env), 'sources.json')
 
-/** Every folder known; none when the file is not there or can't be read. */
+/** All known folders; empty if the file doesn't exist or can't be read. */
 export function knownFolders(env: NodeJS.ProcessEnv = process.env): KnownFolder[] {
   try {
     const value: unknown = JSON.parse(readFileSync(fileOf(env), 'utf8'))
@@ -39,7 +39,7 @@ export function knownFolders(env: NodeJS.ProcessEnv = process.env): KnownFolder[
   }
 }
 
-/** Arguments with which a folder is ingested as it was before. */
+/** Arguments that ingest a folder like its last run. */
 export function argumentsOf({ folder, project, collection, source, url, exclude, maxFileSize }: KnownFolder): string[] {
   const place = ['--project', project, '--collection', collection, '--source', source, '--url', url]
   const patterns = (exclude ?? []).flatMap((pattern) => ['--exclude', pattern])
@@ -56,16 +56,16 @@ function save(folders: readonly KnownFolder[], env: NodeJS.ProcessEnv): void {
     writeFileSync(`${file}.${process.pid}`, `${JSON.stringify(folders, null, 2)}\n`)
     renameSync(`${file}.${process.pid}`, file)
   } catch {
-    // A home that can't be written to: sources are listed without their folders.
+    // The home folder is not writable: sources are listed without their folders.
   }
 }
 
-/** Notes a folder under its source; the one before is forgotten. */
+/** Records a folder for its source, and replaces an earlier one. */
 export function rememberFolder(folder: KnownFolder, env: NodeJS.ProcessEnv = process.env): void {
   save([...knownFolders(env).filter((one) => !sameSource(one, folder)), folder], env)
 }
 
-/** Forgets the folder of a source. */
+/** Removes the folder of a source. */
 export function forgetFolder(
   source: Pick<KnownFolder, 'url' | 'project' | 'collection' | 'source'>,
   env: NodeJS.ProcessEnv = process.env,

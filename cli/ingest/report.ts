@@ -1,5 +1,5 @@
 /**
- * What an ingestion did, as counted from the coordinator's answers, and how it is told.
+ * The report of an ingestion, counted from the coordinator's answers, and its text.
  * @module
  */
 import { count, duration, plural, style as styleFor } from '../shared/terminal.ts'
@@ -14,7 +14,7 @@ export interface Rejection {
   reason: string
 }
 
-/** The result of one run; `--json` prints it as it is. */
+/** The result of one run. `--json` prints it unchanged. */
 export interface Report {
   kind: 'folder' | 'jsonl' | 'chats'
   input: string
@@ -23,7 +23,7 @@ export interface Report {
   source?: string
   dry_run: boolean
   interrupted: boolean
-  /** Set when the run stopped early: what went wrong, and what to do. */
+  /** Set if the run stopped early: the problem and the fix. */
   failure?: { message: string; hint?: string }
   files: {
     found: number
@@ -33,17 +33,17 @@ export interface Report {
     rejected: number
     skipped: Record<string, number>
   }
-  /** In folders chunks, in JSON Lines items. `total` counts what was cut or read in this run. */
+  /** For folders: chunks; for JSON Lines: items. `total` counts those split or read in this run. */
   chunks: { total: number; added: number; updated: number; unchanged: number; removed: number }
   rejected: Rejection[]
-  /** Every file, or directory with `/` at its end, that was not read, in order of path. */
+  /** Every file, or directory with a trailing `/`, that was not read, ordered by path. */
   left_out: LeftOut[]
-  /** Files of a language with a grammar that were cut as plain text. */
+  /** Files of a language with a grammar that were split as plain text. */
   cut_as_text: { path: string; reason: CutAsText }[]
   notes: string[]
-  /** Left out when none were computed here. */
+  /** Missing if no vectors were computed here. */
   vectors?: VectorReport
-  /** Until all text was stored; vectors follow. */
+  /** Time until all text was stored; vectors follow. */
   seconds: number
 }
 
@@ -64,7 +64,7 @@ export function createReport(
   }
 }
 
-/** Counts what is left out, and names it. */
+/** Counts and lists skipped files. */
 export function noteLeftOut(report: Report, entries: readonly LeftOut[]): void {
   for (const { path, reason, files } of entries) {
     report.files.skipped[reason] = (report.files.skipped[reason] ?? 0) + (files ?? 1)
@@ -72,25 +72,25 @@ export function noteLeftOut(report: Report, entries: readonly LeftOut[]): void {
   }
 }
 
-/** Reports go to standard output. */
+/** Reports are written to standard output. */
 const style = (format: Parameters<typeof styleFor>[0], text: string): string => styleFor(format, text, process.stdout)
 
 const SHOWN_REJECTIONS = 20
 
-/** 0 when all went well, 1 when something was rejected or failed, 130 after an interruption (128 + SIGINT). */
+/** 0 if successful, 1 if something was rejected or failed, 130 after an interruption (128 + SIGINT). */
 export function exitCode(report: Report): number {
   if (report.failure || report.rejected.length > 0) return 1
   return report.interrupted ? 130 : 0
 }
 
-/** What to do about files that were left out for these reasons, when anything can be done. */
+/** How to include files that were skipped for these reasons, if possible. */
 const HOW_TO_READ =
   'Read them all the same: a line such as `!src/vendor/` in .hybridignore, or --include PATTERN for one run.'
 const OVERRIDABLE = new Set(['vendored', 'secret', 'lock file', 'generated', 'minified', 'data', 'picture'])
 
 /**
- * The report in lines for a person.
- * @param verbose - name every path that was left out
+ * The report as text for the user.
+ * @param verbose - list every skipped path
  */
 export function formatReport(report: Report, verbose = false): string {
   const { files, chunks } = report
@@ -114,7 +114,7 @@ export function formatReport(report: Report, verbose = false): string {
     `${mark} ${verb} ${style('bold', report.source ?? report.input)} into ${into} in ${duration(report.seconds)}`,
   )
   if (report.failure && files.found === 0 && chunks.total === 0) {
-    // It failed before anything was read: there is nothing to count.
+    // The run failed before anything was read: there is nothing to count.
   } else if (report.kind === 'folder') {
     row(
       'files',

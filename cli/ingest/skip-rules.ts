@@ -1,11 +1,11 @@
 /**
- * Which files are left out because of what they are: by name where the name says it, else by their text.
+ * Rules for files that are skipped because of their kind: by name if it is sufficient, otherwise by their text.
  * @module
  */
 import { isSignedGenerated } from './generated.ts'
 import type { Language } from './languages.ts'
 
-/** Why a file was left out. */
+/** Why a file was skipped. */
 export type SkipReason =
   | 'ignored'
   | 'excluded'
@@ -27,7 +27,7 @@ export type SkipReason =
   | 'empty'
   | 'unreadable'
 
-/** Directories that only tools write: never entered outside a repository, never sent when tracked. */
+/** Directories that only tools write: never entered outside a repository, and skipped even if tracked. */
 const TOOL_FOLDERS: ReadonlySet<string> = new Set(
   (
     '.git .hg .svn .jj node_modules bower_components jspm_packages Pods .venv ' +
@@ -37,9 +37,11 @@ const TOOL_FOLDERS: ReadonlySet<string> = new Set(
   ).split(' '),
 )
 
-/** Directories whose name says third party, and may just as well be a word of the business. */
+/** Directory names that usually mean third-party code, but can also be ordinary words. */
 const VENDOR_FOLDER = /^(?:vendor|vendors|third[-_]?party|3rd[-_]?party|venv)$/i
-/** Files that only a package manager's folder, or a copy of somebody else's project, holds; relative to such a directory. */
+/**
+ * Files that only occur in a package manager's folder or in a copy of another project, relative to such a directory.
+ */
 const VENDOR_EVIDENCE =
   /^(?:modules\.txt|autoload\.php|composer\/|bundle\/|pyvenv\.cfg|(?:[^/]+\/){0,3}(?:licen[cs]e|copying|unlicense|notice|\.gitrepo|readme\.chromium|metadata)(?:[-._][^/]*)?$)/i
 
@@ -53,7 +55,7 @@ const LOCK_FILES: ReadonlySet<string> = new Set(
   ).split(' '),
 )
 
-/** Files whose only purpose is to hold secrets. */
+/** Files whose only purpose is to store secrets. */
 const SECRET_NAMES: readonly RegExp[] = [
   /^\.env(?:\.(?!example$|sample$|template$|dist$|defaults?$).*)?$/,
   /^\.dev\.vars(?:\..*)?$/,
@@ -65,32 +67,32 @@ const SECRET_NAMES: readonly RegExp[] = [
   /^(?:kubeconfig|master\.key|wallet\.dat|\.vault[-_]pass(?:word)?)$/,
 ]
 
-/** Files that often hold secrets: their text decides. */
+/** Files that often contain secrets: their text decides. */
 const SUSPECT_NAMES: readonly RegExp[] = [
   /^(?:credentials?|secrets?|passwords?)(?:\.(?:json|ini|ya?ml|toml|xml|properties|txt|csv|cfg|conf|enc))?$/,
   /^(?:\.npmrc|\.yarnrc(?:\.yml)?)$/,
   /\.(?:pem|key|p8)$/,
 ]
-/** A value that is given, not referred to or left open, under a name that says secret. */
+/** A literal value, not a reference or placeholder, for a name that indicates a secret. */
 const SECRET_VALUE =
   /(?:pass(?:word|wd|phrase)?|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|credential|_auth)[\w.-]*["']?\s*[:=]\s*["']?(?!["'\s]|\$[{(]|\{\{|<|%|your|change|example|xxx|\*\*|null|true|false|ENC\[|vault:|ref\+|!)[^\s"']{4,}/i
 const SECRET_MANIFEST = /^kind:\s*["']?Secret["']?\s*$/m
 
-/** Data formats that are read while they are small enough to be looked at by a person. */
+/** Data formats that are read if they are small enough for a person to read. */
 const DATA = /\.(?:csv|tsv|jsonl|ndjson|geojson|log|out|dump|patch|diff|srt|vtt)$/
 const MAX_DATA = 64 * 1024
 const NEVER_TEXT = /\.(?:parquet|arrow|tsbuildinfo|po|pot)$/
 const PICTURE = /\.svg$/
 const MAP = /\.(?:js|mjs|cjs|css|wasm)\.map$/
 
-/** Whether a directory holds only what tools made, so that it is never entered outside a repository. */
+/** Whether a directory contains only generated files, so that it is never entered outside a repository. */
 export function isToolFolder(name: string): boolean {
   return TOOL_FOLDERS.has(name)
 }
 
 /**
- * The directories among the ancestors of files that hold what others wrote, with `/` at the end: those of tools, and those
- * named `vendor` or `third_party` that hold a package manager's list or somebody else's licence.
+ * The parent directories of files with third-party content, with a trailing `/`: those of tools, and those named
+ * `vendor` or `third_party` that contain a package manager's list or another project's licence.
  * @param paths - all files, relative, with `/`
  */
 export function vendoredFolders(paths: readonly string[]): Set<string> {
@@ -113,7 +115,7 @@ export function vendoredFolders(paths: readonly string[]): Set<string> {
 }
 
 /**
- * Why a file is left out by its name and size, or undefined.
+ * The reason for skipping a file by its name and size, or undefined.
  * @param path - path relative to the folder, with `/`
  * @param bytes - its size
  */
@@ -127,24 +129,24 @@ export function skipByName(path: string, bytes = 0): SkipReason | undefined {
   return NEVER_TEXT.test(name) || (DATA.test(name) && bytes > MAX_DATA) ? 'data' : undefined
 }
 
-/** A private key that is really there: the armour line, then within a few lines a run of base64. */
+/** A real private key: the header line, followed within a few lines by a run of base64. */
 const PRIVATE_KEY =
   /-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----[\s\S]{0,300}?[A-Za-z0-9+/]{40}[\s\S]{0,20000}?(?:-----END [A-Z0-9 ]{0,40}-----|$)/g
 
-/** Characters of private keys in a text. */
+/** Number of characters of private keys in a text. */
 function keyCharacters(text: string): number {
   return [...text.matchAll(PRIVATE_KEY)].reduce((sum, [key]) => sum + key.length, 0)
 }
 
-/** A literal or an encoded run that no one reads: the line that it stands in is judged, and kept, without it. */
+/** A literal or encoded run that people don't read. It is removed before its line is classified and stored. */
 const LONG_LITERAL = /(data:[\w.+-]+\/[\w.+-]+(?:;[\w=.-]+)*,)[^\s"'`)<>]{500,}|[A-Za-z0-9+/_=-]{1000,}/g
 const LONG_STRING = /"(?:[^"\\\n]|\\.){1000,}"|'(?:[^'\\\n]|\\.){1000,}'|`(?:[^`\\\n]|\\.){1000,}`/g
 const KEPT_OF_LITERAL = 60
 const LONG_LINE = 1_000
 
 /**
- * A text without the middle of its long literals: data URIs, encoded runs and, in code, string literals of more than 1,000
- * characters on one line. Line numbers stay as they are.
+ * A text without the middle of its long literals: data URIs, encoded runs and, in code, string literals of more than
+ * 1,000 characters on one line. Line numbers don't change.
  */
 export function withoutLongLiterals(text: string, language: Language): string {
   const shorten = (literal: string): string =>
@@ -162,7 +164,7 @@ export function withoutLongLiterals(text: string, language: Language): string {
   return changed ? lines.join('\n') : text
 }
 
-/** Formats in which a long line is data or a paragraph, not code without white space. */
+/** Formats in which a long line is data or a paragraph, not minified code. */
 const LONG_LINES_ARE_FINE: ReadonlySet<string> = new Set(['sql', 'json', 'yaml', 'xml', 'html', 'text', 'csv'])
 const MIN_MINIFIED = 5_000
 
@@ -181,10 +183,10 @@ function isMinified(text: string, language: Language): boolean {
 }
 
 /**
- * Why a file is left out by its text, or undefined.
- * @param path - its path; what its name suggests is checked against the text
+ * The reason for skipping a file by its text, or undefined.
+ * @param path - its path; the kind suggested by its name is checked against the text
  * @param text - the decoded file, without long literals
- * @param attribute - what `.gitattributes` says: generated, not generated, or nothing
+ * @param attribute - from `.gitattributes`: generated, not generated, or not set
  */
 export function skipByText(
   path: string,
@@ -203,7 +205,7 @@ export function skipByText(
   return attribute === undefined && isMinified(text, language) ? 'minified' : undefined
 }
 
-/** A text without the private keys in it, line by line, so that line numbers stay. */
+/** Removes private keys from a text line by line, so that line numbers don't change. */
 export function withoutPrivateKeys(text: string): string {
   return text.replace(PRIVATE_KEY, (key) => `[private key]${'\n'.repeat(key.split('\n').length - 1)}`)
 }

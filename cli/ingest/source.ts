@@ -1,12 +1,12 @@
 /**
- * The name a folder's documents are stored under.
+ * The source name for a folder's documents.
  * @module
  */
 import { readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Repository } from './git.ts'
 
-/** `owner/name` of a remote URL in any of git's forms, without credentials. */
+/** `owner/name` of a remote URL in any of git's formats, without credentials. */
 export function remoteName(url: string): string | undefined {
   const path = url
     .trim()
@@ -28,8 +28,9 @@ function packageName(folder: string): string | undefined {
 }
 
 /**
- * Name of a folder: the git remote as `owner/name` with the path inside the repository, else the package's name, else the
- * folder's own. The same repository has it wherever it is cloned, and a linked worktree has its main worktree's.
+ * Name of a folder: the git remote as `owner/name` with the path inside the repository, or the package's name, or the
+ * folder's own name. It is the same for every clone of a repository, and a linked worktree has the name of its main
+ * worktree.
  * @param folder - absolute real path
  * @param repository - the repository it belongs to, if any
  */

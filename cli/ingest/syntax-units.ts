@@ -1,6 +1,6 @@
 /**
- * Units of a syntax tree: one for each child of a node that has children on lines of their own, with the comments and
- * decorators before it, expanded lazily and generically. Only `definitions.ts` knows the languages.
+ * Units of a syntax tree: one for each child of a node whose children are on separate lines, with the preceding
+ * comments and decorators. Units are expanded lazily and generically. Only `definitions.ts` is specific to languages.
  * @module
  */
 import type { Node } from 'web-tree-sitter'
@@ -12,7 +12,10 @@ interface Source {
   grammar: string
 }
 
-/** Definitions whose right-hand side may make them a function or class: `const f = () => …`, `exports.f = function …`. */
+/**
+ * Fields with the right-hand side of a definition, which may make it a function or class: `const f = () => …`,
+ * `exports.f = function …`.
+ */
 const VALUE_FIELDS = ['value', 'right'] as const
 
 function kindOf(node: Node, source: Source): Kind {
@@ -29,7 +32,7 @@ function kindOf(node: Node, source: Source): Kind {
   return kind
 }
 
-/** The part of a definition before its body, or its first line, in one line. */
+/** The part of a definition before its body, or its first line, as one line. */
 function signatureOf(node: Node, definition: Node, text: string): string {
   let owner = definition.namedChildren.find((child) => child.type === 'variable_declarator') ?? definition
   for (const field of VALUE_FIELDS) owner = owner.childForFieldName(field) ?? owner
@@ -55,12 +58,12 @@ function docstringOf(definition: Node): string | undefined {
   return string?.type === 'string' ? string.text : undefined
 }
 
-/** Whether only white space stands before an offset on its line. */
+/** Whether there is only white space before an offset on its line. */
 function opensLine(text: string, offset: number): boolean {
   return text.slice(lineStart(text, offset), offset).trim() === ''
 }
 
-/** Children that begin a line of their own: in a node's body, in the node, or in its dominant descendant. */
+/** Children that start on their own line: in a node's body, in the node, or in its dominant descendant. */
 function partsOf(node: Node, text: string): Node[] {
   let current = node
   for (;;) {
@@ -85,13 +88,16 @@ interface Item {
   doc?: string
 }
 
-/** A comment that only documentation is written in: JSDoc, Javadoc, Doxygen, Rust, C#, Swift. */
+/** A comment style used only for documentation: JSDoc, Javadoc, Doxygen, Rust, C#, Swift. */
 const DOCUMENTATION = /^\s*(?:\/\*[*!](?![*/])|\/\/[/!](?!\/))/
-/** … and that speaks of the whole file, or of no code at all. */
+/** … and that describes the whole file, or no code at all. */
 const OF_THE_FILE =
   /@(?:file|fileoverview|module|packagedocumentation|license|licence|preserve|copyright)\b|\\file\b|copyright|licen[cs]ed? under|spdx-|^\s*\/\/!/i
 
-/** Whether a comment belongs to the node after it: nothing parts them, or it is documentation and one blank line does. */
+/**
+ * Whether a comment belongs to the next node: there is nothing between them, or it is documentation followed by one
+ * blank line.
+ */
 function belongs(comment: Item, next: Node, text: string): boolean {
   const between = text.slice(comment.end, next.startIndex)
   const blank = between.split('\n').length - 2
@@ -101,7 +107,7 @@ function belongs(comment: Item, next: Node, text: string): boolean {
   return DOCUMENTATION.test(written) && !OF_THE_FILE.test(written)
 }
 
-/** Attaches comments and decorators to the node they stand before. */
+/** Attaches comments and decorators to the node that follows them. */
 function itemsOf(nodes: readonly Node[], source: Source): Item[] {
   const { text, grammar } = source
   const items: Item[] = []
@@ -115,10 +121,10 @@ function itemsOf(nodes: readonly Node[], source: Source): Item[] {
     const attached = joins ? leading : undefined
     if (leading && !attached) items.push(leading)
     const item: Item = { node, start: attached?.start ?? node.startIndex, end: node.endIndex }
-    // A Rust line comment's node reaches past its newline.
+    // The node of a Rust line comment includes its newline.
     if (LEADING.has(node.type) && text[item.end - 1] === '\n') item.end--
     if (attached) item.doc = text.slice(attached.start, node.startIndex)
-    // A comment after code on its line belongs to that code.
+    // A comment after code on the same line belongs to that code.
     leading = LEADING.has(node.type) && (attached !== undefined || opensLine(text, node.startIndex)) ? item : undefined
     if (!leading) items.push(item)
   }
@@ -130,7 +136,7 @@ function namesAs(kind: Kind, definition: Node, grammar: string): string[] {
   return kind === 'comment' || kind === 'import' || kind === 'statement' ? [] : namesOf(definition, grammar)
 }
 
-/** Names defined inside a node that is no scope of its own, through others of its kind. */
+/** Names defined inside a node that is not a scope, through others of its kind. */
 function innerNames(node: Node, source: Source): string[] {
   return (node.childForFieldName('body') ?? node).namedChildren.flatMap((child) => {
     const definition = unwrap(child)
@@ -159,7 +165,7 @@ function unitOf(item: Item, start: number, source: Source): Unit {
   }
   if (grammar === 'python') unit.doc = docstringOf(definition) ?? (node.text.startsWith('"""') ? node.text : unit.doc)
   if (kind === 'comment' || kind === 'import') return unit
-  // What a preprocessor branch or a linkage block holds is where it would be without it.
+  // The content of a preprocessor branch or linkage block is treated as if it were outside.
   if (transparent) unit.transparent = true
   else unit.signature = signatureOf(node, definition, text)
   unit.expand = expandAlong(unit, definition, source)
@@ -176,7 +182,7 @@ function unitOf(item: Item, start: number, source: Source): Unit {
   return unit
 }
 
-/** Expands a unit, over the unit's whole range, along the children of a node inside it. */
+/** Expands a unit, over its whole range, along the children of a node inside it. */
 function expandAlong(unit: Unit, node: Node, source: Source): () => Unit[] {
   return () => {
     const parts = childUnits(unit, partsOf(node, source.text), source)
@@ -186,7 +192,7 @@ function expandAlong(unit: Unit, node: Node, source: Source): () => Unit[] {
 
 type Parent = Pick<Unit, 'start' | 'end' | 'kind' | 'names' | 'doc' | 'transparent'>
 
-/** Units for `nodes` that partition the lines of `parent`; what stands before the first is the parent's head. */
+/** Units for `nodes` that partition the lines of `parent`. Text before the first one is the parent's head. */
 function childUnits(parent: Parent, nodes: readonly Node[], source: Source): Unit[] {
   const { text } = source
   const units: Unit[] = []
@@ -198,7 +204,7 @@ function childUnits(parent: Parent, nodes: readonly Node[], source: Source): Uni
     const start = lineStart(text, item.start)
     const last = units.at(-1)
     if (!opensLine(text, item.start)) {
-      // It shares a line with what came before: one unit, expanded along the larger of the two.
+      // It shares a line with the previous node: one unit, expanded along the larger of the two.
       if (!last) units.push(head)
       else if (last !== head) {
         const unit = unitOf(item, start, source)
@@ -222,7 +228,7 @@ function childUnits(parent: Parent, nodes: readonly Node[], source: Source): Uni
 
 /**
  * The top-level units of a parsed file, partitioning the whole text.
- * @param root - the tree's root; units may be expanded only while the tree is alive
+ * @param root - the tree's root; units can be expanded only before the tree is freed
  */
 export function syntaxUnits(root: Node, text: string, grammar: string): Unit[] {
   const nodes = root.namedChildren.flatMap((node) => (node.type === 'statement_list' ? node.namedChildren : [node]))

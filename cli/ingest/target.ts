@@ -1,5 +1,5 @@
 /**
- * One collection of one source, as a run finds and leaves it: what is stored, what is kept, what is sent and removed.
+ * One collection of one source during a run: stored, kept, sent and removed documents.
  * @module
  */
 import type { HttpClient } from '../shared/http.ts'
@@ -29,11 +29,11 @@ import {
 } from './identity.ts'
 import type { Report } from './report.ts'
 
-/** Limits of one request of documents, with room for the envelope in the 2 MiB of the body. */
+/** Limits of one request of documents, with room for the envelope within the body limit of 2 MiB. */
 const LIMITS = { parts: 100, items: 400, bytes: 2 * 1024 * 1024 - 16 * 1024 }
 const DELETED_AT_ONCE = 1_000
 
-/** A run would overwrite or remove what it may not, unless `--replace` is given. */
+/** A run would overwrite or remove documents of another owner, or too many. `--replace` allows it. */
 export class RefusedError extends Error {
   override name = 'RefusedError'
   readonly hint: string
@@ -44,27 +44,27 @@ export class RefusedError extends Error {
   }
 }
 
-/** What a target needs of its run. */
+/** The parts of a run that a target needs. */
 export interface TargetRun {
   http: HttpClient
   report: Report
   identity: Identity
-  /** What would be refused is done. */
+  /** Whether to proceed where the run would be refused. */
   replace: boolean
   dryRun: boolean
-  /** Told which files have been answered for. */
+  /** Called with the files that the coordinator has answered for. */
   settled: (paths: readonly string[]) => void
 }
 
-/** A file is counted by the first document that it becomes. */
+/** A file is counted by its first document. */
 const isFile = ({ path }: KnowledgeDocument): boolean => fileOf(path) === path
 
-/** Documents of one place. */
+/** The documents of one location. */
 export class Target {
   readonly place: Place
   /** Hashes by path, as stored before the run. */
   readonly stored: ReadonlyMap<string, string>
-  /** Paths that are there, whether or not they could be read. */
+  /** Paths that exist, whether or not they could be read. */
   readonly kept = new Set<string>()
   private readonly run: TargetRun
   private readonly sender: Sender<KnowledgeDocument>
@@ -76,7 +76,7 @@ export class Target {
     this.sender = this.createSender()
   }
 
-  /** Whether a file is stored as it is, by this folder or by nobody in particular; if so, it is kept. */
+  /** Whether a file is stored unchanged, by this folder or without an owner. If so, it is kept. */
   isCurrent(path: string, content: string): boolean {
     const parts = partPaths(path, partsIn(this.stored.get(path) ?? ''))
     const current = parts.every((part) => {
@@ -87,12 +87,12 @@ export class Target {
     return current
   }
 
-  /** Keeps what is stored of a file that could not be read. */
+  /** Keeps the stored version of a file that could not be read. */
   keep(path: string): void {
     for (const part of partPaths(path, partsIn(this.stored.get(path) ?? ''))) this.kept.add(part)
   }
 
-  /** @throws RefusedError when another folder's documents are stored under this name */
+  /** @throws RefusedError if another folder's documents are stored under this name */
   checkOwner(): void {
     if (this.run.replace) return
     const foreign = [...this.stored.values()].filter((hash) => belongsTo(hash, this.run.identity) === false).length
@@ -104,9 +104,10 @@ export class Target {
   }
 
   /**
-   * Absence alone does not prove deletion: the folder may be another one, not mounted, or half checked out.
-   * @param gone - stored paths that are not there
-   * @throws RefusedError when nothing is left, or more than half is gone
+   * Checks the number of removals. A missing file is not necessarily deleted: the folder may be another one, not
+   * mounted, or partially checked out.
+   * @param gone - number of stored paths that don't exist
+   * @throws RefusedError if nothing is left, or more than half would be removed
    */
   checkRemoval(gone: number): void {
     if (this.run.replace || gone === 0) return
@@ -125,7 +126,7 @@ export class Target {
   /**
    * Sends a file, or counts it in a dry run.
    * @param content - the file's hash
-   * @param parts - the items of each document that it becomes
+   * @param parts - the items of each of its documents
    */
   async add(path: string, content: string, parts: readonly KnowledgeItem[][]): Promise<void> {
     const { report, identity, dryRun, settled } = this.run
@@ -142,7 +143,7 @@ export class Target {
   }
 
   /**
-   * Stores an item under its own key, so that one that was there before the file becomes the file's, and remembers the file.
+   * Stores an item under its own key, so that an existing item becomes the file's, and records the file.
    * @param content - the file's hash
    */
   async addKeyed(path: string, content: string, item: KnowledgeItem): Promise<void> {
@@ -170,12 +171,12 @@ export class Target {
     return this.sender.flush()
   }
 
-  /** Stored paths that are not kept. */
+  /** Stored paths that were not kept. */
   gone(): string[] {
     return [...this.stored.keys()].filter((path) => !this.kept.has(path))
   }
 
-  /** Removes documents and counts what was there. */
+  /** Removes documents and counts them. */
   async remove(paths: readonly string[]): Promise<void> {
     const { report, http, dryRun } = this.run
     if (dryRun) {

@@ -1,10 +1,10 @@
 /**
- * Units of text without a syntax tree: blocks between blank lines, then lines, then words, whichever is small enough.
+ * Units of text without a syntax tree: blocks between blank lines, then lines, then words, until they are small enough.
  * @module
  */
 import { labelOf, type Unit } from './units.ts'
 
-/** A definition at the start of a line in the languages that have no grammar here (Kotlin, Swift, Scala, Lua, Elixir …). */
+/** A definition at the start of a line, in languages without a grammar here (Kotlin, Swift, Scala, Lua, Elixir …). */
 const DEFINITION =
   /^[ \t]*(?:[a-z@]+[ \t]+){0,4}?(?:class|struct|interface|trait|object|enum|protocol|extension|func|fun|def|defp|defmodule|module|function|sub|proc|fn|message|service|resource|contract)[ \t]+"?([\p{L}_][\p{L}\p{N}_.]*)/u
 
@@ -26,7 +26,7 @@ function makeUnit(text: string, start: number, end: number, rank: number, symbol
   }
 }
 
-/** Indentation of a line in columns, a tab as four. */
+/** Indentation of a line in columns. A tab counts as four. */
 function indentation(text: string, offset: number): number {
   let columns = 0
   for (let i = offset; i < text.length; i++) {
@@ -38,7 +38,9 @@ function indentation(text: string, offset: number): number {
   return columns
 }
 
-/** Cuts one very long line at spaces (or anywhere, but never inside a surrogate pair) into pieces of at most `size`. */
+/**
+ * Splits one very long line at spaces (or anywhere, but never inside a surrogate pair) into pieces of at most `size`.
+ */
 function wordUnits(text: string, start: number, end: number, size: number): Unit[] {
   const units: Unit[] = []
   let at = start
@@ -56,9 +58,9 @@ function wordUnits(text: string, start: number, end: number, size: number): Unit
 }
 
 /**
- * Partitions `[start, end)` of a text into units of at most `size` characters where white space allows it.
- * @param options.size - largest unit in characters
- * @param options.symbols - look for definitions by keyword and name the units after them
+ * Partitions `[start, end)` of a text into units of at most `size` characters, as far as white space allows.
+ * @param options.size - maximum size of a unit in characters
+ * @param options.symbols - whether to find definitions by keyword and name units after them
  */
 export function textUnits(
   text: string,

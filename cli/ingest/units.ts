@@ -1,10 +1,10 @@
 /**
- * The chunker's model: a file is a sequence of units (a function, a class, a section, a paragraph) that partition its
- * text; a unit that is too large can be expanded into smaller units that partition it.
+ * The chunker's model: a file is a sequence of units (functions, classes, sections, paragraphs) that partition its
+ * text. A unit that is too large can be expanded into smaller units that partition it.
  * @module
  */
 
-/** What a unit or chunk is. */
+/** The kind of a unit or chunk. */
 export type Kind =
   | 'function'
   | 'method'
@@ -21,32 +21,32 @@ export type Kind =
   | 'section'
   | 'text'
 
-/** A stretch of a file, `[start, end)` in UTF-16 code units. */
+/** A range of a file, `[start, end)` in UTF-16 code units. */
 export interface Unit {
   start: number
   end: number
   kind: Kind
-  /** Names defined here, not qualified. */
+  /** Unqualified names defined here. */
   names: string[]
-  /** Identity among its siblings: the name, or a digest of the first words. It must not depend on the body. */
+  /** Identity among its siblings: the name, or a digest of the first words. Must not depend on the body. */
   label: string
-  /** How good a place the unit's start is to cut at: 0 is best. */
+  /** How suitable the unit's start is for a split: 0 is best. */
   rank: number
-  /** One line that says what encloses a part of this unit when the part is shown alone. */
+  /** One line that describes the enclosing unit when a part of this unit is shown on its own. */
   signature?: string
-  /** The documentation comment as written, with its comment marks. */
+  /** The documentation comment as written, with its markers. */
   doc?: string
-  /** It is not what its parts belong to: they stand at the level of the unit around it. */
+  /** Whether it is not a scope: its parts are at the level of the enclosing unit. */
   transparent?: true
-  /** Names of the members, when the unit is kept whole. */
+  /** Names of the members, if the unit is kept whole. */
   members?: () => string[]
-  /** The units this one consists of; fewer than two means that it cannot be taken apart along its structure. */
+  /** The units that this one consists of. With fewer than two, it can't be split along its structure. */
   expand?: () => Unit[]
 }
 
 /**
- * FNV-1a, 32 bits, over UTF-16 code units: a small stable hash for cut priorities and labels (Fowler, Noll and Vo,
- * draft-eastlake-fnv, section 2). Not for anything that must resist forgery.
+ * FNV-1a, 32 bits, over UTF-16 code units: a small stable hash for split priorities and labels (Fowler, Noll and Vo,
+ * draft-eastlake-fnv, section 2). Not secure against forgery.
  */
 export function fnv1a(text: string): number {
   let hash = 0x811c9dc5
@@ -67,12 +67,12 @@ export function labelOf(text: string, start: number, end: number): string {
   return `~${fnv1a(words).toString(16).padStart(8, '0')}`
 }
 
-/** The offset of the start of the line that `offset` is on. */
+/** The start of the line that contains `offset`. */
 export function lineStart(text: string, offset: number): number {
   return offset <= 0 ? 0 : text.lastIndexOf('\n', offset - 1) + 1
 }
 
-/** Collapses white space to single spaces and cuts at `limit` characters, with an ellipsis. */
+/** Collapses white space to single spaces and truncates to `limit` characters, with an ellipsis. */
 export function oneLine(text: string, limit: number): string {
   const line = text.replace(/\s+/g, ' ').trim()
   if (line.length <= limit) return line

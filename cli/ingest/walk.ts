@@ -1,6 +1,7 @@
 /**
- * Finds the files of a folder that are to be read. In a git repository they are what git lists: tracked files, and untracked
- * ones that no rule ignores. Elsewhere the folder is walked with the same rules. Symbolic links are never followed.
+ * Finds the files to read in a folder. In a git repository, these are the files that git lists: tracked files, and
+ * untracked files that are not ignored. Elsewhere, the folder is walked with the same rules. Symbolic links are never
+ * followed.
  * @module
  */
 import { existsSync, lstatSync, readFileSync, type Stats } from 'node:fs'
@@ -21,49 +22,49 @@ import {
 import { PATTERN_FILE, type PatternFile, patternsOf, rules } from './patterns.ts'
 import { isToolFolder, type SkipReason, skipByName, vendoredFolders } from './skip-rules.ts'
 
-/** Largest file in bytes of a format that is shortened, or that is mostly not text. */
+/** Maximum size of a file in bytes, for formats that are shortened or mostly not text. */
 const MAX_CONDENSED = 64 * 1024 * 1024
 
-/** What a walk looks for. */
+/** Options of a walk. */
 export interface WalkOptions {
-  /** Patterns in .gitignore form; a file must match one of them. Empty: every file. */
+  /** Patterns in .gitignore format, one of which a file must match. Empty: every file. */
   include: readonly string[]
-  /** Patterns in .gitignore form; what matches is left out. */
+  /** Patterns in .gitignore format. Matching files are excluded. */
   exclude: readonly string[]
-  /** Largest file in bytes. */
+  /** Maximum size of a file in bytes. */
   maxFileSize: number
 }
 
-/** A file found. */
+/** A found file. */
 export interface FoundFile {
   /** Path relative to the folder, with `/`. */
   path: string
   absolute: string
   bytes: number
-  /** A person asked for it: what it is does not leave it out. `exact`: by its own name. */
+  /** Set if the user requested the file, so that its kind doesn't exclude it. `exact`: by its own name. */
   wanted?: 'pattern' | 'exact'
   attributes?: FileAttributes
 }
 
-/** A file, or a directory with `/` at its end, that is not read. */
+/** A file, or a directory with a trailing `/`, that is not read. */
 export interface LeftOut {
   path: string
   reason: SkipReason
-  /** Files in a directory that is left out as a whole, where they are known. */
+  /** Number of files in a directory that is skipped as a whole, if known. */
   files?: number
 }
 
-/** What a walk found. */
+/** The result of a walk. */
 export interface Walk {
   files: FoundFile[]
   leftOut: LeftOut[]
-  /** Paths that exist and could not be read: they must not be taken for deleted. */
+  /** Paths that exist but could not be read: they must not count as deleted. */
   unreadable: string[]
-  /** False when a directory could not be read, so that absence proves nothing. */
+  /** False if a directory could not be read, so that a missing file is not proof of deletion. */
   complete: boolean
 }
 
-/** A path that is a file, before anything decides whether to read it. */
+/** The path of a file, before any rule decides whether to read it. */
 interface Candidate {
   path: string
   absolute: string
@@ -71,7 +72,7 @@ interface Candidate {
   attributes?: FileAttributes
 }
 
-/** Ignore rules and the directory they are relative to. */
+/** Ignore rules and the directory that they are relative to. */
 interface Rules {
   base: string
   rules: Ignore
@@ -93,7 +94,7 @@ function statusOf(path: string): Stats | 'gone' | 'unreadable' {
   }
 }
 
-/** The nearest directory at or above `folder` that holds `.git`, or undefined. */
+/** The nearest directory at or above `folder` that contains `.git`, or undefined. */
 function gitRoot(folder: string): string | undefined {
   for (let at = folder; ; at = dirname(at)) {
     if (existsSync(join(at, '.git'))) return at
@@ -101,7 +102,7 @@ function gitRoot(folder: string): string | undefined {
   }
 }
 
-/** Deepest rules last; the last rule that speaks decides. */
+/** The deepest rules are last. The last matching rule decides. */
 function isIgnored(stack: readonly Rules[], absolute: string, directory: boolean): boolean {
   let ignored = false
   for (const { base, rules } of stack) {
@@ -114,7 +115,7 @@ function isIgnored(stack: readonly Rules[], absolute: string, directory: boolean
   return ignored
 }
 
-/** Rules that apply from above a folder that git can't list, unless they leave out the folder itself. */
+/** Rules from above a folder that git can't list, unless they exclude the folder itself. */
 function outerRules(folder: string): Rules[] {
   const root = gitRoot(folder)
   if (!root) return []
@@ -130,14 +131,14 @@ function outerRules(folder: string): Rules[] {
   return stack
 }
 
-/** Collects the files below a folder, through nested repositories. */
+/** Collects the files in a folder, including nested repositories. */
 class Collector {
   readonly candidates: Candidate[] = []
   readonly leftOut: LeftOut[] = []
   readonly unreadable: string[] = []
   complete = true
   private readonly folder: string
-  /** Repositories read so far, by what two checkouts of one have in common. */
+  /** Repositories read so far, by identifiers that two checkouts share. */
   private readonly seen = new Set<string>()
 
   constructor(folder: string) {
@@ -156,7 +157,7 @@ class Collector {
     this.leftOut.push({ path, reason })
   }
 
-  /** Notes a repository. @returns false when another checkout of it has been read */
+  /** Records a repository. @returns false if another checkout of it was read */
   private async remember(repository: Repository): Promise<boolean> {
     const names = [repository.commonDir, (await rootCommit(repository)) ?? ''].filter(Boolean)
     if (names.some((name) => this.seen.has(name))) return false
@@ -164,7 +165,7 @@ class Collector {
     return true
   }
 
-  /** Reads a checkout inside the folder, unless the same repository is read already or has its main worktree here. */
+  /** Reads a checkout inside the folder, unless the same repository was already read or has its main worktree here. */
   private async nested(directory: string, prefix: string): Promise<boolean> {
     const repository = await repositoryOf(directory)
     if (!repository || repository.root !== directory) return false
@@ -177,12 +178,12 @@ class Collector {
     return this.list(directory, prefix)
   }
 
-  /** What git lists, and what its rules leave out. */
+  /** The files that git lists, and those that its rules exclude. */
   private listed(directory: string) {
     return Promise.all([listFiles(directory), listIgnored(directory)])
   }
 
-  /** Takes what git lists. @returns false when git does not answer */
+  /** Takes the files that git lists. @returns false if git fails */
   private async list(
     directory: string,
     prefix: string,
@@ -217,7 +218,7 @@ class Collector {
     status: Stats | 'gone' | 'unreadable',
     attributes?: FileAttributes,
   ): void {
-    // A name that is not UTF-8 can't be looked up: it is there all the same.
+    // A name that is not UTF-8 can't be looked up, but exists.
     if (status === 'unreadable' || (status === 'gone' && path.includes('\ufffd'))) {
       this.unreadable.push(path)
       this.skip(path, 'unreadable')
@@ -226,7 +227,7 @@ class Collector {
     else if (status.isFile()) this.candidates.push({ path, absolute, bytes: status.size, attributes })
   }
 
-  /** Walks a directory that git does not know, in name order. */
+  /** Walks a directory outside git, in name order. */
   private async enter(directory: string, prefix: string, outer: readonly Rules[]): Promise<void> {
     const entries = await readdir(directory, { withFileTypes: true }).catch(() => undefined)
     if (!entries) {
@@ -261,7 +262,7 @@ function patternFiles(candidates: readonly Candidate[]): PatternFile[] {
     }))
 }
 
-/** The outermost vendored directory that holds a path. */
+/** The outermost vendored directory that contains a path. */
 function vendoredIn(path: string, folders: ReadonlySet<string>): string | undefined {
   for (let slash = path.indexOf('/'); slash >= 0; slash = path.indexOf('/', slash + 1)) {
     const folder = path.slice(0, slash + 1)
@@ -271,10 +272,10 @@ function vendoredIn(path: string, folders: ReadonlySet<string>): string | undefi
 }
 
 /**
- * Finds the files of a folder, in order of path.
- * @param folder - absolute path, already resolved to a real directory; it is walked even when it is ignored or inside
- *   `node_modules`, because it was asked for
- * @param repository - the repository that the folder belongs to, when the caller knows it already
+ * Finds the files of a folder, ordered by path.
+ * @param folder - absolute path, already resolved to a real directory; it is walked even if it is ignored or inside
+ *   `node_modules`, because it was requested
+ * @param repository - the repository that the folder belongs to, if the caller already knows it
  */
 export async function walk(
   folder: string,
@@ -315,7 +316,7 @@ function reasonOf(
 ): SkipReason | undefined {
   if (bytes === 0) return 'empty'
   const reason = skipByName(path, bytes)
-  // A pattern with a wildcard means a kind of file, not a secret that happens to match it.
+  // A pattern with a wildcard requests a kind of file, not a secret that happens to match it.
   if (reason && (reason === 'secret' ? wanted !== 'exact' : !wanted)) return reason
   if (vendored && !wanted) return 'vendored'
   return bytes > (isCondensed(path) ? MAX_CONDENSED : maxFileSize) ? 'too large' : undefined

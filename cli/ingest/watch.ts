@@ -1,5 +1,5 @@
 /**
- * Keeps a folder's knowledge fresh: ingests it, and again whenever a file in it has changed.
+ * Keeps a folder's knowledge up to date: ingests it, and again whenever a file changes.
  * @module
  */
 import { join, relative, sep } from 'node:path'
@@ -7,23 +7,23 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { watch as watchFiles } from 'chokidar'
 import { isToolFolder } from './skip-rules.ts'
 
-/** Quiet time after a change before the folder is read: an editor or a checkout writes many files at once. */
+/** Quiet time after a change before the folder is read, because editors and checkouts write many files at once. */
 const SETTLE_MS = 150
-/** Pause before another try when a run failed: the coordinator may not be up yet. */
+/** Pause before a retry after a failed run: the coordinator may not be up yet. */
 const RETRY_MS = 10_000
 
-/** A watch under way. */
+/** A running watch. */
 export interface Watch {
-  /** Ends it, after the run under way. */
+  /** Ends the watch after the current run. */
   stop(): void
-  /** When it has ended. */
+  /** Resolves when the watch has ended. */
   ended: Promise<void>
 }
 
 /**
- * Runs once, then after every change, one run at a time.
+ * Runs once, then after every change, with one run at a time.
  * @param folder - absolute path
- * @param run - ingests the folder; tells whether it worked, and the directories that need not be watched
+ * @param run - ingests the folder; returns whether it succeeded, and the directories that need not be watched
  */
 export async function watchFolder(
   folder: string,
@@ -45,10 +45,10 @@ export async function watchFolder(
     changed = true
     wake?.()
   })
-  // A full queue of the system or a folder that went away: the next change, or the next try, reads everything anyway.
+  // If the system's queue overflows or the folder disappears, the next change or retry reads everything anyway.
   watcher.on('error', () => undefined)
   await new Promise<void>((ready) => watcher.on('ready', () => ready()))
-  // What was saved while the first run was under way.
+  // Changes made during the first run.
   changed = true
 
   const loop = async (): Promise<void> => {

@@ -1,5 +1,5 @@
 /**
- * Questions that a project should be able to answer, made from what it holds.
+ * Questions that a project should be able to answer, generated from its content.
  * @module
  */
 import type { HttpClient } from '../shared/http.ts'
@@ -9,13 +9,13 @@ interface Item {
   readonly fields: Readonly<Record<string, unknown>>
 }
 
-/** Items that are looked at. */
+/** Number of items that are examined. */
 const LOOKED_AT = 100
-/** Questions at most. */
+/** Maximum number of questions. */
 const QUESTIONS = 5
 
 /**
- * Questions about definitions of the project, described ones first.
+ * Questions about definitions in the project, documented ones first.
  * @throws HttpError, UnreachableError
  */
 export async function testQuestions(http: HttpClient, project: string): Promise<string[]> {
@@ -25,7 +25,7 @@ export async function testQuestions(http: HttpClient, project: string): Promise<
   return questionsAbout(items)
 }
 
-/** Pure part of {@link testQuestions}. */
+/** The pure part of {@link testQuestions}. */
 export function questionsAbout(items: readonly Item[]): string[] {
   const named = items.flatMap(({ path, fields }) => {
     const name = firstText(fields, ['symbols'])

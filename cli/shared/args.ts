@@ -1,10 +1,10 @@
 /**
- * Arguments of the command line: a thin layer over `node:util` that turns every mistake into a UsageError.
+ * Arguments of the command line: a thin layer over `node:util` that converts every mistake to a UsageError.
  * @module
  */
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 
-/** The command was called wrongly: exit code 2. */
+/** The command was used incorrectly: exit code 2. */
 export class UsageError extends Error {
   override name = 'UsageError'
 }
@@ -14,7 +14,7 @@ type OptionTable = NonNullable<ParseArgsConfig['options']>
 /**
  * Parses arguments strictly.
  * @param argv - arguments after the command's name
- * @throws UsageError naming the argument that is wrong
+ * @throws UsageError naming the invalid argument
  */
 export function parseArguments<T extends OptionTable>(argv: string[], options: T) {
   try {
@@ -25,8 +25,8 @@ export function parseArguments<T extends OptionTable>(argv: string[], options: T
 }
 
 /**
- * Bytes from `512`, `512k`, `2M`, `1GiB` (all binary multiples).
- * @throws UsageError when it is not a positive size
+ * Parses sizes such as `512`, `512k`, `2M`, `1GiB` (all binary multiples) to bytes.
+ * @throws UsageError if it is not a positive size
  */
 export function parseSize(text: string, option: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*(k|m|g)?(?:i?b)?$/i.exec(text.trim())
@@ -38,8 +38,8 @@ export function parseSize(text: string, option: string): number {
 }
 
 /**
- * An http or https URL without a trailing slash.
- * @throws UsageError when it is not one
+ * Parses an http or https URL, and removes a trailing slash.
+ * @throws UsageError if it is not one
  */
 export function parseUrl(text: string, option: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Problem details (RFC 9457) as the coordinator sends them. */
+/** Problem details (RFC 9457) from the coordinator. */
 export interface Problem {
   type?: string
   title?: string
@@ -29,24 +29,24 @@ export class HttpError extends Error {
   }
 }
 
-/** Nothing answered, or the connection broke and stayed broken. */
+/** No answer, or the connection broke permanently. */
 export class UnreachableError extends Error {
   override name = 'UnreachableError'
 }
 
-/** How a client reaches the coordinator. */
+/** Options of a client. */
 export interface HttpOptions {
   /** Base URL without a path. */
   url: string
   /** API key, sent as `X-API-Key`. */
   key?: string
-  /** Attempts for one request, the first included. */
+  /** Maximum attempts for one request, including the first. */
   attempts?: number
-  /** First pause between attempts in milliseconds; it doubles each time, up to 15 seconds. */
+  /** First pause between attempts in milliseconds. It doubles each time, up to 15 seconds. */
   pauseMs?: number
-  /** Longest wait for one answer in milliseconds. */
+  /** Maximum wait for one answer in milliseconds. */
   timeoutMs?: number
-  /** Ends every request at once. */
+  /** Aborts every request. */
   signal?: AbortSignal
   /** Called before each pause. */
   onRetry?: (reason: string, pauseMs: number) => void
@@ -76,21 +76,21 @@ async function problemOf(response: Response): Promise<Problem> {
     const body: unknown = JSON.parse(text)
     if (typeof body === 'object' && body !== null) return body
   } catch {
-    // Not JSON: a proxy's page, or nothing.
+    // Not JSON: a proxy's page, or empty.
   }
   return { title: `HTTP ${response.status} ${response.statusText}`.trim(), detail: text.slice(0, 200) || undefined }
 }
 
-/** Pause asked for by `Retry-After` (RFC 9110, section 10.2.3) in milliseconds, when given in seconds. */
+/** Pause requested by `Retry-After` (RFC 9110, section 10.2.3) in milliseconds, if given in seconds. */
 function retryAfter(response: Response): number | undefined {
   const seconds = Number(response.headers.get('retry-after') ?? Number.NaN)
   return Number.isFinite(seconds) && seconds >= 0 ? Math.min(seconds * 1_000, 4 * MAX_PAUSE_MS) : undefined
 }
 
 /**
- * A client for one coordinator. Every request it sends may be repeated safely, so 408, 429, 5xx and broken connections are
- * retried with exponential pauses and full jitter; a connection refused before anything ever answered is not.
- * @throws HttpError for an answer that is an error, UnreachableError when there is none
+ * A client for one coordinator. All its requests can safely be repeated, so 408, 429, 5xx and broken connections are
+ * retried with exponential backoff and full jitter. A connection refused before the first answer is not retried.
+ * @throws HttpError for an error answer, UnreachableError if there is no answer
  */
 export function createHttpClient(options: HttpOptions): HttpClient {
   const { attempts = 6, pauseMs = 500, timeoutMs = 120_000 } = options
@@ -98,7 +98,7 @@ export function createHttpClient(options: HttpOptions): HttpClient {
   let answered = false
 
   async function send<T>(method: string, path: string, given?: unknown): Promise<T> {
-    // A POST is JSON, whether it has input or not.
+    // A POST request sends JSON even without input.
     const body = given === undefined && method === 'POST' ? {} : given
     const headers: Record<string, string> = { accept: 'application/json' }
     if (options.key) headers['x-api-key'] = options.key

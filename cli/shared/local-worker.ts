@@ -1,6 +1,6 @@
 /**
- * Runs the built Worker in workerd on this machine, as the demo, the evaluations and the benchmarks need it: the same bundle
- * that is deployed, without the development server's overhead.
+ * Runs the built Worker in workerd on this machine, for the demo, the evaluations and the benchmarks: the same bundle
+ * as deployed, without the overhead of the development server.
  * @module
  */
 
@@ -20,33 +20,33 @@ export interface LocalWorker {
   readonly url: string
   /** Calls the scheduled handler with a cron expression. */
   scheduled(cron: string): Promise<void>
-  /** Reads the Worker's own database, past its API. */
+  /** Queries the Worker's database directly, bypassing its API. */
   query(sql: string, ...values: unknown[]): Promise<Record<string, unknown>[]>
-  /** Kills the process and starts it again over the same databases, under the same URL; variables on top of those given. */
+  /** Kills the process and starts it again with the same databases and URL, with additional variables. */
   restart(variables?: Readonly<Record<string, string>>): Promise<void>
   stop(): Promise<void>
 }
 
 export interface LocalWorkerOptions {
-  /** Where databases live; a temporary folder that `stop` removes when left out. */
+  /** Folder of the databases. Default: a temporary folder that `stop` removes. */
   readonly stateFolder?: string
   /** 0: any free port. */
   readonly port?: number
-  /** Where V8's inspector listens; none when left out. */
+  /** Port of V8's inspector. Default: none. */
   readonly inspectorPort?: number
-  /** Another entry than the product's, named worker.ts: the same bindings with other code. */
+  /** Another entry point, named worker.ts: the same bindings with different code. */
   readonly entry?: string
-  /** A folder that {@link buildWorker} has filled, to build once for several Workers. */
+  /** A folder filled by {@link buildWorker}, to share one build between several Workers. */
   readonly bundle?: string
-  /** Variables as they would stand in wrangler.toml. */
+  /** Variables, as in wrangler.toml. */
   readonly variables?: Readonly<Record<string, string>>
-  /** A server that stands behind the binding AI, which then is the platform's own; left out: no such binding. */
+  /** A server that implements the binding AI like the platform. Default: no such binding. */
   readonly workersAi?: URL
 }
 
 /**
  * Bundles the Worker with wrangler, exactly as a deployment would.
- * @param entry another entry than the product's, named worker.ts
+ * @param entry another entry point, named worker.ts
  * @returns the folder with worker.js and its data modules
  */
 export async function buildWorker(folder: string, entry?: string): Promise<string> {
@@ -62,9 +62,9 @@ export async function buildWorker(folder: string, entry?: string): Promise<strin
   return folder
 }
 
-/** Builds the Worker, applies the migrations and starts it. Its own log lines of severity error go to standard error. */
+/** Builds the Worker, applies the migrations and starts it. Its log lines with severity error go to standard error. */
 export async function startLocalWorker(options: LocalWorkerOptions = {}): Promise<LocalWorker> {
-  // Reading the bindings, wrangler says that it uses the secrets of .dev.vars; this Worker gets none of them.
+  // When wrangler reads the bindings, it reports that it uses the secrets of .dev.vars; this Worker gets none of them.
   process.env.WRANGLER_LOG ??= 'error'
   const { convertV4MiniflareOptions, Log, LogLevel, Miniflare } = await import('miniflare')
   const { unstable_getMiniflareWorkerOptions: readOptions } = await import('wrangler')
@@ -125,7 +125,7 @@ export async function startLocalWorker(options: LocalWorkerOptions = {}): Promis
 }
 
 /**
- * Applies the migrations to databases that wrangler's development server will use.
+ * Applies the migrations to the databases of wrangler's development server.
  * @param stateFolder the `v3` folder of its state
  */
 export async function migrateState(stateFolder: string): Promise<void> {
@@ -162,7 +162,7 @@ async function bundledModules(folder: string): Promise<BundledModule[]> {
   return modules
 }
 
-/** The part of D1 that migrations need. */
+/** The part of D1 that migrations use. */
 interface MigratedDatabase {
   prepare(sql: string): MigrationStatement
   batch(statements: MigrationStatement[]): Promise<unknown>
@@ -172,7 +172,10 @@ interface MigrationStatement {
   bind(...values: unknown[]): MigrationStatement
 }
 
-/** A connection that lay idle on a busy machine may be closed as it is used again; what was applied is not applied twice. */
+/**
+ * On a busy machine, an idle connection may be closed just when it is used again. Applied migrations are not applied
+ * twice.
+ */
 async function migrated(database: MigratedDatabase): Promise<void> {
   await applyMigrations(database).catch((error: unknown) => {
     if (!(error instanceof TypeError)) throw error
@@ -180,7 +183,7 @@ async function migrated(database: MigratedDatabase): Promise<void> {
   })
 }
 
-/** Applies what isn't applied yet, each file in one batch, and keeps wrangler's own record of it. */
+/** Applies pending migrations, each file in one batch, and updates wrangler's record of them. */
 async function applyMigrations(database: MigratedDatabase): Promise<void> {
   await database
     .prepare(

@@ -1,22 +1,22 @@
 /**
- * Progress on standard error: a line that redraws itself on a terminal, a plain line every few seconds elsewhere.
+ * Progress on standard error: a redrawn line on a terminal, or a plain line every few seconds elsewhere.
  * @module
  */
 import { count, duration, style } from './terminal.ts'
 
-/** Where progress is written; standard error unless a test passes its own. */
+/** Output of the progress; default: standard error. Tests pass their own. */
 export interface ProgressStream {
   isTTY?: boolean
   columns?: number
   write(text: string): unknown
 }
 
-/** How a progress display looks. */
+/** Options of a progress display. */
 export interface ProgressOptions {
-  /** What is counted, in the plural: `files`. */
+  /** The counted things, in the plural: `files`. */
   noun: string
   total: number
-  /** How many were done before, so that they say nothing about the rate. */
+  /** Number already done at the start, excluded from the rate. */
   from?: number
   stream?: ProgressStream
   /** Clock in milliseconds. */
@@ -26,7 +26,7 @@ export interface ProgressOptions {
 const REDRAW_MS = 100
 const PLAIN_MS = 5_000
 
-/** Shows how far a job has come, its rate and the time left. */
+/** Shows the progress of a job, its rate and the remaining time. */
 export class Progress {
   private readonly options: Required<ProgressOptions>
   private readonly started: number
@@ -43,11 +43,11 @@ export class Progress {
   }
 
   /**
-   * Reports the state; draws when it is time.
-   * @param done - how many are done
+   * Updates the state, and redraws if enough time has passed.
+   * @param done - number done
    * @param note - shown at the end of the line, e.g. chunks so far
-   * @param share - share of the work that is done, from 0 to 1, where the number done does not tell it; the time left follows from it,
-   *   and is not shown at 0
+   * @param share - share of completed work, from 0 to 1, if it differs from the share of the number done; used for the
+   *   remaining time, which is not shown at 0
    */
   update(
     done: number,
@@ -64,13 +64,13 @@ export class Progress {
     this.draw(now)
   }
 
-  /** Writes a line of its own above the progress. */
+  /** Writes a line above the progress line. */
   message(text: string): void {
     this.clear()
     this.options.stream.write(`${text}\n`)
   }
 
-  /** Takes the line away; the caller prints the report. */
+  /** Removes the progress line. The caller prints the report. */
   finish(): void {
     this.clear()
   }

@@ -1,11 +1,11 @@
 /**
- * Asks a coordinator what an agent would ask it, and shows the answer to a person.
+ * Asks a coordinator a question like an agent, and shows the answer to the user.
  * @module
  */
 import type { HttpClient } from './http.ts'
 import { style } from './terminal.ts'
 
-/** What is used of an augmentation. */
+/** The used part of an augmentation. */
 export interface Augmentation {
   readonly augmented_prompt: string
   readonly original_query: string
@@ -24,8 +24,8 @@ export function askQuestion(http: HttpClient, project: string, query: string): P
 }
 
 /**
- * The passages, or why there are none, in lines for a person.
- * @param max passages that are shown at most
+ * The passages, or the reason why there are none, as text for the user.
+ * @param max maximum number of passages
  */
 export function describeAnswer(answer: Augmentation, project: string, max = Number.POSITIVE_INFINITY): string {
   const passages = passagesOf(answer)
@@ -40,7 +40,7 @@ export function describeAnswer(answer: Augmentation, project: string, max = Numb
   return `${head}\n\n${passages}\n`
 }
 
-/** What an agent sees below its question, without the sentence that tells it what to make of it. */
+/** The text that an agent gets below its question, without the introductory sentence. */
 function passagesOf({ augmented_prompt: prompt, original_query: query }: Augmentation): string {
   const below = prompt.startsWith(query) ? prompt.slice(query.length) : prompt
   const first = below.search(/^\[\d+\] /m)

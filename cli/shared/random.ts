@@ -1,12 +1,12 @@
 /**
- * Random numbers that can be had again.
+ * Reproducible random numbers.
  * @module
  */
 
-/** Uniform in [0, 1). */
+/** Returns a random number in [0, 1). */
 export type Random = () => number
 
-/** A generator that gives the same numbers for the same seed (Tommy Ettinger's mulberry32). */
+/** A generator that returns the same numbers for the same seed (Tommy Ettinger's mulberry32). */
 export function seeded(seed: number): Random {
   let state = seed >>> 0
   return () => {

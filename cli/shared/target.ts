@@ -1,25 +1,25 @@
 /**
- * Which coordinator a command talks to, and how its failures are explained.
+ * The coordinator that a command uses, and messages for its failures.
  * @module
  */
 import { parseUrl } from './args.ts'
 import { HttpError, UnreachableError } from './http.ts'
 
-/** Options that every command with a coordinator takes. */
+/** Options of every command that uses a coordinator. */
 export const TARGET_OPTIONS = {
   url: { type: 'string' },
   key: { type: 'string' },
   project: { type: 'string' },
 } as const
 
-/** A coordinator, the key to it, and a project. */
+/** A coordinator, its key, and a project. */
 export interface Target {
   readonly url: string
   readonly key: string | undefined
   readonly project: string
 }
 
-/** Why something can't be done, and what to do. */
+/** The reason for a failure, and the fix. */
 export class TargetError extends Error {
   override name = 'TargetError'
   readonly fix: string
@@ -31,8 +31,8 @@ export class TargetError extends Error {
 }
 
 /**
- * The target that options and environment name.
- * @throws UsageError for what is no URL
+ * The target given by options and environment.
+ * @throws UsageError for an invalid URL
  */
 export function targetOf(
   values: { readonly url?: string; readonly key?: string; readonly project?: string },
@@ -45,7 +45,7 @@ export function targetOf(
   }
 }
 
-/** The error of a request as a person needs it; what is no error of a request comes back as it is. */
+/** Converts the error of a request to a message for the user. Returns other errors unchanged. */
 export function explain(error: unknown, { url, key, project }: Target): unknown {
   if (error instanceof UnreachableError)
     return new TargetError(`${error.message}.`, 'Start it with npm run dev -- start, or name a running one with --url.')

@@ -1,5 +1,5 @@
 /**
- * Text for terminals: colours that respect `NO_COLOR` and pipes, and numbers that read well.
+ * Text for terminals: colours that respect `NO_COLOR` and pipes, and readable numbers.
  * @module
  */
 import { styleText } from 'node:util'
@@ -8,13 +8,13 @@ type Format = Parameters<typeof styleText>[0]
 
 /**
  * Styles a text, unless the stream is not a colour terminal.
- * @param stream - where it will be written; messages and progress go to standard error
+ * @param stream - the stream it is written to; messages and progress go to standard error
  */
 export function style(format: Format, text: string, stream: NodeJS.WriteStream = process.stderr): string {
   return styleText(format, text, { stream })
 }
 
-/** A whole number with thousands separated, e.g. `12,345`. */
+/** An integer with thousands separators, e.g. `12,345`. */
 export function count(value: number): string {
   return Math.round(value).toLocaleString('en-US')
 }

@@ -16,9 +16,9 @@ const LIMIT = 'CONCURRENT_REQUESTS_PER_KEY'
 const RETRY_S = 1
 
 /**
- * A running request renews its slot at this interval, and a slot that was not renewed for this long is free, in
- * milliseconds. When a client disconnects, the signal of its request frees the slot. If there is no signal, no code
- * runs after the request, including its timers, and the slot expires.
+ * A running request renews its slot every RENEW_MS milliseconds. A slot that was not renewed for LEASE_MS milliseconds
+ * is free. When a client disconnects, the signal of its request frees the slot. If there is no signal, no code runs
+ * after the request, including its timers, and the slot expires.
  */
 const RENEW_MS = 2_000
 const LEASE_MS = 15_000
