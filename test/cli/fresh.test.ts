@@ -162,7 +162,7 @@ describe('sources refresh', () => {
     const ended = new Promise((resolve) => first.on('exit', resolve))
     await until(() => fake.requests.filter((one) => one === 'POST /knowledge/documents').length > 1)
     writeFiles(folder, { 'a.ts': 'export const third = 3\n' })
-    expect((await call(sources, 'refresh')).out).toContain('is being refreshed already')
+    expect((await call(sources, 'refresh')).out).toContain('is already being refreshed')
     held?.()
     expect(await ended).toBe(0)
     expect(textOf('a.ts')).toContain('third')
