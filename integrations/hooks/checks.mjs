@@ -1,21 +1,21 @@
 /**
- * Which shell commands are checks (tests, builds, type checks, linters of common tools), and what their exit code says about them.
- * Pure functions.
+ * Recognises shell commands that are checks (tests, builds, type checks, linters of common tools), and interprets their
+ * exit codes. Pure functions.
  * @module
  */
 import { splitCommand } from './shell.mjs'
 
-/** Scripts and make targets that check something. */
+/** Names of scripts and make targets that run checks. */
 const TARGET =
   /^(?:t|tests?|units?|spec|lint|typecheck|type-check|types|tsc|check|build|compile|verify|validate|ci|all)(?:[:._-].*)?$/
-/** Such scripts that never end, or change files rather than check them. */
+/** Names of such scripts that never end, or that change files instead of checking them. */
 const NO_CHECK = /watch|dev|serve|start|\bui\b|fix|update|clean|open|debug/
-/** A rough sign of a check, for commands that are too complex to be read. */
+/** A rough sign of a check, for commands that are too complex to parse. */
 const MAY_CHECK = /\b(?:tests?|pytest|vitest|jest|tsc|lint|clippy|build|check|make|verify)\b/
-/** Options with which a tool tells something, or runs for ever, instead of checking. */
+/** Options with which a tool prints information or runs forever instead of checking. */
 const TELLS =
   /^(?:--help|-h|--version|-V|--watch|--watchAll|--watch=.*|--list|--listTests|--list-tests|--collect-only|--co|--dry-run|--just-print|--ui|--init|--showConfig|--show-config)$/
-/** Tools whose first argument that is no option says what they do; `true`: they check whatever they are given. */
+/** Tools whose first argument that isn't an option determines what they do. `true`: they always check. */
 const TOOLS = {
   vitest: /^(?!watch$|dev$|bench$|list$|init$)/,
   jest: true,
@@ -57,11 +57,11 @@ const TOOLS = {
   ctest: true,
   shellcheck: true,
 }
-/** Package managers that run scripts; only npm needs `run` before those that aren't its own. */
+/** Package managers that run scripts. Only npm requires `run` before custom scripts. */
 const SCRIPT_RUNNERS = new Set(['npm', 'pnpm', 'yarn', 'bun'])
-/** Build tools that take targets. */
+/** Build tools with targets. */
 const TARGET_RUNNERS = new Set(['make', 'gmake', 'ninja', 'just', 'task'])
-/** Commands that hardly ever fail, so that a failure of a list with them is that of its check. */
+/** Commands that rarely fail, so that the failure of a list with them is the failure of its check. */
 const HARMLESS = new Set([
   'cd',
   'pushd',
@@ -79,21 +79,21 @@ const HARMLESS = new Set([
   'clear',
   'sleep',
 ])
-/** Ends of a pipe that pass on what they read. */
+/** Last commands of a pipe that pass on their input. */
 const PASSES_ON = new Set(['tail', 'head', 'cat', 'tee'])
-/** Options that are followed by a value, of package managers and containers. */
+/** Options of package managers and containers that take a value. */
 const VALUED =
   /^(?:-C|-w|-F|--prefix|--workspace|--filter|--cwd|-e|-u|-v|-p|--env|--user|--workdir|--volume|--publish|--name|--entrypoint|--network|--env-file|-f|--file|--profile|-n|-s|-k|--signal|--kill-after|--package|-g|--with|--extra|--group|--project|--directory|--python)$/
 
 /**
- * What the exit code of a command says about the check in it.
+ * Interprets the exit code of a command that contains a check.
  * @param {string} command
- * @returns {{ check: boolean, passTells: boolean, failTells: boolean }} `passTells`: exit code 0 means that the check passed;
- *   `failTells`: another one means that it failed. Both false when something hides the check's own code.
+ * @returns {{ check: boolean, passTells: boolean, failTells: boolean }} `passTells`: exit code 0 means that the check
+ *   passed; `failTells`: any other code means that it failed. Both are false if the check's own code is hidden.
  */
 export function judgeCommand(command) {
   const { commands, complex } = splitCommand(command)
-  // Somewhere in a loop or a substitution there may be a check, and nobody knows how it ended.
+  // There may be a check in a loop or a substitution, but its result is unknown.
   if (complex) return { check: MAY_CHECK.test(command), passTells: false, failTells: false }
   const judged = commands.map(({ words, next }) => ({ ...judgeSimple(words), next }))
   const last = judged.findLastIndex(({ check }) => check)
@@ -166,7 +166,7 @@ function isTarget(name) {
   return TARGET.test(name) && !NO_CHECK.test(name)
 }
 
-/** What is no option and no option's value. */
+/** Arguments that are neither options nor values of options. */
 function argumentsOf(words) {
   const found = []
   for (let at = 0; at < words.length; at++) {
@@ -177,7 +177,7 @@ function argumentsOf(words) {
   return found
 }
 
-/** Runners of another command, by name: the sub-commands after which it stands; empty: at once. */
+/** Commands that run another command, by name: the sub-commands that precede it; empty: it follows immediately. */
 const WRAPPERS = {
   time: [],
   nice: [],
@@ -207,10 +207,10 @@ const WRAPPERS = {
   podman: ['run', 'exec'],
   'docker-compose': ['run', 'exec'],
 }
-/** Of these the first argument is no command: a duration, a container. */
+/** For these, the first argument is not the command: a duration, a container. */
 const NAMES_SOMETHING = new Set(['timeout', 'docker', 'podman', 'docker-compose'])
 
-/** `timeout 60 npx vitest` is vitest. The program comes back without its folder. */
+/** `timeout 60 npx vitest` is vitest. Returns the program without its folder. */
 function withoutWrappers(words) {
   let rest = words
   for (;;) {

@@ -1,20 +1,20 @@
 /**
- * The hook events of each client in one form. Pure functions.
+ * Converts the hook events of each client to a common format. Pure functions.
  * @module
  */
 
 /**
  * @typedef {object} HookEvent
  * @property {'prompt' | 'answer' | 'start' | 'compacted' | 'end'} kind
- * @property {string} name the event's own name, which some answers repeat
+ * @property {string} name the event's own name, which some answers must repeat
  * @property {string} session
- * @property {string} [promptId] id of the turn, where the client has one
+ * @property {string} [promptId] id of the turn, if the client has one
  * @property {string} [prompt]
- * @property {string} [answer] the final text, where the event has it
- * @property {boolean} [again] another hook refused the answer before this one
+ * @property {string} [answer] the final text, if the event contains it
+ * @property {boolean} [again] another hook rejected the previous answer
  * @property {string} [transcript] path of a transcript that `turn.mjs` can read
  * @property {string} [model]
- * @property {string} [folder] in which the agent works
+ * @property {string} [folder] the agent's working directory
  */
 
 const KINDS = {
@@ -30,18 +30,19 @@ const KINDS = {
 
 /**
  * @param {string} client
- * @param {any} event what the client wrote to standard input
+ * @param {any} event the client's JSON from standard input
  * @returns {HookEvent | null} null for events that don't concern the coordinator
  */
 export function readEvent(client, event) {
   const name = event?.hook_event_name
   const kind = typeof name === 'string' && Object.hasOwn(KINDS, name) ? KINDS[name] : undefined
   if (kind === undefined || typeof event.session_id !== 'string') return null
-  // Gemini CLI asks before every turn whether to compress; only a person's command is certain to.
+  // Gemini CLI sends this event before every turn, to decide whether to compress. Only a manual trigger certainly
+  // compresses.
   if (name === 'PreCompress' && event.trigger !== 'manual') return null
   const text = (value) => (typeof value === 'string' && value !== '' ? value : undefined)
   return {
-    // After a compaction Claude Code starts the session anew.
+    // After a compaction, Claude Code starts the session again.
     kind: kind === 'start' && event.source === 'compact' ? 'compacted' : kind,
     name,
     session: event.session_id,
@@ -49,7 +50,7 @@ export function readEvent(client, event) {
     prompt: text(event.prompt),
     answer: text(event.last_assistant_message) ?? text(event.prompt_response),
     again: event.stop_hook_active === true,
-    // Others keep theirs in forms that change without notice.
+    // Other clients use formats that change without notice.
     transcript: client === 'claude-code' ? text(event.transcript_path) : undefined,
     model: text(event.model),
     folder: text(event.cwd),
@@ -57,7 +58,7 @@ export function readEvent(client, event) {
 }
 
 /**
- * What is printed to add context to a prompt, or to tell the person something.
+ * The output that adds context to a prompt, or shows a message to the user.
  * @param {HookEvent} event
  * @param {{ context?: string, message?: string }} said
  */

@@ -1,22 +1,23 @@
 /**
- * Requests to the coordinator, each with a deadline of its own.
+ * Requests to the coordinator, each with its own deadline.
  * @module
  */
 
 /**
- * Sends a request and returns the JSON object that came back. An answer that is not one (a login page, an empty body, half a body) is a
- * failure, since nobody knows whether the coordinator saw the request.
+ * Sends a request and returns the JSON object of the answer. Any other answer (a login page, an empty or incomplete
+ * body) is a failure, because it is unknown whether the coordinator received the request.
  * @param {import('./settings.mjs').HookSettings} settings
  * @param {string} path
  * @param {object | undefined} body posted as JSON; undefined: a GET
- * @param {{ ms: number, field: string }} expected `ms`: longest wait until the body has arrived; `field`: a field that the answer has
+ * @param {{ ms: number, field: string }} expected `ms`: maximum wait for the complete body; `field`: a field that the
+ *   answer must have
  * @returns {Promise<Record<string, any>>}
- * @throws Error, with `refused: true` when repeating the request would change nothing
+ * @throws Error, with `refused: true` if repeating the request is useless
  */
 export async function ask(settings, path, body, { ms, field }) {
   const controller = new AbortController()
   let timer
-  // A timer of our own: Node 20 sometimes never settles the reading of a compressed body that is aborted.
+  // Our own timer, because Node 20 sometimes never settles the read of a compressed body that is aborted.
   const expired = new Promise((_, reject) => {
     timer = setTimeout(
       () => {
@@ -56,7 +57,7 @@ async function request({ url, key }, path, body, field, signal) {
     throw new Error('the answer is not from a Hybrid Coordinator')
   }
   const error = new Error(answer?.detail ?? `HTTP ${response.status}`)
-  // Only an answer of the coordinator itself settles it: a proxy's 404 may be gone tomorrow.
+  // Only an answer of the coordinator itself is final: a proxy's 404 may be temporary.
   const transient = response.status >= 500 || [401, 403, 408, 429].includes(response.status)
   throw Object.assign(error, { refused: !transient && typeof answer?.code === 'string', status: response.status })
 }

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 /**
- * Hook of Hybrid Coordinator for Claude Code, Codex and Gemini CLI: adds the team's knowledge to each prompt, tracks each answer, and
- * reports how it went. Needs Node 20 and nothing else. `npm run connect` puts it into the client's settings.
+ * Hook of Hybrid Coordinator for Claude Code, Codex and Gemini CLI: adds the team's knowledge to each prompt, tracks
+ * each answer, and reports outcomes. Requires only Node 20. `npm run connect` adds it to the client's settings.
  *
- * Arguments: the client (default: claude-code), and a JSON file of variables where the client has none for its hooks.
- * Variables: see docs/claude-code.md.
+ * Arguments: the client (default: claude-code), and a JSON file of variables, for clients that have none for their
+ * hooks. Variables: see docs/claude-code.md.
  * @module
  */
 import { spawn } from 'node:child_process'
@@ -26,13 +26,13 @@ try {
   else {
     const event = readEvent(client, JSON.parse(await readAll(process.stdin)))
     if (event?.kind === 'start') {
-      // Nobody waits for it: it goes on when this program has ended.
+      // This program doesn't wait for it: it continues after this program has ended.
       const parameters = [import.meta.filename ?? new URL(import.meta.url).pathname, client, file ?? '', 'warm-up']
       spawn(process.execPath, parameters, { detached: true, stdio: 'ignore' })
         .on('error', () => undefined)
         .unref()
     }
-    // Before the session's first prompt, and after each turn: the agent may have changed files.
+    // Before the session's first prompt, and after each turn, because the agent may have changed files.
     if (event?.kind === 'start' || event?.kind === 'answer')
       refreshInBackground(settings, event.folder ?? process.cwd())
     if (event) output = outputOf(event, await handle(settings, event, note))
@@ -40,7 +40,7 @@ try {
 } catch (error) {
   note(error instanceof Error ? error.message : String(error))
 }
-// A connection that was given up on must not hold the session up, nor end it with a code of its own.
+// An abandoned connection must neither delay the end of this program nor set its exit code.
 process.stdout.write(output, () => process.exit(0))
 
 async function readAll(stream) {

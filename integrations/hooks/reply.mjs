@@ -1,10 +1,10 @@
 /**
- * What a person's next message says about the answer before it. Only a plain verdict that opens the message counts, in English;
- * everything else leaves the outcome unknown. Pure functions.
+ * Derives the outcome of an answer from the person's next message. Only a plain English verdict at the start of the
+ * message counts; otherwise the outcome is unknown. Pure functions.
  * @module
  */
 
-/** Words before a verdict, and after it in the same sentence, that change nothing. */
+/** Words before a verdict, or after it in the same sentence, that don't change it. */
 const COURTESY =
   '(?:ok(?:ay)?|yes|yeah|yep|no|nope|great|perfect|nice|cool|awesome|excellent|thanks(?: a lot| so much)?|thank you(?: very much| so much)?|cheers|sorry|ah|hm+)'
 const NEGATION = "(?:did ?n['o]?t|does ?n['o]?t|doesnt|didnt|does not|did not)"
@@ -31,16 +31,16 @@ const FAILURE = new RegExp(
     `same (?:error|problem) (?:again|as before|still)`,
   ].join('|')})$`,
 )
-/** A request that may follow a verdict in its sentence: "that works, now add a test". */
+/** A request that may follow a verdict in the same sentence: "that works, now add a test". */
 const NEXT = /^(?:and )?(?:now|next|then|please|let's|commit|go ahead|can you|could you)\b/
-/** Whatever of these stands in the rest of a message makes praise doubtful. */
+/** If one of these occurs in the rest of a message, praise is doubtful. */
 const DOUBT =
   /\b(?:but|however|except|although|though|almost|only|unless|until|fail\w*|error\w*|crash\w*|broken?|breaks?|wrong|still|bug\w*|again|wait|no longer|revert|undo|problem\w*|issue\w*|sometimes|partly|not|never|cannot)\b|n't\b/
-/** These take a complaint back. */
+/** These withdraw a complaint. */
 const WITHDRAWN = /\b(?:never ?mind|my (?:mistake|bad|fault)|sorry|oh wait|wait|works now|it works|forget it)\b/
 
 /**
- * Whether a message says plainly that the answer before it was right or wrong.
+ * Whether a message plainly states that the previous answer was right or wrong.
  * @param {string} message
  * @returns {'success' | 'failure' | null}
  */
@@ -52,7 +52,7 @@ export function outcomeOfReply(message) {
     .replace(/[^\S\n]+/g, ' ')
     .trim()
   const [, sentence = '', end = ''] = /^([^.!?;\n]*)([.!?;\n]*)/.exec(text) ?? []
-  // A question asks; it doesn't judge.
+  // A question is not a verdict.
   if (end.includes('?')) return null
   const rest = text.slice(sentence.length + end.length)
   const clauses = sentence.split(/ *(?:,|:|\u2014| - ) */).filter((clause) => clause !== '')

@@ -1,8 +1,8 @@
 /**
- * What the hooks do: add the team's knowledge to a prompt, track the answer, report how it went. The same for every client.
+ * The logic of the hooks, for every client: add the team's knowledge to a prompt, track the answer, report the outcome.
  *
- * It never stands in the way: whatever fails, the prompt goes through as it was written, and a turn that could not be delivered
- * is kept and sent with a later one.
+ * It never blocks the user: if anything fails, the prompt is sent unchanged, and a turn that could not be delivered is
+ * stored and sent with a later one.
  * @module
  */
 import { open, rm } from 'node:fs/promises'
@@ -22,21 +22,21 @@ import {
 import { firstCharacters, firstPassages, questionOf } from './text.mjs'
 import { readTurn } from './turn.mjs'
 
-/** Claude Code shows the output of a hook whole up to 10,000 characters. */
+/** Claude Code shows a hook's output in full up to 10,000 characters. */
 const MAX_CONTEXT = 10_000
-/** Longest answer that is tracked, in characters; the coordinator takes no more. */
+/** Maximum length of a tracked answer, in characters. The coordinator rejects longer ones. */
 const MAX_ANSWER = 200_000
-/** Longest query, likewise. */
+/** Maximum length of a query, in characters. */
 const MAX_QUERY = 100_000
-/** After so long without a call the coordinator may have to load its index again. */
+/** After a longer pause without calls, the coordinator may have to load its index again. */
 const COLD_AFTER_MS = 60_000
-/** Longest wait for the transcript to hold the last answer. */
+/** Maximum wait for the transcript to contain the last answer. */
 const TRANSCRIPT_MS = 1000
-/** What is read of a transcript, from its end, in bytes. */
+/** Number of bytes read from the end of a transcript. */
 const TRANSCRIPT_BYTES = 16 * 1024 * 1024
-/** Longest wait for the sign of life at the start of a session. */
+/** Maximum wait for the health check at the start of a session. */
 const START_MS = 2500
-/** What the coordinator refused for good. */
+/** Marks a request that the coordinator rejected permanently. */
 const REFUSED = Symbol('refused')
 
 /**
@@ -48,8 +48,8 @@ const REFUSED = Symbol('refused')
  * Handles one event.
  * @param {HookSettings} settings
  * @param {HookEvent} event
- * @param {(text: string) => void} note takes what happens, for whoever debugs
- * @returns {Promise<{ context?: string, message?: string }>} context for the model, message for the person
+ * @param {(text: string) => void} note receives debug messages
+ * @returns {Promise<{ context?: string, message?: string }>} context for the model, message for the user
  */
 export async function handle(settings, event, note) {
   switch (event.kind) {
@@ -61,13 +61,13 @@ export async function handle(settings, event, note) {
     case 'start':
       return onStart(settings)
     case 'compacted': {
-      // Nothing that was sent before is certain to be in the model's sight.
+      // After a compaction, the model may no longer see what was sent before.
       const session = await readSession(settings.folder, event.session)
       await writeSession(settings.folder, event.session, { ...session, epoch: (session.epoch ?? 0) + 1 })
       return {}
     }
     default: {
-      // A session that is taken up again may begin with a verdict on its last answer; nothing else of it is needed then.
+      // A resumed session may start with a verdict on its last answer. Nothing else of it is needed.
       const { last, epoch } = await readSession(settings.folder, event.session)
       await forgetSession(settings.folder, event.session)
       if (last) await writeSession(settings.folder, event.session, { last, ...(epoch && { epoch }) })
@@ -76,7 +76,7 @@ export async function handle(settings, event, note) {
   }
 }
 
-/** Makes the coordinator load the project's index, so that the first prompt need not wait for it. */
+/** Makes the coordinator load the project's index, so that the first prompt doesn't have to wait for it. */
 export async function warmUp(settings) {
   await ask(
     settings,
@@ -89,8 +89,8 @@ export async function warmUp(settings) {
 async function onPrompt(settings, { session: id, promptId, prompt }, note) {
   const session = await readSession(settings.folder, id)
   const question = questionOf(prompt)
-  // Whatever comes, the turn before is over: interrupted, or answered. A command or notice starts one that is not tracked, and
-  // what a person says after it is not about the answer before.
+  // In any case, the previous turn is over: interrupted or answered. A command or notice starts a turn that is not
+  // tracked, and the person's message after it does not refer to the earlier answer.
   const next = { ...session, turn: undefined, last: undefined }
   if (question === '') {
     await writeSession(settings.folder, id, next)
@@ -122,14 +122,14 @@ async function onPrompt(settings, { session: id, promptId, prompt }, note) {
   return { context: firstPassages(contextOf(found), MAX_CONTEXT) }
 }
 
-/** Tracks the answer of the turn that has ended, and reports an outcome where a check decided it. */
+/** Tracks the answer of the finished turn, and reports an outcome if a check determined it. */
 async function onAnswer(settings, event, note) {
   const deadline = Date.now() + settings.answerMs
   const session = await readSession(settings.folder, event.session)
   const { turn } = session
   if (!turn) return
   const otherTurn = turn.promptId !== undefined && event.promptId !== undefined && turn.promptId !== event.promptId
-  // An answer that goes on after a hook refused it belongs to the same turn; any other second answer does not.
+  // An answer that continues after a hook rejected it belongs to the same turn. Any other second answer doesn't.
   if (otherTurn || ((turn.answers ?? 0) > 0 && !event.again)) {
     await writeSession(settings.folder, event.session, { ...session, turn: undefined, last: undefined })
     return
@@ -161,7 +161,8 @@ async function onAnswer(settings, event, note) {
   const parcel = { url: settings.url, tracked, outcomes: checks ? [{ outcome: checks }] : [] }
   const left = () => Math.min(settings.timeoutMs, deadline - Date.now())
   const open = { ...turn, answers, tokens: (turn.tokens ?? 0) + tokens }
-  // An agent may end this program at any moment: the turn is on the disk before it is sent, and leaves it when all is written down.
+  // An agent may kill this program at any moment: the turn is written to disk before it is sent, and deleted only after
+  // everything is recorded.
   const kept = await keepUndelivered(settings.folder, parcel)
   await writeSession(settings.folder, event.session, { ...session, turn: open, last: { kept } })
   const id = await deliver(settings, parcel, left, note).catch((error) => giveUp(error, note))
@@ -177,7 +178,7 @@ async function onAnswer(settings, event, note) {
   if (last) await catchUp(settings, left, note)
 }
 
-/** The turn as the transcript has it. Claude Code writes it a moment late: the last answer is waited for. */
+/** The turn from the transcript. Claude Code writes it with a short delay, so this waits for the last answer. */
 async function writtenTurn({ transcript: path, answer }, promptId, ms) {
   if (!path) return null
   for (const deadline = Date.now() + ms; ; ) {
@@ -188,7 +189,7 @@ async function writtenTurn({ transcript: path, answer }, promptId, ms) {
   }
 }
 
-/** The last part of a file, from the beginning of a line; empty when it can't be read. */
+/** The last part of a file, starting at a line; empty if it can't be read. */
 async function endOf(path) {
   const file = await open(path).catch(() => null)
   if (!file) return ''
@@ -205,7 +206,7 @@ async function endOf(path) {
   }
 }
 
-/** Says once a session when prompts will get no context, and why. */
+/** Tells the user, once per session, if prompts will get no context, and why. */
 async function onStart(settings) {
   if (settings.problems.length > 0) return { message: `Hybrid Coordinator: ${settings.problems.join(' ')}` }
   const path = `/collections?project=${encodeURIComponent(settings.project)}`
@@ -213,7 +214,7 @@ async function onStart(settings) {
     () => null,
     (problem) => problem,
   )
-  // One that is only slow may be loading.
+  // A coordinator that is only slow may still be loading.
   if (error === null || /^no answer within/.test(error.message)) return {}
   const fix =
     error.status === 401 || error.status === 403
@@ -224,13 +225,13 @@ async function onStart(settings) {
   }
 }
 
-/** Says what came of a request that failed: `REFUSED` when it must not be repeated, else undefined. */
+/** Reports a failed request. Returns `REFUSED` if it must not be repeated, otherwise undefined. */
 function giveUp(error, note) {
   note(`${error.refused ? 'refused' : 'kept for later'}: ${error.message}`)
   return error.refused ? REFUSED : undefined
 }
 
-/** Tracks an answer and its outcomes. Safe to repeat: the key makes one interaction of it. */
+/** Tracks an answer and its outcomes. Safe to repeat: the key identifies the interaction. */
 async function deliver(settings, { tracked, interactionId, outcomes }, left, note) {
   const send = (path, body) => {
     const ms = left()
@@ -243,7 +244,7 @@ async function deliver(settings, { tracked, interactionId, outcomes }, left, not
   return id
 }
 
-/** What a person said of an answer outweighs a check: it comes later. */
+/** The person's verdict overrides a check, because it comes later. */
 async function judge(settings, last, outcome, note) {
   if (!outcome || !settings.outcomes) return
   const verdict = { outcome, user_feedback: outcome === 'success' ? 1 : -1 }
@@ -258,14 +259,14 @@ async function judge(settings, last, outcome, note) {
   if (id === undefined) await keepUndelivered(settings.folder, parcel)
 }
 
-/** Sends what was kept for this coordinator, as far as the time reaches. */
+/** Sends stored turns for this coordinator, as many as time allows. */
 async function catchUp(settings, left, note) {
   for (const path of await undelivered(settings.folder)) {
     if (left() <= 0 || !(await sendKept(settings, path, left, note))) return
   }
 }
 
-/** Sends one kept file and removes it; false when the coordinator can't be reached. */
+/** Sends one stored file and deletes it. Returns false if the coordinator can't be reached. */
 async function sendKept(settings, path, left, note) {
   const parcel = await readUndelivered(path)
   if (parcel !== null && parcel.url !== settings.url) return true
@@ -284,7 +285,7 @@ function deadlineAfter(ms) {
   return () => end - Date.now()
 }
 
-/** What stands below the query in an augmented prompt; the prompt itself is in front of the model already. */
+/** The text below the query in an augmented prompt. The model already has the prompt itself. */
 function contextOf({ augmented_prompt: prompt, original_query: query, context_count: count, already_sent: sent = [] }) {
   if (typeof prompt !== 'string' || (count === 0 && sent.length === 0)) return ''
   const below = typeof query === 'string' && prompt.startsWith(query) ? prompt.slice(query.length) : prompt

@@ -1,6 +1,6 @@
 /**
- * Settings of the hooks: the environment, or a JSON file that `npm run connect` writes for clients whose hooks have no environment of
- * their own. A value that can't be used is named and replaced by its default.
+ * Settings of the hooks: the environment, or a JSON file that `npm run connect` writes for clients whose hooks have no
+ * environment variables. Invalid values are reported and replaced by their defaults.
  * @module
  */
 import { readFileSync } from 'node:fs'
@@ -10,25 +10,25 @@ import { join } from 'node:path'
 /**
  * @typedef {object} HookSettings
  * @property {string} client name of the agent: a tag of its interactions, and the folder of its state
- * @property {string} url the coordinator, without a trailing slash
+ * @property {string} url base URL of the coordinator, without a trailing slash
  * @property {string} key API key; empty: none
  * @property {string} project
- * @property {number} tokenBudget tokens of context per prompt
- * @property {number} timeoutMs longest wait for one answer while the coordinator is warm
+ * @property {number} tokenBudget maximum tokens of context per prompt
+ * @property {number} timeoutMs maximum wait for one answer while the coordinator is warm
  * @property {number} firstTimeoutMs the same for the first call, and after a pause: the coordinator may have to load its index
- * @property {number} answerMs all that the end of a turn may take
+ * @property {number} answerMs time limit for everything at the end of a turn
  * @property {boolean} outcomes whether outcomes are reported
  * @property {boolean} refresh whether changed files are ingested again
  * @property {boolean} debug
- * @property {string} folder where state is kept
- * @property {string[]} problems values that could not be used, one sentence each
+ * @property {string} folder folder of the state
+ * @property {string[]} problems invalid values, one sentence each
  */
 
 /**
  * Reads the settings.
  * @param {NodeJS.ProcessEnv} env
  * @param {string} client
- * @param {string | undefined} file JSON object of variables; they win over the environment
+ * @param {string | undefined} file JSON object of variables; they override the environment
  * @returns {HookSettings}
  */
 export function readSettings(env, client, file) {

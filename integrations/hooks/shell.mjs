@@ -1,16 +1,17 @@
 /**
- * Splits a shell command into simple commands and the operators between them. Covers what agents write; anything that needs a real
- * shell to be understood (substitutions, here-documents, loops) is marked as complex. Pure functions.
+ * Splits a shell command into simple commands and the operators between them. Covers typical commands of agents.
+ * Commands that only a real shell can interpret (substitutions, here-documents, loops) are marked as complex. Pure
+ * functions.
  * @module
  */
 
-/** Words that begin a construct of the shell's own language. */
+/** Keywords of the shell language. */
 const KEYWORD = /^(?:if|then|else|elif|fi|for|while|until|do|done|case|esac|function|select|\[\[|!)$/
 
 /**
  * @typedef {object} SimpleCommand
  * @property {string[]} words without redirections; quotes are removed
- * @property {'&&' | '||' | '|' | ';' | '&' | ''} next the operator behind it; empty at the end
+ * @property {'&&' | '||' | '|' | ';' | '&' | ''} next the operator after it; empty at the end
  */
 
 /**
@@ -72,7 +73,7 @@ export function splitCommand(text) {
   return { commands, complex: complex || commands.some(({ words: [first = ''] }) => KEYWORD.test(first)) }
 }
 
-/** `(a && b)` and `{ a; }` are what stands inside. */
+/** Unwraps `(a && b)` and `{ a; }`. */
 function withoutGroup(text) {
   const inside = /^\(([^()]*)\)$/.exec(text) ?? /^\{\s([^{}]*);?\s*\}$/.exec(text)
   return inside ? inside[1] : text

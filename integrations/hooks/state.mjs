@@ -1,16 +1,16 @@
 /**
- * What the hooks remember between two events of a session, and what they could not deliver. Small JSON files in the user's cache
- * folder, readable by nobody else.
+ * The state of the hooks between two events of a session, and undelivered requests. Small JSON files in the user's
+ * cache folder, readable only by the user.
  * @module
  */
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 
-/** Sessions of which nothing was heard for so long are forgotten. */
+/** Sessions without events for this long are deleted. */
 const KEEP_MS = 14 * 86_400_000
-/** Undelivered turns that are kept at most; older ones are dropped. */
+/** Maximum number of stored undelivered turns; older ones are deleted. */
 const MAX_UNDELIVERED = 200
-/** Files that this process has kept: OpenCode handles all sessions in one process. */
+/** Counter of files written by this process: OpenCode handles all sessions in one process. */
 let kept = 0
 
 /**
@@ -20,19 +20,20 @@ let kept = 0
  * @property {string[]} contextIds
  * @property {string} [retrievalId]
  * @property {number} startedAt
- * @property {number} [answers] answers that were tracked already: another hook may refuse one, and the agent goes on
- * @property {number} [tokens] tokens that were reported with them
+ * @property {number} [answers] number of tracked answers: another hook may reject one, and the agent continues
+ * @property {number} [tokens] tokens reported with them
  *
  * @typedef {object} Session
- * @property {number} [epoch] how often the session was compacted: what was sent before is out of the model's sight
+ * @property {number} [epoch] number of compactions of the session: the model no longer sees what was sent before
  * @property {OpenTurn} [turn]
- * @property {{ id?: string, kept?: string }} [last] the interaction that a person's next message may judge, or the file that keeps it
+ * @property {{ id?: string, kept?: string }} [last] the interaction that the person's next message may judge, or the
+ *   file with it
  * @property {number} [answeredAt] when the coordinator last answered
  *
  * @typedef {object} Undelivered
- * @property {string} url the coordinator that it is meant for
+ * @property {string} url the coordinator that it is for
  * @property {object} [tracked] body of track_interaction
- * @property {string} [interactionId] instead of `tracked`: it is there, and only its outcomes are missing
+ * @property {string} [interactionId] instead of `tracked`: it exists, and only its outcomes are missing
  * @property {object[]} outcomes bodies of update_outcome without the id, in order
  */
 
@@ -59,7 +60,7 @@ export async function writeSession(folder, session, value) {
   await writeWhole(sessionFile(folder, session), value)
 }
 
-/** Removes what is known of a session that has ended, and of all that have been silent for long. */
+/** Deletes the state of a session that has ended, and of all that have been inactive for long. */
 export async function forgetSession(folder, session) {
   await rm(sessionFile(folder, session), { force: true })
   for (const name of await readdir(folder).catch(() => [])) {
@@ -70,7 +71,7 @@ export async function forgetSession(folder, session) {
 }
 
 /**
- * Keeps what could not be delivered, in a file of its own. Names sort by time.
+ * Stores an undelivered turn in a separate file. Names sort by time.
  * @param {string} folder
  * @param {Undelivered} value
  * @returns {Promise<string>} name of the file
@@ -83,14 +84,14 @@ export async function keepUndelivered(folder, value) {
   return basename(path)
 }
 
-/** Adds an outcome to what is kept under a name; nothing happens when it has been delivered meanwhile. */
+/** Adds an outcome to a stored turn. Does nothing if the turn was delivered in the meantime. */
 export async function addOutcome(folder, name, outcome) {
   const path = join(folder, name)
   const value = await readUndelivered(path)
   if (value) await writeWhole(path, { ...value, outcomes: [...value.outcomes, outcome] })
 }
 
-/** @returns {Promise<Undelivered | null>} null: gone, or not readable */
+/** @returns {Promise<Undelivered | null>} null: deleted, or unreadable */
 export async function readUndelivered(path) {
   try {
     return JSON.parse(await readFile(path, 'utf8'))
@@ -99,7 +100,7 @@ export async function readUndelivered(path) {
   }
 }
 
-/** Files with undelivered requests, the oldest first. */
+/** Files with undelivered requests, oldest first. */
 export async function undelivered(folder) {
   const names = await readdir(folder).catch(() => [])
   return names
@@ -112,7 +113,7 @@ function sessionFile(folder, session) {
   return join(folder, `session-${session.replace(/[^\w-]/g, '_').slice(0, 100)}.json`)
 }
 
-/** A reader sees the old file or the new one, never half of one. */
+/** Writes a file atomically: a reader sees the old or the new content, never a part. */
 async function writeWhole(path, value) {
   await mkdir(join(path, '..'), { recursive: true, mode: 0o700 })
   const next = `${path}.${process.pid}.new`

@@ -1,30 +1,34 @@
 /**
- * What a Claude Code transcript says about one turn: the answer, the model, the tokens, and whether the checks that were run
- * passed. Pure functions.
+ * Reads one turn from a Claude Code transcript: the answer, the model, the tokens, and whether the checks passed. Pure
+ * functions.
  * @module
  */
 import { judgeCommand } from './checks.mjs'
 
-/** Exit codes of a command that didn't run or didn't end: not executable, not found, ended by a signal or by `timeout`. */
+/**
+ * Exit codes of a command that didn't run or was ended: not executable, not found, killed by a signal or by `timeout`.
+ */
 const NOT_ENDED = new Set([124, 126, 127])
-/** From here on a shell reports signals. */
+/** Exit codes above this one report signals. */
 const SIGNALS = 128
 
 /**
  * @typedef {object} Turn
  * @property {string} answer the last text that the model wrote; empty when it wrote none
  * @property {string | null} model
- * @property {number} tokens tokens sent and written for the first time: input, written to the cache, output. What was read back
- *   from the cache is not counted, since every step of a turn reads the same again.
+ * @property {number} tokens tokens sent and written for the first time: input, cache writes, output. Cache reads are
+ *   not counted, because every step of a turn reads the same tokens again.
  * @property {number} milliseconds from the first to the last entry
- * @property {'success' | 'failure' | null} checks how the last check ended; null: none was run, or how it ended is not known
- * @property {boolean} superseded whether another prompt follows: what is answered now is not this turn's
+ * @property {'success' | 'failure' | null} checks result of the last check; null: none was run, or its result is
+ *   unknown
+ * @property {boolean} superseded whether another prompt follows, so that the current answer does not belong to this
+ *   turn
  */
 
 /**
- * Reads one turn out of a transcript (JSON Lines; lines that can't be read are passed over).
+ * Reads one turn from a transcript (JSON Lines; unreadable lines are skipped).
  * @param {string} transcript
- * @param {string | undefined} promptId which turn; undefined: all that follows the last prompt that a person wrote
+ * @param {string | undefined} promptId id of the turn; undefined: everything after the last prompt by a person
  * @returns {Turn}
  */
 export function readTurn(transcript, promptId) {
@@ -33,7 +37,7 @@ export function readTurn(transcript, promptId) {
   let answer = ''
   for (const entry of entries) {
     if (entry.type !== 'assistant' || typeof entry.message !== 'object' || entry.message === null) continue
-    // One message of the API stands in several lines, one for each block; the last has the final usage.
+    // One API message is split into several lines, one per block. The last one has the final usage.
     messages.set(entry.message.id ?? entry.uuid, entry.message)
     const text = textOf(entry.message.content)
     if (text !== '') answer = text
@@ -59,7 +63,7 @@ function parseLines(transcript) {
       const entry = JSON.parse(line)
       if (typeof entry === 'object' && entry !== null && entry.isSidechain !== true) entries.push(entry)
     } catch {
-      // The last line may be half written.
+      // The last line may be incomplete.
     }
   }
   return entries
@@ -114,7 +118,8 @@ function outcomeOfChecks(entries) {
       const { check, passTells, failTells } = input ? judgeCommand(input.command) : { check: false }
       if (!check) continue
       const code = exitCodeOf(result, entry.toolUseResult, input)
-      // A check that didn't run, or whose end is not known, also takes the word of an earlier one back: the work went on since.
+      // A check that didn't run, or whose result is unknown, also invalidates the result of an earlier one, because the
+      // work has continued since.
       if (code === undefined) outcome = null
       else if (code === 0) outcome = passTells ? 'success' : null
       else outcome = failTells ? 'failure' : null
@@ -124,7 +129,7 @@ function outcomeOfChecks(entries) {
 }
 
 /**
- * The exit code of a command that ran and ended; undefined where it didn't, or where nothing says so: rejected by the person,
+ * The exit code of a completed command; undefined if it didn't complete, or if that is unknown: rejected by the person,
  * denied by a rule, interrupted, timed out, moved to the background.
  */
 function exitCodeOf(result, details, input) {

@@ -1,6 +1,6 @@
 /**
- * Plugin of OpenCode: what the hooks do for other agents, inside OpenCode's own process. `npm run connect -- opencode` writes the file
- * that loads it.
+ * Plugin for OpenCode: does the work of the other agents' hooks inside OpenCode's own process. `npm run connect --
+ * opencode` writes the file that loads it.
  * @module
  */
 import { randomUUID } from 'node:crypto'
@@ -9,9 +9,9 @@ import { handle, warmUp } from '../hooks/session.mjs'
 import { readSettings } from '../hooks/settings.mjs'
 
 /**
- * Makes the plugin.
+ * Creates the plugin.
  * @param {string} file JSON file of variables, see docs/agents.md
- * @returns {(input: { client: any, directory?: string }) => Promise<Record<string, unknown>>} a plugin as OpenCode loads it
+ * @returns {(input: { client: any, directory?: string }) => Promise<Record<string, unknown>>} a plugin for OpenCode
  */
 export function hybridCoordinator(file) {
   return async ({ client, directory = process.cwd() }) => {
@@ -32,7 +32,7 @@ export function hybridCoordinator(file) {
         const prompt = parts
           .flatMap(({ type, text, synthetic }) => (type === 'text' && !synthetic ? text : []))
           .join('\n')
-        // What an agent asks its helper is nobody's question.
+        // Questions to a subagent don't come from a person.
         if (await isHelper(client, session)) return
         const { context } = await run({ kind: 'prompt', session, promptId: message.id, prompt })
         if (!context) return
@@ -59,7 +59,7 @@ async function isHelper(client, session) {
   return Boolean(data?.parentID)
 }
 
-/** The model's last message of a session, with the prompt that it answers; null when it was broken off. */
+/** The model's last message in a session, with the prompt that it answers; null if it was interrupted. */
 async function lastAnswer(client, session) {
   const { data } = await client.session.messages({ path: { id: session } }).catch(() => ({}))
   const last = data?.findLast(({ info }) => info.role === 'assistant')

@@ -1,11 +1,11 @@
 /**
- * The coordinator's REST API, as everyone uses it.
+ * A client for the coordinator's REST API.
  * @module
  */
 
 const STORED_KEY = 'hybrid-coordinator-key'
 
-/** An answer that says what is wrong: problem+json (RFC 9457). */
+/** An error answer: problem+json (RFC 9457). */
 export class ApiError extends Error {
   constructor(status, problem) {
     super(problem.detail ?? problem.title ?? `The coordinator answered with status ${status}.`)
@@ -16,7 +16,7 @@ export class ApiError extends Error {
 
 let askForKey = async () => {}
 
-/** @param {(wrong: boolean) => Promise<void>} ask shown when a key is wanted; resolves when one was given */
+/** @param {(wrong: boolean) => Promise<void>} ask called when a key is needed; resolves when one was entered */
 export function onKeyWanted(ask) {
   askForKey = ask
 }
@@ -35,7 +35,7 @@ function forgetKey() {
   localStorage.removeItem(STORED_KEY)
 }
 
-/** Sends a request; asks for a key when one is wanted, once for all requests that wait for it. */
+/** Sends a request. Asks for a key if one is needed, once for all waiting requests. */
 export async function send(method, path, body = method === 'POST' ? {} : undefined) {
   for (;;) {
     const key = storedKey()
@@ -51,7 +51,7 @@ export async function send(method, path, body = method === 'POST' ? {} : undefin
       throw new ApiError(0, { detail: 'The coordinator can not be reached.' })
     })
     if (response.status === 401) {
-      // Another request may have got a better key meanwhile.
+      // Another request may have obtained a new key in the meantime.
       if (storedKey() !== key) continue
       if (key) forgetKey()
       await wantKey(key !== null)
@@ -85,7 +85,7 @@ export const remove = (path) => send('DELETE', path)
 
 /**
  * Reads server-sent events until the server ends them.
- * @param {(data: any) => void} take gets the data of each event, parsed
+ * @param {(data: any) => void} take receives the parsed data of each event
  */
 export async function events(path, query, signal, take) {
   const key = storedKey()
@@ -104,7 +104,7 @@ export async function events(path, query, signal, take) {
   }
 }
 
-/** Fetches a file with the key and hands it to the browser's downloads. */
+/** Fetches a file with the key and passes it to the browser's downloads. */
 export async function download(path, name) {
   const key = storedKey()
   const response = await fetch(path, { headers: key ? { 'x-api-key': key } : {} })
@@ -120,9 +120,9 @@ export async function download(path, name) {
 }
 
 /**
- * Waits for a background job to end; returns what came of it.
- * @param {(progress: { done: number, total: number | null, unit: string }) => void} [report] told how far it is
- * @throws {ApiError} when it failed for good
+ * Waits for a background job to end and returns its result.
+ * @param {(progress: { done: number, total: number | null, unit: string }) => void} [report] called with the progress
+ * @throws {ApiError} if it failed permanently
  */
 export async function resultOf({ job_id: id }, report = () => {}) {
   for (;;) {

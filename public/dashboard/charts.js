@@ -1,5 +1,5 @@
 /**
- * Charts by Chart.js, each with the same figures as a table for those who read rather than look.
+ * Charts with Chart.js. Each also has a table with the same figures, for accessibility.
  * @module
  */
 import { h } from './dom.js'
@@ -22,8 +22,8 @@ function loadLibrary() {
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()
 
 /**
- * A chart that can be given new data.
- * @param {string} title says what is shown, for screen readers too
+ * A chart whose data can be updated.
+ * @param {string} title description of the chart, also for screen readers
  * @param {'bar' | 'line'} type
  * @param {{ stacked?: boolean, max?: number, percent?: boolean }} [options]
  * @returns {{ element: HTMLElement, show(labels: string[], series: { label: string, colour: string, values: (number | null)[] }[]): Promise<void> }}
@@ -131,7 +131,7 @@ function figures(title, labels, series) {
 }
 
 /**
- * A rate with its interval on a line from 0 to 1.
+ * A rate with its interval on a scale from 0 to 1.
  * @param {{ low: number, high: number } | null} interval
  */
 export function intervalBar(rate, interval, label) {

@@ -1,11 +1,11 @@
 /**
- * Makes elements. Text is always set as text, so nothing that was stored can become markup.
+ * Creates elements. Text is always inserted as text, so stored content can't become markup.
  * @module
  */
 
 /**
  * @param {string} name tag, with classes: `p.note.small`
- * @param {Record<string, unknown>} [properties] attributes; `on…` are listeners; false, null and undefined are left out
+ * @param {Record<string, unknown>} [properties] attributes; `on…` are listeners; false, null and undefined are omitted
  * @param {...(Node | string | number | null | undefined | false | (Node | string | null)[])} children
  * @returns {HTMLElement}
  */
@@ -28,7 +28,10 @@ export function h(name, properties = {}, ...children) {
 
 const FOCUSABLE = 'a[href], button, input, select, textarea, summary, [tabindex]'
 
-/** Replaces what an element holds. The focus stays on the control that takes the place of the one that had it, and what was unfolded stays so. */
+/**
+ * Replaces the content of an element. The focus moves to the control that replaces the focused one, and unfolded
+ * details stay unfolded.
+ */
 export function fill(element, ...children) {
   const controls = [...element.querySelectorAll(FOCUSABLE)]
   const focused = controls.indexOf(/** @type {HTMLElement} */ (document.activeElement))
@@ -43,7 +46,7 @@ export function fill(element, ...children) {
   if (focused >= 0) successor(controls[focused], focused, element)?.focus({ preventScroll: true })
 }
 
-/** The control that stands for `before`: the same kind with the same words (and address), the nearest to its old place. */
+/** The control that replaces `before`: the same kind with the same text (and address), closest to its old position. */
 function successor(before, index, element) {
   const same = (control) =>
     control.tagName === before.tagName &&
@@ -62,7 +65,7 @@ export function card(title, ...children) {
   return h('section.card', { 'aria-labelledby': id }, h('h2', { id }, title), ...children)
 }
 
-/** A list of terms and what they are. */
+/** A list of terms and their values. */
 export function facts(entries) {
   return h(
     'dl.figures',
@@ -72,7 +75,8 @@ export function facts(entries) {
 }
 
 /**
- * A table; the first cell of a row may be a link or a button. On a phone each row is a card, with its heads beside the cells.
+ * A table; the first cell of a row may be a link or a button. On a phone, each row is a card, with the headings next to
+ * the cells.
  * @param {string} caption
  * @param {(string | Node)[]} heads '' for a column of buttons
  * @param {(Node | string | number | null)[][]} rows
@@ -104,7 +108,7 @@ export function table(caption, heads, rows) {
   )
 }
 
-/** A field with its label, and optionally what it means. */
+/** A field with its label and an optional hint. */
 export function field(label, control, hint) {
   const id = control.id || `field-${label.toLowerCase().replace(/\W+/g, '-')}`
   control.id = id
@@ -118,7 +122,7 @@ export function field(label, control, hint) {
   )
 }
 
-/** A choice of one. */
+/** A select control. */
 export function select(options, value, onchange) {
   const element = h('select', { onchange })
   for (const [key, text] of options) element.append(h('option', { value: key, selected: key === value }, text))

@@ -1,5 +1,5 @@
 /**
- * Numbers and times as people read them. What is not known is said to be unknown, never shown as zero.
+ * Formats numbers and times for people. Unknown values are shown as unknown, never as zero.
  * @module
  */
 import { h } from './dom.js'
@@ -21,7 +21,7 @@ export const bytes = (value) =>
       ? `${(value / 1024).toFixed(1)} KiB`
       : `${(value / 1024 ** 2).toFixed(1)} MiB`
 
-/** `3 min ago`, with the whole time as title. */
+/** `3 min ago`, with the full time as title. */
 export function ago(time, now = Date.now()) {
   if (time === null || time === undefined) return h('span.unknown', {}, 'never')
   return h(
@@ -41,7 +41,7 @@ export function duration(ms) {
 }
 
 /**
- * A number of the API with its name and raw value, so that it can be found and compared.
+ * A number from the API with its name and raw value, so that it can be looked up and compared.
  * @param {string} name e.g. `stats.interactions`
  */
 export function figure(name, value, text = count(value)) {
@@ -53,18 +53,18 @@ export function figure(name, value, text = count(value)) {
   )
 }
 
-/** A short beginning of a text. */
+/** The beginning of a text. */
 export function beginning(text, length = 90) {
   const line = text.replace(/\s+/g, ' ').trim()
   return line.length > length ? `${line.slice(0, length - 1)}…` : line
 }
 
-/** Share of successes, a partial success counting half; null without outcomes. */
+/** Success rate, with a partial success counting half; null without outcomes. */
 export function rateOf({ success, partial, failure }) {
   const known = success + partial + failure
   return known > 0 ? (success + partial / 2) / known : null
 }
 
 const COLOURS = { success: 'good', partial: 'fair', failure: 'bad' }
-/** An outcome as a labelled mark. */
+/** An outcome as a labelled badge. */
 export const outcomeMark = (outcome) => h(`span.mark.${COLOURS[outcome] ?? 'none'}`, {}, outcome ?? 'no outcome')

@@ -1,12 +1,12 @@
 /**
- * The frame of the dashboard: pages by the address, the project, light and dark, sign-in, and updates while it is looked at.
+ * The frame of the dashboard: routing, project, light and dark mode, sign-in, and updates while the page is visible.
  * @module
  */
 import { get, keepKey, onKeyWanted } from './api.js'
 import { fill, h } from './dom.js'
 import { keep, kept } from './store.js'
 
-/** Pages in the order of the menu. Each module exports `render(root, context)`, which may return an update function. */
+/** Pages in menu order. Each module exports `render(root, context)`, which may return an update function. */
 const TITLES = {
   overview: 'Overview',
   'try-it': 'Try it',
@@ -18,7 +18,7 @@ const TITLES = {
   settings: 'Settings',
 }
 const PAGES = Object.keys(TITLES)
-/** Figures are read again this often while the page is visible. */
+/** Interval between updates of the figures while the page is visible. */
 const UPDATE_MS = 30_000
 
 const main = document.getElementById('main')
@@ -36,11 +36,11 @@ useProject(project)
 
 function changeProject(name) {
   useProject(name)
-  // What was looked at belongs to the project before; the page itself stays.
+  // The selected entry belongs to the previous project; only the page is kept.
   go(`#/${place().page}`)
 }
 
-/** Which page, which thing on it, and how it is looked at: `#/interactions/<id>?outcome=failure`. */
+/** The page, the selected entry and the view parameters: `#/interactions/<id>?outcome=failure`. */
 function place() {
   const [path = '', query = ''] = location.hash.replace(/^#\/?/, '').split('?')
   const [page = '', ...rest] = path.split('/')
@@ -51,7 +51,7 @@ function place() {
   }
 }
 
-/** A part of the address; as it stands when it is not well-formed. */
+/** A decoded part of the address; unchanged if it is malformed. */
 function decoded(part) {
   try {
     return decodeURIComponent(part)
@@ -60,7 +60,7 @@ function decoded(part) {
   }
 }
 
-/** Writes how the page is looked at into the address, without a new entry in the history. Empty values are left out. */
+/** Writes view parameters to the address without a new history entry. Empty values are removed. */
 function setQuery(values) {
   const next = new URLSearchParams()
   for (const [name, value] of Object.entries(values)) if (value !== '' && value !== null) next.set(name, value)
@@ -76,7 +76,7 @@ async function show() {
   for (const link of document.querySelectorAll('#pages a')) {
     if (link.dataset.page === page) {
       link.setAttribute('aria-current', 'page')
-      // On a phone the menu is a row: its list is moved, since moving the page would move the keyboard's place.
+      // On a phone, the menu is a row. Scroll only its list, because scrolling the page would move the keyboard focus.
       const list = link.closest('ul')
       list.scrollLeft = link.offsetLeft - (list.clientWidth - link.offsetWidth) / 2
     } else link.removeAttribute('aria-current')
@@ -155,7 +155,7 @@ onKeyWanted(
         keepKey(key.value.trim(), document.getElementById('remember').checked)
         resolve()
       }
-      // Escape leaves the question open: it is asked again with the next request.
+      // Escape doesn't answer the question: it is asked again with the next request.
       dialog.oncancel = (event) => event.preventDefault()
     }),
 )
@@ -171,7 +171,7 @@ document.getElementById('theme').addEventListener('click', () => {
   show()
 })
 
-/** The dialog is loaded once the first page is there, so that what is typed after Ctrl-K is not lost. */
+/** The dialog is loaded after the first page, so that text typed right after Ctrl-K is not lost. */
 const loadPalette = () => import('./palette.js')
 const choose = async (options) => (await loadPalette()).choose(options)
 document.getElementById('project').addEventListener('click', () => choose({ only: 'projects', project, changeProject }))
@@ -192,7 +192,7 @@ fill(
 window.addEventListener('hashchange', show)
 show().finally(loadPalette)
 
-/** Who comes for the first time sees the project that holds something. */
+/** First-time visitors see a project that has content. */
 async function firstVisit() {
   if (kept('project-chosen', null)) return
   const { projects } = await get('/projects', { limit: 100 })

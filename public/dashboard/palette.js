@@ -1,5 +1,6 @@
 /**
- * One dialog to go anywhere: pages, projects, and what a search of the knowledge finds. Ctrl-K opens it, the project button its projects.
+ * A dialog for quick navigation: pages, projects, and search results. Ctrl-K opens it; the project button opens its
+ * list of projects.
  * @module
  */
 import { get, post } from './api.js'
@@ -7,7 +8,7 @@ import { fill, h } from './dom.js'
 import { ago, beginning, count } from './format.js'
 import { itemTitle } from './text.js'
 
-/** Characters from which the knowledge is searched, and the pause after the last one, in milliseconds. */
+/** Minimum number of characters for a search, and the pause after the last one, in milliseconds. */
 const MIN_SEARCH = 3
 const PAUSE_MS = 250
 

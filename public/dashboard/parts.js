@@ -1,11 +1,11 @@
 /**
- * Parts that several pages use: explanations, copy buttons, empty states, messages, and buttons that act.
+ * Components shared by several pages: explanations, copy buttons, empty states, messages, and action buttons.
  * @module
  */
 import { fill, h, select } from './dom.js'
 import { keep, kept } from './store.js'
 
-/** What is shown where there is nothing yet: what to do first. */
+/** An empty state with the first step to take. */
 export function empty(text, command) {
   return h('div.empty', {}, h('p', {}, text), command ? copyable(command) : null)
 }
@@ -33,7 +33,7 @@ export function copyable(command) {
 
 let tips = 0
 
-/** A small button that explains what is beside it. */
+/** A small button that explains the element next to it. */
 export function tip(about, text) {
   const id = `tip-${tips++}`
   const note = h('div.tip-text', { id, popover: 'auto', role: 'note' }, text)
@@ -47,12 +47,12 @@ export function tip(about, text) {
   return h('span.tip-holder', {}, button, note)
 }
 
-/** Words with their explanation, for the head of a table or the name of a figure. */
+/** Text with an explanation, for a table heading or the name of a figure. */
 export function explained(label, text) {
   return h('span', { 'data-label': label }, label, ' ', tip(label, text))
 }
 
-/** Buttons to the page before and after; `cursors` holds those of the pages up to the one shown. */
+/** Buttons for the previous and next pages. `cursors` contains those of the pages up to the current one. */
 export function pager(cursors, next, load, names = ['Newer', 'Older']) {
   const turn = (change) => (event) => {
     change()
@@ -75,7 +75,7 @@ export function toast(text, kind = 'good') {
   setTimeout(() => element.remove(), 6000)
 }
 
-/** Runs an action of a button: it can't be pressed twice, and its error is shown. */
+/** Runs a button's action: prevents a second click, and shows errors. */
 export async function act(button, work) {
   button.disabled = true
   button.setAttribute('aria-busy', 'true')
@@ -90,7 +90,7 @@ export async function act(button, work) {
   }
 }
 
-/** A button that does something. */
+/** A button with an action. */
 export function action(text, work, { kind = '', label } = {}) {
   const button = h(
     kind ? `button.${kind}` : 'button',
@@ -100,7 +100,7 @@ export function action(text, work, { kind = '', label } = {}) {
   return button
 }
 
-/** A button that deletes: it asks once more. */
+/** A delete button that asks for confirmation. */
 export function deletion(text, work, label) {
   const button = h('button.danger', { type: 'button', 'aria-label': label }, text)
   button.addEventListener('click', () => {
@@ -115,7 +115,7 @@ export function deletion(text, work, label) {
   return button
 }
 
-/** A form that does something when it is sent; `button` is its own. */
+/** A form with a submit action. `button` is its own button. */
 export function form(name, button, work, ...children) {
   return h(
     name,
@@ -129,7 +129,7 @@ export function form(name, button, work, ...children) {
   )
 }
 
-/** Fills a holder with what a request answers; says what went wrong in its place, with a way to try again. */
+/** Fills a container with the result of a request, or shows the error with a retry button. */
 export async function load(holder, work) {
   try {
     fill(holder, await work())
@@ -153,10 +153,10 @@ const PERIODS = [
   ['3650', 'All time'],
 ]
 
-/** How many days are looked at, on every page that counts by days. */
+/** Number of days shown on every page with daily figures. */
 export const period = () => Number(kept('period', '30'))
 
-/** The choice of the period. */
+/** The selection of the period. */
 export function periodField(onchange) {
   const choice = select(PERIODS, String(period()), () => {
     keep('period', choice.value)

@@ -1,5 +1,6 @@
 /**
- * How far long work is, told by the server as it happens: while jobs wait or vectors are missing, and the page is visible.
+ * The progress of background work, streamed by the server while jobs are pending or vectors are missing, and the page
+ * is visible.
  * @module
  */
 import { events } from './api.js'
@@ -7,10 +8,11 @@ import { fill, h } from './dom.js'
 import { count } from './format.js'
 
 /**
- * A line that shows what is under way, and nothing when nothing is.
+ * A line with the work in progress; empty if there is none.
  * @param {string} project
- * @param {() => Promise<void>} changed reads the page's figures again; called when the work is done
- * @returns {{ element: HTMLElement, watch(): void }} `watch` looks whether there is work, unless that is being watched already
+ * @param {() => Promise<void>} changed reloads the page's figures; called when the work is done
+ * @returns {{ element: HTMLElement, watch(): void }} `watch` starts checking for work, unless that is already in
+ *   progress
  */
 export function progressLine(project, changed) {
   const element = h('div', { 'aria-live': 'polite' })
@@ -22,7 +24,7 @@ export function progressLine(project, changed) {
     let busy = false
     try {
       await events('/learning/progress', { project }, stop.signal, (now) => {
-        // The page is put in place after its first figures are there.
+        // The page is inserted after its first figures have been loaded.
         attached ||= element.isConnected
         if (attached !== element.isConnected || document.hidden) {
           stop.abort()
@@ -33,7 +35,7 @@ export function progressLine(project, changed) {
       })
       if (busy) await changed()
     } catch {
-      // A server without the stream, or a page that was left: the figures are read again by the clock.
+      // The server doesn't support the stream, or the user has left the page: figures are updated by the timer instead.
       fill(element)
     } finally {
       stop = null

@@ -1,11 +1,11 @@
 /**
- * What this browser remembers. A browser that keeps nothing (private windows, blocked storage) works all the same.
+ * Values stored in this browser. Works without storage too (private windows, blocked storage).
  * @module
  */
 
 const PREFIX = 'hybrid-coordinator-'
 
-/** The kept text, or the fallback. */
+/** The stored text, or the fallback. */
 export function kept(name, fallback) {
   try {
     return localStorage.getItem(PREFIX + name) ?? fallback
@@ -18,11 +18,11 @@ export function keep(name, value) {
   try {
     localStorage.setItem(PREFIX + name, value)
   } catch {
-    // It is forgotten with the page.
+    // The value is lost with the page.
   }
 }
 
-/** The kept value, or the fallback when nothing valid is kept. */
+/** The stored value, or the fallback if no valid one is stored. */
 export function keptJson(name, fallback) {
   try {
     return JSON.parse(kept(name, '')) ?? fallback

@@ -1,6 +1,6 @@
 /**
- * Stored text as people read it: code with line numbers and colours, Markdown as elements. Nothing stored becomes markup: everything is
- * made of elements and text.
+ * Displays stored text: code with line numbers and colours, Markdown as elements. Stored text never becomes markup,
+ * because everything is built from elements and text nodes.
  * @module
  */
 import { h } from './dom.js'
@@ -14,7 +14,7 @@ const KEYWORDS = new Set(
     .split(/\s+/)
     .filter(Boolean),
 )
-/** Comments, strings, numbers and words, in most languages. A comment with # needs a space or the line's beginning before it. */
+/** Comments, strings, numbers and words in most languages. A `#` comment must follow a space or the start of a line. */
 const TOKENS =
   /(\/\/[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|(?<=^|\s)#(?!\[|include|define|if|endif|pragma)[^\n]*|<!--[\s\S]*?(?:-->|$))|("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`)|\b(\d[\w.]*)\b|([A-Za-z_$][\w$]*)/gm
 
@@ -35,7 +35,7 @@ function coloured(text) {
 }
 
 /**
- * Code, a line an element.
+ * Code, with one element per line.
  * @param {string} text
  * @param {number} [first] number of the first line; 0: lines have no numbers
  */
@@ -62,7 +62,7 @@ export function code(text, first = 0) {
   )
 }
 
-/** Bold, code and links within a line. Only addresses of the web become links. */
+/** Bold, code and links within a line. Only web addresses become links. */
 function inline(text) {
   const parts = []
   let at = 0
@@ -82,7 +82,7 @@ function inline(text) {
   return parts
 }
 
-/** Markdown: headings, lists, quotations, code blocks and paragraphs. What else there is stays as it was written. */
+/** Markdown: headings, lists, quotations, code blocks and paragraphs. Everything else is shown as written. */
 export function markdown(text) {
   const blocks = []
   const lines = text.split('\n')
@@ -136,7 +136,7 @@ export function markdown(text) {
 const PROSE = /\.(md|mdx|markdown|rst|txt|adoc)(?::|#|$|\s)/i
 
 /**
- * One passage: where it is from, and its text. Prose is shown as Markdown, everything else as code.
+ * One passage: its source and its text. Prose is shown as Markdown, everything else as code.
  * @param {{ source: string, text: string, href?: string | null, prose?: boolean, note?: string | null }} passage `source` is path:lines and symbol, or a title
  */
 export function passage({ source, text, href, prose, note }) {
@@ -168,7 +168,7 @@ export function itemText({ collection, fields }) {
   return `${text}${fields.usage_pattern ? `\n\n## Usage\n\n${fields.usage_pattern}` : ''}${list('Examples', fields.examples)}${list('Anti-patterns', fields.anti_patterns)}${list('References', fields.references)}`
 }
 
-/** What an item is called: path, lines and symbol of code, else its title or question. */
+/** The title of an item: path, lines and symbol of code, otherwise its title or question. */
 export function itemTitle({ fields, key }) {
   if (fields.file_path) {
     const lines = fields.start_line ? `:${fields.start_line}${fields.end_line ? `-${fields.end_line}` : ''}` : ''

@@ -1,4 +1,4 @@
-/* Shows /openapi.json. Nothing is loaded from, or sent to, any other host: the validator badge is off. */
+/* Shows /openapi.json. Doesn't load anything from, or send anything to, another host: the validator badge is off. */
 if (window.SwaggerUIBundle) {
   window.SwaggerUIBundle({
     url: '/openapi.json',

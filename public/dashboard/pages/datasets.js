@@ -1,4 +1,4 @@
-/** What was learnt, as files for fine-tuning. */
+/** Learnt data as files for fine-tuning. */
 import { download, get, post, remove, resultOf } from '../api.js'
 import { card, facts, field, fill, h, select, table } from '../dom.js'
 import { ago, bytes, count, figure } from '../format.js'
@@ -117,7 +117,7 @@ export async function render(root, { project }) {
   return load
 }
 
-/** How many rows an export would have, what it would leave out, and its first rows. */
+/** The number of rows in an export, the rows it would leave out, and the first rows. */
 function previewed(rows, skipped, examples) {
   const left = Object.entries(skipped).filter(([, n]) => n > 0)
   return h(
@@ -146,7 +146,7 @@ function pretty(line) {
   }
 }
 
-/** The datasheet, and the first rows of the file. */
+/** Shows the datasheet and the first rows of the file. */
 async function show(detail, dataset, load) {
   const preview = h('pre.text', { tabindex: '0' }, 'Loading…')
   const { filters, skipped, sheet } = dataset

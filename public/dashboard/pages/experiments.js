@@ -1,4 +1,4 @@
-/** What is being compared, and what was found. */
+/** Experiments and their results. */
 import { get, post } from '../api.js'
 import { chart, intervalBar } from '../charts.js'
 import { card, facts, field, fill, h, select, table } from '../dom.js'
@@ -100,7 +100,7 @@ function howTo(n) {
   )
 }
 
-/** The result in one sentence. */
+/** The result as one sentence. */
 function sentence({
   variant_a: a,
   variant_b: b,

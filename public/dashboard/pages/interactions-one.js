@@ -1,4 +1,4 @@
-/** One interaction: the prompt as it was sent, its passages and the answer side by side; its outcome, and a correction. */
+/** One interaction: the prompt as sent, its passages and the answer side by side, its outcome, and a correction. */
 import { get, post } from '../api.js'
 import { card, facts, field, fill, h, select } from '../dom.js'
 import { ago, count, decimal, duration, figure, outcomeMark, percent } from '../format.js'
@@ -50,7 +50,7 @@ export async function one(root, { item, go, project, title }) {
   return load
 }
 
-/** The items that the answer was shown, as they are stored now; what the log says of each where it has it. */
+/** The items shown for the answer in their current form, with the log's data if available. */
 async function passagesOf({ project, contexts, retrieval }) {
   const logged = new Map((retrieval?.shown ?? []).map((entry) => [entry.context_id, entry]))
   const ids = [...new Set([...contexts.map(({ context_id: id }) => id), ...logged.keys()])]
@@ -63,7 +63,7 @@ async function passagesOf({ project, contexts, retrieval }) {
   )
 }
 
-/** The prompt: the question with what was put beside it. */
+/** The prompt: the question with the added context. */
 function prompt(row, shown) {
   const { retrieval } = row
   const titles = shown.map(({ item, id }, i) => h('li', { value: i + 1 }, item ? String(itemTitle(item)) : id))
@@ -159,7 +159,7 @@ function details(row) {
   )
 }
 
-/** Links to the interactions tracked before and after, and a copy of this one's address. */
+/** Links to the previous and next interactions, and a button that copies this one's address. */
 async function neighbours(row, project) {
   const around = async (order) => {
     const { interactions } = await get('/interactions', { project, order, cursor: row.interaction_id, limit: 1 })
@@ -173,7 +173,7 @@ async function neighbours(row, project) {
   ]
 }
 
-/** Why this model answered; the chances are as they were estimated then. */
+/** The reason for the choice of model. The probabilities are those estimated at the time. */
 function routing({ route, backend, cause, model, fallbacks }) {
   const chance = ({ probability, low, high, cold_start: cold }) =>
     `${percent(probability)} [${percent(low)}, ${percent(high)}]${cold ? ', cold start' : ''}`

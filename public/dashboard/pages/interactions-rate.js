@@ -1,4 +1,4 @@
-/** The queue of answers to rate, by keyboard; and a conversation as a thread. */
+/** The queue for rating answers by keyboard, and a conversation as a thread. */
 import { get, post } from '../api.js'
 import { card, fill, h } from '../dom.js'
 import { ago, beginning, count, outcomeMark } from '../format.js'
@@ -12,7 +12,7 @@ const CHOICES = [
   ['3', 'failure', 'Failed'],
 ]
 
-/** The latest answers without an outcome, one after the other. */
+/** The latest answers without an outcome, one after another. */
 export async function rate(root, { project, title }) {
   title('Rate the last twenty')
   const { interactions: queue } = await get('/interactions', { project, outcome: 'none', limit: QUEUE })
@@ -75,11 +75,11 @@ export async function rate(root, { project, title }) {
   }
   fill(root, back, holder)
   await show()
-  // The page is put in place after this function returns.
+  // The page is inserted after this function returns.
   setTimeout(() => document.addEventListener('keydown', press))
 }
 
-/** A conversation, its turns in order. */
+/** A conversation with its turns in order. */
 export async function thread(root, { project, title }, id) {
   title('Conversation')
   const turns = []

@@ -1,4 +1,4 @@
-/** What was asked and answered, and how it went: found by words, dates and filters that stand in the address. */
+/** Questions, answers and outcomes, with a search by words, dates and filters that are part of the address. */
 import { get } from '../api.js'
 import { field, fill, h, select, table } from '../dom.js'
 import { ago, beginning, count, decimal, duration, outcomeMark, short } from '../format.js'
@@ -141,7 +141,7 @@ async function list(root, { project, query: address, setQuery }) {
   return () => (cursors.length === 1 ? load() : Promise.resolve())
 }
 
-/** Midnight of a day in this place, in milliseconds. */
+/** Midnight of a local day, in milliseconds. */
 const startOf = (day) => new Date(`${day}T00:00`).getTime()
 
 const latency = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : duration(ms))

@@ -1,4 +1,4 @@
-/** Background work: failures first, then what waits; what is done is folded. And the switches. */
+/** Background work: failures first, then pending jobs; finished ones are folded. Also the controls. */
 import { get, post } from '../api.js'
 import { card, field, fill, h, table } from '../dom.js'
 import { ago, count, figure } from '../format.js'

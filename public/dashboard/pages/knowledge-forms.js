@@ -1,10 +1,13 @@
-/** Forms for what people write down: one for each collection, filled by hand or from Markdown files. */
+/** Forms for written knowledge: one per collection, filled in manually or from Markdown files. */
 import { patch, post } from '../api.js'
 import { card, field, fill, h, select, table } from '../dom.js'
 import { beginning, count } from '../format.js'
 import { act, form, toast } from '../parts.js'
 
-/** Fields of each collection: name, label, kind, and whether it is needed. The first two are the question or name, and the text. */
+/**
+ * Fields of each collection: name, label, kind, and whether it is required. The first two are the question or name, and
+ * the text.
+ */
 export const FORMS = {
   'best-practices': [
     ['title', 'Title or question', 'line', true],
@@ -42,7 +45,7 @@ export const FORMS = {
   ],
 }
 
-/** Second-level headings that are fields of their own, as in the files of `.hybrid/`. */
+/** Second-level headings for separate fields, as in the files of `.hybrid/`. */
 const SECTIONS = {
   examples: 'examples',
   'anti-patterns': 'anti_patterns',
@@ -89,7 +92,7 @@ export function controls(collection, values = {}) {
           )
         : null,
     ),
-    /** The fields as they are stored; a field that is empty is null. */
+    /** The fields as stored. An empty field is null. */
     values: () =>
       Object.fromEntries(
         inputs.map(({ name, kind, input }) => {
@@ -109,7 +112,9 @@ export function controls(collection, values = {}) {
   }
 }
 
-/** A note from Markdown: the first heading names it, known second-level headings are fields, the rest is the text. */
+/**
+ * Parses a Markdown note: the first heading is the title, known second-level headings are fields, the rest is the text.
+ */
 export function fromMarkdown(text, collection, fileName = '') {
   const [[title], [body]] = FORMS[collection]
   const kinds = Object.fromEntries(FORMS[collection].map(([name, , kind]) => [name, kind]))
@@ -158,7 +163,7 @@ async function store(project, collection, list) {
 
 const present = (fields) => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null))
 
-/** The page that adds: a form, and a place for Markdown. */
+/** The page for adding items: a form, and an area for Markdown. */
 export function add(root, { project, go, title }, wanted, question) {
   const collection = FORMS[wanted] ? wanted : 'best-practices'
   title('Add knowledge')
@@ -231,7 +236,7 @@ export function add(root, { project, go, title }, wanted, question) {
   )
   holder.addEventListener('paste', (event) => {
     const text = event.clipboardData.getData('text/plain')
-    // A whole document pasted into an empty form fills all of it.
+    // A complete document pasted into an empty form fills in all fields.
     if (!/^# .+\n/.test(text) || current.values()[FORMS[collection][1][0]]) return
     event.preventDefault()
     show({ ...fromMarkdown(text, collection) })
@@ -266,7 +271,7 @@ export function add(root, { project, go, title }, wanted, question) {
   )
 }
 
-/** The form that changes an item. */
+/** The form for editing an item. */
 export function editForm({ project, collection, item, done }) {
   const save = h('button.primary', { type: 'submit' }, 'Save')
   const fields = controls(collection, item.fields)

@@ -1,4 +1,4 @@
-/** One item: what it says, how it did, and a form that changes it. */
+/** One item: its content, its results, and an edit form. */
 import { get, patch, remove } from '../api.js'
 import { card, facts, fill, h } from '../dom.js'
 import { ago, beginning, decimal, figure, percent } from '../format.js'
@@ -109,7 +109,7 @@ function results(item) {
   ])
 }
 
-/** What a pattern or solution rests on. */
+/** The sources of a pattern or solution. */
 function evidence({ fields }) {
   const parts = [
     ['success_examples', 'It worked for'],

@@ -1,15 +1,15 @@
-/** Where ingested knowledge came from: its age, its files, how to read it again, and its removal. */
+/** Sources of ingested knowledge: age, files, how to ingest them again, and removal. */
 import { get, post, remove } from '../api.js'
 import { card, fill, h, table } from '../dom.js'
 import { ago, count, duration } from '../format.js'
 import { copyButton, deletion, empty, load, pager, toast } from '../parts.js'
 import { file } from './knowledge.js'
 
-/** A source that nothing was written to for so long may have drifted from its folder, in milliseconds. */
+/** A source that was not written for this long may differ from its folder, in milliseconds. */
 const OLD_MS = 7 * 86_400_000
 const FILES = 50
 
-/** All sources of a collection; how far one has drifted from its folder only the machine that has the folder can tell. */
+/** All sources of a collection. Only the machine with the folder can tell how far a source differs from it. */
 export async function sources(project, collection) {
   const { sources: all } = await get('/knowledge/sources', { project, limit: 1000 })
   const own = all.filter((entry) => entry.collection === collection)
@@ -44,7 +44,7 @@ function freshness(at) {
   return age > OLD_MS ? h('span.mark.fair', {}, `nothing new for ${duration(age)}`) : h('span.mark.good', {}, 'recent')
 }
 
-/** One source: its files by path, each with its pieces. */
+/** One source: its files ordered by path, each with its chunks. */
 export async function source(root, { project, go, title }, collection, name) {
   title(name)
   const again = `npm run ingest -- FOLDER --project ${project} --source ${quoted(name)}${collection === 'codebase-context' ? '' : ` --collection ${collection}`}`
@@ -91,7 +91,7 @@ export async function source(root, { project, go, title }, collection, name) {
 
 const quoted = (text) => (/^[\w./@-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`)
 
-/** A file whose pieces are read when it is opened. */
+/** A file whose chunks are loaded when it is opened. */
 function unread(project, collection, { path, items: n }) {
   const body = h('div')
   const element = h(
@@ -116,14 +116,14 @@ function unread(project, collection, { path, items: n }) {
   return element
 }
 
-/** Deletes everything of a source; returns how many files that were. */
+/** Deletes all data of a source. Returns the number of files. */
 async function removeSource(project, collection, source) {
   let removed = 0
   for (;;) {
     const { documents } = await get('/knowledge/documents', { project, collection, source, limit: 500 })
     if (documents.length === 0) return removed
     for (const { hash } of documents) {
-      // A document that stands for one item names it at the end of its hash.
+      // A document for a single item has the item's id at the end of its hash.
       const item = / k=(\S+)$/.exec(hash)?.[1]
       if (item)
         await remove(`/knowledge/items/${collection}/${item}?project=${encodeURIComponent(project)}`).catch(gone)

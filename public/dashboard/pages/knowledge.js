@@ -1,4 +1,4 @@
-/** What is known: browse by source and file, search, add, change, delete; and what has helped. */
+/** Knowledge: browse by source and file, search, add, edit, delete; and the items that helped. */
 import { get, post } from '../api.js'
 import { card, field, fill, h, table } from '../dom.js'
 import { ago, beginning, count, percent } from '../format.js'
@@ -103,7 +103,7 @@ const hintFor = (collection, project) =>
         ? null
         : `npm run ingest -- ~/notes --collection ${collection} --project ${project}`
 
-/** Items with their beginning; code grouped by file. */
+/** Items with the beginning of their text. Code is grouped by file. */
 export function items(list, grouped) {
   if (!grouped) return rows(list, 'Items')
   const files = Map.groupBy(list, ({ fields, key }) => fields.file_path ?? key)
@@ -114,7 +114,7 @@ export function items(list, grouped) {
   )
 }
 
-/** The pieces of one file, in order of their lines. */
+/** The chunks of one file, ordered by line. */
 export function file(path, pieces, open = false) {
   const ordered = pieces.toSorted((a, b) => (a.fields.start_line ?? 0) - (b.fields.start_line ?? 0))
   return h(
@@ -167,7 +167,7 @@ function rows(list, caption) {
   )
 }
 
-/** The items of this collection that outcomes speak for or against. */
+/** The items of this collection with outcomes for or against them. */
 async function helped(project, collection) {
   const [best, worst] = await Promise.all(
     ['best', 'worst'].map((order) => get('/learning/credit', { project, order, limit: 20 })),

@@ -1,10 +1,10 @@
-/** What tokens cost: by a table of prices that the reader edits and this browser keeps. */
+/** The cost of tokens, from a price table that the user edits and this browser stores. */
 import { fill, h, table } from '../dom.js'
 import { count, figure, short } from '../format.js'
 import { explained } from '../parts.js'
 import { keepJson, keptJson } from '../store.js'
 
-/** Price of a million input tokens in dollars while none was entered: an assumption, and said to be one. */
+/** Default price of a million input tokens in dollars: an assumption, and labelled as one. */
 const ASSUMED = 3
 
 /** The price of a million tokens of a model, or of `context`; null: not entered. */
@@ -15,7 +15,7 @@ export function priceOf(name) {
 
 const dollars = new Intl.NumberFormat('en', { style: 'currency', currency: 'USD', maximumFractionDigits: 2 })
 
-/** Tokens at a price per million, as `$0.12`. */
+/** The price of a number of tokens, as `$0.12`. */
 export function money(tokens, price) {
   if (tokens === null || price === null) return 'no price entered'
   const value = (tokens * price) / 1e6
@@ -23,9 +23,9 @@ export function money(tokens, price) {
 }
 
 /**
- * Tokens and what they cost.
- * @param stats of /stats
- * @param changed is called when a price was changed
+ * Tokens and their cost.
+ * @param stats the answer of /stats
+ * @param changed called when a price changes
  */
 export function costCard(stats, changed) {
   const { measured } = stats.token_ledger

@@ -1,4 +1,4 @@
-/** The state of the parts that the coordinator uses: one line while all is well. */
+/** The state of the coordinator's dependencies: one line if everything is healthy. */
 import { h } from '../dom.js'
 import { count, duration } from '../format.js'
 
@@ -15,7 +15,7 @@ const NAMES = {
 const nameOf = (name) => NAMES[name] ?? name.replaceAll('_', ' ')
 const WORDS = { ok: 'Everything works.', degraded: 'Working, with limits.', down: 'Not working.' }
 
-/** One line when all is well; what is wrong otherwise. Details unfold. */
+/** One line if everything is healthy, otherwise the problems. Details can be unfolded. */
 export function health({ status, dependencies, not_configured: missing, reembedding }) {
   const broken = dependencies.filter(({ state }) => state !== 'ok')
   return h(

@@ -1,4 +1,4 @@
-/** The figures by day, and those that are looked at less often. */
+/** The figures by day, and less important figures. */
 import { chart } from '../charts.js'
 import { card, facts, fill, h, table } from '../dom.js'
 import { ago, bytes, count, decimal, duration, figure, percent, short } from '../format.js'
@@ -42,7 +42,7 @@ export function dailyCharts() {
   }
 }
 
-/** Charts are drawn again only when their figures or the theme have changed. */
+/** Redraws charts only if their figures or the theme have changed. */
 function onlyChanges() {
   let last = ''
   return async (figures, draw) => {
@@ -53,7 +53,7 @@ function onlyChanges() {
   }
 }
 
-/** Value scores, collections, tokens, local answers and background work, folded until they are asked for. */
+/** Value scores, collections, tokens, local answers and background work, folded by default. */
 export function moreFigures() {
   const trend = chart('Mean value score by day', 'line', { max: 1 })
   const scores = chart('Interactions by value score', 'bar')

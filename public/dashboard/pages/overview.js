@@ -1,4 +1,4 @@
-/** Is it working, do prompts get context, does it help, what does it cost and save, and what is missing. */
+/** The overview: health, whether prompts get context and whether it helps, costs and savings, and missing knowledge. */
 import { get } from '../api.js'
 import { intervalBar } from '../charts.js'
 import { card, fill, h } from '../dom.js'
@@ -15,7 +15,7 @@ export async function render(root, { project, go }) {
   )
   const charts = dailyCharts()
   const more = moreFigures()
-  /** Everything that says something only once a question was asked or an answer tracked. */
+  /** Figures that are meaningful only after a question was asked or an answer tracked. */
   const counted = h('div')
   fill(
     counted,
@@ -72,7 +72,7 @@ export async function render(root, { project, go }) {
   return update
 }
 
-/** What to do first, ticked as it happens; nothing once all is done. */
+/** First steps, with completed ones ticked; empty if all are done. */
 function checklist(project, stats, collections) {
   const asked = stats.token_ledger.measured.augmentations
   const { success, partial, failure } = stats.outcomes
@@ -119,7 +119,7 @@ function checklist(project, stats, collections) {
   )
 }
 
-/** What needs a person; nothing when nothing does. */
+/** Problems that need a person; empty if there are none. */
 function attention({ dead, training }) {
   const failed = training.filter(({ status }) => status === 'dead')
   if (dead === 0 && failed.length === 0) return null
@@ -135,7 +135,7 @@ function attention({ dead, training }) {
   )
 }
 
-/** Questions that found nothing, as links to where the answer can be written down. */
+/** Questions without results, as links to a form for the answer. */
 function questions({ questions: list }, augmentations) {
   if (augmentations === 0 && list.length === 0) return h('p.muted', {}, 'No questions yet.')
   if (list.length === 0) return h('p.muted', {}, 'Every recent question found context.')

@@ -1,9 +1,9 @@
-/** The beginning of a file, by a range request. */
+/** Loads the beginning of a file with a range request. */
 import { storedKey } from '../api.js'
 
 const BYTES = 4096
 
-/** The first whole lines of a file, at most three. */
+/** The first complete lines of a file, at most three. */
 export async function stored(path) {
   const key = storedKey()
   const response = await fetch(path, { headers: { range: `bytes=0-${BYTES - 1}`, ...(key && { 'x-api-key': key }) } })

@@ -1,9 +1,9 @@
-/** Every variable in groups, searchable, each with where it is set. */
+/** All variables in groups, searchable, each with the place where it is set. */
 import { get } from '../api.js'
 import { fill, h, table } from '../dom.js'
 import { copyable } from '../parts.js'
 
-/** Groups by the beginning of the name; the first that fits. */
+/** Groups by name prefix. The first match counts. */
 const GROUPS = [
   ['Access', /^(HYBRID_API_KEY|ALLOWED_|CONCURRENT|REGISTER|OAUTH)/],
   ['Relevance and context', /^(RELEVANCE|DEFAULT_TOKEN|RANKING|CONTROL_GROUP|HOLD_OUT|EXPERIMENTS)/],

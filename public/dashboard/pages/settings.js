@@ -1,4 +1,4 @@
-/** Keys, engines and their health, and every variable: what it means, and where it is set. */
+/** Keys, engines and their health, and all variables with their meaning and where they are set. */
 import { get, post, remove } from '../api.js'
 import { card, field, fill, h, select, table } from '../dom.js'
 import { ago, duration } from '../format.js'
@@ -11,7 +11,7 @@ const SCOPES = {
   learn: 'track answers, report outcomes, export',
   admin: 'keys, settings, deletion',
 }
-/** What a client needs, and what to do with the key. */
+/** The permissions that each kind of client needs, and how to use the key. */
 const PRESETS = {
   agent: [
     'Coding agent (Claude Code, Codex, Cursor …)',

@@ -1,4 +1,6 @@
-/** Ask as an agent would: the passages it gets, and why; when there are none, what came closest. */
+/**
+ * Asks a question like an agent: shows the passages and the reasons for them, or the nearest results if there are none.
+ */
 import { get, post } from '../api.js'
 import { card, field, fill, h, select, table } from '../dom.js'
 import { beginning, count, decimal, percent } from '../format.js'
@@ -6,7 +8,7 @@ import { copyButton, empty, explained, form } from '../parts.js'
 import { keepJson, keptJson } from '../store.js'
 import { itemText, itemTitle, passage } from '../text.js'
 
-/** Questions that this browser remembers. */
+/** Number of questions stored in this browser. */
 const REMEMBERED = 8
 
 export async function render(root, { project, item, query: address, setQuery }) {
@@ -118,7 +120,7 @@ export async function render(root, { project, item, query: address, setQuery }) 
   query.addEventListener('keydown', (event) => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) query.form.requestSubmit()
   })
-  // A form can be sent once it stands in the page.
+  // A form can be submitted only after it was inserted in the page.
   if (address.has('q')) setTimeout(() => query.form.requestSubmit())
 }
 
@@ -194,7 +196,7 @@ function given(augmented) {
   )
 }
 
-/** The passages of a prompt: source line and text, as they stand between their delimiters. */
+/** The passages of a prompt: source line and text, as enclosed by their delimiters. */
 function blocksOf({ augmented_prompt: prompt, contexts }) {
   const found = [...prompt.matchAll(/<(context-\w+)>\n\[(\d+)\] (.*)\n([\s\S]*?)\n<\/\1>/g)]
   return found.map(([, , number, source, text]) => {
@@ -208,7 +210,7 @@ function blocksOf({ augmented_prompt: prompt, contexts }) {
   })
 }
 
-/** How strict the search is: another threshold, tried at once. */
+/** The strictness of the search: tries another threshold immediately. */
 function thresholdCard({ relevance_threshold: used, answer_probability: best }, ask) {
   const shown = h('output', {}, percent(used))
   const slider = h('input', {
@@ -240,7 +242,7 @@ function thresholdCard({ relevance_threshold: used, answer_probability: best }, 
   )
 }
 
-/** Silence: the nearest passages, how far they fall short, and a way to write the answer down. */
+/** No result: the nearest passages, how far they are below the threshold, and a link to a form for the answer. */
 async function nothing(project, augmented, query) {
   const {
     nearest = [],
