@@ -1,6 +1,6 @@
 /**
- * `npm run --prefix lab first-hour`: what a new user types, from a fresh clone to the first context in an agent, with the time of each
- * step.
+ * `npm run --prefix lab first-hour`: runs the steps of a new user, from a fresh clone to the first context in an agent,
+ * and measures their times.
  * @module
  */
 import { spawn } from 'node:child_process'
@@ -26,7 +26,7 @@ Options
 const ROOT = join(import.meta.dirname, '..')
 
 interface Step {
-  /** What a person types; null: nothing, it happens by itself. */
+  /** The command that the user types; null: the step is automatic. */
   readonly typed: string | null
   readonly seconds: number
   readonly result: string

@@ -1,5 +1,5 @@
 /**
- * Entry of the laboratory: `npm run --prefix lab <command> -- [arguments]`. It measures the product from outside.
+ * Entry of the lab: `npm run --prefix lab <command> -- [arguments]`. The lab measures the product from the outside.
  * @module
  */
 import { runCommand } from '../cli/commands.ts'

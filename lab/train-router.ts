@@ -1,5 +1,5 @@
 /**
- * Training of a project's router through the API, which is a background job.
+ * Trains a project's router through the API, as a background job.
  * @module
  */
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -7,7 +7,7 @@ import type { HttpClient } from '../cli/harness.ts'
 
 /**
  * Trains the router of a project, and waits until it is trained.
- * @throws Error when the training fails for good
+ * @throws Error if the training fails permanently
  */
 export async function trainRouter(http: HttpClient, project: string): Promise<void> {
   const { job_id: id } = await http.post<{ job_id: string }>('/routing/train', { project })

@@ -1,7 +1,7 @@
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 
-/** Tests that need a dependency of the laboratory: a browser, official clients, other engines. */
+/** Tests that need a dependency of the lab: a browser, official clients, other engines. */
 export default defineConfig({
   test: {
     testTimeout: 300_000,

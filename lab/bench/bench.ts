@@ -1,5 +1,5 @@
 /**
- * `npm run --prefix lab bench`: what every hot path costs, beside bare code of the same kind in the same run.
+ * `npm run --prefix lab bench`: measures every hot path, compared with minimal code of the same kind in the same run.
  * @module
  */
 
@@ -136,7 +136,7 @@ function versionsOf(names: readonly string[]): Record<string, string> {
   return Object.fromEntries(names.map((name) => [name, versionOf(name)]))
 }
 
-/** The version in the nearest node_modules, of the laboratory or of the product. */
+/** The version in the nearest node_modules, of the lab or of the product. */
 function versionOf(name: string): string {
   const file = findPackageJSON(name, import.meta.url)
   if (!file) throw new Error(`${name} is not installed`)
@@ -156,7 +156,7 @@ async function readReport(file: string): Promise<BenchReport> {
     const report = JSON.parse(await readFile(file, 'utf8')) as Partial<BenchReport>
     if (report.ratios) return report as BenchReport
   } catch {
-    // said below
+    // reported below
   }
   throw new UsageError(`--compare ${file}: not the JSON of a run`)
 }

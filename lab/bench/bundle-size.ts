@@ -1,5 +1,5 @@
 /**
- * `npm run --prefix lab bundle-size`: how large the Worker is when it is uploaded.
+ * `npm run --prefix lab bundle-size`: measures the upload size of the Worker.
  * @module
  */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
@@ -19,10 +19,10 @@ Options
   -h, --help   print this
 `
 
-/** Largest allowed size, gzip, in bytes. The free plan allows 3 MB; model data is a static asset. */
+/** Maximum allowed size, gzip, in bytes. The free plan allows 3 MB; model data is a static asset. */
 const MAX_BYTES = 1_000_000
 
-/** Runs the command. Exit codes: 0 within the limit, 1 over it, 2 for invalid arguments. */
+/** Runs the command. Exit codes: 0 within the limit, 1 above it, 2 for invalid arguments. */
 export async function run(argv: string[]): Promise<number> {
   try {
     const { values } = parseArguments(argv, { help: { type: 'boolean', short: 'h' } })
@@ -41,7 +41,7 @@ export async function run(argv: string[]): Promise<number> {
   return bytes <= MAX_BYTES ? 0 : 1
 }
 
-/** Builds the Worker and returns its size, gzip, in bytes. */
+/** Builds the Worker and returns its gzip size in bytes. */
 async function sizeOfWorker(): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'hybrid-coordinator-size-'))
   try {

@@ -1,5 +1,6 @@
 /**
- * `npm run --prefix lab bench:cold`: the first request after a start over a filled disk, beside the bare `/health` of the same seconds.
+ * `npm run --prefix lab bench:cold`: measures the first request after a start with a filled disk, compared with
+ * `/health` at the same time.
  * @module
  */
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -28,7 +29,7 @@ Options
 const PROJECT = 'cold'
 const COLLECTION = 'codebase-context'
 const BATCH = 200
-/** A snapshot is made this long after the first write that calls for one. */
+/** Time from the first write that makes a snapshot due until the snapshot is written. */
 const SNAPSHOT_MS = 15_000
 const BARE = 20
 const VARIABLES = { EMBEDDER: 'static', HOLD_OUT_SHARE: '0', INGEST_ITEMS_PER_DAY: '0', INGEST_BYTES_PER_DAY: '0' }

@@ -1,5 +1,5 @@
 /**
- * `npm run --prefix lab bench:dashboard`: how soon the overview is there with many interactions.
+ * `npm run --prefix lab bench:dashboard`: measures how fast the overview loads with many interactions.
  * @module
  */
 
@@ -26,15 +26,15 @@ Options
 interface Times {
   /** First contentful paint, in milliseconds. */
   readonly paint: number
-  /** Every figure and chart is there, in milliseconds. */
+  /** Time until every figure and chart is displayed, in milliseconds. */
   readonly ready: number
-  /** Bytes of the page's own files and of its answers, as transferred. */
+  /** Transferred bytes of the page's own files and of its API answers. */
   readonly bytes: number
-  /** Requests that they took. */
+  /** Number of requests. */
   readonly requests: number
 }
 
-/** Runs the command. Exit codes: 0 done, 1 there is no browser, 2 for invalid arguments. */
+/** Runs the command. Exit codes: 0 done, 1 no browser, 2 for invalid arguments. */
 export async function run(argv: string[]): Promise<number> {
   try {
     const { values } = parseArguments(argv, {
@@ -85,7 +85,7 @@ function wholeNumber(text: string, option: string): number {
   return value
 }
 
-/** The median load of each address, loaded in turns; null without a browser. */
+/** The median load of each address, loaded alternately; null without a browser. */
 async function measure(urls: readonly string[], loads: number): Promise<Times[] | null> {
   const browser = await openBrowser()
   if (!browser) return null

@@ -1,11 +1,11 @@
 /**
- * A run of the benchmark as text, and beside an earlier one. Pure.
+ * Formats a benchmark run as text, alone or compared with an earlier one. Pure.
  * @module
  */
 import type { Load } from './load.ts'
 import type { BenchReport, IndexCost, Measurement } from './results.ts'
 
-/** Tables of everything that was measured. */
+/** Tables of all measurements. */
 export function formatReport(report: BenchReport): string {
   const { machine } = report
   return [
@@ -24,7 +24,10 @@ export function formatReport(report: BenchReport): string {
   ].join('\n')
 }
 
-/** Ratios of this run beside those of an earlier one; each was taken within its own run, so machines may differ. */
+/**
+ * Ratios of this run next to those of an earlier one. Each ratio was measured within its own run, so machines may
+ * differ.
+ */
 export function formatComparison(now: BenchReport, before: BenchReport): string {
   const names = [...new Set([...Object.keys(now.ratios), ...Object.keys(before.ratios)])]
   const rows = names.map((name) => {

@@ -1,5 +1,5 @@
 /**
- * What tracking, outcomes, statistics and routing cost, by number of interactions in the database.
+ * Measures tracking, outcomes, statistics and routing by the number of interactions in the database.
  * @module
  */
 import { createHttpClient, type LocalWorker, startLocalWorker } from '../../cli/harness.ts'
@@ -10,9 +10,10 @@ import type { Measurement } from './results.ts'
 import { addInteractions, seededId, withoutOutcome } from './seed.ts'
 
 const TEXT = 'How do I make the retry policy give up after three attempts?'
-// The word table embeds at once; 50,000 items would take the sentence embedder an hour, and change nothing that is measured here.
+// The word table embeds immediately. The sentence embedder would take an hour for 50,000 items, without affecting these
+// measurements.
 const VARIABLES = { EMBEDDER: 'static', HOLD_OUT_SHARE: '0', INGEST_ITEMS_PER_DAY: '0', INGEST_BYTES_PER_DAY: '0' }
-/** Interactions whose outcomes are reported, at most. */
+/** Maximum number of interactions whose outcomes are reported. */
 const MAX_REPORTED = 20_000
 
 interface Filled {
@@ -20,7 +21,7 @@ interface Filled {
   readonly worker: LocalWorker
 }
 
-/** Fills one database per size and measures them side by side. */
+/** Fills one database per size and measures them alternately. */
 export async function benchInteractions(
   baseline: LocalWorker,
   sizes: readonly number[],
@@ -89,7 +90,7 @@ function trackTarget({ worker, size }: Filled): Target {
   return { name: `track_interaction, ${size}`, url: worker.url, next: () => post('/track_interaction', body) }
 }
 
-/** Reports on interactions without an outcome; when all have one, each changes to the other. */
+/** Reports on interactions without an outcome. If all have one, each report changes it to the other outcome. */
 function outcomeTarget({ worker, size }: Filled): Target {
   const open = Array.from({ length: size }, (_, i) => i)
     .filter(withoutOutcome)

@@ -1,5 +1,5 @@
 /**
- * What search and augmentation cost, by size of the collection; the first request after a restart; the memory of the index.
+ * Measures search and augmentation by collection size, the first request after a restart, and the memory of the index.
  * @module
  */
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -16,15 +16,16 @@ import { freePort, isolateBytes } from './workerd.ts'
 const COLLECTION = 'codebase-context'
 const BATCH = 200
 const QUESTIONS = 500
-/** Searches between building an index and looking at its memory. */
+/** Number of searches between building an index and measuring its memory. */
 const SETTLING = 50
-/** Nothing is drawn at random, and nothing of what the machine can do is refused. */
-// The word table embeds at once; 50,000 items would take the sentence embedder an hour, and change nothing that is measured here.
+/** No random hold-outs and no rate limits. */
+// The word table embeds immediately. The sentence embedder would take an hour for 50,000 items, without affecting these
+// measurements.
 const VARIABLES = { EMBEDDER: 'static', HOLD_OUT_SHARE: '0', INGEST_ITEMS_PER_DAY: '0', INGEST_BYTES_PER_DAY: '0' }
 
 const projectOf = (items: number) => `bench-${items}`
 
-/** Fills one project per size and measures them side by side; then starts anew from the same disk. */
+/** Fills one project per size and measures them alternately, then restarts from the same disk. */
 export async function benchKnowledge(
   bare: { readonly route: Target; readonly tool: Target },
   sizes: readonly number[],
@@ -83,7 +84,7 @@ async function measureSizes(
   return found
 }
 
-/** The first request of a Worker that has just started on a filled disk. */
+/** The first request to a Worker that has just started with a filled disk. */
 async function restart(stateFolder: string, items: number, query: string): Promise<IndexCost> {
   const inspectorPort = await freePort()
   const worker = await startLocalWorker({ stateFolder, inspectorPort, variables: VARIABLES })
@@ -94,12 +95,13 @@ async function restart(stateFolder: string, items: number, query: string): Promi
       await http.post('/augment_query', { project, collections: [COLLECTION], query })
       return performance.now() - started
     }
-    // What every request costs once, whatever the index, is paid before its memory is looked at; its time is not.
+    // One-time costs of every request, independent of the index, are incurred before memory is measured; their time is
+    // not included.
     const empty = await ask('bench-none')
     const before = await isolateBytes(inspectorPort)
     const cold = await ask(projectOf(items))
     const warm = await ask(projectOf(items))
-    // Searches make garbage, and V8 collects what building the index left behind.
+    // Searches create garbage, so that V8 collects what building the index left behind.
     for (let i = 0; i < SETTLING; i++) await ask(projectOf(items))
     const memory = (await isolateBytes(inspectorPort)) - before
     return { items, cold_ms: empty + cold, warm_ms: warm, memory_bytes: memory }

@@ -1,10 +1,11 @@
 /**
- * Drives requests at a Worker and measures them, several targets in turn, so that what else the machine does meets all alike.
+ * Sends requests to a Worker and measures them, alternating between targets, so that other load on the machine affects
+ * all of them equally.
  * @module
  */
 import autocannon from 'autocannon'
 
-/** One request as it goes over the wire. */
+/** One request as sent over the network. */
 export interface Shot {
   readonly method: 'GET' | 'POST'
   readonly path: string
@@ -12,7 +13,7 @@ export interface Shot {
   readonly body?: string
 }
 
-/** What is measured: where, and the requests in their order. */
+/** A measured target: its address, and its requests in order. */
 export interface Target {
   readonly name: string
   /** Base URL without a path. */
@@ -29,10 +30,10 @@ export interface Load {
   readonly p99_ms: number
 }
 
-/** How long, and how often in turn. */
+/** Duration and number of rounds. */
 export interface Effort {
   readonly rounds: number
-  /** Seconds of each target in a round. */
+  /** Seconds per target and round. */
   readonly seconds: number
 }
 
@@ -42,8 +43,8 @@ interface Pooled {
 }
 
 /**
- * Measures targets side by side: each for a while, in turn, over several rounds. The latencies of all rounds count together.
- * @throws Error when an answer isn't a success, with what it said
+ * Measures targets alternately over several rounds. The latencies of all rounds are combined.
+ * @throws Error if an answer isn't a success, with its text
  */
 export async function measure(targets: readonly Target[], connections: number, effort: Effort): Promise<Load[]> {
   for (const target of targets) await check(target)
@@ -75,14 +76,14 @@ async function shootAt(target: Target, connections: number, seconds: number, int
       },
       (error: unknown, result: autocannon.Result) => (error ? reject(error) : resolve(result)),
     )
-    // autocannon's own histogram counts whole milliseconds; the times of single answers are finer.
+    // autocannon's own histogram counts whole milliseconds. The times of single responses are more precise.
     instance.on('response', (_client, _status, _bytes, milliseconds) => into.latencies.push(milliseconds))
   })
   if (non2xx + errors > 0) throw new Error(`${target.name}: ${non2xx} answers were no success, ${errors} failed`)
   into.seconds += duration
 }
 
-/** Asks once and looks at the answer: a fast error would be a fine figure. */
+/** Sends one request and checks the answer, because a fast error would look like a good result. */
 async function check(target: Target): Promise<void> {
   const { method, path, headers, body } = target.next()
   const response = await fetch(target.url + path, { method, headers, body })

@@ -1,5 +1,6 @@
 /**
- * What the surfaces cost: the product's cheapest calls beside a bare route, a bare tool and a bare list of the same tools.
+ * The overhead of the surfaces: the product's cheapest calls compared with a minimal route, a minimal tool and a
+ * minimal list of the same tools.
  * @module
  */
 import { join } from 'node:path'
@@ -10,12 +11,12 @@ import type { Measurement } from './results.ts'
 
 const TEXT = 'How do I make the retry policy give up after three attempts?'
 
-/** The Worker with what it is compared to. */
+/** Starts the Worker with the baselines. */
 export function startBaseline(): Promise<LocalWorker> {
   return startLocalWorker({ entry: join(import.meta.dirname, './baseline/worker.ts') })
 }
 
-/** The bare route and the bare tool, as targets. */
+/** The minimal route and the minimal tool, as targets. */
 export function bareTargets(url: string): { route: Target; tool: Target } {
   return {
     route: { name: 'bare Hono route', url, next: () => post('/bare', { query: TEXT }) },
@@ -23,7 +24,7 @@ export function bareTargets(url: string): { route: Target; tool: Target } {
   }
 }
 
-/** Measures health, tools/call and tools/list beside their bare kin. */
+/** Measures health, tools/call and tools/list against their baselines. */
 export async function benchOverhead(
   baseline: LocalWorker,
   effort: Effort,

@@ -1,5 +1,6 @@
 /**
- * Others that find texts, each used as its own guide shows it: stores documents, and answers a query with their ids, best first.
+ * Other search engines, each used as in its own guide: stores documents, and answers a query with their ids, best
+ * first.
  * @module
  */
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -14,18 +15,18 @@ import { createHttpClient, startLocalWorker } from '../../cli/harness.ts'
 import type { BeirDocument, BeirSet } from '../eval/beir.ts'
 import { storeCorpus } from '../eval/beir.ts'
 
-/** Results that are asked for. */
+/** Number of requested results. */
 export const DEPTH = 10
 
 export interface PeerEngine {
   readonly name: string
-  /** How it is reached, which is part of what a query costs. */
+  /** How it is accessed, which is part of the cost of a query. */
   readonly reached: string
   search(query: string): Promise<string[]>
   close(): Promise<void>
 }
 
-/** Makes an engine that holds the documents of a set. */
+/** Creates an engine with the documents of a set. */
 export type PeerFactory = (set: BeirSet) => Promise<PeerEngine>
 
 const nothing = async () => undefined
@@ -84,7 +85,7 @@ export const orama: PeerFactory = async ({ documents }) => {
   }
 }
 
-/** Documents that are told to the memory server at once. */
+/** Number of documents sent to the memory server in one call. */
 const ENTITIES = 500
 
 /** The reference memory server of MCP: a graph in a file, searched for the query as a substring. */

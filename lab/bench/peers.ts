@@ -1,5 +1,6 @@
 /**
- * `npm run --prefix lab bench:peers`: the coordinator's search beside others on the same documents and queries, for speed and for quality.
+ * `npm run --prefix lab bench:peers`: compares the coordinator's search with other engines on the same documents and
+ * queries, for speed and quality.
  * @module
  */
 
@@ -33,10 +34,10 @@ interface PeerFigures {
   readonly seconds_to_store: number
   readonly p50_ms: number
   readonly p95_ms: number
-  /** Median time over the coordinator's. */
+  /** Median time divided by the coordinator's. */
   readonly time_over_coordinator: number
   readonly 'ndcg@10': number
-  /** Less the coordinator's, on the same queries; a paired bootstrap interval of 95 %. */
+  /** Difference from the coordinator on the same queries, with a paired 95 % bootstrap interval. */
   readonly difference: { readonly 'ndcg@10': number; readonly ci95: readonly [low: number, high: number] }
 }
 
@@ -76,7 +77,7 @@ export async function run(argv: string[]): Promise<number> {
   }
 }
 
-/** Pieces of source as documents, and for each query the one whose words it is made of. */
+/** Parts of source files as documents, and for each query the document that its words come from. */
 async function packageSet(count: number, most: number): Promise<BeirSet> {
   const items = await packageTexts(count)
   const step = Math.max(1, Math.floor(items.length / most))
@@ -100,7 +101,7 @@ interface Seen {
   readonly quality: number[]
 }
 
-/** Asks every engine the same queries in turn. */
+/** Sends the same queries to every engine, alternately. */
 export async function comparePeers(set: BeirSet): Promise<PeersReport> {
   const seen: Seen[] = []
   try {
@@ -110,7 +111,7 @@ export async function comparePeers(set: BeirSet): Promise<PeersReport> {
       seen.push({ engine, stored: (performance.now() - started) / 1000, milliseconds: [], quality: [] })
     }
     const progress = new Progress({ noun: 'queries', total: set.queries.length })
-    // What an engine does once, at its first query, isn't what a query costs.
+    // One-time work at an engine's first query is not part of the cost of a query.
     for (const { engine } of seen) await engine.search('warm up')
     for (const [i, { text, judgements }] of set.queries.entries()) {
       for (const { engine, milliseconds, quality } of seen) {

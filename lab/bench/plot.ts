@@ -1,5 +1,5 @@
 /**
- * Draws what a run of the benchmark found, as SVG. Pure.
+ * Draws the results of a benchmark run as SVG. Pure.
  * @module
  */
 import type { BenchReport, Measurement } from './results.ts'
@@ -13,7 +13,10 @@ interface Series {
   readonly points: readonly (readonly [size: number, milliseconds: number])[]
 }
 
-/** Median time of one request at a time, by size; both axes logarithmic. The dashed lines are the baselines of the same run. */
+/**
+ * Median time of sequential requests, by size; both axes logarithmic. The dashed lines are the baselines of the same
+ * run.
+ */
 export function plotReport(report: BenchReport): string {
   const panels = [
     panel('Knowledge items', seriesOf(report.knowledge), baselinesOf(report.knowledge), 0),

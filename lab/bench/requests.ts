@@ -12,7 +12,7 @@ export function post(path: string, body: unknown): Shot {
   return { method: 'POST', path, headers: JSON_HEADERS, body: JSON.stringify(body) }
 }
 
-/** A message of MCP 2026-07-28 (Streamable HTTP: the method and the tool's name stand in headers too). */
+/** A message of MCP 2026-07-28 (Streamable HTTP: the method and the tool's name are also in headers). */
 export function mcp(method: string, params: Readonly<Record<string, unknown>> = {}, path = '/mcp'): Shot {
   const meta = {
     'io.modelcontextprotocol/protocolVersion': MCP_VERSION,
@@ -38,7 +38,7 @@ export function tool(name: string, input: Readonly<Record<string, unknown>>, pat
   return mcp('tools/call', { name, arguments: input }, path)
 }
 
-/** Goes through a list again and again. */
+/** Cycles through a list repeatedly. */
 export function cycle<T, R>(list: readonly T[], make: (entry: T) => R): () => R {
   let at = 0
   return () => {

@@ -1,27 +1,27 @@
 /**
- * What a run of the benchmark found.
+ * The results of a benchmark run.
  * @module
  */
 import type { Load } from './load.ts'
 
-/** One operation under one load, beside what it is compared to. */
+/** One operation under one load, with its baseline. */
 export interface Measurement {
   readonly operation: string
   readonly connections: number
-  /** Knowledge items or interactions that were there; left out where it doesn't matter. */
+  /** Number of existing knowledge items or interactions. Omitted if irrelevant. */
   readonly size?: number
   readonly load: Load
   readonly baseline: { readonly name: string; readonly load: Load }
 }
 
-/** What the embedded index costs once. */
+/** One-time costs of the embedded index. */
 export interface IndexCost {
-  /** Items of the collection. */
+  /** Number of items in the collection. */
   readonly items: number
-  /** Milliseconds of the first augment_query after a restart, and of the same question asked again. */
+  /** Milliseconds of the first augment_query after a restart, and of the same question repeated. */
   readonly cold_ms: number
   readonly warm_ms: number
-  /** Bytes by which the isolate grew with the index, garbage included: an upper bound. */
+  /** Growth of the isolate's memory with the index, including garbage: an upper bound. */
   readonly memory_bytes: number
 }
 
@@ -43,24 +43,24 @@ export interface BenchReport {
   readonly ratios: Readonly<Record<string, number | null>>
 }
 
-/** p50 of a measurement; undefined when it wasn't made. */
+/** p50 of a measurement; undefined if it doesn't exist. */
 function p50(list: readonly Measurement[], operation: string, size?: number): number | undefined {
   return list.find((entry) => entry.operation === operation && entry.connections === 1 && entry.size === size)?.load
     .p50_ms
 }
 
-/** Ratio of two times; null when one is missing. */
+/** Ratio of two times; null if one is missing. */
 function ratio(a: number | undefined, b: number | undefined): number | null {
   return a === undefined || b === undefined || b === 0 ? null : a / b
 }
 
-/** How many times its baseline's p50 a measurement took, one request at a time. */
+/** p50 of a measurement divided by that of its baseline, for sequential requests. */
 export function overBaseline(list: readonly Measurement[], operation: string, size?: number): number | null {
   const entry = list.find((one) => one.operation === operation && one.connections === 1 && one.size === size)
   return entry ? ratio(entry.load.p50_ms, entry.baseline.load.p50_ms) : null
 }
 
-/** The figures that the product is held to, each a ratio of p50 at one request at a time, within one run. */
+/** The product's target figures: ratios of p50 for sequential requests within one run. */
 export function ratiosOf(
   overhead: readonly Measurement[],
   knowledge: readonly Measurement[],

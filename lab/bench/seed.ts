@@ -1,5 +1,5 @@
 /**
- * Fills a coordinator's database with interactions, faster than its API would.
+ * Fills a coordinator's database with interactions, faster than through its API.
  * @module
  */
 import type { LocalWorker } from '../../cli/harness.ts'
@@ -7,7 +7,7 @@ import { Progress } from '../../cli/shared/progress.ts'
 
 const PIECE = 10_000
 
-/** Id of the i-th interaction that {@link addInteractions} made. */
+/** Id of the i-th interaction created by {@link addInteractions}. */
 export function seededId(i: number): string {
   return `01a00000-0000-7000-8000-${i.toString(16).padStart(12, '0')}`
 }
@@ -17,7 +17,7 @@ export function withoutOutcome(i: number): boolean {
   return i % 5 === 2
 }
 
-/** Inserts interactions of the last 90 days as tracking does, four of five with outcomes and scores. */
+/** Inserts interactions of the last 90 days like tracking does, four of five with outcomes and scores. */
 export async function addInteractions(worker: LocalWorker, count: number): Promise<void> {
   const now = Date.now()
   const progress = new Progress({ noun: 'interactions', total: count })

@@ -1,5 +1,6 @@
 /**
- * `npm run --prefix lab bench:storage`: what an interaction and a knowledge item take, before and after archiving, and how many fit.
+ * `npm run --prefix lab bench:storage`: measures the storage of an interaction and of a knowledge item, before and
+ * after archiving, and how many fit.
  * @module
  */
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
@@ -27,14 +28,14 @@ Options
 `
 
 const PROJECT = 'bench'
-/** Calls under way at once, and documents of one call. */
+/** Number of concurrent calls, and of documents per call. */
 const AT_ONCE = 8
 const BATCH = 100
-/** Cloudflare's limits of one D1 database and of the storage of one Durable Object, both of the paid plan. */
+/** Cloudflare's storage limits for one D1 database and one Durable Object, both on the paid plan. */
 const LIMITS = { d1: 10e9, durable_object: 10e9 }
-// The word table embeds at once, and a vector takes as much space.
+// The word table embeds immediately, and its vectors take the same space.
 const VARIABLES = { EMBEDDER: 'static', INGEST_ITEMS_PER_DAY: '0', INGEST_BYTES_PER_DAY: '0', ARCHIVE_AFTER_DAYS: '30' }
-/** Whatever belongs to an interaction: everything but what is counted once a project or a day. */
+/** Tables that belong to an interaction: all except those with rows per project or day. */
 const PER_INTERACTION = [
   'interactions',
   'interaction_contexts',
@@ -45,19 +46,19 @@ const PER_INTERACTION = [
   'jobs',
 ]
 
-/** What was measured; every figure in bytes. */
+/** The measurements, in bytes. */
 export interface StorageReport {
   readonly interactions: number
   readonly items: number
-  /** Of D1, an interaction: by table, and all of them. */
+  /** D1 bytes per interaction: by table, and in total. */
   readonly before: Readonly<Record<string, number>>
   readonly after: Readonly<Record<string, number>>
-  /** Of R2, an interaction. */
+  /** R2 bytes per interaction. */
   readonly archived: number
-  /** Of the storage of a collection's Durable Object, an item. */
+  /** Bytes per item in the storage of a collection's Durable Object. */
   readonly item: number
   readonly history_item: number
-  /** How many fit. */
+  /** Number of interactions or items that fit. */
   readonly fit: { readonly interactions: number; readonly archived_interactions: number; readonly items: number }
 }
 
@@ -116,7 +117,8 @@ async function measureStorage(interactions: number, items: number): Promise<Stor
     const objects = await objectBytes(state)
     const archived = await started((worker) => archive(worker, interactions))
     const after = perInteraction(await tableBytes(state, 'd1'), interactions)
-    // The collections differ in size by far: knowledge is the larger one unless there are more interactions than items.
+    // The collections differ greatly in size: knowledge is the larger one, unless there are more interactions than
+    // items.
     const [item, historyItem] = [objects.get(items) ?? 0, objects.get(interactions) ?? 0]
     const fit = {
       interactions: Math.floor(LIMITS.d1 / (before.all ?? 1)),
@@ -141,7 +143,7 @@ async function store(http: HttpClient, texts: readonly BenchItem[]): Promise<voi
   progress.finish()
 }
 
-/** One agent after another: asks, is routed, answers in about 1,400 characters, and says what came of it. */
+/** One agent after another asks, is routed, answers in about 1,400 characters, and reports the outcome. */
 async function interact(http: HttpClient, texts: readonly BenchItem[], count: number): Promise<void> {
   const asked = questions(texts, count)
   const progress = new Progress({ noun: 'interactions', total: count })
@@ -186,7 +188,7 @@ async function interact(http: HttpClient, texts: readonly BenchItem[], count: nu
   progress.finish()
 }
 
-/** Until no job is left. */
+/** Waits until no job is left. */
 async function settle(http: HttpClient): Promise<void> {
   for (;;) {
     const { ran } = await http.post<{ ran: number }>('/learning/process', { project: PROJECT, limit: 60 })
@@ -196,9 +198,9 @@ async function settle(http: HttpClient): Promise<void> {
   }
 }
 
-/** Makes the interactions older than they are and lets the night come; bytes of R2 an interaction. */
+/** Makes interactions older and runs the nightly work. Returns R2 bytes per interaction. */
 async function archive(worker: LocalWorker, interactions: number): Promise<number> {
-  // The third digit of an id counts 795 days.
+  // The third digit of an id represents 795 days.
   const older = (column: string) =>
     `${column} = printf('%03x', instr('0123456789abcdef', substr(${column}, 3, 1)) - 2) || substr(${column}, 4)`
   for (const [table, column] of [
@@ -230,7 +232,7 @@ function perInteraction(bytes: ReadonlyMap<string, number>, interactions: number
   return { ...each, all: Object.values(each).reduce((sum, value) => sum + value, 0) }
 }
 
-/** Every database under a folder of the state. */
+/** All databases in a folder of the state. */
 async function databases(state: string, folder: string): Promise<DatabaseSync[]> {
   const files = await readdir(join(state, folder), { recursive: true })
   return files
@@ -238,7 +240,7 @@ async function databases(state: string, folder: string): Promise<DatabaseSync[]>
     .map((file) => new DatabaseSync(join(state, folder, file)))
 }
 
-/** Bytes of the pages of each table with its indexes, those within a page that are free aside. */
+/** Bytes of the pages of each table with its indexes, excluding free space within pages. */
 async function tableBytes(state: string, folder: string): Promise<Map<string, number>> {
   const bytes = new Map<string, number>()
   for (const database of await databases(state, folder)) {
@@ -253,7 +255,7 @@ async function tableBytes(state: string, folder: string): Promise<Map<string, nu
   return bytes
 }
 
-/** Bytes an item of each Durable Object that holds a collection, by its number of items. */
+/** Bytes per item of each Durable Object with a collection, by its number of items. */
 async function objectBytes(state: string): Promise<Map<number, number>> {
   const found = new Map<number, number>()
   for (const database of await databases(state, 'do')) {

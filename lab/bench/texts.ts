@@ -1,5 +1,5 @@
 /**
- * Real texts that every checkout has: the sources and documents of the packages that npm installed.
+ * Real texts available in every checkout: the sources and documents of installed npm packages.
  * @module
  */
 import { readFile } from 'node:fs/promises'
@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { walk } from '../../cli/ingest/walk.ts'
 import { seeded } from '../../cli/shared/random.ts'
 
-/** Size of one item's text, in characters. */
+/** Target size of one item's text, in characters. */
 const TARGET = 700
 
 export interface BenchItem {
@@ -16,8 +16,8 @@ export interface BenchItem {
 }
 
 /**
- * Distinct pieces of about 700 characters, in a fixed order.
- * @throws Error when the installed packages hold fewer than `count`
+ * Distinct texts of about 700 characters, in a fixed order.
+ * @throws Error if the installed packages contain fewer than `count`
  */
 export async function packageTexts(count: number): Promise<BenchItem[]> {
   const root = join(import.meta.dirname, '../../node_modules')
@@ -56,7 +56,7 @@ export async function packageTexts(count: number): Promise<BenchItem[]> {
   throw new Error(`The installed packages hold only ${items.length} texts, not ${count}.`)
 }
 
-/** Questions made of three to six words of a random item, from a fixed seed. */
+/** Questions of three to six words from a random item, from a fixed seed. */
 export function questions(items: readonly BenchItem[], count: number): string[] {
   const random = seeded(7)
   return Array.from({ length: count }, () => {

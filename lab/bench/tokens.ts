@@ -1,5 +1,6 @@
 /**
- * `npm run --prefix lab bench:tokens`: what the tools of the coordinator and their results cost a model, beside other memory servers.
+ * `npm run --prefix lab bench:tokens`: measures the tokens of the coordinator's tools and results, compared with other
+ * memory servers.
  * @module
  */
 import { execFile } from 'node:child_process'
@@ -53,7 +54,7 @@ const QUESTIONS = [
   'What decides whether the local model answers?',
   'How are near-duplicate passages left out?',
 ]
-/** Items that the other servers are given: the same ones as the coordinator's, in order of id. */
+/** Number of items for the other servers: the same as the coordinator's, ordered by id. */
 const ITEMS = 300
 const execute = promisify(execFile)
 const tokens = (value: unknown) => countTokens(typeof value === 'string' ? value : JSON.stringify(value))
@@ -61,16 +62,16 @@ const tokens = (value: unknown) => countTokens(typeof value === 'string' ? value
 interface ToolRow {
   readonly server: string
   readonly tools: number
-  /** Of the whole list as it is received. */
+  /** Tokens of the whole list as received. */
   readonly tokens: number
-  /** Of names, descriptions and input schemas, which every client shows its model. */
+  /** Tokens of names, descriptions and input schemas, which every client passes to its model. */
   readonly shown: number
 }
 
 interface ResultRow {
   readonly server: string
   readonly call: string
-  /** For each question; null: the server gave an error. */
+  /** Tokens for each question; null: the server returned an error. */
   readonly tokens: (number | null)[]
   readonly error?: string
 }
@@ -140,7 +141,7 @@ async function measure(http: HttpClient, url: string, folder: string): Promise<T
   return { items: items.length, questions: QUESTIONS, tools, results }
 }
 
-/** Five typical results of the coordinator. */
+/** Five typical calls of the coordinator. */
 const CALLS: Readonly<Record<string, Call>> = {
   augment_query: (query) => ({ name: 'augment_query', arguments: { query } }),
   'augment_query, detail index': (query) => ({ name: 'augment_query', arguments: { query, detail: 'index' } }),
@@ -217,7 +218,7 @@ interface Peer {
   clean(): Promise<void>
 }
 
-/** The other servers, each as its own guide starts it. */
+/** The other servers, each started as in its own guide. */
 async function peers(items: readonly Item[]): Promise<Peer[]> {
   let made: Promise<string> | undefined
   const program = async (name: string) => {
@@ -243,7 +244,7 @@ async function peers(items: readonly Item[]): Promise<Peer[]> {
     {
       name: '@modelcontextprotocol/server-memory',
       connect: () => stdio(process.execPath, [server], { MEMORY_FILE_PATH: join(folder, 'memory.jsonl') }),
-      // It finds substrings alone, so it is asked for a word that the question turns on.
+      // It only finds substrings, so it gets one significant word of the question.
       search: (question) => ({ name: 'search_nodes', arguments: { query: longestWord(question) } }),
       async store(client) {
         const entities = items.map(({ title, text }, i) => ({
@@ -287,7 +288,7 @@ function longestWord(question: string): string {
   )
 }
 
-/** The folder of the programs that PyPI has, installed on the first run. */
+/** The folder of the programs from PyPI, installed on the first run. */
 async function virtualEnvironment(): Promise<string> {
   const folder = join(ROOT, 'lab/node_modules/.cache/peers')
   const bin = join(folder, 'bin')

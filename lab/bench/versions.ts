@@ -1,5 +1,6 @@
 /**
- * `npm run --prefix lab bench:versions`: what augment_query costs on a code base in two versions of the product, in one run.
+ * `npm run --prefix lab bench:versions`: compares augment_query on a code base between two versions of the product, in
+ * one run.
  * @module
  */
 import { join } from 'node:path'
@@ -117,7 +118,7 @@ async function store(http: HttpClient, items: readonly Piece[]): Promise<void> {
   progress.finish()
 }
 
-/** Milliseconds of each question in each version; which is asked first alternates. */
+/** Milliseconds of each question in each version. The order alternates. */
 async function timeBoth(versions: readonly HttpClient[], asked: readonly string[]): Promise<[number, number][]> {
   const time = async (http: HttpClient, query: string) => {
     const started = performance.now()

@@ -1,18 +1,18 @@
 /**
- * What a Worker holds in memory, as V8's inspector tells it.
+ * Measures a Worker's memory with V8's inspector.
  * @module
  */
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
-/** A message of the inspector; answers bear the number of their question. */
+/** A message of the inspector. Answers have the id of their request. */
 interface Answer {
   readonly id?: number
   readonly result?: Record<string, number>
   readonly error?: { readonly message: string }
 }
 
-/** A port that nothing listens on. */
+/** A free port. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -24,9 +24,9 @@ export async function freePort(): Promise<number> {
 }
 
 /**
- * Bytes that the isolate of the product holds: objects, and the buffers behind typed arrays (Chrome DevTools Protocol,
+ * Memory of the product's isolate in bytes: objects, and the buffers of typed arrays (Chrome DevTools Protocol,
  * Runtime.getHeapUsage).
- * @param collect garbage is collected first; else what wasn't collected yet is included
+ * @param collect whether to collect garbage first; otherwise uncollected garbage is included
  */
 export async function isolateBytes(port: number, collect = false): Promise<number> {
   const response = await fetch(`http://127.0.0.1:${port}/json`)

@@ -1,5 +1,5 @@
 /**
- * One agent of a run: it works through its steps and repeats each call until it is answered.
+ * One agent of a run: executes its steps, and repeats each call until it is answered.
  * @module
  */
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,17 +9,17 @@ import type { Ledger, Outcome } from './ledger.ts'
 import { type Step, type StepKind, seedAt } from './plan.ts'
 import { codeOf, questionOf, responseOf } from './texts.ts'
 
-/** Attempts after which a call that is never answered is a finding. */
+/** A call without an answer after this many attempts is a finding. */
 const ATTEMPTS = 60
-/** Between attempts; it grows, so that what is away for half a minute is waited for. */
+/** Pause between attempts. It grows, so that an outage of half a minute is bridged. */
 const PAUSE_MS = 60
 const MAX_PAUSE_MS = 1_500
 const TIMEOUT_MS = 45_000
-/** Statuses that ask to come again. */
+/** Statuses after which a call is repeated. */
 const REPEATED: ReadonlySet<number> = new Set([409, 429, 500, 502, 503, 504])
-/** Files that each agent writes. */
+/** Number of files that each agent writes. */
 const FILES = 4
-/** Interactions that most reports are about. */
+/** Most reports refer to one of this many latest interactions. */
 const LATEST = 5
 export const SOURCE = 'chaos'
 
@@ -27,7 +27,7 @@ export interface AgentOptions {
   readonly url: string
   readonly project: string
   readonly number: number
-  /** Key to present, and the id under which the coordinator knows it. */
+  /** The agent's key, and its id in the coordinator. */
   readonly key: string
   readonly caller: string
   readonly ledger: Ledger
@@ -38,12 +38,12 @@ export interface AgentOptions {
 interface Shown {
   retrieval_id: string
   context_ids: string[]
-  /** Only over REST; a tool's result leaves it out. */
+  /** Only over REST; tool results omit it. */
   turn_number?: number | null
   degraded?: string[]
 }
 
-/** The state that an agent carries from step to step. */
+/** The state of an agent between steps. */
 export class Agent {
   readonly #options: AgentOptions
   readonly #steps: Readonly<Record<StepKind, (random: Random) => Promise<void>>> = {
@@ -68,7 +68,7 @@ export class Agent {
     this.#options = options
   }
 
-  /** Works through its steps, one after the other. */
+  /** Executes the steps in order. */
   async run(steps: readonly Step[]): Promise<void> {
     for (const step of steps) {
       this.#step = step
@@ -117,7 +117,10 @@ export class Agent {
     if (stored) ledger.tracked.set(key, { id: stored.interaction_id, caller, input })
   }
 
-  /** Of any agent's interaction, mostly of a late one: several agents judge the same one at once, each more than once. */
+  /**
+   * Reports on any agent's interaction, mostly a recent one: several agents judge the same one concurrently, each more
+   * than once.
+   */
   async #report(random: Random, withOutcome: boolean): Promise<void> {
     const { ledger, caller } = this.#options
     const all = [...ledger.tracked.values()]
@@ -125,7 +128,7 @@ export class Agent {
     const about = tracked[Math.floor(random() * tracked.length)]
     if (!about) return
     const rating = !withOutcome || random() < 0.2 ? Math.floor(random() * 3) - 1 : null
-    // Who thinks better of it says so at once: two scores of one interaction are under way together.
+    // A changed opinion is reported immediately, so that two scorings of one interaction run concurrently.
     const words = withOutcome ? [drawOutcome(random), ...(random() < 0.4 ? [drawOutcome(random)] : [])] : [null]
     for (const [i, outcome] of words.entries()) {
       const key = `${this.#key()}-${i}`
@@ -208,7 +211,7 @@ export class Agent {
     if (answer) this.#options.ledger.exports.add(answer.job_id)
   }
 
-  /** Runs what is due here and now, beside the consumers. */
+  /** Runs due jobs immediately, in addition to the consumers. */
   async #process(): Promise<void> {
     await this.#call('process_learning', '/learning/process', { limit: 10 })
   }
@@ -217,15 +220,15 @@ export class Agent {
     return `agent-${this.#options.number}/file-${Math.floor(random() * FILES)}.ts`
   }
 
-  /** Of the present step: the same however often it is repeated. */
+  /** Idempotency key of the current step: the same for every repetition. */
   #key(): string {
     return `${this.#options.number}-${this.#step?.seed.toString(16)}`
   }
 
   /**
-   * Calls an operation until it is answered.
-   * @param inPath fields that stand in the path
-   * @returns null when it was refused, which is noted
+   * Repeats a call until it is answered.
+   * @param inPath fields that are part of the path
+   * @returns null if the call was rejected, which is recorded
    */
   async #call<T = unknown>(
     name: string,
@@ -276,13 +279,13 @@ function drawOutcome(random: Random): Outcome {
 }
 
 interface ToolMessage {
-  /** Only MCP answers have it. */
+  /** Only in MCP answers. */
   readonly jsonrpc?: string
   readonly result?: { readonly isError?: boolean; readonly structuredContent?: unknown }
   readonly error?: unknown
 }
 
-/** Status of a refused or failed tool call, by the code in its error. */
+/** HTTP status of a rejected or failed tool call, by its error code. */
 const STATUS_OF: Readonly<Record<string, number>> = {
   internal: 500,
   engine_unavailable: 503,
@@ -290,7 +293,7 @@ const STATUS_OF: Readonly<Record<string, number>> = {
   rate_limited: 429,
 }
 
-/** What was answered, whichever surface it came over. */
+/** The answer, whichever surface it came from. */
 function readAnswer(status: number, text: string): { status: number; answer: unknown; text: string } {
   if (status !== 200 && status !== 202) return { status, answer: null, text }
   const message = JSON.parse(/^data: (.*)$/m.exec(text)?.[1] ?? text) as ToolMessage

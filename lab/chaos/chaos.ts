@@ -1,5 +1,6 @@
 /**
- * `npm run --prefix lab chaos`: a busy hour of a team of agents while everything goes wrong, and then whether everything is as it was told.
+ * `npm run --prefix lab chaos`: simulates a busy hour of a team of agents with many faults, and then checks that the
+ * stored data matches all answers.
  * @module
  */
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -34,7 +35,7 @@ Options
   -h, --help      print this
 `
 
-/** Runs the command. Exit codes: 0 everything held, 1 something did not, 2 for invalid arguments. */
+/** Runs the command. Exit codes: 0 no findings, 1 findings, 2 for invalid arguments. */
 export async function run(argv: string[]): Promise<number> {
   try {
     const { values } = parseArguments(argv, {

@@ -1,5 +1,6 @@
 /**
- * Conducts one run: starts a coordinator and its agents, lets things go wrong, ends the faults, lets work settle, and looks.
+ * Conducts one run: starts a coordinator and its agents, injects faults, ends them, waits for background work, and
+ * checks the result.
  * @module
  */
 import { join } from 'node:path'
@@ -14,7 +15,7 @@ import { type Incident, type Plan, planOf, type Size } from './plan.ts'
 
 export const ENTRY = join(import.meta.dirname, './worker/worker.ts')
 const ADMIN_KEY = 'the-admin-key-of-a-chaos-run'
-/** All that are searched. */
+/** All searched collections. */
 const COLLECTIONS = [
   'codebase-context',
   'skills-patterns',
@@ -24,46 +25,46 @@ const COLLECTIONS = [
   'learning-feedback',
 ]
 const MINUTE_MS = 60_000
-/** Longer than the day after which what is quiet is archived here. */
+/** Longer than the day after which unchanged interactions are archived in this test. */
 const HOLIDAY_MS = 36 * 3_600_000
-/** Every minute, and at night; as in wrangler.toml. */
+/** Every minute, and nightly, as in wrangler.toml. */
 const CRON = { minute: '* * * * *', night: '17 3 * * *' }
-/** Rounds after which work that is still open is a finding. */
+/** Work that is still open after this many rounds is a finding. */
 const SETTLING_ROUNDS = 30
-/** Of a job, see src/jobs/run-job.ts. */
+/** Maximum backoff of a job, see src/jobs/run-job.ts. */
 const MAX_BACKOFF_MS = 900_000
-/** Wait for the next job to be done: longer than a batch of messages is gathered. */
+/** Wait for the next job to finish: longer than the batching time of messages. */
 const STILL_MS = 1_800
 
-/** How a run went. */
+/** The result of a run. */
 export interface RunReport {
   readonly seed: number
-  /** What does not hold; empty: everything does. */
+  /** Findings; empty: none. */
   readonly violations: readonly string[]
   readonly answered: number
-  /** Attempts that had no answer and were repeated. */
+  /** Number of repeated attempts without an answer. */
   readonly repeated: number
   readonly crashes: number
   readonly evictions: number
   readonly outages: number
-  /** How often Qdrant failed, and the kinds of jobs that were open at those moments; null without Qdrant. */
+  /** Number of Qdrant faults, and the kinds of jobs that were open at those times; null without Qdrant. */
   readonly qdrant: { readonly faults: number; readonly jobs: readonly string[] } | null
   readonly interactions: number
-  /** Interactions that were in the archive at the end. */
+  /** Number of archived interactions at the end. */
   readonly archived: number
   readonly reports: number
   readonly documents: number
   readonly datasets: number
   readonly jobs: number
-  /** Jobs that ran out of attempts and were given them again, as an operator would. */
+  /** Number of jobs that ran out of attempts and were retried, as an operator would do. */
   readonly revived: number
   readonly seconds: number
 }
 
-/** Told what goes wrong, when it does. */
+/** Called for each fault. */
 export type Note = (minute: number, incident: Incident) => void
 
-/** A coordinator in a world that goes wrong, with what a test needs of it. */
+/** A coordinator in a faulty environment, with the functions that a test needs. */
 export class ChaosRun {
   readonly plan: Plan
   readonly ledger = new Ledger()
@@ -72,7 +73,7 @@ export class ChaosRun {
   readonly #engine: ChaosEngine
   readonly #qdrant: QdrantProcess | null
   readonly #metByQdrant = new Set<string>()
-  /** Calls as administrator, which no fault meets. */
+  /** Makes administrative calls without faults. */
   readonly admin: HttpClient
   readonly #note: Note
   #aheadMs = 0
@@ -99,9 +100,9 @@ export class ChaosRun {
 
   /**
    * Starts the coordinator.
-   * @param bundle a folder that `buildWorker` has filled from {@link ENTRY}; built when left out
-   * @param note told what goes wrong, when it does
-   * @param qdrantBinary Qdrant's executable: knowledge is kept in a server of its own, which fails too
+   * @param bundle a folder that `buildWorker` has filled from {@link ENTRY}; default: built here
+   * @param note called for each fault
+   * @param qdrantBinary Qdrant's executable: knowledge is stored in a separate server, which also fails
    */
   static async start(
     seed: number,
@@ -133,7 +134,7 @@ export class ChaosRun {
     }
   }
 
-  /** The load with its faults, until every agent has had an answer to each of its calls. */
+  /** Runs the load with faults, until every agent has an answer to each of its calls. */
   async load(): Promise<void> {
     const agents = []
     for (const number of this.plan.steps.keys()) {
@@ -159,36 +160,36 @@ export class ChaosRun {
     await this.#passing
   }
 
-  /** Ends the faults and lets minutes pass until no work is left: more and more of them, up to the longest backoff. */
+  /** Ends the faults and advances time until no work is left: in growing steps, up to the longest backoff. */
   async settle(): Promise<void> {
     this.#engine.outage = null
     await this.#control({ faults: false })
     for (let round = 0; round < SETTLING_ROUNDS; round++) {
       await this.#advance(Math.min(MINUTE_MS * 2 ** round, MAX_BACKOFF_MS))
-      // What was stored and never enqueued for its vector is, by the next search.
+      // The next search enqueues items that were stored but not enqueued for embedding.
       await this.admin.post('/hybrid_search', { project: this.project, query: 'proxy', collections: COLLECTIONS })
       await this.#worker.scheduled(CRON.minute)
       if (await this.#idle()) return
     }
-    // What is left is found by the audit.
+    // The audit reports what is left.
   }
 
-  /** Brings what was archived back to the tables, where it is looked at; how much there was. */
+  /** Restores archived interactions to the tables, where they are checked. Returns their number. */
   async restore(): Promise<number> {
     const { restored } = await this.admin.post<{ restored: number }>('/chaos/restore', { project: this.project })
     return restored
   }
 
-  /** Everything that does not hold. */
+  /** Returns all findings. */
   async violations(): Promise<string[]> {
     const audited = await this.admin.post<string[]>('/chaos/audit', { project: this.project })
     return [...this.ledger.astonishing, ...audited, ...(await findings(this))]
   }
 
-  /** Reads the coordinator's database. */
+  /** Queries the coordinator's database. */
   readonly query = (sql: string, ...values: unknown[]) => this.#worker.query(sql, ...values)
 
-  /** Reads what its API says. */
+  /** Reads from its API. */
   readonly get = <T>(path: string) => this.admin.get<T>(path)
 
   async report(started: number): Promise<RunReport> {
@@ -222,7 +223,7 @@ export class ChaosRun {
     await this.#qdrant?.stop()
   }
 
-  /** Minutes pass with the steps that are done; the others go on meanwhile. */
+  /** Advances time by the finished steps, while others continue. */
   #stepped(): void {
     this.#steps++
     const { size, incidents } = this.plan
@@ -280,7 +281,7 @@ export class ChaosRun {
     await this.admin.post('/chaos/control', control)
   }
 
-  /** Whether nothing is left to do; false once nothing was done for a while. What is dead is revived. */
+  /** Whether no work is left; false once nothing was done for a while. Dead jobs are revived. */
   async #idle(): Promise<boolean> {
     let [left, since] = [Number.POSITIVE_INFINITY, performance.now()]
     while (performance.now() - since < STILL_MS) {
@@ -306,7 +307,7 @@ export class ChaosRun {
   }
 }
 
-/** One run from its seed to its report. */
+/** Executes one run from its seed and returns the report. */
 export async function runSeed(
   seed: number,
   size: Size,

@@ -1,5 +1,6 @@
 /**
- * An embedding server as llama.cpp's, that can be made to fail: each word gives a direction, a text the sum of its words.
+ * An embedding server like llama.cpp's, with fault injection. Each word is mapped to a direction; a text's vector is
+ * the sum of its words.
  * @module
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -14,9 +15,9 @@ const SLOW_MS = 2_500
 
 export interface ChaosEngine {
   readonly url: string
-  /** Null: it works. */
+  /** Null: no outage. */
   outage: Outage | null
-  /** Requests that were answered, and that were failed. */
+  /** Number of answered and of failed requests. */
   readonly answered: number
   readonly failed: number
   stop(): Promise<void>

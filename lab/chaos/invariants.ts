@@ -1,12 +1,12 @@
 /**
- * What must hold between what agents were told and what is stored: nothing lost, nothing doubled, nothing else.
+ * Invariants between the answers that agents got and the stored data: nothing is lost, duplicated or added.
  * @module
  */
 
 import { SOURCE } from './agent.ts'
 import type { Ledger, StoredDocument } from './ledger.ts'
 
-/** Where facts are read: the coordinator's database, and its API. */
+/** Sources of facts: the coordinator's database and its API. */
 export interface Facts {
   readonly project: string
   readonly ledger: Ledger
@@ -14,7 +14,7 @@ export interface Facts {
   readonly get: <T>(path: string) => Promise<T>
 }
 
-/** What does not hold, a line each. */
+/** Violated invariants, one line each. */
 export async function findings(facts: Facts): Promise<string[]> {
   const parts = await Promise.all(
     [
@@ -49,7 +49,7 @@ async function checkInteractions({ ledger, project, query }: Facts): Promise<str
   return compare('interaction', stored, told)
 }
 
-/** The last word of every caller is its vote; the last event is the interaction's outcome; every event has a report. */
+/** Every caller's last report is its vote; the last event is the interaction's outcome; every event has a report. */
 async function checkReports({ ledger, project, query }: Facts): Promise<string[]> {
   const votes = await query(
     `SELECT v.interaction_id || ' ' || v.caller AS who, v.outcome, v.credited FROM outcome_votes v
@@ -87,7 +87,7 @@ async function checkReports({ ledger, project, query }: Facts): Promise<string[]
      HAVING i.revision != count(e.id) OR i.outcome IS NOT last.outcome OR i.user_feedback IS NOT last.user_feedback`,
     project,
   )
-  // The first word of a caller always changes something, so it has left an event.
+  // A caller's first report always changes something, so it has an event.
   const first = new Set<string>()
   for (const { interaction, caller, key, outcome } of ledger.reports) {
     const who = `${interaction} ${caller}`
@@ -113,7 +113,7 @@ interface Page<T> {
   readonly documents?: readonly T[]
 }
 
-/** Every document is its last version, whole, and what was removed is gone. */
+/** Every document is stored completely in its last version, and removed documents are gone. */
 async function checkDocuments({ ledger, project, get }: Facts): Promise<string[]> {
   type Item = { path: string; key: string; fields: { code_snippet: string } }
   type Entry = { path: string; hash: string; items: number }
@@ -148,7 +148,7 @@ function sorted(entries: [string, string][]): [string, string][] {
   return entries.sort(([a], [b]) => (a < b ? -1 : 1))
 }
 
-/** Every augmentation and decision that was answered is in the log once, and no more are than were tried. */
+/** Every answered augmentation and decision is logged exactly once, and there are no more rows than attempts. */
 async function checkRetrievals({ ledger, project, query }: Facts): Promise<string[]> {
   const found: string[] = []
   const rows = await query(
@@ -176,7 +176,7 @@ async function checkRetrievals({ ledger, project, query }: Facts): Promise<strin
   return found
 }
 
-/** Every turn that was answered stands in its conversation once, under its number. */
+/** Every answered turn is in its conversation exactly once, with its number. */
 async function checkConversations({ ledger, project, get }: Facts): Promise<string[]> {
   const found: string[] = []
   const talks = Map.groupBy(
@@ -228,7 +228,7 @@ async function pages<T>(get: Facts['get'], path: string, field: 'items' | 'docum
   }
 }
 
-/** Entries that are lost, doubled, different, or there without anyone having been told so. */
+/** Entries that are lost, duplicated, different, or stored without a matching answer. */
 export function compare(
   name: string,
   stored: readonly (readonly [string, unknown])[],

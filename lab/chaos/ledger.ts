@@ -1,5 +1,5 @@
 /**
- * What the agents were told is stored: the truth that the coordinator is held to afterwards.
+ * Records the answers to all agents. The coordinator's data is checked against it.
  * @module
  */
 
@@ -11,7 +11,7 @@ export interface Tracked {
   readonly input: Readonly<{ query: string; response: string; context_ids: readonly string[]; tokens_used: number }>
 }
 
-/** A report or rating that was answered. */
+/** An answered report or rating. */
 export interface Report {
   readonly interaction: string
   readonly caller: string
@@ -25,17 +25,20 @@ export interface Augmented {
   readonly query: string
   readonly contextIds: readonly string[]
   readonly conversation: string | null
-  /** Null: no conversation, or the answer said that it could not be reached. Undefined: answered over MCP, which leaves the number out. */
+  /**
+   * Null: no conversation, or the answer reported that it was unavailable. Undefined: answered over MCP, which omits
+   * the number.
+   */
   readonly turn: number | null | undefined
 }
 
 export interface StoredDocument {
   readonly hash: string
-  /** Text by key of the item. */
+  /** Text by item key. */
   readonly items: Readonly<Record<string, string>>
 }
 
-/** Filled by the agents as answers come. */
+/** The record of all answers, filled by the agents. */
 export class Ledger {
   /** By idempotency key. */
   readonly tracked = new Map<string, Tracked>()
@@ -47,13 +50,13 @@ export class Ledger {
   readonly augmented: Augmented[] = []
   /** Routing decisions by id, with their query. */
   readonly decisions = new Map<string, string>()
-  /** Ids of the jobs of exports. */
+  /** Ids of export jobs. */
   readonly exports = new Set<string>()
-  /** What an agent was answered that it should not have been. */
+  /** Unexpected answers. */
   readonly astonishing: string[] = []
-  /** Calls that were answered, and attempts that had no answer. */
+  /** Number of answered calls, and of attempts without an answer. */
   answered = 0
   failed = 0
-  /** Attempts at augmenting and routing: each may have left its row before it died. */
+  /** Attempts of augmentation and routing: each may have written its row before it died. */
   readonly attempts = { augment: 0, route: 0 }
 }

@@ -1,16 +1,16 @@
 /**
- * What happens in a run, from its seed alone: what each agent does, what goes wrong in which minute.
+ * The plan of a run, derived only from its seed: the steps of each agent, and the faults in each minute.
  * @module
  */
 import { type Random, seeded } from '../../cli/shared/random.ts'
 import { QDRANT_FAULTS, type QdrantFault } from '../engines/qdrant-process.ts'
 
-/** How much happens in one run. */
+/** The size of a run. */
 export interface Size {
   readonly agents: number
-  /** Steps of each agent. */
+  /** Number of steps per agent. */
   readonly steps: number
-  /** Minutes of the coordinator's clock over which the steps are spread. */
+  /** Minutes of the coordinator's clock over which the steps are distributed. */
   readonly minutes: number
 }
 
@@ -29,7 +29,7 @@ export const STEP_KINDS = [
 ] as const
 export type StepKind = (typeof STEP_KINDS)[number]
 
-/** How often each kind comes, in a hundred steps. */
+/** Frequency of each kind, per hundred steps. */
 const SHARES: Readonly<Record<StepKind, number>> = {
   augment: 23,
   track: 22,
@@ -46,9 +46,9 @@ const SHARES: Readonly<Record<StepKind, number>> = {
 
 export interface Step {
   readonly kind: StepKind
-  /** Seed of everything else about it. */
+  /** Seed of the step's other random choices. */
   readonly seed: number
-  /** Whether it goes over MCP. */
+  /** Whether it uses MCP. */
   readonly mcp: boolean
 }
 
@@ -56,17 +56,17 @@ export interface Step {
 export const OUTAGES = ['refuses', 'fails', 'answers nonsense', 'is slow'] as const
 export type Outage = (typeof OUTAGES)[number]
 
-/** Something that goes wrong at the beginning of a minute. */
+/** A fault at the beginning of a minute. */
 export type Incident =
   | { readonly kind: 'outage'; readonly outage: Outage }
   | { readonly kind: 'recovery' }
   | { readonly kind: 'eviction' }
-  /** The process is killed and started again; messages under way are lost with it. */
+  /** The process is killed and restarted; messages in progress are lost. */
   | { readonly kind: 'crash' }
   | { readonly kind: 'night' }
-  /** A day and a half without anyone, and its nights: what is quiet by then is archived. */
+  /** A day and a half without activity, including its nights: interactions that are inactive by then are archived. */
   | { readonly kind: 'holiday' }
-  /** The knowledge store is away for some seconds. */
+  /** The knowledge store is unavailable for some seconds. */
   | { readonly kind: 'qdrant'; readonly fault: QdrantFault; readonly seconds: number }
 
 export interface Plan {
@@ -77,14 +77,14 @@ export interface Plan {
   readonly incidents: ReadonlyMap<number, readonly Incident[]>
 }
 
-/** A number that belongs to a place in a run: the same for the same place, unlike for others. */
+/** A random number for a position in a run: the same for the same position, independent of other positions. */
 export function seedAt(...place: readonly number[]): number {
   return place.reduce((hash, part) => Math.imul(hash ^ part, 0x9e3779b1) ^ (hash >>> 15), 0x811c9dc5) >>> 0
 }
 
 /**
  * The plan of a run.
- * @param qdrant whether knowledge is kept in a Qdrant server, which then fails too
+ * @param qdrant whether knowledge is stored in a Qdrant server, which then also fails
  */
 export function planOf(seed: number, size: Size, qdrant = false): Plan {
   const steps = Array.from({ length: size.agents }, (_, agent) =>
@@ -108,7 +108,7 @@ function draw(random: Random): StepKind {
   return 'augment'
 }
 
-/** One crash and one outage at least, whatever the seed; a night starts exports, and holidays archiving. */
+/** At least one crash and one outage, whatever the seed. Nights start exports, and holidays start archiving. */
 function incidentsOf(seed: number, minutes: number, qdrant: boolean): Map<number, Incident[]> {
   const random = seeded(seedAt(seed, -1))
   const found = new Map<number, Incident[]>()
@@ -130,7 +130,7 @@ function incidentsOf(seed: number, minutes: number, qdrant: boolean): Map<number
   add(minutes * (0.3 + random() * 0.6), { kind: 'night' })
   add(minutes * (0.3 + random() * 0.2), { kind: 'holiday' })
   add(minutes * (0.6 + random() * 0.4), { kind: 'holiday' })
-  // Each of its faults twice, spread over the run.
+  // Each Qdrant fault twice, distributed over the run.
   const faults = qdrant ? [...QDRANT_FAULTS, ...QDRANT_FAULTS] : []
   for (const [i, fault] of faults.entries()) {
     add(((i + random()) / faults.length) * minutes, { kind: 'qdrant', fault, seconds: 2 + Math.floor(random() * 9) })
@@ -138,7 +138,7 @@ function incidentsOf(seed: number, minutes: number, qdrant: boolean): Map<number
   return found
 }
 
-/** A minute's incidents as a line. */
+/** A minute's faults as one line. */
 export function describeIncident(incident: Incident): string {
   if (incident.kind === 'qdrant') return `Qdrant ${incident.fault} for ${incident.seconds} s`
   return incident.kind === 'outage' ? `embedding server ${incident.outage}` : incident.kind

@@ -1,5 +1,5 @@
 /**
- * What agents ask, answer and store: few topics, so that questions recur and knowledge is found.
+ * The agents' questions, answers and knowledge: few topics, so that questions recur and knowledge is found.
  * @module
  */
 import type { Random } from '../../cli/shared/random.ts'

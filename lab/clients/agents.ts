@@ -1,17 +1,17 @@
 /**
- * Coding agents that are started with a model server of ours behind them: each is connected with the product's own command, asked one
- * question, and told in a second message that the answer works.
+ * Coding agents that run with our own model server: each is connected with the product's command, asked one question,
+ * and told in a second message that the answer works.
  * @module
  */
 import { spawn } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
-/** Where an agent runs. */
+/** The environment of an agent. */
 export interface Place {
   /** A git repository. */
   readonly folder: string
-  /** An empty home. */
+  /** An empty home folder. */
   readonly home: string
   readonly model: string
 }
@@ -21,13 +21,13 @@ export interface Agent {
   readonly title: string
   /** Its name for `npm run connect`. */
   readonly client: string
-  /** Package of npm, and its program. */
+  /** npm package and program. */
   readonly package: string
   readonly version: string
   readonly program: string
-  /** Writes what it needs beside the connection, and says which variables it is started with. */
+  /** Writes settings beyond the connection, and returns the variables for its process. */
   prepare(place: Place): Promise<Record<string, string>>
-  /** Arguments for one message; `again`: in the same conversation. */
+  /** Arguments for one message. `again`: in the same conversation. */
   message(text: string, again: boolean, place: Place): string[]
 }
 
@@ -104,7 +104,7 @@ export const AGENTS: readonly Agent[] = [
       })
       return { GEMINI_API_KEY: 'none', GOOGLE_GEMINI_BASE_URL: model, GEMINI_CLI_TRUST_WORKSPACE: 'true' }
     },
-    // With a model of its own choice it would first ask another model which one that is.
+    // With an automatic model choice, it would first ask another model to choose.
     message: (text, again) => [
       '--yolo',
       '--model',
@@ -136,21 +136,21 @@ export const AGENTS: readonly Agent[] = [
       })
       return { OPENCODE_DISABLE_AUTOUPDATE: '1' }
     },
-    // It puts a message of one argument into quotation marks.
+    // It puts a message of one argument in quotation marks.
     message: (text, again) => ['run', ...(again ? ['--continue'] : []), ...text.split(' ')],
   },
 ]
 
-/** What a program printed. */
+/** The output of a program. */
 export interface Ended {
   readonly code: number | null
   readonly out: string
 }
 
-/** Longest time for one message: at its first start an agent may install what it needs. */
+/** Maximum time for one message: an agent may install dependencies at its first start. */
 const MESSAGE_MS = 600_000
 
-/** Runs a program to its end. */
+/** Runs a program until it ends. */
 export function runProgram(
   program: string,
   parameters: readonly string[],
@@ -174,7 +174,7 @@ export function runProgram(
   })
 }
 
-/** The variables that an agent's processes get: its own home, and nothing of the person's keys. */
+/** The variables for an agent's processes: its own home folder, and none of the user's keys. */
 export function environmentOf(home: string, more: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   const { PATH, LANG, SSL_CERT_FILE, NODE_EXTRA_CA_CERTS } = process.env
   return { PATH, LANG, SSL_CERT_FILE, NODE_EXTRA_CA_CERTS, HOME: home, CI: '1', NO_COLOR: '1', ...more }

@@ -1,5 +1,5 @@
 /**
- * The clients that are tried, with the steps that each has to manage.
+ * The tested clients, with the steps that each must complete.
  * @module
  */
 import { existsSync } from 'node:fs'
@@ -13,7 +13,7 @@ import { AGENTS, type Agent, environmentOf, type Place, runProgram } from './age
 import { npmPrograms, pythonWith } from './install.ts'
 import { ANSWER, type ModelServer, startModelServer } from './model-server.ts'
 
-/** What is asked, and what the answer is in. */
+/** The question, and the text that contains the answer. */
 const QUESTION = 'Uploads to the quokka gateway fail with ECONNRESET'
 const PASSAGE = 'closes idle sockets after 55 seconds'
 const MAIN = join(import.meta.dirname, '../../cli/main.mjs')
@@ -21,16 +21,16 @@ const MCP_REMOTE = '0.15.1'
 const INSPECTOR = '2.12.0'
 
 /**
- * Steps: it connects and lists the nine tools; a call returns the passage; a wrong call tells what is wrong; the prompt of an agent gets
- * the passage by itself; the answer is tracked with it; the outcome is reported.
+ * Steps: it connects and lists the nine tools; a call returns the passage; an invalid call returns the error; an
+ * agent's prompt gets the passage automatically; the answer is tracked with it; the outcome is reported.
  */
 export const STEPS = ['connect', 'call', 'error', 'context', 'tracked', 'outcome'] as const
 export type Step = (typeof STEPS)[number]
 
-/** Steps that a client managed; one that it has no part in is missing. */
+/** Completed steps. Steps that don't apply to a client are missing. */
 export type Seen = Partial<Record<Step, boolean>>
 
-/** Where the coordinator is, with one note in the project of the client. */
+/** The coordinator, with one note in the client's project. */
 export interface Target {
   readonly worker: LocalWorker
   readonly http: HttpClient
@@ -41,16 +41,16 @@ export interface Target {
 export interface Tried {
   readonly name: string
   readonly version: string
-  /** How it reaches the coordinator. */
+  /** The protocol it uses. */
   readonly over: string
-  /** @returns undefined: it is not installed */
+  /** @returns undefined if it is not installed */
   find(folder: string, install: boolean): Promise<string | undefined>
-  /** Variables of the Worker, where the client needs a model behind it. */
+  /** Variables of the Worker, if the client needs a model behind it. */
   variables?(model: ModelServer): Record<string, string>
   tryOut(program: string, target: Target, model: ModelServer): Promise<Seen>
 }
 
-/** A Python client, by its script. */
+/** A Python client with its script. */
 function python(name: string, requirement: string, script: string, over = 'MCP'): Tried {
   return {
     name,
@@ -73,7 +73,7 @@ function python(name: string, requirement: string, script: string, over = 'MCP')
 
 const addressOf = ({ worker, project }: Target) => `${worker.url}/mcp/${project}`
 
-/** Judges what a client that made the whole loop itself has seen. */
+/** Evaluates the results of a client that ran the whole loop itself. */
 async function seenOf(
   target: Target,
   { tools, call, error, interaction_id }: { tools: string[]; call: string; error: string; interaction_id: string },
@@ -101,7 +101,7 @@ function interactionOf({ http }: Target, id: string): Promise<Interaction | unde
 /** Texts of a result. */
 const textsOf = (content: unknown) => (content as { text?: string }[]).map(({ text = '' }) => text).join('\n')
 
-/** The loop through a program that speaks MCP over its standard streams. */
+/** Runs the loop through a program that speaks MCP over stdio. */
 const mcpRemote: Tried = {
   name: 'mcp-remote',
   version: MCP_REMOTE,
@@ -148,7 +148,7 @@ const mcpRemote: Tried = {
   },
 }
 
-/** One call a process. */
+/** One call per process. */
 const inspector: Tried = {
   name: 'MCP Inspector, --cli',
   version: INSPECTOR,
@@ -200,7 +200,7 @@ const inspector: Tried = {
   },
 }
 
-/** An agent with hooks and tools: one question, and a second message that says that the answer works. */
+/** An agent with hooks and tools: one question, and a second message that the answer works. */
 function agent(one: Agent): Tried {
   return {
     name: one.title,
@@ -218,7 +218,7 @@ function agent(one: Agent): Tried {
         if (connected.code !== 0) throw new Error(connected.out)
         const where = { ...place, model: model.url }
         const first = await run(program, one.message(QUESTION, false, where))
-        // An agent asks small models for titles as well: the question to the model is what offers the tools.
+        // Agents also ask small models for titles. The real question is the request that offers the tools.
         const asked = model.seen.filter((body) => /augment_query"/.test(body))
         if (asked.length === 0) throw new Error(first.out.slice(-2_000) || `${program} ended without a word`)
         await run(program, one.message('That works, thanks.', true, where))
@@ -298,7 +298,7 @@ async function agentProgram(one: Agent, folder: string, install: boolean): Promi
   return program && existsSync(program) ? program : undefined
 }
 
-/** Every client, the ones that only speak MCP first. */
+/** All clients, MCP-only ones first. */
 export const TRIED: readonly Tried[] = [
   python('Python mcp 1', 'mcp==1.30.0', 'mcp_1.py'),
   python('Python mcp 2', 'mcp==2.3.0', 'mcp_2.py'),
@@ -311,13 +311,13 @@ export const TRIED: readonly Tried[] = [
   codexOverResponses,
 ]
 
-/** Tries one client against a Worker of its own. */
+/** Tests one client against its own Worker. */
 export async function tryClient(client: Tried, program: string, bundle?: string): Promise<Seen> {
   const model = await startModelServer([
     { name: 'augment_query', arguments: { query: QUESTION } },
     {
       name: 'update_outcome',
-      // Sound by its schema, which some clients check themselves.
+      // Valid according to its schema, which some clients check themselves.
       arguments: { interaction_id: '00000000-0000-7000-8000-000000000000', outcome: 'success' },
     },
   ])

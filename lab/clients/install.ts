@@ -1,5 +1,5 @@
 /**
- * Where third-party clients are: each in a folder of its own, in exactly the version that was tried.
+ * Installs third-party clients, each in its own folder and with a pinned version.
  * @module
  */
 import { execFile } from 'node:child_process'
@@ -11,13 +11,13 @@ import { promisify } from 'node:util'
 const execute = promisify(execFile)
 const QUIET = { maxBuffer: 64 << 20 }
 
-/** Default place of everything that is installed: beside the laboratory's own packages, and gone with them. */
+/** Default installation folder, next to the lab's own packages and deleted with them. */
 export const CLIENTS = join(import.meta.dirname, '../node_modules/.cache/clients')
 
 /**
- * Packages of npm, by name and version, in a folder of their own.
- * @param install whether what is missing is installed
- * @returns the folder of their programs; undefined: not installed
+ * Programs of npm packages, by name and version, in a separate folder.
+ * @param install whether to install missing packages
+ * @returns the folder of the programs; undefined: not installed
  */
 export async function npmPrograms(folder: string, specifier: string, install: boolean): Promise<string | undefined> {
   const own = join(folder, specifier.replace(/[^\w.-]+/g, '-').replace(/^-/, ''))
@@ -27,16 +27,16 @@ export async function npmPrograms(folder: string, specifier: string, install: bo
   await mkdir(own, { recursive: true })
   await writeFile(join(own, 'package.json'), '{ "private": true }\n')
   await execute('npm', ['install', '--prefix', own, '--no-audit', '--no-fund', specifier], QUIET)
-  // Programs that bring a binary of the platform fetch it in a script of their own.
+  // Packages with platform binaries download them in an install script.
   await execute('npm', ['rebuild', '--prefix', own], QUIET)
   await writeFile(join(own, 'installed'), '')
   return programs
 }
 
 /**
- * A Python with a package of PyPI.
+ * A Python interpreter with a package from PyPI.
  * @param requirement pinned, `mcp==2.3.0`
- * @param install whether what is missing is installed
+ * @param install whether to install missing packages
  * @returns the interpreter; undefined: not installed
  */
 export async function pythonWith(folder: string, requirement: string, install: boolean): Promise<string | undefined> {

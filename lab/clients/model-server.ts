@@ -1,15 +1,15 @@
 /**
- * A model server that needs no model: it speaks the four interfaces that agents use, calls the tools it is told to call, and then answers
- * with one sentence. It keeps what it was sent, which is what a model would have seen.
+ * A model server without a model: it implements the four APIs that agents use, calls the given tools, and then answers
+ * with one sentence. It records its requests, which are what a model would have received.
  * @module
  */
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** What the model says when it has no tool left to call. */
+/** The final answer, when there are no more tools to call. */
 export const ANSWER = 'As the note says, set keepAliveTimeout to 50 seconds.'
 
-/** A tool that the model calls when it is offered: by the end of its name, since agents put a prefix before it. */
+/** A tool that the model calls if it is offered. Matched by the end of its name, because agents add a prefix. */
 export interface ToolCall {
   readonly name: string
   readonly arguments: Readonly<Record<string, unknown>>
@@ -18,18 +18,18 @@ export interface ToolCall {
 /** A running server. */
 export interface ModelServer {
   readonly url: string
-  /** Bodies of the requests for an answer, as text. */
+  /** Bodies of the answer requests, as text. */
   readonly seen: string[]
   close(): Promise<void>
 }
 
-/** What the model does next, in one of the interfaces. */
+/** The model's next step, in one of the APIs. */
 interface Step {
   readonly text?: string
   readonly call?: Offered & { readonly id: string; readonly arguments: ToolCall['arguments'] }
 }
 
-/** A tool under the name that an agent gives it; Codex puts the tools of a server into a namespace. */
+/** A tool with the name used by an agent. Codex puts a server's tools in a namespace. */
 interface Offered {
   readonly name: string
   readonly namespace?: string
@@ -39,7 +39,7 @@ type Body = Record<string, unknown>
 
 /**
  * Starts the server.
- * @param calls tools to call, in order, once a conversation, where the agent offers them
+ * @param calls tools to call, in order, once per conversation, if the agent offers them
  */
 export async function startModelServer(calls: readonly ToolCall[] = []): Promise<ModelServer> {
   const seen: string[] = []
@@ -53,7 +53,7 @@ export async function startModelServer(calls: readonly ToolCall[] = []): Promise
       const form = FORMS.find(({ matches }) => matches.test(path))
       if (!form) return void json(response, elsewhere(path))
       seen.push(raw)
-      // Results that are there already are counted: the conversation itself says how far it has come.
+      // Counts the tool results in the request: the conversation itself shows its progress.
       const results = raw.match(form.result)?.length ?? 0
       const next = calls[results]
       const tool = next && offered(body.tools, next.name)
@@ -74,7 +74,7 @@ export async function startModelServer(calls: readonly ToolCall[] = []): Promise
   }
 }
 
-/** Finds a tool by the end of its name in the list of any interface. */
+/** Finds a tool by the end of its name, in the tool list of any API. */
 function offered(tools: unknown, wanted: string): Offered | undefined {
   for (const tool of Array.isArray(tools) ? tools : []) {
     const { type, name: group, tools: inner } = tool as { type?: string; name?: string; tools?: unknown }
@@ -119,7 +119,7 @@ function stream(response: ServerResponse, events: readonly { event?: string; dat
 
 interface Form {
   readonly matches: RegExp
-  /** What stands once for each tool result in a request. */
+  /** A pattern that matches once per tool result in a request. */
   readonly result: RegExp
   answer(response: ServerResponse, step: Step, body: Body, path: string): void
 }

@@ -1,6 +1,6 @@
 /**
- * `npm run --prefix lab conformance`: the published MCP conformance suite against the product's transport and authentication, with the suite's own
- * fixture tools behind them.
+ * `npm run --prefix lab conformance`: runs the published MCP conformance suite against the product's transport and
+ * authentication, with the suite's own fixture tools.
  * @module
  */
 import { execFile } from 'node:child_process'
@@ -23,7 +23,7 @@ Options
 `
 
 const FIXTURES = join(import.meta.dirname, './worker')
-/** Revisions of the protocol whose requirements are run. */
+/** Tested revisions of the protocol. */
 const REVISIONS = ['2025-11-25', '2026-07-28']
 
 export type Verdict = 'passed' | 'failed' | 'nothing checked'
@@ -39,7 +39,7 @@ export interface ScenarioReport {
   readonly messages: readonly string[]
 }
 
-/** Runs the command. Exit codes: 0 as expected, 1 not, 2 for invalid arguments. */
+/** Runs the command. Exit codes: 0 as expected, 1 unexpected results, 2 for invalid arguments. */
 export async function run(argv: string[]): Promise<number> {
   try {
     const { values } = parseArguments(argv, { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } })
@@ -57,12 +57,12 @@ export async function run(argv: string[]): Promise<number> {
   }
 }
 
-/** Whether a scenario came out otherwise than expected. */
+/** Whether a scenario's result differs from the expected one. */
 export function isUnexpected({ verdict, reason }: ScenarioReport): boolean {
   return reason === null ? verdict === 'failed' : verdict === 'passed'
 }
 
-/** Runs both requirement sets and reads what they found. */
+/** Runs both requirement sets and reads their results. */
 export async function runSuite(): Promise<ScenarioReport[]> {
   const expected = JSON.parse(await readFile(join(FIXTURES, 'expected-failures.json'), 'utf8')) as Record<
     string,
@@ -86,7 +86,7 @@ export async function runSuite(): Promise<ScenarioReport[]> {
   }
 }
 
-/** The suite ends with 1 when anything fails, expected or not; its files say what. */
+/** The suite exits with 1 if anything fails, expected or not. Its result files contain the details. */
 function callSuite(parameters: readonly string[]): Promise<void> {
   const program = join(
     dirname(createRequire(import.meta.url).resolve('@modelcontextprotocol/conformance/package.json')),
@@ -118,7 +118,7 @@ async function resultsIn(folder: string): Promise<[string, Check[]][]> {
   )
 }
 
-/** The protocol trace that every scenario records says nothing about what it is about. */
+/** Every scenario records a protocol trace, which is not a check. */
 const TRACE = /^(?:wire|protocol)-/
 
 function reportOf(revision: string, scenario: string, checks: readonly Check[], reason: string | null): ScenarioReport {

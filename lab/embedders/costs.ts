@@ -1,6 +1,7 @@
 /**
- * What an embedder costs: CPU time a text, time and CPU until it answers, memory. The built-in ones in workerd, with nothing else in the
- * isolate doing work; others in their own process. CPU time is that of the whole process, so it holds on a busy machine too. Linux only.
+ * Measures the cost of an embedder: CPU time per text, time and CPU until the first answer, memory. Built-in embedders
+ * run in workerd, with no other work in the isolate; others in their own process. CPU time is that of the whole
+ * process, so it is valid on a busy machine too. Linux only.
  * @module
  */
 import { stat } from 'node:fs/promises'
@@ -17,7 +18,7 @@ import { childrenNamed, cpuMs, residentBytes } from './process-figures.ts'
 const PUBLIC = join(import.meta.dirname, '../../public')
 const ENTRY = join(import.meta.dirname, 'worker/worker.ts')
 
-/** Texts are different, since an embedder remembers recent ones. */
+/** Texts differ, because an embedder caches recent ones. */
 const QUESTIONS = 60
 const PASSAGES = 20
 const SUBJECTS = ['file', 'route', 'cookie', 'query', 'token', 'stream', 'header', 'cache', 'worker', 'schema']
@@ -28,7 +29,7 @@ export function questionNumber(at: number): string {
   return `How do I read the ${of(1)} of a ${of(10)} line by line?`
 }
 
-/** More than 128 word pieces, as most chunks of code have. */
+/** More than 128 word pieces, like most chunks of code. */
 export function passageNumber(at: number): string {
   const name = SUBJECTS[at % SUBJECTS.length]
   const line = `function read_${name}(path, options) { // Yields the ${name} in parts, as they come from the disk.\n`
@@ -36,20 +37,20 @@ export function passageNumber(at: number): string {
 }
 
 export interface Costs {
-  /** CPU in milliseconds. */
+  /** CPU time in milliseconds. */
   readonly question: number
   /** Null: it embeds no passages. */
   readonly passage: number | null
   /** From the start of the isolate or process to the first answer, in milliseconds of CPU and of the clock. */
   readonly coldCpu: number
   readonly coldMs: number
-  /** What it adds to a process that embeds nothing, in bytes; of a process of its own: all. */
+  /** Additional memory in bytes, compared with a process that doesn't embed; for a separate process, all its memory. */
   readonly memory: number
-  /** Of its files, in bytes. */
+  /** Size of its files, in bytes. */
   readonly size: number
 }
 
-/** Which built-in embedder, by the variables that choose it. */
+/** A built-in embedder, by the variables that select it. */
 export type BuiltIn = 'word table' | 'query table' | 'full model'
 
 const FILES: Readonly<Record<BuiltIn, readonly string[]>> = {
@@ -60,7 +61,7 @@ const FILES: Readonly<Record<BuiltIn, readonly string[]>> = {
 
 /**
  * Measures a built-in embedder in workerd. The first answer includes reading its files from the static assets.
- * @param bundle as {@link buildCostWorker} left it
+ * @param bundle the output of {@link buildCostWorker}
  */
 export async function builtInCosts(
   name: BuiltIn,
@@ -74,11 +75,11 @@ export async function builtInCosts(
     const pid = (await childrenNamed('workerd')).find((one) => !before.has(one))
     if (pid === undefined) throw new Error('No process named workerd was started.')
     const embed = (texts: readonly string[], purpose: EmbeddingPurpose) => ask(worker.url, texts, purpose)
-    // An isolate that has run, without an embedder in it.
+    // An isolate that has handled a request, without an embedder.
     await embed([], 'query')
     const empty = await isolateBytes(inspectorPort, true)
     const cold = await timed(pid, () => embed([questionNumber(QUESTIONS)], 'query'))
-    // The optimising compiler takes over while it embeds; what it costs until then is left out.
+    // The optimising compiler starts during embedding; the costs before that are excluded.
     await embed(
       range(20).map((at) => questionNumber(1_000 + 7 * at)),
       'query',
@@ -100,7 +101,7 @@ export async function builtInCosts(
   }
 }
 
-/** Bundles the Worker that only embeds. */
+/** Bundles a Worker that only embeds. */
 export function buildCostWorker(folder: string): Promise<string> {
   return buildWorker(folder, ENTRY)
 }

@@ -1,5 +1,6 @@
 /**
- * What it costs to ingest a folder with the sentence embedder: until its text is found by words, until it is found by meaning, and CPU.
+ * Measures the ingestion of a folder with the sentence embedder: time until its text is found by keyword, time until it
+ * is found by meaning, and CPU.
  * @module
  */
 import { startLocalWorker } from '../../cli/harness.ts'
@@ -7,17 +8,17 @@ import { runIngest, workerCpu } from '../eval/ingestion/command.ts'
 
 export interface IngestionCosts {
   readonly chunks: number
-  /** Seconds from the start of the command until all text is stored, and until all vectors are. */
+  /** Seconds from the start of the command until all text is stored, and until all vectors are stored. */
   readonly words: number
   readonly vectors: number | null
-  /** CPU seconds of the command with its threads, and of the Worker. */
+  /** CPU seconds of the command including its threads, and of the Worker. */
   readonly commandCpu: number
   readonly workerCpu: number
 }
 
 /**
- * Ingests a folder with the product's own command into a fresh local Worker.
- * @throws Error when it fails
+ * Ingests a folder with the product's command into a new local Worker.
+ * @throws Error if it fails
  */
 export async function ingestionCosts(
   folder: string,

@@ -1,6 +1,6 @@
 /**
- * A llama.cpp server with an embedding model, behind a proxy that keeps every vector in a file: a text is embedded once on this machine,
- * whatever measures it.
+ * A llama.cpp server with an embedding model, behind a proxy that caches every vector in a file: each text is embedded
+ * only once on this machine, for all measurements.
  * @module
  */
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -14,10 +14,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from '../bench/workerd.ts'
 
 const SERVE = join(import.meta.dirname, 'serve.py')
-/** Where vectors are kept; not committed, anybody may delete it. */
+/** The cache of vectors. Not committed; can be deleted at any time. */
 const CACHE = join(import.meta.dirname, '../.cache/llama-cpp.sqlite')
 const READY_MS = 120_000
-/** Two processes may write: one waits this long for the other, in milliseconds. */
+/** Two processes may write: maximum wait for the other, in milliseconds. */
 const BUSY_MS = 60_000
 
 export interface LlamaServer {
@@ -26,17 +26,17 @@ export interface LlamaServer {
   /** Base URL of llama.cpp itself. */
   readonly direct: string
   readonly pid: number
-  /** From the start of the process until it answers, in milliseconds. */
+  /** Time from the start of the process until it answers, in milliseconds. */
   readonly readyMs: number
   stop(): Promise<void>
 }
 
 /**
  * Starts llama.cpp with a model.
- * @param name of the model; vectors are kept under it
+ * @param name of the model; vectors are cached under it
  * @param file GGUF
  * @param python interpreter that has lab/embedders/requirements.txt
- * @throws Error when the server doesn't start
+ * @throws Error if the server doesn't start
  */
 export async function startLlamaServer(name: string, file: string, python: string): Promise<LlamaServer> {
   const port = await freePort()
@@ -88,7 +88,10 @@ interface EmbeddingsReply {
   readonly data: readonly { readonly index: number; readonly embedding: readonly number[] }[]
 }
 
-/** Answers `POST /v1/embeddings` from the file and asks llama.cpp for the rest; everything else is handed on. */
+/**
+ * Answers `POST /v1/embeddings` from the cache, requests missing vectors from llama.cpp, and forwards all other
+ * requests.
+ */
 async function startProxy(name: string, upstream: string): Promise<{ url: string; close(): void }> {
   mkdirSync(dirname(CACHE), { recursive: true })
   const database = new DatabaseSync(CACHE)

@@ -1,10 +1,10 @@
 /**
- * What a process has used, as Linux tells it.
+ * Resource use of a process, from Linux.
  * @module
  */
 import { readdir, readFile } from 'node:fs/promises'
 
-/** Length of a clock tick in milliseconds; Linux counts 100 a second for every program. */
+/** Length of a clock tick in milliseconds. Linux reports 100 ticks per second to programs. */
 const TICK_MS = 10
 
 /** CPU time of a process so far, in user and kernel mode, in milliseconds. */
@@ -19,7 +19,7 @@ export async function residentBytes(pid: number): Promise<number> {
   return 1024 * Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0)
 }
 
-/** Children of this process whose program has a name, e.g. `workerd`. */
+/** Child processes of this process with a program name, e.g. `workerd`. */
 export async function childrenNamed(name: string): Promise<number[]> {
   const pids = (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry)).map(Number)
   const found = await Promise.all(
@@ -32,7 +32,7 @@ export async function childrenNamed(name: string): Promise<number[]> {
   return found.flat()
 }
 
-/** Fields of /proc/PID/stat behind the program's name: the state first. */
+/** Fields of /proc/PID/stat after the program's name, starting with the state. */
 async function statOf(pid: number): Promise<string[]> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8')
   return text.slice(text.lastIndexOf(')') + 2).split(' ')

@@ -1,5 +1,6 @@
 /**
- * `npm run --prefix lab engines:extraction`: what a chat model makes of ten solved questions, and what of it is kept.
+ * `npm run --prefix lab engines:extraction`: shows the patterns that a chat model extracts from ten solved questions,
+ * and which of them are kept.
  * @module
  */
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -1,5 +1,6 @@
 /**
- * What each finding is tried by. A finding about relevance is measured by `eval:embedders`, one about `eval:retrieval` by that command.
+ * The check of each finding. Findings about relevance are measured by `eval:embedders`, those about `eval:retrieval` by
+ * that command.
  * @module
  */
 import { readFile } from 'node:fs/promises'
@@ -33,7 +34,7 @@ const texts = (count: number, about = 'Rule number') =>
 const store = (http: HttpClient, items: object[], collection = BEST) =>
   http.post<{ results: { context_id: string }[] }>('/knowledge/items', { project: PROJECT, collection, items })
 
-/** Status of the job of a kind after some seconds of work. */
+/** Status of the job of a kind after the given seconds of work. */
 async function jobAfter(http: HttpClient, worker: LocalWorker, kind: string, seconds: number): Promise<string> {
   const end = performance.now() + seconds * 1_000
   let seen = 'no job'
@@ -47,7 +48,7 @@ async function jobAfter(http: HttpClient, worker: LocalWorker, kind: string, sec
   return seen
 }
 
-/** What a call comes to, in a line. */
+/** The result of a call, as status and text. */
 const outcomeOf = (call: Promise<unknown>): Promise<{ status: number; text: string }> =>
   call.then(
     (answer) => ({ status: 200, text: JSON.stringify(answer) }),
@@ -63,7 +64,7 @@ interface Dependency {
   readonly error: string | null
 }
 
-/** What /ready says of one dependency. */
+/** The state of one dependency in /ready. */
 async function readiness(world: World, name: string, variables: Readonly<Record<string, string>>): Promise<Dependency> {
   const { worker } = await world.start(variables)
   const response = await fetch(`${worker.url}/ready`)
@@ -215,7 +216,7 @@ async function manyClients({ qdrant, start, keep }: World): Promise<Seen> {
   if (!qdrant) return null
   const proxy = await keep(startQdrantProxy(qdrant))
   const { http } = await start({ QDRANT_URL: proxy.url, INGEST_ITEMS_PER_DAY: '0', INGEST_BYTES_PER_DAY: '0' })
-  // Collections are made by the first store; what later stores ask is counted.
+  // The first store creates the collections; only the requests of later stores are counted.
   await store(http, texts(1, 'First of all'))
   proxy.costs.clear()
   await store(http, texts(1, 'Second of all'))

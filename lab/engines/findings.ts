@@ -1,5 +1,6 @@
 /**
- * `npm run --prefix lab engines:findings`: what real engines have once brought to light, asked again, of this version and of an earlier one.
+ * `npm run --prefix lab engines:findings`: repeats the checks for all findings made with real engines, on this version
+ * and on an earlier one.
  * @module
  */
 import { execFile } from 'node:child_process'
@@ -34,22 +35,22 @@ Environment
 Exit codes: 0 everything holds in this version, 1 something does not, 2 called wrongly.
 `
 
-/** Where a finding is tried. */
+/** The environment in which a finding is checked. */
 export interface World {
   readonly real: boolean
   readonly before: boolean
   readonly qdrant: string | null
   readonly chat: string | null
   readonly embedder: string | null
-  /** Folder of the version. */
+  /** Folder of the tested version. */
   readonly folder: string
-  /** Starts a coordinator that {@link close} stops; with QDRANT_PREFIX set. */
+  /** Starts a coordinator with QDRANT_PREFIX set. {@link close} stops it. */
   start(variables: Readonly<Record<string, string>>): Promise<{ http: HttpClient; worker: LocalWorker }>
-  /** Stopped by {@link close}. */
+  /** Registers a server to be stopped by {@link close}. */
   keep<T extends { stop(): void }>(standIn: Promise<T>): Promise<T>
 }
 
-/** What was seen; null: there is no real server for it. */
+/** The result; null: no real server is available for it. */
 export type Seen = { readonly holds: boolean; readonly seen: string } | null
 
 /** Runs the command. */
@@ -146,7 +147,7 @@ async function tried(
   }
 }
 
-/** The stub of the tests as a server. */
+/** The tests' stub as a server. */
 async function stubbedQdrant(): Promise<StandIn> {
   const stub = new QdrantStub()
   return serve(async (request, body, response) => {

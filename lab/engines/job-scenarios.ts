@@ -1,15 +1,15 @@
 /**
- * What makes one job of each kind.
+ * Scenarios that cause one job of each kind.
  * @module
  */
 import type { JobWorld } from './jobs.ts'
 import { SOLVED } from './solved-questions.ts'
 
-/** How a job of one kind comes about. */
+/** The scenario for one kind of job. */
 export interface Scenario {
-  /** Fills the project; what it returns is handed to `cause`. */
+  /** Fills the project. Its result is passed to `cause`. */
   prepare(world: JobWorld, project: string): Promise<string[]>
-  /** Writes the job. Background work is paused. */
+  /** Causes the job. Background work is paused. */
   cause(world: JobWorld, project: string, prepared: readonly string[]): Promise<unknown>
 }
 
@@ -50,7 +50,7 @@ const judged = async (world: JobWorld, project: string) => {
   return ids
 }
 
-/** Writes a job that only time or the number of outcomes would write. */
+/** Writes a job that would otherwise only be caused by time or by the number of outcomes. */
 const written =
   (kind: string, subjectOf: (project: string) => string = (project) => project) =>
   async ({ worker }: JobWorld, project: string) => {
@@ -75,7 +75,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     },
   },
   score_interaction: { prepare: tracked, cause: (world, _, ids) => succeed(world, ids) },
-  // Scoring writes them; both kinds run in the same breath.
+  // Scoring writes these jobs; both kinds run together.
   learn_pattern: { prepare: tracked, cause: (world, _, ids) => succeed(world, ids) },
   embed_collection: {
     prepare: async () => [],

@@ -1,5 +1,6 @@
 /**
- * `npm run --prefix lab engines:jobs`: Qdrant is killed in the middle of each kind of background job, and what has become of the work.
+ * `npm run --prefix lab engines:jobs`: kills Qdrant during each kind of background job, and checks that the work is
+ * completed.
  * @module
  */
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -105,13 +106,13 @@ export interface JobWorld {
 interface Outcome {
   readonly done: boolean
   readonly seconds: number
-  /** Calls to Qdrant while the job ran. */
+  /** Number of calls to Qdrant during the job. */
   readonly calls: number
-  /** What the project holds afterwards, without ids and times. */
+  /** The project's content afterwards, without ids and times. */
   readonly holds: string
 }
 
-/** Prepares a project, causes one job while background work is paused, and lets it run. */
+/** Prepares a project, causes one job while background work is paused, and runs it. */
 async function runJob(
   world: JobWorld,
   { kind, scenario, project, killAt }: { kind: string; scenario: Scenario; project: string; killAt: number | null },

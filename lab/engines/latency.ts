@@ -1,5 +1,6 @@
 /**
- * `npm run --prefix lab engines:latency`: what a search costs on a Qdrant server, beside the embedded store, and which call costs what.
+ * `npm run --prefix lab engines:latency`: measures searches with a Qdrant server, compared with the embedded store, and
+ * the cost of each call.
  * @module
  */
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -32,7 +33,7 @@ const PROJECT = 'latency'
 const COLLECTION = 'codebase-context'
 const BATCH = 100
 const WARM_UP = 15
-/** Each query of the batch is sent alone so often. */
+/** Number of times that each query of the batch is sent separately. */
 const ALONE = 20
 const VARIABLES = { EMBEDDER: 'static', HOLD_OUT_SHARE: '0', INGEST_ITEMS_PER_DAY: '0', INGEST_BYTES_PER_DAY: '0' }
 
@@ -117,7 +118,7 @@ async function store(clients: readonly HttpClient[], items: readonly BenchItem[]
 interface Asked {
   readonly embedded: number
   readonly qdrant: number
-  /** Share of the embedded store's first ten that Qdrant's have too. */
+  /** Share of the embedded store's first ten results that are also in Qdrant's. */
   readonly overlap: number
 }
 
@@ -159,11 +160,11 @@ function timesOf(size: number, asked: readonly Asked[]): string {
   ].join('\n')
 }
 
-/** The calls of a search, and each query of its batch alone, in milliseconds. */
+/** The calls of a search, and each query of its batch sent separately, in milliseconds. */
 async function partsOf(http: HttpClient, proxy: QdrantProxy, asked: readonly string[], key?: string): Promise<string> {
   const search = (query: string) =>
     http.post('/hybrid_search', { project: PROJECT, query, collections: [COLLECTION], limit: 10 })
-  // What is kept for a moment is there afterwards.
+  // Fills the short-lived caches.
   await search(asked[0] ?? '')
   proxy.costs.clear()
   for (const query of asked) await search(query)

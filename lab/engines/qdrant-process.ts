@@ -1,5 +1,5 @@
 /**
- * A Qdrant server of our own that can be killed, paused and left without disk space.
+ * A local Qdrant server that can be killed, paused and deprived of disk space.
  * @module
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
@@ -11,13 +11,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { freePort } from '../bench/workerd.ts'
 
-/** What can be done to it. */
+/** Faults that can be injected. */
 export const QDRANT_FAULTS = ['killed', 'paused', 'disk full'] as const
 export type QdrantFault = (typeof QDRANT_FAULTS)[number]
 
 const READY_MS = 120_000
 const DISK = '1g'
-/** Free space that is left when the disk is full, in bytes: less than a page of anything. */
+/** Free space left when the disk is full, in bytes: less than any file that Qdrant creates. */
 const CHUNK = 1 << 20
 
 export class QdrantProcess {
@@ -25,7 +25,7 @@ export class QdrantProcess {
   readonly #binary: string
   readonly #folder: string
   readonly #grpcPort: number
-  /** Whether its folder is a file system of its own, that can be filled. */
+  /** Whether its folder is a separate file system, which can be filled. */
   readonly limited: boolean
   #child: ChildProcess | null = null
   #log = ''
@@ -39,7 +39,7 @@ export class QdrantProcess {
   }
 
   /**
-   * Starts a server on a fresh folder: a file system of its own in memory where mounting one is allowed.
+   * Starts a server on a new folder: a separate in-memory file system, if mounting one is allowed.
    * @param binary Qdrant's executable
    */
   static async start(binary: string): Promise<QdrantProcess> {
@@ -58,7 +58,7 @@ export class QdrantProcess {
     return this.#child?.pid ?? 0
   }
 
-  /** Ends it as a power cut would. */
+  /** Kills it, like a power failure. */
   async kill(): Promise<void> {
     const child = this.#child
     this.#child = null
@@ -67,12 +67,12 @@ export class QdrantProcess {
     await once(child, 'exit')
   }
 
-  /** Starts it again over the same data; returns when it answers. */
+  /** Restarts it with the same data. Returns when it answers. */
   async revive(): Promise<void> {
     if (!this.#child) await this.#run()
   }
 
-  /** Lets a fault last for a while. */
+  /** Injects a fault for some seconds. */
   async meet(fault: QdrantFault, seconds: number): Promise<void> {
     if (fault === 'killed') await this.kill()
     else if (fault === 'paused') this.#child?.kill('SIGSTOP')
@@ -82,7 +82,7 @@ export class QdrantProcess {
     else if (fault === 'paused') this.#child?.kill('SIGCONT')
     else {
       await rm(join(this.#folder, 'ballast'), { force: true })
-      // A server that ended when it could not write is started again, as a supervisor would.
+      // A server that ended because it could not write is restarted, as by a supervisor.
       if (this.#child && this.#child.exitCode !== null) this.#child = null
       await this.revive()
     }
@@ -125,7 +125,7 @@ export class QdrantProcess {
         QDRANT__SERVICE__GRPC_PORT: String(this.#grpcPort),
         QDRANT__STORAGE__STORAGE_PATH: join(this.#folder, 'storage'),
         QDRANT__STORAGE__SNAPSHOTS_PATH: join(this.#folder, 'snapshots'),
-        // Each collection sets aside twice this.
+        // Each collection reserves twice this space.
         QDRANT__STORAGE__WAL__WAL_CAPACITY_MB: '2',
         QDRANT__TELEMETRY_DISABLED: 'true',
         QDRANT__LOG_LEVEL: 'WARN',

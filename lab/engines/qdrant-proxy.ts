@@ -1,6 +1,6 @@
 /**
- * Stands between a coordinator and Qdrant and keeps what was asked: how many calls of each kind, how long the server took, and the
- * last batch of queries.
+ * A proxy between a coordinator and Qdrant that records requests: the number of calls of each kind, the server's time,
+ * and the last batch of queries.
  * @module
  */
 import { once } from 'node:events'
@@ -10,22 +10,22 @@ import type { AddressInfo } from 'node:net'
 /** Calls of one kind. */
 export interface CallCost {
   calls: number
-  /** Until the whole answer was there, in milliseconds, all calls together. */
+  /** Time until the complete answer, in milliseconds, for all calls together. */
   totalMs: number
 }
 
 export interface QdrantProxy {
   readonly url: string
-  /** By method and path, names of collections left out. */
+  /** By method and path, without names of collections. */
   readonly costs: Map<string, CallCost>
   /** The last batch of queries and its path. */
   lastBatch(): { readonly path: string; readonly searches: readonly Record<string, unknown>[] } | null
-  /** Called once a request has been handed on and before it is answered; null: nothing happens. */
+  /** Called after a request was forwarded and before it is answered; null: none. */
   onRequest: (() => void) | null
   stop(): void
 }
 
-/** Starts it in front of a server. */
+/** Starts the proxy for a server. */
 export async function startQdrantProxy(upstream: string): Promise<QdrantProxy> {
   const costs = new Map<string, CallCost>()
   let last: ReturnType<QdrantProxy['lastBatch']> = null

@@ -1,15 +1,15 @@
 /**
- * What the commands about Qdrant share.
+ * Shared code of the Qdrant commands.
  * @module
  */
 
-/** Says that nothing was run. */
+/** Prints that the command was skipped. */
 export function skippedWithout(...names: readonly string[]): number {
   process.stdout.write(`skipped: ${names.join(' and ')} ${names.length > 1 ? 'are' : 'is'} not set\n`)
   return 0
 }
 
-/** Deletes the collections whose names begin with a prefix. */
+/** Deletes the collections whose names start with a prefix. */
 export async function deleteCollections(url: string, prefix: string, key?: string): Promise<void> {
   const headers: Record<string, string> = key ? { 'api-key': key } : {}
   const response = await fetch(`${url}/collections`, { headers })

@@ -1,5 +1,6 @@
 /**
- * `npm run --prefix lab engines:slow`: items with vectors over time while the embedding server is slow.
+ * `npm run --prefix lab engines:slow`: measures the number of items with vectors over time with a slow embedding
+ * server.
  * @module
  */
 import { once } from 'node:events'
@@ -100,11 +101,11 @@ async function measure(pace: number, items: number, seconds: number): Promise<nu
 interface SlowEmbedder {
   readonly url: string
   readonly server: Server
-  /** Texts of each request that has come. */
+  /** Number of texts in each request. */
   readonly requests: number[]
 }
 
-/** A server with OpenAI's embeddings API that works on one request at a time and stops when its client goes away. */
+/** A server with OpenAI's embeddings API that processes one request at a time, and stops if its client disconnects. */
 async function startSlowEmbedder(pace: number): Promise<SlowEmbedder> {
   const requests: number[] = []
   let queue = Promise.resolve()

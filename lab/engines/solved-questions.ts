@@ -1,5 +1,5 @@
 /**
- * Ten questions of a software team, each with an answer that worked; written for {@link ./extraction.ts}.
+ * Ten questions of a software team, each with a working answer, written for {@link ./extraction.ts}.
  * @module
  */
 export const SOLVED: readonly { readonly query: string; readonly response: string }[] = [

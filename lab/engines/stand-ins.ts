@@ -1,5 +1,5 @@
 /**
- * Servers that stand in for engines, each with one weakness.
+ * Stand-in servers for engines, each with one weakness.
  * @module
  */
 import { once } from 'node:events'
@@ -14,7 +14,7 @@ export interface StandIn {
 
 type Answer = (request: IncomingMessage, body: string, response: ServerResponse) => Promise<void> | void
 
-/** A server on a free port of this machine. */
+/** Starts a server on a free local port. */
 export async function serve(answer: Answer): Promise<StandIn> {
   const server: Server = createServer((request, response) => {
     void readBody(request)
@@ -32,11 +32,11 @@ export async function serve(answer: Answer): Promise<StandIn> {
   }
 }
 
-/** Everything is a page to sign in at, with status 200. */
+/** Answers every request with a sign-in page and status 200. */
 export const loginPage = () =>
   serve((_, __, response) => void response.setHeader('content-type', 'text/html').end('<html>Sign in</html>'))
 
-/** Qdrant before 1.18: another version, and no address for named vectors. */
+/** Qdrant before 1.18: another version, and no endpoint for named vectors. */
 export const oldQdrant = (upstream: string) =>
   serve(async (request, body, response) => {
     if (request.url === '/') return json(response, { title: 'qdrant', version: '1.17.2' })
@@ -44,7 +44,7 @@ export const oldQdrant = (upstream: string) =>
     await forward(upstream, request, body, response)
   })
 
-/** Answers 401 to all that does not bring the key. */
+/** Answers 401 to requests without the key. */
 export const lockedQdrant = (upstream: string, key: string) =>
   serve(async (request, body, response) => {
     if (request.headers['api-key'] !== key) return void response.writeHead(401).end('Must provide an API key')
@@ -52,8 +52,9 @@ export const lockedQdrant = (upstream: string, key: string) =>
   })
 
 /**
- * An embedding server that takes a fixed time for each text, one request at a time, and stops when its client goes away.
- * @param upstream where the vectors come from; null: they are made up
+ * An embedding server that takes a fixed time per text, processes one request at a time, and stops if its client
+ * disconnects.
+ * @param upstream source of the vectors; null: generated vectors
  */
 export async function slowEmbedder(paceMs: number, dimensions: number, upstream: string | null): Promise<StandIn> {
   let queue = Promise.resolve()
@@ -77,7 +78,7 @@ function madeUp(text: string, dimensions: number): number[] {
   return Array.from({ length: dimensions }, (_, i) => Math.sin((i + 1) * (text.length + 1)))
 }
 
-/** A chat server that says a word every so often and has no end, unless it is told one. */
+/** A chat server that sends a word at a fixed interval and never ends, unless a limit is given. */
 export const talkative = (wordMs: number) =>
   serve(async (request, body, response) => {
     if (request.method !== 'POST') return json(response, { data: [{ id: 'talker' }] })
@@ -94,7 +95,7 @@ export const talkative = (wordMs: number) =>
     return json(response, { id: '1', object: 'chat.completion', created: 1, model: 'talker', choices: [choice] })
   })
 
-/** A chat server whose answers keep to every schema and mean nothing. */
+/** A chat server whose answers match every schema but are meaningless. */
 export const rubbish = () =>
   serve((request, body, response) => {
     if (request.method !== 'POST') return json(response, { data: [{ id: 'rubbish' }] })

@@ -1,6 +1,6 @@
 /**
- * `npm run --prefix lab eval:abstention -- --data A --data B`: does the coordinator know when it has nothing?
- * Every query of every set is asked of every set's corpus, its own (something is relevant) and the others (nothing is).
+ * `npm run --prefix lab eval:abstention -- --data A --data B`: does the coordinator abstain when it has no answer?
+ * Every query is sent to every set's corpus: its own (with relevant documents) and the others (without).
  * @module
  */
 import { randomUUID } from 'node:crypto'
@@ -30,22 +30,22 @@ Options
 `
 
 const THRESHOLDS = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
-/** Results looked at, as many as augmentation chooses from. */
+/** Number of examined results, the same as in augmentation. */
 const DEPTH = 10
 
 interface Answer {
-  /** Probability that anything found answers the query: what is compared with the threshold. */
+  /** Probability that any result answers the query. It is compared with the threshold. */
   readonly answerable: number
   /** Calibrated probabilities, best first. */
   readonly probabilities: number[]
-  /** Of the same results; always false for a foreign query. */
+  /** Relevance of the same results; always false for a foreign query. */
   readonly relevant: boolean[]
 }
 
 interface Rates {
   false_injection: number
   ci95: [number, number]
-  /** Share of the relevant items retrieved by all own queries that is kept. */
+  /** Share of the retrieved relevant items, over all own queries, that is kept. */
   relevant_kept: number
   /** Share of the own queries that are answered. */
   own_answered: number
@@ -59,7 +59,7 @@ export interface AbstentionReport {
   default_threshold: number
   at_default: Rates
   thresholds: Record<string, Rates>
-  /** Of the best result of every query, own and foreign. */
+  /** Calibration error of the best result of every query, own and foreign. */
   calibration_error: number
 }
 

@@ -1,5 +1,5 @@
 /**
- * Data sets in BEIR's layout, and how they are put into a coordinator.
+ * Data sets in BEIR's layout, and their import into a coordinator.
  * @module
  */
 import { readFile } from 'node:fs/promises'
@@ -21,21 +21,21 @@ export interface BeirDocument {
 
 export interface BeirSet {
   readonly name: string
-  /** The collection that its documents are stored in. */
+  /** The collection of its documents. */
   readonly collection: 'best-practices' | 'interaction-history'
   readonly documents: readonly BeirDocument[]
   /** Queries that have at least one judgement. */
   readonly queries: readonly { id: string; text: string; judgements: Judgements }[]
 }
 
-/** Items of one request. */
+/** Number of items per request. */
 const BATCH = 200
-/** Longest text that an item's field takes, in characters. */
+/** Maximum length of an item's text field, in characters. */
 const LONGEST = 32_000
 
 /**
  * Reads `corpus.jsonl`, `queries.jsonl` and `qrels/test.tsv` of a folder given on the command line.
- * @throws UsageError naming the file that is missing or malformed
+ * @throws UsageError naming the missing or malformed file
  */
 export async function readBeir(given: string): Promise<BeirSet> {
   const folder = pathGiven(given)
@@ -58,8 +58,8 @@ export async function readBeir(given: string): Promise<BeirSet> {
 }
 
 /**
- * A smaller set: the first queries, the documents that their judgements name, and others by chance, the same ones each time. Figures of
- * different sizes don't compare.
+ * A smaller set: the first queries, their judged documents, and other random documents, always the same ones. Figures
+ * of different sizes are not comparable.
  */
 export function cut(set: BeirSet, queries: number, documents: number): BeirSet {
   const kept = set.queries.slice(0, queries)
@@ -73,9 +73,9 @@ export function cut(set: BeirSet, queries: number, documents: number): BeirSet {
   return { ...set, queries: kept, documents: chosen }
 }
 
-/** `<conversation>:<turn>`, as data sets of conversations number their turns. */
+/** `<conversation>:<turn>`, the usual numbering of turns in conversation data sets. */
 const TURN_ID = /^(.+)[:#/_-](\d+)$/
-/** Fewer than this many conversations, or turns of one in the mean, are no set of conversations. */
+/** With fewer conversations, or fewer turns per conversation on average, it is not a set of conversations. */
 const FEWEST = 5
 
 /** Whether every id is a conversation and a turn, and the turns of each conversation are numbered without many gaps. */
@@ -97,7 +97,7 @@ interface StoredDocument {
   readonly fields: Record<string, unknown>
 }
 
-/** Stores a set's documents under their ids as keys, through the public API. Empty documents are left out. */
+/** Stores a set's documents through the public API, with their ids as keys. Skips empty documents. */
 export async function storeCorpus(http: HttpClient, project: string, set: BeirSet): Promise<number> {
   const items = set.documents.flatMap(({ _id, title, text }): StoredDocument[] => {
     const body = clean(text.trim() === '' ? (title ?? '') : text).slice(0, LONGEST)
@@ -121,19 +121,19 @@ export async function storeCorpus(http: HttpClient, project: string, set: BeirSe
     progress.update(start + batch.length, '')
   }
   progress.finish()
-  // Vectors follow the text; a measurement waits for them.
+  // Vectors are computed after the text is stored; a measurement waits for them.
   await embedAll(http, project, set.collection, items.length, new CachedEmbedPool())
   await waitForVectors(http, project, set.collection)
   return items.length
 }
 
-/** An embedder that brings no vector for this long is given up, in milliseconds. */
+/** Gives up on an embedder that computes no vector for this long, in milliseconds. */
 const STALLED_MS = 300_000
 const LOOK_MS = 500
 
 /**
  * Waits until every item of a collection has been embedded.
- * @throws Error when no vector comes for five minutes
+ * @throws Error if no vector is computed for five minutes
  */
 export async function waitForVectors(http: HttpClient, project: string, collection: string): Promise<void> {
   let least = Number.POSITIVE_INFINITY
@@ -159,7 +159,7 @@ export async function waitForVectors(http: HttpClient, project: string, collecti
   progress?.finish()
 }
 
-/** What inputs may not carry. */
+/** Removes characters that are not allowed in inputs. */
 export function clean(text: string): string {
   return text.replaceAll('\0', ' ').toWellFormed()
 }

@@ -1,6 +1,6 @@
 /**
- * Sets of questions about code bases: one folder a repository, with `meta.json` and `queries.jsonl`, and answers either in the questions
- * themselves (`relevant`, `secondary`) or in `gold.tsv`.
+ * Sets of questions about code bases: one folder per repository, with `meta.json` and `queries.jsonl`, and answers
+ * either in the questions (`relevant`, `secondary`) or in `gold.tsv`.
  * @module
  */
 import { access, readdir, readFile } from 'node:fs/promises'
@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { UsageError } from '../../cli/shared/args.ts'
 import { readLines } from './beir.ts'
 
-/** A place that answers a question: a file, or some of its lines. */
+/** A location that answers a question: a file, or some of its lines. */
 export interface Target {
   readonly path: string
   readonly start_line?: number
@@ -21,16 +21,19 @@ export interface CodeQuestion {
   /** `category` or `kind` of the set. */
   readonly kind: string
   readonly targets: readonly Target[]
-  /** What answered it in the history of the repository: a commit, or the number of a pull request; null: it is no question of the history. */
+  /**
+   * The change in the repository's history that answered it: a commit, or the number of a pull request; null: not a
+   * question from the history.
+   */
   readonly answeredBy: { readonly commit: string } | { readonly pullRequest: number } | null
 }
 
 export interface CodeRepository {
   readonly name: string
-  /** `owner/name` on GitHub, where the set says so. */
+  /** `owner/name` on GitHub, if stated in the set. */
   readonly repository: string | null
   readonly questions: readonly CodeQuestion[]
-  /** nDCG@10 that the authors of the set report, by system. */
+  /** nDCG@10 published by the authors of the set, by system. */
   readonly published: Readonly<Record<string, number>>
 }
 
@@ -54,9 +57,9 @@ interface RawQuestion {
 
 /**
  * Reads a set.
- * @param folder of the set; unanswerable questions stand in its `unanswerable.jsonl`
- * @param unanswerable another file of such questions
- * @throws Error naming the file that is missing or malformed
+ * @param folder of the set; its `unanswerable.jsonl` contains unanswerable questions
+ * @param unanswerable another file with such questions
+ * @throws Error naming the missing or malformed file
  */
 export async function readCodeSet(folder: string, unanswerable?: string): Promise<CodeSet> {
   const names: string[] = []

@@ -4,7 +4,7 @@
  */
 import type { Target } from './code-data.ts'
 
-/** A ranked piece, as far as it is judged. */
+/** A ranked piece, with the fields for judging it. */
 export interface Piece {
   readonly path: string
   readonly start: number
@@ -12,7 +12,7 @@ export interface Piece {
 }
 
 export interface CodeMeasures {
-  /** Over the first ten pieces of code files, as the authors of the set score it. */
+  /** Over the first ten pieces of code files, scored like the authors of the set. */
   ndcg_chunks: number
   /** Over the first ten distinct files of any kind. */
   ndcg_files: number
@@ -22,7 +22,7 @@ export interface CodeMeasures {
 }
 
 const DEPTH = 10
-/** Files that are no code: prose and configuration. */
+/** Files without code: prose and configuration. */
 const NO_CODE =
   /\.(?:md|mdx|markdown|rst|adoc|txt|ya?ml|json|jsonc|toml|lock|html?|css|ini|cfg|xml|properties|gradle|kts|mod|sum|plist|po|pot)$|(?:^|\/)(?:\.[^/]+|[A-Z]+)$/i
 
@@ -51,12 +51,15 @@ export function measureCode(ranked: readonly Piece[], targets: readonly Target[]
   }
 }
 
-/** Whether a file counts as code where only code is scored. */
+/** Whether a file counts as code in measures of code only. */
 export function isCode(path: string): boolean {
   return !NO_CODE.test(path)
 }
 
-/** Whether a piece is of the target's file (either path may be the end of the other) and meets its lines, where it has any. */
+/**
+ * Whether a piece belongs to the target's file (either path may be a suffix of the other) and overlaps its lines, if
+ * there are any.
+ */
 export function answers(piece: Piece, target: Target): boolean {
   const same =
     piece.path === target.path || piece.path.endsWith(`/${target.path}`) || target.path.endsWith(`/${piece.path}`)
@@ -64,7 +67,7 @@ export function answers(piece: Piece, target: Target): boolean {
   return piece.start <= (target.end_line ?? target.start_line) && piece.end >= target.start_line
 }
 
-/** @param places of the targets, −1 where one is not found; the same place counts once */
+/** @param places positions of the targets, −1 if not found; equal positions count once */
 function ndcgOf(places: readonly number[], targets: number): number {
   const discount = (place: number) => 1 / Math.log2(place + 2)
   const gained = [...new Set(places.filter((place) => place >= 0))].reduce((sum, place) => sum + discount(place), 0)

@@ -1,5 +1,6 @@
 /**
- * What an evaluation on code bases prints: by repository, by kind of question and in all, with intervals by repository.
+ * The report of an evaluation on code bases: by repository, by kind of question and in total, with intervals over
+ * repositories.
  * @module
  */
 import { ARMS, type Arm, type AskedQuestion } from './code.ts'
@@ -10,9 +11,9 @@ import { bootstrap95, expectedCalibrationError, mean } from './metrics.ts'
 interface Summary {
   questions: number
   arms: Record<Arm, CodeMeasures>
-  /** Share of questions that get no context. */
+  /** Share of questions without context. */
   silent: number
-  /** Share with a right file in the context, of all and of those with any context. */
+  /** Share of questions with a correct file in the context, among all questions and among those with any context. */
   right_in_context: number
   right_when_speaking: number
   tokens: number
@@ -32,18 +33,20 @@ export interface CodeReport {
     right_when_speaking: number
     tokens: number
   }
-  /** Share of unanswerable questions that get context, and its interval over repositories. */
+  /** Share of unanswerable questions with context, and its interval over repositories. */
   false_injection: { rate: number; ci95: [number, number]; questions: number; by_kind: Record<string, number> }
-  /** Of the probability that anything found answers: error of the probabilities, half of the weight on unanswerable questions. */
+  /**
+   * Calibration error of the probability that any result answers, with half of the weight on unanswerable questions.
+   */
   calibration_error: number
-  /** For other thresholds: silent, and false injection. */
+  /** Silence and false injection for other thresholds. */
   thresholds: Record<string, { silent: number; false_injection: number }>
   asked: readonly AskedQuestion[]
 }
 
 const THRESHOLDS = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
 
-/** Sums up what was seen. */
+/** Summarises the results. */
 export function reportCode(set: CodeSet, asked: readonly AskedQuestion[], threshold: number): CodeReport {
   const real = asked.filter(({ arms }) => arms)
   const foreign = asked.filter(({ arms }) => !arms)
@@ -102,7 +105,7 @@ export function reportCode(set: CodeSet, asked: readonly AskedQuestion[], thresh
   }
 }
 
-/** Answered or not: the real questions with something right among the first ten, against those that nothing answers, equal in weight. */
+/** Real questions with a correct result among the first ten, against unanswerable questions, with equal weight. */
 function calibrationError(real: readonly AskedQuestion[], foreign: readonly AskedQuestion[]): number {
   const answerable = real.map(({ probability, found }) => ({ probability, relevant: found }))
   const none = foreign.map(({ probability }) => ({ probability, relevant: false }))

@@ -36,7 +36,7 @@ Options
   -h, --help            print this
 `
 
-/** Places of each list that are measured; the fused list is asked for deeper, since it alone carries the items. */
+/** Measured depth of each list. The fused list is requested with more results, because only it includes the items. */
 const DEPTH = 50
 const FUSED_DEPTH = 100
 
@@ -44,17 +44,17 @@ export const ARMS = ['keyword', 'semantic', 'hybrid'] as const
 export type Arm = (typeof ARMS)[number]
 const LISTS = { keyword: 'keyword_results', semantic: 'semantic_results', hybrid: 'combined_results' } as const
 
-/** What was seen of one question. */
+/** The result of one question. */
 export interface AskedQuestion {
   readonly repository: string
   readonly id: string
   readonly kind: string
-  /** Missing for a question that nothing answers. */
+  /** Missing for unanswerable questions. */
   readonly arms?: Readonly<Record<Arm, ReturnType<typeof measureCode>>>
   readonly silent: boolean
-  /** Whether a piece that answers is in the context. */
+  /** Whether the context contains a correct piece. */
   readonly right: boolean
-  /** Whether a piece that answers is among the first ten found, shown or not. */
+  /** Whether a correct piece is among the first ten results, shown or not. */
   readonly found: boolean
   readonly probability: number
   readonly tokens: number
@@ -102,7 +102,7 @@ export async function run(argv: string[]): Promise<number> {
   }
 }
 
-/** Ingests a folder with the product's own command; what is unchanged is not sent again. */
+/** Ingests a folder with the product's command. Unchanged files are not sent again. */
 export async function ingestFolder(
   url: string,
   key: string | undefined,
@@ -117,7 +117,7 @@ export async function ingestFolder(
   return files.indexed + files.unchanged
 }
 
-/** Asks every question of every repository of a set, each ingested into a project of its own. */
+/** Asks every question of every repository of a set. Each repository is ingested into its own project. */
 export async function evaluateCode(
   http: HttpClient,
   url: string,

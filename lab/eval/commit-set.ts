@@ -1,5 +1,6 @@
 /**
- * `npm run --prefix lab commit-set -- --git <folder> --out <folder>`: makes a set of code questions from the history of a repository.
+ * `npm run --prefix lab commit-set -- --git <folder> --out <folder>`: creates a set of code questions from the history
+ * of a repository.
  * @module
  */
 import { spawnSync } from 'node:child_process'
@@ -28,13 +29,13 @@ const NO_ANSWER =
   /(?:^|\/)(?:tests?|specs?|__tests__|docs?|docs_src|examples?|bench(?:es|marks?)?|fixtures|vendor|node_modules|e2e|website|scripts|tools)(?:\/|$)|[_.-](?:test|spec)s?\.|(?:^|\/)(?:test_|conftest\.|setup\.py$)|Tests?\.(?:java|kt)$|\.d\.ts$/
 const NO_QUESTION =
   /^(?:merge|revert|bump|release|version|prepare|update changelog|upgrade|update dependenc|typo|lint|format|rustfmt|changelog|chore|ci|docs?|build|style|tests?)\b/i
-/** Fewer words ask nothing. */
+/** Minimum number of words in a question. */
 const MIN_WORDS = 4
 const MAX_FILES = 3
-/** Steps in which the snapshot is moved back until enough questions are left. */
+/** The snapshot is moved back in steps of this many commits until there are enough questions. */
 const STEP = 20
 
-/** A commit with the files that it changed; `modified`: existed before. */
+/** A commit with its changed files. `modified`: the file existed before. */
 export interface Commit {
   readonly id: string
   readonly subject: string
@@ -95,7 +96,7 @@ function gitText(git: string, command: readonly string[]): string {
   return stdout
 }
 
-/** Commits of `git log --format=%x01%H%x02%s --name-status`, in its order. */
+/** Parses the output of `git log --format=%x01%H%x02%s --name-status`, in the same order. */
 export function parseLog(text: string): Commit[] {
   return text
     .split('\x01')
@@ -105,7 +106,7 @@ export function parseLog(text: string): Commit[] {
       const [id = '', subject = ''] = head.split('\x02')
       const files = lines.flatMap((line) => {
         const [status, first, last] = line.split('\t')
-        // A renamed file answers under the name that it had.
+        // The answer for a renamed file is its old name.
         return status && first
           ? [{ path: status.startsWith('A') ? (last ?? first) : first, modified: status === 'M' }]
           : []
@@ -114,7 +115,7 @@ export function parseLog(text: string): Commit[] {
     })
 }
 
-/** A subject without what says nothing of the change: numbers, prefixes, references. */
+/** A subject without parts that don't describe the change: numbers, prefixes, references. */
 export function questionOf(subject: string): string {
   return subject
     .replace(/\s*\(?#\d+\)?/g, '')
@@ -126,7 +127,7 @@ export function questionOf(subject: string): string {
     .trim()
 }
 
-/** Whether a commit makes a question, and which files answer it. */
+/** The question of a commit and the files that answer it; null if the commit is unsuitable. */
 export function asQuestion({ id, subject, files }: Commit): CommitQuestion | null {
   const text = questionOf(subject)
   if (NO_QUESTION.test(subject) || NO_QUESTION.test(text) || text.split(/\s+/).length < MIN_WORDS) return null
@@ -137,7 +138,7 @@ export function asQuestion({ id, subject, files }: Commit): CommitQuestion | nul
 
 /**
  * The latest questions, and the commit before the first of them.
- * @param filesAt the files of a commit
+ * @param filesAt returns the files of a commit
  */
 export function chooseQuestions(
   commits: readonly Commit[],
@@ -163,7 +164,7 @@ export function chooseQuestions(
   return best
 }
 
-/** Each text once, answered by files that exist and that it doesn't name. */
+/** Distinct questions, answered by existing files that they don't name. */
 function distinct(questions: readonly CommitQuestion[], existing: ReadonlySet<string>): CommitQuestion[] {
   const seen = new Set<string>()
   return questions.flatMap((question): CommitQuestion[] => {

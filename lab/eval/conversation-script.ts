@@ -5,21 +5,21 @@
 
 export interface ScriptedTurn {
   readonly query: string
-  /** Part of the passage that the answer needs, as it stands in the code. */
+  /** Part of the passage that the answer needs, verbatim from the code. */
   readonly needs: string
 }
 
-/** A conversation and the code that it is about. */
+/** A conversation and its code base. */
 export interface Script {
   readonly name: string
   /** Folder below the repository's root. */
   readonly folder: string
-  /** Files that are left out: other forms of the same code. */
+  /** Excluded files: other builds of the same code. */
   readonly exclude: readonly string[]
   readonly turns: readonly ScriptedTurn[]
 }
 
-/** Somebody secures a session cookie, then opens the API to another origin and to tokens, and comes back to the cookie. */
+/** A user secures a session cookie, then opens the API to another origin and to tokens, and returns to the cookie. */
 const COOKIES: readonly ScriptedTurn[] = [
   { query: 'How do I set a signed session cookie?', needs: 'const setSignedCookie = async' },
   { query: 'Which algorithm signs the cookie value?', needs: 'hash: "SHA-256"' },
@@ -64,7 +64,7 @@ const COOKIES: readonly ScriptedTurn[] = [
   { query: 'Which cookie options harden the session: httpOnly, secure, sameSite?', needs: '"; HttpOnly"' },
 ]
 
-/** Somebody writes upserts with drizzle, looks into how columns are mapped, then debugs a failing query on D1. */
+/** A user writes upserts with drizzle, examines the mapping of columns, then debugs a failing query on D1. */
 const UPSERTS: readonly ScriptedTurn[] = [
   {
     query: 'How do I insert a row and update it when it exists, onConflictDoUpdate?',
@@ -100,7 +100,7 @@ const UPSERTS: readonly ScriptedTurn[] = [
   { query: 'How do I roll back a transaction by hand?', needs: 'throw new TransactionRollbackError()' },
 ]
 
-/** Every script. The first was at hand when packing was tuned; the second was written before anything was run on it. */
+/** All scripts. The first was available when packing was tuned; the second was written before any run on it. */
 export const SCRIPTS: readonly Script[] = [
   { name: 'cookies', folder: 'node_modules/hono/dist', exclude: ['cjs/', '*.d.ts'], turns: COOKIES },
   {

@@ -1,5 +1,6 @@
 /**
- * `npm run --prefix lab eval:conversation`: what a conversation saves over independent calls, and whether it loses anything by it.
+ * `npm run --prefix lab eval:conversation`: measures what a conversation saves over independent calls, and whether it
+ * loses any context.
  * @module
  */
 import { randomUUID } from 'node:crypto'
@@ -36,11 +37,11 @@ interface TurnReport {
   query: string
   independent_tokens: number
   conversation_tokens: number
-  /** The needed passage was in the independent call. */
+  /** Whether the independent call contained the needed passage. */
   independent_has: boolean
-  /** It was in this or an earlier turn. */
+  /** Whether this or an earlier turn contained it. */
   conversation_has: boolean
-  /** Turn that carried it first; null: none did. */
+  /** First turn that contained it; null: none. */
   first_sent: number | null
 }
 
@@ -50,7 +51,7 @@ export interface ConversationReport {
   independent_tokens: number
   conversation_tokens: number
   ratio: number
-  /** Turns whose passage independent calls had and the conversation hadn't. */
+  /** Turns whose passage was in the independent call but not in the conversation. */
   lost: number
 }
 

@@ -1,38 +1,38 @@
 /**
- * Evidence coverage against tokens: what a context costs for what it holds. Pure.
+ * Evidence coverage by tokens of context. Pure.
  * @module
  */
 
-/** One query's outcome at one setting. */
+/** The result of one query with one setting. */
 export interface Outcome {
   /** Tokens of the context. */
   readonly tokens: number
-  /** Documents whose evidence it holds. */
+  /** Number of documents whose evidence it contains. */
   readonly covered: number
 }
 
 /** A point of a curve, averaged over queries. */
 export interface CurvePoint {
-  /** Mean tokens of a query's context. */
+  /** Mean tokens of context per query. */
   readonly tokens: number
-  /** Share of all evidence documents whose evidence is in it. */
+  /** Share of all evidence documents whose evidence is in the context. */
   readonly coverage: number
 }
 
-/** Sentences that prove a claim from one document; one of the proofs suffices. */
+/** Sentences that prove a claim from one document; one proof is sufficient. */
 export type Proofs = readonly (readonly string[])[]
 
-/** White space doesn't matter. */
+/** Normalises white space. */
 export function normalise(text: string): string {
   return text.replace(/\s+/g, ' ').trim()
 }
 
-/** Whether the text holds every sentence of at least one proof. */
+/** Whether the text contains every sentence of at least one proof. */
 export function holdsProof(normalisedText: string, proofs: Proofs): boolean {
   return proofs.some((proof) => proof.every((sentence) => normalisedText.includes(normalise(sentence))))
 }
 
-/** Mean tokens and share of evidence over queries. */
+/** Mean tokens and evidence coverage over queries. */
 export function pointOf(outcomes: readonly Outcome[], evidence: readonly number[]): CurvePoint {
   const documents = evidence.reduce((sum, n) => sum + n, 0)
   return {
@@ -42,8 +42,8 @@ export function pointOf(outcomes: readonly Outcome[], evidence: readonly number[
 }
 
 /**
- * Tokens at which a curve first reaches a coverage, linear between its points.
- * @returns null when it never does
+ * Tokens at which a curve first reaches a coverage, interpolated linearly.
+ * @returns null if it never does
  */
 export function tokensAt(curve: readonly CurvePoint[], coverage: number): number | null {
   const points = [...curve].sort((a, b) => a.tokens - b.tokens)

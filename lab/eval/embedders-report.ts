@@ -1,5 +1,5 @@
 /**
- * What the comparison of embedders prints.
+ * The report of the comparison of embedders.
  * @module
  */
 import type { Costs } from '../embedders/costs.ts'
@@ -10,12 +10,13 @@ import type { EmbedderReport } from './embedders.ts'
 import { bootstrap95, mean } from './metrics.ts'
 import type { RetrievalReport } from './retrieval.ts'
 
-/** Share of unanswerable questions that may get context where silence is compared. */
+/** Share of unanswerable questions with context at which silence is compared. */
 const FALSE_INJECTION = 0.02
 
 /**
- * Share of the answerable questions that get nothing at the lowest threshold at which at most 2 % of the unanswerable ones get something.
- * @returns that threshold too
+ * Share of the answerable questions without context at the lowest threshold at which at most 2 % of the unanswerable
+ * ones get context.
+ * @returns also that threshold
  */
 export function silenceAt(
   asked: readonly AskedQuestion[],
@@ -24,7 +25,7 @@ export function silenceAt(
   const foreign = asked.filter(({ arms }) => !arms).map(({ probability }) => probability)
   const real = asked.filter(({ arms }) => arms)
   const allowed = Math.floor(rate * foreign.length)
-  // As many as are allowed have a greater probability than this one.
+  // The allowed number of foreign questions have a greater probability.
   const threshold = foreign.sort((a, b) => b - a)[allowed] ?? 0
   const silent = real.map(({ probability }) => (probability <= threshold ? 1 : 0))
   return { silent: mean(silent), ci95: bootstrap95(silent), threshold }
@@ -72,7 +73,7 @@ export function codeRow(embedder: string, report: CodeReport): string {
   ].join('')
 }
 
-/** A row for each embedder. On idle cores the command ends after some half of its CPU seconds where there are two. */
+/** One row per embedder. On two idle cores, the command takes about half of its CPU seconds. */
 export function formatIngestionCosts(measured: readonly ({ embedder: string } & IngestionCosts)[]): string {
   const seconds = (value: number | null) => (value === null ? '–' : `${value.toFixed(1)} s`).padStart(11)
   return [
@@ -85,7 +86,7 @@ export function formatIngestionCosts(measured: readonly ({ embedder: string } & 
   ].join('\n')
 }
 
-/** Tables: costs, a table a data set, a table a set of code. */
+/** Tables: costs, one table per data set, one table per set of code questions. */
 export function formatEmbedders(reports: readonly EmbedderReport[]): string {
   const [first] = reports
   if (!first) return ''

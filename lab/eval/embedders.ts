@@ -1,5 +1,6 @@
 /**
- * `npm run --prefix lab eval:embedders`: the embedders beside each other, in one run, on the same questions, with what each costs.
+ * `npm run --prefix lab eval:embedders`: compares the embedders in one run, on the same questions, with the cost of
+ * each.
  * @module
  */
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -42,7 +43,7 @@ Options
 
 type Variables = Readonly<Record<string, string>>
 
-/** Built-in embedders, and the variables that choose them. */
+/** Built-in embedders, and the variables that select them. */
 const BUILT_IN: Readonly<Record<BuiltIn, Variables>> = {
   'word table': { EMBEDDER: 'static' },
   'query table': { EMBEDDER: 'minilm', MINILM_QUERIES: 'table' },
@@ -50,7 +51,7 @@ const BUILT_IN: Readonly<Record<BuiltIn, Variables>> = {
 }
 const BUILT_IN_NAMES = Object.keys(BUILT_IN) as BuiltIn[]
 
-/** What is measured with every embedder. */
+/** The measurements for every embedder. */
 interface Plan {
   readonly sets: readonly Awaited<ReturnType<typeof readBeir>>[]
   readonly code: readonly { readonly name: string; readonly set: CodeSet; readonly sources: string }[]
@@ -62,7 +63,7 @@ interface PreparedPlan extends Plan {
   readonly bundle: string
 }
 
-/** What was measured of one embedder. */
+/** The measurements of one embedder. */
 export interface EmbedderReport {
   readonly embedder: string
   readonly costs: Costs | null
@@ -178,7 +179,7 @@ async function measureOne(
   costs: Costs | null,
   { sets, code, json, bundle }: PreparedPlan,
 ): Promise<EmbedderReport> {
-  // On standard error as it comes, since a run takes long.
+  // Printed to standard error immediately, because a run takes long.
   const tell = (line: string) => !json && process.stderr.write(`${line}\n`)
   if (costs) tell(costsRow(embedder, costs))
   if (sets.length + code.length === 0) return { embedder, costs, retrieval: [], code: [] }

@@ -1,5 +1,5 @@
 /**
- * The questions of a repository's history in time order: when the commit or the pull request came that answered each.
+ * Sorts the questions from a repository's history by the time of the commit or pull request that answered each.
  * @module
  */
 import { spawnSync } from 'node:child_process'
@@ -8,15 +8,16 @@ import { join } from 'node:path'
 import { UsageError } from '../../cli/shared/args.ts'
 import type { CodeQuestion, CodeRepository } from './code-data.ts'
 
-/** Titles are the first lines of issues, which are asked whole. */
+/** Issue titles duplicate the first lines of issues, which are used completely. */
 const ASKED_ANOTHER_WAY = 'issue_title'
 const COMMIT_DIGITS = 12
 
 /**
- * The questions that a commit or a pull request answered, the earliest first.
- * @param mirrors folder of bare git directories, `<owner>+<name>/repo` or `<owner>+<name>`; not needed for a set of commits alone, whose
- *   order is that of the set
- * @throws UsageError when the order can't be told without a mirror, or the mirror doesn't know a question's answer
+ * The questions answered by a commit or a pull request, earliest first.
+ * @param mirrors folder of bare git directories, `<owner>+<name>/repo` or `<owner>+<name>`; not needed for a set with
+ *   only commits, which is already in order
+ * @throws UsageError if the order can't be determined without a mirror, or the mirror doesn't contain a question's
+ *   answer
  */
 export function historyOf(
   { name, repository, questions }: CodeRepository,
@@ -41,10 +42,10 @@ function isCommit(answeredBy: CodeQuestion['answeredBy']): boolean {
 }
 
 /**
- * Questions by the time of their answers; those of one answer stay in the order given. A pull request that the log doesn't name was
- * merged otherwise; it takes the time of the one before it by number.
+ * Questions by the time of their answers; questions with the same answer keep the given order. A pull request that
+ * isn't in the log was merged differently, and gets the time of the pull request with the next lower number.
  * @param log of `git log --format=%H %ct %s`
- * @throws UsageError naming the questions whose commit the log doesn't hold
+ * @throws UsageError naming the questions whose commit isn't in the log
  */
 export function inTimeOrder(questions: readonly CodeQuestion[], log: string): CodeQuestion[] {
   const commits = new Map<string, number>()

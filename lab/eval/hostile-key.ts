@@ -1,5 +1,5 @@
 /**
- * `npm run --prefix lab eval:hostile-key`: what one hostile key of ten can move by votes on one item.
+ * `npm run --prefix lab eval:hostile-key`: measures how much one hostile key of ten can change by votes on one item.
  * @module
  */
 import { parseArguments, UsageError } from '../../cli/shared/args.ts'
@@ -20,22 +20,22 @@ Options
 
 const HONEST_KEYS = 9
 const HOSTILE_VOTES = 1_000
-/** Success rates of a project's items as a whole. */
+/** Overall success rates of a project's items. */
 const USUAL = [0.5, 0.8] as const
-/** Votes of each honest key on the item; all say the same. */
+/** Number of votes of each honest key on the item, all with the same outcome. */
 const VOTES = [0, 1, 2, 5, 20] as const
 
 interface Case {
-  /** What the honest keys say of the item, and how often each. */
+  /** The opinion of the honest keys, and the number of their votes. */
   readonly honest: 'helps' | 'fails'
   readonly votes: number
   readonly usual: number
-  /** Whether a retrieval showed the item to the hostile key. */
+  /** Whether the hostile key was shown the item. */
   readonly shown: boolean
   readonly without: number
   readonly with: number
   readonly moved: number
-  /** Lower bound of the item's rate, as list_credit shows it. */
+  /** Lower bound of the item's rate, as listed by list_credit. */
   readonly listed: number
 }
 
@@ -61,7 +61,7 @@ export async function run(argv: string[]): Promise<number> {
   }
 }
 
-/** Every case: what the nine say, how often, the usual rate, and whether the tenth was shown the item. */
+/** Every case: the opinion of the nine, their votes, the usual rate, and whether the tenth was shown the item. */
 export function hostileCases(): Case[] {
   return USUAL.flatMap((usual) =>
     [true, false].flatMap((shown) =>

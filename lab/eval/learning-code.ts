@@ -1,6 +1,6 @@
 /**
- * `npm run --prefix lab eval:learning-code -- --data <set> --sources <folder>`: whether outcomes of earlier changes of a code base make search
- * better for questions of later ones.
+ * `npm run --prefix lab eval:learning-code -- --data <set> --sources <folder>`: measures whether outcomes of earlier
+ * changes to a code base improve search for questions about later ones.
  * @module
  */
 import { randomUUID } from 'node:crypto'
@@ -42,12 +42,12 @@ Options
 
 const CALLERS = 20
 const HOSTILE_EVERY = 10
-/** Share of honest successes that name another piece than the one that helped. */
+/** Share of honest success reports that name a different piece than the one that helped. */
 const MISNAMED = 0.2
 const JOBS = 60
-/** Milliseconds after which every search uses what was learnt last: weights in memory may be five seconds old. */
+/** Time after which every search uses the latest model, in milliseconds: cached weights may be five seconds old. */
 const SETTLED_MS = 6_000
-/** Pieces of a ranking; files are counted among them. */
+/** Measured pieces of a ranking, from which files are counted. */
 const DEPTH = 50
 
 interface LearningCodeReport {
@@ -199,7 +199,7 @@ async function report(
   return outcome === 'success'
 }
 
-/** Runs what the outcomes caused. */
+/** Runs the jobs caused by the outcomes. */
 async function drain(admin: HttpClient): Promise<void> {
   for (;;) {
     const answer = await admin.post<{ ran: number; kinds: { left: number }[] }>('/learning/process', {
@@ -212,7 +212,7 @@ async function drain(admin: HttpClient): Promise<void> {
   await sleep(SETTLED_MS)
 }
 
-/** nDCG@10 by file of each question. */
+/** nDCG@10 by file for each question. */
 async function measure(http: HttpClient, project: string, questions: readonly CodeQuestion[]): Promise<number[]> {
   const values: number[] = []
   for (const { text, targets } of questions) {

@@ -1,6 +1,6 @@
 /**
- * `npm run --prefix lab eval:learning-offline -- --data <set> [--sources <folder>]`: what the learnt ranking brings on questions that
- * nobody asked, with the product's search, packing and training in one process.
+ * `npm run --prefix lab eval:learning-offline -- --data <set> [--sources <folder>]`: measures the effect of the learnt
+ * ranking on unseen questions, with the product's search, packing and training in one process.
  * @module
  */
 import { parseArguments, UsageError } from '../../cli/shared/args.ts'
@@ -43,13 +43,13 @@ Options
 
 const CALLERS = 20
 const HOSTILE_EVERY = 10
-/** Share of honest successes that name another item than the one that helped. */
+/** Share of honest success reports that name a different item than the one that helped. */
 const MISNAMED = 0.2
-/** Results that are measured, passages that an answer is shown, and the budget of tokens: as the product's defaults. */
+/** Measured results, passages shown to an answer, and the token budget: the product's defaults. */
 const LISTED = { code: 50, other: 10 } as const
 const SHOWN = 10
 const BUDGET = 2_000
-/** Questions that a training reads. */
+/** Number of questions that a training reads. */
 const MAX_QUERIES = 400
 
 export interface OfflineReport {
@@ -57,15 +57,15 @@ export interface OfflineReport {
   readonly asked: number
   readonly unseen: number
   readonly off: number
-  /** On less off: the mean over streams, with a paired bootstrap interval over questions. */
+  /** On minus off: the mean over streams, with a paired bootstrap interval over questions. */
   readonly difference: { readonly ndcg: number; readonly ci95: [number, number]; readonly relative: number }
-  /** The same with no hostile caller among the twenty. */
+  /** The same without hostile callers among the twenty. */
   readonly without_hostile: { readonly relative: number }
-  /** By how much hostile callers move a candidate, in log-odds. */
+  /** How far hostile callers shift a candidate, in log-odds. */
   readonly moved_by_hostile: { readonly mean: number; readonly p99: number; readonly most: number }
   readonly accepted: number
   readonly seeds: number
-  /** Questions whose nDCG@10 changes, the most first: the mean change over streams. */
+  /** Questions whose nDCG@10 changes, largest change first: the mean change over streams. */
   readonly changed: readonly { readonly question: string; readonly off: number; readonly change: number }[]
 }
 
@@ -108,7 +108,7 @@ export async function run(argv: string[]): Promise<number> {
   }
 }
 
-/** What an earlier question found. */
+/** The search result of an earlier question. */
 interface Asked {
   readonly question: Question
   readonly shown: readonly StoredItem[]
@@ -198,7 +198,7 @@ async function measureLearning(
   }
 }
 
-/** What an earlier question is shown, and what the training sees of it. */
+/** The items shown for an earlier question, and the training's data about it. */
 async function ask(services: MemoryServices, { collection }: LearningSet, question: Question): Promise<Asked> {
   const { ranked, termWeights } = await searchKnowledge(services, {
     project: 'offline',
@@ -220,7 +220,7 @@ async function ask(services: MemoryServices, { collection }: LearningSet, questi
   return { question, shown: packed.map(({ item }) => item), found }
 }
 
-/** The list of an unseen question: nDCG@10 as it is, and after shifts of its candidates. */
+/** The result list of an unseen question: nDCG@10 without and with shifts of its candidates. */
 async function listed(services: MemoryServices, { collection }: LearningSet, question: Question) {
   const limit = collection === 'codebase-context' ? LISTED.code : LISTED.other
   const { ranked } = await searchKnowledge(services, {

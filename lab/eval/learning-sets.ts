@@ -1,5 +1,5 @@
 /**
- * Sets of questions that learning is measured on: what each asks, what helps it, and the items of its collection.
+ * Question sets for measuring learning: the questions, the helpful items, and the items of the collection.
  * @module
  */
 import { access } from 'node:fs/promises'
@@ -19,7 +19,7 @@ import { ndcg } from './metrics.ts'
 /** A question of a set. */
 export interface Question {
   readonly text: string
-  /** Files that answer it; none where items are no files. */
+  /** Files that answer it; empty if items are not files. */
   readonly files: readonly string[]
   helps(item: StoredItem): boolean
   /** nDCG@10 of a list. */
@@ -36,7 +36,7 @@ export interface LearningSet {
   readonly ordered: boolean
 }
 
-/** Whether a folder holds a BEIR data set. */
+/** Whether a folder contains a BEIR data set. */
 export function isBeir(folder: string): Promise<boolean> {
   return access(join(folder, 'corpus.jsonl')).then(
     () => true,

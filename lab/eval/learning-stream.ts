@@ -1,5 +1,5 @@
 /**
- * The simulated stream of the learning evaluation: which queries are asked, and what is said of them. Pure functions.
+ * The simulated stream of the learning evaluation: the queries and their reported outcomes. Pure functions.
  * @module
  */
 
@@ -7,8 +7,8 @@
 const NOISE = 0.2
 
 /**
- * Splits queries at random into a half that is asked and a half that is not; of an odd number the unseen half has one more.
- * @param random uniform numbers in [0, 1)
+ * Splits queries randomly into an asked half and an unseen half. With an odd number, the unseen half has one more.
+ * @param random returns uniform numbers in [0, 1)
  */
 export function splitQueries<T>(queries: readonly T[], random: () => number): { training: T[]; unseen: T[] } {
   const mixed = shuffled(queries, random)
@@ -29,16 +29,18 @@ export function shuffled<T>(values: readonly T[], random: () => number): T[] {
 }
 
 /**
- * What a caller says of an answer. An honest one is wrong with probability 0.2; a hostile one always says the opposite of
- * what it saw.
- * @param draw uniform in [0, 1)
+ * The outcome that a caller reports. An honest caller is wrong with probability 0.2; a hostile one always reports the
+ * opposite.
+ * @param draw a random number in [0, 1)
  */
 export function outcomeOf(helped: boolean, hostile: boolean, draw: number): 'success' | 'failure' {
   const wrong = hostile || draw < NOISE
   return helped !== wrong ? 'success' : 'failure'
 }
 
-/** Numbers of outcomes after which quality is measured: an eighth, a quarter, a half and all, rising and distinct. */
+/**
+ * Numbers of outcomes after which quality is measured: an eighth, a quarter, a half and all, ascending and distinct.
+ */
 export function checkpoints(outcomes: number): number[] {
   return [...new Set([8, 4, 2, 1].map((part) => Math.ceil(outcomes / part)))]
 }

@@ -1,5 +1,6 @@
 /**
- * `npm run --prefix lab eval:learning -- --data <BEIR folder>`: whether outcomes make search better for questions that nobody asked before.
+ * `npm run --prefix lab eval:learning -- --data <BEIR folder>`: measures whether outcomes improve search for unseen
+ * questions.
  * @module
  */
 import { randomUUID } from 'node:crypto'
@@ -34,17 +35,17 @@ Options
   -h, --help       print this
 `
 
-/** Callers, each with its own key; every tenth is hostile. */
+/** Number of callers, each with its own key. Every tenth is hostile. */
 const CALLERS = 20
 const HOSTILE_EVERY = 10
-/** Share of honest successes that name another item than the one that helped. */
+/** Share of honest success reports that name a different item than the one that helped. */
 const MISNAMED = 0.2
-/** Jobs that one request to process the queue runs. */
+/** Number of jobs that one request to process the queue runs. */
 const JOBS = 60
-/** Milliseconds after which every search uses what was learnt last: weights in memory may be five seconds old. */
+/** Time after which every search uses the latest model, in milliseconds: cached weights may be five seconds old. */
 const SETTLED_MS = 6_000
 
-/** Which items callers name: those that the answer came from, or all that were shown. */
+/** The items that callers name: those that the answer is based on, or all that were shown. */
 type Feedback = 'used' | 'shown'
 type Interval = [low: number, high: number]
 
@@ -58,9 +59,9 @@ export interface LearningReport {
   successes: number
   off: { 'ndcg@10': number }
   on: { 'ndcg@10': number }
-  /** Of learning on, after so many outcomes; `difference` to off on the same queries. */
+  /** With learning on, after each number of outcomes; `difference` to off on the same queries. */
   curve: { outcomes: number; 'ndcg@10': number; ci95: Interval; difference: { 'ndcg@10': number; ci95: Interval } }[]
-  /** On less off after the last outcome. */
+  /** On minus off after the last outcome. */
   difference: { 'ndcg@10': number; ci95: Interval; relative: number }
 }
 
@@ -101,7 +102,7 @@ export async function run(argv: string[]): Promise<number> {
   }
 }
 
-/** Teaches one of two projects and compares them after every part of the stream. */
+/** Trains one of two projects and compares them after every part of the stream. */
 async function evaluate(
   url: string,
   key: string,
@@ -170,7 +171,7 @@ async function evaluate(
   }
 }
 
-/** Asks one query, tracks an answer with what was shown, and reports how it went. Returns whether success was reported. */
+/** Asks one query, tracks an answer with the shown items, and reports the outcome. Returns whether it was a success. */
 async function report(
   caller: HttpClient,
   set: BeirSet,
@@ -209,7 +210,7 @@ async function report(
   return outcome === 'success'
 }
 
-/** Runs what the outcomes caused, then measures. */
+/** Runs the jobs caused by the outcomes, then measures. */
 async function drained(callers: readonly HttpClient[], set: BeirSet, unseen: BeirSet['queries']): Promise<number[]> {
   for (let i = 0; ; i++) {
     const caller = callers[i % callers.length]

@@ -1,7 +1,7 @@
 /**
- * A collection in memory that is searched as the embedded store searches it, by the product's own index, candidates and features. For
- * evaluations of ranking alone: a whole run takes seconds instead of an hour of requests. Vectors are the word table's or the sentence
- * embedder's, whose documents come from the laboratory's cache.
+ * A collection in memory that is searched like the embedded store, with the product's own index, candidates and
+ * features. For evaluations of ranking only: a run takes seconds instead of an hour of requests. Vectors come from the
+ * word table or from the sentence embedder, with document vectors from the lab's cache.
  * @module
  */
 import { cosine } from '../../src/inference/embedding/embedder.ts'
@@ -26,19 +26,19 @@ import { hashTerm, termList } from '../../src/text/term-list.ts'
 import { tokenCounter } from '../../src/text/token-counter.ts'
 import { type EncoderName, openEncoder } from '../training/code-ranking/encoders.ts'
 
-/** Vectors that the scale of cosines is measured on, as in the product. */
+/** Number of vectors for measuring the scale of cosines, as in the product. */
 const SCALE_SAMPLE = 1_000
 const NO_CREDIT = { successes: 0, partials: 0, failures: 0 }
 
-/** An item to be searched. */
+/** A searchable item. */
 export interface MemoryItem {
   readonly key: string
   readonly fields: Readonly<Record<string, unknown>>
-  /** Path of the document that it is a piece of; null: of none. */
+  /** Path of its document; null: none. */
   readonly path: string | null
 }
 
-/** What a search in memory needs. */
+/** The services for a search in memory. */
 export type MemoryServices = SearchServices & {
   /** All items, in the order given. */
   readonly items: readonly StoredItem[]

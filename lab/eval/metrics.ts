@@ -17,7 +17,7 @@ export interface RetrievalMetrics {
 /**
  * Normalised discounted cumulative gain with linear gains (Järvelin & Kekäläinen 2002; as in trec_eval's ndcg_cut).
  * @param ranked document ids, best first
- * @returns 0 to 1; 0 when nothing is relevant
+ * @returns 0 to 1; 0 if nothing is relevant
  */
 export function ndcg(ranked: readonly string[], judgements: Judgements, depth: number): number {
   const gain = (grades: readonly number[]) =>
@@ -33,7 +33,7 @@ export function recall(ranked: readonly string[], judgements: Judgements, depth:
   return relevant.length === 0 ? 0 : relevant.filter((id) => found.has(id)).length / relevant.length
 }
 
-/** Reciprocal of the first relevant document's rank, 0 when it is beyond `depth`. */
+/** Reciprocal rank of the first relevant document; 0 if it is beyond `depth`. */
 export function reciprocalRank(ranked: readonly string[], judgements: Judgements, depth: number): number {
   const at = ranked.slice(0, depth).findIndex((id) => (judgements.get(id) ?? 0) > 0)
   return at === -1 ? 0 : 1 / (at + 1)
@@ -49,14 +49,14 @@ export function measure(ranked: readonly string[], judgements: Judgements): Retr
   }
 }
 
-/** Arithmetic mean; 0 of nothing. */
+/** Arithmetic mean; 0 for an empty list. */
 export function mean(values: readonly number[]): number {
   return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length
 }
 
 /**
- * 95 % percentile bootstrap interval of a mean (Efron 1979), 2,000 resamples from a fixed seed, so that the same data gives
- * the same interval. Give paired differences to compare two arms.
+ * 95 % percentile bootstrap interval of a mean (Efron 1979), with 2,000 resamples from a fixed seed, so that the same
+ * data gives the same interval. Pass paired differences to compare two arms.
  */
 export function bootstrap95(values: readonly number[], resamples = 2000): [low: number, high: number] {
   if (values.length === 0) return [0, 0]

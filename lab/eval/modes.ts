@@ -1,5 +1,6 @@
 /**
- * `npm run --prefix lab eval:modes -- --data <BEIR folder>`: the coordinator's own choice of search against always using one.
+ * `npm run --prefix lab eval:modes -- --data <BEIR folder>`: compares the coordinator's choice of search with always
+ * using the same one.
  * @module
  */
 import { parseArguments, parseUrl, UsageError } from '../../cli/shared/args.ts'

@@ -1,6 +1,6 @@
 /**
- * A team's first notes, as people write them, each with a question that it answers; and questions about a code base that none of them
- * answers.
+ * A team's first notes, written in a realistic style, each with a question that it answers; and questions about a code
+ * base that none of them answers.
  * @module
  */
 
@@ -8,7 +8,7 @@ export interface Note {
   readonly collection: 'best-practices' | 'error-solutions' | 'learning-feedback'
   readonly key: string
   readonly fields: Readonly<Record<string, string>>
-  /** What someone asks whom the note helps. */
+  /** A question that the note answers. */
   readonly question: string
 }
 
@@ -31,7 +31,7 @@ const correction = (key: string, query: string, text: string, question: string):
   question,
 })
 
-/** In the order in which they are stored: the first one, the first three, … */
+/** In storage order: the first one, the first three, … */
 export const NOTES: readonly Note[] = [
   rule(
     'migrations-forward',
@@ -215,7 +215,7 @@ export const NOTES: readonly Note[] = [
   ),
 ]
 
-/** Asked of a code base by people who work on it; no note says anything about them. */
+/** Questions about a code base by its developers. No note answers them. */
 export const OTHER_QUESTIONS: readonly string[] = [
   'How is the query analysed before it is searched?',
   'Where are the candidates of keyword and vector search fused?',

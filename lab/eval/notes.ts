@@ -28,17 +28,17 @@ Options
 `
 
 const SIZES = [1, 3, 10, 30]
-/** Draws of notes for each size; more for the small ones, of which a draw says less. */
+/** Number of random draws of notes for each size; more for small sizes, which are less informative. */
 const DRAWS: Readonly<Record<number, number>> = { 1: 10, 3: 5, 10: 3, 30: 1 }
 
 interface SizeReport {
   readonly notes: number
-  /** Share of the questions that a stored note answers for which it is shown, and its interval. */
+  /** Share of the questions with a stored answer for which the note is shown, and its interval. */
   readonly helped: number
   readonly helped_ci95: [number, number]
-  /** Share of pairs of a stored note and a question that it doesn't answer in which it is shown. */
+  /** Share of pairs of a stored note and an unrelated question in which the note is shown. */
   readonly wrong_pairs: number
-  /** Share of questions that no stored note answers that get any note. */
+  /** Share of questions without a stored answer that get any note. */
   readonly flooded: number
   readonly flooded_ci95: [number, number]
 }

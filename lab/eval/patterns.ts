@@ -1,5 +1,6 @@
 /**
- * `npm run --prefix lab eval:patterns -- --data <set> --sources <folder>`: whether patterns of earlier answers help later questions.
+ * `npm run --prefix lab eval:patterns -- --data <set> --sources <folder>`: measures whether patterns from earlier
+ * answers help later questions.
  * @module
  */
 import { parseArguments, UsageError } from '../../cli/shared/args.ts'
@@ -40,10 +41,10 @@ interface PatternReport {
   readonly set: string
   readonly patterns: number
   readonly unseen: number
-  /** Share of questions that succeed, and tokens shown. */
+  /** Success rate, and shown tokens. */
   readonly without: { readonly success: number; readonly tokens: number }
   readonly with: { readonly success: number; readonly by_code: number; readonly tokens: number; readonly shown: number }
-  /** With less without: paired bootstrap. */
+  /** With minus without: paired bootstrap. */
   readonly difference: { readonly success: number; readonly ci95: [number, number] }
 }
 
@@ -113,7 +114,7 @@ async function measurePatterns(set: LearningSet): Promise<PatternReport> {
   }
 }
 
-/** The items that the product's rules make of answers that name the files they changed. */
+/** The items that the product's rules extract from answers that name the changed files. */
 function patternsOf(answered: readonly Question[]): MemoryItem[] {
   return answered.flatMap(({ text, files }, i): MemoryItem[] => {
     const found = extractByRules(text, `Changed ${files.join(', ')}.`)

@@ -1,13 +1,13 @@
 /**
- * Reliability of probabilities: what was said beside what happened (Murphy and Winkler 1977, "Reliability of Subjective Probability
- * Forecasts of Precipitation and Temperature"). Pure functions.
+ * Reliability of probabilities: predictions compared with outcomes (Murphy and Winkler 1977, "Reliability of Subjective
+ * Probability Forecasts of Precipitation and Temperature"). Pure functions.
  * @module
  */
 
-/** Predictions of one tenth of the range. */
+/** Predictions in one tenth of the range. */
 export interface ReliabilityBin {
   readonly count: number
-  /** Mean probability that was said, and share of outcomes that happened. */
+  /** Mean predicted probability, and observed share of outcomes. */
   readonly said: number
   readonly happened: number
   /** Half the width of the 95 % interval of the share (normal approximation). */
@@ -18,8 +18,8 @@ const BINS = 10
 const Z95 = 1.96
 
 /**
- * Ten bins of equal width, from the lowest; empty ones are left out.
- * @param probabilities said, 0 to 1
+ * Ten bins of equal width, in ascending order, without empty ones.
+ * @param probabilities predicted probabilities, 0 to 1
  * @param outcomes 1 or 0
  */
 export function reliability(probabilities: readonly number[], outcomes: readonly number[]): ReliabilityBin[] {
@@ -38,7 +38,10 @@ const SIDE = 320
 const MARGIN = 44
 const COLOURS = ['#2563eb', '#d97706', '#059669', '#7c3aed']
 
-/** A reliability diagram as SVG: a point a bin, its area by the number of predictions, its bar the 95 % interval. */
+/**
+ * A reliability diagram as SVG: one point per bin, its area proportional to the number of predictions, its bar the 95 %
+ * interval.
+ */
 export function reliabilityDiagram(series: Readonly<Record<string, readonly ReliabilityBin[]>>, title: string): string {
   const at = (value: number) => (MARGIN + value * SIDE).toFixed(1)
   const up = (value: number) => (MARGIN + (1 - Math.min(1, Math.max(0, value))) * SIDE).toFixed(1)

@@ -31,13 +31,13 @@ Options
   -h, --help       print this
 `
 
-/** What is compared: three ways to search, and the coordinator's own choice among them. */
+/** The compared arms: three ways to search, and the coordinator's own choice among them. */
 const ARMS = ['keyword', 'semantic', 'hybrid', 'auto'] as const
 type Arm = (typeof ARMS)[number]
-/** Results asked for, as deep as recall@100 looks. */
+/** Number of requested results, enough for recall@100. */
 const DEPTH = 100
 
-/** The list of an answer that each arm is: BM25 alone, cosine alone, and both fused. */
+/** The result list for each arm: only BM25, only cosine, and both fused. */
 const LISTS = { keyword: 'keyword_results', semantic: 'semantic_results', hybrid: 'combined_results' } as const
 
 type ArmResult = RetrievalMetrics & { ms_per_query: number }
@@ -94,7 +94,7 @@ export async function run(argv: string[]): Promise<number> {
   }
 }
 
-/** Stores the set in a project of its own and asks every query in every arm. */
+/** Stores the set in its own project and runs every query in every arm. */
 export async function evaluate(http: HttpClient, set: BeirSet): Promise<RetrievalReport> {
   const project = `eval-${randomUUID().slice(0, 8)}`
   const documents = await storeCorpus(http, project, set)
@@ -138,7 +138,7 @@ interface Hit {
   context_id: string
 }
 
-/** Document ids as one arm ranks them. */
+/** Document ids in the order of one arm. */
 async function search(
   http: HttpClient,
   project: string,

@@ -3,25 +3,25 @@
  * @module
  */
 
-/** Whether each model answered right, 1 or 0. */
+/** Whether each model answered correctly, 1 or 0. */
 export interface Labelled {
   readonly weak: number
   readonly strong: number
 }
 
 export interface RouterMetrics {
-  /** Average performance gap recovered: 0 is always weak, 1 is always strong at no cost; random routing gets 0.5. */
+  /** Average performance gap recovered: 0 means always weak, 1 always strong at no cost; random routing gets 0.5. */
   apgr: number
-  /** Least share of calls to the strong model that recovers half of the gap between both. */
+  /** Minimum share of calls to the strong model that recovers half of the gap. */
   cpt50: number
   /** The same for 80 % of the gap. */
   cpt80: number
 }
 
 /**
- * Share of the gap recovered when the first 0, 1, 2, … rows go to the strong model.
- * @param scores need of the strong model, one a row; rows of equal score keep their order
- * @returns one number more than rows; NaN when both models are equally good
+ * Share of the gap recovered if the first 0, 1, 2, … rows go to the strong model.
+ * @param scores need of the strong model, one per row; rows with equal scores keep their order
+ * @returns one more number than rows; NaN if both models are equally good
  */
 export function recovered(rows: readonly Labelled[], scores: readonly number[]): number[] {
   const order = rows.map((_, i) => i).sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0) || a - b)
@@ -49,7 +49,7 @@ export function routerMetrics(rows: readonly Labelled[], scores: readonly number
 
 /**
  * Expected calibration error over ten bins of equal width (Guo et al. 2017, "On Calibration of Modern Neural Networks").
- * @param probabilities said, 0 to 1
+ * @param probabilities predicted probabilities, 0 to 1
  * @param outcomes 1 or 0
  */
 export function calibrationError(probabilities: readonly number[], outcomes: readonly number[]): number {
@@ -74,7 +74,7 @@ export function seeded(seed: number): () => number {
 
 /**
  * 95 % percentile bootstrap interval (Efron 1979) of a measure of rows.
- * @param measure of the rows with these indices
+ * @param measure computes the measure for the rows with these indices
  */
 export function bootstrapRows(
   count: number,

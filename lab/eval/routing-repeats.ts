@@ -1,5 +1,6 @@
 /**
- * `npm run --prefix lab eval:routing-repeats -- --data FILE`: whether the router stays calibrated on new queries where queries repeat.
+ * `npm run --prefix lab eval:routing-repeats -- --data FILE`: measures whether the router stays calibrated on new
+ * queries when queries repeat.
  * @module
  */
 import { writeFile } from 'node:fs/promises'
@@ -31,7 +32,7 @@ const NOTHING = { local: { success: 0, partial: 0, failure: 0 }, remote: { succe
 interface RepeatsReport {
   readonly trained_on: 'first half' | 'second half'
   readonly repeats: number
-  /** Distinct queries that the training read. */
+  /** Number of distinct queries in the training data. */
   readonly queries: number
   readonly test_rows: number
   readonly apgr: number
@@ -89,7 +90,7 @@ function measure(
   test: readonly RoutingRow[],
   repeats: number,
 ): RepeatsReport {
-  // As much as a training of the product reads.
+  // The same limit as a training of the product.
   let characters = 0
   const read = train.filter(({ prompt }, i) => {
     characters += 2 * repeats * Math.min(prompt.length, QUERY_CHARACTERS)

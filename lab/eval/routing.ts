@@ -1,5 +1,6 @@
 /**
- * `npm run --prefix lab eval:routing -- --train FILE --test FILE`: how well the coordinator learns which model a query needs.
+ * `npm run --prefix lab eval:routing -- --train FILE --test FILE`: measures how well the coordinator learns which model
+ * a query needs.
  * @module
  */
 import { randomUUID } from 'node:crypto'
@@ -40,13 +41,13 @@ Options
   -h, --help       print this
 `
 
-/** Interactions and queries of one request. */
+/** Number of interactions or queries per request. */
 const BATCH = 250
-/** Characters of one request at most. */
+/** Maximum characters of one request. */
 const BATCH_CHARACTERS = 1_500_000
-/** Stretches of the online run; the router learns after each. */
+/** Number of parts of the online run. The router is trained after each. */
 const ONLINE_STEPS = 10
-/** Share of online rows that take the other model. */
+/** Share of online rows that use the other model. */
 const ONLINE_EXPLORATION = 0.1
 
 export interface RoutingRow extends Labelled {
@@ -69,13 +70,13 @@ export interface RoutingReport {
   online?: OnlineStep[]
 }
 
-/** One stretch of the online run. */
+/** One part of the online run. */
 export interface OnlineStep {
   rows: number
   /** Share of rows sent to the strong model. */
   strong_share: number
   accuracy: number
-  /** What sending the same share at random would have got. */
+  /** Expected accuracy of sending the same share at random. */
   random_accuracy: number
   oracle_accuracy: number
 }
@@ -118,7 +119,7 @@ export async function run(argv: string[]): Promise<number> {
   }
 }
 
-/** The rows of a file: a JSON object a line. */
+/** The rows of a file: one JSON object per line. */
 export async function readRows(file: string): Promise<RoutingRow[]> {
   const text = await readFile(pathGiven(file), 'utf8').catch(() => {
     throw new UsageError(`${file} cannot be read`)
@@ -141,7 +142,7 @@ interface Estimate {
   gain: number
 }
 
-/** Imports, trains and measures in a project of its own. */
+/** Imports, trains and measures in a separate project. */
 export async function evaluate(
   http: HttpClient,
   train: readonly RoutingRow[],
@@ -287,8 +288,8 @@ function* batches<T>(items: readonly T[], size: (item: T) => number): Generator<
 }
 
 /**
- * Learns along the rows: half of each stretch, those with the greatest expected gain, goes to the strong model, a share is
- * swapped at random, and only the chosen model's outcome is reported.
+ * Learns online: in each part, the half with the greatest expected gain goes to the strong model, a share is swapped
+ * randomly, and only the chosen model's outcome is reported.
  */
 async function online(http: HttpClient, rows: readonly RoutingRow[], seed: number): Promise<OnlineStep[]> {
   const project = `eval-${randomUUID()}`

@@ -1,6 +1,6 @@
 /**
- * `npm run --prefix lab eval:tokens -- --data <BEIR folder>`: how many tokens packed context needs for the evidence that whole documents
- * hold, measured through the Worker's public operations.
+ * `npm run --prefix lab eval:tokens -- --data <BEIR folder>`: measures how many tokens packed context needs for the
+ * same evidence as whole documents, through the Worker's public operations.
  * @module
  */
 import { randomUUID } from 'node:crypto'
@@ -36,9 +36,9 @@ Options
 
 /** Token budgets of the curve. */
 const BUDGETS = [100, 200, 300, 400, 500, 600, 700, 800, 1000, 1200, 1500, 2000, 2500, 3000, 4000, 8000] as const
-/** The baseline sends so many documents whole. */
+/** Number of documents that the baseline sends whole. */
 const BASELINE = 5
-/** Documents that baselines choose from. */
+/** Number of documents that baselines choose from. */
 const DEPTH = 20
 const RESAMPLES = 1000
 
@@ -49,7 +49,7 @@ export interface TokensReport {
   queries: number
   evidence_documents: number
   tokenizer: string
-  /** Packed tokens ÷ tokens of the top documents sent whole, at the coverage of the latter; null: never reached. */
+  /** Packed tokens ÷ tokens of the top documents sent whole, at the same coverage; null: never reached. */
   ratio: number | null
   /** Bootstrap over queries. */
   ratio_ci95: [number, number] | null
@@ -192,7 +192,7 @@ async function evaluate(
   }
 }
 
-/** Percentile bootstrap over queries; a resample whose coverage is never reached counts as infinitely dear. */
+/** Percentile bootstrap over queries. A resample whose coverage is never reached counts as infinite cost. */
 function interval(
   packed: readonly (readonly Outcome[])[],
   whole: readonly Outcome[],

@@ -1,12 +1,12 @@
 /**
- * Questions about two code bases with the files that answer them, written before any of them was asked.
+ * Questions about two code bases with the files that answer them, written before any of them was run.
  * @module
  */
 
 export interface FileQuestion {
   readonly about: 'this project' | 'Hono'
   readonly text: string
-  /** Files that answer it, by the end of their path. */
+  /** Files that answer it, as path suffixes. */
   readonly files: readonly string[]
 }
 

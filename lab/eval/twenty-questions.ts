@@ -1,5 +1,6 @@
 /**
- * `npm run --prefix lab eval:twenty-questions`: what a person gets for twenty questions about this project's source and about Hono.
+ * `npm run --prefix lab eval:twenty-questions`: shows the results of twenty questions about this project's source and
+ * about Hono.
  * @module
  */
 import { readFile, writeFile } from 'node:fs/promises'
@@ -30,10 +31,10 @@ Options
 
 const PAGE = join(import.meta.dirname, '../../docs/twenty-questions.md')
 const OWN_SOURCE = join(import.meta.dirname, '../../src')
-/** Places of the list that are shown. */
+/** Number of results shown. */
 const SHOWN = 3
 const DEPTH = 10
-/** Results that are asked for, so that what a prompt gets is among them. */
+/** Number of requested results, enough to include the context of a prompt. */
 const LISTED = 100
 
 interface Hit {
@@ -42,9 +43,9 @@ interface Hit {
 }
 
 interface Answer {
-  /** The first distinct files, best first. */
+  /** The first distinct files of the result list. */
   readonly files: readonly string[]
-  /** Paths in the context of a prompt, each once. */
+  /** Distinct paths in the context of a prompt. */
   readonly context: readonly string[]
 }
 
@@ -104,7 +105,7 @@ async function askAll(http: HttpClient, url: string, honoSource: string): Promis
       limit: LISTED,
     })
     const pathOf = new Map(found.map(({ context_id, fields }) => [context_id, fields.file_path ?? '']))
-    // Earlier versions name the shown items by their ids alone.
+    // Earlier versions return only the ids of the shown items.
     const { context_ids } = await http.post<{ context_ids: string[] }>('/augment_query', asked)
     answers.push({
       files: distinct([...pathOf.values()]).slice(0, DEPTH),
@@ -118,7 +119,7 @@ function distinct(paths: readonly string[]): string[] {
   return [...new Set(paths)].filter((path) => path !== '')
 }
 
-/** The page: each question with its first files and what a prompt would get, before and after. */
+/** The page: each question with its first files and the context of a prompt, before and after. */
 function pageOf(before: Answers, after: Answers): string {
   const sections = TWENTY_QUESTIONS.map(({ about, text, files }, i) => {
     const isRight = (path: string) => files.some((file) => path === file || path.endsWith(`/${file}`))

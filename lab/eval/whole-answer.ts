@@ -1,17 +1,18 @@
 /**
- * Answers that an evaluation may count: none in which an engine was missing, since words alone would be measured under another name.
+ * Answers that are valid for an evaluation: with all engines available, because otherwise keyword search would be
+ * measured under another name.
  * @module
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { HttpClient } from '../../cli/harness.ts'
 
-/** An engine that has failed is asked again after 15 s at the latest. */
+/** A failed engine is called again after at most 15 s. */
 const ATTEMPTS = 30
 const PAUSE_MS = 1_000
 
 /**
- * Posts until the answer is whole.
- * @throws Error when it never is
+ * Posts until the answer is complete.
+ * @throws Error if it never is
  */
 export async function wholeAnswer<T extends object>(http: HttpClient, path: string, body: unknown): Promise<T> {
   let missing: readonly string[] = []

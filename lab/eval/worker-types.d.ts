@@ -1,4 +1,4 @@
-/** Bindings of the Worker, by name alone: the laboratory has the types of Node.js, which clash with the Worker's. */
+/** Bindings of the Worker, only by name: the lab has the types of Node.js, which conflict with the Worker's. */
 type D1Database = import('@cloudflare/workers-types').D1Database
 type D1PreparedStatement = import('@cloudflare/workers-types').D1PreparedStatement
 type D1Result<T = unknown> = import('@cloudflare/workers-types').D1Result<T>

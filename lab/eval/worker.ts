@@ -1,18 +1,18 @@
 /**
- * The coordinator that an evaluation measures: one that runs already, or a fresh local one.
+ * The coordinator for an evaluation: a running one, or a new local one.
  * @module
  */
 import { mkdir } from 'node:fs/promises'
 import { createHttpClient, type HttpClient, startLocalWorker } from '../../cli/harness.ts'
 import { UsageError } from '../../cli/shared/args.ts'
 
-/** Nothing is left out at random, so that a measurement can be repeated. */
+/** No random hold-outs, so that a measurement is reproducible. */
 const REPEATABLE = { HOLD_OUT_SHARE: '0' }
 
 /**
  * Runs a measurement against a coordinator.
- * @param url of a running one; undefined: a local Worker in workerd, stopped afterwards
- * @param state folder that keeps the databases of the local Worker; undefined: empty databases
+ * @param url URL of a running coordinator; undefined: a local Worker in workerd, stopped afterwards
+ * @param state folder with the databases of the local Worker; undefined: empty databases
  * @param variables settings of the local Worker
  * @param bundle a folder that `buildWorker` has filled, to build once for several Workers
  */
@@ -37,7 +37,7 @@ export async function withCoordinator<T>(
   }
 }
 
-/** Settings given as NAME=VALUE. */
+/** Parses settings given as NAME=VALUE. */
 export function variablesOf(given: readonly string[] = []): Record<string, string> {
   return Object.fromEntries(
     given.map((pair) => {

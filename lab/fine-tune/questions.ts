@@ -1,16 +1,17 @@
 /**
- * What a fictional team asks again and again, and what a right answer must name. No model can have read it anywhere.
+ * Recurring questions of a fictional team, and the text that a correct answer must contain. It can't be in any model's
+ * training data.
  * @module
  */
 
-/** One fact, with the ways in which it is asked. */
+/** One fact, with several phrasings of its question. */
 export interface Fact {
-  /** As it was asked and answered before. */
+  /** Phrasings that were asked and answered before. */
   readonly asked: readonly string[]
   readonly answer: string
-  /** What a right answer contains. */
+  /** Text that a correct answer contains. */
   readonly key: string
-  /** As it is asked afterwards, in other words. */
+  /** Phrasings that are asked later. */
   readonly later: readonly string[]
 }
 

@@ -1,6 +1,7 @@
 /**
- * `npm run --prefix lab fine-tune`: the loop of fine-tuning, once, end to end: answers are tracked and rated, exported as a dataset,
- * train a small model, which llama.cpp serves and the coordinator routes to; base and tuned model then answer the same questions in other words.
+ * `npm run --prefix lab fine-tune`: runs the fine-tuning loop once, end to end: answers are tracked and rated, and
+ * exported as a dataset. A small model is trained on it, served by llama.cpp and used by the coordinator. Then base and
+ * tuned model answer the same questions in other words.
  * @module
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
@@ -31,7 +32,7 @@ Options
 `
 
 const HERE = import.meta.dirname
-/** Nothing is stored in it, so context gives no answer away. */
+/** An empty project, so that context reveals no answers. */
 const ASKED_IN = 'fine-tune-questions'
 const PROJECT = 'fine-tune'
 
@@ -82,14 +83,14 @@ interface Settings {
   readonly rate: string
 }
 
-/** How often answers named what they had to. */
+/** How often answers contained the required text. */
 interface Arm {
   readonly right: number
   readonly asked: number
   readonly rate: number
   /** 95 %, Wilson. */
   readonly interval: { readonly low: number; readonly high: number }
-  /** Answers that the coordinator sent to the local model. */
+  /** Number of answers from the local model. */
   readonly local: number
 }
 
@@ -111,7 +112,7 @@ interface Training {
   readonly training: Readonly<Record<string, number>>
 }
 
-/** What an earlier run that stopped after the training left in its folder; null: nothing. */
+/** The training of an earlier, interrupted run in its folder; null: none. */
 async function earlier(work: string, tuned: string): Promise<Training | null> {
   if (!existsSync(tuned)) return null
   const text = await readFile(join(work, 'training.json'), 'utf8').catch(() => null)
@@ -134,7 +135,7 @@ async function trained({ python, model, gguf, work, epochs, rate }: Settings): P
   return { dataset, training }
 }
 
-/** Runs one of the programs beside this file. @throws UsageError with its last words when it fails */
+/** Runs one of the Python programs in this folder. @throws UsageError with its last output if it fails */
 async function pythonOf(python: string, program: string, parameters: readonly string[]): Promise<string> {
   const environment = { ...process.env, HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false' }
   const run = execute(python, [join(HERE, program), ...parameters], { env: environment, maxBuffer: 1 << 26 })
@@ -147,7 +148,7 @@ async function pythonOf(python: string, program: string, parameters: readonly st
 
 const say = (text: string) => process.stderr.write(`${text}\n`)
 
-/** Tracks and rates every answer in a fresh coordinator, and exports both sides of the split. */
+/** Tracks and rates every answer in a new coordinator, and exports both sides of the split. */
 async function exported(work: string): Promise<{ rows: number; validation: number }> {
   const worker = await startLocalWorker({ variables: { EMBEDDER: 'static' } })
   try {
@@ -187,7 +188,7 @@ async function exported(work: string): Promise<{ rows: number; validation: numbe
   }
 }
 
-/** Serves a model by llama.cpp and lets the coordinator answer every question through it; reports the outcome of each. */
+/** Serves a model with llama.cpp, lets the coordinator answer every question with it, and reports each outcome. */
 async function asked(python: string, file: string, alias: string): Promise<Arm> {
   const port = await freePort()
   const server = spawn(python, [join(HERE, 'serve.py'), file, '--port', String(port), '--alias', alias], {

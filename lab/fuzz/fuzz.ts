@@ -1,5 +1,6 @@
 /**
- * `fuzz`: thousands of requests made from the coordinator's own schemas, sound and bent, over REST and MCP.
+ * `fuzz`: sends thousands of valid and mutated requests, generated from the coordinator's own schemas, over REST and
+ * MCP.
  * @module
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
@@ -25,13 +26,13 @@ Options
   -h, --help     print this
 `
 
-/** After this many milliseconds without an answer a request counts as hanging. */
+/** Requests without an answer after this time count as hanging, in milliseconds. */
 const HANG_MS = 20_000
-/** Bytes of a refusal: it names what is wrong, whatever the size of the request. */
+/** Maximum size of an error answer, in bytes, independent of the size of the request. */
 const MAX_REFUSAL = 8_192
-/** Requests after which those that were refused are sent again, between two looks at what is stored. */
+/** Number of requests between two checks of the stored data, in which the rejected requests are sent again. */
 const BATCH = 200
-/** What is stored, as far as only requests change it. */
+/** Stored data that only requests change. */
 const STATE = [
   '/collections',
   '/interactions?limit=100',
@@ -43,11 +44,11 @@ const STATE = [
 interface Answer {
   status: number
   body: string
-  /** It came over a second connection. */
+  /** Whether it needed a second connection. */
   renewed?: boolean
 }
 
-/** Runs the command. Exit codes: 0 nothing found, 1 something found, 2 for invalid arguments. */
+/** Runs the command. Exit codes: 0 no findings, 1 findings, 2 for invalid arguments. */
 export async function run(argv: string[]): Promise<number> {
   try {
     const { values } = parseArguments(argv, {
@@ -59,7 +60,7 @@ export async function run(argv: string[]): Promise<number> {
       process.stdout.write(HELP)
       return 0
     }
-    // Refused messages would be logged as warnings, thousands of them.
+    // Rejected messages would be logged as warnings, thousands of them.
     const worker = await startLocalWorker({ variables: { LOG_LEVEL: 'error' } })
     try {
       return await fuzz(worker.url, Number(values.requests ?? 20_000), Number(values.seed ?? 1))
@@ -75,7 +76,7 @@ export async function run(argv: string[]): Promise<number> {
 
 async function fuzz(url: string, requests: number, seed: number): Promise<number> {
   const random = seeded(seed)
-  // Of its own: which answer is kept when must not change what is sent next.
+  // A separate generator, so that the sampling of answers doesn't affect the requests.
   const keeping = seeded(~seed)
   const pauses = monitorEventLoopDelay({ resolution: 20 })
   pauses.enable()
@@ -127,11 +128,13 @@ async function fuzz(url: string, requests: number, seed: number): Promise<number
   return found.length === 0 ? 0 : 1
 }
 
-/** Measures again what was slow, adds what costs too much to the findings, and describes the request with the worst ratio. */
+/**
+ * Measures slow requests again, adds excessive ones to the findings, and describes the request with the worst ratio.
+ */
 async function overworked(url: string, work: WorkSample<Shot>, found: string[]): Promise<string> {
   let project = 0
   const costs = await work.costs(async (shot) => {
-    // In a project of its own: what is stored already would not be indexed again.
+    // In a new project, because stored content would not be indexed again.
     const fresh = { ...shot, body: shot.body?.replaceAll('"fuzz"', `"fuzz-${project++}"`) ?? null }
     const started = performance.now()
     await send(url, fresh)
@@ -151,7 +154,7 @@ function sizeOf({ path, body }: Shot): number {
   return path.length + Buffer.byteLength(body ?? '')
 }
 
-/** Requests that are under way at once. */
+/** Number of concurrent requests. */
 const PARALLEL = 6
 
 async function inParallel<T>(list: readonly T[], work: (one: T) => Promise<void>): Promise<void> {
@@ -163,12 +166,12 @@ async function inParallel<T>(list: readonly T[], work: (one: T) => Promise<void>
   )
 }
 
-/** Largest body that is read, in bytes, as MAX_BODY_BYTES allows by default. */
+/** Maximum size of a body, in bytes, as allowed by the default of MAX_BODY_BYTES. */
 const MAX_BODY = 4 * 1024 * 1024
 
 /**
- * Null: no answer in time. A connection that was kept open may be closed by the server just as it is used again; such a request is sent
- * once more (RFC 9112, section 9.3.1), and only what breaks twice is a finding.
+ * Null: no answer in time. The server may close a persistent connection just as it is used again; such a request is
+ * sent once more (RFC 9112, section 9.3.1), and only a second failure is a finding.
  */
 async function send(url: string, shot: Shot, again = true): Promise<Answer | null> {
   try {
@@ -182,7 +185,7 @@ async function send(url: string, shot: Shot, again = true): Promise<Answer | nul
     return { status: response.status, body: await response.text() }
   } catch (error) {
     if (error instanceof Error && error.name === 'TimeoutError') return null
-    // A body far over the limit is refused before it is read; the connection ends while it is still being sent.
+    // A body far above the limit is rejected before it is read, so the connection ends during the upload.
     if (Buffer.byteLength(shot.body ?? '') > MAX_BODY) return { status: 413, body: '' }
     if (again) {
       const second = await send(url, shot, false)
@@ -198,7 +201,7 @@ function faultOf(answer: Answer | null): string | null {
   return isFault(answer.status, answer.body) ? `server error ${answer.status} ${answer.body.slice(0, 300)}` : null
 }
 
-/** What changed while refused requests were sent again; null: nothing. Work that goes on in the background gets time to end. */
+/** The changes caused by repeating rejected requests; null: none. Waits for background work to end. */
 async function replay(url: string, refused: readonly Shot[]): Promise<string | null> {
   let shots = [...refused]
   for (let attempt = 0; shots.length > 0; attempt++) {
@@ -209,7 +212,8 @@ async function replay(url: string, refused: readonly Shot[]): Promise<string | n
       if (!answer || isRefusal(answer.status, answer.body)) again.push(shot)
     })
     if ((await stateOf(url)) === before) return null
-    // What is accepted now, because meanwhile there is what it names, may have changed something: the others once more.
+    // A request that is accepted now, because the thing it names exists now, may have changed something: repeat the
+    // others.
     if (again.length === shots.length && attempt >= 3) return shots.map(describe).join('; ').slice(0, 500)
     shots = again
     await new Promise((resolve) => setTimeout(resolve, 500))
@@ -234,7 +238,7 @@ interface OpenApi {
   components: { schemas: Record<string, Schema> }
 }
 
-/** Every operation with its route and its schema, as the coordinator describes them. */
+/** Every operation with its route and schema, from the coordinator's description. */
 async function targetsOf(url: string): Promise<Target[]> {
   const { paths, components } = (await (await fetch(`${url}/openapi.json`)).json()) as OpenApi
   const routes = Object.entries(paths).flatMap(([path, methods]) =>
@@ -245,7 +249,7 @@ async function targetsOf(url: string): Promise<Target[]> {
   )
   return routes.flatMap(({ name, route }) => {
     const input = components.schemas[`${name}_input`]
-    // A pause of background work, or a budget of 0, would stop what the other requests cause.
+    // Pausing background work, or a budget of 0, would block the effects of other requests.
     return input && name !== 'control_learning' ? [{ name, route, input, tool: !/_keys?$|_audit_log$/.test(name) }] : []
   })
 }

@@ -1,19 +1,20 @@
 /**
- * Work per byte: which requests of a run cost far more than others of their size.
+ * Work per byte: finds requests that cost far more than others of the same size.
  *
- * A busy machine makes everything slow, so a request is compared with the median of its own size class in the same run. During the run
- * several requests are under way at once: the slowest of each class are sent again alone, three times, and so is a sample of the class.
+ * A busy machine slows everything down, so a request is compared with the median of its size class in the same run.
+ * Requests run concurrently, so the slowest of each class are sent again sequentially, three times, and so is a sample
+ * of the class.
  * @module
  */
 import type { Random } from '../../cli/shared/random.ts'
 
-/** A request that costs more than so many times the median of its size class is a finding. */
+/** A request that costs more than this many times the median of its size class is a finding. */
 export const MAX_TIMES_MEDIAN = 100
-/** Requests of a class that are kept as its sample. */
+/** Size of the sample of each class. */
 const SAMPLE = 15
-/** Requests of a class that are measured again: those that were slowest in the run. */
+/** Number of slowest requests of each class that are measured again. */
 const SLOWEST = 3
-/** How often each of them is sent again; the shortest time counts. */
+/** Number of repetitions; the shortest time counts. */
 const REPEATS = 3
 
 interface SizeClass<T> {
@@ -23,10 +24,10 @@ interface SizeClass<T> {
   slowest: { readonly request: T; readonly ms: number }[]
 }
 
-/** The request of a size class that cost most. */
+/** The most expensive request of a size class. */
 export interface Cost<T> {
   readonly request: T
-  /** Sizes of the class, in bytes: from this, to less than twice this. */
+  /** Sizes of the class, in bytes: from this to less than twice this. */
   readonly bytes: number
   readonly medianMs: number
   /** Shortest of three times, in milliseconds. */
@@ -34,32 +35,32 @@ export interface Cost<T> {
   readonly timesMedian: number
 }
 
-/** Collects the requests of a run by size: powers of two of their bytes. */
+/** Collects the requests of a run by size class: powers of two of their bytes. */
 export class WorkSample<T> {
   readonly #classes = new Map<number, SizeClass<T>>()
   readonly #random: Random
 
-  /** @param random chooses the sample of each class */
+  /** @param random selects the sample of each class */
   constructor(random: Random) {
     this.#random = random
   }
 
-  /** Notes a request that was answered. */
+  /** Records an answered request. */
   note(request: T, bytes: number, ms: number): void {
     const bits = Math.floor(Math.log2(Math.max(1, bytes)))
     const known = this.#classes.get(bits) ?? { seen: 0, sample: [], slowest: [] }
     this.#classes.set(bits, known)
     known.seen++
-    // Reservoir sampling (Vitter 1985, algorithm R): each request of the class is as likely to be kept.
+    // Reservoir sampling (Vitter 1985, algorithm R): each request of the class has the same probability of being kept.
     const place = known.seen <= SAMPLE ? known.seen - 1 : Math.floor(this.#random() * known.seen)
     if (place < SAMPLE) known.sample[place] = request
     known.slowest = [...known.slowest, { request, ms }].sort((a, b) => b.ms - a.ms).slice(0, SLOWEST)
   }
 
   /**
-   * The most expensive request of each class, measured again. A class with fewer requests than its sample takes the sample of the
-   * next larger class that has enough: a larger request may cost more, so that nothing is found by too small a median.
-   * @param measure sends a request alone and returns how long its answer took, in milliseconds
+   * The most expensive request of each class, measured again. A class with too few requests uses the sample of the next
+   * larger class that has enough: larger requests may cost more, so this doesn't produce false findings.
+   * @param measure sends a request on its own and returns the time of its answer, in milliseconds
    */
   async costs(measure: (request: T) => Promise<number>): Promise<Cost<T>[]> {
     const found: Cost<T>[] = []

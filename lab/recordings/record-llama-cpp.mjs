@@ -4,8 +4,8 @@
  *   LLAMA_CPP_BASE_URL=http://127.0.0.1:8080 LLAMA_CPP_EMBEDDINGS_URL=http://127.0.0.1:8081 \
  *   LLAMA_CPP_VERSION="b10434" node scripts/record-llama-cpp.mjs
  *
- * With LLAMA_CPP_LOADING_URL only the reply of a server that still loads its model is recorded: start it at that moment.
- * With LLAMA_CPP_LOCKED_URL the replies of a server started with --api-key are recorded too.
+ * With LLAMA_CPP_LOADING_URL, only the answer of a server that is still loading its model is recorded: start it at that
+ * moment. With LLAMA_CPP_LOCKED_URL, the answers of a server started with --api-key are recorded too.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 

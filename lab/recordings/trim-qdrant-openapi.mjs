@@ -1,9 +1,9 @@
 /**
- * Cuts Qdrant's published OpenAPI document down to what the adapter calls, for the strict stub of its tests.
+ * Reduces Qdrant's published OpenAPI document to the adapter's calls, for the strict stub in its tests.
  *
  *   node scripts/trim-qdrant-openapi.mjs <qdrant>/docs/redoc/v1.19.x/openapi.json
  *
- * Descriptions and examples are left out; the schemas are as published. Qdrant is licensed under Apache-2.0.
+ * Descriptions and examples are removed; the schemas are unchanged. Qdrant is licensed under Apache-2.0.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 

@@ -1,10 +1,10 @@
 /**
- * The browser that npm installs.
+ * The browser installed by npm.
  * @module
  */
 import type { Browser } from 'playwright-core'
 
-/** Opens Chromium without a window; null on machines that its package has no binary for. */
+/** Opens headless Chromium; null on platforms without a binary in its package. */
 export async function openBrowser(): Promise<Browser | null> {
   if (process.platform !== 'linux' || process.arch !== 'x64') return null
   const [{ default: chromium }, { chromium: playwright }] = await Promise.all([
@@ -13,7 +13,7 @@ export async function openBrowser(): Promise<Browser | null> {
   ])
   return playwright.launch({
     executablePath: await chromium.executablePath(),
-    // The package's own flags are for functions in the cloud: in one process, which ends with its first context.
+    // The package's default flags are for cloud functions: a single process, which ends with its first context.
     args: ['--no-sandbox', '--disable-dev-shm-usage'],
     headless: true,
   })

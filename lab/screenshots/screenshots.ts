@@ -1,5 +1,6 @@
 /**
- * `npm run --prefix lab screenshots`: the pictures of the README, from the dashboard of a coordinator that has walked the demo.
+ * `npm run --prefix lab screenshots`: takes the screenshots of the README, from the dashboard of a coordinator after
+ * the demo.
  * @module
  */
 import { mkdir } from 'node:fs/promises'
@@ -29,7 +30,7 @@ const FOLDER = join(import.meta.dirname, '../../docs/images')
 const PAGES = ['overview', 'try-it', 'interactions', 'knowledge', 'experiments', 'datasets', 'jobs', 'settings']
 const QUESTION = 'Which flags does a session cookie need?'
 
-/** Pages within pages, whose names are their parts. */
+/** Sub-pages, named by their parts. */
 const INNER = [
   `try-it?q=${encodeURIComponent(QUESTION)}`,
   'try-it?q=How+is+bread+baked',
@@ -43,11 +44,11 @@ interface Shot {
   readonly page: string
   readonly scheme: 'light' | 'dark'
   readonly width: number
-  /** Of the demo when left out. */
+  /** Default: the demo's project. */
   readonly project?: string
 }
 
-/** Runs the command. Exit codes: 0 done, 1 there is no browser, 2 for invalid arguments. */
+/** Runs the command. Exit codes: 0 done, 1 no browser, 2 for invalid arguments. */
 export async function run(argv: string[]): Promise<number> {
   try {
     const { values } = parseArguments(argv, {
@@ -98,7 +99,7 @@ function allShots(): Shot[] {
   ])
 }
 
-/** Background work is done before pictures are taken, so that they show its figures. */
+/** Waits for background work before taking screenshots, so that they show its results. */
 async function settled(url: string): Promise<void> {
   const http = createHttpClient({ url })
   await http.post('/learning/process', { project: 'demo', limit: 60 })

@@ -63,12 +63,12 @@ function reportOf(overhead: Measurement[], knowledge: Measurement[], interaction
 }
 
 describe('a measurement', () => {
-  test('sends what it is told to, in order, and counts every answer', async () => {
+  test('sends its requests in order, and counts every answer', async () => {
     received.length = 0
     const next = cycle([1, 2, 3], (n) => post(`/n${n}`, { n }))
     const [found] = await measure([{ name: 'n', url, next }], 1, { rounds: 2, seconds: 1 })
     expect(found?.requests).toBeGreaterThan(10)
-    // One request looks at the answer; autocannon may have one more under way when its time is over.
+    // One request checks the answer; autocannon may have one more in progress when its time is over.
     expect(received.length - 1 - (found?.requests ?? 0)).toBeLessThanOrEqual(4)
     expect(received.slice(0, 4).map(({ path }) => path)).toEqual(['/n1', '/n2', '/n3', '/n1'])
     expect(received[1]?.body).toBe('{"n":2}')
@@ -76,7 +76,7 @@ describe('a measurement', () => {
     expect(found?.p99_ms).toBeGreaterThanOrEqual(found?.p50_ms ?? 0)
   })
 
-  test('of answers that fail is none', async () => {
+  test('rejects if answers fail', async () => {
     const effort = { rounds: 1, seconds: 1 }
     await expect(measure([{ name: 'x', url, next: () => tool('x', {}, '/tool') }], 1, effort)).rejects.toThrow(
       'isError',
@@ -93,7 +93,7 @@ describe('ratios', () => {
   ]
   const interactions = [entry('track_interaction', 4, 10_000, 2), entry('track_interaction', 5, 1_000_000, 2)]
 
-  test('are of medians at one request at a time, and null where one side was not measured', () => {
+  test('compare medians of sequential requests, and are null if one side was not measured', () => {
     const ratios = ratiosOf([entry('health over MCP', 1.2)], knowledge, interactions)
     expect(ratios).toMatchObject({
       mcp_over_sdk: 1.2,
@@ -105,7 +105,7 @@ describe('ratios', () => {
     expect(ratios.stats_1m_over_10k).toBeNull()
   })
 
-  test('of another run stand beside their own, with the change', () => {
+  test('of another run are shown next to the current ones, with the change', () => {
     const before = reportOf([], knowledge, interactions)
     const now = reportOf(
       [],
@@ -115,7 +115,7 @@ describe('ratios', () => {
     expect(formatComparison(now, before)).toMatch(/augment_50k_over_5k +1\.50 +3\.00 +100 %/)
   })
 
-  test('are printed with everything that was measured', () => {
+  test('are printed with all measurements', () => {
     const text = formatReport(reportOf([entry('tools/list', 2)], knowledge, interactions))
     expect(text).toMatch(/tools\/list +1 .* 2\.00 .* bare/)
     expect(text).toMatch(/50000 +400 +8\.00 +40 MB/)
@@ -145,14 +145,14 @@ test('the plot is well-formed and shows every series, whatever the sizes', () =>
   )
 })
 
-test('seeded interactions have ids of their own, a fifth of them without an outcome', () => {
+test('seeded interactions have distinct ids, a fifth of them without an outcome', () => {
   const ids = Array.from({ length: 1000 }, (_, i) => seededId(i))
   expect(new Set(ids).size).toBe(1000)
   expect(ids[255]).toBe('01a00000-0000-7000-8000-0000000000ff')
   expect(ids.filter((_, i) => withoutOutcome(i))).toHaveLength(200)
 })
 
-test('peers that run in this process or beside it find what a query names', async () => {
+test('peers in this process or a child process find the document of a query', async () => {
   const documents = Array.from({ length: 20 }, (_, i) => ({
     _id: `d${i}`,
     title: `Title ${i}`,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { tableIn } from '../budgets.ts'
 
-test('the table is found in what the test prints, with its sizes', () => {
+test("finds the table in the test's output, with its sizes", () => {
   const printed = [
     'stdout | test/jobs/worst-use.test.ts',
     '\x1b[39mAt 300 / 3000 interactions:',
@@ -17,6 +17,6 @@ test('the table is found in what the test prints, with its sizes', () => {
   )
 })
 
-test('a run that printed none has none', () => {
+test('returns null for a run without a table', () => {
   expect(tableIn('FAIL test/jobs/worst-use.test.ts')).toBeNull()
 })

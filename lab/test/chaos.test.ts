@@ -5,7 +5,7 @@ import { ChaosRun, type RunReport } from '../chaos/conductor.ts'
 import { compare } from '../chaos/invariants.ts'
 import { planOf } from '../chaos/plan.ts'
 
-/** With one crash, and an outage that takes no long waits. */
+/** A seed with one crash, and an outage without long waits. */
 const SEED = 5
 const SIZE = { agents: 4, steps: 12, minutes: 6 }
 
@@ -23,7 +23,7 @@ describe('a small run', () => {
   })
   afterAll(() => run?.stop())
 
-  test('leaves everything as the agents were told', () => {
+  test('leaves all data as reported to the agents', () => {
     expect(report.violations).toEqual([])
     expect(report.repeated).toBeGreaterThan(0)
     expect(report.crashes).toBeGreaterThan(0)
@@ -31,7 +31,7 @@ describe('a small run', () => {
     expect(report.jobs).toBeGreaterThan(report.interactions)
   })
 
-  /** What is done behind the coordinator's back, and the beginning of a line that has to name it. */
+  /** Manipulations of the data, and the start of the finding that must report each. */
   const DAMAGE: readonly [statement: string, named: RegExp][] = [
     [
       "UPDATE interactions SET response = response || '.' WHERE id = (SELECT max(id) FROM interactions)",
@@ -60,7 +60,7 @@ describe('a small run', () => {
     ['DELETE FROM outcome_events', /^report \S+ left no event/],
   ]
 
-  test('would have named what is lost, doubled or changed', async () => {
+  test('would have reported lost, duplicated and changed data', async () => {
     for (const [statement, named] of DAMAGE) {
       await run.query(statement)
       const found = await run.violations()
@@ -72,7 +72,7 @@ describe('a small run', () => {
   })
 })
 
-test('the same seed makes the same plan, with a crash and an outage', () => {
+test('the same seed gives the same plan, with a crash and an outage', () => {
   const size = { agents: 3, steps: 40, minutes: 60 }
   for (let seed = 1; seed <= 50; seed++) {
     const plan = planOf(seed, size)
@@ -84,7 +84,7 @@ test('the same seed makes the same plan, with a crash and an outage', () => {
   expect(planOf(1, size)).not.toEqual(planOf(2, size))
 })
 
-test('what is compared is lost, doubled, changed or made up', () => {
+test('the comparison detects lost, duplicated, changed and invented entries', () => {
   const told = [
     ['a', 1],
     ['b', 2],

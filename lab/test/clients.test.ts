@@ -7,8 +7,8 @@ import { TRIED, tryClient } from '../clients/catalog.ts'
 import { CLIENTS } from '../clients/install.ts'
 
 /**
- * Third-party clients against a coordinator. One that is not installed is skipped; `npm run --prefix lab clients` installs them, and so
- * does LAB_CLIENTS=install.
+ * Third-party clients against a coordinator. Clients that are not installed are skipped; `npm run --prefix lab clients`
+ * or LAB_CLIENTS=install installs them.
  */
 
 const install = process.env.LAB_CLIENTS === 'install'
@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => rm(bundle, { recursive: true, force: true }))
 
 describe.each(TRIED)('$name $version over $over', (client) => {
-  test('manages every step that it has a part in', async (context) => {
+  test('completes all its steps', async (context) => {
     const program = await client.find(folder, install)
     if (!program) return context.skip(`${client.name} is not installed`)
     const seen = await tryClient(client, program, bundle)

@@ -10,13 +10,13 @@ const LOG = [
   '\x01f6\x02Let parse take more than text\n\nM\tsrc/parse.py\n',
 ].join('')
 
-test('subjects lose numbers, prefixes and references', () => {
+test('removes numbers, prefixes and references from subjects', () => {
   expect(questionOf('fix(parser): keep empty lines (#12)')).toBe('keep empty lines')
   expect(questionOf('🐛 Accept dates without time. Closes #7')).toBe('Accept dates without time.')
   expect(questionOf(':bookmark: Release 1.2')).toBe('Release 1.2')
 })
 
-test('a commit makes a question when it changed a few existing sources', () => {
+test('a commit gives a question if it changed a few existing sources', () => {
   const commits = parseLog(LOG)
   expect(commits.map((commit) => asQuestion(commit)?.files ?? null)).toEqual([
     null,
@@ -28,7 +28,7 @@ test('a commit makes a question when it changed a few existing sources', () => {
   ])
 })
 
-test('questions come in time order after the snapshot, and none names its file', () => {
+test('questions are in time order after the snapshot, and none names its file', () => {
   const chosen = chooseQuestions(parseLog(LOG), 10, () => new Set(['src/parse.py', 'src/write.py']))
   expect(chosen?.snapshot).toBe('a1')
   expect(chosen?.questions.map(({ text }) => text)).toEqual([

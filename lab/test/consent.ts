@@ -1,13 +1,13 @@
 /**
- * What a person does on the sign-in page: reads it, pastes the key, allows what is ticked. Run as a program it is a browser:
- * `node consent.ts <url>`, with the key in HYBRID_TEST_KEY.
+ * Acts like a person on the sign-in page: reads it, pastes the key, allows the selected scopes. When run as a program,
+ * it acts as a browser: `node consent.ts <url>`, with the key in HYBRID_TEST_KEY.
  * @module
  */
 
 /**
  * Allows a sign-in.
- * @param url where the client sent the browser
- * @returns the scopes that the page offered
+ * @param url the address that the client opened
+ * @returns the scopes offered on the page
  */
 export async function allow(url: string, key: string): Promise<string[]> {
   const page = await fetch(url)
@@ -32,7 +32,7 @@ export async function allow(url: string, key: string): Promise<string[]> {
   return scopes
 }
 
-/** Goes back to the client. Some open the browser before they listen: a person is slower than that. */
+/** Returns to the client. Some clients open the browser before they listen; a person is slower than that. */
 async function follow(location: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const response = await fetch(location).catch((error: unknown) => {

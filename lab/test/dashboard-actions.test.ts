@@ -5,8 +5,8 @@ import { dashboard, done, figures, supported } from './dashboard-support.ts'
 
 const { state, open } = dashboard()
 
-describe.skipIf(!supported)('what is done on the dashboard', () => {
-  it('tries a question: readable passages, why each was chosen, the prompt, and a link to it', async () => {
+describe.skipIf(!supported)('actions on the dashboard', () => {
+  it('tries a question: readable passages, the reason for each, the prompt, and a link to it', async () => {
     const watched = await open('try-it')
     const { page } = watched
     await page.fill('#query', 'Which flags does a session cookie need?')
@@ -29,7 +29,7 @@ describe.skipIf(!supported)('what is done on the dashboard', () => {
     await done(watched)
   })
 
-  it('numbers the lines of code as in its file', async () => {
+  it('numbers the lines of code as in the file', async () => {
     const watched = await open('try-it?q=getSignedCookie')
     await watched.page.waitForSelector('#result .passage')
     const caption = await watched.page.locator('#result .passage figcaption a').first().innerText()
@@ -38,7 +38,7 @@ describe.skipIf(!supported)('what is done on the dashboard', () => {
     await done(watched)
   })
 
-  it('shows what was nearest when it is silent, lowers the threshold, and lets the answer be written down', async () => {
+  it('shows the nearest results if there is no context, lowers the threshold, and lets the user write the answer', async () => {
     const watched = await open('try-it')
     const { page } = watched
     const question = 'How is sourdough bread baked in a cookie oven?'
@@ -63,7 +63,7 @@ describe.skipIf(!supported)('what is done on the dashboard', () => {
     await done(watched)
   })
 
-  it('filters interactions, opens one, and takes an outcome, a rating and a correction', async () => {
+  it('filters interactions, opens one, and accepts an outcome, a rating and a correction', async () => {
     const watched = await open('interactions')
     const { page } = watched
     const before = await page.locator('tbody tr').count()
@@ -154,7 +154,7 @@ describe.skipIf(!supported)('what is done on the dashboard', () => {
     await done(watched)
   })
 
-  it('searches knowledge, changes an item by its form, endorses it and deletes it', async () => {
+  it('searches knowledge, edits an item in its form, endorses it and deletes it', async () => {
     const watched = await open('knowledge/best-practices')
     const { page } = watched
     await page.fill('#field-search-best-practices', 'session cookie')
@@ -190,7 +190,7 @@ describe.skipIf(!supported)('what is done on the dashboard', () => {
     await done(watched)
   })
 
-  it('takes notes from Markdown files, and pasted ones', async () => {
+  it('accepts notes from Markdown files and pasted ones', async () => {
     const watched = await open('knowledge/best-practices/new', { project: 'notes' })
     const { page } = watched
     const file = (name: string, text: string) => ({ name, mimeType: 'text/markdown', buffer: Buffer.from(text) })
@@ -215,7 +215,7 @@ describe.skipIf(!supported)('what is done on the dashboard', () => {
     await done(watched)
   })
 
-  it('lists sources, opens a file in order of its lines, and removes a source with everything in it', async () => {
+  it('lists sources, opens a file in line order, and removes a source with all its data', async () => {
     const http = createHttpClient({ url: state.worker.url })
     const piece = (line: number) => ({
       key: `a.ts#${line}`,
@@ -247,7 +247,7 @@ describe.skipIf(!supported)('what is done on the dashboard', () => {
     await done(watched)
   })
 
-  it('goes anywhere by Ctrl-K: pages, projects, and what a search finds', async () => {
+  it('navigates by Ctrl-K: pages, projects, and search results', async () => {
     const watched = await open('overview')
     const { page } = watched
     await page.keyboard.press('Control+k')
@@ -275,7 +275,7 @@ describe.skipIf(!supported)('what is done on the dashboard', () => {
     await done(watched)
   })
 
-  it('prices tokens by a table that the reader edits', async () => {
+  it('prices tokens with a table that the user edits', async () => {
     const watched = await open('overview')
     const { page } = watched
     const added = Number((await figures(page))['ledger.context_added'])
@@ -299,7 +299,7 @@ describe.skipIf(!supported)('what is done on the dashboard', () => {
     await done(watched)
   })
 
-  it('makes an export, shows its datasheet and first rows, and downloads it', async () => {
+  it('creates an export, shows its datasheet and first rows, and downloads it', async () => {
     const watched = await open('datasets')
     const { page } = watched
     await page.selectOption('#field-format', 'sharegpt')
@@ -317,7 +317,7 @@ describe.skipIf(!supported)('what is done on the dashboard', () => {
     await done(watched)
   })
 
-  it('compares two variants as they grew', async () => {
+  it('compares two variants over time', async () => {
     const http = createHttpClient({ url: state.worker.url })
     for (let i = 0; i < 24; i++) {
       const { interaction_id } = await http.post<{ interaction_id: string }>('/track_interaction', {
@@ -332,7 +332,7 @@ describe.skipIf(!supported)('what is done on the dashboard', () => {
     }
     const watched = await open('experiments', { project: 'ab' })
     const { page } = watched
-    // Both variants are listed and compared without a name being typed.
+    // Both variants are listed and compared without typing a name.
     await page.waitForSelector('h2:has-text("Result")')
     await page.selectOption('#field-variant-a', 'base')
     await page.selectOption('#field-variant-b', 'tuned')
@@ -381,7 +381,7 @@ describe.skipIf(!supported)('what is done on the dashboard', () => {
     await done(watched)
   })
 
-  it('makes a key, shows it once, and revokes it', async () => {
+  it('creates a key, shows it once, and revokes it', async () => {
     const watched = await open('settings')
     const { page } = watched
     await page.fill('#field-name', 'from the dashboard')

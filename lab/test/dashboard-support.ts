@@ -18,7 +18,7 @@ export const PAGES = [
 ] as const
 export const supported = process.platform === 'linux' && process.arch === 'x64'
 
-/** What a page did that it must not do. */
+/** Violations of a page. */
 export interface Watched {
   readonly page: Page
   readonly context: BrowserContext
@@ -31,7 +31,7 @@ export interface OpenOptions {
   project?: string
 }
 
-/** A Worker that has walked the demo and a browser, for all tests of a file. */
+/** A Worker after the demo and a browser, for all tests of a file. */
 export function dashboard() {
   const state = {} as { worker: LocalWorker; browser: Browser }
 
@@ -41,7 +41,7 @@ export function dashboard() {
     state.browser = (await openBrowser()) as Browser
     await walkLoop(state.worker.url)
     const http = createHttpClient({ url: state.worker.url })
-    // Everything that the demo caused has run, so that no number moves while it is compared.
+    // All jobs caused by the demo have run, so that no number changes during a comparison.
     for (;;) {
       const { ran } = await http.post<{ ran: number }>('/learning/process', { project: 'demo', limit: 60 })
       if (ran === 0) break

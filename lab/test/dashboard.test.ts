@@ -13,7 +13,7 @@ describe.skipIf(!supported)('the dashboard', () => {
       ),
     ),
   )(
-    'shows $page of $project in $scheme without an error or a finding of axe',
+    'shows $page of $project in $scheme without an error or an axe finding',
     async ({ page: name, scheme, project }) => {
       const watched = await open(name, { scheme, project })
       expect(await watched.page.textContent('h1')).toBeTruthy()
@@ -32,7 +32,7 @@ describe.skipIf(!supported)('the dashboard', () => {
     'knowledge/best-practices/new/Why',
     'knowledge/sources/codebase-context/hono',
     'knowledge/best-practices',
-  ])('shows %s without an error or a finding of axe', async (hash) => {
+  ])('shows %s without an error or an axe finding', async (hash) => {
     const watched = await open(hash)
     if (hash.startsWith('try-it')) await watched.page.waitForSelector('#result .card')
     const { violations } = await new AxeBuilder({ page: watched.page }).analyze()
@@ -51,7 +51,7 @@ describe.skipIf(!supported)('the dashboard', () => {
     },
   )
 
-  it('fits a phone: nothing scrolls the page sideways', async () => {
+  it('fits a phone without horizontal scrolling', async () => {
     for (const name of [...PAGES, 'knowledge/sources/codebase-context/hono', 'try-it?q=session+cookie']) {
       const watched = await open(name, { width: 390 })
       expect(await watched.page.evaluate('document.documentElement.scrollWidth'), name).toBeLessThanOrEqual(390)
@@ -59,7 +59,7 @@ describe.skipIf(!supported)('the dashboard', () => {
     }
   })
 
-  it('shows the numbers that SQL counts', async () => {
+  it('shows the same numbers as SQL counts', async () => {
     const watched = await open('overview')
     const shown = await figures(watched.page)
     const one = async (sql: string) => Object.values((await state.worker.query(sql))[0] ?? {})[0] as number | null
@@ -96,7 +96,7 @@ describe.skipIf(!supported)('the dashboard', () => {
       'knowledge.interaction-history.items': await one(`SELECT count(*) ${interactions}`),
       'knowledge.learning-feedback.items': await one("SELECT count(*) FROM corrections WHERE project = 'demo'"),
     }
-    // Collections that D1 doesn't hold are counted by listing them.
+    // Collections that are not in D1 are counted by listing them.
     const http = createHttpClient({ url: state.worker.url })
     for (const name of ['codebase-context', 'skills-patterns', 'error-solutions', 'best-practices']) {
       let items = 0
@@ -118,7 +118,7 @@ describe.skipIf(!supported)('the dashboard', () => {
     await done(watched)
   })
 
-  it('shows the numbers that SQL counts of a single interaction, item and dataset', async () => {
+  it('shows the same numbers as SQL counts for a single interaction, item and dataset', async () => {
     const compare = async (hash: string, counted: Record<string, unknown>) => {
       const watched = await open(hash)
       const shown = await figures(watched.page)
@@ -148,7 +148,7 @@ describe.skipIf(!supported)('the dashboard', () => {
     const { 'preview.rows': preview, ...shown } = await figures(watched.page)
     for (const { id, rows } of exports) expect(Number(shown[`dataset.${id}.rows`])).toBe(rows)
     expect(Object.keys(shown)).toHaveLength(exports.length)
-    // What a preview counts is what an export then holds: nothing has changed since the last one.
+    // A preview counts the rows of the next export: nothing has changed since the last one.
     expect(Number(preview)).toBe(exports.find(({ format }) => format === 'openai-chat')?.rows)
     await done(watched)
     const counted = await state.worker.query(
@@ -161,7 +161,7 @@ describe.skipIf(!supported)('the dashboard', () => {
     await done(jobs)
   })
 
-  it('asks for a key when one is wanted, and says when it is wrong', async () => {
+  it('asks for a key if one is needed, and reports a wrong one', async () => {
     const key = 'a-key-of-the-dashboard-test'
     const guarded = await startLocalWorker({
       variables: { HYBRID_API_KEY: key, LLAMA_CPP_BASE_URL: 'http://127.0.0.1:9' },
@@ -176,7 +176,7 @@ describe.skipIf(!supported)('the dashboard', () => {
       await page.fill('#key', key)
       await page.click('#sign-in button')
       await page.waitForSelector('main[data-ready="overview"]')
-      // A dependency that is down is shown as such, and everything else goes on.
+      // A dependency that is down is shown as down, and everything else keeps working.
       const model = page.locator('[data-dependency="local_model"]')
       expect(await model.getAttribute('data-state')).toBe('down')
       expect(await page.innerText('body')).toContain('npm run ingest')
@@ -186,7 +186,7 @@ describe.skipIf(!supported)('the dashboard', () => {
     }
   })
 
-  it('can be used with the keyboard alone', async () => {
+  it('can be used with only the keyboard', async () => {
     const watched = await open('overview')
     const { page } = watched
     await page.keyboard.press('Tab')
@@ -197,7 +197,7 @@ describe.skipIf(!supported)('the dashboard', () => {
     await done(watched)
   })
 
-  it('takes neither the focus nor what was unfolded away when it updates', async () => {
+  it('keeps the focus and unfolded details when it updates', async () => {
     const watched = await open('overview')
     const { page } = watched
     const before = Number((await figures(page))['stats.interactions'])
@@ -218,7 +218,7 @@ describe.skipIf(!supported)('the dashboard', () => {
     await done(watched)
   })
 
-  it('updates by itself', async () => {
+  it('updates automatically', async () => {
     const watched = await open('overview')
     const { page } = watched
     const before = Number((await figures(page))['stats.interactions'])

@@ -19,19 +19,19 @@ const asked = (probability: number, real: boolean): AskedQuestion => ({
 describe('silence at a rate of false injection', () => {
   const foreign = Array.from({ length: 100 }, (_, i) => asked(i / 200, false))
 
-  test('allows as many false ones as the rate says', () => {
-    // Two of a hundred lie above .485.
+  test('allows as many false injections as the rate states', () => {
+    // Two of a hundred are above .485.
     const { threshold, silent } = silenceAt([...foreign, asked(0.486, true), asked(0.4, true), asked(0.9, true)])
     expect(foreign.filter(({ probability }) => probability > threshold)).toHaveLength(2)
     expect(silent).toBeCloseTo(1 / 3)
   })
 
-  test('without false ones nothing is silent', () => {
+  test('without foreign questions nothing is silent', () => {
     expect(silenceAt([asked(0.1, true)])).toMatchObject({ silent: 0, threshold: 0 })
   })
 })
 
-describe('a cut set', () => {
+describe('a reduced set', () => {
   const set: BeirSet = {
     name: 'set',
     collection: 'best-practices',
@@ -42,7 +42,7 @@ describe('a cut set', () => {
     ],
   }
 
-  test('keeps what the kept queries are judged on, and is the same each time', () => {
+  test('keeps the judged documents of its queries, and is always the same', () => {
     const small = cut(set, 1, 10)
     expect(small.queries).toHaveLength(1)
     expect(small.documents).toHaveLength(10)
@@ -50,7 +50,7 @@ describe('a cut set', () => {
     expect(cut(set, 1, 10)).toEqual(small)
   })
 
-  test('a larger limit leaves every document', () => {
+  test('a larger limit keeps every document', () => {
     expect(cut(set, 5, 50).documents).toBe(set.documents)
   })
 })

@@ -3,7 +3,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type LocalWorker, startLocalWorker } from '../../cli/harness.ts'
 
-/** Clients that go away, against workerd itself: only there does a cancelled request lose what was to run after it. */
+/** Clients that disconnect, tested with workerd itself: only there does a cancelled request lose the work after it. */
 
 const KEY = 'the-admin-key-of-this-test'
 const LIMIT = 4
@@ -38,7 +38,7 @@ afterAll(async () => {
 
 const headers = { 'content-type': 'application/json', 'x-api-key': KEY }
 
-/** Sends the beginning of a request, and hands over the connection once that is written. */
+/** Sends the beginning of a request, and returns the connection once it is written. */
 function send(path: string, body: string, length = body.length): Promise<Socket> {
   const { hostname, port } = new URL(worker.url)
   return new Promise((resolve) => {
@@ -49,7 +49,7 @@ function send(path: string, body: string, length = body.length): Promise<Socket>
   })
 }
 
-/** Asks the model that never answers. */
+/** Sends a request to the model that never answers. */
 function ask(stream: boolean): Promise<Socket> {
   const body = { model: 'local', messages: [{ role: 'user', content: 'Well?' }], stream }
   return send('/v1/chat/completions', JSON.stringify(body))
@@ -61,7 +61,10 @@ async function until(condition: () => Promise<boolean> | boolean): Promise<void>
 
 const status = async () => (await fetch(`${worker.url}/collections`, { headers })).status
 
-/** Opens requests until every place is taken: some may still be held by the test before, and what finds none is refused. */
+/**
+ * Opens requests until every slot is taken: some may still be held by the previous test, and requests without a slot
+ * are rejected.
+ */
 async function fill(open: () => Promise<Socket>): Promise<Socket[]> {
   const sockets: Socket[] = []
   await until(async () => {
@@ -72,7 +75,7 @@ async function fill(open: () => Promise<Socket>): Promise<Socket[]> {
   return sockets
 }
 
-test.each([false, true])('stop the model and free their places (streamed: %s)', async (stream) => {
+test.each([false, true])('stops the model and frees the slots (streamed: %s)', async (stream) => {
   const sockets = await fill(() => ask(stream))
   await until(() => hanging > 0)
   for (const socket of sockets) socket.resetAndDestroy()
@@ -81,7 +84,7 @@ test.each([false, true])('stop the model and free their places (streamed: %s)', 
   expect(hanging).toBe(0)
 })
 
-test('in the middle of a body free their places', async () => {
+test('frees the slots if a body is interrupted', async () => {
   const sockets = await fill(() => send('/track_interaction', '{"query"', 1000))
   for (const socket of sockets) socket.resetAndDestroy()
   await until(async () => (await status()) === 200)

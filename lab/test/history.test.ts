@@ -20,20 +20,20 @@ const NAMED = question('named', 'commit_named', { commit: 'bbbbbbbbbbbb' })
 const ISSUE = question('issue', 'issue', { pullRequest: 12 })
 const repository = (questions: readonly CodeQuestion[]) => ({ name: 'r', repository: 'o/r', questions, published: {} })
 
-test('commits and issues of all kinds are in the order in which they were answered', () => {
+test('sorts commits and issues of all kinds by the time of their answers', () => {
   expect(inTimeOrder([ISSUE, NAMED, FIRST], LOG)).toEqual([FIRST, NAMED, ISSUE])
 })
 
-test('a pull request that the log does not name comes after the one before it by number', () => {
+test('a pull request that is not in the log follows the one with the next lower number', () => {
   const unnamed = question('unnamed', 'issue', { pullRequest: 11 })
   expect(inTimeOrder([ISSUE, unnamed, FIRST], LOG)).toEqual([FIRST, unnamed, ISSUE])
 })
 
-test('a commit that the log does not hold is named', () => {
+test('reports a commit that is not in the log', () => {
   expect(() => inTimeOrder([question('gone', 'commit', { commit: 'dddddddddddd' })], LOG)).toThrow(/gone/)
 })
 
-test('a set of commits alone is in order; titles of issues and written questions are no history', () => {
+test('a set of only commits is already in order; issue titles and written questions are not part of the history', () => {
   const written = question('written', 'question', null)
   const title = question('title', 'issue_title', { pullRequest: 12 })
   expect(historyOf(repository([FIRST, written, title]), undefined)).toEqual([FIRST])

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { hostileCases } from '../eval/hostile-key.ts'
 
-test('1,000 votes of one key of ten never turn what nine others say, and move an item less than a tenth of the most that credit can', () => {
+test('1,000 votes of one key of ten never reverse the opinion of the nine others, and move an item by less than a tenth of the maximum credit', () => {
   const cases = hostileCases()
   expect(cases).toHaveLength(40)
   for (const { votes, without, with: beside, moved } of cases) {

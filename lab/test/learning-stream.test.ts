@@ -4,7 +4,7 @@ import { seeded } from '../../cli/shared/random.ts'
 import { checkpoints, outcomeOf, shuffled, splitQueries } from '../eval/learning-stream.ts'
 
 describe('the simulated stream of the learning evaluation', () => {
-  it('asks no query that it measures on, and leaves none out', () => {
+  it('asks no query of the measured half, and leaves none out', () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.integer()), fc.nat(), (queries, seed) => {
         const { training, unseen } = splitQueries(queries, seeded(seed))
@@ -38,7 +38,7 @@ describe('the simulated stream of the learning evaluation', () => {
     }
   })
 
-  it('measures at rising numbers of outcomes and last after all of them', () => {
+  it('measures at ascending numbers of outcomes, the last after all of them', () => {
     expect(checkpoints(2000)).toEqual([250, 500, 1000, 2000])
     expect(checkpoints(1)).toEqual([1])
     fc.assert(

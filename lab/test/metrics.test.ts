@@ -9,7 +9,7 @@ describe('retrieval measures', () => {
     ['c', 0],
   ])
 
-  it('follow their definitions', () => {
+  it('match their definitions', () => {
     expect(ndcg(['a', 'b'], judgements, 10)).toBe(1)
     expect(ndcg(['b', 'a'], judgements, 10)).toBeCloseTo((1 + 2 / Math.log2(3)) / (2 + 1 / Math.log2(3)))
     expect(ndcg(['x', 'y'], judgements, 10)).toBe(0)
@@ -32,7 +32,7 @@ describe('retrieval measures', () => {
 })
 
 describe('intervals and calibration', () => {
-  it('the interval holds the mean and is the same each time', () => {
+  it('the interval contains the mean and is always the same', () => {
     const values = Array.from({ length: 200 }, (_, i) => Math.sin(i))
     const [low, high] = bootstrap95(values)
     expect(low).toBeLessThan(mean(values))
@@ -40,7 +40,7 @@ describe('intervals and calibration', () => {
     expect(bootstrap95(values)).toEqual([low, high])
   })
 
-  it('the calibration error is 0 for honest and large for boastful probabilities', () => {
+  it('the calibration error is 0 for honest and large for overconfident probabilities', () => {
     const half = [true, false].map((relevant) => ({ probability: 0.5, relevant }))
     expect(expectedCalibrationError(half)).toBeCloseTo(0)
     expect(expectedCalibrationError([{ probability: 0.9, relevant: false }])).toBeCloseTo(0.9)

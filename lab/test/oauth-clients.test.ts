@@ -9,7 +9,7 @@ import { createHttpClient, type LocalWorker, startLocalWorker } from '../../cli/
 import { CLIENTS, pythonWith } from '../clients/install.ts'
 import { allow } from './consent.ts'
 
-/** Two clients that people use sign in, track an answer and report its outcome. */
+/** Two common clients sign in, track an answer and report its outcome. */
 
 const ADMIN = 'the-admin-key-of-this-test'
 const FASTMCP = '4.2.3'
@@ -47,7 +47,7 @@ describe('mcp-remote', () => {
   test('signs in with dynamic registration, then tracks and reports an outcome', async () => {
     const child = spawn('npx', ['mcp-remote', `${worker.url}/mcp`, '--transport', 'http-only'], {
       cwd: join(import.meta.dirname, '..'),
-      // No browser: the address is taken from what it prints.
+      // No browser: the address is read from its output.
       env: { ...process.env, MCP_REMOTE_CONFIG_DIR: folder, BROWSER: 'true', DISPLAY: '' },
       stdio: ['pipe', 'pipe', 'pipe'],
     })

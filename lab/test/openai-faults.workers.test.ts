@@ -24,7 +24,7 @@ import {
   usage,
 } from './worker/openai-client.ts'
 
-/** What servers and clients do that the specification doesn't promise. */
+/** Behaviour of servers and clients that the specification doesn't guarantee. */
 
 const fails =
   (status: number, body: unknown, headers: Record<string, string> = {}) =>
@@ -97,7 +97,7 @@ describe('a refusal of the model server', () => {
       { error: { message: 'The model `x` does not exist', code: 'model_not_found' } },
       { status: 404, code: 'model_not_found' },
     ],
-  ])('reaches the client as the server said it: %s', async (_, status, body, expected) => {
+  ])('is passed to the client unchanged: %s', async (_, status, body, expected) => {
     for (const stream of [false, true]) {
       answers[local] = fails(status, body)
       const error = await errorOf(client().chat.completions.create({ model: 'local', messages, stream }))
@@ -108,7 +108,7 @@ describe('a refusal of the model server', () => {
     }
   })
 
-  test('is told without the keys that were sent to it', async () => {
+  test('is passed on without the keys that were sent', async () => {
     const key = twoServers().REMOTE_MODEL_API_KEY
     answers[remote] = fails(400, { error: { message: `Bad request for ${key} and sk-proj-${'a1B2'.repeat(10)}` } })
     const error = await errorOf(client(twoServers()).chat.completions.create({ model: 'remote', messages }))
@@ -118,7 +118,7 @@ describe('a refusal of the model server', () => {
     expect(error.message).not.toContain('a1B2a1B2')
   })
 
-  test('is not taken to another server', async () => {
+  test('is not retried with another server', async () => {
     answers[remote] = fails(400, { error: { message: 'too long', code: 'context_length_exceeded' } })
     answers[local] = () => completion('Near.')
     const error = await errorOf(
@@ -129,7 +129,7 @@ describe('a refusal of the model server', () => {
     expect((await decision('refused')).record).toMatchObject({ status: 'failed', fallbacks: [] })
   })
 
-  test('says nothing against the server: ten of them open no breaker', async () => {
+  test('does not count against the server: ten of them open no breaker', async () => {
     answers[local] = fails(400, { error: { message: 'no' } })
     for (let n = 0; n < 10; n++) await errorOf(client().chat.completions.create({ model: 'local', messages }))
     answers[local] = () => completion('Still there.')
@@ -137,7 +137,7 @@ describe('a refusal of the model server', () => {
     expect(data.choices[0]?.message.content).toBe('Still there.')
   })
 
-  test('of the key, or by a wrong address, is about the coordinator, not about the request', async () => {
+  test('concerning the key or the address is about the coordinator, not about the request', async () => {
     for (const answer of [
       fails(401, { error: { message: 'Incorrect API key' } }),
       fails(402, { error: { message: 'Insufficient credits' } }),
@@ -158,7 +158,7 @@ describe('a server that is busy', () => {
     { 'retry-after': '7' },
   )
 
-  test('is told as 429 with its Retry-After', async () => {
+  test('is answered as 429 with its Retry-After', async () => {
     for (const stream of [false, true]) {
       answers[local] = busy
       const error = await errorOf(client().chat.completions.create({ model: 'local', messages, stream }))
@@ -167,7 +167,7 @@ describe('a server that is busy', () => {
     }
   })
 
-  test('is a reason to ask the other one', async () => {
+  test('causes a request to the other server', async () => {
     answers[remote] = busy
     answers[local] = () => completion('Near.')
     const data = await client(twoServers()).chat.completions.create({
@@ -178,7 +178,7 @@ describe('a server that is busy', () => {
     expect(about(data)).toMatchObject({ backend: 'local' })
   })
 
-  test('is told with the failure of the other one', async () => {
+  test('is reported together with the failure of the other server', async () => {
     answers[remote] = busy
     answers[local] = fails(500, 'no')
     const error = await errorOf(
@@ -201,7 +201,7 @@ describe('base URLs', () => {
     ['/api/paas/v4', '/api/paas/v4/chat/completions'],
     ['/v1/account/gateway/compat', '/v1/account/gateway/compat/chat/completions'],
     ['/openai/v1/chat/completions', '/openai/v1/chat/completions'],
-  ])('%s is asked at %s', async (path, expected) => {
+  ])('%s is called at %s', async (path, expected) => {
     for (const variables of [{ LLAMA_CPP_BASE_URL: local + path }, { REMOTE_MODEL_BASE_URL: remote + path }]) {
       const [base = ''] = Object.values(variables)
       const { origin } = new URL(base)
@@ -216,7 +216,7 @@ describe('answers with several choices', () => {
   const choices = (...contents: string[]) =>
     contents.map((content, index) => ({ index, finish_reason: 'stop', message: { role: 'assistant', content } }))
 
-  test('are recorded by the first one, whatever order they come in', async () => {
+  test('are recorded by the first one, in whatever order they arrive', async () => {
     answers[local] = () => completion('', { choices: choices('First.', 'Second.').reverse() })
     const data = await client().chat.completions.create({ model: 'local', messages, n: 2 })
     expect(data.choices).toHaveLength(2)
@@ -244,7 +244,7 @@ describe('answers with several choices', () => {
     })
   })
 
-  test('are not whole while one of them has not ended', async () => {
+  test('are incomplete until all have ended', async () => {
     const of = (index: number, finish_reason: string | null) =>
       event({ id: 'c', model: 'm', choices: [{ index, delta: { content: 'x' }, finish_reason }] })
     answers[local] = streaming(of(0, null), of(1, null), of(0, 'stop'))
@@ -256,7 +256,7 @@ describe('answers with several choices', () => {
   })
 })
 
-describe('what only tracking needs keeps no answer from its client', () => {
+describe('fields that only tracking needs never block an answer to the client', () => {
   const oddUsage = [
     null,
     {},
@@ -288,7 +288,7 @@ describe('what only tracking needs keeps no answer from its client', () => {
     expect(await tokensOf(about(whole).interaction_id)).toBeNull()
   })
 
-  test('a total that is null is the sum of its parts', async () => {
+  test('a null total is the sum of its parts', async () => {
     answers[local] = () =>
       completion('Whole.', { usage: { prompt_tokens: 5, completion_tokens: 7, total_tokens: null } })
     const whole = await client().chat.completions.create({ model: 'local', messages })
@@ -319,7 +319,7 @@ describe('what only tracking needs keeps no answer from its client', () => {
       'by a broken connection',
       [piece({ content: 'Whole.' }), piece({}, 'stop'), () => Promise.reject(new Error('reset'))],
     ],
-  ])('a stream that ends %s after its reason is whole', async (_, pieces) => {
+  ])('a stream that ends %s after its finish reason is complete', async (_, pieces) => {
     answers[local] = streaming(...pieces)
     const { data, response } = await client()
       .chat.completions.create({ model: 'local', messages, stream: true })

@@ -18,9 +18,11 @@ import {
   twoServers,
 } from './worker/openai-client.ts'
 
-/** Requests that no person typed, and other uses of the API: background tasks, images, addresses, models, embeddings. */
+/**
+ * Requests that no person typed, and other uses of the API: background tasks, images, addresses, models, embeddings.
+ */
 
-describe('what no person asked', () => {
+describe('requests that no person typed', () => {
   const task =
     '### Task:\nWrite a short title for this conversation, as JSON with the field "title".\n### Chat History:\n<chat_history>\nUSER: How long is the timeout of the reverse proxy?\n</chat_history>'
 
@@ -49,7 +51,7 @@ describe('what no person asked', () => {
     expect(JSON.stringify(record)).not.toContain('proxy')
   })
 
-  test('images go to the remote model, alone or with words, and it says why', async () => {
+  test('images go to the remote model, with or without text, and the decision states the reason', async () => {
     const image = { type: 'image_url' as const, image_url: { url: 'data:image/png;base64,AAAA' } }
     answers[remote] = () => completion('A cat.')
     for (const content of [[image], [image, { type: 'text' as const, text: 'What is this?' }]]) {
@@ -79,7 +81,7 @@ describe('paths and models', () => {
     ['GET', '/v1'],
     ['GET', '/v1/embeddings'],
     ['DELETE', '/v1/models'],
-  ])('%s %s is refused as OpenAI refuses', async (method, path) => {
+  ])("rejects %s %s in OpenAI's format", async (method, path) => {
     const response = await fetchV1(path, { method })
     expect([404, 405]).toContain(response.status)
     const { error } = await response.json<{ error: { message: string; type: string } }>()
@@ -90,13 +92,13 @@ describe('paths and models', () => {
   test.each([
     ['a wrong key', { HYBRID_API_KEY: 'the-right-key-of-this-test' }, 401, 'authentication_error'],
     ['a host that is not its own', { ALLOWED_HOSTS: 'other.example' }, 403, 'permission_error'],
-  ])('%s is refused as OpenAI refuses', async (_, variables, status, type) => {
+  ])("rejects %s in OpenAI's format", async (_, variables, status, type) => {
     const response = await fetchV1('/v1/models', { headers: { authorization: 'Bearer wrong' } }, variables)
     expect(response.status).toBe(status)
     expect(await response.json()).toMatchObject({ error: { type, message: expect.any(String) } })
   })
 
-  test('one model is told by its name, with slashes too', async () => {
+  test('returns one model by its name, including names with slashes', async () => {
     const variables = { LLAMA_CPP_BASE_URL: local, LLAMA_CPP_MODEL: 'org/small:q4' }
     for (const id of ['auto', 'local', 'org/small:q4']) {
       expect(await client(variables).models.retrieve(id)).toMatchObject({ id, object: 'model' })
@@ -131,13 +133,13 @@ describe('embeddings', () => {
     [[], /at least 1/],
     [[null], /input\[0\]/],
     ['', /input\[0\]/],
-  ])('bad input %# says what to send', async (bad, message) => {
+  ])('bad input %# states what to send', async (bad, message) => {
     const error = await errorOf(client().embeddings.create({ model: 'any', input: bad as string[] }))
     expect(error.status).toBe(400)
     expect(error.message).toMatch(message)
   })
 
-  test('a body over the limit says how large images may be', async () => {
+  test('a body over the limit states the maximum size of images', async () => {
     const url = `data:image/png;base64,${'A'.repeat(4_300_000)}`
     const image = { type: 'image_url' as const, image_url: { url } }
     const error = await errorOf(

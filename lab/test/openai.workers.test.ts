@@ -69,7 +69,7 @@ describe('plain', () => {
     })
   })
 
-  test('a turn of a conversation brings its context again, since the client does not keep it, and notes the answer', async () => {
+  test('a turn of a conversation includes its context again, because the client does not keep it, and records the answer', async () => {
     await ingest('turns')
     const variables = { LLAMA_CPP_BASE_URL: local, LLAMA_CPP_MODEL: 'small', RELEVANCE_THRESHOLD: '0.01' }
     answers[local] = () => completion('Sixty seconds [1].')
@@ -92,7 +92,7 @@ describe('plain', () => {
     expect(turns.map(({ answer_tokens }) => answer_tokens)).toEqual([expect.any(Number), expect.any(Number)])
   })
 
-  test('parts of a message are kept and the text among them is what is asked', async () => {
+  test('keeps the parts of a message, and searches for their text', async () => {
     answers[local] = () => completion('A cat.')
     const image = { type: 'image_url' as const, image_url: { url: 'data:image/png;base64,AAAA' } }
     const data = await client().chat.completions.create({
@@ -103,7 +103,7 @@ describe('plain', () => {
     expect(await interaction(about(data).interaction_id)).toMatchObject({ query: 'What is this?' })
   })
 
-  test('what a harness wraps around a question is passed on and not searched for', async () => {
+  test('passes on text added by a harness, but does not search for it', async () => {
     answers[local] = () => completion('Yes.')
     const wrapped = `${QUESTION}\n<system-reminder>Zebra.</system-reminder>`
     await client().chat.completions.create({ model: 'local', messages: [{ role: 'user', content: wrapped }] })
@@ -132,7 +132,7 @@ describe('tools', () => {
     })
   })
 
-  test('calls are streamed and put together for the record', async () => {
+  test('streams calls, and assembles them for the record', async () => {
     answers[local] = streaming(
       piece({
         tool_calls: [{ index: 0, id: 'call-1', type: 'function', function: { name: 'read_file', arguments: '' } }],
@@ -157,7 +157,7 @@ describe('tools', () => {
 })
 
 describe('streaming', () => {
-  test('passes pieces on as they come, hides usage that was not asked for, and tracks at the end', async () => {
+  test('passes on chunks immediately, hides usage that was not requested, and tracks at the end', async () => {
     answers[local] = streaming(
       piece({ role: 'assistant', content: 'Sixty ' }),
       piece({ content: 'seconds.' }),
@@ -178,7 +178,7 @@ describe('streaming', () => {
     expect(await interaction(id)).toMatchObject({ response: 'Sixty seconds.', tokens_used: 15, tags: '["openai"]' })
   })
 
-  test('usage that was asked for comes', async () => {
+  test('includes requested usage', async () => {
     answers[local] = streaming(piece({ content: 'Yes.' }), piece({}, 'stop'), usage, DONE)
     const stream = await client().chat.completions.create({
       model: 'local',
@@ -191,7 +191,7 @@ describe('streaming', () => {
     expect(tokens).toBe(15)
   })
 
-  test('a client that hangs up stops the server, and the fragment is marked as one', async () => {
+  test('a client that disconnects stops the server, and the fragment is marked', async () => {
     const gone = Promise.withResolvers<void>()
     answers[local] = streaming(
       piece({ content: 'One ' }),
@@ -223,7 +223,7 @@ describe('streaming', () => {
       [piece({ content: 'One ' }), piece({ content: 'two' }), event({ error: { message: 'out of memory' } }), DONE],
     ],
     ['sends something else', [piece({ content: 'One ' }), piece({ content: 'two' }), event('<html>'), DONE]],
-  ])('a server that %s ends the stream as an error, never as a clean finish', async (_, pieces) => {
+  ])('a server that %s ends the stream with an error, never cleanly', async (_, pieces) => {
     answers[local] = streaming(...pieces)
     const { data, response } = await client()
       .chat.completions.create({ model: 'local', messages, stream: true })
@@ -242,7 +242,7 @@ describe('streaming', () => {
 })
 
 describe('errors before an answer', () => {
-  test('a server that fails is an error, recorded, and nothing is tracked', async () => {
+  test('a failing server is an error and recorded, and nothing is tracked', async () => {
     for (const stream of [false, true]) {
       answers[local] = () => new Response('no', { status: 500 })
       const request = client().chat.completions.create({
@@ -262,7 +262,7 @@ describe('errors before an answer', () => {
     }
   })
 
-  test('an answer that is no completion is no success', async () => {
+  test('an answer that is not a completion is not a success', async () => {
     answers[local] = () => Response.json({ ok: true })
     await expect(client().chat.completions.create({ model: 'local', messages })).rejects.toMatchObject({ status: 503 })
   })
@@ -271,7 +271,7 @@ describe('errors before an answer', () => {
     [{ messages: [] }, 'messages'],
     [{ messages: 'hello' }, 'messages'],
     [{ messages, metadata: { project: '../x' } }, 'project'],
-  ])('bad input %# is refused as OpenAI refuses it', async (body, param) => {
+  ])("rejects bad input %# in OpenAI's format", async (body, param) => {
     await expect(
       client().chat.completions.create({
         model: 'auto',
@@ -280,7 +280,7 @@ describe('errors before an answer', () => {
     ).rejects.toMatchObject({ status: 400, type: 'invalid_request_error', param })
   })
 
-  test('without any model it says what to set', async () => {
+  test('without any model, states what to set', async () => {
     await expect(client({}).chat.completions.create({ model: 'auto', messages })).rejects.toThrow(/LLAMA_CPP_BASE_URL/)
     await expect(client().chat.completions.create({ model: 'gpt-9', messages })).rejects.toMatchObject({ status: 404 })
   })
@@ -289,7 +289,7 @@ describe('errors before an answer', () => {
 describe('two servers', () => {
   const both = () => client(twoServers())
 
-  test('a cold start goes to the remote one', async () => {
+  test('a cold start goes to the remote server', async () => {
     answers[remote] = () => completion('From far.', { model: 'large' })
     const data = await both().chat.completions.create({ model: 'auto', messages, metadata: { project: 'cold' } })
     expect(about(data)).toMatchObject({ backend: 'remote', cause: 'cold_start', fallbacks: [] })
@@ -298,7 +298,7 @@ describe('two servers', () => {
   })
 
   test.each([false, true])(
-    'when it fails the other one answers, and the record says why (streamed: %s)',
+    'if it fails, the other one answers, and the record contains the reason (streamed: %s)',
     async (stream) => {
       answers[remote] = () => new Response('no', { status: 500 })
       answers[local] = stream
@@ -320,7 +320,7 @@ describe('two servers', () => {
     },
   )
 
-  test('a model by its own name goes to the server that has it', async () => {
+  test('a model requested by name goes to the server that has it', async () => {
     answers[remote] = ({ body }) => completion('x', { model: body.model })
     const data = await both().chat.completions.create({ model: 'large-vision', messages })
     expect(data.model).toBe('large-vision')
@@ -349,7 +349,7 @@ describe('a local server with several models', () => {
     }
   })
 
-  test('each can be asked for by name and is listed', async () => {
+  test('can be requested by name and are listed', async () => {
     answers[local] = ({ body }) => completion('x', { model: body.model })
     const data = await several().chat.completions.create({ model: 'coder', messages })
     expect(data.model).toBe('coder')
@@ -376,7 +376,7 @@ describe('models and embeddings', () => {
     expect(packed.usage.total_tokens).toBeGreaterThan(2)
   })
 
-  test('a text that the table knows nothing of gets an error, not an invented vector', async () => {
+  test('a text without known words gets an error, not an invented vector', async () => {
     await expect(client().embeddings.create({ model: 'any', input: ['🜁🜂🜃'] })).rejects.toMatchObject({
       status: 400,
       param: 'input[0]',

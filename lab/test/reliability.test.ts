@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { reliability, reliabilityDiagram } from '../eval/reliability.ts'
 
-test('bins say what was said and what happened; empty ones are left out', () => {
+test('bins contain predictions and outcomes, without empty bins', () => {
   const bins = reliability([0.05, 0.02, 0.95, 1], [0, 1, 1, 1])
   expect(bins).toHaveLength(2)
   expect(bins[0]).toMatchObject({ count: 2, happened: 0.5 })
@@ -10,7 +10,7 @@ test('bins say what was said and what happened; empty ones are left out', () => 
   expect(bins[1]).toMatchObject({ count: 2, happened: 1, margin: 0 })
 })
 
-test('the diagram has a point a bin and escapes names', () => {
+test('the diagram has one point per bin and escapes names', () => {
   const svg = reliabilityDiagram({ 'a<b': reliability([0.1, 0.6], [0, 1]) }, 'router & friends')
   expect(svg.match(/<circle/g)).toHaveLength(2)
   expect(svg).toContain('a&#60;b')

@@ -17,13 +17,13 @@ import {
   usage,
 } from './worker/openai-client.ts'
 
-/** The Responses API by the official client: what a client that speaks nothing else needs. */
+/** The Responses API with the official client, for clients that support nothing else. */
 
 const tools: OpenAI.Responses.Tool[] = [
   { type: 'function', name: 'read_file', description: 'Reads.', parameters: { type: 'object' }, strict: false },
 ]
 
-describe('a whole response', () => {
+describe('a complete response', () => {
   test('is augmented, translated both ways, and tracked', async () => {
     await ingest('responses')
     answers[local] = () => completion('Sixty seconds [1].')
@@ -70,7 +70,7 @@ describe('a whole response', () => {
     })
   })
 
-  test('takes a whole conversation: messages, images, calls and their outputs', async () => {
+  test('accepts a whole conversation: messages, images, calls and their outputs', async () => {
     answers[local] = () => completion('Done.')
     await client().responses.create({
       model: 'local',
@@ -129,7 +129,7 @@ describe('a whole response', () => {
     })
   })
 
-  test('gives calls of tools, and names the tools that no server here has', async () => {
+  test('returns tool calls, and names the tools that no server here supports', async () => {
     const calls = ['a', 'b'].map((id) => ({ id, type: 'function', function: { name: 'read_file', arguments: '{}' } }))
     answers[local] = () =>
       completion('', {
@@ -160,7 +160,7 @@ describe('a whole response', () => {
     ['length', 'incomplete', { reason: 'max_output_tokens' }],
     ['content_filter', 'incomplete', { reason: 'content_filter' }],
     ['stop', 'completed', null],
-  ])('that ended by %s is %s', async (finish_reason, status, incomplete_details) => {
+  ])('that ended with %s is %s', async (finish_reason, status, incomplete_details) => {
     answers[local] = () =>
       completion('', { choices: [{ index: 0, finish_reason, message: { role: 'assistant', content: 'Half' } }] })
     const data = await client().responses.create({ model: 'local', input: QUESTION })
@@ -169,7 +169,7 @@ describe('a whole response', () => {
 })
 
 describe('a streamed response', () => {
-  test('of text: events in their order, numbered, and the whole at the end', async () => {
+  test('of text: events in order, numbered, and the complete response at the end', async () => {
     answers[local] = streaming(
       piece({ role: 'assistant', content: '' }),
       piece({ content: 'Sixty ' }),
@@ -203,7 +203,7 @@ describe('a streamed response', () => {
     })
   })
 
-  test('of text and calls, by the client’s own accumulation', async () => {
+  test('of text and calls, assembled by the client', async () => {
     const call = (index: number, rest: object) => piece({ tool_calls: [{ index, ...rest }] })
     answers[local] = streaming(
       piece({ content: 'I look.' }),
@@ -237,7 +237,7 @@ describe('a streamed response', () => {
   })
 })
 
-describe('what is not supported is refused by name', () => {
+describe('rejects unsupported input by name', () => {
   test.each([
     [{ previous_response_id: 'resp_1' }, 'previous_response_id', /whole conversation/],
     [{ background: true }, 'background', /background/],
@@ -269,7 +269,7 @@ describe('what is not supported is refused by name', () => {
     expect(asked).toHaveLength(0)
   })
 
-  test('an error of the model server reaches the client', async () => {
+  test('passes an error of the model server to the client', async () => {
     answers[local] = () =>
       Response.json({ error: { message: 'too long', code: 'context_length_exceeded' } }, { status: 400 })
     for (const stream of [false, true]) {

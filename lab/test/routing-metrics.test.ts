@@ -41,7 +41,7 @@ test('the curve runs from nothing to everything, and no order beats the oracle',
   )
 })
 
-test('random routing recovers half', () => {
+test('random routing recovers half of the gap', () => {
   const random = seeded(3)
   const labelled = Array.from({ length: 20_000 }, () => ({
     weak: Number(random() < 0.5),
@@ -61,7 +61,7 @@ test('calibration error', () => {
   expect(calibrationError([1, 0], [0, 1])).toBe(1)
 })
 
-test('the interval holds the value and is the same every time', () => {
+test('the interval contains the value and is always the same', () => {
   const values = Array.from({ length: 200 }, (_, i) => i / 200)
   const mean = (indices: readonly number[]) => indices.reduce((sum, i) => sum + (values[i] ?? 0), 0) / indices.length
   const interval = bootstrapRows(200, mean)

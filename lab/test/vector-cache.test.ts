@@ -12,7 +12,7 @@ describe('the cache of vectors', () => {
   })
   afterEach(() => rmSync(folder, { recursive: true }))
 
-  it('embeds a text once, in a call and between runs, and gives what the pool gives', async () => {
+  it('embeds a text once per call and across runs, and returns the same as the pool', async () => {
     const texts = ['Open a file.', 'Close it.', 'Open a file.', '']
     const plain = new EmbedPool(1)
     const expected = await plain.embed(texts)

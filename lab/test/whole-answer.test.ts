@@ -7,7 +7,7 @@ const answering = (...answers: object[]) => {
   return { http: { post } as unknown as HttpClient, post }
 }
 
-test('an answer without its vectors is asked for again', async () => {
+test('repeats the request if an answer lacks vectors', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout'] })
   try {
     const { http, post } = answering({ degraded: ['vectors'], n: 1 }, { degraded: [], n: 2 })
@@ -18,7 +18,7 @@ test('an answer without its vectors is asked for again', async () => {
   }
 })
 
-test('one that says nothing of engines is whole', async () => {
+test('an answer without information about engines is complete', async () => {
   const { http, post } = answering({ n: 1 })
   expect(await wholeAnswer(http, '/query', {})).toEqual({ n: 1 })
   expect(post).toHaveBeenCalledTimes(1)

@@ -1,5 +1,5 @@
 /**
- * Embeds all pieces of some folders into the cache, so that no evaluation has to.
+ * Embeds all chunks of the given folders into the cache, so that evaluations don't have to.
  *
  *     node embed-sources.ts FOLDER [FOLDER …]
  * @module

@@ -1,6 +1,6 @@
 /**
- * Vectors of the sentence embedder by the text that was embedded, kept between runs: a text is embedded once on this machine, whatever
- * measures it. Anybody may delete the file.
+ * Caches vectors of the sentence embedder by text between runs: each text is embedded only once on this machine, for
+ * all measurements. The file can be deleted at any time.
  * @module
  */
 import { createHash } from 'node:crypto'
@@ -10,16 +10,19 @@ import { DatabaseSync } from 'node:sqlite'
 import { EmbedPool } from '../../cli/ingest/embed-pool.ts'
 import { MINILM_SPACE } from '../../src/inference/embedding/minilm/model.ts'
 
-/** Where the cache is; not committed. */
+/** Path of the cache. Not committed. */
 export const VECTOR_CACHE = join(import.meta.dirname, '../.cache/vectors.sqlite')
 
-/** Several processes may write: one waits this long for another, in milliseconds. */
+/** Several processes may write: maximum wait for another, in milliseconds. */
 const BUSY_MS = 60_000
 
-/** A pool of embedding threads that asks its file first. Vectors are as `POST /knowledge/vectors` takes them: int8 in base64. */
+/**
+ * A pool of embedding threads that looks in its file first. Vectors have the format of `POST /knowledge/vectors`: int8
+ * in base64.
+ */
 export class CachedEmbedPool extends EmbedPool {
   readonly #database: DatabaseSync
-  /** Texts that had to be embedded. */
+  /** Number of texts that had to be embedded. */
   embedded = 0
 
   constructor(path: string = VECTOR_CACHE, threads?: number) {
@@ -32,13 +35,13 @@ export class CachedEmbedPool extends EmbedPool {
     )
   }
 
-  /** Closes the file too. */
+  /** Also closes the file. */
   override async close(): Promise<void> {
     await super.close()
     if (this.#database.isOpen) this.#database.close()
   }
 
-  /** @param texts as documentText gives them */
+  /** @param texts in the format of documentText */
   override async embed(texts: readonly string[]): Promise<(string | null)[]> {
     const keys = texts.map(keyOf)
     const find = this.#database.prepare('SELECT vector FROM vectors WHERE key = ?')

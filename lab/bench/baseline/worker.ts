@@ -1,5 +1,5 @@
 /**
- * What the benchmark compares with: the least that anyone would write for the same surface, on the same bindings.
+ * The baseline of the benchmark: a minimal implementation of the same surface, with the same bindings.
  * @module
  */
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
@@ -9,14 +9,14 @@ import type { Env } from '../../../src/env.ts'
 import { OPERATIONS } from '../../../src/operations/index.ts'
 import { callable } from '../../../src/transports/mcp/tools.ts'
 
-// Every Durable Object that wrangler.toml binds.
+// All Durable Objects bound in wrangler.toml.
 export * from '../../../src/worker.ts'
 
 const SERVER = { name: 'baseline', version: '1.0.0' }
 const echoed = z.object({ status: z.string(), version: z.string() })
 const STATUS = { status: 'ok', version: '1.0.0' }
 
-/** One tool without input, as the SDK's guide writes it. */
+/** One tool without input, written as in the SDK's guide. */
 const oneTool = createMcpHandler(() => {
   const server = new McpServer(SERVER)
   server.registerTool('status', { title: 'Status', description: 'Says ok.', outputSchema: echoed }, () => ({
@@ -26,7 +26,7 @@ const oneTool = createMcpHandler(() => {
   return server
 })
 
-/** The product's tools, registered with their schemas as the SDK's guide writes it, and nothing behind them. */
+/** The product's tools with their schemas, registered as in the SDK's guide, without an implementation. */
 const allTools = createMcpHandler(() => {
   const server = new McpServer(SERVER)
   for (const { name, title, description, annotations, input, output } of callable(OPERATIONS)) {

@@ -1,6 +1,6 @@
 /**
- * Whether what a project's tables and stores hold agrees with itself: every counter with its recount, every derived thing with what it
- * is derived from. Meant for a time at which no work is under way.
+ * Checks the consistency of a project's tables and stores: every counter against a recount, all derived data against
+ * its sources. Must run when no work is in progress.
  */
 import { evidenceOf, findPattern } from '../../../src/database/queries/patterns.ts'
 import { recountRollups } from '../../../src/database/queries/recount.ts'
@@ -17,7 +17,7 @@ import type { Services } from '../../../src/services.ts'
 import { companionKeys } from '../../../src/training-data/datasheet.ts'
 import { allCorrections, allInteractions, rowsOf } from './rows.ts'
 
-/** What disagrees, a line each; empty: nothing. */
+/** Inconsistencies, one line each; empty: none. */
 export async function audit(services: Services, project: string): Promise<string[]> {
   const parts = await Promise.all(
     [auditRollups, auditScores, auditCredit, auditJobs, auditItems, auditPatterns, auditVectors, auditDatasets].map(
@@ -32,7 +32,7 @@ async function auditRollups({ database }: Services): Promise<string[]> {
   return found.map(({ rollup, side, row }) => `${rollup}: only in the ${side}: ${JSON.stringify(row)}`)
 }
 
-/** Every outcome is scored at its last revision; the parts that depend on nothing else are what the formula says. */
+/** Every outcome is scored at its last revision, and the score parts that can be recomputed match the formula. */
 async function auditScores(services: Services, project: string): Promise<string[]> {
   const found: string[] = []
   for (const row of await allInteractions(services, project)) {
@@ -59,7 +59,7 @@ async function auditScores(services: Services, project: string): Promise<string[
   return found
 }
 
-/** Credit from votes and contexts: in the table of each caller, in that of all, and in the store. */
+/** Credit from votes and contexts: in the table per caller, in the total table, and in the store. */
 async function auditCredit(services: Services, project: string): Promise<string[]> {
   const found: string[] = []
   const KINDS = ['successes', 'partials', 'failures'] as const
@@ -100,7 +100,7 @@ async function auditCredit(services: Services, project: string): Promise<string[
           failures: Number(row.unseen_failures),
         },
       }))
-      // Credit from before a second caller voted in the project stands until the item's next vote.
+      // Credit computed before a second caller voted in the project remains until the item's next vote.
       const expected = [combined(own), combined(own, true)]
       const same = expected.some((credit) => KINDS.every((kind) => Math.abs(credit[kind] - item.credit[kind]) < 1e-9))
       if (!same)
@@ -112,7 +112,7 @@ async function auditCredit(services: Services, project: string): Promise<string[
   return found
 }
 
-/** One job for each cause, and each of them done. */
+/** One job per cause, and each is done. */
 async function auditJobs(services: Services, project: string): Promise<string[]> {
   const undone = await rowsOf(
     services,
@@ -135,7 +135,7 @@ async function auditJobs(services: Services, project: string): Promise<string[]>
   return [...undone.map((row) => `a job is left: ${JSON.stringify(row)}`), ...difference('jobs', made, causes)]
 }
 
-/** History and corrections in the store are what their rows say. */
+/** History and corrections in the store match their rows. */
 async function auditItems(services: Services, project: string): Promise<string[]> {
   const contexts = Map.groupBy(
     await rowsOf(
@@ -177,7 +177,7 @@ async function auditItems(services: Services, project: string): Promise<string[]
   return found
 }
 
-/** The item of every pattern is what its evidence says now. */
+/** The item of every pattern matches its current evidence. */
 async function auditPatterns(services: Services, project: string): Promise<string[]> {
   const found: string[] = []
   for (const { id } of await rowsOf(services, 'SELECT id FROM patterns WHERE project = ?', project)) {
@@ -192,7 +192,7 @@ async function auditPatterns(services: Services, project: string): Promise<strin
   return found
 }
 
-/** Every item is embedded in the space of the model in use. */
+/** Every item is embedded in the space of the current model. */
 async function auditVectors({ knowledge, embedder }: Services, project: string): Promise<string[]> {
   const found: string[] = []
   for (const collection of COLLECTION_NAMES) {
@@ -203,7 +203,7 @@ async function auditVectors({ knowledge, embedder }: Services, project: string):
   return found
 }
 
-/** Every dataset that is listed lies in R2 as it is described, with its companions. */
+/** Every listed dataset is in R2 as described, with its companion files. */
 async function auditDatasets(services: Services, project: string): Promise<string[]> {
   const found: string[] = []
   for (const row of await rowsOf(services, 'SELECT key, bytes, rows, sha256 FROM exports WHERE project = ?', project)) {
@@ -238,7 +238,7 @@ async function itemsOf({ knowledge }: Services, project: string, collection: Col
   }
 }
 
-/** Rows that stand on one side only; both sides have the same columns. */
+/** Rows on only one side. Both sides have the same columns. */
 function difference(name: string, stored: readonly object[], expected: readonly object[]): string[] {
   const text = (row: object) => stableJson(row as Record<string, unknown>)
   const left = stored.map(text)

@@ -1,6 +1,7 @@
 /**
- * The product's Worker in a world in which everything goes wrong, for `npm run --prefix lab chaos`: the same code with faults at its edges.
- * An invocation may die between any two steps, has a clock of its own, and its messages get lost or doubled; objects are evicted.
+ * The product's Worker with fault injection, for `npm run --prefix lab chaos`: the same code with faults at its edges.
+ * An invocation may die between any two steps and has its own clock, messages may be lost or duplicated, and objects
+ * are evicted.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { type Random, seeded } from '../../../cli/shared/random.ts'
@@ -18,11 +19,11 @@ import { KillSwitch, mortal, mortalDatabase } from '../../../test/jobs/kill-swit
 import { audit } from './audit.ts'
 import { archivedIds } from './rows.ts'
 
-// The other Durable Objects that wrangler.toml binds.
+// The other Durable Objects bound in wrangler.toml.
 export * from '../../../src/worker.ts'
 
 export class Conversation extends ProductConversation {
-  /** Loses what is in memory and what is under way, as when the platform moves the object. */
+  /** Loses in-memory state and work in progress, as when the platform moves the object. */
   evict(): void {
     this.ctx.abort('evicted')
   }
@@ -36,28 +37,28 @@ export class KnowledgeIndex extends ProductIndex {
 }
 
 interface ChaosEnv extends Env {
-  /** How far the clock stood ahead when the Worker was started, in milliseconds. */
+  /** Offset of the clock when the Worker was started, in milliseconds. */
   readonly CHAOS_AHEAD?: string
-  /** Seed of the faults that meet background work. */
+  /** Seed of the faults in background work. */
   readonly CHAOS_SEED?: string
 }
 
-/** Shares of invocations and messages that a fault meets. */
+/** Shares of invocations and messages with a fault. */
 const DEATHS = 0.15
 const LOST = 0.15
 const DOUBLED = 0.15
-/** Consumers that run at once. */
+/** Number of concurrent consumers. */
 const CONSUMERS = 5
-/** Steps of which the one after is the last. */
+/** An invocation dies at the latest after this many steps. */
 const STEPS = 14
-/** Clocks of two invocations are apart by at most twice this, in milliseconds: more than a lease lasts. */
+/** The clocks of two invocations differ by at most twice this, in milliseconds: more than the duration of a lease. */
 const SKEW_MS = 150_000
 
 const world = { ahead: null as number | null, faults: true, batches: 0 }
 const skew = new AsyncLocalStorage<number>()
 const realNow = Date.now.bind(Date)
 const complain = console.error.bind(console)
-// Thousands of errors are wanted; those after the faults are not.
+// Thousands of errors are expected during the faults, but none afterwards.
 console.error = (...text: unknown[]) => {
   if (!world.faults) complain(...text)
 }
@@ -69,10 +70,10 @@ interface Invocation {
   readonly skew: number
 }
 
-/** The bindings as one invocation sees them, with the faults that its number draws; null draws none. */
+/** The bindings of one invocation, with the faults drawn for its number; null: no faults. */
 function invocation(env: ChaosEnv, number: number | null, consumes = false): Invocation {
   world.ahead ??= Number(env.CHAOS_AHEAD ?? 0)
-  // The limits of requests a minute would only slow the load down.
+  // The per-minute rate limits would only slow down the load.
   const open = { ...env, KEY_LIMIT: undefined, ADDRESS_LIMIT: undefined }
   if (number === null || !world.faults) return { env: open, kill: new KillSwitch(null, false), skew: 0 }
   const random = seeded(number)
@@ -102,7 +103,10 @@ function invocation(env: ChaosEnv, number: number | null, consumes = false): Inv
   }
 }
 
-/** Wait before a step: mostly none; of a request now and then a little; of a consumer sometimes so long that others overtake it. */
+/**
+ * Delay before a step: usually none; for requests occasionally a short one; for consumers sometimes so long that others
+ * overtake them.
+ */
 function delayMs(random: Random, consumes: boolean): number {
   const luck = random()
   if (consumes) return luck < 0.06 ? 50 + 350 * random() : 0
@@ -134,10 +138,10 @@ export default {
     const drawn = request.headers.get('x-chaos')
     const { env: seen, kill, skew: mine } = invocation(env, drawn === null ? null : Number(drawn))
     const response = await skew.run(mine, () => app.fetch(request, seen, context))
-    // What died has no answer, whatever it was about to say.
+    // A dead invocation has no answer, whatever it was about to return.
     return kill.dead ? new Response('The Worker died.', { status: 500 }) : response
   },
-  /** Several consumers share a batch, side by side: the platform runs many at once, workerd on a machine one. */
+  /** Several consumers process a batch concurrently: the platform runs many at once, local workerd only one. */
   async queue(batch: MessageBatch<JobMessage>, env: ChaosEnv): Promise<void> {
     const shares = Array.from({ length: CONSUMERS }, (_, i) => batch.messages.filter((_, at) => at % CONSUMERS === i))
     await Promise.all(shares.filter((share) => share.length > 0).map((share) => consumeShare(batch.queue, share, env)))
@@ -156,7 +160,7 @@ async function consumeShare(queue: string, messages: readonly Message<JobMessage
   }
   const own = messages.map((message) => {
     const ending = (end: () => void) => {
-      // What a dead consumer says of its messages is not heard.
+      // Acknowledgements of a dead consumer are ignored.
       if (kill.dead) return
       ended.add(message)
       end()
@@ -172,18 +176,18 @@ async function consumeShare(queue: string, messages: readonly Message<JobMessage
   })
   const share = { queue, messages: own, ackAll: each((m) => m.ack()), retryAll: each((m) => m.retry()) }
   await skew.run(mine, () => product.queue(share as unknown as MessageBatch<JobMessage>, seen)).catch(() => undefined)
-  // They come again.
+  // Their messages are delivered again.
   if (kill.dead) for (const message of messages) if (!ended.has(message)) message.retry({ delaySeconds: 1 })
 }
 
 interface Control {
   readonly ahead?: number
   readonly faults?: boolean
-  /** Evicts every object of this project, and its conversations with these ids. */
+  /** Evicts all objects of this project, and its conversations with these ids. */
   readonly evict?: { readonly project: string; readonly conversations: readonly string[] }
 }
 
-/** What the one who conducts the run says. */
+/** Handles control requests of the conductor. */
 async function control(env: ChaosEnv, { ahead, faults, evict }: Control): Promise<Response> {
   if (ahead !== undefined) world.ahead = ahead
   if (faults !== undefined) world.faults = faults
@@ -193,7 +197,7 @@ async function control(env: ChaosEnv, { ahead, faults, evict }: Control): Promis
       ...COLLECTION_NAMES.map((name) => env.KNOWLEDGE.getByName(nameOf(name)) as unknown as Evictable),
       ...evict.conversations.map((id) => env.CONVERSATIONS.getByName(nameOf(id)) as unknown as Evictable),
     ]
-    // The call itself breaks with the object.
+    // The eviction also breaks the call itself.
     await Promise.allSettled(objects.map((object) => object.evict()))
   }
   return Response.json({ ok: true })

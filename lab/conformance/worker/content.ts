@@ -1,10 +1,8 @@
-/**
- * Tools, resources and prompts that the conformance suite asks for by name: content of every kind.
- */
+/** Tools, resources and prompts that the conformance suite requests by name: content of every kind. */
 import { type McpServer, ResourceNotFoundError, ResourceTemplate } from '@modelcontextprotocol/server'
 import * as z from 'zod'
 
-/** One red pixel, and a moment of silence. */
+/** One red pixel, and a moment of silent audio. */
 const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg=='
 const WAV = 'UklGRiQAAABXQVZFZm10IBAAAAABAAEARKwAAIhYAQACABAAZGF0YQAAAAA='
 
@@ -16,7 +14,7 @@ const resource = (uri: string, mimeType: string, value: string) => ({
   resource: { uri, mimeType, text: value },
 })
 
-/** A JSON Schema with every keyword that a server has to hand on as it is. */
+/** A JSON Schema with every keyword that a server must pass on unchanged. */
 export const SCHEMA_2020_12 = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   type: 'object' as const,
@@ -42,7 +40,7 @@ export const SCHEMA_2020_12 = {
   additionalProperties: false,
 }
 
-/** Adds everything that answers at once. */
+/** Adds all tools, resources and prompts that answer immediately. */
 export function addContent(server: McpServer): void {
   const tool = (name: string, content: () => unknown[] | Promise<unknown[]>) =>
     server.registerTool(name, { description: `Fixture ${name}.`, inputSchema: z.object({}) }, async () => ({

@@ -1,6 +1,6 @@
 /**
- * Tools of the conformance suite that ask the client for something, by another round trip (2026-07-28). What the protocols of 2025
- * know instead, a request to the client in the middle of a call, takes a session, and the product has none.
+ * Tools of the conformance suite that request input from the client in another round trip (2026-07-28). The 2025
+ * protocols use a request to the client during a call instead, which needs sessions, and the product has none.
  */
 import {
   acceptedContent,
@@ -17,7 +17,7 @@ const text = (value: string) => ({ content: [{ type: 'text' as const, text: valu
 const NONE = z.object({})
 const named = z.object({ name: z.string() })
 
-/** State that goes through the client is sealed, so that nobody can change it on the way. */
+/** State that passes through the client is sealed, so that it can't be changed on the way. */
 export const STATE = createRequestStateCodec<{ round: number }>({ key: new Uint8Array(32).fill(7) })
 
 /** Adds the tools and the prompt. */
@@ -125,13 +125,13 @@ function addPrompt(server: McpServer): void {
   )
 }
 
-/** What a client has said that it can do, in this very request. */
+/** The capabilities that the client stated in this request. */
 function capabilitiesOf({ mcpReq }: ServerContext): { sampling?: object; elicitation?: object } {
   const envelope = mcpReq.envelope as Record<string, unknown> | undefined
   return (envelope?.[CLIENT_CAPABILITIES_META_KEY] ?? {}) as { sampling?: object; elicitation?: object }
 }
 
-/** Tools that depend on what the client can do. */
+/** Tools that depend on the client's capabilities. */
 function addCapabilities(server: McpServer): void {
   const sampling = inputRequired.createMessage({
     messages: [{ role: 'user', content: { type: 'text', text: 'Say hello.' } }],
@@ -144,7 +144,7 @@ function addCapabilities(server: McpServer): void {
       { description: `Fixture ${name}.`, inputSchema: NONE },
       async (_, context) => (await run(context)) as never,
     )
-  // That the client can't do it is found by the transport.
+  // The transport detects that the client lacks the capability.
   tool('test_missing_capability', () => inputRequired({ inputRequests: { sampling } }))
   tool('test_input_required_result_capabilities', (context) => {
     const can = capabilitiesOf(context)

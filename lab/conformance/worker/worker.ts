@@ -1,5 +1,5 @@
 /**
- * The Worker with the fixtures of the conformance suite in place of the product's tools: the same transport, guards and
+ * The Worker with the fixtures of the conformance suite instead of the product's tools: the same transport, guards and
  * authentication, from the same application.
  */
 import { fromJsonSchema, McpServer } from '@modelcontextprotocol/server'
@@ -10,7 +10,7 @@ import product from '../../../src/worker.ts'
 import { addContent, SCHEMA_2020_12 } from './content.ts'
 import { addInput, STATE } from './input.ts'
 
-// Every Durable Object that wrangler.toml binds.
+// All Durable Objects bound in wrangler.toml.
 export * from '../../../src/worker.ts'
 
 const LISTS = { ttlMs: 300_000, cacheScope: 'public' } as const
@@ -44,7 +44,7 @@ function fixtures(): McpServer {
       description: 'Its region stands in a header too.',
       inputSchema: fromJsonSchema({
         type: 'object',
-        // The keyword is MCP's own (2026-07-28, transports, custom headers).
+        // The keyword is defined by MCP (2026-07-28, transports, custom headers).
         properties: { region: { type: 'string', 'x-mcp-header': 'Region' } as object, query: { type: 'string' } },
         required: ['region'],
       }),

@@ -1,11 +1,11 @@
 /**
- * Embeds what it is sent with the embedder that the settings choose, so that its cost can be told from that of a search.
+ * Embeds the texts in requests with the configured embedder, so that its cost can be separated from that of a search.
  */
 import { buildServices } from '../../../src/build-services.ts'
 import type { Env } from '../../../src/env.ts'
 import type { EmbeddingPurpose } from '../../../src/inference/embedding/embedder.ts'
 
-// The Durable Objects that wrangler.toml binds.
+// The Durable Objects bound in wrangler.toml.
 export * from '../../../src/worker.ts'
 
 export default {

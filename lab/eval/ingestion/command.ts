@@ -1,5 +1,5 @@
 /**
- * Runs `ingest` as a person does, in a process of its own, and tells what it cost.
+ * Runs `ingest` like a user, in a separate process, and measures its cost.
  * @module
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
@@ -13,12 +13,12 @@ const MAIN = join(import.meta.dirname, '../../../cli/main.mjs')
 const USAGE = join(import.meta.dirname, 'usage.mjs')
 const execute = promisify(execFile)
 
-/** What a run of the command did and cost. */
+/** The result and cost of a run. */
 export interface Ran {
   readonly code: number
   readonly report: Report
   readonly seconds: number
-  /** Of the command itself; git runs beside it. */
+  /** CPU time of the command itself, without git. */
   readonly cpu: number
   readonly megabytes: number
 }
@@ -33,7 +33,7 @@ export function startIngest(folder: string, parameters: readonly string[], env: 
   })
 }
 
-/** Runs `ingest` to its end. */
+/** Runs `ingest` until it ends. */
 export async function runIngest(folder: string, parameters: readonly string[]): Promise<Ran> {
   const usage = join(tmpdir(), `usage-${process.pid}-${runs++}.json`)
   const started = performance.now()
@@ -56,7 +56,7 @@ export async function git(folder: string, ...parameters: string[]): Promise<stri
   return stdout
 }
 
-/** CPU seconds that the local Workers of this process have used; 0 where `ps` can't tell. */
+/** CPU seconds used by the local Workers of this process; 0 if `ps` doesn't report it. */
 export async function workerCpu(): Promise<number> {
   const { stdout } = await execute('ps', ['-eo', 'ppid=,comm=,cputimes=']).catch(() => ({ stdout: '' }))
   return stdout

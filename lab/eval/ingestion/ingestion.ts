@@ -1,6 +1,6 @@
 /**
- * `npm run --prefix lab eval:ingestion -- --mirrors <folder>`: is every tracked file of real repositories stored or named, and every line
- * of it there? What does it cost, what survives, and how soon is a change found?
+ * `npm run --prefix lab eval:ingestion -- --mirrors <folder>`: is every tracked file of real repositories stored or
+ * reported, with every line? What does ingestion cost, does data survive failures, and how soon is a change searchable?
  * @module
  */
 import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
@@ -37,7 +37,7 @@ Options
 const COLLECTION = 'codebase-context'
 const WATCH_ROUNDS = 10
 
-/** Runs the command. Exit codes: 0 nothing is missing, 1 something is, 2 called wrongly. */
+/** Runs the command. Exit codes: 0 nothing is missing, 1 something is missing, 2 usage error. */
 export async function run(argv: string[]): Promise<number> {
   try {
     const { values } = parseArguments(argv, {
@@ -110,7 +110,7 @@ async function measure(
   const scratch = await mkdtemp(join(tmpdir(), 'eval-ingestion-'))
   try {
     const bundle = await buildWorker(join(scratch, 'bundle'))
-    // A Worker for each repository, so that none pays for what another left.
+    // One Worker per repository, so that they don't influence each other.
     const withWorker = async <T>(work: (http: HttpClient, url: string) => Promise<T>): Promise<T> => {
       const worker = await startLocalWorker({ bundle, variables: { EMBEDDER: 'static', HOLD_OUT_SHARE: '0' } })
       try {
@@ -133,7 +133,7 @@ async function measure(
       process.stderr.write(`questions of ${basename(set)}\n`)
       questions.push(await withWorker((http, url) => filesOfQuestions(http, url, set, sources)))
     }
-    // Large enough that a run can be killed half-way.
+    // Large enough for a run to be killed half-way.
     const [small] = repositories
       .filter(
         ({ proof }) => proof.stored > 200 || proof.stored === Math.max(...repositories.map((one) => one.proof.stored)),
@@ -188,7 +188,7 @@ async function measureRepository(
   }
 }
 
-/** The chunks of every file, as the coordinator lists them. */
+/** The chunks of every file, as listed by the coordinator. */
 async function storedFiles(http: HttpClient, project: string): Promise<Map<string, StoredFile>> {
   const files = new Map<string, StoredFile>()
   for (const { fields, path } of await listItems(http, project, COLLECTION)) {
@@ -227,7 +227,7 @@ async function filesOfQuestions(
     const wanted = new Set(asked.flatMap(({ targets }) => targets.map(({ path }) => path)))
     files += wanted.size
     const paths = [...stored.keys()]
-    // A set may name a folder for all that is in it.
+    // A set may name a folder for all its files.
     for (const path of wanted)
       if (!stored.has(path) && !paths.some((one) => one.startsWith(`${path}/`))) lost.push(`${name}: ${path}`)
   }

@@ -1,6 +1,6 @@
 /**
- * Proves that nothing of a repository's text is missing: asks git what it tracks, reads the files itself, and looks for every line of
- * every file in the chunks that the coordinator gives back.
+ * Proves that no text of a repository is missing: lists the files tracked by git, reads them, and searches every line
+ * of every file in the chunks returned by the coordinator.
  * @module
  */
 import { readFileSync } from 'node:fs'
@@ -9,41 +9,41 @@ import { createDecoder } from '../../../cli/ingest/encoding.ts'
 import type { Report } from '../../../cli/ingest/report.ts'
 import { git } from './command.ts'
 
-/** What stands in a stored line instead of a part of the file's: secrets, private keys, the middle of long literals. */
+/** Replacements in stored lines: secrets, private keys, the middle of long literals. */
 const REPLACED = /\[redacted [^\]]*\]|\[private(?: key)?\]|…/
-/** A line of so many characters may be cut. */
+/** Lines of at least this length may be truncated, in characters. */
 const LONG_LINE = 1_000
-/** Formats whose visible text is stored, not their lines. */
+/** Formats of which the visible text is stored instead of the lines. */
 const RENDERED = new Set(['jupyter', 'html', 'docx', 'pdf'])
 
-/** Where the files of a repository are. */
+/** The files of a repository by treatment. */
 export interface Proof {
   tracked: number
   stored: number
-  /** Tracked files that were left out, by reason. */
+  /** Skipped tracked files, by reason. */
   leftOut: Record<string, string[]>
-  /** Tracked files that are neither stored nor named as left out. */
+  /** Tracked files that are neither stored nor reported as skipped. */
   lost: string[]
-  /** Files whose lines were compared, and their lines that are not blank. */
+  /** Compared files, and their non-blank lines. */
   compared: { files: number; lines: number }
-  /** Lines of which a part was replaced: secrets, and the middle of long literals. */
+  /** Lines with replaced parts: secrets, and the middle of long literals. */
   replaced: number
-  /** Files that are stored as what a reader sees in them, or shortened because they are large data. */
+  /** Files stored as their visible text, or shortened because they are large data. */
   rendered: string[]
   missing: { path: string; line: string }[]
 }
 
-/** Chunks of a file as they are stored. */
+/** The stored chunks of a file. */
 export interface StoredFile {
   readonly language: string
   readonly texts: string[]
 }
 
 /**
- * Compares a checkout with what is stored of it.
+ * Compares a checkout with its stored files.
  * @param folder the checkout
  * @param report of the ingestion
- * @param stored by path
+ * @param stored files by path
  */
 export async function prove(folder: string, report: Report, stored: ReadonlyMap<string, StoredFile>): Promise<Proof> {
   const proof: Proof = {
@@ -108,7 +108,7 @@ async function compare(
   }
 }
 
-/** Bytes as UTF-8, unless they are something else; escape sequences are those of ISO-2022-JP. */
+/** Decodes bytes as UTF-8, unless they are something else. The escape sequences are those of ISO-2022-JP. */
 function utf8(bytes: Buffer): string | undefined {
   if (bytes.includes('\x1b$')) return undefined
   try {
@@ -135,13 +135,13 @@ async function decoded(
   return typeof settled === 'string' ? undefined : settled.text
 }
 
-/** Large dumps are shortened, and JSON without line breaks is laid out anew. */
+/** Large dumps are shortened, and JSON without line breaks is reformatted. */
 function isReshaped(path: string, text: string): boolean {
   if (/\.json$/i.test(path)) return text.length > 200_000 || text.length / text.split('\n').length > 500
   return /\.sql$/i.test(path) && text.length > 200_000
 }
 
-/** A line that is longer than a chunk is in several. */
+/** A line longer than a chunk is split over several chunks. */
 function hasWords(texts: readonly string[], line: string): boolean {
   return line.split(/\s+/).every((word) => texts.some((text) => text.includes(word)))
 }

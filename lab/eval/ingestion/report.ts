@@ -1,5 +1,5 @@
 /**
- * What `eval:ingestion` saw, and how it is printed. Pure.
+ * The results of `eval:ingestion`, and their report. Pure.
  * @module
  */
 import type { Proof } from './proof.ts'
@@ -14,13 +14,13 @@ interface Cost {
 /** One repository. */
 export interface RepositoryReport {
   readonly name: string
-  /** That most of its files of code are in. */
+  /** The language of most of its code files. */
   readonly language: string
   readonly commit: string
   readonly chunks: number
   readonly proof: Proof
   readonly first: Cost & { readonly workerCpu: number }
-  /** The same command again, with nothing changed. */
+  /** The same command repeated without changes. */
   readonly again: Cost & { readonly sent: number }
 }
 
@@ -34,19 +34,19 @@ export interface QuestionFiles {
 }
 
 export interface IngestionReport {
-  /** Nothing is missing anywhere. */
+  /** Whether nothing is missing. */
   readonly whole: boolean
   readonly repositories: readonly RepositoryReport[]
   readonly questions: readonly QuestionFiles[]
   readonly scenarios: readonly Scenario[]
-  /** Seconds from saving a file until its text is found. */
+  /** Seconds from saving a file until its text is searchable. */
   readonly watch: readonly number[]
 }
 
 const sum = (record: Readonly<Record<string, readonly string[]>>) =>
   Object.values(record).reduce((total, paths) => total + paths.length, 0)
 
-/** The report for a person. */
+/** The report as text. */
 export function formatIngestion({ repositories, questions, scenarios, watch }: IngestionReport): string {
   const parts: string[] = []
   if (repositories.length > 0) parts.push(table(repositories), leftOut(repositories), faults(repositories))
@@ -122,7 +122,7 @@ function table(repositories: readonly RepositoryReport[]): string {
   ])
 }
 
-/** Why tracked files were left out, with some of their names, and which are not compared line by line. */
+/** Reasons for skipping tracked files, with examples, and files that are not compared line by line. */
 function leftOut(repositories: readonly RepositoryReport[]): string {
   const shown = (paths: readonly string[]) =>
     `${paths.slice(0, 3).join(', ')}${paths.length > 3 ? ` and ${paths.length - 3} more` : ''}`

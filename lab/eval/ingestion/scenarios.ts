@@ -1,6 +1,6 @@
 /**
- * What must not delete anything, tried against a real Worker: a killed run, an empty folder, a worktree, two folders of one name. And how
- * long a saved file takes until it is found.
+ * Situations that must not delete anything, tested with a real Worker: a killed run, an empty folder, a worktree, two
+ * folders with the same name. Also the time until a saved file is searchable.
  * @module
  */
 import { once } from 'node:events'
@@ -11,7 +11,7 @@ import type { HttpClient } from '../../../cli/harness.ts'
 import { listDocuments } from '../../../cli/ingest/api.ts'
 import { git, runIngest, startIngest } from './command.ts'
 
-/** What was there before and after something happened to a folder. */
+/** The stored files before and after an event. */
 export interface Scenario {
   readonly name: string
   readonly before: number
@@ -114,14 +114,14 @@ export async function runScenarios(
 }
 
 /**
- * Seconds from the moment a file is saved until its new text is found, with `ingest --watch`.
- * @param folder a checkout, which is written to
+ * Seconds from saving a file until its new text is searchable, with `ingest --watch`.
+ * @param folder a checkout, which is modified
  */
 export async function timeWatch(http: HttpClient, url: string, folder: string, rounds: number): Promise<number[]> {
   const child = startIngest(folder, ['--url', url, '--project', 'watch', '--source', 'app', '--watch'])
   try {
     const stored = () => listDocuments(http, { project: 'watch', collection: COLLECTION, source: 'app' })
-    // The first run has to be over: what it finds is no change.
+    // Waits for the end of the first run, whose findings are not changes.
     for (let size = -1; ; ) {
       const next = (await stored()).size
       if (next > 0 && next === size) break

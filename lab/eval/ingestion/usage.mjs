@@ -1,5 +1,5 @@
 /**
- * Preloaded into a command that is measured: writes its peak memory and CPU time to the file USAGE_FILE when it ends.
+ * Preloaded into a measured command: writes its peak memory and CPU time to the file USAGE_FILE at exit.
  * @module
  */
 import { writeFileSync } from 'node:fs'

@@ -1,7 +1,8 @@
 /**
- * Forms of credentials as their issuers publish them, for the recall of redaction on kinds that its rules were not written for. Facts
- * only: prefix, alphabet, length. Two lists, each of the issuers for which redaction had no rule when the list was first measured:
- * the rules of gitleaks 8 (July 2026), from which rules were added afterwards, and those of kingfisher (June 2025), which stay held out.
+ * Published formats of credentials, for measuring the recall of redaction on kinds without a rule. Facts only: prefix,
+ * alphabet, length. Two lists of issuers for which redaction had no rule when the list was first measured: the rules of
+ * gitleaks 8 (July 2026), from which rules were added afterwards, and those of kingfisher (June 2025), which remain
+ * held out.
  * @module
  */
 import type { Random } from '../../../cli/shared/random.ts'
@@ -16,10 +17,10 @@ const BASE64 = `${MIXED}+/`
 const some = (random: Random, length: number, alphabet: string) =>
   Array.from({ length }, () => alphabet[Math.floor(random() * alphabet.length)]).join('')
 
-/** An issuer: its name, and the parts of a token, each fixed text or an alphabet with a length. */
+/** An issuer: its name, and the parts of a token, each a fixed text or an alphabet with a length. */
 type Form = readonly [name: string, ...parts: (string | readonly [alphabet: string, length: number])[]]
 
-/** Of gitleaks: tokens that an issuer's prefix or suffix gives away. */
+/** From gitleaks: tokens recognisable by an issuer's prefix or suffix. */
 const MARKED: readonly Form[] = [
   ['1Password secret key', 'A3-', [UPPER, 6], '-', [UPPER, 11], '-', [UPPER, 5], '-', [UPPER, 5], '-', [UPPER, 5]],
   ['Adobe client secret', 'p8e-', [LOWER, 32]],
@@ -64,7 +65,7 @@ const MARKED: readonly Form[] = [
   ['Yandex S3', 'YC', [URL_SAFE, 38]],
 ]
 
-/** Of kingfisher: tokens that an issuer's prefix gives away. */
+/** From kingfisher: tokens recognisable by an issuer's prefix. */
 const HELD_OUT: readonly Form[] = [
   ['Blynk', 'oa2-client-id_', [URL_SAFE, 32]],
   ['ClickUp', 'pk_', ['0123456789', 8], '_', [UPPER, 32]],
@@ -88,7 +89,7 @@ const HELD_OUT: readonly Form[] = [
   ['Zapier webhook', 'https://hooks.zapier.com/hooks/catch/', [MIXED, 16]],
 ]
 
-/** Of gitleaks: tokens without a mark; only the name beside them tells what they are. */
+/** From gitleaks: tokens without a mark, recognisable only by an adjacent name. */
 const UNMARKED: readonly Form[] = [
   ['Algolia', [LOWER, 32]],
   ['Asana', [LOWER, 32]],
@@ -128,7 +129,7 @@ const UNMARKED: readonly Form[] = [
   ['Zendesk', [LOWER, 40]],
 ]
 
-/** Where a credential stands; `%` is the credential, `NAME` the issuer in capitals, `name` in lower case. */
+/** Texts with a credential: `%` is the credential, `NAME` the issuer in upper case, `name` in lower case. */
 const ALONE = ['I use % for now, is that right?', 'error: 401 for %\n', '> call --as %\n']
 const NAMED = [
   'NAME_API_KEY=%\n',
@@ -144,15 +145,15 @@ const NAMED = [
 export interface Planted {
   readonly list: 'gitleaks' | 'kingfisher'
   readonly issuer: string
-  /** `alone`: only its form gives it away; `named`: it is assigned to a name or stands in a header. */
+  /** `alone`: recognisable only by its format; `named`: assigned to a name or in a header. */
   readonly place: 'alone' | 'named'
   readonly secret: string
   readonly text: string
 }
 
 /**
- * Credentials of every issuer, made from a source of random numbers; none was ever valid.
- * @param perPlace how many of each issuer stand alone, and how many are named
+ * Random credentials of every issuer. None was ever valid.
+ * @param perPlace number of credentials per issuer and place
  */
 export function plantCredentials(random: Random, perPlace: number): Planted[] {
   const planted: Planted[] = []

@@ -1,9 +1,10 @@
 /**
- * What counts as a false alarm of redaction.
+ * Defines false alarms of redaction.
  *
- * Documentation is full of credentials that were made up, and nothing in their form tells them from real ones. So the rule is about the
- * form: whatever could be a real credential as it is written is rightly removed; a value that says of itself that it is none, or that
- * nobody would use as one, is a false alarm. The rule was written before the held-out packages were read.
+ * Documentation contains many invented credentials, whose format doesn't distinguish them from real ones. So the rule
+ * considers only the format: removing a value that could be a real credential is correct; removing a value that is
+ * clearly marked as a placeholder, or that could not be a credential, is a false alarm. The rule was written before the
+ * held-out packages were read.
  * @module
  */
 
@@ -28,19 +29,19 @@ export function removedFrom(text: string, clean: string): Removed[] {
   return removed
 }
 
-/** Words of a value that stands for a credential. */
+/** Words in placeholder values. */
 const STANDS_FOR =
   /example|sample|dummy|fake|mock|change.?me|change.?it|your|placeholder|passw|pwd|secret|token|user|foo|bar|test|demo|hunter2|xxx|\*\*\*|\.\.\.|…|[<>{}$]|%[sd(]|1234|abcd|qwerty|letmein/i
-/** Characters of base64 without which a key in PEM has no key in it. */
+/** Minimum base64 characters of a PEM key. */
 const MIN_KEY = 200
 const MIN_LENGTH = 6
-/** Different characters without which a value is filler such as `0000-0000`. */
+/** Minimum number of different characters; values with fewer are filler such as `0000-0000`. */
 const MIN_DISTINCT = 5
-/** Kinds that are found by the name beside the value or by its place, not by an issuer's form. */
+/** Kinds that are detected by an adjacent name or by their position, not by an issuer's format. */
 const BY_PLACE =
   /^(?:assigned_secret|url_password|connection_string_password|netrc_password|bearer_token|command_line_password|xml_secret|session_cookie|kubernetes_secret)$/
 
-/** Whether a value could be a real credential as it is written. */
+/** Whether a value, as written, could be a real credential. */
 export function couldBeReal({ kind, value }: Removed): boolean {
   if (kind === 'private_span') return false
   if (kind === 'private_key' || kind === 'encoded_private_key') {

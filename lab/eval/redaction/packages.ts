@@ -1,5 +1,5 @@
 /**
- * Published packages of npm and PyPI, by pinned version, unpacked into a temporary folder. Nothing of them is run.
+ * Published packages of npm and PyPI with pinned versions, unpacked into a temporary folder. None of their code is run.
  * @module
  */
 import { execFile } from 'node:child_process'
@@ -11,14 +11,15 @@ import { extract } from 'tar'
 import { UsageError } from '../../../cli/shared/args.ts'
 
 const run = promisify(execFile)
-/** Packages that are named in one call of npm. */
+/** Number of packages per npm call. */
 const BATCH = 10
 const MAX_OUTPUT = 64 * 1024 * 1024
 
 /**
- * Downloads and unpacks the packages of a list, a line each: `npm:NAME@VERSION` or `pypi:NAME==VERSION` (its wheel, so that no build runs).
- * @returns the folder, which the caller removes, and how many packages it holds
- * @throws {UsageError} for a line of another form
+ * Downloads and unpacks the packages of a list, one per line: `npm:NAME@VERSION` or `pypi:NAME==VERSION` (its wheel, so
+ * that no build runs).
+ * @returns the folder, which the caller removes, and the number of packages
+ * @throws {UsageError} for a line in another format
  */
 export async function unpackPackages(list: string): Promise<{ folder: string; packages: number }> {
   const lines = (await readFile(list, 'utf8')).split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'))

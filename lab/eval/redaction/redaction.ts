@@ -1,6 +1,6 @@
 /**
- * `eval:redaction`: how often redaction takes something out of text that should hold no secrets, and what it finds of credentials of
- * issuers for which it has no rule.
+ * `eval:redaction`: measures how often redaction removes something from text without secrets, and how many credentials
+ * it finds of issuers without a rule.
  * @module
  */
 import { readdir, readFile, rm, stat } from 'node:fs/promises'
@@ -35,12 +35,12 @@ Options
 `
 
 const LINES: readonly string[] = ['.jsonl', '.ndjson', '.tsv', '.csv', '.txt']
-/** Folders that hold no sources of the project. */
+/** Folders without sources of the project. */
 const SKIPPED: readonly string[] = ['.git', 'node_modules', 'archives']
-/** Credentials of each issuer and place. */
+/** Number of credentials per issuer and place. */
 const PER_ISSUER = 10
 
-/** Runs the command. Exit codes: 0 within the share, 1 over it, 2 for invalid arguments. */
+/** Runs the command. Exit codes: 0 within the allowed share, 1 above it, 2 for invalid arguments. */
 export async function run(argv: string[]): Promise<number> {
   try {
     const { values, positionals } = parseArguments(argv, {
@@ -117,14 +117,14 @@ async function measure(paths: readonly string[], { max, show, wholeFiles }: Opti
   return totals.falseAlarms / totals.items <= max ? 0 : 1
 }
 
-/** `3 of 12,000: 1 in 4,000 [1 in 11,700, 1 in 1,360]`: a share with the 95 % interval of Wilson. */
+/** `3 of 12,000: 1 in 4,000 [1 in 11,700, 1 in 1,360]`: a share with its 95 % Wilson interval. */
 function share(part: number, all: number): string {
   const oneIn = (value: number) => (value === 0 ? 'none' : `1 in ${count(Math.round(1 / value))}`)
   const { low, high } = wilson(part, all)
   return `${count(part)} of ${count(all)}: ${oneIn(part / all)} [${oneIn(low)}, ${oneIn(high)}]`
 }
 
-/** Prints what share of the credentials of unknown issuers is removed, alone and beside a name. */
+/** Prints the share of removed credentials of unknown issuers, alone and with a name. */
 function printRecall(seed: number): number {
   const planted = plantCredentials(seeded(seed), PER_ISSUER)
   for (const those of Object.values(Object.groupBy(planted, ({ list, place }) => `${list} ${place}`)).map(

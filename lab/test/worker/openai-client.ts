@@ -5,11 +5,9 @@ import { afterEach, beforeEach, expect, vi } from 'vitest'
 import type { Env } from '../../../src/env.ts'
 import worker from '../../../src/worker.ts'
 
-/**
- * The official OpenAI client in front of the whole Worker, and the model servers behind it.
- */
+/** The official OpenAI client in front of the whole Worker, with model servers behind it. */
 
-/** What the servers behind the coordinator were asked. */
+/** The requests to the servers behind the coordinator. */
 export interface Asked {
   url: string
   body: { model?: string; messages: { role: string; content: unknown }[]; [field: string]: unknown }
@@ -23,7 +21,7 @@ export let answers: Record<string, Answer> = {}
 let contexts: ExecutionContext[] = []
 let servers = 0
 
-/** Fresh addresses for every test: a breaker that a test opens stays with its server. */
+/** New addresses for every test, because an open breaker stays with its server. */
 export let local = ''
 export let remote = ''
 
@@ -80,7 +78,7 @@ export const twoServers = () => ({
   REMOTE_MODEL_API_KEY: 'secret-of-the-remote-server',
 })
 
-/** Waits until everything is written. */
+/** Waits until all background writes are complete. */
 export const settled = () => Promise.all(contexts.map((context) => waitOnExecutionContext(context)))
 
 export async function interaction(id: string | null | undefined): Promise<Record<string, unknown> | null> {
@@ -128,7 +126,7 @@ export const usage = event({
 })
 export const DONE = event('[DONE]')
 
-/** A streamed answer; a piece that is a function is called when its turn comes. */
+/** A streamed answer. A chunk that is a function is called when its turn comes. */
 export function streaming(...pieces: (string | (() => Promise<unknown>))[]): Answer {
   return ({ signal }) => {
     const rest = [...pieces]
@@ -182,7 +180,7 @@ export async function ingest(project: string): Promise<void> {
   expect(response.status).toBe(200)
 }
 
-/** Asks and gives the error. */
+/** Returns the error of a request. */
 export async function errorOf(asking: Promise<unknown>): Promise<InstanceType<typeof OpenAI.APIError>> {
   const outcome = await asking.then(
     () => null,

@@ -1,5 +1,6 @@
 /**
- * Collects what the ranking of code learns from: for every question of the sets, its candidates with the product's own features.
+ * Collects the training data for the ranking of code: for every question of the sets, its candidates with the product's
+ * own features.
  * @module
  */
 import { basename, join } from 'node:path'
@@ -19,31 +20,31 @@ import { answers, isCode } from '../../eval/code-measures.ts'
 import type { Encoder } from './encoders.ts'
 import { type Item, itemsOf } from './items.ts'
 
-/** Candidates of each list, and the best so many of each list and of both that the ranking sees. */
+/** Number of candidates in each list, and the number of best ones of each list and of both for the ranking. */
 const DEPTH = 100
 const LIMIT = 50
-/** Pasted issues of other repositories that each repository is asked: long questions that it doesn't answer. */
+/** Number of pasted issues from other repositories for each repository: long questions without an answer in it. */
 const FOREIGN_ISSUES = 8
-/** Chosen issues lie this far apart in the list of all. */
+/** Distance between selected issues in the list of all issues. */
 const STRIDE = 37
 
-/** Where the sets and their sources are. */
+/** Paths of the sets and their sources. */
 export interface Training {
   /** Folders of the sets. */
   readonly sets: readonly string[]
-  /** One folder a set, named as the set's folder, with one folder a repository. */
+  /** One folder per set, with the same name, containing one folder per repository. */
   readonly sources: string
   /** Questions that no repository answers. */
   readonly unanswerable: string
 }
 
-/** One question with its candidates; what fit.py reads. */
+/** One question with its candidates, as read by fit.py. */
 export type Collected = Awaited<ReturnType<Awaited<ReturnType<typeof indexOf>>>> & {
   readonly set: string
   readonly repository: string
 }
 
-/** Asks every repository its own questions and those that it doesn't answer, by each of some embedders. */
+/** Asks every repository its own questions and unanswerable ones, with each of several embedders. */
 export async function collect(training: Training, encoders: readonly Encoder[]): Promise<Collected[][]> {
   const collected: Collected[][] = encoders.map(() => [])
   const sets = await Promise.all(training.sets.map((folder) => readCodeSet(folder, training.unanswerable)))
@@ -74,7 +75,7 @@ export async function collect(training: Training, encoders: readonly Encoder[]):
   return collected
 }
 
-/** Pasted issues of other repositories, always the same for one. */
+/** Pasted issues of other repositories, always the same ones for a repository. */
 function foreignIssues(sets: readonly CodeSet[], repository: string): CodeQuestion[] {
   const issues = sets.flatMap(({ repositories }) =>
     repositories
@@ -89,7 +90,9 @@ function foreignIssues(sets: readonly CodeSet[], repository: string): CodeQuesti
   })
 }
 
-/** What the product finds for a question, by the same index, with the evidence and the features of each candidate. */
+/**
+ * The product's search results for a question, from the same index, with the evidence and features of each candidate.
+ */
 async function indexOf(items: readonly Item[], encoder: Encoder) {
   const index = TermIndex.build(
     items.map(({ title, body }, row) => ({ row, list: termList(documentColumns({ title, body })) })),
@@ -151,7 +154,7 @@ async function indexOf(items: readonly Item[], encoder: Encoder) {
       keyword: pieces.map(({ keyword }) => keyword),
       coverage: pieces.map(({ coverage }) => coverage),
       closeness: pieces.map(({ closeness }) => closeness),
-      /** Numbers of the targets that each candidate answers. */
+      /** Indices of the targets that each candidate answers. */
       answers: pieces.map((piece) => targets.flatMap((target, i) => (answers(piece, target) ? [i] : []))),
       values: codeFeatures(question, pieces, plan).map((values) => CODE_FEATURES.map((name) => values[name])),
     }

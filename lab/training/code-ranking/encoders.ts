@@ -1,5 +1,6 @@
 /**
- * The two built-in embedders without a Worker: the word table, and the sentence embedder with its documents' vectors from the cache.
+ * The two built-in embedders without a Worker: the word table, and the sentence embedder with document vectors from the
+ * cache.
  * @module
  */
 import { createReadStream, readFileSync } from 'node:fs'
@@ -21,7 +22,7 @@ export interface Encoder {
   readonly space: EmbeddingSpace
   documents(texts: readonly string[]): Promise<Vector[]>
   question(text: string): Promise<Embedding>
-  /** Vectors of the questions that a collection's scale is measured by. */
+  /** Vectors of the questions for measuring a collection's scale. */
   unrelated(texts: readonly string[]): Promise<Vector[]>
   close(): Promise<void>
 }
@@ -61,7 +62,7 @@ async function sentenceEmbedder(): Promise<Encoder> {
       const vector = model.embed(questionText(text), MAX_QUESTION_PIECES)
       return { vector, coverage: vector ? 1 : 0 }
     },
-    // As in the product, where they must cost nothing (MANY_QUESTIONS in embedder.ts).
+    // As in the product, where they must be free (MANY_QUESTIONS in embedder.ts).
     unrelated: async (texts) => (await table.embed(texts)).map(({ vector }) => vector),
     close: () => pool.close(),
   }
@@ -72,7 +73,7 @@ function bytesOf(path: string): ArrayBuffer {
   return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer
 }
 
-/** The unit vector of int8 codes in base64. */
+/** The unit vector from int8 codes in base64. */
 function decoded(codes: string | null): Vector {
   if (codes === null) return null
   const vector = Float32Array.from(new Int8Array(Buffer.from(codes, 'base64')))

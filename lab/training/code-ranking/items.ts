@@ -1,5 +1,5 @@
 /**
- * The items that the product's own ingestion makes of a folder, without a coordinator.
+ * The items that the product's ingestion creates from a folder, without a coordinator.
  * @module
  */
 import type { HttpClient } from '../../../cli/harness.ts'
@@ -10,7 +10,7 @@ import { createReport } from '../../../cli/ingest/report.ts'
 import { indexedText } from '../../../src/knowledge/prepare.ts'
 import { redactAll } from '../../../src/security/redact.ts'
 
-/** One item as it is stored. */
+/** One stored item. */
 export interface Item {
   readonly fields: Readonly<Record<string, unknown>>
   readonly title: string

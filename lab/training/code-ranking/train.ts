@@ -1,5 +1,5 @@
 /**
- * `npm run --prefix lab train:code-ranking`: learns the weights of the ranking of code and writes them into the product.
+ * `npm run --prefix lab train:code-ranking`: trains the weights of the ranking of code and writes them to the product.
  * @module
  */
 import { spawnSync } from 'node:child_process'
@@ -68,7 +68,7 @@ export async function run(argv: string[]): Promise<number> {
   }
 }
 
-/** Six digits are enough. */
+/** Six digits are sufficient. */
 function rounded(_: string, value: unknown): unknown {
   return typeof value === 'number' ? Number(value.toPrecision(6)) : value
 }
