@@ -14,34 +14,78 @@ export interface AssignedSecret {
 
 const PASSWORD_WORDS = 'password|passwd|pwd|passphrase|passcode|(?<![a-z])pass(?=[=:])'
 const KEY_WORDS =
-  'secret|(?:api|app|access|account|auth|authentication|application|consumer|encryption|signing|private|secret|master|service|session|shared|license|storage)[_.-]?(?:access[_.-]?)?key|key[_-]?data|token|credentials?|_auth'
-const NAME = new RegExp(
-  `(?:(${PASSWORD_WORDS})|(${KEY_WORDS}))(?:_?\\d{1,2})?(\\\\{0,3}["'\`]?\\]?)[ \\t]{0,10}(:=|=>|[:=])(?![=~>])[ \\t]{0,10}`,
+  'secret|(?:api|app|access|account|auth|authentication|application|consumer|encryption|signing|private|secret|master|service|session|shared|license|storage)[_. -]?(?:access[_. -]?)?key|key[_-]?data|token|credentials?|_auth|(?<=[A-Z0-9]_)key'
+const NAMED = `(?:(${PASSWORD_WORDS})|(${KEY_WORDS}))(?:_?\\d{1,2})?`
+/** A name and a sign of assignment. */
+const ASSIGNMENT = new RegExp(`${NAMED}(\\\\{0,3}["'\`]?\\]?)[ \\t]{0,10}(:=|=>|[:=])(?![=~>])[ \\t]{0,10}`, 'gi')
+/**
+ * A name and what else stands before its value: `value: …` on the next line, a comma (`setenv("API_KEY", "…")`), `--body`, "the API key
+ * is …", a little code before a quotation mark (`apiKey: string = "…"`, `SecretStr("…")`, `:api-key "…"`), a space (`set -x API_KEY …`).
+ */
+const APART = new RegExp(
+  `${NAMED}(?:["']?,?\\s{1,80}["']?value["']?[ \\t]{0,5}[:=]|\\\\{0,3}["'][ \\t]{0,5},(?=\\s{0,40}\\\\{0,3}["'])\\s{0,40}|[ \\t]--(?:body|value)[ =]|(?:[ \\t]{1,5}[\\w.-]{1,20}){0,4}[ \\t]{1,5}(?:is|was|of)(?:[ \\t]|:)|["']?[^"'\`\\n;,]{1,40}(?=["'\`])|[ \\t]{1,5}(?=[A-Z0-9][A-Z0-9_-]{14}))[ \\t]{0,10}`,
   'gi',
 )
 /** Every text with a matching name contains at least one of these. */
 export const NAME_WORDS: readonly string[] = ['pass', 'pwd', 'secret', 'key', 'token', 'credential', '_auth']
 
 const MAX_VALUE = 4_000
-/** The part of a name before the matched word: `DB_`, `spring.datasource.`. */
-const NAME_BEFORE = /[\w.$-]{0,64}$/
-
 /** All secrets that are assigned to a name, in order. */
 export function assignedSecrets(text: string): AssignedSecret[] {
   const found: AssignedSecret[] = []
-  NAME.lastIndex = 0
-  for (let name = NAME.exec(text); name; name = NAME.exec(text)) {
-    const strength: NameStrength = name[1] ? 'password' : 'key'
-    const value = readValue(text, NAME.lastIndex)
+  ASSIGNMENT.lastIndex = 0
+  for (let name = ASSIGNMENT.exec(text); name; name = ASSIGNMENT.exec(text)) {
+    const value = readValue(text, ASSIGNMENT.lastIndex, false)
     if (!value || isLabel(text, name, value)) continue
     const secret = text.slice(value.start, value.end)
-    const before = NAME_BEFORE.exec(text.slice(Math.max(0, name.index - 64), name.index))?.[0] ?? ''
+    const before = nameBefore(text, name)
+    if (isOtherKey(before, name)) continue
+    const strength: NameStrength = name[1] ? 'password' : 'key'
     if (!isSecretValue(secret, strength, value.quoted) && !isEnvironmentValue(before, name, secret, value.quoted))
       continue
     found.push({ start: value.start, end: value.end })
-    NAME.lastIndex = value.end
+    ASSIGNMENT.lastIndex = value.end
+  }
+  return [...found, ...secretsApart(text, found)].sort((a, b) => a.start - b.start)
+}
+
+/** Secrets that stand further from their name. They must look like keys of machines, whatever the name. */
+function secretsApart(text: string, known: readonly AssignedSecret[]): AssignedSecret[] {
+  const found: AssignedSecret[] = []
+  let next = 0
+  APART.lastIndex = 0
+  for (let name = APART.exec(text); name; name = APART.exec(text)) {
+    const at = APART.lastIndex
+    const value = readValue(text, at, true)
+    // The search goes on behind the name, since the code between may hold another.
+    APART.lastIndex = name.index + (name[1] ?? name[2] ?? '').length
+    if (!value || isListed(text, name)) continue
+    const before = nameBefore(text, name)
+    if (isOtherKey(before, name)) continue
+    if (!value.quoted && /^\w+[ \t]+$/.test(name[0]) && !ENVIRONMENT_NAME.test(`${before}${name[0].trim()}`)) continue
+    if (!isSecretValue(text.slice(value.start, value.end), 'key', value.quoted)) continue
+    while ((known[next]?.end ?? Number.POSITIVE_INFINITY) <= value.start) next++
+    if ((known[next]?.start ?? Number.POSITIVE_INFINITY) >= value.end)
+      found.push({ start: value.start, end: value.end })
+    APART.lastIndex = value.end
   }
   return found
+}
+
+/** The part of a name before the matched word: `DB_`, `spring.datasource.`. */
+function nameBefore(text: string, name: RegExpExecArray): string {
+  return /[\w.$-]{0,64}$/.exec(text.slice(Math.max(0, name.index - 64), name.index))?.[0] ?? ''
+}
+
+/** Variables of the environment whose values are secret. */
+const ENVIRONMENT_NAME = /^[A-Z][A-Z0-9_]*_(?:KEY|TOKEN|SECRET)$/
+/** Keys that are public, or that are names. */
+const OTHER_KEY = /(?:^|_)(?:PUBLIC|PUB|CACHE|SORT|PRIMARY|FOREIGN|PARTITION|SITE|STORAGE|LOCAL|QUERY|ROW|INDEX)_$/
+
+/** Whether a name ends with the word `KEY` alone and is none of a secret: `STRIPE_KEY` is one, `sort_key` is not. */
+function isOtherKey(before: string, name: RegExpExecArray): boolean {
+  const word = name[2] ?? ''
+  return /^key$/i.test(word) && (!ENVIRONMENT_NAME.test(before + word) || OTHER_KEY.test(before))
 }
 
 interface Value {
@@ -55,8 +99,11 @@ const UNQUOTED = /[^\s"'`<>,;&|(){}[\]]{4,4000}/y
 /** Allowed text after a value on its line: nothing, a comment, a separator, another assignment. */
 const REST_OF_LINE = /[^\S\n]{0,20}(?:(?:[#;,&"'<`|)\]}\\]|\/\/|[\w-]{1,40}=)[^\n]{0,300}|)(?:\r?\n|$)/y
 
-/** The value that starts at a position; null if none there could be a secret. */
-function readValue(text: string, at: number): Value | null {
+/**
+ * The value that starts at a position; null if none there could be a secret.
+ * @param inProse words may follow the value on its line
+ */
+function readValue(text: string, at: number, inProse: boolean): Value | null {
   QUOTE.lastIndex = at
   const quote = QUOTE.exec(text)
   if (quote) {
@@ -71,6 +118,7 @@ function readValue(text: string, at: number): Value | null {
   const end = at + word[0].length
   // `token = base64.b64encode(…)`: a call.
   if (text[end] === '(') return null
+  if (inProse) return { start: at, end, quoted: false }
   // Prose continues after the word: `password: 8 characters or more`. Allowed text after a value ends the line or
   // separates the value.
   REST_OF_LINE.lastIndex = end
@@ -105,6 +153,12 @@ function isEnvironmentValue(before: string, name: RegExpExecArray, value: string
     isSecretValue(`${value}0`, 'password', true) &&
     !/^[A-Z_]+$/.test(value)
   )
+}
+
+/** `["token", "apiKey"]`: a list of names; a comma stands between a name and its value only in the arguments of a call. */
+function isListed(text: string, name: RegExpExecArray): boolean {
+  if (!name[0].includes(',') || /value["']?[ \t]*[:=]/.test(name[0])) return false
+  return !/\(\s{0,20}\\{0,3}["'][\w.$ -]{0,64}$/.test(text.slice(Math.max(0, name.index - 100), name.index))
 }
 
 /** `"Password:"`: a text that ends with the name. The text after its closing quotation mark is code. */

@@ -189,6 +189,14 @@ export const SECRET_FORMS: readonly SecretForm[] = [
     pattern: /webhook\.office\.com\/webhookb2\/([\w@/-]{40,300})/g,
     group: 1,
   },
+  {
+    // The address is the credential: whoever knows it may post. A path with the word `hook` and a random last part.
+    kind: 'webhook_address',
+    words: ['hook'],
+    pattern:
+      /\bhttps:\/\/[\w.-]{4,100}(?:\/[\w.~-]{1,60}){0,5}(?<=[/.-](?:web)?hooks?(?:[/.][\w./~-]{0,200})?)\/((?=[\w-]{0,200}\d[A-Za-z])[\w-]{16,200})(?![\w/.-])/g,
+    group: 1,
+  },
   { kind: 'telegram_bot_token', words: [':aa'], pattern: /\b\d{8,10}:AA[\w-]{33}(?![\w-])/g },
   { kind: 'discord_token', words: ['.'], pattern: /\b[MNO][A-Za-z\d]{23,27}\.[\w-]{6}\.[\w-]{27,40}(?![\w-])/g },
   { kind: 'mailchimp_key', words: ['-us'], pattern: /\b[0-9a-f]{32}-us\d{1,2}\b/g },
@@ -234,7 +242,7 @@ export const SECRET_FORMS: readonly SecretForm[] = [
   {
     kind: 'bearer_token',
     words: ['authorization'],
-    pattern: /\bauthorization["']?\s{0,5}[:=]\s{0,5}["']?(?:bearer|basic|token)\s{1,5}([A-Za-z0-9+/=._~-]{12,4000})/gi,
+    pattern: /\bauthorization["']?\s{0,5}[:=]\s{0,5}["']?(?:bearer|basic|token)\s{1,5}([A-Za-z0-9+/=._~:-]{12,4000})/gi,
     group: 1,
   },
   {

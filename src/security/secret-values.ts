@@ -3,6 +3,7 @@
  * placeholder.
  * @module
  */
+import { isUnlikeWords } from './letter-pairs.ts'
 
 /** Placeholders for secrets. */
 const PLACEHOLDER =
@@ -82,18 +83,36 @@ function isSequence(value: string): boolean {
  */
 export function isSecretValue(value: string, strength: NameStrength, quoted: boolean): boolean {
   if (value.length < 4 || value.length > 4_000 || isPlaceholder(value) || WELL_KNOWN.test(value)) return false
-  if (NO_SECRET.test(value) || WORDS.test(value) || (!quoted && (CODE.test(value) || PATH.test(value)))) return false
+  if (NO_SECRET.test(value) || isWords(value, strength) || (!quoted && (CODE.test(value) || PATH.test(value))))
+    return false
   if (strength === 'key') return value.length >= MIN_KEY && !/\s/.test(value) && hasRandomPart(value)
   if (/^[\d.,_]+$/.test(value)) return quoted && /^\d{4,}$/.test(value)
   const words = value.split(/\s+/)
   return words.length <= MAX_PASSWORD_WORDS && words.some(hasDigitOrSymbol)
 }
 
-/** A run of letters and digits that people don't write: at least eight characters, including at least two digits. */
+/**
+ * A run of letters and digits that people don't write: at least eight characters, including at least two digits, or letters in an
+ * order that words don't have. Or short runs (`9Qu4Aw_Sq2xbz-d-mPCT`) for which this is true together.
+ */
 export function hasRandomPart(value: string): boolean {
+  if (/^(?=.*\d)[\w.~-]{16,200}$/.test(value) && (isUnlikeWords(value) || alternates(value))) return true
   return (value.match(/[A-Za-z0-9+/]{8,4000}/g) ?? []).some(
-    (run) => /[A-Za-z]/.test(run) && (run.match(/\d/g) ?? []).length >= 2 && !/^[a-z]+_?\d{1,4}$/i.test(run),
+    (run) =>
+      /[A-Za-z]/.test(run) &&
+      (((run.match(/\d/g) ?? []).length >= 2 && !/^[a-z]+_?\d{1,4}$/i.test(run)) || isUnlikeWords(run)),
   )
+}
+
+/** Names without a digit. A machine's key of both cases may have none by chance, but its letters follow one another as in no word. */
+function isWords(value: string, strength: NameStrength): boolean {
+  if (!WORDS.test(value)) return false
+  return strength === 'password' || !(value.match(/(?=[A-Z]{0,60}[a-z])[A-Za-z]{16,4000}/g) ?? []).some(isUnlikeWords)
+}
+
+/** Letters and digits that alternate more often than versions and sizes in a name do (`base64-utf8-v2`). */
+function alternates(value: string): boolean {
+  return (value.match(/[A-Za-z](?=\d)|\d(?=[A-Za-z])/g) ?? []).length >= 6
 }
 
 /** A letter with a digit or a symbol, which words of a sentence don't have. */

@@ -94,6 +94,7 @@ const TABLE: readonly (readonly [kind: string, secret: string, around?: string])
   ['aws_access_key', `AKIA${some(16, 64, UPPER)}`],
   ['json_web_token', `eyJ${some(30, 65)}.eyJ${some(60, 65)}.${some(43, 65)}`],
   ['slack_webhook', `T${some(8, 66)}/B${some(10, 66)}/${some(24, 66)}`, 'https://hooks.slack.com/services/%'],
+  ['webhook_address', `${some(10, 91)}7k${some(9, 92)}`, 'https://hooks.example.com/hooks/catch/12345/%'],
   ['discord_webhook', `${some(18, 67, '123456789')}/${some(68, 67)}`, 'https://discord.com/api/webhooks/%'],
   [
     'teams_webhook',

@@ -23,6 +23,22 @@ test('so are secrets in syntax that the rules were not developed with', () => {
   expect(recall, `kept: ${kept.join(', ')}`).toBeGreaterThanOrEqual(0.85)
 })
 
+test.each([
+  ['letters alone, in no order of words', "apiKey: 'api_sggocTLUCYePvjHvVVJPIvsFQBuERHngmTvh4QMXubWNH'"],
+  ['short runs', 'export API_TOKEN="9Qu4Aw_Sq2xbz-d-mPCT"'],
+  ['groups of letters and digits', 'api_key: P9XF9RG-X8V0NI6-88IP1T0-CO4W5ON'],
+  ['an address that anybody may post to', 'zap https://hooks.zapier.com/hooks/catch/ypmIggJab0PviemZ now'],
+  ['the arguments of a call', 'os.Setenv("STRIPE_KEY", "kq83hfT62bdPw91mZx4c")'],
+  ['a list of names and values', '- name: API_TOKEN\n  value: kq83hfT62bdPw91mZx4c\n'],
+  ['a type before the sign', 'let api_key: &str = "kq83hfT62bdPw91mZx4c";'],
+  ['a call around the value', 'Config(api_key=SecretStr("kq83hfT62bdPw91mZx4c"))'],
+  ['no sign', '{:weather-api-key "kq83hfT62bdPw91mZx4c"}'],
+  ['prose', 'The token for staging was kq83hfT62bdPw91mZx4c yesterday.'],
+  ['fish', 'set -x WEATHER_API_KEY kq83hfT62bdPw91mZx4c'],
+])('a key is found by %s', (_, text) => {
+  expect(redact(text)).toContain('[redacted ')
+})
+
 test('redacting twice changes nothing', () => {
   for (const { text } of madeSecrets([...SECRET_KINDS, ...HELD_OUT_KINDS], 3, 5)) {
     const once = redact(text)
@@ -75,6 +91,12 @@ test.each([
   'xai_sdk/client.py,sha256=sk-A8r8Kb0J3aiMRhPBMyoLCa0wUjvf9g9vQWoOLcRc,10245',
   'user_2RfWKJREkjKbHZy0Wqa5qrHeAnb call_Ao02pnFYXD6GN1yzc0uXPsvF',
   'secretName: "tls-example-com"',
+  '["DECRYPTBYKEYAUTOASYMKEY", "ENCRYPTBYASYMKEY", "ENCRYPTBYKEY", "OPENSYMMETRICKEYTOKENS"]',
+  '["token", "chacha20poly1305", "apiKey"]',
+  'the token of the branch is feature-handle-interrupted-exports',
+  'SORT_KEY="created_at_2026_11_30_v1"',
+  'See https://x.dev/hooks/useIntersectionObserverEntry2 for details',
+  'if (token.type === "punctuation.definition.string.begin") skip()',
 ])('leaves %s alone', (text) => {
   expect(redact(text)).toBe(text)
 })

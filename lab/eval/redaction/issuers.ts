@@ -1,26 +1,28 @@
 /**
- * Published formats of credentials, for measuring the recall of redaction on kinds without a rule. Facts only: prefix,
- * alphabet, length. Two lists of issuers for which redaction had no rule when the list was first measured: the rules of
- * gitleaks 8 (July 2026), from which rules were added afterwards, and those of kingfisher (June 2025), which remain
- * held out.
+ * Forms of credentials as their issuers publish them, for the recall of redaction on kinds that its rules were not written for. Facts
+ * only: prefix, alphabet, length. Of gitleaks 8 (July 2026), from which rules were added after the first measurement, of kingfisher
+ * (June 2025), whose misses were looked at afterwards, and of trufflehog (detectors.ts).
  * @module
  */
 import type { Random } from '../../../cli/shared/random.ts'
-
-const LOWER = 'abcdefghijklmnopqrstuvwxyz0123456789'
-const UPPER = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'
-const MIXED = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
-const HEX = '0123456789abcdef'
-const URL_SAFE = `${MIXED}_-`
-const BASE64 = `${MIXED}+/`
+import {
+  BASE64,
+  type Form,
+  HELD_OUT_DETECTORS,
+  HELD_OUT_PLACES,
+  HEX,
+  LOWER,
+  MIXED,
+  SEEN_DETECTORS,
+  SEEN_PLACES,
+  UPPER,
+  URL_SAFE,
+} from './detectors.ts'
 
 const some = (random: Random, length: number, alphabet: string) =>
   Array.from({ length }, () => alphabet[Math.floor(random() * alphabet.length)]).join('')
 
-/** An issuer: its name, and the parts of a token, each a fixed text or an alphabet with a length. */
-type Form = readonly [name: string, ...parts: (string | readonly [alphabet: string, length: number])[]]
-
-/** From gitleaks: tokens recognisable by an issuer's prefix or suffix. */
+/** Of gitleaks: tokens that an issuer's prefix or suffix gives away. */
 const MARKED: readonly Form[] = [
   ['1Password secret key', 'A3-', [UPPER, 6], '-', [UPPER, 11], '-', [UPPER, 5], '-', [UPPER, 5], '-', [UPPER, 5]],
   ['Adobe client secret', 'p8e-', [LOWER, 32]],
@@ -140,15 +142,21 @@ const NAMED = [
   'curl -H "Authorization: Bearer %" https://api.name.example/v1/me',
   '[name]\nsecret_key = "%"\n',
 ]
-
 /** A credential in a text. */
 export interface Planted {
-  readonly list: 'gitleaks' | 'kingfisher'
+  readonly list: 'gitleaks' | 'kingfisher' | 'detectors, seen' | 'detectors, held out'
   readonly issuer: string
   /** `alone`: recognisable only by its format; `named`: assigned to a name or in a header. */
   readonly place: 'alone' | 'named'
   readonly secret: string
   readonly text: string
+}
+
+const PLACES = {
+  gitleaks: NAMED,
+  kingfisher: NAMED,
+  'detectors, seen': SEEN_PLACES,
+  'detectors, held out': HELD_OUT_PLACES,
 }
 
 /**
@@ -160,7 +168,7 @@ export function plantCredentials(random: Random, perPlace: number): Planted[] {
   const plant = (list: Planted['list'], form: Form, place: Planted['place']) => {
     const [issuer, ...parts] = form
     const word = issuer.split(/[ ,]/)[0] ?? ''
-    const texts = place === 'alone' ? ALONE : NAMED
+    const texts = place === 'alone' ? ALONE : PLACES[list]
     for (let i = 0; i < perPlace; i++) {
       const secret = parts.map((part) => (typeof part === 'string' ? part : some(random, part[1], part[0]))).join('')
       const text = (texts[Math.floor(random() * texts.length)] ?? '%')
@@ -175,5 +183,7 @@ export function plantCredentials(random: Random, perPlace: number): Planted[] {
     for (const form of HELD_OUT) plant('kingfisher', form, place)
   }
   for (const form of UNMARKED) plant('gitleaks', form, 'named')
+  for (const form of SEEN_DETECTORS) plant('detectors, seen', form, 'named')
+  for (const form of HELD_OUT_DETECTORS) plant('detectors, held out', form, 'named')
   return planted
 }
