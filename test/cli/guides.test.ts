@@ -155,21 +155,4 @@ describe('documents', () => {
       expect((await readFile(join(DOCS, name), 'utf8')) === text, `docs/${name}`).toBe(true)
     }
   })
-
-  it('link only to what exists', async () => {
-    const names = (await readdir(DOCS)).filter((name) => name.endsWith('.md')).map((name) => join('docs', name))
-    for (const name of [...names, 'README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md']) {
-      const text = await readFile(join(ROOT, name), 'utf8')
-      for (const [, target] of text.matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)) {
-        const path = join(ROOT, name, '..', target as string)
-        await expect(
-          readFile(path).then(
-            () => 'there',
-            (error) => error.code,
-          ),
-          `${name} → ${target}`,
-        ).resolves.toMatch(/there|EISDIR/)
-      }
-    }
-  })
 })
