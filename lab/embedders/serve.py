@@ -1,7 +1,7 @@
-"""Serves a GGUF embedding model at http://127.0.0.1:PORT/v1/embeddings by llama.cpp's own HTTP server, until it is interrupted or
-SECONDS are over.
+"""Serves a GGUF model at http://127.0.0.1:PORT/v1 by llama.cpp's own HTTP server, until it is interrupted or SECONDS are over: an embedding
+model, or with --chat a chat model, or with --rerank a reranker.
 
-usage: serve.py MODEL.gguf PORT [--threads 1] [--seconds 3600]
+usage: serve.py MODEL.gguf PORT [--chat | --rerank] [--threads 1] [--seconds 3600]
 """
 import argparse, time
 
@@ -14,13 +14,20 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=3600)
+    parser.add_argument("--chat", action="store_true")
+    parser.add_argument("--rerank", action="store_true")
     options = parser.parse_args()
     parameters = xllamacpp.CommonParams()
     parameters.model.path = options.model
     parameters.hostnames, parameters.port = ["127.0.0.1"], options.port
-    parameters.embedding = True
     parameters.n_parallel = 1
-    parameters.n_ctx = parameters.n_batch = parameters.n_ubatch = 512
+    if options.chat:
+        parameters.n_ctx = 8192
+    else:
+        parameters.embedding = True
+        parameters.n_ctx = parameters.n_batch = parameters.n_ubatch = 512
+    if options.rerank:
+        parameters.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_RANK
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = options.threads
     server = xllamacpp.Server(parameters)
     print(f"{options.model} at {server.listening_address}", flush=True)

@@ -31,8 +31,8 @@ const collectionOf = async (http: HttpClient, name: string) =>
 const texts = (count: number, about = 'Rule number') =>
   Array.from({ length: count }, (_, i) => ({ key: `k${i}`, fields: { description: `${about} ${i} of the house.` } }))
 
-const store = (http: HttpClient, items: object[], collection = BEST) =>
-  http.post<{ results: { context_id: string }[] }>('/knowledge/items', { project: PROJECT, collection, items })
+const store = (http: HttpClient, items: object[], project = PROJECT) =>
+  http.post<{ results: { context_id: string }[] }>('/knowledge/items', { project, collection: BEST, items })
 
 /** Status of the job of a kind after the given seconds of work. */
 async function jobAfter(http: HttpClient, worker: LocalWorker, kind: string, seconds: number): Promise<string> {
@@ -216,8 +216,8 @@ async function manyClients({ qdrant, start, keep }: World): Promise<Seen> {
   if (!qdrant) return null
   const proxy = await keep(startQdrantProxy(qdrant))
   const { http } = await start({ QDRANT_URL: proxy.url, INGEST_ITEMS_PER_DAY: '0', INGEST_BYTES_PER_DAY: '0' })
-  // The first store creates the collections; only the requests of later stores are counted.
-  await store(http, texts(1, 'First of all'))
+  // The first store creates the collections. Only the requests for the first item of another project are counted.
+  await store(http, texts(1, 'First of all'), 'another')
   proxy.costs.clear()
   await store(http, texts(1, 'Second of all'))
   const calls = [...proxy.costs.values()].reduce((sum, { calls: some }) => sum + some, 0)
@@ -232,7 +232,7 @@ async function manyClients({ qdrant, start, keep }: World): Promise<Seen> {
   )
   return {
     holds: refused === 0,
-    seen: `${refused} of 32 batches of 100 refused with 8 clients; ${calls} calls for one item`,
+    seen: `${refused} of 32 batches of 100 refused with 8 clients; ${calls} calls for the first item of a project`,
   }
 }
 

@@ -18,10 +18,7 @@ export const jobOutput = z.object({
   run_after: z
     .number()
     .describe('Not before this time; of a running job the end of its lease. Milliseconds since 1970.'),
-  last_error: z
-    .string()
-    .nullable()
-    .describe('Code of the last error; after unusable_answer also what was wrong with the answer of the model.'),
+  last_error: z.string().nullable().describe('Code of the last error.'),
   progress: z
     .object({
       done: z.number(),

@@ -8,9 +8,7 @@ import { type Budget, withBudget } from '../budget.ts'
 import { readControls } from '../database/queries/controls.ts'
 import { claimJob, dueJobs, endAttempt, type Job, type JobEnd } from '../database/queries/jobs.ts'
 import { CoordinatorError, toCoordinatorError } from '../errors.ts'
-import { UnusableAnswer } from '../patterns/extract-by-model.ts'
 import { BudgetSpent } from '../patterns/generation-budget.ts'
-import { redact } from '../security/redact.ts'
 import type { Services } from '../services.ts'
 import { DAY_MS, HOUR_MS } from '../time.ts'
 import { jobFunction } from './job-kinds.ts'
@@ -97,29 +95,18 @@ async function runWithin(services: Services, id: string, budget: Budget): Promis
     return { kind: job.kind, status: 'done', error: null, runAfter: now }
   } catch (thrown) {
     if (thrown instanceof BudgetSpent) return await postpone(services, job, thrown.until)
-    // A model that can't give a usable answer now won't give one at the sixth attempt: the job is set aside for a
-    // person.
-    const unusable = thrown instanceof UnusableAnswer
-    const error = errorOf(thrown)
+    // The code is stored, never the message.
+    const error = toCoordinatorError(thrown).code
     const now = services.now()
     const age = now - job.createdAt
     if (error === 'engine_unavailable' && age < ENGINE_PATIENCE_MS) {
       return await postpone(services, job, now + engineWaitMs(age, services.random()), error)
     }
-    const dead = unusable || job.attempts >= MAX_ATTEMPTS
+    const dead = job.attempts >= MAX_ATTEMPTS
     const runAfter = dead ? now : now + backoffMs(job.attempts, services.random())
     await endAttempt(database, job, { status: dead ? 'dead' : 'pending', runAfter, error }, now)
     return { kind: job.kind, status: dead ? 'dead' : 'failed', error, runAfter }
   }
-}
-
-/** Maximum characters stored of an error. */
-const MAX_ERROR_LENGTH = 200
-
-/** The stored part of an error: its code, never its message. For an unusable model answer, also the reason. */
-function errorOf(thrown: unknown): string {
-  if (thrown instanceof UnusableAnswer) return redact(`unusable_answer: ${thrown.message}`).slice(0, MAX_ERROR_LENGTH)
-  return toCoordinatorError(thrown).code
 }
 
 /** Delays a job without counting an attempt, because the job itself did not fail. */

@@ -33,9 +33,9 @@ const COMPARED = 20
 /**
  * Learns from one revision of an interaction. Safe to repeat and to run concurrently: a pattern's id is derived from
  * its problem, an interaction is a source only once, and items are rebuilt from the sources' current outcomes. If there
- * is a local model, it writes the approach, within the daily budget. Without one, or if its text is not based on the
- * answer, rules extract the approach from the answer. Known problems need no call.
- * @throws UnusableAnswer, BudgetSpent, or CoordinatorError `engine_unavailable`
+ * is a local model, it writes the approach, within the daily budget. Without one, or if its answer is unusable, rules
+ * extract the approach from the answer. Known problems need no call.
+ * @throws BudgetSpent or CoordinatorError `engine_unavailable`
  */
 export async function learnPattern(services: Services, id: string, revision: number): Promise<'done'> {
   const { database } = services

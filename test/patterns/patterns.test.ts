@@ -176,17 +176,16 @@ describe('patterns by the local model', () => {
     expect(model.asked[1]?.at(-1)?.content).toContain('problem_type')
   })
 
-  it('are set aside with the reason when the model never answers usably, and break nothing', async () => {
+  it('are left to the rules when the model never answers usably', async () => {
     const model = scripted('no json at all', '{"broken": ')
     const services = testServices({ localModel: model })
     const project = freshProject()
     await learnt(services, project, {})
-    expect(await itemsOf(services, project, 'skills-patterns')).toEqual([])
+    const [item] = await itemsOf(services, project, 'skills-patterns')
+    expect(item?.fields).toMatchObject({ description: STEPS.trim(), extracted_by: 'rules' })
     expect(model.asked).toHaveLength(2)
     const { jobs } = await call<{ jobs: object[] }>(listJobs, services, { project, status: 'dead' })
-    expect(jobs).toMatchObject([
-      { kind: 'learn_pattern', attempts: 1, last_error: 'unusable_answer: there is no JSON object in it' },
-    ])
+    expect(jobs).toEqual([])
   })
 
   it.each([
