@@ -5,7 +5,9 @@ import { describe, expect, it } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '..')
 
-/** The floors of src/, from the top; what stands on one may import from its own and from all below. Types count too. */
+/**
+ * The layers of src/, from the top. A module may import from its own layer and from all lower ones. Types count too.
+ */
 const FLOORS = [
   ['worker'],
   ['build-services', 'warm-up'],
@@ -32,7 +34,7 @@ const FLOORS = [
   ['errors', 'tracing', 'ids', 'statistics', 'hash', 'budget'],
   ['encoding', 'time'],
 ]
-/** Names the bindings of wrangler.toml, among them the classes of Durable Objects: known to what begins a request only. */
+/** Names the bindings of wrangler.toml, including the classes of Durable Objects. Only entry points may use it. */
 const ENVIRONMENT = 'env'
 const MAY_READ_ENVIRONMENT = new Set(['worker', 'build-services', 'transports'])
 
@@ -59,7 +61,7 @@ async function imports(): Promise<Import[]> {
 describe('imports', () => {
   const floorOf = (path: string) => FLOORS.findIndex((rooms) => rooms.includes(roomOf(path)))
 
-  it('go down, from floor to floor', async () => {
+  it('go down, from layer to layer', async () => {
     const all = await imports()
     expect(all.length).toBeGreaterThan(500)
     const up = all.filter(
@@ -68,7 +70,7 @@ describe('imports', () => {
     expect(up).toEqual([])
   })
 
-  it('never go both ways between two rooms', async () => {
+  it('never go both ways between two folders', async () => {
     const pairs = new Set((await imports()).map(({ from, to }) => `${roomOf(from)} ${roomOf(to)}`))
     const mutual = [...pairs].filter((pair) => {
       const [from, to] = pair.split(' ')
@@ -77,12 +79,12 @@ describe('imports', () => {
     expect(mutual).toEqual([])
   })
 
-  it('know a floor for every room', async () => {
+  it('every folder has a layer', async () => {
     const rooms = new Set((await imports()).flatMap(({ from, to }) => [roomOf(from), roomOf(to)]))
     expect([...rooms].filter((room) => room !== ENVIRONMENT && floorOf(room) === -1)).toEqual([])
   })
 
-  it('reach the bindings from where a request begins only', async () => {
+  it('only entry points import the bindings', async () => {
     const readers = (await imports()).filter(({ to }) => roomOf(to) === ENVIRONMENT).map(({ from }) => roomOf(from))
     expect(readers.filter((room) => !MAY_READ_ENVIRONMENT.has(room))).toEqual([])
   })
@@ -112,7 +114,7 @@ describe('the tables of test/README.md', () => {
     for (const [, report, tests = ''] of rows) {
       for (const [, path = '', named = ''] of tests.matchAll(/`([^`]+\.ts)`: (.*?)(?=; `|$)/g)) {
         const content = contentOf(path)
-        // A title may hold a semicolon, so it is looked for whole first.
+        // A title may contain a semicolon, so the whole text is tried first.
         for (const title of content.includes(`'${named}'`) ? [named] : named.split('; ')) {
           expect(content.includes(`'${title}'`), `${report}: ${path} has no test "${title}"`).toBe(true)
           titles++

@@ -1,10 +1,14 @@
 /**
- * Whether work grows in proportion to its input. It compares CPU time of this thread at two sizes, so neither a slow machine nor
- * other processes change the verdict. In node: the clock of a Worker stands still while it computes.
+ * Tests whether work is linear in its input. It compares the CPU time of this thread at two sizes, so neither a slow
+ * machine nor other processes affect the result. Runs in Node, because a Worker's clock doesn't advance during
+ * computation.
  * @module
  */
 
-/** CPU time of this thread for one call, in milliseconds; the least of several, since a collection of garbage may fall into one. */
+/**
+ * CPU time of this thread for one call, in milliseconds: the minimum of several calls, because one may include garbage
+ * collection.
+ */
 export function cpuTime(work: () => unknown, runs: number): number {
   let least = Number.POSITIVE_INFINITY
   for (let run = 0; run < runs; run++) {
@@ -16,14 +20,14 @@ export function cpuTime(work: () => unknown, runs: number): number {
   return least
 }
 
-/** Work on four times the input may cost this many times as much: 4 for linear growth, 16 for a square. */
+/** Maximum factor of CPU time for four times the input: 4 for linear growth, 16 for quadratic growth. */
 const MAX_RATIO = 10
 /** CPU time below this at the larger size is too short to compare, in milliseconds. */
 const MIN_MS = 40
 
 /**
- * How many times as much CPU time four times the input takes; 0 when it is too little to compare.
- * @param work takes a text of the given length, which differs from call to call so that no cache answers
+ * The factor of CPU time for four times the input; 0 if it is too short to compare.
+ * @param work processes a text of the given length, which differs between calls, to avoid cache hits
  */
 export function growthOf(work: (text: string) => unknown, piece: string, length: number): number {
   let call = 0
@@ -41,7 +45,7 @@ export function growthOf(work: (text: string) => unknown, piece: string, length:
   )
 }
 
-/** The pieces whose repetition costs more than in proportion, each with its ratio. */
+/** The pieces whose repetition takes more than linear time, each with its factor. */
 export function steeperThanLinear(
   work: (text: string) => unknown,
   pieces: readonly string[],

@@ -1,6 +1,4 @@
-/**
- * A project with a past, and all that can be read of it.
- */
+/** A project with a history, and everything that can be read of it. */
 import { expect } from 'vitest'
 import { archiveKey, archivePrefix, readFile } from '../../src/archive/file.ts'
 import { recountRollups } from '../../src/database/queries/recount.ts'
@@ -20,7 +18,7 @@ import { generate } from '../training-data/dataset-support.ts'
 export const DAY = 86_400_000
 export const caller = (id: string) => ({ ...anyone, id })
 
-/** Dependent tables of an interaction, and the column that names it. */
+/** Dependent tables of an interaction, and the column with its id. */
 export const MOVED = {
   interaction_contexts: 'interaction_id',
   outcome_events: 'interaction_id',
@@ -28,7 +26,7 @@ export const MOVED = {
   jobs: 'subject',
 } as const
 
-/** Services that archive what nothing has changed for thirty days. */
+/** Services that archive interactions without changes for thirty days. */
 export function archivingServices(settings: Record<string, string> = {}): TestServices {
   const services = testServices({ settings: { ARCHIVE_AFTER_DAYS: '30', HIGH_VALUE_THRESHOLD: '0.3', ...settings } })
   return {
@@ -41,7 +39,9 @@ export function archivingServices(settings: Record<string, string> = {}): TestSe
   }
 }
 
-/** Interactions with contexts, votes of two callers, ratings, a correction and every outcome; all their jobs are done. */
+/**
+ * Interactions with contexts, votes of two callers, ratings, a correction and every outcome. All their jobs are done.
+ */
 export async function plantPast(
   services: TestServices,
   project: string,
@@ -90,7 +90,7 @@ export async function plantPast(
   return ids
 }
 
-/** Runs what is due until nothing is. */
+/** Runs due jobs until there are none. */
 export async function settle(services: TestServices, project: string): Promise<void> {
   for (let round = 0; round < 20; round++) {
     services.clock.advance(10_000)
@@ -98,7 +98,7 @@ export async function settle(services: TestServices, project: string): Promise<v
   }
 }
 
-/** The night: archiving of all projects, to its end. */
+/** Runs the nightly archiving of all projects to its end. */
 export async function night(services: TestServices, project: string): Promise<void> {
   await archiveNightly(services)
   for (let round = 0; round < 20; round++) {
@@ -114,7 +114,7 @@ export async function night(services: TestServices, project: string): Promise<vo
   throw new Error('Archiving does not end.')
 }
 
-/** All that can be read of a project, `archived` aside; datasets are made anew. */
+/** Everything that can be read of a project, except `archived`. Datasets are exported again. */
 export async function reading(services: TestServices, project: string, ids: readonly string[]) {
   const { results: exported } = await bindings.DB.prepare('SELECT key FROM exports WHERE project = ?')
     .bind(project)
@@ -159,7 +159,7 @@ export async function reading(services: TestServices, project: string, ids: read
   }
 }
 
-/** What is counted of the jobs that interactions cause. */
+/** Counts of the jobs caused by interactions. */
 async function jobCounts(project: string) {
   const { results } = await bindings.DB.prepare(
     "SELECT kind, status, n FROM rollup_jobs WHERE project = ? AND kind <> 'archive_interactions' AND n <> 0 ORDER BY kind, status",
@@ -169,7 +169,10 @@ async function jobCounts(project: string) {
   return results
 }
 
-/** Every rollup equals its recount; every file is noted and every archived row is in its file, once; nothing else lies in R2. */
+/**
+ * Every rollup equals its recount; every file is registered, and every archived row is in its file exactly once; R2
+ * contains nothing else.
+ */
 export async function expectSound(services: TestServices, project: string): Promise<void> {
   expect(await recountRollups(services.database)).toEqual([])
   const { results: archives } = await bindings.DB.prepare('SELECT * FROM archives WHERE project = ?')
@@ -193,7 +196,7 @@ export async function expectSound(services: TestServices, project: string): Prom
   }
 }
 
-/** Number of rows that hang on interactions of a project, by table. */
+/** Number of dependent rows of a project's interactions, by table. */
 export async function dependentRows(ids: readonly string[]): Promise<Record<string, number>> {
   const counts: Record<string, number> = {}
   for (const [name, column] of Object.entries(MOVED)) {

@@ -1,4 +1,4 @@
-/** What nothing has changed for long moves to R2, and nobody can tell but by the size of the database. */
+/** Interactions without recent changes move to R2, which is visible only in the size of the database. */
 import { describe, expect, test } from 'vitest'
 import { archiveInteractions, archiveNext } from '../../src/archive/archive.ts'
 import { archivePrefix } from '../../src/archive/file.ts'
@@ -28,7 +28,7 @@ const archivedCount = (project: string) =>
     .first<number>('n')
 
 describe('after the move', () => {
-  test('every answer, statistic, credit and dataset is the same to the last byte', async () => {
+  test('every answer, statistic, credit and dataset is byte-identical', async () => {
     const services = archivingServices()
     const project = freshProject()
     const ids = await plantPast(services, project, 9)
@@ -49,7 +49,7 @@ describe('after the move', () => {
     await expectSound(services, project)
   })
 
-  test('an outcome that comes late, or once more, finds its interaction', async () => {
+  test('a late or repeated outcome finds its interaction', async () => {
     const services = archivingServices()
     const project = freshProject()
     const ids = await plantPast(services, project, 6)
@@ -71,7 +71,7 @@ describe('after the move', () => {
     await late(ids)
     await settle(services, project)
     expect(await archivedCount(project)).toBe(3)
-    // The twin never was in R2.
+    // The twin was never in R2.
     await late(twins)
     await settle(services, twin)
     const figures = async (of: string) => {
@@ -94,7 +94,7 @@ describe('after the move', () => {
     await expectSound(services, project)
   })
 
-  test('a correction takes the answer from the archive, and a repeated idempotency key tracks nothing twice', async () => {
+  test('a correction reads the answer from the archive, and a repeated idempotency key tracks nothing twice', async () => {
     const services = archivingServices()
     const project = freshProject()
     const [id = ''] = await plantPast(services, project, 2)
@@ -120,8 +120,8 @@ describe('after the move', () => {
   })
 })
 
-describe('what stays', () => {
-  test('whatever changed within the time, is still worked on, or where the setting says 0', async () => {
+describe('interactions that are not archived', () => {
+  test('changed recently, with open jobs, or if the setting is 0', async () => {
     const project = freshProject()
     const off = archivingServices({ ARCHIVE_AFTER_DAYS: '0' })
     const ids = await plantPast(off, project, 3)
@@ -144,7 +144,7 @@ describe('what stays', () => {
     expect(results.map(({ id }) => id)).toEqual([ids[2]])
   })
 
-  test('what changes between being read and being moved, in its rows or in what hangs on them', async () => {
+  test('changed between being read and being moved, in their rows or dependents', async () => {
     const services = archivingServices()
     const project = freshProject()
     const ids = await plantPast(services, project, 5)
@@ -184,14 +184,14 @@ describe('what stays', () => {
   })
 })
 
-test('killed between any two steps nothing is lost, doubled or left over', async () => {
+test('killed between any two steps, nothing is lost, duplicated or left over', async () => {
   const services = archivingServices()
   const project = freshProject()
   const ids = await plantPast(services, project, 4)
   const before = await reading(services, project, ids)
   let deaths = 0
   for (let steps = 0; steps < 22; steps++) {
-    // Brought back, as by a late outcome: its archive is to be written anew, and it goes to another one.
+    // Restored, as by a late outcome: its archive must be rewritten, and it moves to another one.
     await restore(services, [String(ids[steps % 3])])
     services.clock.advance(31 * DAY)
     const kill = new KillSwitch(steps, steps % 4 < 2)
@@ -214,7 +214,7 @@ test('killed between any two steps nothing is lost, doubled or left over', async
   expect(await archivedCount(project)).toBe(4)
 })
 
-test('a file that was lost is named, and its figures still count', async () => {
+test('a lost file is reported, and its figures still count', async () => {
   const services = archivingServices()
   const project = freshProject()
   const [id] = await plantPast(services, project, 1)

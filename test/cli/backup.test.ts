@@ -40,7 +40,7 @@ async function makeState(path: string, content = 'data'): Promise<void> {
 }
 
 describe('backup and restore', () => {
-  it('give everything that a coordinator knows back, byte for byte', async () => {
+  it('restores all data of a coordinator byte for byte', async () => {
     const question = 'uploads to staging fail with ECONNRESET, what do I change?'
     const first = await startLocalWorker({
       stateFolder: join(state, 'v3'),
@@ -88,7 +88,7 @@ describe('backup and restore', () => {
       variables: { EMBEDDER: 'static', HOLD_OUT_SHARE: '0' },
     })
     try {
-      // The name of the delimiters is drawn for each prompt.
+      // Delimiter names are random for each prompt.
       const plain = (prompt: string) => prompt.replaceAll(/context-\w+/g, 'context')
       expect(plain((await ask(second.url)).augmented_prompt)).toBe(plain(before.augmented_prompt))
       const found = await createHttpClient({ url: second.url }).get<{ response: string }>(`/interactions/${id}`)
@@ -98,7 +98,7 @@ describe('backup and restore', () => {
     }
   })
 
-  it('set aside what is there', async () => {
+  it('moves existing data aside', async () => {
     await makeState(state, 'old')
     const file = join(folder, 'b.tar.gz')
     await backup(file, state)
@@ -107,12 +107,12 @@ describe('backup and restore', () => {
     expect(await readFile(join(state, 'v3/d1/a.sqlite'), 'utf8')).toBe('old')
     const aside = (await readdir(folder)).find((name) => name.startsWith('state.before-'))
     expect(await readFile(join(folder, aside as string, 'v3/d1/a.sqlite'), 'utf8')).toBe('new')
-    // Into a folder that isn't there yet.
+    // Into a folder that doesn't exist yet.
     await restore(file, join(folder, 'deep/er/state'))
     expect(await checksums(join(folder, 'deep/er/state'))).toEqual(await checksums(state))
   })
 
-  it('change nothing when the file is damaged, foreign or not there', async () => {
+  it('changes nothing if the file is damaged, foreign or missing', async () => {
     await makeState(state, 'old')
     const file = join(folder, 'b.tar.gz')
     await backup(file, state)
@@ -126,7 +126,7 @@ describe('backup and restore', () => {
       await writeFile(bad, content)
       await expect(restore(bad, state)).rejects.toThrow('nothing was changed')
     }
-    // A whole archive whose files aren't those of its list.
+    // A complete archive whose files don't match its manifest.
     await makeState(join(folder, 'forged'), 'other')
     for (const manifest of [{ 'v3/d1/a.sqlite': 'x', 'migrations.sha256': 'y' }, null]) {
       await rm(join(folder, 'forged/manifest.json'), { force: true })
@@ -143,7 +143,7 @@ describe('backup and restore', () => {
     expect((await readdir(folder)).sort()).toEqual(['b.tar.gz', 'bad.tar.gz', 'forged', 'state'])
   })
 
-  it('refuse folders that are not a coordinator’s or in use, and never overwrite a file', async () => {
+  it('refuses folders that are in use or not a coordinator’s, and never overwrites a file', async () => {
     const file = join(folder, 'b.tar.gz')
     await expect(backup(file, state)).rejects.toThrow('no data of Hybrid Coordinator')
     await makeState(state)

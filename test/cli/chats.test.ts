@@ -75,7 +75,7 @@ describe('exported chats', () => {
     ])
   })
 
-  it('of Claude Code: what a person asked and what was answered, without tools and side lines', () => {
+  it("of Claude Code: a person's questions and their answers, without tools and side chains", () => {
     const line = (type: string, content: unknown, more: object = {}) =>
       JSON.stringify({
         type,
@@ -110,7 +110,7 @@ describe('exported chats', () => {
     ])
   })
 
-  it('anything else is no chat', () => {
+  it('anything else is not a chat', () => {
     for (const text of ['', '{}', '[]', '[1]', '{"a":1}\n{"b":2}', 'plain', '{"key":"a","title":"A"}\n'])
       expect(chatTurns(text)).toBeUndefined()
   })

@@ -31,13 +31,13 @@ function expectLines(chunks: readonly Chunk[], text: string): void {
 }
 
 describe.each(SAMPLES)('chunks of $path', ({ path, text, symbols }) => {
-  it('cover the file exactly once, with true line numbers', async () => {
+  it('cover the file exactly once, with correct line numbers', async () => {
     const chunks = await chunk(path, text)
     expectPartition(chunks, text)
     expectLines(chunks, text)
   })
 
-  it('keep to the sizes', async () => {
+  it('stay within the sizes', async () => {
     const chunks = await chunk(path, text)
     for (const { start, end } of chunks) {
       expect(end - start).toBeLessThanOrEqual(DEFAULT_SIZES.maximum)
@@ -45,12 +45,12 @@ describe.each(SAMPLES)('chunks of $path', ({ path, text, symbols }) => {
     }
   })
 
-  it('name what they define', async () => {
+  it('name their definitions', async () => {
     const found = (await chunk(path, text)).flatMap((one) => one.symbols)
     expect(found).toEqual(expect.arrayContaining(symbols))
   })
 
-  it('keep their keys and texts when one place is edited', async () => {
+  it('keep their keys and texts when another place is edited', async () => {
     const before = await chunk(path, text)
     for (const [from, to] of [
       ['value 7', 'another value, much longer than the one before it was'],
@@ -75,7 +75,7 @@ describe.each(SAMPLES)('chunks of $path', ({ path, text, symbols }) => {
 })
 
 describe('context and purpose', () => {
-  it('a method shown alone carries its class, with its own comment as purpose', async () => {
+  it('a method on its own includes its class, and its own comment as purpose', async () => {
     const sample = SAMPLES[0]
     const chunks = await chunk('store.ts', sample?.text ?? '')
     const put = chunks.find((one) => one.symbols.includes('Store.put'))
@@ -94,7 +94,7 @@ describe('context and purpose', () => {
     expect(python.find((one) => one.text.includes('self.column_50'))?.purpose).toBe('Writes the user to the database.')
   })
 
-  it('a licence, a directive or a divider is no purpose', async () => {
+  it('a licence, a directive or a divider is not a purpose', async () => {
     for (const comment of ['// Copyright 2020 Somebody', '/* eslint-disable no-console */', '// ======', '// utils']) {
       const [only] = await chunk('a.ts', `${comment}\nexport function f(): void {}\n`)
       expect(only?.purpose).toBeUndefined()
@@ -114,14 +114,14 @@ describe('a documentation comment', () => {
       'A.cs',
       `class A {\n/// <summary>Parses the request line.</summary>\n\npublic void parse(string line) ${body.replaceAll('")', '");')}\n}`,
     ],
-  ])('belongs to what it documents across one blank line: %s', async (path, text) => {
+  ])('belongs to the code after it across one blank line: %s', async (path, text) => {
     const chunks = await chunk(path, text)
     const of = chunks.find((one) => one.symbols.some((symbol) => symbol.endsWith('parse')))
     expect(of?.text).toContain('Parses the request line.')
     expect(of?.purpose).toContain('Parses the request line.')
   })
 
-  it('stays with the chunk before when it does not document what follows', async () => {
+  it('stays with the previous chunk if it does not document the following code', async () => {
     const filler = `function first() ${body}\n`
     for (const comment of [
       '/** Parses the request line. */\n\n',
@@ -147,7 +147,7 @@ describe('a preprocessor branch', () => {
     ['a.c', `#include <a.h>\n#ifdef HAVE_THREADS\n${many}#else\n${definition(99)}#endif\n`],
     ['a.h', `#ifndef A_H\n#define A_H\n#if defined(X) && X > 3\n${many}#endif\n${definition(99)}#endif\n`],
     ['a.cpp', `extern "C" {\n${many}${definition(99)}}\n`],
-  ])('is no scope, and what it holds is named: %s', async (path, text) => {
+  ])('is not a scope, and its definitions are named: %s', async (path, text) => {
     const chunks = await chunk(path, text)
     expectPartition(chunks, text)
     expect(chunks.length).toBeGreaterThan(4)
@@ -162,7 +162,7 @@ describe('a preprocessor branch', () => {
 })
 
 describe('the budget of parsing', () => {
-  it('counts work: a large ordinary file is cut along its syntax however busy the machine is', async () => {
+  it('counts work: a large ordinary file is split along its syntax, however busy the machine is', async () => {
     const text = Array.from(
       { length: 900 },
       (_, i) =>
@@ -177,7 +177,7 @@ describe('the budget of parsing', () => {
     expect(await chunk('big.c', text)).toEqual(chunks)
   })
 
-  it('ends, and says so', async () => {
+  it('ends, and is reported', async () => {
     const text = `${'('.repeat(60_000)}\n${'a<b<'.repeat(400_000)}`
     const { chunks, cut } = await cutText(text, languageOf('deep.cpp'), {
       target: 9_600,
@@ -190,7 +190,7 @@ describe('the budget of parsing', () => {
 })
 
 describe('Markdown', () => {
-  it('is cut along headings, with the heading path', async () => {
+  it('is split along headings, with the heading path', async () => {
     const chunks = await chunk('guide.md', GUIDE)
     expectPartition(chunks, GUIDE)
     expectLines(chunks, GUIDE)
@@ -204,7 +204,7 @@ describe('Markdown', () => {
 })
 
 describe('a very long Markdown file', () => {
-  it('is cut as its parts would be, whatever looks like a heading', async () => {
+  it('is split like its parts, whatever looks like a heading', async () => {
     const section = (i: number): string =>
       `## Release ${i}\n\n${'- a change that is told in some words\n'.repeat(30)}\n\`\`\`sh\n# not a heading ${i}\n\`\`\`\n\n`
     const text = `# Notes\n\n${Array.from({ length: 150 }, (_, i) => section(i)).join('')}`
@@ -217,7 +217,7 @@ describe('a very long Markdown file', () => {
 })
 
 describe('text without a grammar', () => {
-  it('is cut at blank lines, and definitions are found by keyword', async () => {
+  it('is split at blank lines, and definitions are found by keyword', async () => {
     const text = Array.from(
       { length: 20 },
       (_, i) =>
@@ -229,14 +229,14 @@ describe('text without a grammar', () => {
     expect(chunks.every((one) => one.text.startsWith('fun '))).toBe(true)
   })
 
-  it('cuts one endless line, and not inside a surrogate pair', async () => {
+  it('splits one endless line, but never inside a surrogate pair', async () => {
     const text = '🙂'.repeat(9_000)
     const chunks = await chunk('a.txt', text)
     expectPartition(chunks, text)
     for (const one of chunks) expect(one.text.isWellFormed()).toBe(true)
   })
 
-  it('has no chunks when it is white space', async () => {
+  it('has no chunks if it is only white space', async () => {
     expect(await chunk('a.ts', ' \n\t\n')).toEqual([])
   })
 })
@@ -288,7 +288,7 @@ describe('any text in any language', () => {
     ),
     fc.string({ unit: 'grapheme', maxLength: 30 }),
   )
-  it('is covered exactly once by keys that differ', async () => {
+  it('is covered exactly once, with distinct keys', async () => {
     await fc.assert(
       fc.asyncProperty(
         extension,
@@ -306,7 +306,7 @@ describe('any text in any language', () => {
     )
   })
 
-  it('is covered exactly once when a sample is cut off or torn', async () => {
+  it('is covered exactly once when a sample is truncated or torn', async () => {
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...SAMPLES), fc.nat(6_000), fc.nat(400), async ({ path, text }, at, length) => {
         const torn = (text.slice(0, at) + text.slice(at + length)).toWellFormed()
@@ -336,7 +336,7 @@ describe('keys', () => {
           const [before, after] = await Promise.all([chunk('a.ts', write(false)), chunk('a.ts', write(true))])
           const kept = new Map(after.map((one) => [one.key, one.text]))
           const changed = before.filter((one) => kept.get(one.key) !== one.text)
-          // The chunk of the function and, where it now fits together or no longer does, its neighbours.
+          // The chunk of the function and its neighbours, if they can now be joined or no longer can.
           expect(changed.length).toBeLessThanOrEqual(5)
         },
       ),

@@ -13,7 +13,7 @@ import { CLIENTS } from '../../cli/connect/clients.ts'
 import { type Edit, withEdit, withoutEdit } from '../../cli/connect/edits.ts'
 import { connectionOf, findClients, run } from '../../cli/connect.ts'
 
-/** A coordinator as far as `connect` asks it. */
+/** The endpoints of a coordinator that `connect` uses. */
 const scopes = new Set<string>()
 let key: string | undefined
 let items = 7
@@ -53,7 +53,7 @@ beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), 'connect-'))
   folder = join(home, 'code')
   await mkdir(folder)
-  // Everybody has these.
+  // Folders that every user has.
   for (const name of ['.cache', '.config', '.local/state']) await mkdir(join(home, name), { recursive: true })
   env = { HOME: home, INIT_CWD: folder, PATH: process.env.PATH, HYBRID_URL: url }
   key = undefined
@@ -71,7 +71,7 @@ afterEach(async () => {
   await rm(home, { recursive: true, force: true })
 })
 
-/** Every file below a folder with its content and mode. */
+/** Every file in a folder with its content and mode. */
 async function snapshot(root: string): Promise<Record<string, string>> {
   const files: Record<string, string> = {}
   for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
@@ -90,7 +90,7 @@ describe.each(names)('connect %s', (name) => {
       connectionOf(name, client.userOnly ? null : folder, env, { url, key, project: 'p', tools: true, ...more }),
     )
 
-  it('writes files that can be read, says how many items there are, and leaves no trace when it is removed', async () => {
+  it('writes valid files, reports the number of items, and leaves no trace when removed', async () => {
     const before = await snapshot(home)
     expect(await run([name, '--project', 'p', '--tools'], env), said).toBe(0)
     expect(said).toContain('project p: 7 items')
@@ -103,7 +103,7 @@ describe.each(names)('connect %s', (name) => {
     const once = await snapshot(home)
     expect(await run([name, '--project', 'p', '--tools'], env)).toBe(0)
     expect(await snapshot(home)).toEqual(once)
-    // What its hooks have left meanwhile goes, too.
+    // Files left by its hooks in the meantime are removed too.
     const sessions = join(env.XDG_CACHE_HOME ?? join(home, '.cache'), 'hybrid-coordinator', name)
     if (client.automatic === 'hooks') {
       await mkdir(sessions, { recursive: true })
@@ -115,7 +115,7 @@ describe.each(names)('connect %s', (name) => {
     expect(said).toContain('was not connected')
   })
 
-  it('gives files that were there back byte for byte', async () => {
+  it('restores existing files byte for byte', async () => {
     for (const { kind, path } of edits()) {
       if (kind === 'file') continue
       await mkdir(dirname(path), { recursive: true })
@@ -143,7 +143,7 @@ describe.each(names)('connect %s', (name) => {
     expect(await snapshot(home)).toEqual(before)
   })
 
-  it('takes out only its own part of a file that was changed since', async () => {
+  it('removes only its own part of a file that was changed since', async () => {
     expect(await run([name, '--project', 'p', '--tools'], env)).toBe(0)
     for (const { kind, path } of edits()) {
       const text = await readFile(path, 'utf8')
@@ -162,7 +162,7 @@ describe.each(names)('connect %s', (name) => {
     }
   })
 
-  it('changes nothing when a file is not what it should be', async () => {
+  it('changes nothing if a file is invalid', async () => {
     const [first] = edits({ tools: false }).filter(({ kind }) => kind === 'json')
     if (!first) return
     await mkdir(dirname(first.path), { recursive: true })
@@ -194,7 +194,7 @@ describe('connect', () => {
     expect(await snapshot(home)).toEqual(before)
   })
 
-  it('says what to do about wrong words and folders', async () => {
+  it('explains invalid arguments and folders', async () => {
     for (const [parameters, message] of [
       [[], 'Choose an agent: claude-code, codex'],
       [['emacs'], 'Choose an agent'],
@@ -211,13 +211,13 @@ describe('connect', () => {
     expect(await readdir(folder)).toEqual([])
   })
 
-  it('says how to fill a project that holds nothing', async () => {
+  it('explains how to fill an empty project', async () => {
     items = 0
     expect(await run(['cursor', '--project', 'p'], env)).toBe(0)
     expect(said).toContain(`npm run ingest -- <folder> --url ${url} --project p`)
   })
 
-  it('keeps the key out of the folder and of what Claude Code hands to its commands', async () => {
+  it("keeps the key out of the folder and of the environment of Claude Code's commands", async () => {
     key = 'k'.repeat(20)
     for (const name of ['claude-code', 'codex', 'gemini', 'opencode']) {
       expect(await run([name, '--key', key], env), said).toBe(0)
@@ -234,7 +234,7 @@ describe('connect', () => {
     })
   })
 
-  it('refuses to put a key where git would commit it', async () => {
+  it('refuses to write a key where git would commit it', async () => {
     key = 'k'.repeat(20)
     await promisify(execFile)('git', ['init', '-q', folder])
     expect(await run(['cursor', '--key', key], env)).toBe(1)
@@ -245,7 +245,7 @@ describe('connect', () => {
     expect(await readFile(join(folder, '.cursor/mcp.json'), 'utf8')).toContain(key)
   })
 
-  it('takes out what an earlier version wrote', async () => {
+  it('removes entries of an earlier version', async () => {
     const path = join(folder, '.claude/settings.local.json')
     await mkdir(dirname(path))
     const group = {
@@ -268,7 +268,7 @@ describe('connect', () => {
     expect(JSON.parse(await readFile(path, 'utf8'))).toEqual({ env: { OTHER: '1' }, hooks: { Stop: [other] } })
   })
 
-  it('follows a link to the file that it stands for', async () => {
+  it('follows a symbolic link to its file', async () => {
     await mkdir(join(folder, '.gemini'))
     await writeFile(join(home, 'real.json'), '{}')
     await symlink(join(home, 'real.json'), join(folder, '.gemini/settings.json'))
@@ -278,7 +278,7 @@ describe('connect', () => {
     expect(await readFile(join(home, 'real.json'), 'utf8')).toBe('{}')
   })
 
-  it('prints the configuration of others, bound to the project, and what it would write', async () => {
+  it('prints the configuration for unknown agents, bound to the project, and the planned changes', async () => {
     key = 'k'.repeat(20)
     expect(await run(['--print', '--project', 'p', '--key', key], env)).toBe(0)
     expect(JSON.parse(said)).toEqual({
@@ -290,7 +290,7 @@ describe('connect', () => {
     expect(await readdir(folder)).toEqual([])
   })
 
-  it('finds the agents that are in use', async () => {
+  it('finds the agents in use', async () => {
     await mkdir(join(home, '.codex'))
     await mkdir(join(home, 'bin'))
     await writeFile(join(home, 'bin/gemini'), '')
@@ -316,10 +316,10 @@ describe('edits', () => {
     fc.oneof(fc.string(), fc.integer(), fc.dictionary(fc.constantFrom('x', 'y'), fc.jsonValue({ maxDepth: 2 }))),
   )
 
-  it('of any settings keep all else, are the same the second time, and go without a rest', () => {
+  it('of any settings preserve everything else, are idempotent, and are reverted completely', () => {
     fc.assert(
       fc.property(settings, fc.constantFrom(undefined, 2, '\t'), (made, indent) => {
-        // As a file gives it: JSON has no -0.
+        // As read from a file: JSON has no -0.
         const value = JSON.parse(JSON.stringify(made))
         fc.pre(typeof value.mcpServers !== 'string' && typeof value.mcpServers !== 'number')
         const text = JSON.stringify(value, null, indent)

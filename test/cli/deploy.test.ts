@@ -46,7 +46,10 @@ namespace_id = "8701"
 const URL_OF_WORKER = 'https://w.someone.workers.dev'
 const SIGNED_IN = JSON.stringify({ loggedIn: true, accounts: [{ id: 'a1', name: 'Mine' }] })
 
-/** An account in memory. `failing` maps the beginning of a wrangler command to what it prints, and `saying` what one prints that succeeds. */
+/**
+ * An account in memory. `failing` maps the start of a wrangler command to its error output, `saying` to the output of a
+ * successful one.
+ */
 function account(
   failing: Record<string, string> = {},
   env: Record<string, string> = {},
@@ -118,7 +121,7 @@ function account(
 }
 
 describe('deploy', () => {
-  test('makes everything, sets a random key, checks the Worker and prints its MCP URL', async () => {
+  test('creates everything, sets a random key, checks the Worker and prints its MCP URL', async () => {
     const at = account()
     expect(await deploy(PLAN, TOML, at.world), at.printed()).toBe(0)
     expect([...at.made]).toEqual(['w', 'w-oauth-kv', 'w-jobs-dead', 'w-jobs', 'w-datasets'])
@@ -151,7 +154,7 @@ describe('deploy', () => {
     expect(places).not.toContain(-1)
   })
 
-  test('a second time creates nothing, keeps the key, notes the bookmark before the migrations and prints how to go back', async () => {
+  test('a second run creates nothing, keeps the key, records the bookmark before the migrations and prints how to roll back', async () => {
     const at = account()
     await deploy(PLAN, TOML, at.world)
     const key = at.secret()
@@ -171,7 +174,7 @@ describe('deploy', () => {
     expect(at.secret()).toBe(key)
   })
 
-  test('takes the key of the environment', async () => {
+  test('uses the key from the environment', async () => {
     const at = account({}, { HYBRID_API_KEY: 'chosen-by-its-owner' })
     expect(await deploy(PLAN, TOML, at.world)).toBe(0)
     expect(at.secret()).toBe('chosen-by-its-owner')
@@ -184,12 +187,12 @@ describe('deploy', () => {
     ['can not be read', {}, { 'secret list': 'Secret names: HYBRID_API_KEY' }],
     ['is empty', {}, { 'secret list': '' }],
     ['is an error in JSON', {}, { 'secret list': '{"error":"unavailable"}' }],
-  ])('no key is replaced when the list of secrets %s', async (_, failing, saying) => {
+  ])('replaces no key when the list of secrets %s', async (_, failing, saying) => {
     const at = account()
     await deploy(PLAN, TOML, at.world)
     const key = at.secret()
     const again = account(failing, {}, saying)
-    // The account of before, with a list that goes wrong.
+    // The same account, with a failing list.
     again.world.wrangler = wrap(again.world.wrangler, at.world.wrangler, (command) => command.startsWith('secret list'))
     expect(await deploy(PLAN, TOML, again.world)).toBe(1)
     expect(again.printed()).toContain('Secret HYBRID_API_KEY failed')
@@ -197,7 +200,7 @@ describe('deploy', () => {
     expect(at.commands.filter((command) => command.startsWith('secret put'))).toHaveLength(1)
   })
 
-  test('a key of the environment that is not the deployed one is named, and nothing is replaced', async () => {
+  test('reports a key in the environment that differs from the deployed one, and replaces nothing', async () => {
     const at = account()
     await deploy(PLAN, TOML, at.world)
     const key = at.secret()
@@ -208,10 +211,10 @@ describe('deploy', () => {
     expect(at.secret()).toBe(key)
   })
 
-  test('somebody who is signed out, or in the wrong account, is told before anything is made', async () => {
+  test('reports a missing sign-in, or the wrong account, before creating anything', async () => {
     for (const [failing, saying, env, message] of [
       [{ whoami: '{"loggedIn":false}' }, {}, {}, 'not signed in'],
-      // As wrangler once answered: success.
+      // wrangler once reported success here.
       [{}, { whoami: '{"loggedIn":false}' }, {}, 'not signed in'],
       [{ whoami: 'Unable to resolve Cloudflare’s API hostname' }, {}, {}, 'Check the network'],
       [
@@ -240,7 +243,7 @@ describe('deploy', () => {
     ['d1 migrations', 'syntax error', 'Migrations failed'],
     ['deploy', 'too large', 'Worker w failed'],
     ['secret put', 'forbidden', 'Secret HYBRID_API_KEY failed'],
-  ])('a failure of %s ends it, named, and it can be run again', async (start, output, message) => {
+  ])('a failure of %s stops it with the name of the step, and it can be run again', async (start, output, message) => {
     const failing: Record<string, string> = { [start]: output }
     const at = account(failing)
     expect(await deploy(PLAN, TOML, at.world)).toBe(1)
@@ -251,7 +254,7 @@ describe('deploy', () => {
     expect(await deploy(PLAN, TOML, at.world)).toBe(0)
   })
 
-  test('a failed migration leaves the old Worker in place and says how to take the database back', async () => {
+  test('a failed migration leaves the old Worker in place and prints how to restore the database', async () => {
     const at = account()
     await deploy(PLAN, TOML, at.world)
     const again = account({ 'd1 migrations': 'no such column' })
@@ -265,7 +268,7 @@ describe('deploy', () => {
     expect(at.commands.filter((command) => command.startsWith('deploy'))).toEqual([])
   })
 
-  test('without a bookmark it goes on, with the time instead', async () => {
+  test('continues without a bookmark, with the time instead', async () => {
     const at = account()
     await deploy(PLAN, TOML, at.world)
     const again = account({ 'd1 time-travel': 'unavailable' })
@@ -277,12 +280,12 @@ describe('deploy', () => {
     expect(again.printed()).toMatch(/can be taken back by time: 20\d\d-/)
   })
 
-  test('what exists although it was not found is kept', async () => {
+  test('keeps resources that exist although they were not listed', async () => {
     const at = account({ 'queues create': 'Queue name already taken', 'r2 bucket create': 'The bucket already exists' })
     expect(await deploy(PLAN, TOML, at.world)).toBe(0)
   })
 
-  test('a Worker that is open, or ill, is not reported as deployed', async () => {
+  test('a Worker that is open or unhealthy is not reported as deployed', async () => {
     const open = account()
     open.world.fetch = async () => ({ status: 200, body: '{"status":"ok"}' })
     expect(await deploy(PLAN, TOML, open.world)).toBe(1)
@@ -295,7 +298,7 @@ describe('deploy', () => {
     expect(ill.printed()).toContain('degraded')
   })
 
-  test('a Worker that is not known everywhere yet, or not well at once, is asked again', async () => {
+  test('a Worker that is not reachable or healthy immediately is checked again', async () => {
     for (const first of [
       { status: 404, body: '<html>There is nothing here yet</html>' },
       { status: 200, body: '{"status":"down"}' },
@@ -310,7 +313,7 @@ describe('deploy', () => {
     }
   })
 
-  test('is asked where it really answers', async () => {
+  test('checks the address at which the Worker answers', async () => {
     const given = account({}, { HYBRID_URL: 'https://api.example.com/' })
     expect(await deploy(PLAN, TOML, given.world)).toBe(0)
     expect(new Set(given.asked.map((url) => new URL(url).origin))).toEqual(new Set(['https://api.example.com']))
@@ -330,7 +333,7 @@ describe('deploy', () => {
     expect(elsewhere.printed()).toContain('ALLOWED_HOSTS may leave this address out: set HYBRID_URL')
   })
 
-  test('a database that wrangler.toml names is used', async () => {
+  test('uses the database named in wrangler.toml', async () => {
     const at = account()
     expect(await deploy({ ...PLAN, database: { ...PLAN.database, id: 'own' } }, TOML, at.world)).toBe(0)
     expect(at.configs['wrangler.deployed-w.toml']).toContain('database_id = "own"')
@@ -368,7 +371,7 @@ describe('deploy', () => {
     for (const name of ['Upper', '-a', 'a-', 'a'.repeat(50), 'a b', '']) expect(await run(['--name', name])).toBe(2)
   })
 
-  test('the limits of the account’s plan are said, and set where the plan allows it', () => {
+  test('reports the limits of the account’s plan, and sets them where the plan allows it', () => {
     const ids = { database: 'd', kv: 'k' }
     expect(parse(deployedConfig(TOML, PLAN, ids)).limits).toEqual({ cpu_ms: 300_000 })
     expect(describePlan(PLAN)).toContain('Workers Paid: 5 minutes of CPU')
@@ -381,7 +384,7 @@ describe('deploy', () => {
   })
 })
 
-/** One wrangler for the commands that `takes` picks, another for the rest. */
+/** One wrangler for the commands matched by `takes`, another for the rest. */
 function wrap(
   one: World['wrangler'],
   other: World['wrangler'],
@@ -391,7 +394,7 @@ function wrap(
 }
 
 describe('the plan', () => {
-  test('names everything in order', () => {
+  test('lists everything in order', () => {
     expect(PLAN.migrations).toEqual(['0000_a.sql', '0001_b.sql'])
     expect(PLAN.queues).toEqual(['w-jobs-dead', 'w-jobs'])
     expect(PLAN.database.id).toBeNull()
@@ -419,8 +422,8 @@ describe('the plan', () => {
     expect(at.commands).toEqual(['deploy --dry-run'])
   })
 
-  test('of this project is printed by the command, which builds the Worker with every binding and changes nothing', async () => {
-    // Scratch folders of the tools, which git ignores, may come and go while other tests run.
+  test('prints the plan of this project, builds the Worker with every binding and changes nothing', async () => {
+    // The tools' scratch folders, ignored by git, may appear and disappear while other tests run.
     const listed = async () =>
       (await readdir(ROOT)).filter((name) => !['.wrangler', 'test-results.json'].includes(name))
     const before = await listed()

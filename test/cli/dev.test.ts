@@ -17,7 +17,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true, force: true }))
 
-/** Runs the command line to its end. */
+/** Runs the command line until it ends. */
 function dev(...parameters: string[]): { code: number | null; text: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, 'cli/main.mjs'), 'dev', ...parameters], {
     encoding: 'utf8',
@@ -33,21 +33,21 @@ async function makeState(path: string): Promise<void> {
 }
 
 describe('--reset', () => {
-  it('deletes nothing of a folder that is not a coordinator’s', async () => {
+  it('deletes nothing in a folder that is not a coordinator’s', async () => {
     await writeFile(join(folder, 'a.txt'), 'hi')
     for (const parameters of [['--reset'], ['--reset', '--yes']]) {
       const { code, text } = dev('--state', folder, ...parameters)
       expect(code).toBe(1)
       expect(text).toContain('contains no data of Hybrid Coordinator; nothing was deleted')
     }
-    // One of the two marks is none.
+    // One of the two marks alone is not enough.
     await mkdir(join(folder, 'v3'))
     expect(await ownershipOf(folder)).toBe('foreign')
     await expect(emptyState(folder)).rejects.toThrow('nothing was deleted')
     expect((await readdir(folder)).sort()).toEqual(['a.txt', 'v3'])
   })
 
-  it('asks, and off a terminal wants to be told that it is meant', async () => {
+  it('asks for confirmation, and requires it as an option without a terminal', async () => {
     await makeState(folder)
     const { code, text } = dev('--state', folder, '--reset')
     expect(code).toBe(1)
@@ -55,7 +55,7 @@ describe('--reset', () => {
     expect(await readFile(join(folder, 'v3/d1/a.sqlite'), 'utf8')).toBe('data')
   })
 
-  it('deletes what is the coordinator’s, and what lies beside it stays', async () => {
+  it('deletes the coordinator’s files, and keeps others in the folder', async () => {
     await makeState(folder)
     await writeFile(join(folder, 'notes.txt'), 'mine')
     await emptyState(folder)
@@ -73,7 +73,7 @@ describe('--reset', () => {
 })
 
 describe('a folder of data', () => {
-  it('is one coordinator’s at a time', async () => {
+  it('belongs to one coordinator at a time', async () => {
     const lock = await lockState(folder, 8787)
     await expect(lockState(folder, 8788)).rejects.toThrow('http://127.0.0.1:8787')
     expect(await readInstance(folder)).toMatchObject({ pid: process.pid, port: 8787 })
@@ -82,7 +82,7 @@ describe('a folder of data', () => {
     await (await lockState(folder, 8788)).release()
   })
 
-  it('is free again after a coordinator that was killed, whoever has its number now', async () => {
+  it('is free again after a coordinator was killed, whichever process has its id now', async () => {
     const child = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 60_000)'])
     const dead = { pid: child.pid, identity: 'long ago', port: 1, startedAt: 0 }
     await writeFile(join(folder, 'lock.json'), JSON.stringify(dead))
@@ -96,7 +96,7 @@ describe('a folder of data', () => {
     await (await lockState(folder, 2)).release()
   })
 
-  it('is a folder', async () => {
+  it('must be a folder', async () => {
     await writeFile(join(folder, 'file'), '')
     const { code, text } = dev('--state', 'file')
     expect(code).toBe(1)
@@ -105,7 +105,7 @@ describe('a folder of data', () => {
 })
 
 describe('settings', () => {
-  it('with which every request would fail are refused, by name, before anything starts', async () => {
+  it('with which every request would fail are rejected by name before anything starts', async () => {
     await cp(join(ROOT, 'wrangler.toml'), join(folder, 'wrangler.toml'))
     await mkdir(join(folder, 'src'))
     await writeFile(join(folder, 'src/worker.ts'), '')
@@ -125,7 +125,7 @@ describe('settings', () => {
 })
 
 describe('schedules', () => {
-  it('of wrangler.toml are read, and run against the server by their own text', async () => {
+  it('are read from wrangler.toml, and run against the server with their own expression', async () => {
     expect((await checkSettings()).schedules).toContain('* * * * *')
     const called: string[] = []
     const server = createHttpServer((request, response) => {
@@ -134,7 +134,7 @@ describe('schedules', () => {
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-    // With a field for seconds, so that nobody waits for a minute.
+    // With a field for seconds, so that the test doesn't take a minute.
     const crons = triggerCrons(base, ['* * * * * *', '17 3 1 1 *'])
     await expect.poll(() => called.length, { timeout: 15_000 }).toBeGreaterThan(0)
     for (const cron of crons) cron.stop()
@@ -143,7 +143,7 @@ describe('schedules', () => {
   })
 })
 
-describe('a start with the machine', () => {
+describe('start at login', () => {
   const world = (platform: NodeJS.Platform) => {
     const ran: string[] = []
     const machine: BootWorld = {
@@ -154,7 +154,7 @@ describe('a start with the machine', () => {
     return { machine, ran }
   }
 
-  it('is a unit of systemd', async () => {
+  it('is a systemd unit', async () => {
     const { machine, ran } = world('linux')
     const path = await startAtBoot('/data/a "b"', 8790, machine)
     const unit = await readFile(path, 'utf8')
@@ -165,13 +165,13 @@ describe('a start with the machine', () => {
     await expect(readFile(path)).rejects.toThrow('ENOENT')
   })
 
-  it('is an agent of launchd on a Mac, and a line to copy elsewhere', async () => {
+  it('is a launchd agent on a Mac, and a line to copy elsewhere', async () => {
     const path = await startAtBoot('/data/a&b', 8790, world('darwin').machine)
     expect(await readFile(path, 'utf8')).toContain('<string>/data/a&amp;b</string>')
     await expect(startAtBoot('/data', 8790, world('win32').machine)).rejects.toThrow(/dev --port 8790 --state \/data$/)
   })
 
-  it('says what systemd said when it fails', async () => {
+  it('reports the error of systemd', async () => {
     const { machine } = world('linux')
     const failing: BootWorld = { ...machine, run: () => Promise.reject(new Error('no bus')) }
     await expect(startAtBoot('/data', 8790, failing)).rejects.toThrow('systemctl --user daemon-reload failed: no bus')
@@ -179,7 +179,7 @@ describe('a start with the machine', () => {
 })
 
 describe('the command', () => {
-  it('says what is wrong with its words', async () => {
+  it('explains invalid arguments', async () => {
     for (const parameters of [
       ['--port', '0'],
       ['--port', 'x'],
@@ -198,13 +198,13 @@ describe('the command', () => {
     })
   })
 
-  it('leaves nothing running when the coordinator does not answer in time, and says what it printed', async () => {
+  it('leaves nothing running if the coordinator does not answer in time, and shows its output', async () => {
     const state = join(folder, 'state')
     await expect(startInBackground(state, await freePort(), 1500)).rejects.toThrow('did not start')
     expect(await readInstance(state)).toBeNull()
   })
 
-  it('runs a coordinator in the background: one per folder, quiet, and gone with all that it started when it is stopped', async () => {
+  it('runs a coordinator in the background: one per folder, without output, and stopped with all its child processes', async () => {
     const state = join(folder, 'state')
     const port = String(await freePort())
     const started = dev('start', '--state', state, '--port', port)
@@ -223,7 +223,7 @@ describe('the command', () => {
         code: 1,
         text: expect.stringContaining('nothing was deleted'),
       })
-      // Another folder, the same port: said at once, and nothing is left behind.
+      // Another folder with the same port: reported immediately, and nothing is left behind.
       const { group } = JSON.parse(await readFile(join(state, 'lock.json'), 'utf8'))
       ours = group.pid
       expect(processes(ours).length).toBeGreaterThan(1)
@@ -254,7 +254,7 @@ function processes(group: number): string[] {
   return processLines(['-eo', 'pgid=,args=']).filter((line) => line.startsWith(`${group} `))
 }
 
-/** Counts the bundlers and runtimes whose environment names the folder, so that other tests' are left out. */
+/** Counts the bundlers and runtimes whose environment contains the folder, to exclude those of other tests. */
 function processesOf(folder: string): number {
   return processLines(['axeww', '-o', 'pgid=,args=']).filter(
     (line) => line.includes(`INIT_CWD=${folder}`) && /^\d+ \S*(esbuild|workerd)/.test(line),
@@ -263,7 +263,7 @@ function processesOf(folder: string): number {
 
 function processLines(parameters: string[]): string[] {
   const { stdout } = spawnSync('ps', parameters, { encoding: 'utf8', maxBuffer: 64 << 20 })
-  // A container without an init process never collects the ended ones.
+  // A container without an init process never reaps ended processes.
   return stdout
     .split('\n')
     .map((line) => line.trim())

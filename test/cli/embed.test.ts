@@ -9,7 +9,7 @@ interface Sent {
   vector: string | null
 }
 
-/** A coordinator that has these texts to embed; pages of two. */
+/** A coordinator with these texts to embed, in pages of two. */
 function coordinator(texts: Record<string, string>, answer: { by?: string; space?: string; refuse?: HttpError } = {}) {
   const waiting = new Map(Object.entries(texts))
   const sent: Sent[] = []
@@ -50,7 +50,7 @@ const feeder = (http: HttpClient, stopped = () => false) =>
 const bytes = ({ vector }: Sent) => new Int8Array(Buffer.from(vector ?? '', 'base64'))
 
 describe('vectors', () => {
-  test('of all that waits are sent, those of texts that come later too', async () => {
+  test('of all pending texts are sent, including texts that are added later', async () => {
     const { http, waiting, sent } = coordinator({ a: 'Open a file.', b: 'Close it.', c: '', d: 'Read its lines.' })
     const run = feeder(http)
     waiting.set('e', 'Write to it.')
@@ -64,7 +64,7 @@ describe('vectors', () => {
     expect(vectors.every((codes) => Math.max(...codes.map(Math.abs)) === 127)).toBe(true)
   })
 
-  test('that the server computes itself are left to it', async () => {
+  test('are left to a server that computes them itself', async () => {
     for (const answer of [{ by: 'server' }, { space: 'llama.cpp/bge-small-en-v1.5' }]) {
       const { http, sent } = coordinator({ a: 'Open a file.' }, answer)
       expect(await feeder(http).finish(1)).toBeUndefined()
@@ -72,7 +72,7 @@ describe('vectors', () => {
     }
   })
 
-  test('that are refused are told, and stop nothing', async () => {
+  test('reports rejected vectors, and continues', async () => {
     const refuse = new HttpError(400, { detail: 'vectors[0] is not the vector of its item' })
     const { http } = coordinator({ a: 'Open a file.' }, { refuse })
     expect(await feeder(http).finish(1)).toMatchObject({ stored: 0, left: 'vectors[0] is not the vector of its item' })
@@ -84,7 +84,7 @@ describe('vectors', () => {
     expect(sent).toEqual([])
   })
 
-  test('that others change for ever are left after some passes', async () => {
+  test('are left to the server after some passes if others keep changing texts', async () => {
     const { http, waiting } = coordinator({ a: 'Open a file.' })
     const { post } = http
     let changes = 0

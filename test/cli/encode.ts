@@ -1,4 +1,4 @@
-/** The bytes of each character in an encoding of at most two bytes a character, found by decoding all of them. */
+/** The bytes of each character in an encoding with at most two bytes per character, found by decoding all of them. */
 function tableOf(label: string): Map<string, number[]> {
   const table = new Map<string, number[]>()
   const decoder = new TextDecoder(label, { fatal: true })
@@ -7,7 +7,7 @@ function tableOf(label: string): Map<string, number[]> {
       const text = decoder.decode(Uint8Array.from(bytes))
       if ([...text].length === 1 && !table.has(text)) table.set(text, bytes)
     } catch {
-      // Not a character of this encoding.
+      // Not a character in this encoding.
     }
   }
   for (let first = 0; first < 256; first++) add([first])
@@ -17,7 +17,7 @@ function tableOf(label: string): Map<string, number[]> {
 
 const tables = new Map<string, Map<string, number[]>>()
 
-/** Text in a legacy encoding; throws when the encoding lacks a character. */
+/** Encodes text in a legacy encoding. Throws if the encoding lacks a character. */
 export function encode(text: string, label: string): Uint8Array {
   const table = tables.get(label) ?? tableOf(label)
   tables.set(label, table)

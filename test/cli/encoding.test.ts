@@ -52,7 +52,7 @@ describe('decoding', () => {
     },
   )
 
-  it('UTF-8 and UTF-16, with a mark and without', async () => {
+  it('UTF-8 and UTF-16, with and without a byte order mark', async () => {
     const text = 'int størrelse = 1; // 日本語\nreturn;\n'
     const utf16 = Buffer.from(text, 'utf16le')
     const swapped = Buffer.from(utf16).swap16()
@@ -64,7 +64,7 @@ describe('decoding', () => {
     expect(await decoded(swapped)).toBe(text)
   })
 
-  it('what a file declares', async () => {
+  it('uses the declaration in a file', async () => {
     const body = `<p>${'plain '.repeat(200)}在庫</p></body></html>\n`
     for (const head of [
       '<html><head><meta http-equiv="Content-Type" content="text/html; charset=Shift_JIS"></head><body>',
@@ -78,7 +78,7 @@ describe('decoding', () => {
     expect(declaredEncoding(Buffer.from('<meta charset="no-such-thing">'))).toBeUndefined()
   })
 
-  it('a declaration that is not true does not count', async () => {
+  it('ignores a false declaration', async () => {
     const text = '<meta charset="utf-8">\n<p>Größe der Straße über dem Fluß</p>\n'
     expect(await decoded(encode(text, 'windows-1252'))).toBe(text)
   })
@@ -90,7 +90,7 @@ describe('decoding', () => {
     expect(await decoded(Buffer.concat([long, Buffer.from([0xc3])]))).toContain('naïve café naïve')
   })
 
-  it('what says too little is named, and settled by the files beside it', async () => {
+  it('reports unclear encodings, and resolves them by other files', async () => {
     const sure = encode(COMMENTS[0]?.[1] ?? '', 'shift_jis')
     const unsure = Buffer.from(
       encode(`/* 在庫 */\n${'int f(int a) { return a; } /* plain text */\n'.repeat(40)}`, 'shift_jis'),

@@ -1,6 +1,4 @@
-/**
- * The coordinator's ingestion contract in memory, on `node:http`: enough to run the command against.
- */
+/** The coordinator's ingestion API in memory, on `node:http`: enough to run the command against. */
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
@@ -19,7 +17,7 @@ interface Problem {
   field?: string
 }
 
-/** A running fake. */
+/** A running fake coordinator. */
 export interface FakeCoordinator {
   url: string
   /** Documents of codebase-context. */
@@ -29,14 +27,14 @@ export interface FakeCoordinator {
   items: Map<string, StoredItem>
   /** Requests by method and path, in order. */
   requests: string[]
-  /** Most requests that were in flight at once. */
+  /** Maximum number of concurrent requests. */
   peak: () => number
-  /** Called before a request is answered; may return a problem or `drop` to break the connection. */
+  /** Called before a request is answered. May return a problem, or `drop` to break the connection. */
   intercept: (
     path: string,
     body: Record<string, unknown>,
   ) => Problem | 'drop' | undefined | Promise<Problem | 'drop' | undefined>
-  /** Milliseconds each answer takes. */
+  /** Duration of each answer in milliseconds. */
   delay: number
   apiKey?: string
   close(): Promise<void>

@@ -9,7 +9,7 @@ afterAll(() => {
   for (const folder of made.splice(0)) rmSync(folder, { recursive: true, force: true })
 })
 
-/** Writes files under a folder. */
+/** Writes files to a folder. */
 export function writeFiles(folder: string, files: Record<string, string | Uint8Array>): void {
   for (const [path, content] of Object.entries(files)) {
     const absolute = join(folder, path)
@@ -26,7 +26,7 @@ export function makeFolder(files: Record<string, string | Uint8Array>): string {
   return folder
 }
 
-/** Runs git in a folder, as nobody in particular. */
+/** Runs git in a folder with a neutral identity. */
 export function git(folder: string, ...args: string[]): string {
   const who = ['-c', 'user.name=n', '-c', 'user.email=n@example.org', '-c', 'init.defaultBranch=main']
   return execFileSync('git', ['-C', folder, ...who, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })

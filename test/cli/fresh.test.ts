@@ -1,4 +1,6 @@
-/** What keeps knowledge fresh: `--watch`, `--quiet` in a git hook, `sources`, and knowledge written out as files. */
+/**
+ * Ways to keep knowledge up to date: `--watch`, `--quiet` in a git hook, `sources`, and knowledge exported as files.
+ */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { chmodSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -50,7 +52,7 @@ describe('--watch', () => {
     child?.kill('SIGKILL')
   })
 
-  it('ingests, and again after files are saved, added, moved and deleted; ends when it is told to', async () => {
+  it('ingests, and again after files are saved, added, moved and deleted; ends when stopped', async () => {
     const folder = makeRepository({ 'a.ts': 'export const first = 1\n', 'b.ts': 'export const b = 1\n' })
     writeFiles(folder, { '.gitignore': 'dist/\n', 'dist/out.js': 'out()\n' })
     child = spawn(process.execPath, [MAIN, 'ingest', folder, '--watch', '--url', fake.url], { stdio: 'pipe' })
@@ -66,7 +68,7 @@ describe('--watch', () => {
     await until(() => fake.documents.has('sub/deep/c.ts'))
     rmSync(join(folder, 'b.ts'))
     await until(() => !fake.documents.has('b.ts'))
-    // A coordinator that is away for a while misses nothing.
+    // No change is missed while the coordinator is unavailable.
     fake.intercept = () => ({ status: 400, code: 'away', detail: 'away' })
     writeFiles(folder, { 'a.ts': 'export const third = 3\n' })
     await until(() => out.includes('away'))
@@ -115,7 +117,7 @@ describe('--quiet', () => {
 })
 
 describe('sources refresh', () => {
-  it('ingests again what was ingested before, as it was', async () => {
+  it('ingests again with the earlier options', async () => {
     const folder = makeFolder({
       'a.ts': 'export const a = 1\n',
       'drafts/b.ts': 'export const b = 1\n',
@@ -129,7 +131,7 @@ describe('sources refresh', () => {
       'd.ts': 'export const d = 1\n',
     })
     expect((await call(sources, '--json')).out).toContain('"drift":{"changed":2,"gone":0}')
-    // Of another project, and of a folder that has nothing to do with this one.
+    // Of another project, and of an unrelated folder.
     expect(await call(sources, 'refresh', '--quiet', '--project', 'other')).toMatchObject({ code: 0, out: '' })
     expect(await call(sources, 'refresh', '--quiet', '--dir', makeFolder({}))).toMatchObject({ code: 0, out: '' })
     expect(fake.documents.has('d.ts')).toBe(false)
@@ -141,11 +143,11 @@ describe('sources refresh', () => {
     expect([...fake.documents.keys()].sort()).toEqual(['a.ts', 'd.ts'])
     expect(textOf('a.ts')).toContain('second')
     expect((await call(sources, 'refresh', 'nope')).code).toBe(2)
-    // The folder is still known by what it was ingested with.
+    // The folder is still recorded with its options.
     expect((await call(sources, 'refresh', 'app')).out).toContain('2 unchanged')
   })
 
-  it('is one run when it is asked for twice at a time, and misses nothing', async () => {
+  it('is a single run if it is requested twice at the same time, and misses nothing', async () => {
     const folder = makeFolder({ 'a.ts': 'export const a = 1\n' })
     await call(ingest, folder, '--source', 'app')
     writeFiles(folder, { 'a.ts': 'export const second = 2\n' })
@@ -168,7 +170,7 @@ describe('sources refresh', () => {
     expect(textOf('a.ts')).toContain('third')
   })
 
-  it('is started by the hooks of an agent, when a session begins and when a turn ends', async () => {
+  it('is started by the hooks of an agent at session start and after each turn', async () => {
     const folder = makeRepository({ 'a.ts': 'export const a = 1\n' })
     await call(ingest, folder, '--source', 'app')
     const hook = join(import.meta.dirname, '../../integrations/hooks/hook.mjs')
@@ -191,7 +193,7 @@ describe('sources refresh', () => {
 })
 
 describe('sources', () => {
-  it('lists age, files and drift, and removes one', async () => {
+  it('lists age, files and differences, and removes one', async () => {
     const folder = makeFolder({ 'a.ts': 'export const a = 1\n', 'b.ts': 'export const b = 1\n', 'c.png': '\0' })
     await call(ingest, folder, '--source', 'app')
     const listed = async () => JSON.parse((await call(sources, '--json')).out).sources
@@ -222,7 +224,7 @@ describe('sources', () => {
 })
 
 describe('knowledge export', () => {
-  it('writes what was learnt as files that come back as the same items', async () => {
+  it('writes learnt items as files that can be imported as the same items', async () => {
     const item = {
       key: 'k1',
       fields: { title: 'Index foreign keys', description: 'A join scans.', examples: ['a', 'b\nc'] },
@@ -240,14 +242,14 @@ describe('knowledge export', () => {
       '---\nkey: k1\nprovenance: human\n---\n\n# Index foreign keys\n\nA join scans.\n\n## Examples\n\n- a\n- b\n  c\n',
     )
     expect(existsSync(join(folder, '.hybrid/best-practices/index-foreign-keys-2.md'))).toBe(true)
-    // Back in: the same items, none twice.
+    // Imported again: the same items, without duplicates.
     await call(ingest, folder, '--source', 's', '--quiet')
     expect([...fake.items.keys()]).toEqual(['k1', 'k2'])
     expect(fake.items.get('k1')?.fields).toEqual(item.fields)
     expect((await call(knowledge, 'export', folder, '--collection', 'best-practices')).out).toContain(
       'Nothing to propose',
     )
-    // A correction is a change of the file.
+    // A correction changes the file.
     fake.items.set('k1', { key: 'k1', fields: { ...item.fields, description: 'A join without an index scans.' } })
     const again = await call(knowledge, 'export', folder, '--collection', 'best-practices')
     expect(again.out).toContain('changed  .hybrid/best-practices/index-foreign-keys.md')
@@ -255,7 +257,7 @@ describe('knowledge export', () => {
     expect(readFileSync(file, 'utf8')).toContain('A join without an index scans.')
   })
 
-  it('is told what is wrong', async () => {
+  it('reports errors', async () => {
     expect((await call(knowledge, 'import')).code).toBe(2)
     expect((await call(knowledge, 'export', '/no/such/folder')).code).toBe(2)
     expect((await call(knowledge, 'export', '.', '--collection', 'codebase-context')).err).toContain(

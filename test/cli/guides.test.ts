@@ -8,13 +8,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { referencePages } from '../../scripts/reference/reference.ts'
 
 /**
- * The commands of the guides, as a person would paste them: every block of shell or JavaScript is run against a coordinator that
- * `npm run dev` has started, unless a comment before it says why it can't be.
+ * The commands of the guides, as users would paste them: every shell or JavaScript block runs against a coordinator
+ * started by `npm run dev`, unless a preceding comment states why it can't be run.
  */
 
 const ROOT = join(import.meta.dirname, '../..')
 const DOCS = join(ROOT, 'docs')
-/** In the order in which a reader follows them: later ones build on the data of earlier ones. */
+/** In reading order: later guides use the data of earlier ones. */
 const GUIDES = [
   'quick-start',
   'connect',
@@ -70,7 +70,7 @@ beforeAll(async () => {
   await mkdir(folder)
   const port = await freePort()
   url = `http://127.0.0.1:${port}`
-  // The development server itself, as `npm run dev` starts it.
+  // The development server, as started by `npm run dev`.
   server = spawn('npm', ['run', 'dev', '--', '--port', String(port), '--state', join(home, 'state')], {
     cwd: ROOT,
     env: { ...process.env, INIT_CWD: folder },
@@ -105,11 +105,11 @@ function freePort(): Promise<number> {
   })
 }
 
-/** Runs a block in the repository's folder with a home of its own. Files that it writes go to a scratch folder. */
+/** Runs a block in the repository's folder with its own home folder. Files that it writes go to a scratch folder. */
 function run({ language, text }: Block): Promise<{ code: number | null; output: string }> {
   const pasted = text
     .replaceAll('http://127.0.0.1:8787', url)
-    // Packages are installed and the server runs already; everything else is run as it stands.
+    // Packages are already installed and the server is already running. Everything else runs unchanged.
     .replace(/^npm install$|^npm run dev$/gm, 'true')
     .replace(/^npm run /gm, `npm --prefix ${JSON.stringify(ROOT)} run `)
     .replaceAll('integrations/', `${ROOT}/integrations/`)
@@ -140,17 +140,17 @@ describe.each(guides)('the guide $name', ({ blocks }) => {
     expect(code, output).toBe(0)
   })
 
-  it('excuses only what is named with a reason', () => {
+  it('excuses only blocks with a reason', () => {
     for (const { excuse } of runnable) expect(excuse === null || /^(?:it )?needs? /.test(excuse)).toBe(true)
   })
 
-  it('shows JSON that can be read', () => {
+  it('shows valid JSON', () => {
     for (const { language, text } of blocks) if (language === 'json') expect(() => JSON.parse(text)).not.toThrow()
   })
 })
 
 describe('documents', () => {
-  it('have a reference that is up to date (npm run check -- reference)', async () => {
+  it('have an up-to-date reference (npm run check -- reference)', async () => {
     for (const [name, text] of Object.entries(await referencePages())) {
       expect((await readFile(join(DOCS, name), 'utf8')) === text, `docs/${name}`).toBe(true)
     }

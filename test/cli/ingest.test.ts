@@ -41,7 +41,7 @@ async function ingest(...argv: string[]): Promise<{ code: number; report: Report
 }
 
 const storedChunks = (): number => [...fake.documents.values()].reduce((sum, one) => sum + one.items.size, 0)
-/** Requests that change what is stored; a claim of texts to embed changes nothing. */
+/** Requests that change stored data. A claim of texts to embed changes nothing. */
 const writes = (): string[] =>
   fake.requests.filter((request) => request.startsWith('POST') && !request.endsWith('/vectors/pending'))
 
@@ -73,7 +73,7 @@ describe('a folder', () => {
     expect(writes()).toEqual([])
   })
 
-  it('an edit sends one file and updates few chunks; a deleted file leaves', async () => {
+  it('an edit sends one file and updates few chunks; a deleted file is removed', async () => {
     const folder = makeFolder(repository())
     await ingest(folder)
     writeFiles(folder, { 'src/store.ts': (SAMPLES[0]?.text ?? '').replace('value 7', 'another value') })
@@ -86,7 +86,7 @@ describe('a folder', () => {
     expect(fake.documents.has('lib/legacy.js')).toBe(false)
   })
 
-  it('removes a file that became ignored, and nothing when filtered or dry', async () => {
+  it('removes a file that became ignored, and nothing when filtered or in a dry run', async () => {
     const folder = makeFolder({ ...repository(), '.git/HEAD': '' })
     await ingest(folder)
     writeFiles(folder, { '.gitignore': 'lib/\n' })
@@ -98,7 +98,7 @@ describe('a folder', () => {
     expect(fake.documents.has('lib/legacy.js')).toBe(false)
   })
 
-  it('keeps to the limits of a request, a few at a time', async () => {
+  it('stays within the limits of a request, with a few requests at a time', async () => {
     const text = SAMPLES[0]?.text ?? ''
     const folder = makeFolder(
       Object.fromEntries(
@@ -110,11 +110,11 @@ describe('a folder', () => {
     expect(code).toBe(0)
     expect(report.files.indexed).toBe(260)
     expect(fake.documents.size).toBe(260)
-    // Five of texts, and two that ask for and send vectors.
+    // Five requests for texts, and two for listing and sending vectors.
     expect(fake.peak()).toBeLessThanOrEqual(7)
   })
 
-  it('stores a file of very many chunks as several documents, and keeps them together', async () => {
+  it('stores a file with very many chunks as several documents, and keeps them together', async () => {
     const text = (count: number): string =>
       Array.from(
         { length: count },
@@ -130,7 +130,7 @@ describe('a folder', () => {
     expect(items.filter(({ fields }) => fields.file_path === 'many.ts').length).toBeGreaterThan(449)
     for (const one of fake.documents.values()) expect(one.items.size).toBeLessThanOrEqual(400)
     expect((await ingest(folder)).report.files).toMatchObject({ unchanged: 2, indexed: 0, removed: 0 })
-    // A part that got lost is sent again.
+    // A lost part is sent again.
     fake.documents.delete('many.ts#part-2')
     expect((await ingest(folder)).report.files).toMatchObject({ unchanged: 1, indexed: 1 })
     expect(fake.documents.size).toBe(3)
@@ -139,7 +139,7 @@ describe('a folder', () => {
     expect([...fake.documents.keys()].sort()).toEqual(['many.ts', 'one.ts'])
   })
 
-  it('names a rejected file and stores the others', async () => {
+  it('reports a rejected file and stores the others', async () => {
     const folder = makeFolder({ ...repository(), 'bad.ts': 'const x = "REJECT ME"\n' })
     const { code, report } = await ingest(folder)
     expect(code).toBe(1)
@@ -147,7 +147,7 @@ describe('a folder', () => {
     expect(report.files.indexed).toBe(8)
   })
 
-  it('finds the one document that makes the coordinator refuse its request', async () => {
+  it('isolates the one document that makes the coordinator reject its request', async () => {
     const folder = makeFolder({ ...repository(), 'bad.ts': 'const x = 1\n' })
     fake.intercept = (_, body) =>
       JSON.stringify(body).includes('"bad.ts"') ? { status: 413, code: 'too_large', detail: 'too large' } : undefined
@@ -158,8 +158,8 @@ describe('a folder', () => {
   })
 })
 
-describe('absence is not deletion', () => {
-  it('two folders of one name keep apart, whatever they have in common', async () => {
+describe('a missing file is not necessarily deleted', () => {
+  it('two folders with the same name stay separate, even with common content', async () => {
     const scaffold = { 'package.json': '{"name":"vite-project"}', 'README.md': '# Vite' }
     const one = makeFolder({ ...scaffold, 'src/invoice.js': 'export const invoice = 1\n' })
     const two = makeFolder({ ...scaffold, 'src/recipe.js': 'export const recipe = 1\n' })
@@ -172,12 +172,12 @@ describe('absence is not deletion', () => {
     expect(fake.documents).toEqual(before)
     const replaced = await ingest(two, '--replace')
     expect(replaced.report.files).toMatchObject({ removed: 1 })
-    // The name is the second folder's now, also where the contents are the same.
+    // The name now belongs to the second folder, even where the contents are equal.
     expect((await ingest(two)).code).toBe(0)
     expect((await ingest(one)).code).toBe(1)
   })
 
-  it('two repositories of one name keep apart; two checkouts of one do not', async () => {
+  it('two repositories with the same name stay separate; two checkouts of one repository do not', async () => {
     const files = { 'a.ts': 'export const a = 1\n', 'b.ts': 'export const b = 1\n', 'c.ts': 'export const c = 1\n' }
     const first = makeRepository(files)
     const second = makeRepository({ ...files, 'a.ts': 'export const other = 1\n' })
@@ -190,12 +190,12 @@ describe('absence is not deletion', () => {
     expect(again.report.files).toMatchObject({ unchanged: 2, removed: 1 })
     git(first, 'worktree', 'add', '-q', join(clone, 'tree'))
     expect((await ingest(join(clone, 'tree'), '--source', 's')).report.files).toMatchObject({ indexed: 1, removed: 0 })
-    // A part of it under the same name is not the whole of it.
+    // A part under the same name is not the whole repository.
     writeFiles(first, { 'sub/a.ts': 'export const a = 1\n' })
     expect((await ingest(join(first, 'sub'), '--source', 's')).code).toBe(1)
   })
 
-  it('the same remote is the same repository, also in a shallow clone and after the history was rewritten', async () => {
+  it('the same remote is the same repository, including in a shallow clone and after the history was rewritten', async () => {
     const origin = makeRepository({ 'a.ts': 'export const a = 1\n', 'b.ts': 'export const b = 1\n' })
     writeFiles(origin, { 'c.ts': 'export const c = 1\n' })
     git(origin, 'add', '-A')
@@ -225,7 +225,7 @@ describe('absence is not deletion', () => {
     expect((await ingest(vault, '--source', 'vault', '--replace')).report.files.removed).toBe(3)
   })
 
-  it('more than half is refused before anything is sent; what was renamed is not gone', async () => {
+  it('more than half is refused before anything is sent; renamed files do not count as deleted', async () => {
     const names = Array.from({ length: 10 }, (_, i) => `src/f${i}.ts`)
     const folder = makeFolder(Object.fromEntries(names.map((name, i) => [name, `export const v${i} = ${i}\n`])))
     await ingest(folder, '--source', 's')
@@ -238,7 +238,7 @@ describe('absence is not deletion', () => {
     const refused = await ingest(folder, '--source', 's')
     expect(refused.report.failure?.message).toContain('6 of the 10 files')
     expect(writes()).toEqual([])
-    // Files that are there and are left out now count as gone, too; they are known only once they are read.
+    // Existing files that are now skipped also count as removed; they are known only after reading.
     for (const name of names.slice(0, 6)) writeFiles(folder, { [name.replace('src', 'lib')]: '// @generated by x\n' })
     const emptied = await ingest(folder, '--source', 's')
     expect(emptied.code).toBe(1)
@@ -246,7 +246,7 @@ describe('absence is not deletion', () => {
     expect((await ingest(folder, '--source', 's', '--replace')).report.files.removed).toBe(6)
   })
 
-  it('what was stored before identities were kept is taken over', async () => {
+  it('takes over data stored before identities were recorded', async () => {
     const folder = makeFolder({ 'a.ts': 'export const a = 1\n' })
     fake.documents.set('a.ts', { hash: 'f'.repeat(64), items: new Map() })
     expect((await ingest(folder)).report.files).toMatchObject({ indexed: 1 })
@@ -257,7 +257,7 @@ describe('absence is not deletion', () => {
 describe('knowledge as files', () => {
   const practice = '---\ncategory: sql\n---\n# Index foreign keys\n\nA join without an index scans.\n'
 
-  it('is read from .hybrid into its collection, and leaves with its file', async () => {
+  it('is read from .hybrid into its collection, and removed with its file', async () => {
     const folder = makeFolder({
       'a.ts': 'export const a = 1\n',
       '.hybrid/best-practices/sql.md': practice,
@@ -287,7 +287,7 @@ describe('knowledge as files', () => {
     expect(fake.documentsOf('error-solutions').size).toBe(0)
   })
 
-  it('with a key is the item that was there before, not a second one', async () => {
+  it('with a key is the existing item, not a second one', async () => {
     fake.items.set('learnt-1', { key: 'learnt-1', fields: { title: 'Old words' } })
     const folder = makeFolder({
       '.hybrid/best-practices/sql.md': practice.replace('---\n', '---\nkey: learnt-1\n'),
@@ -307,7 +307,7 @@ describe('knowledge as files', () => {
     expect(fake.items.size).toBe(0)
   })
 
-  it('a folder of notes goes to any collection', async () => {
+  it('a folder of notes can go to any collection', async () => {
     const folder = makeFolder({
       'sql.md': practice,
       'deep/port.md': '# Ports\n\nAsk first.\n',
@@ -321,7 +321,7 @@ describe('knowledge as files', () => {
 })
 
 describe('the report', () => {
-  it('names every path that was left out', async () => {
+  it('lists every skipped path', async () => {
     const folder = makeFolder({
       'a.ts': 'export const a = 1\n',
       'blank.ts': '\n\n',
@@ -340,7 +340,7 @@ describe('the report', () => {
     expect(formatReport(report, true)).toMatch(/encoding unclear short\.c[\s\S]*\.hybridignore/)
   })
 
-  it('settles an encoding by the files beside it', async () => {
+  it('resolves an encoding by other files', async () => {
     const folder = makeFolder({
       'a.c': encode(`/* 在庫 */\n${'int f(int a) { return a; } /* plain */\n'.repeat(40)}`, 'shift_jis'),
       'b.c': encode('/* 在庫を再計算する */\nint recount(int n) { return n; } /* 負の在庫はエラー */\n', 'shift_jis'),
@@ -351,7 +351,7 @@ describe('the report', () => {
   })
 })
 
-describe('trouble', () => {
+describe('errors', () => {
   it('retries 429, 503 and broken connections', async () => {
     const troubles = [
       { status: 503, code: 'busy', detail: 'busy' },
@@ -365,7 +365,7 @@ describe('trouble', () => {
     expect(troubles).toEqual([])
   })
 
-  it('says what to do when nothing answers, or no key is given', async () => {
+  it('explains what to do if nothing answers, or no key is given', async () => {
     const folder = makeFolder(repository())
     fake.apiKey = 'k'
     const refused = await ingest(folder)
@@ -380,7 +380,7 @@ describe('trouble', () => {
     expect(nobody.report.failure?.hint).toContain('npm run dev')
   })
 
-  it('wrong usage exits with 2 before anything is sent', async () => {
+  it('invalid arguments exit with 2 before anything is sent', async () => {
     for (const argv of [
       [],
       ['/no/such/folder'],
@@ -420,7 +420,7 @@ describe('the process', () => {
       Array.from({ length: 700 }, (_, i) => [`f${i}.ts`, `/** Number ${i}. */\nexport const v${i} = ${i}\n`]),
     )
 
-  it.each(['SIGKILL', 'SIGINT'] as const)('stopped midway by %s and run again, completes', async (signal) => {
+  it.each(['SIGKILL', 'SIGINT'] as const)('interrupted by %s and run again, completes', async (signal) => {
     const folder = makeFolder(many())
     let stop: () => void = () => {}
     const reached = new Promise<void>((resolve) => {
@@ -439,7 +439,7 @@ describe('the process', () => {
     const exit = ended(child)
     await reached
     child.kill(signal)
-    // Under npm the process gets one key press twice.
+    // Under npm, the process receives one key press twice.
     setTimeout(() => child.kill(signal), 20)
     const code = await exit
     const stored = fake.documents.size
@@ -459,7 +459,7 @@ describe('the process', () => {
 })
 
 describe('JSON Lines', () => {
-  it('stores good lines and names bad ones by number', async () => {
+  it('stores valid lines and reports invalid ones by number', async () => {
     const folder = makeFolder({
       'practices.jsonl': [
         '{"key":"a","title":"A","description":"first"}',
@@ -485,7 +485,7 @@ describe('JSON Lines', () => {
     })
   })
 
-  it('sends more than one request when there are many', async () => {
+  it('sends more than one request if there are many lines', async () => {
     const lines = Array.from({ length: 1_000 }, (_, i) => JSON.stringify({ key: `k${i}`, title: `T${i}` })).join('\n')
     const file = join(makeFolder({ 'many.jsonl': lines }), 'many.jsonl')
     const { code, report } = await ingest(file, '--collection', 'best-practices')

@@ -53,7 +53,7 @@ No list here.
     })
   })
 
-  it('without front matter or heading is named by its file', () => {
+  it('without front matter or heading is named after its file', () => {
     expect(
       parseKnowledgeFile('error-solutions', 'notes/EADDRINUSE-on_start.md', 'Stop the other one.\n'),
     ).toMatchObject({
@@ -69,11 +69,11 @@ No list here.
     ['---\nprovenance: nobody\n---\nText.\n', /^provenance: must be one of human/],
     ['# Only a heading\n', /^description: the file has no text/],
     [`# Long\n\n${'x'.repeat(40_000)}\n`, /^description: /],
-  ])('that is wrong says how: %j', (text, error) => {
+  ])('reports how it is invalid: %j', (text, error) => {
     expect(parseKnowledgeFile('best-practices', 'a.md', text)).toMatch(error)
   })
 
-  it('is known by its place', () => {
+  it('is recognised by its location', () => {
     expect(collectionOf('.hybrid/best-practices/a.md')).toBe('best-practices')
     expect(collectionOf('.hybrid/error-solutions/deep/a.md')).toBe('error-solutions')
     expect(collectionOf('.hybrid/best-practices/a.png')).toBeUndefined()
@@ -82,7 +82,7 @@ No list here.
     expect(collectionOf('.hybrid/best-practices.md')).toBeUndefined()
   })
 
-  it('keeps the line breaks at the end of a field of the front matter', () => {
+  it('keeps trailing line breaks of a front matter field', () => {
     const fields = { title: 'A', description: 'Text', category: '# \n\n' }
     const text = formatKnowledgeFile('best-practices', { key: 'a', fields })
     expect(parseKnowledgeFile('best-practices', 'x.md', text)).toMatchObject({ item: { fields } })

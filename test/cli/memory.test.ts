@@ -1,4 +1,4 @@
-/** Memory of the command: grammars that V8's optimising compiler compiles take gigabytes, so it must not. */
+/** Memory of the command: V8's optimising compiler must not compile grammars, because that takes gigabytes. */
 import { spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -66,13 +66,13 @@ function migrate(): Promise<number> {
   return run(['--from', 'embedded', '--to', 'qdrant', '--url', url, '--state', join(folder, 'state.json')], {})
 }
 
-test('moves every collection page by page and forgets its state when both stores are equal', async () => {
+test('moves every collection page by page, and deletes its state when both stores are equal', async () => {
   expect(await migrate()).toBe(0)
   expect(asked).toHaveLength(2 * PAGES)
   await expect(readFile(join(folder, 'state.json'))).rejects.toThrow()
 })
 
-test('stopped anywhere, it goes on where it was', async () => {
+test('continues where it stopped, wherever it was interrupted', async () => {
   for (failAt = 0; failAt < 2 * PAGES; failAt++) {
     asked = []
     expect(await migrate()).toBe(1)
@@ -85,7 +85,7 @@ test('stopped anywhere, it goes on where it was', async () => {
   }
 })
 
-test('different stores are an error, told in words', async () => {
+test('different stores are an error, explained in words', async () => {
   equal = false
   const written = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
   expect(await migrate()).toBe(1)
@@ -96,7 +96,7 @@ test('different stores are an error, told in words', async () => {
   expect(text).not.toContain('{')
 })
 
-test('is called wrongly', async () => {
+test('reports usage errors', async () => {
   for (const argv of [[], ['--from', 'embedded'], ['--from', 'qdrant', '--to', 'qdrant'], ['--nothing']]) {
     expect(await run(argv, {}), argv.join(' ')).toBe(2)
   }

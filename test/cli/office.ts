@@ -1,4 +1,4 @@
-/** Makes small office documents for tests: real files, written by hand. */
+/** Creates small office documents for tests: real files, written manually. */
 
 function crc32(bytes: Buffer): number {
   let crc = ~0

@@ -1,17 +1,20 @@
-/** Small programs in the chunker's languages, each with `filler` members so that classes and functions exceed the limits. */
+/**
+ * Small programs in the chunker's languages, each with `filler` members so that classes and functions exceed the
+ * limits.
+ */
 
 /** A sample: the file's name and its text. */
 export interface Sample {
   path: string
   text: string
-  /** Symbols that must be found on some chunk. */
+  /** Symbols that must be found in some chunk. */
   symbols: string[]
 }
 
 const repeat = (count: number, line: (i: number) => string): string =>
   Array.from({ length: count }, (_, i) => line(i)).join('')
 
-/** One sample for each language with a syntax tree that the tests look at closely. */
+/** One sample for each language with a syntax tree that the tests examine closely. */
 export const SAMPLES: Sample[] = [
   {
     path: 'src/store.ts',

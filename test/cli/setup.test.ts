@@ -27,7 +27,7 @@ afterEach(() => {
 })
 
 describe('setup', () => {
-  it('goes from nothing to a connected agent and an answered question, and doctor and ask agree', async () => {
+  it('leads from nothing to a connected agent and an answered question, and doctor and ask agree', async () => {
     const home = await mkdtemp(join(tmpdir(), 'setup-'))
     const folder = join(home, 'my-project')
     const state = join(home, 'state')
@@ -72,7 +72,7 @@ describe('setup', () => {
     } finally {
       command('dev', 'stop', '--state', state)
     }
-    // The agent's hooks now have nobody to ask, and doctor says so.
+    // The agent's hooks now have no coordinator, and doctor reports that.
     const examined = command('doctor', '--project', 'my-project', '--url', url, '--state', state)
     expect(examined.code).toBe(1)
     expect(examined.text).toContain('ECONNREFUSED')
@@ -80,7 +80,7 @@ describe('setup', () => {
     await rm(home, { recursive: true, force: true, maxRetries: 3 })
   })
 
-  it('says what is wrong with its words before anything starts', async () => {
+  it('explains invalid arguments before anything starts', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'setup-'))
     for (const [parameters, message] of [
       [[], 'Give the folder of your code'],
@@ -97,7 +97,7 @@ describe('setup', () => {
     await rm(folder, { recursive: true })
   })
 
-  it('makes a name for a project of any folder’s', () => {
+  it('derives a project name from any folder name', () => {
     expect(projectName('/home/me/code/my.project_2')).toBe('my.project_2')
     expect(projectName('/home/me/Über uns (alt)')).toBe('U-ber-uns-alt')
     expect(projectName('/')).toBe('default')
@@ -109,7 +109,7 @@ describe('setup', () => {
     )
   })
 
-  it('asks about what is described, and about tests last', () => {
+  it('asks about documented definitions, and about tests last', () => {
     expect(
       questionsAbout([
         {
@@ -171,7 +171,7 @@ describe('ask and doctor', () => {
   })
   afterEach(() => rm(home, { recursive: true, force: true }))
 
-  it('says that all is well', async () => {
+  it('reports that everything works', async () => {
     expect(await doctor(['--state', 'none'], env), said).toBe(0)
     expect(said).toContain('Everything works.')
   })
@@ -238,14 +238,14 @@ describe('ask and doctor', () => {
       'dependencies',
     ],
     ['no MCP', '/mcp', { status: 404 }, 1, 'is not an MCP endpoint', 'upgrade'],
-  ])('names %s and its fix', async (_, path, answer, code, text, fix) => {
+  ])('reports %s and its fix', async (_, path, answer, code, text, fix) => {
     answers[path] = answer
     expect(await doctor(['--state', 'none'], env)).toBe(code)
     expect(said).toContain(text)
     expect(said.slice(said.indexOf(text))).toContain(fix)
   })
 
-  it('shows passages without their frame, or why there are none', async () => {
+  it('shows passages without their delimiters, or the reason why there are none', async () => {
     answers['/augment_query'] = {
       original_query: 'q',
       augmented_prompt: 'q\n\n---\n\nUse what helps.\n\n<context-0a1z>\n[1] a.ts:1\nconst a = 1\n</context-0a1z>',

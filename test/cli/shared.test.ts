@@ -52,7 +52,7 @@ describe('HTTP client', () => {
     return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, hits: () => hits }
   }
 
-  it('retries a bounded number of times, then gives the problem', async () => {
+  it('retries a bounded number of times, then returns the problem', async () => {
     const { url, hits } = await serve([{ status: 503, body: '{"code":"busy","detail":"later"}' }])
     const failure = await createHttpClient({ url, attempts: 3, pauseMs: 1 })
       .get('/')
@@ -62,7 +62,7 @@ describe('HTTP client', () => {
     expect(hits()).toBe(3)
   })
 
-  it('waits as long as Retry-After says', async () => {
+  it('waits as long as Retry-After states', async () => {
     const pauses: number[] = []
     const { url } = await serve([
       { status: 429, headers: { 'retry-after': '0' } },
@@ -73,13 +73,13 @@ describe('HTTP client', () => {
     expect(pauses).toEqual([0])
   })
 
-  it('does not retry what the caller did wrong', async () => {
+  it('does not retry errors of the caller', async () => {
     const { url, hits } = await serve([{ status: 400, body: '<html>' }])
     await expect(createHttpClient({ url }).get('/')).rejects.toMatchObject({ status: 400 })
     expect(hits()).toBe(1)
   })
 
-  it('does not wait for a coordinator that was never there', async () => {
+  it('does not wait for a coordinator that never answered', async () => {
     const { url } = await serve([])
     close?.()
     await expect(createHttpClient({ url: url.replace(/\d+$/, '1') }).get('/')).rejects.toBeInstanceOf(UnreachableError)
@@ -87,7 +87,7 @@ describe('HTTP client', () => {
 })
 
 describe('batches', () => {
-  it('stop at the first error that is not one part’s fault', async () => {
+  it('stop at the first error that does not concern a single part', async () => {
     const sender = createSender<number>({
       limits: { parts: 1, items: 10, bytes: 100 },
       measure: () => ({ items: 1, bytes: 1 }),
@@ -102,7 +102,7 @@ describe('batches', () => {
     ).rejects.toMatchObject({ status: 401 })
   })
 
-  it('stop at once when the project is full: that is no fault of one part', async () => {
+  it('stop immediately when the project is full, because no single part is at fault', async () => {
     let requests = 0
     const sender = createSender<number>({
       limits: { parts: 400, items: 400, bytes: 10_000 },
@@ -122,7 +122,7 @@ describe('batches', () => {
     expect(requests).toBeLessThanOrEqual(3)
   })
 
-  it('reject what no request can carry, and errors name the field', async () => {
+  it('reject parts that no request can carry, and errors name the field', async () => {
     const rejected: number[] = []
     const sent: number[][] = []
     const sender = createSender<number>({
@@ -148,7 +148,7 @@ describe('batches', () => {
 })
 
 describe('progress', () => {
-  it('is a bar with rate and time left on a terminal, and a line now and then elsewhere', () => {
+  it('is a bar with rate and remaining time on a terminal, and an occasional line elsewhere', () => {
     for (const isTTY of [true, false]) {
       let now = 0
       let out = ''
@@ -166,7 +166,7 @@ describe('progress', () => {
     expect([0.84, 42.2, 200].map(duration)).toEqual(['0.8 s', '42 s', '3 min 20 s'])
   })
 
-  it('counts what was done before for no rate', () => {
+  it('excludes earlier work from the rate', () => {
     let now = 0
     let out = ''
     const stream = { isTTY: true, columns: 80, write: (text: string) => (out += text) }
@@ -176,13 +176,13 @@ describe('progress', () => {
     expect(out).toContain('60/100 vectors · 2/s · 20 s left')
   })
 
-  it('estimates within a half of the truth from the first answer on, and soon within a fifth', () => {
+  it('estimates within a half of the true value from the first answer on, and soon within a fifth', () => {
     const files = Array.from({ length: 900 }, (_, i) => ({ path: `f${i}`, bytes: 500 + ((i * 7_919) % 20_000) }))
     const work = new WorkEstimate()
     for (const { path, bytes } of files) work.add(path, bytes)
     for (let i = 0; i < 300; i++) work.add(`picture${i}`, 50_000)
     const truth = files.reduce((sum, { bytes }) => sum + bytes, 0)
-    // Three requests of 30 files at a time share a coordinator that works at a constant rate.
+    // Three concurrent requests of 30 files share a coordinator with a constant rate.
     const waiting = Array.from({ length: files.length / 30 }, (_, i) => files.slice(i * 30, i * 30 + 30))
     const flying: { batch: typeof files; left: number }[] = []
     for (let i = 0; i < 300; i++) {
@@ -204,7 +204,7 @@ describe('progress', () => {
       flying.splice(0, flying.length, ...flying.filter(({ left }) => left > 0))
       expect(work.share).toBeGreaterThan(0)
       estimates++
-      // Requests that began together end together, which is where the estimate is worst.
+      // Requests that started together end together, which is the worst case for the estimate.
       expect(Math.abs(seconds / work.share / truth - 1)).toBeLessThan(estimates < 5 ? 1 / 2 : 1 / 5)
     }
     expect(estimates).toBeGreaterThan(20)

@@ -18,8 +18,8 @@ const paths = async (folder: string, options: Partial<Parameters<typeof walk>[1]
 const leftOut = async (folder: string, options: Partial<Parameters<typeof walk>[1]> = {}) =>
   Object.fromEntries((await walked(folder, options)).leftOut.map(({ path, reason }) => [path, reason]))
 
-describe('in a repository, what is read is what git lists', () => {
-  it('reads tracked files although an ignore pattern matches them', async () => {
+describe('in a repository, reads the files that git lists', () => {
+  it('reads tracked files even if an ignore pattern matches them', async () => {
     const folder = makeRepository({
       'buildtools/checkperl.cmake': 'set(PERL_MINIMUM 5.30)',
       '.github/workflows/ci.yml': 'on: push',
@@ -37,7 +37,7 @@ describe('in a repository, what is read is what git lists', () => {
     expect(await leftOut(folder)).toMatchObject({ 'other.tmp': 'ignored', '.gitignore': 'ignored' })
   })
 
-  it('tells case apart where the repository does', async () => {
+  it('is case-sensitive if the repository is', async () => {
     const folder = makeRepository({ 'library/shelve.py': 'def shelve(book): return book' })
     writeFiles(folder, { '.gitignore': 'Library/\nVENDORED\n', 'library/new.py': 'x = 1', vendored: 'text' })
     git(folder, 'config', 'core.ignorecase', 'false')
@@ -46,13 +46,13 @@ describe('in a repository, what is read is what git lists', () => {
     expect(await paths(folder)).toEqual(['.gitignore', 'library/shelve.py'])
   })
 
-  it('takes a file that was deleted and not committed for gone, and any name that git quotes', async () => {
+  it('treats an uncommitted deletion as deleted, and supports any name that git quotes', async () => {
     const folder = makeRepository({ 'a.ts': 'a', 'gone.ts': 'g', 'naïve "q" 日本\tx.ts': 'n' })
     rmSync(join(folder, 'gone.ts'))
     expect(await paths(folder)).toEqual(['a.ts', 'naïve "q" 日本\tx.ts'])
   })
 
-  it('reads a part of a repository by itself, with the rules from above', async () => {
+  it('reads a part of a repository on its own, with the rules from above', async () => {
     const folder = makeRepository({
       '.gitignore': '*.gen.ts\n',
       'sub/a.ts': 'a',
@@ -63,7 +63,7 @@ describe('in a repository, what is read is what git lists', () => {
     expect(await paths(join(folder, 'sub'))).toEqual(['.gitignore', 'a.ts', 'new.ts'])
   })
 
-  it('keeps to git when a hook has pointed git elsewhere', async () => {
+  it('uses the right repository when a hook has set other git variables', async () => {
     const folder = makeRepository({ 'a.ts': 'a' })
     const other = makeRepository({ 'other.ts': 'b' })
     process.env.GIT_DIR = join(other, '.git')
@@ -76,7 +76,7 @@ describe('in a repository, what is read is what git lists', () => {
     }
   })
 
-  it('reads submodules and nested repositories once, and names what is not checked out', async () => {
+  it('reads submodules and nested repositories once, and reports those not checked out', async () => {
     const library = makeRepository({ 'lib.ts': 'l' })
     const folder = makeRepository({ 'a.ts': 'a' })
     git(folder, '-c', 'protocol.file.allow=always', 'submodule', '--quiet', 'add', library, 'deps/lib')
@@ -103,7 +103,7 @@ describe('in a repository, what is read is what git lists', () => {
 })
 
 describe('outside a repository', () => {
-  it('respects .gitignore at every level, negation, and .git/info/exclude of what git can not read', async () => {
+  it('respects .gitignore at every level, negation, and .git/info/exclude where git cannot be run', async () => {
     const folder = makeFolder({
       '.git/config': '',
       '.git/info/exclude': 'private/\n',
@@ -131,7 +131,7 @@ describe('outside a repository', () => {
     expect(await paths(join(folder, 'sub'))).toEqual(['.gitignore', 'README.md', 'only-root.txt'])
   })
 
-  it('walks a folder that is itself ignored or vendored, because it was asked to', async () => {
+  it('walks a folder that is itself ignored or vendored, because it was requested', async () => {
     const folder = makeRepository({ '.gitignore': 'node_modules/\ndist/\n*.js\n' })
     writeFiles(folder, {
       'node_modules/lib/index.js': 'x',
@@ -151,16 +151,19 @@ describe('outside a repository', () => {
     expect(await leftOut(folder)).toEqual({ 'a/loop': 'symlink', 'y.ts': 'symlink' })
   })
 
-  it.skipIf(process.getuid?.() === 0)('says that absence proves nothing when a directory can not be read', async () => {
-    const folder = makeFolder({ 'a/x.ts': 'x', 'b.ts': 'b' })
-    chmodSync(join(folder, 'a'), 0)
-    const result = await walked(folder)
-    chmodSync(join(folder, 'a'), 0o755)
-    expect(result).toMatchObject({ complete: false, leftOut: [{ path: 'a/', reason: 'unreadable' }] })
-  })
+  it.skipIf(process.getuid?.() === 0)(
+    'reports that missing files prove nothing if a directory cannot be read',
+    async () => {
+      const folder = makeFolder({ 'a/x.ts': 'x', 'b.ts': 'b' })
+      chmodSync(join(folder, 'a'), 0)
+      const result = await walked(folder)
+      chmodSync(join(folder, 'a'), 0o755)
+      expect(result).toMatchObject({ complete: false, leftOut: [{ path: 'a/', reason: 'unreadable' }] })
+    },
+  )
 })
 
-describe('what is left out is named, and can be read all the same', () => {
+describe('skipped files are reported, and can be included', () => {
   const files = {
     '.env': 'SECRET=1',
     '.env.example': 'SECRET=',
@@ -189,7 +192,7 @@ describe('what is left out is named, and can be read all the same', () => {
     expect(await paths(folder, { exclude: ['src/'], maxFileSize: 1_000 })).toEqual(['.env.example'])
   })
 
-  it('by --include and .hybridignore; a secret only by its own name', async () => {
+  it('by --include and .hybridignore; a secret only by its exact name', async () => {
     const folder = makeFolder(files)
     expect(await paths(folder, { include: ['*.svg', '*.json'] })).toEqual(['logo.svg', 'package-lock.json'])
     expect(await paths(folder, { include: ['.*', '*'] })).not.toContain('.env')
@@ -199,7 +202,7 @@ describe('what is left out is named, and can be read all the same', () => {
     expect(await leftOut(folder)).toMatchObject({ 'src/a.ts': 'excluded', 'huge.ts': 'excluded' })
   })
 
-  it('a folder named vendor is what its contents are', async () => {
+  it('a folder named vendor is classified by its contents', async () => {
     const ours = makeRepository({
       'src/vendor/payout.js': 'export function payVendorsWeekly(vendors) { return vendors.length }',
       'third_party/README.md': 'Our connectors to third parties.',
@@ -233,7 +236,7 @@ describe('what is left out is named, and can be read all the same', () => {
     expect(await paths(theirs, { include: ['vendor/'] })).toEqual(['vendor/example.org/x/x.go', 'vendor/modules.txt'])
   })
 
-  it('.gitattributes says who wrote what', async () => {
+  it('.gitattributes marks generated and vendored files', async () => {
     const folder = makeRepository({
       '.gitattributes': 'copied/* linguist-vendored\nvendor/* -linguist-vendored\n*.pb.ts linguist-generated\n',
       'copied/jquery.js': 'var jQuery',
@@ -248,7 +251,7 @@ describe('what is left out is named, and can be read all the same', () => {
   })
 })
 
-describe('what is never sent', () => {
+describe('files that are never sent', () => {
   it.each([
     '.env',
     '.env.local',
@@ -278,7 +281,7 @@ describe('what is never sent', () => {
     ['credentials.json', '{"client_secret": "GOCSPX-abcdef"}'],
     ['secrets.yaml', 'kind: Secret\ndata:\n  x: eA==\n'],
     ['config/secrets.yml', 'production:\n  secret_key_base: 0f1e2d3c4b5a\n'],
-  ])('%s holds one', (path, text) => {
+  ])('%s contains one', (path, text) => {
     expect(judge(path, text)).toBe('secret')
   })
 
@@ -293,7 +296,7 @@ describe('what is never sent', () => {
 
   const key = `-----BEGIN RSA PRIVATE KEY-----\n${`${'MIIEpAIBAAKCAQEA75'.repeat(3)}\n`.repeat(8)}-----END RSA PRIVATE KEY-----\n`
 
-  it('a private key; a file that is about something else is read without it', () => {
+  it('a private key; an unrelated file is read without it', () => {
     expect(judge('a.ts', `const pem = \`${key}\``)).toBe('secret')
     expect(judge('a.sh', `KEY="${key.replaceAll('\n', '\\n')}"`)).toBe('secret')
     expect(judge('a.ts', "if (text.includes('-----BEGIN PRIVATE KEY-----')) return false\n")).toBeUndefined()
@@ -306,7 +309,7 @@ describe('what is never sent', () => {
   })
 })
 
-describe('generated and minified files, by what they are', () => {
+describe('generated and minified files, by their content', () => {
   const judge = (path: string, text: string) => {
     const language = languageOf(path)
     return skipByText(path, withoutLongLiterals(text, language), language)
@@ -326,7 +329,7 @@ describe('generated and minified files, by what they are', () => {
     ['ci.yml', '# This file was automatically generated by a plugin. Run the task to update it.\non: push\n'],
     ['client.ts', '/**\n * Generated by orval.\n * Do not edit manually.\n */\nexport {}\n'],
     ['app.map', '{"version":3,"sources":["a.ts"],"mappings":"AAAA"}'],
-  ])('%s says so of itself', (path, text) => {
+  ])('%s is marked as generated', (path, text) => {
     expect(judge(path, text)).toBe('generated')
   })
 
@@ -345,7 +348,7 @@ describe('generated and minified files, by what they are', () => {
       '#\n# Documentation build configuration file, created by\n# sphinx-quickstart.\n#\n# Note that not all values are present in this\n# autogenerated file.\n',
     ],
     ['d.rb', '# Generates the invoice from a template and sends it by mail.\ndef a; end\n'],
-  ])('%s writes about it', (path, text) => {
+  ])('%s only mentions it', (path, text) => {
     expect(judge(path, text)).toBeUndefined()
   })
 
@@ -372,7 +375,7 @@ describe('generated and minified files, by what they are', () => {
 })
 
 describe('framework', () => {
-  it('comes from the nearest manifest, only when one is named', () => {
+  it('comes from the nearest manifest, if it names only one', () => {
     const folder = makeFolder({
       'package.json': '{"dependencies":{"react":"1","express":"4"}}',
       'web/package.json': '{"dependencies":{"next":"1","react":"1"}}',

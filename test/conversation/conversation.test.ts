@@ -18,7 +18,7 @@ function item(contextId: string, version = 1, start = 0, end = 50) {
 }
 
 describe('turns', () => {
-  it('two hundred concurrent writers: no turn lost, none doubled, numbered without gaps', async () => {
+  it('two hundred concurrent writers: no turn is lost or duplicated, and numbers have no gaps', async () => {
     const turns = Array.from({ length: 200 }, (_, i) => turn(`question ${i}`, [item(`best-practices/${i % 20}`)]))
     const added = await Promise.all(turns.map((entry) => conversations.addTurn('p', 'busy', entry)))
     expect(new Set(added.map(({ turnNumber }) => turnNumber)).size).toBe(200)
@@ -29,7 +29,7 @@ describe('turns', () => {
     expect(new Set(state?.shown.map(({ number }) => number)).size).toBe(20)
   })
 
-  it('a turn sent again is the same turn', async () => {
+  it('a turn that is sent again is the same turn', async () => {
     const once = turn('said once', [item('best-practices/a'), item('best-practices/b')])
     const first = await conversations.addTurn('p', 'again', once)
     await conversations.addTurn('p', 'again', turn('something else'))
@@ -37,7 +37,7 @@ describe('turns', () => {
     expect((await conversations.read('p', 'again'))?.turns).toHaveLength(2)
   })
 
-  it('eviction between and amid writes loses nothing', async () => {
+  it('eviction between and during writes loses nothing', async () => {
     const stub = stubOf('p', 'evicted')
     const expected: string[] = []
     for (let round = 0; round < 5; round++) {
@@ -53,14 +53,14 @@ describe('turns', () => {
     expect((await conversations.recall('p', 'evicted', 1e9)).contexts).toHaveLength(20)
   })
 
-  it('projects do not meet', async () => {
+  it('projects are separate', async () => {
     await conversations.addTurn('one', 'same', turn('in one'))
     expect(await conversations.read('two', 'same')).toBeNull()
   })
 })
 
-describe('what the model still has', () => {
-  it('an item keeps its number, gathers stretches, and gets a new number when it changes', async () => {
+describe('recall', () => {
+  it('an item keeps its number, accumulates passages, and gets a new number when it changes', async () => {
     const first = await conversations.addTurn('p', 'recall', turn('a', [item('best-practices/x', 1, 0, 50)]))
     const second = await conversations.addTurn('p', 'recall', turn('b', [item('best-practices/x', 1, 80, 120)]))
     expect(second.numbers).toEqual(first.numbers)
@@ -74,7 +74,7 @@ describe('what the model still has', () => {
     expect(nextNumber).toBe(3)
   })
 
-  it('forgets what lies more tokens back than the window holds, tracked answers included', async () => {
+  it('drops context outside the token window, counting tracked answers', async () => {
     await conversations.addTurn('p', 'window', turn('old', [item('best-practices/old')], 100))
     await conversations.addTurn('p', 'window', turn('new', [item('best-practices/new')], 100))
     const ids = async (window: number) =>
@@ -89,7 +89,7 @@ describe('what the model still has', () => {
 })
 
 describe('lifetime', () => {
-  it('the alarm slides with every turn and deletes everything', async () => {
+  it('every turn postpones the alarm, which deletes everything', async () => {
     await conversations.addTurn('p', 'expiring', turn('first'))
     const before = (await conversations.read('p', 'expiring'))?.expiresAt ?? 0
     expect(Math.abs(before - Date.now() - 7 * DAY)).toBeLessThan(60_000)
@@ -101,7 +101,7 @@ describe('lifetime', () => {
     expect((await conversations.addTurn('p', 'expiring', turn('anew'))).turnNumber).toBe(1)
   })
 
-  it('deletion deletes, alarm included; asking for nothing leaves nothing', async () => {
+  it('deletion removes everything, including the alarm; reading a missing conversation leaves nothing', async () => {
     await conversations.addTurn('p', 'deleted', turn('gone soon'))
     expect(await conversations.delete('p', 'deleted')).toBe(true)
     expect(await conversations.delete('p', 'deleted')).toBe(false)

@@ -11,7 +11,7 @@ const utterances: fc.Arbitrary<Utterance[]> = fc.array(
   { maxLength: 30 },
 )
 
-it('stays within its length and says only what was said', () => {
+it('stays within its length and contains only what was said', () => {
   fc.assert(
     fc.property(utterances, fc.integer({ min: 0, max: 1500 }), (said, length) => {
       const summary = extractSummary(said, length)
@@ -26,7 +26,7 @@ it('stays within its length and says only what was said', () => {
   )
 })
 
-it('prefers what the conversation keeps coming back to, and recent turns', () => {
+it('prefers recurring topics and recent turns', () => {
   const topic = (turn: number, text: string): Utterance => ({ turn, speaker: 'user', text })
   const summary = extractSummary(
     [
@@ -39,6 +39,6 @@ it('prefers what the conversation keeps coming back to, and recent turns', () =>
   expect(summary).toContain('cookie')
 })
 
-it('is empty when nothing was said', () => {
+it('is empty if nothing was said', () => {
   expect(extractSummary([])).toBe('')
 })

@@ -9,11 +9,11 @@ import { generateTrainingData } from '../../src/operations/training-data/generat
 import { listDatasets } from '../../src/operations/training-data/list-datasets.ts'
 import { bindings, call, exchange, finish, freshProject, testServices } from '../outcomes/support.ts'
 
-/** Text that a disk error or a broken writer could leave in a JSON column. */
+/** Text that a disk error or a faulty writer could leave in a JSON column. */
 const DAMAGES = ['{"cut":', '', '7', 'null']
 
 describe.each(DAMAGES)('a row whose JSON reads %j', (damage) => {
-  it('of a key: it is listed without scopes, beside the others', async () => {
+  it('of a key: it is listed without scopes, with the others', async () => {
     const services = testServices()
     const project = freshProject()
     const made: string[] = []
@@ -27,7 +27,7 @@ describe.each(DAMAGES)('a row whose JSON reads %j', (damage) => {
     expect(made.map((id) => scopes.get(id))).toEqual([[], ['read']])
   })
 
-  it('of the audit log: the act is listed without its input', async () => {
+  it('of the audit log: the action is listed without its input', async () => {
     const services = testServices()
     const id = '0190b6f0-0000-7000-8000-00000000aaaa'
     await bindings.DB.prepare(
@@ -52,7 +52,7 @@ describe.each(DAMAGES)('a row whose JSON reads %j', (damage) => {
     expect(datasets).toHaveLength(1)
   })
 
-  it('of a routing decision: it counts for nothing', async () => {
+  it('of a routing decision: it is not counted', async () => {
     const services = testServices()
     const project = freshProject()
     const id = '0190b6f0-0000-7000-8000-00000000bbbb'

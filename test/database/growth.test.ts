@@ -1,4 +1,4 @@
-/** What operations read of the database doesn't grow with the number of interactions: counted by the database itself, not timed. */
+/** The rows that operations read don't grow with the number of interactions: counted by the database, not timed. */
 import { env } from 'cloudflare:workers'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { OPERATIONS } from '../../src/operations/index.ts'
@@ -9,7 +9,7 @@ import { grow } from './grow.ts'
 const SMALL = 800
 const LARGE = 2_400
 
-/** Operations that look at interactions one by one because that is what they are asked for, and at which. */
+/** Operations that must read interactions one by one, and which ones. */
 const WHOLE: Readonly<Record<string, string>> = {
   generate_training_data: 'those that match its filters, for 4 seconds; a job continues',
   compare_variants: 'those since `since`',
@@ -30,7 +30,7 @@ const read = (result: D1Result) => {
   return result
 }
 
-/** A statement that counts the rows which it reads. */
+/** A statement that counts the rows it reads. */
 function counting(sql: string, inner: D1PreparedStatement): D1PreparedStatement {
   const select = /^\s*(?:SELECT|WITH)\b/i.test(sql)
   return Object.assign(Object.create(inner), {
@@ -38,7 +38,7 @@ function counting(sql: string, inner: D1PreparedStatement): D1PreparedStatement 
     bind: (...values: unknown[]) => counting(sql, inner.bind(...values)),
     all: async () => read(await inner.all()),
     run: async () => read(await inner.run()),
-    // These two tell no figures, so what only reads is asked twice.
+    // These two methods return no figures, so a read-only statement is run twice.
     raw: async (...options: []) => {
       if (select) read(await inner.all())
       return inner.raw(...options)
@@ -64,7 +64,7 @@ afterAll(() => {
   vi.restoreAllMocks()
 })
 
-/** Rows that each operation reads, with the jobs that it causes. */
+/** Rows that each operation reads, including the jobs that it causes. */
 async function readings(prepared: Prepared): Promise<Map<string, number>> {
   const found = new Map<string, number>()
   for (const operation of OPERATIONS) {
@@ -77,7 +77,7 @@ async function readings(prepared: Prepared): Promise<Map<string, number>> {
   return found
 }
 
-test('no operation reads more rows when there are three times as many interactions', async () => {
+test('no operation reads more rows with three times as many interactions', async () => {
   await grow('small', 0, SMALL)
   await grow('large', SMALL, SMALL + LARGE)
   const [less, more] = [await prepare('small'), await prepare('large')]
@@ -87,7 +87,7 @@ test('no operation reads more rows when there are three times as many interactio
   console.log(table.map(({ name, small, large }) => `${name}: ${small} rows, ${large} rows`).join('\n'))
   const grown = table.filter(({ name, small, large }) => !(name in WHOLE) && large > small * 1.2 + 20)
   expect(grown).toEqual([])
-  // What reads them one by one reads each a fixed number of times.
+  // Operations that read interactions one by one read each a fixed number of times.
   const whole = table.filter(({ name }) => name in WHOLE)
   expect(whole.filter(({ small, large }) => large / LARGE > (1.2 * small) / SMALL)).toEqual([])
   expect(whole.map(({ name }) => name).sort()).toEqual(Object.keys(WHOLE).sort())

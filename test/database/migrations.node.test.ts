@@ -1,16 +1,16 @@
 /**
- * Migrations run while the Worker before still serves, and stay when it is rolled back to. So a version only adds (expand); what nothing
- * reads any more goes in a later version (contract), whose file says so in its name.
+ * Migrations run while the previous Worker still serves, and remain after a rollback to it. So a version only adds
+ * (expand); unused parts are removed in a later version (contract), whose file name states it.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
 const FOLDER = join(import.meta.dirname, '../../migrations')
-/** Earlier ones are applied everywhere. */
+/** Earlier migrations are applied everywhere. */
 const SINCE = '0018'
 
-/** What the Worker before can't live with. */
+/** Changes that break the previous Worker. */
 const BREAKING: Readonly<Record<string, RegExp>> = {
   'drops a table': /\bDROP\s+TABLE\b/i,
   'drops a column': /\bDROP\s+COLUMN\b/i,
@@ -31,7 +31,7 @@ test('migrations only add', () => {
   expect(files.flatMap((name) => faults(name, readFileSync(join(FOLDER, name), 'utf8')))).toEqual([])
 })
 
-test('a migration that takes something away is noticed', () => {
+test('detects a migration that removes something', () => {
   expect(faults('x.sql', 'ALTER TABLE `jobs` DROP COLUMN `state`;')).toEqual(['x.sql drops a column'])
   expect(faults('x.sql', 'ALTER TABLE `jobs` ADD `a` text NOT NULL;')).toHaveLength(1)
   expect(faults('x.sql', 'ALTER TABLE `jobs` RENAME TO `tasks`;')).toHaveLength(1)

@@ -1,6 +1,6 @@
 /**
- * Calls of the queries that no operation with a plain input causes: deletions, budgets, uploads, keys, training, and what comes of faults.
- * What they find doesn't matter, only what they ask.
+ * Calls of the queries that no operation with a plain input causes: deletions, budgets, uploads, keys, training, and
+ * error paths. Only the queries matter, not their results.
  */
 import {
   countArchivesOfCaller,
@@ -46,7 +46,7 @@ import { newId } from '../../src/ids.ts'
 import type { Services } from '../../src/services.ts'
 import { filterOf, nightlySettings } from '../../src/training-data/settings.ts'
 
-/** Asks each of them once, in a project of its own. */
+/** Runs each of them once, in a separate project. */
 export async function askTheOthers({ database }: Pick<Services, 'database'>): Promise<void> {
   const [project, id, now] = ['other-queries', newId(), Date.now()]
   const scope = { project, patterns: [] }

@@ -2,7 +2,9 @@ import { getTableColumns, getTableName, is, Table } from 'drizzle-orm'
 import { expect, test } from 'vitest'
 import * as schema from '../../src/database/schema.ts'
 
-/** Tables without a project, and the column that leads to a row that has one; null: they belong to the whole coordinator. */
+/**
+ * Tables without a project, and the column that refers to a row with one; null: they belong to the whole coordinator.
+ */
 const WITHOUT_PROJECT: Readonly<Record<string, string | null>> = {
   interaction_contexts: 'interaction_id',
   outcome_votes: 'interaction_id',

@@ -12,7 +12,7 @@ import { type Prepared, prepare, SAMPLES } from '../transports/samples.ts'
 import { callRest } from '../transports/worker-client.ts'
 import { askTheOthers } from './other-queries.ts'
 
-/** Tables that grow with every interaction. A statement that scans one gets slower every day. */
+/** Tables that grow with every interaction. A statement that scans one becomes slower every day. */
 const FACTS = [
   'interactions',
   'interaction_contexts',
@@ -28,15 +28,18 @@ const FACTS = [
 
 const database = (env as unknown as { DB: D1Database }).DB
 const statements = new Set<string>()
-/** Every query of the product, by name; each is spied on. */
+/** Every query of the product by name, with a spy. */
 const queries = new Map<string, { readonly mock: { readonly calls: readonly unknown[] } }>()
-/** Asked for checks and repairs only: it scans everything. */
+/** Only for checks and repairs: it scans everything. */
 const CHECKS = ['recountRollups']
-/** SQL that users write over the documented views reads what they ask for. */
+/** SQL that users write over the documented views reads what they request. */
 const OF_USERS = /^(?:EXPLAIN (?:QUERY PLAN )?)?WITH interactions AS/
-/** Deleting what one key said reads whole tables: an index by key would cost every write something, for an act that is rare. */
+/**
+ * Deleting the reports of a key reads whole tables: an index by key would make every write more expensive for a rare
+ * operation.
+ */
 const BY_KEY = /\bcaller = \?/
-/** The last look of a project's deletion for what belongs to no interaction any more. */
+/** The final check of a project's deletion for rows without an interaction. */
 const LEFT_OVER = /"outcome_events" WHERE project = \?/
 
 beforeAll(async () => {
@@ -57,7 +60,7 @@ beforeAll(async () => {
     const sample = SAMPLES[operation.name]
     if (sample) await callRest(operation, sample(prepared))
   }
-  // Whatever the operations caused in the background.
+  // The background jobs caused by the operations.
   const process = OPERATIONS.find(({ name }) => name === 'process_learning')
   for (let rounds = 0; process && rounds < 10; rounds++) {
     if ((await callRest(process, { project: 'plans' })).ran === 0) break
@@ -70,7 +73,7 @@ beforeAll(async () => {
 
 let uncalled: string[] = []
 
-/** A year later: what has grown cold is archived, read, brought back, and deleted. */
+/** A year later: cold data is archived, read, restored, and deleted. */
 async function growOld(): Promise<void> {
   const services = {
     ...buildServices(env),
@@ -94,7 +97,7 @@ async function growOld(): Promise<void> {
   await archiveInteractions(services, 'plans')
 }
 
-/** The tables that a statement's names stand for. */
+/** The tables that a statement's names refer to. */
 function tablesOf(sql: string): Map<string, string> {
   const names = new Map<string, string>()
   for (const [, table = '', alias] of sql.matchAll(
@@ -143,7 +146,7 @@ describe('query plans', () => {
     expect(found.join('\n')).toBe('')
   })
 
-  it('are noticed when they do', async () => {
+  it('detects such a scan', async () => {
     expect(await scansOf('SELECT count(*) FROM interactions WHERE latency_ms > ?')).toEqual(['SCAN interactions'])
     expect(await scansOf('SELECT 1 FROM interactions i WHERE i.project = ?')).toEqual([])
   })

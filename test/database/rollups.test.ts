@@ -16,7 +16,7 @@ const score = fc.option(fc.double({ min: 0, max: 1, noNaN: true }))
 const outcome = fc.option(fc.constantFrom('success', 'partial', 'failure'))
 const which = fc.nat(1000)
 
-/** What can happen to the facts, as the statements of the product change them. */
+/** Possible changes of the facts, with the product's own statements. */
 const steps = fc.oneof(
   fc.record({
     do: fc.constant('interact' as const),
@@ -157,7 +157,7 @@ describe('rollups', () => {
     )
   })
 
-  it('are noticed when they are wrong', async () => {
+  it('detects wrong ones', async () => {
     await play([{ do: 'correct', project: 'a' }])
     await db.prepare("UPDATE rollup_counts SET n = 2 WHERE name = 'corrections' AND project = 'a'").run()
     expect(await recountRollups(database)).toEqual([
@@ -167,7 +167,7 @@ describe('rollups', () => {
     await db.prepare("UPDATE rollup_counts SET n = 1 WHERE name = 'corrections' AND project = 'a'").run()
   })
 
-  it('change nothing when a write is undone', async () => {
+  it('are unchanged when a write is rolled back', async () => {
     const good = db.prepare(
       `INSERT INTO corrections (id, project, query, correction, tags, created_at) VALUES ('x', 'a', 'q', 'c', '[]', 0)`,
     )
@@ -176,7 +176,7 @@ describe('rollups', () => {
     expect(await recountRollups(database)).toEqual([])
   })
 
-  it('hold what statistics show', async () => {
+  it('contain what statistics show', async () => {
     await play([
       {
         do: 'interact',

@@ -1,16 +1,17 @@
 /**
- * Degradation as a contract: for each engine what still works when it fails, what the answer says, and how long it may take; for
- * each fault what is given as its reason. The fault table holds the coordinator to it, and `docs/engines.md` shows it.
+ * Degradation as a contract: for each engine, what still works when it fails, what the answer contains, and how long it
+ * may take; for each fault, the reported reason. The fault table tests the coordinator against it, and
+ * `docs/engines.md` contains it.
  */
 import type { Fault } from './faults.ts'
 
 export interface Promised {
   readonly works: string
-  /** Parts that the answer names in `degraded`; null: the request itself fails with 503 `engine_unavailable`. */
+  /** Parts listed in `degraded`; null: the request itself fails with 503 `engine_unavailable`. */
   readonly degraded: readonly string[] | null
-  /** What else the answer says. */
+  /** Other content of the answer. */
   readonly says?: string
-  /** Longest wait, in milliseconds, for each of `calls`. */
+  /** Maximum wait, in milliseconds, for each of `calls`. */
   readonly deadlineMs: number
 }
 
@@ -57,7 +58,7 @@ export const PROMISED = {
 
 export type EngineName = keyof typeof PROMISED
 
-/** What an answer gives as the reason of a fault, wherever it gives one: one of these. */
+/** Possible reasons in an answer, by fault. */
 export const REASONS: Readonly<Record<Fault, readonly string[]>> = {
   refused: ['could not be reached'],
   'reset mid-body': ['broke off in the middle of its answer', 'could not be reached'],
@@ -76,12 +77,12 @@ export const REASONS: Readonly<Record<Fault, readonly string[]>> = {
   loading: ['is still loading'],
 }
 
-/** Whether a reason is one that the fault has. */
+/** Whether a reason is possible for the fault. */
 export function isReasonOf(fault: Fault, reason: string): boolean {
   return REASONS[fault].some((part) => reason.includes(part))
 }
 
-/** The lines of the two tables as they stand in the documentation. */
+/** The lines of the two tables in the documentation. */
 export function documentedLines(): string[] {
   const engines = Object.entries(PROMISED as Readonly<Record<string, Promised>>).map(([name, promised]) => {
     const { works, degraded, says, deadlineMs } = promised

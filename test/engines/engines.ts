@@ -1,6 +1,4 @@
-/**
- * The engines of the fault table: how each is configured, how it answers when it is well, and what must hold when it isn't.
- */
+/** The engines of the fault table: how each is configured, its normal answers, and the expectations when it fails. */
 import { expect, vi } from 'vitest'
 import type { WorkersAi } from '../../src/inference/workers-ai.ts'
 import type { StoredItem } from '../../src/knowledge/stores/store.ts'
@@ -14,25 +12,25 @@ import { type Answered, type Sounds, World } from './world.ts'
 export interface EngineRow {
   readonly name: EngineName
   open(): World
-  /** Before the engine fails. */
+  /** Runs before the engine fails. */
   prepare?(world: World): Promise<void>
-  /** What is asked while it fails, and what must be true of the answer. */
+  /** The request while it fails, and the expectations for the answer. */
   ask(world: World): Promise<Answered>
   named(answer: Answered, fault: Fault): void
-  /** What must be true of what is stored, while it fails and after it is well again. */
+  /** The expectations for stored data, during the fault and after recovery. */
   stored(world: World, fault: Fault): Promise<void>
 }
 
-/** Another one in every world: vectors of questions are remembered. */
+/** Different in every world, because vectors of questions are cached. */
 const question = ({ project }: World) => `How long is the timeout of the reverse proxy of ${project}?`
 const TITLE = 'Timeout of the reverse proxy'
 const FACT = 'The timeout of the reverse proxy is 60 seconds.'
-/** The binding `AI` of a world. */
+/** The `AI` binding of a world. */
 function binding(world: World): WorkersAi {
   return { run: (model, inputs, { signal }) => world.answer({ path: model, body: inputs }, signal, null) }
 }
 
-/** A routed question that a model of the coordinator's is asked: its failure is named and the prompt handed back. */
+/** A routed question for one of the coordinator's models: its failure is reported and the prompt is returned. */
 export function chatRow(
   name: EngineName,
   side: 'local' | 'remote',
@@ -43,7 +41,7 @@ export function chatRow(
     name,
     open: () =>
       new World(sounds, (world) => {
-        // Explored always, so that a project without outcomes asks its local model.
+        // Always explores, so that a project without outcomes uses its local model.
         vi.spyOn(Math, 'random').mockReturnValue(0)
         return { ROUTING_EXPLORATION: '0.5', EXPERIMENTS_FROM_OUTCOMES: '0', ...variables(world) }
       }),
@@ -75,7 +73,7 @@ export function chatRow(
   }
 }
 
-/** The same models behind `/v1/chat/completions`: never a clean end, and a fragment is kept as one. */
+/** The same models behind `/v1/chat/completions`: never ends cleanly, and a fragment is stored as a fragment. */
 export function streamRow(
   name: EngineName,
   side: 'local' | 'remote',
@@ -97,7 +95,7 @@ export function streamRow(
     named({ status, text }, fault) {
       const last = text.startsWith('data: ') ? text.trimEnd().split('\n\n').at(-1)?.slice(6) : text
       const { error } = JSON.parse(last ?? '') as { error: { code: string; message: string } }
-      // Too many requests is passed on as such, with the server's own words.
+      // Too many requests is passed on as such, with the server's own message.
       const limited = fault === 'status 429'
       expect(error.code).toBe(limited ? 'rate_limited' : 'engine_unavailable')
       if (!limited) expect(isReasonOf(fault, error.message)).toBe(true)
@@ -116,7 +114,7 @@ export function streamRow(
   }
 }
 
-/** Search goes on by words; what is written waits for its vector and is found meanwhile. */
+/** Search continues by keyword; written items wait for their vectors and can be found in the meantime. */
 export function embedderRow(
   name: EngineName,
   variables: (world: World) => Record<string, unknown>,
@@ -152,7 +150,7 @@ export function embedderRow(
   }
 }
 
-/** The order of the two lists stands; only the reranker's opinion is missing. */
+/** The order of the two lists is kept; only the reranker's opinion is missing. */
 export const rerankerRow: EngineRow = {
   name: 'llama.cpp, reranker',
   open: () =>
@@ -177,7 +175,7 @@ export const rerankerRow: EngineRow = {
   },
 }
 
-/** What the coordinator stores itself is found; only the external list is missing. */
+/** The coordinator's own items are found; only the external list is missing. */
 const aidbRow: EngineRow = {
   name: 'AIDB, ranked list',
   open: () =>
@@ -211,10 +209,10 @@ const QDRANT_ANSWER = JSON.stringify({
   time: 0,
   result: [{ points: [{ id: '018f0000-0000-7000-8000-000000000000', version: 1, score: 1, payload: {} }] }],
 })
-/** Qdrant's own words when a vector of a request is not what the collection holds. */
+/** Qdrant's message if a vector in a request doesn't match the collection. */
 const refusal = (message: string) => JSON.stringify({ status: { error: `Wrong input: ${message}` }, time: 0 })
 
-/** Nothing is answered without the store, and it says so; a write is whole or not there. */
+/** Without the store, every request fails with the reason; a write is complete or missing. */
 export const qdrantRow: EngineRow = {
   name: 'Qdrant',
   open() {
@@ -254,16 +252,16 @@ export const qdrantRow: EngineRow = {
   },
 }
 
-/** Work of the machine that the virtual clock counts while it waits for nothing, in milliseconds. */
+/** Machine work that the virtual clock counts without a wait, in milliseconds. */
 export const SLACK_MS = 1_000
-/** Runs one call, which has to end within its deadline by the virtual clock. */
+/** Runs one call, which must end within its deadline on the virtual clock. */
 async function inTime(deadlineMs: number, call: () => Promise<Answered>): Promise<Answered> {
   const { value, tookMs } = await timed(call)
   expect(tookMs).toBeLessThanOrEqual(deadlineMs + SLACK_MS)
   return value
 }
 
-/** After this time every breaker lets a call try again. */
+/** After this time, every breaker lets a call try again. */
 const OPEN_MS = Math.max(15_000, RETRY_AFTER * 1_000)
 
 export function search(world: World): Promise<Answered> {

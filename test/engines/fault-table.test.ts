@@ -1,6 +1,6 @@
 /**
- * Each engine and each fault, through the whole Worker with its real deadlines: the answer names what is missing, comes in time,
- * and nothing wrong is stored.
+ * Each engine and each fault, with the whole Worker and its real deadlines: the answer reports what is missing, arrives
+ * in time, and nothing wrong is stored.
  */
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import guide from '../../docs/engines.md?raw'
@@ -35,7 +35,7 @@ for (const engine of ENGINES) {
   })
 }
 
-it('every engine of the contract is in the table, and the guide says what the contract says', () => {
+it('every engine of the contract is in the table, and the guide matches the contract', () => {
   expect(ENGINES.map(({ name }) => name).sort()).toEqual(Object.keys(PROMISED).sort())
   const lines = guide.split('\n')
   expect(documentedLines().filter((line) => !lines.includes(line))).toEqual([])

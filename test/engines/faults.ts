@@ -1,6 +1,6 @@
 /**
- * Every way in which an engine fails, as the Worker sees it. Real connections that break are in
- * `test/inference/llama-cpp-faults.node.test.ts`; here each fault meets each engine through the whole Worker.
+ * All ways in which an engine can fail, as seen by the Worker. Real connections that break are in
+ * `test/inference/llama-cpp-faults.node.test.ts`; here each fault is combined with each engine, with the whole Worker.
  */
 export const FAULTS = [
   'refused',
@@ -18,23 +18,23 @@ export const FAULTS = [
 
 export type Fault = (typeof FAULTS)[number]
 
-/** Seconds that the engine asks for by `Retry-After`. */
+/** Seconds in the engine's `Retry-After`. */
 export const RETRY_AFTER = 7
 const SILENCE_MS = 30_000
 const DRIP_MS = 10_000
 const JSON_TYPE = { 'content-type': 'application/json' }
 
-/** What a sound engine would answer, from which the broken answers are made. */
+/** The answers of a healthy engine, from which faulty answers are derived. */
 export interface Sound {
   /** The whole body, and its type. */
   readonly body: string
   readonly type?: string
-  /** The same answer with a vector that is too short, and with one that holds no number. */
+  /** The same answer with a vector that is too short, and with one that contains a non-number. */
   readonly wrongSize: string
   readonly notANumber: string
 }
 
-/** Answers one request by a fault. */
+/** Answers one request with a fault. */
 export async function failing(fault: Fault, sound: Sound, signal: AbortSignal | null | undefined): Promise<Response> {
   const headers = { 'content-type': sound.type ?? JSON_TYPE['content-type'] }
   switch (fault) {
@@ -67,7 +67,7 @@ export async function failing(fault: Fault, sound: Sound, signal: AbortSignal | 
   }
 }
 
-/** Nothing comes, for thirty seconds or until the caller gives up. */
+/** Sends nothing for thirty seconds, or until the caller gives up. */
 function silence(signal: AbortSignal | null | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, SILENCE_MS)
@@ -78,7 +78,7 @@ function silence(signal: AbortSignal | null | undefined): Promise<void> {
   })
 }
 
-/** A byte at once, then one every ten seconds without end. */
+/** Sends one byte immediately, then one every ten seconds, without end. */
 function drip(signal: AbortSignal | null | undefined): ReadableStream<Uint8Array> {
   let bytes = 0
   return new ReadableStream({
@@ -90,7 +90,7 @@ function drip(signal: AbortSignal | null | undefined): ReadableStream<Uint8Array
   })
 }
 
-/** The first half of a body; then its connection breaks, or it ends as if it were whole. */
+/** The first half of a body; then the connection breaks, or the body ends as if it were complete. */
 function cut(body: string, error?: Error): ReadableStream<Uint8Array> {
   let sent = false
   return new ReadableStream({

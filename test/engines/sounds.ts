@@ -1,6 +1,4 @@
-/**
- * What each engine answers when it is well, and the same answers with wrong vectors.
- */
+/** The answers of each healthy engine, and the same answers with wrong vectors. */
 import type { Sound } from './faults.ts'
 import type { Sounds } from './world.ts'
 
@@ -10,7 +8,7 @@ export const SIZE = 384
 const vector = (length: number) => Array.from({ length }, (_, i) => Math.sin(i + 1))
 const withNull = [null, ...vector(SIZE - 1)]
 
-/** A reply of an OpenAI-compatible embeddings server, one vector for each text. */
+/** An answer of an OpenAI-compatible embeddings server, with one vector per text. */
 const embeddings = (texts: number, one: readonly (number | null)[]) =>
   JSON.stringify({ data: Array.from({ length: texts }, (_, index) => ({ index, embedding: one })) })
 
@@ -23,7 +21,7 @@ const chunk = (delta: object, finish: string | null = null) =>
   `data: ${JSON.stringify({ model: 'm', choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`
 const stream = `${chunk({ content: 'Sixty ' })}${chunk({ content: 'seconds.' })}${chunk({}, 'stop')}data: [DONE]\n\n`
 
-/** Vectors where a chat model was asked are as wrong as any other answer. */
+/** For a chat model, vectors are as wrong as any other unexpected answer. */
 export const wrong = { wrongSize: embeddings(1, vector(3)), notANumber: embeddings(1, withNull) }
 
 export const chatSounds: Sounds = ({ body }): Sound =>
@@ -34,7 +32,7 @@ export const chatSounds: Sounds = ({ body }): Sound =>
 const nativeChunk = (response: string, more: object = {}) => `data: ${JSON.stringify({ response, ...more })}\n\n`
 const nativeUsage = { usage: { prompt_tokens: 9, completion_tokens: 3 } }
 
-/** Models of Workers AI in their own form. */
+/** Workers AI models in their own format. */
 export const workersAiSounds: Sounds = ({ body }): Sound => {
   const inputs = body as { stream?: boolean; text?: string[] }
   if (inputs.text) {

@@ -1,24 +1,25 @@
 /**
- * A clock that runs only while the coordinator waits for an engine, so that deadlines of a minute are tested as they are.
+ * A clock that advances only while the coordinator waits for an engine, so that deadlines of a minute are tested
+ * unchanged.
  */
 import { vi } from 'vitest'
 import { Engine } from '../../src/inference/engine/resilience.ts'
 
 const realTimeout = globalThis.setTimeout
-/** How far the clock goes in a turn in which no engine is waited for: real work takes its own time. */
+/** How far the clock advances in a turn without a wait for an engine: real work takes its own time. */
 const IDLE_MS = 2
-/** Turns after which a call to an engine can only go on with the clock. */
+/** Number of turns after which a call to an engine can only continue with the clock. */
 const STUCK_TURNS = 4
 
 let calls = 0
 let stuck = 0
 
-/** Something has happened: what waits may go on without the clock. */
+/** Something has happened: waiting code may continue without the clock. */
 export function progress(): void {
   stuck = 0
 }
 
-/** From here on `Date` and timers are virtual; ended by `vi.useRealTimers()` and `vi.restoreAllMocks()`. */
+/** From here on, `Date` and timers are virtual. End with `vi.useRealTimers()` and `vi.restoreAllMocks()`. */
 export function useVirtualTime(): void {
   calls = 0
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] })
@@ -45,12 +46,12 @@ export function useVirtualTime(): void {
   })
 }
 
-/** Lets the clock run without an engine that is waited for. */
+/** Advances the clock without waiting for an engine. */
 export async function pass(ms: number): Promise<void> {
   await vi.advanceTimersByTimeAsync(ms)
 }
 
-/** Runs work to its end; how long it took by the virtual clock, in milliseconds. */
+/** Runs work to its end, and measures it with the virtual clock, in milliseconds. */
 export async function timed<T>(work: () => Promise<T>): Promise<{ value: T; tookMs: number }> {
   const began = Date.now()
   let done = false

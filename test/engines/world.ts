@@ -1,6 +1,4 @@
-/**
- * The whole Worker with one engine configured, and that engine behind a switch that makes it fail.
- */
+/** The whole Worker with one configured engine, which a switch can make fail. */
 import { env } from 'cloudflare:workers'
 import { vi } from 'vitest'
 import { buildServices } from '../../src/build-services.ts'
@@ -13,13 +11,13 @@ import { createApp } from '../../src/transports/app.ts'
 import { type Fault, failing, type Sound } from './faults.ts'
 import { progress } from './virtual-time.ts'
 
-/** What an engine was asked: over HTTP, or through a binding. */
+/** A request to the engine: over HTTP, or through a binding. */
 export interface Asked {
   readonly path: string
   readonly body: unknown
 }
 
-/** How a sound engine answers. */
+/** The answers of a healthy engine. */
 export type Sounds = (asked: Asked) => Sound
 
 export interface Answered {
@@ -34,17 +32,17 @@ let worlds = 0
 export class World {
   readonly project: string
   readonly host: string
-  /** The fault that the engine has now; null: it is well. */
+  /** The engine's current fault; null: it is healthy. */
   fault: Fault | null = null
   asked: Asked[] = []
   readonly #sounds: Sounds
   readonly #bindings: Env
 
-  /** @param variables what configures the engine, given its address and its answers */
+  /** @param variables configure the engine, given its address and answers */
   constructor(sounds: Sounds, variables: (world: World) => Record<string, unknown>) {
     const number = ++worlds
     this.project = `engine-${number}`
-    // A breaker that one case opens stays with its server.
+    // An open breaker stays with its server, so each case has its own.
     this.host = `http://engine-${number}.test:6333`
     this.#sounds = sounds
     this.#bindings = {
@@ -62,7 +60,7 @@ export class World {
     })
   }
 
-  /** What the engine does with a request; stubs of whole servers put themselves in its place. */
+  /** The engine's handling of a request. Stubs of whole servers replace it. */
   sound: (asked: Asked, request: Request | null) => Promise<Response> = async (asked) => {
     const { body, type = 'application/json' } = this.#sounds(asked)
     return new Response(body, { headers: { 'content-type': type } })
@@ -105,14 +103,14 @@ export class World {
     return results
   }
 
-  /** Everything that is stored in best-practices, with its vectors. */
+  /** All items in best-practices, with their vectors. */
   async items(): Promise<TransferItem[]> {
     const store = this.services.stores?.qdrant ?? embeddedStore(env.KNOWLEDGE)
     const scope = { project: this.project, collection: 'best-practices' as const }
     return (await store.exportItems(scope, { limit: 100 })).entries
   }
 
-  /** Embeds what waits for its vector, as the job does. */
+  /** Embeds pending items, like the job. */
   async embedPending(): Promise<boolean> {
     const { knowledge } = this.services
     return (await knowledge.embedPending?.({ project: this.project, collection: 'best-practices' })) ?? true

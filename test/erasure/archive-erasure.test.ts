@@ -1,4 +1,4 @@
-/** What is deleted is found in no archive either: neither where it was moved to, nor where it was moved from. */
+/** Deleted data is not found in any archive: neither where it was moved to, nor where it was moved from. */
 import { expect, test } from 'vitest'
 import { archivePrefix, readFile } from '../../src/archive/file.ts'
 import { runJob } from '../../src/jobs/run-job.ts'
@@ -17,7 +17,7 @@ interface Receipt {
   after: Record<string, number>
 }
 
-/** A project whose past is archived, one interaction of which has been brought back, so that its line is left over in a file. */
+/** An archived project with one restored interaction, whose line is left over in a file. */
 async function archived(services: TestServices, count: number) {
   const project = freshProject()
   const ids = await plantPast(services, project, count)
@@ -28,7 +28,7 @@ async function archived(services: TestServices, count: number) {
   return { project, ids }
 }
 
-/** Everything that the archives of a project hold, as text. */
+/** The content of all archives of a project, as text. */
 async function archivedText(project: string): Promise<string> {
   const { objects } = await bindings.DATASETS.list({ prefix: archivePrefix(project) })
   const texts = []
@@ -48,7 +48,7 @@ const credit = async (project: string) =>
       .all()
   ).results
 
-test('a conversation goes from tables and archives, and the credit that it gave with it', async () => {
+test('a conversation is deleted from tables and archives, with the credit that it gave', async () => {
   const services = archivingServices()
   const { project, ids } = await archived(services, 6)
   const twin = await archived(archivingServices({ ARCHIVE_AFTER_DAYS: '0' }), 6)
@@ -72,7 +72,7 @@ test('a conversation goes from tables and archives, and the credit that it gave 
   await expectSound(services, project)
 })
 
-test('a key goes from what it said of others, also where that is archived', async () => {
+test('a key is removed from its reports on others, including archived ones', async () => {
   const services = archivingServices()
   const { project, ids } = await archived(services, 6)
   expect(await archivedText(project)).toContain('bob')
@@ -88,7 +88,7 @@ test('a key goes from what it said of others, also where that is archived', asyn
   await expectSound(services, project)
 })
 
-test('a project goes with its files; killed after any step the deletion goes on', async () => {
+test('a project is deleted with its files; killed after any step, the deletion continues', async () => {
   const services = archivingServices()
   const { project } = await archived(services, 4)
   const other = await archived(services, 2)

@@ -1,4 +1,4 @@
-/** Everything of a project, a conversation or a key is planted everywhere, deleted, and found nowhere. */
+/** Data of a project, a conversation or a key is planted everywhere, deleted, and found nowhere. */
 import { env } from 'cloudflare:workers'
 import { afterEach, expect, test, vi } from 'vitest'
 import { buildServices } from '../../src/build-services.ts'
@@ -15,7 +15,7 @@ import type { Caller } from '../../src/operations/operation.ts'
 import type { Services } from '../../src/services.ts'
 import { QdrantStub } from '../knowledge/stores/qdrant-stub.ts'
 
-/** Stands in everything that is to be deleted, and in nothing else. */
+/** Occurs in all data to be deleted, and in nothing else. */
 const MARK = 'zanzibarite'
 const KEPT = 'keepsakeite'
 
@@ -61,7 +61,7 @@ async function runAs(
   return (await invoke(operation, services, input, caller)) as Record<string, unknown>
 }
 
-/** Puts something of every kind into a project, every text with a mark. */
+/** Adds data of every kind to a project, with a mark in every text. */
 async function plant(services: Services, caller: Caller, project: string, mark: string, conversation: string) {
   const run = (name: string, input: object) => runAs(services, caller, name, { project, ...input })
   const asAdmin = (name: string, input: object) => runAs(services, admin, name, { project, ...input })
@@ -102,7 +102,7 @@ async function plant(services: Services, caller: Caller, project: string, mark: 
   await runJob(services, String(job_id))
   const result = await env.DB.prepare('SELECT result FROM jobs WHERE id = ?').bind(job_id).first<string>('result')
   const dataset = JSON.parse(result ?? '{}') as Record<string, unknown>
-  // The other store holds a copy, as after a migration.
+  // The other store has a copy, as after a migration.
   const { embedded, qdrant } = services.stores ?? {}
   for (const collection of COLLECTION_NAMES) {
     let position = MIGRATION_START
@@ -115,7 +115,7 @@ async function plant(services: Services, caller: Caller, project: string, mark: 
   return { ids, dataset, item: item?.context_id ?? '' }
 }
 
-/** Where a text stands, as `table` or `file` or `store/collection`; receipts and the audit log aside. */
+/** The places where a text occurs, as `table` or `file` or `store/collection`, except receipts and the audit log. */
 async function findAll(services: Services, project: string, text: string, conversation: string): Promise<string[]> {
   const found: string[] = []
   const { results: tables } = await env.DB.prepare(
@@ -158,7 +158,7 @@ const EVERYWHERE = [
   ),
 ]
 
-test('every table of the database is known to deletions', async () => {
+test('every table of the database is handled by deletions', async () => {
   const { results } = await env.DB.prepare(
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\' AND name NOT IN ('d1_migrations', 'sqlite_sequence')",
   ).all<{ name: string }>()
@@ -166,7 +166,7 @@ test('every table of the database is known to deletions', async () => {
   expect(results.map(({ name }) => name).sort()).toEqual([...known].sort())
 })
 
-test('a project: found nowhere afterwards, the other project whole, the receipt right', async () => {
+test('a project: found nowhere afterwards, the other project intact, the receipt correct', async () => {
   const { services, run } = world()
   await plant(services, agent, 'gone', MARK, 'talk')
   await plant(services, agent, 'stays', KEPT, 'talk')
@@ -206,7 +206,7 @@ test('a project: found nowhere afterwards, the other project whole, the receipt 
   expect(acts).toEqual(expect.arrayContaining([expect.objectContaining({ operation: 'delete_data', outcome: 'done' })]))
 })
 
-test('a conversation: its interactions, what was learnt from them and the datasets with them; the rest of the project stays', async () => {
+test('a conversation: its interactions, learnt patterns and datasets are deleted; the rest of the project stays', async () => {
   const { services, run } = world()
   const project = 'talks'
   const { dataset } = await plant(services, agent, project, MARK, 'first')
@@ -225,7 +225,7 @@ test('a conversation: its interactions, what was learnt from them and the datase
     patterns: expect.any(Number),
   })
   expect(receipt.deleted.datasets_withdrawn).toBeGreaterThan(0)
-  // What was stored as knowledge is not the conversation's, nor what was routed without one.
+  // Stored knowledge doesn't belong to the conversation, nor do queries routed without one.
   const left = await findAll(services, project, MARK, 'first')
   expect(left).toEqual(
     expect.not.arrayContaining(['interactions', 'retrievals', 'corrections', 'patterns', 'file.jsonl', 'conversation']),
@@ -245,13 +245,13 @@ test('a conversation: its interactions, what was learnt from them and the datase
   expect(await env.DATASETS.head(String(dataset.dataset_path))).toBeNull()
 })
 
-test('a key: what it wrote and asked, also in the stores; what others did stays', async () => {
+test('a key: everything it wrote and asked, including in the stores; data of others stays', async () => {
   const { services, run } = world()
   const project = 'keys'
   const writer = { ...agent, id: '0190b6f0-0000-7000-8000-00000000000b' }
   await plant(services, writer, project, 'carnallite', 'of-the-agent')
   const other = await plant(services, admin, project, 'halitestone', 'of-the-admin')
-  // The key also had its say on the other's interaction.
+  // The key also reported on the other key's interaction.
   await run(services, writer, 'update_outcome', { interaction_id: other.ids[0], outcome: 'failure' })
   for (let i = 0; i < 8; i++) if ((await run(services, admin, 'process_learning', { project })).ran === 0) break
   const receipt = (await run(services, admin, 'delete_data', {
@@ -283,7 +283,7 @@ test('a key: what it wrote and asked, also in the stores; what others did stays'
   expect(results).toEqual([])
 })
 
-test('killed after any step it goes on, and a step that is done twice changes nothing more', async () => {
+test('killed after any step it continues, and a repeated step changes nothing more', async () => {
   const { services, run } = world()
   await plant(services, agent, 'killed', 'sylvinite', 'talk')
   let calls = 0
@@ -320,7 +320,7 @@ test('killed after any step it goes on, and a step that is done twice changes no
   expect(await findAll(services, 'killed', 'sylvinite', 'talk')).toEqual([])
 })
 
-test('refused without the name once more, and to keys of other projects', async () => {
+test('refused without repeating the name, and for keys of other projects', async () => {
   const { services, run } = world()
   const bound: Caller = { id: 'b', scopes: ['admin'], project: 'own' }
   const refusals: [Caller, object, object][] = [

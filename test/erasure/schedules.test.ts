@@ -1,6 +1,6 @@
 /**
- * A deletion beside everything that may write at the same time, in random order: nothing of the deleted is anywhere afterwards.
- * `ERASURE_SCHEDULES=500 npx vitest run test/erasure/schedules` runs more of them.
+ * A deletion together with all concurrent writers, in random order: afterwards, no deleted data is left.
+ * `ERASURE_SCHEDULES=500 npx vitest run test/erasure/schedules` runs more schedules.
  */
 import { env } from 'cloudflare:workers'
 import { expect, test } from 'vitest'
@@ -29,7 +29,7 @@ const MARK = 'zanzibarite'
 const first: Caller = { id: 'first', scopes: ['read', 'write', 'learn'], project: null }
 const other: Caller = { id: 'other', scopes: ['read', 'write', 'learn'], project: null }
 
-/** The same object whose methods wait at random before each call, so that several users of it interleave at random. */
+/** The same object, whose methods wait randomly before each call, so that several users interleave randomly. */
 function interleaved<T extends object>(inner: T, methods: readonly string[], pause: () => Promise<void>): T {
   return new Proxy(inner, {
     get(target, name) {
@@ -45,7 +45,7 @@ function interleaved<T extends object>(inner: T, methods: readonly string[], pau
   })
 }
 
-/** Services whose every step outside takes its turn at random. */
+/** Services whose external steps run in random order. */
 function shuffledServices(random: () => number): TestServices {
   const pause = async () => {
     for (let turns = Math.floor(random() * 8); turns > 0; turns--) await scheduler.wait(0)
@@ -80,7 +80,7 @@ function shuffledServices(random: () => number): TestServices {
   }
 }
 
-/** Where a text stands: tables, files and collections. */
+/** The places where a text occurs: tables, files and collections. */
 async function findAll(services: TestServices, project: string): Promise<string[]> {
   const found: string[] = []
   const { results: tables } = await env.DB.prepare(
@@ -109,7 +109,7 @@ async function schedule(seed: number): Promise<string[]> {
   const project = freshProject()
   const ids: string[] = []
   for (let i = 0; i < 4; i++) {
-    // The last one stays; it is the only one without the mark.
+    // The last one is kept; it is the only one without the mark.
     const mark = i < 3 ? `${MARK}-${project}` : 'keepsakeite'
     const input = exchange(project, {
       query: `TypeError: the ${mark} parser can not read frame number ${i < 3 ? 1 : 2}`,
@@ -155,7 +155,7 @@ async function schedule(seed: number): Promise<string[]> {
     .filter(() => random() < 0.6)
     .map(async (write) => {
       for (let turns = Math.floor(random() * 40); turns > 0; turns--) await scheduler.wait(0)
-      // A conflict is what an export says to a deletion that came in between.
+      // An export reports a conflict if a deletion came in between.
       await write().catch((thrown: unknown) => {
         if ((thrown as { code?: string }).code !== 'conflict') throw thrown
       })
@@ -172,7 +172,7 @@ async function schedule(seed: number): Promise<string[]> {
   return [...found, ...(receipt.status === 'done' && receipt.complete ? [] : [`receipt ${JSON.stringify(receipt)}`])]
 }
 
-test(`${SCHEDULES} random schedules of a deletion beside index writes, patterns, exports and trainings`, {
+test(`${SCHEDULES} random schedules of a deletion with index writes, patterns, exports and trainings`, {
   timeout: 60_000 + SCHEDULES * 60_000,
 }, async () => {
   const left: Record<string, string[]> = {}

@@ -57,7 +57,7 @@ describe('get_stats', () => {
     })
   })
 
-  it('says null, not 0, about an empty project', async () => {
+  it('reports null, not 0, for an empty project', async () => {
     expect(await call(getStats, testServices(), { project: freshProject() })).toMatchObject({
       interactions: 0,
       local_share: null,
@@ -68,7 +68,7 @@ describe('get_stats', () => {
 })
 
 describe('learning_stats', () => {
-  it('shows the queue before and after it is processed', async () => {
+  it('shows the queue before and after processing', async () => {
     const services = testServices()
     const project = freshProject()
     await track(services, project, {}, 'success')
@@ -95,7 +95,7 @@ describe('learning_stats', () => {
 })
 
 describe('context_effect', () => {
-  it('compares what was shown with the control group, and leaves out what could not be in it', async () => {
+  it('compares shown context with the control group, and excludes ineligible queries', async () => {
     const services = testServices()
     const project = freshProject()
     const insert = (id: string, control: number, share: number) =>
@@ -123,7 +123,7 @@ describe('context_effect', () => {
 })
 
 describe('metrics', () => {
-  it('is Prometheus text whose labels no caller can choose', async () => {
+  it('is Prometheus text with labels that no caller can choose', async () => {
     const services = testServices()
     const project = freshProject()
     await track(services, project, { model_used: 'evil"} 1\nfake_total 7', variant: 'v"' }, 'success')
@@ -147,7 +147,7 @@ describe('metrics', () => {
 })
 
 describe('metrics of a state', () => {
-  it('says gauge of what may fall', async () => {
+  it('are gauges if they can decrease', async () => {
     const services = testServices()
     const project = freshProject()
     const id = await track(services, project, {}, 'failure')
@@ -162,7 +162,7 @@ describe('metrics of a state', () => {
 })
 
 describe('compare_variants', () => {
-  it('rates by every rating, however given, and by variant or tag alike', async () => {
+  it('includes every rating, however given, by variant or tag', async () => {
     const services = testServices()
     const project = freshProject()
     await track(services, project, { variant: 'short' }, 'success', 1)
@@ -193,7 +193,7 @@ describe('compare_variants', () => {
     )
   })
 
-  it('looks back only so many days', async () => {
+  it('looks back only the given number of days', async () => {
     const services = testServices()
     const project = freshProject()
     await track(services, project, { variant: 'a' }, 'success')

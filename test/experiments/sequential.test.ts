@@ -10,7 +10,10 @@ import { call, testServices } from '../outcomes/support.ts'
 const EXPERIMENTS = 1000
 const OBSERVATIONS = 2000
 
-/** Share of experiments that ever show a difference when looked at after every observation, and the observations it took. */
+/**
+ * Share of experiments that ever show a difference when checked after every observation, and the number of
+ * observations.
+ */
 function everShown(seed: number, rateA: number, rateB: number, interval: typeof alwaysValidInterval) {
   const random = seeded(seed)
   let shown = 0
@@ -35,9 +38,9 @@ function everShown(seed: number, rateA: number, rateB: number, interval: typeof 
   return { share: shown / EXPERIMENTS, meanObservations: shown > 0 ? observations / shown : null }
 }
 
-describe('looking after every observation', () => {
+describe('checking after every observation', () => {
   it.each([0.02, 0.1, 0.3, 0.5, 0.9])(
-    'finds a difference between equals at %d in at most 5 of 100 experiments',
+    'finds a difference between equal rates of %d in at most 5 of 100 experiments',
     (rate) => {
       const { share } = everShown(1, rate, rate, alwaysValidInterval)
       console.log(`false positives at ${rate} against ${rate}: ${share} of ${EXPERIMENTS} experiments`)
@@ -45,7 +48,7 @@ describe('looking after every observation', () => {
     },
   )
 
-  it('would fool an ordinary 95 % interval far more often', () => {
+  it('would mislead an ordinary 95 % interval far more often', () => {
     const ordinary = everShown(1, 0.5, 0.5, (a, b) => (a.n < 10 || b.n < 10 ? null : newcombe(a.sum, a.n, b.sum, b.n)))
     expect(ordinary.share).toBeGreaterThan(0.25)
   })
@@ -66,7 +69,7 @@ describe('looking after every observation', () => {
 })
 
 describe('alwaysValidInterval', () => {
-  it('is wider than the interval of a single look, and shrinks with data', () => {
+  it('is wider than the interval of a single look, and narrows with data', () => {
     fc.assert(
       fc.property(fc.integer({ min: 5, max: 2000 }), fc.double({ min: 0.05, max: 0.95, noNaN: true }), (n, rate) => {
         const side = (size: number) => ({ n: size, sum: Math.round(size * rate), squares: Math.round(size * rate) })
@@ -80,11 +83,11 @@ describe('alwaysValidInterval', () => {
     )
   })
 
-  it('says nothing without observations on a side', () => {
+  it('is null without observations in an arm', () => {
     expect(alwaysValidInterval({ n: 0, sum: 0, squares: 0 }, { n: 9, sum: 3, squares: 3 })).toBeNull()
   })
 
-  it('decides the verdict', () => {
+  it('determines the verdict', () => {
     const arm = (success: number, failure: number) => ({
       total: success + failure,
       rated: 0,
@@ -94,7 +97,7 @@ describe('alwaysValidInterval', () => {
       partial: 0,
       failure,
     })
-    // One look would call this a difference, many looks would not.
+    // A single look would call this a difference, repeated looks don't.
     const found = compareArms(arm(50, 50), arm(66, 34))
     expect(found.successDifferenceInterval?.low).toBeGreaterThan(0)
     expect(found.verdict).toBe('no_difference_shown')
@@ -102,7 +105,7 @@ describe('alwaysValidInterval', () => {
 })
 
 describe('assign_variant', () => {
-  it('gives a unit the same variant every time, and variants equal shares', async () => {
+  it('always assigns the same variant to a unit, and equal shares to variants', async () => {
     const variants = ['a', 'b', 'c']
     const counts = new Map<string, number>()
     for (let i = 0; i < 3000; i++) {
@@ -113,7 +116,7 @@ describe('assign_variant', () => {
     for (const variant of variants) expect(Math.abs((counts.get(variant) ?? 0) - 1000)).toBeLessThan(110)
   })
 
-  it('draws independently for another experiment', async () => {
+  it('is independent between experiments', async () => {
     let same = 0
     for (let i = 0; i < 1000; i++) {
       if ((await assignVariant('one', String(i), ['a', 'b'])) === (await assignVariant('two', String(i), ['a', 'b'])))
@@ -122,7 +125,7 @@ describe('assign_variant', () => {
     expect(Math.abs(same - 500)).toBeLessThan(80)
   })
 
-  it('is reached by the operation, which wants different names', async () => {
+  it('is available as an operation, which requires distinct names', async () => {
     const input = { experiment: 'e', unit: 'u', variants: ['a', 'b'] }
     const { variant, tag } = await call<{ variant: string; tag: string }>(assignVariantOperation, testServices(), input)
     expect(tag).toBe(`variant:${variant}`)

@@ -27,11 +27,11 @@ describe('quantiles', () => {
     [10, 2.22814],
     [30, 2.04227],
     [100, 1.98397],
-  ])("agrees with printed tables of Student's t, %i degrees of freedom", (freedom, value) => {
+  ])("match published tables of Student's t, %i degrees of freedom", (freedom, value) => {
     expect(studentQuantile(0.975, freedom)).toBeCloseTo(value, 4)
   })
 
-  it('inverts the normal distribution', () => {
+  it('invert the normal distribution', () => {
     fc.assert(
       fc.property(fc.double({ min: 0.001, max: 0.999, noNaN: true }), (p) => {
         expect(normalCumulative(normalQuantile(p))).toBeCloseTo(p, 5)
@@ -41,7 +41,7 @@ describe('quantiles', () => {
 })
 
 describe('intervals', () => {
-  it('reproduces published examples', () => {
+  it('reproduce published examples', () => {
     // Newcombe 1998, Statistics in Medicine 17:857 (81 of 263) and 17:873 (56/70 against 48/80).
     expect(wilson(81, 263).low).toBeCloseTo(0.2553, 4)
     expect(wilson(81, 263).high).toBeCloseTo(0.3662, 4)
@@ -50,7 +50,7 @@ describe('intervals', () => {
     expect(difference.high).toBeCloseTo(0.3339, 4)
   })
 
-  it('hold the estimate, stay within bounds and turn around with the sides', () => {
+  it('contain the estimate, stay within bounds, and are symmetric in the arms', () => {
     fc.assert(
       fc.property(counts, counts, (a, b) => {
         const interval = newcombe(a.hits, a.n, b.hits, b.n)
@@ -66,14 +66,14 @@ describe('intervals', () => {
     )
   })
 
-  it('says nothing about means of fewer than two values', () => {
+  it('are null for means of fewer than two values', () => {
     expect(welch(sampleOf(1, 1, 1), sampleOf(50, 10, 30))).toBeNull()
     const interval = welch(sampleOf(100, 0, 100), sampleOf(100, 50, 100))
     expect(interval?.low).toBeGreaterThan(0.2)
     expect(interval?.high).toBeLessThan(0.8)
   })
 
-  it('narrows the least detectable effect with more data', () => {
+  it('give a smaller detectable effect with more data', () => {
     expect(minimumDetectableEffect(0.5, 0, 10)).toBeNull()
     expect(minimumDetectableEffect(0.5, 400, 400)).toBeCloseTo(0.099, 3)
     fc.assert(
@@ -85,7 +85,7 @@ describe('intervals', () => {
     )
   })
 
-  it('finds uneven assignment suspect', () => {
+  it('detect an uneven assignment', () => {
     expect(sampleRatioPValue(500, 500)).toBeCloseTo(1, 6)
     expect(sampleRatioPValue(600, 400)).toBeLessThan(1e-6)
     expect(sampleRatioPValue(0, 0)).toBe(1)
@@ -122,13 +122,13 @@ describe('comparison', () => {
 })
 
 describe('similarity', () => {
-  it('is 1 for the same need in other forms, 0 for different needs', () => {
+  it('is 1 for the same need in other words, 0 for different needs', () => {
     expect(dice(contentTerms('How do I configure nginx?'), contentTerms('configuring NGINX'))).toBe(1)
     expect(dice(contentTerms('parse a date'), contentTerms('deploy the worker'))).toBe(0)
     expect(dice(contentTerms('what is it'), contentTerms('what is it'))).toBe(1)
   })
 
-  it('is symmetric and within 0 and 1', () => {
+  it('is symmetric and between 0 and 1', () => {
     fc.assert(
       fc.property(fc.string(), fc.string(), (a, b) => {
         const similarity = dice(contentTerms(a), contentTerms(b))
@@ -141,7 +141,7 @@ describe('similarity', () => {
 })
 
 describe('backoff', () => {
-  it('grows, is bounded, and is spread over half its ceiling', () => {
+  it('grows, is bounded, and is spread over the upper half', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 60 }), fc.double({ min: 0, max: 0.999, noNaN: true }), (attempts, luck) => {
         const wait = backoffMs(attempts, luck)
@@ -154,7 +154,7 @@ describe('backoff', () => {
 })
 
 describe('prometheusText', () => {
-  it('escapes labels, writes special values and leaves out empty metrics', () => {
+  it('escapes labels, writes special values and omits empty metrics', () => {
     const text = prometheusText([
       { name: 'a_total', help: 'line\nbreak', type: 'counter', samples: [{ labels: { x: 'q"\\\n' }, value: 3 }] },
       { name: 'b', help: 'none', type: 'gauge', samples: [] },

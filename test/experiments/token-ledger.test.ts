@@ -26,14 +26,14 @@ const empty: LedgerSums = {
 }
 
 describe('token ledger', () => {
-  it('estimates nothing out of nothing', () => {
+  it('estimates nothing from nothing', () => {
     const { estimated, unknown } = tokenLedger(empty)
     expect(Object.values(estimated)).toEqual([null, null])
     expect(unknown.map(({ name }) => name)).toEqual(['context_effect_on_tokens'])
     expect(unknown[0]?.reason).toContain('CONTROL_GROUP_SHARE')
   })
 
-  it('estimates what local answers replaced from remote answers, with an interval around it', () => {
+  it('estimates the remote answers replaced by local ones, with an interval', () => {
     const ledger = tokenLedger({ ...empty, localAnswers: 10, remote: sumsOf([900, 1000, 1100]) })
     const replaced = ledger.estimated.remote_replaced_by_local
     expect(replaced?.value).toBe(10_000)
@@ -60,7 +60,7 @@ describe('token ledger', () => {
     expect(estimated.context_effect_on_tokens?.high).toBeLessThan(-180)
   })
 
-  it('says how many answers came without tokens', () => {
+  it('reports how many answers came without tokens', () => {
     expect(tokenLedger({ ...empty, unreported: 3 }).unknown.at(-1)).toMatchObject({ name: 'used' })
   })
 })

@@ -1,5 +1,5 @@
 /**
- * Requests made from JSON Schemas, and bent. Pure: the same seed makes the same requests.
+ * Generates requests from JSON Schemas, and mutates them. Pure: the same seed gives the same requests.
  * @module
  */
 import type { Random } from '../../cli/shared/random.ts'
@@ -23,7 +23,7 @@ export interface Schema {
   readonly minItems?: number
 }
 
-/** One of a list. */
+/** A random element of a list. */
 export function pick<T>(list: readonly T[], random: Random): T {
   const chosen = list[Math.floor(random() * list.length)]
   if (chosen === undefined && list.length === 0) throw new Error('There is nothing to pick from.')
@@ -105,10 +105,10 @@ const WRONG: readonly unknown[] = [
   { toString: 'x' },
 ]
 
-/** Levels of nesting: as in a real value, about the limit, and far beyond it. */
+/** Nesting depths: as in a real value, around the limit, and far beyond it. */
 const DEPTHS: readonly number[] = [8, 40, 200, 1000]
 
-/** A value that a schema most likely allows. */
+/** A value that is most likely valid for a schema. */
 export function sampleValue(schema: Schema, name: string, pool: Pool, random: Random, depth = 0): unknown {
   if (schema.const !== undefined) return schema.const
   if (schema.enum) return pick(schema.enum, random)
@@ -150,7 +150,7 @@ function objectOf(schema: Schema, name: string, pool: Pool, random: Random, dept
   return object
 }
 
-/** An item that some collection takes, or nearly. */
+/** An item that is valid, or almost valid, for some collection. */
 function item(random: Random): Record<string, unknown> {
   const fields = pick<Record<string, unknown>>(
     [
@@ -182,12 +182,12 @@ function text(schema: Schema, name: string, pool: Pool, random: Random): string 
   return words(random).slice(0, schema.maxLength ?? 1000)
 }
 
-/** Length of a text that fills a field of an item, in characters. */
+/** Length of a text that fills an item's field, in characters. */
 const LONG = 31_000
-/** Share of the texts that are long and of a kind that costs more to read than others. */
+/** Share of texts that are long and of a kind that is expensive to process. */
 const LONG_SHARE = 0.01
 
-/** Kinds of text that have cost more than their length: each gives one more piece of it. */
+/** Kinds of text that once took more than linear time. Each returns one more piece. */
 const COSTLY: readonly ((random: Random) => string)[] = [
   () => '\ufdfa',
   () => '\ufdf2 ',
@@ -212,7 +212,7 @@ function words(random: Random): string {
   return Array.from({ length: 1 + Math.floor(random() * 6) }, () => pick(WORDS, random)).join(' ')
 }
 
-/** An input with one thing wrong, or odd, somewhere in it. */
+/** An input with one error or oddity in a random place. */
 export function bend(input: Record<string, unknown>, random: Random): Record<string, unknown> {
   const fields = Object.keys(input)
   const bent = { ...input }
@@ -227,10 +227,15 @@ export function bend(input: Record<string, unknown>, random: Random): Record<str
   return bent
 }
 
-/** Longest JSON that repeating a value makes, in characters: over the limit of a body, and far from what a process can hold. */
+/**
+ * Maximum JSON length from repeating a value, in characters: over the limit of a body, and far below the memory of a
+ * process.
+ */
 const MAX_CHARACTERS = 6_000_000
 
-/** A value 2,000 times, or as often as fits; a value that is many times itself already must not be multiplied once more. */
+/**
+ * Repeats a value 2,000 times, or as often as fits. A value that is already a repetition must not be multiplied again.
+ */
 function many(value: unknown): unknown[] {
   const size = JSON.stringify(value)?.length ?? 4
   return Array.from({ length: Math.max(2, Math.min(2000, Math.floor(MAX_CHARACTERS / size))) }, () => value)
@@ -242,7 +247,7 @@ function nested(depth: number): unknown {
   return value
 }
 
-/** A body that was damaged on its way. */
+/** A damaged body. */
 export function damage(body: string, random: Random): string {
   const at = Math.floor(random() * body.length)
   return pick(

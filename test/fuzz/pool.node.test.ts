@@ -11,7 +11,7 @@ function harvested(body: string): Pool {
   return pool
 }
 
-test('ids and context ids of an answer are kept', () => {
+test('stores ids and context ids of an answer', () => {
   expect(harvested(JSON.stringify({ interaction_id: ID, context_ids: [`best-practices/${ID}`] }))).toEqual({
     ids: [ID, ID],
     contextIds: [`best-practices/${ID}`],
@@ -24,11 +24,11 @@ test.each<[string, string]>([
   ['halves of context ids', 'best-practices/'],
   ['digits of ids', '0'],
   ['halves of ids', '0190b6f0-'],
-])('an answer full of %s is read in proportion to its length', (_, piece) => {
+])('reads an answer full of %s in linear time', (_, piece) => {
   expect(steeperThanLinear((text) => harvested(JSON.stringify({ query: text })), [piece], 400_000)).toEqual([])
 })
 
-test('no more than a bounded number is kept', () => {
+test('stores only a bounded number', () => {
   const many = Array.from({ length: 500 }, (_, i) => `0190b6f0-0000-7000-8000-${String(i).padStart(12, '0')}`)
   expect(harvested(JSON.stringify(many)).ids).toHaveLength(200)
 })

@@ -1,5 +1,5 @@
 /**
- * Turns operations into requests on REST and MCP, with damage of their own: methods, headers, paths and messages.
+ * Converts operations to REST and MCP requests, with their own kinds of damage: methods, headers, paths and messages.
  * @module
  */
 import type { Random } from '../../cli/shared/random.ts'
@@ -9,13 +9,13 @@ import type { Pool } from './pool.ts'
 /** A way to reach an operation. */
 export interface Target {
   readonly name: string
-  /** Null: only a tool. */
+  /** Null: only available as a tool. */
   readonly route: { readonly method: string; readonly path: string } | null
   readonly input: Schema
   readonly tool: boolean
 }
 
-/** A request as it is sent, so that it can be sent again. */
+/** A request as sent, so that it can be repeated. */
 export interface Shot {
   readonly surface: 'REST' | 'MCP'
   readonly operation: string
@@ -40,7 +40,7 @@ const MCP_METHODS = [
 ]
 const VERSIONS = ['2025-03-26', '2025-06-18', '2025-11-25', '2026-07-28', '1999-01-01', 'x']
 
-/** One request: half of them sound, half with something wrong. */
+/** One request: half of them valid, half with an error. */
 export function shoot(targets: readonly Target[], pool: Pool, random: Random): Shot {
   const target = pick(targets, random)
   let input = sampleValue(target.input, target.name, pool, random) as Record<string, unknown>
@@ -100,17 +100,17 @@ function encode(value: unknown): string {
   return encodeURIComponent(text.slice(0, 3000).toWellFormed())
 }
 
-/** Whether an answer refuses its request: by status, or inside a JSON-RPC message. */
+/** Whether an answer rejects its request: by status, or inside a JSON-RPC message. */
 export function isRefusal(status: number, body: string): boolean {
   return status >= 400 || /"isError":\s*true|^(?:data: )?\{"jsonrpc":"2\.0",(?:"id":[^,]{1,20},)?"error"/m.test(body)
 }
 
-/** A message whose parameters are not valid, which the MCP library answers with the code of an internal error. */
+/** A message with invalid parameters, which the MCP library answers with the code of an internal error. */
 export function isMisnamed(body: string): boolean {
   return /"error":\{"code":-32603,"message":"\[\\n/.test(body)
 }
 
-/** Faults: a status of 500 and above, or a problem of 500 inside an answer of another status. */
+/** Faults: a status of 500 or above, or a problem of 500 inside another answer. */
 export function isFault(status: number, body: string): boolean {
   if (status >= 500 && status !== 503) return true
   return /\\?"code\\?":\\?"internal\\?"/.test(body) || (/"code":\s*-32603/.test(body) && !isMisnamed(body))

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { BatchSize } from '../../src/inference/embedding/batch-size.ts'
 
-/** Embeds until everything is done or no request can succeed; the virtual time of each request, and what it brought. */
+/** Embeds until everything is done or no request can succeed. Returns the virtual time and result of each request. */
 function embedAll(
   texts: number,
   msPerText: number,
@@ -29,21 +29,21 @@ function embedAll(
 }
 
 describe('the size of a batch', () => {
-  it('grows to 32 texts with an engine that is fast', () => {
+  it('grows to 32 texts with a fast engine', () => {
     expect(embedAll(200, 10, 30_000).requests).toEqual([4, 8, 16, 32, 32, 32, 32, 32, 12])
   })
 
-  it('keeps to requests of some ten seconds with one that is slow', () => {
+  it('keeps requests at about ten seconds with a slow engine', () => {
     const { requests, left } = embedAll(40, 1_500, 30_000)
     expect(left).toBe(0)
     expect(Math.max(...requests)).toBe(6)
   })
 
-  it('comes down to one text with an engine that takes nearly the whole deadline for it', () => {
+  it('drops to one text with an engine that needs almost the whole deadline for it', () => {
     expect(embedAll(5, 25_000, 30_000)).toMatchObject({ requests: [4, 1, 1, 1, 1, 1], left: 0 })
   })
 
-  it('begins no request that would not end in the time that is left', () => {
+  it('starts no request that could not finish in the remaining time', () => {
     const size = new BatchSize()
     size.answered(4, 6_000)
     expect([size.within(30_000), size.within(4_000), size.within(1_000)]).toEqual([6, 2, 0])

@@ -1,6 +1,4 @@
-/**
- * An HTTP server on the loopback that fails in every way that an engine behind a tunnel fails.
- */
+/** A local HTTP server that fails in all the ways in which an engine behind a tunnel can fail. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
@@ -35,7 +33,7 @@ export const FAULTS: readonly Fault[] = [
 
 export type Answer = { status?: number; body: unknown; contentType?: string }
 
-/** Answers each request by `respond`, which names a fault or gives a reply. */
+/** Answers each request with `respond`, which names a fault or returns an answer. */
 export class FaultyServer {
   readonly requests: { path: string; body: unknown; headers: IncomingMessage['headers'] }[] = []
   respond: (path: string, body: unknown) => Fault | Answer = () => ({ body: {} })
@@ -128,7 +126,7 @@ export class FaultyServer {
   }
 }
 
-/** A port of the loopback where nothing listens. */
+/** A local port without a listener. */
 export async function closedPort(): Promise<string> {
   const server = await FaultyServer.start()
   const { url } = server

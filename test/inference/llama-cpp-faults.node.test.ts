@@ -8,7 +8,6 @@ import { Engine } from '../../src/inference/engine/resilience.ts'
 import { closedPort, FAULTS, type Fault, FaultyServer } from './faulty-server.node.ts'
 
 const DEADLINE_MS = 400
-/** A loaded machine may be late by this much. */
 const MODEL: EmbeddingModel = {
   name: 'm',
   dimensions: 3,
@@ -55,7 +54,7 @@ const SAID: Readonly<Record<Fault, RegExp>> = {
   'empty body': /did not answer with JSON/,
 }
 
-describe('every fault is named, and ends by the deadline at the latest', () => {
+describe('every fault is reported, and ends by the deadline at the latest', () => {
   for (const fault of FAULTS) {
     it(`chat: ${fault}`, async () => {
       server.respond = () => fault
@@ -78,7 +77,7 @@ describe('every fault is named, and ends by the deadline at the latest', () => {
     })
   }
 
-  it('nobody listens', async () => {
+  it('no server is listening', async () => {
     const url = await closedPort()
     expect((await failure(() => chat(url).complete(messages, { maxTokens: 48 }))).message).toMatch(
       /could not be reached/,
@@ -88,7 +87,7 @@ describe('every fault is named, and ends by the deadline at the latest', () => {
   })
 })
 
-describe('vectors that are not what the space promises', () => {
+describe('vectors that do not match the space', () => {
   const reply = (...vectors: unknown[]) => ({
     body: { data: vectors.map((embedding, index) => ({ index, embedding })) },
   })
@@ -99,13 +98,13 @@ describe('vectors that are not what the space promises', () => {
     ['all zero', [0, 0, 0], /finite numbers/],
     ['with text', [1, 'x', 3], /finite numbers/],
   ] as const) {
-    it(`are never given out: ${name}`, async () => {
+    it(`are never returned: ${name}`, async () => {
       server.respond = () => ({ body: JSON.stringify(reply(vector).body).replace('"Infinity"', '1e999') })
       expect((await failure(() => embedder().embed(['x'], 'document'))).message).toMatch(said)
     })
   }
 
-  it('are refused when there are too few or two for one text', async () => {
+  it('are rejected if there are too few, or two for one text', async () => {
     server.respond = () => reply([1, 2, 3])
     expect((await failure(() => embedder().embed(['x', 'y'], 'document'))).message).toMatch(/one embedding for each/)
     server.respond = () => ({
@@ -114,7 +113,7 @@ describe('vectors that are not what the space promises', () => {
     expect((await failure(() => embedder().embed(['x', 'y'], 'document'))).message).toMatch(/one embedding for each/)
   })
 
-  it('come in the order of the texts, at unit length, with the purpose as prefix', async () => {
+  it('are returned in the order of the texts, as unit vectors, with the prefix of the purpose', async () => {
     server.respond = (_path, body) => {
       const { input } = body as { input: string[] }
       const data = input.map((text, index) => ({ index, embedding: [text.length, 1, 0] }))
@@ -127,7 +126,7 @@ describe('vectors that are not what the space promises', () => {
     expect(server.requests[0]?.body).toMatchObject({ input: ['q: x', 'q: longer'] })
   })
 
-  it('a text that the server finds too long is shortened and takes no other with it', async () => {
+  it('a text that the server rejects as too long is shortened, without affecting others', async () => {
     server.respond = (_path, body) => {
       const { input } = body as { input: string[] }
       if (input.some((text) => text.length > 100)) {
@@ -159,13 +158,13 @@ describe('streams', () => {
     ])
   })
 
-  it('end with a reason though the server sends no end mark', async () => {
+  it('end with a reason even if the server sends no end mark', async () => {
     const body = `${event({ content: 'All.' })}${event({}, 'stop')}`
     server.respond = () => ({ body, contentType: 'text/event-stream' })
     expect((await collect()).at(-1)).toEqual({ content: '', model: 'm', finish: 'stop' })
   })
 
-  it('end with a reason whatever is said about tokens', async () => {
+  it('end with a reason, whatever the token counts', async () => {
     const counts = `data: ${JSON.stringify({ choices: [], usage: { prompt_tokens: 5, completion_tokens: null } })}\n\n`
     const body = `${event({ content: 'All.' })}${event({}, 'stop')}${counts}data: [DONE]\n\n`
     server.respond = () => ({ body, contentType: 'text/event-stream' })
@@ -190,7 +189,7 @@ describe('streams', () => {
     expect((await failure(() => collect())).message).toMatch(/did not answer/)
   })
 
-  it('count as a failure of the engine when they break', async () => {
+  it('count as a failure of the engine if they break', async () => {
     const own = engine()
     server.respond = () => ({ body: event({ content: 'Half' }), contentType: 'text/event-stream' })
     for (let i = 0; i < 4; i++) await failure(() => collect(chat(server.url, own)))
@@ -201,7 +200,7 @@ describe('streams', () => {
   })
 })
 
-it('tells loading from down from ready', async () => {
+it('distinguishes loading, down and ready', async () => {
   server.respond = () => 'loading'
   expect(await chat().health()).toBe('loading')
   server.respond = () => ({ body: { status: 'ok' } })
@@ -210,7 +209,7 @@ it('tells loading from down from ready', async () => {
   expect(await chat().health()).toBe('down')
 })
 
-it('an answer that is not the JSON that was asked for is a failure', async () => {
+it('an answer that is not the requested JSON is a failure', async () => {
   server.respond = () => ({ body: { choices: [{ message: { content: '{"cut' } }] } })
   const error = await failure(() => chat().complete(messages, { maxTokens: 48, schema: { type: 'object' } }))
   expect(error.message).toMatch(/JSON schema/)

@@ -1,6 +1,6 @@
 /**
- * The whole loop on a running llama.cpp server, through the built Worker: what is stored is embedded by it, what is asked is answered
- * by it, and its outcome is scored. Runs when both URLs are set.
+ * The whole loop on a running llama.cpp server, with the built Worker: it embeds stored items and answers questions,
+ * and outcomes are scored. Runs if both URLs are set.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type LocalWorker, startLocalWorker } from '../../cli/shared/local-worker.ts'
@@ -15,7 +15,7 @@ const FACTS = [
   'Bread dough rises for two hours in a warm place.',
 ]
 const QUESTION = 'After how many seconds does the reverse proxy give up on a slow backend?'
-/** Outcomes after which a project's own record decides which model answers. */
+/** Number of outcomes after which a project's own record determines the model. */
 const OUTCOMES = 12
 
 describe.skipIf(!chatUrl || !embeddingsUrl)('the loop on a running server', () => {
@@ -59,7 +59,7 @@ describe.skipIf(!chatUrl || !embeddingsUrl)('the loop on a running server', () =
   })
   afterAll(() => worker?.stop())
 
-  it('is ready, with both servers asked', async () => {
+  it('is ready, after checking both servers', async () => {
     const { status, dependencies } = await call<{ status: string; dependencies: { name: string; state: string }[] }>(
       '/ready',
     )
@@ -68,7 +68,7 @@ describe.skipIf(!chatUrl || !embeddingsUrl)('the loop on a running server', () =
     expect([states.get('local_model'), states.get('embedder')]).toEqual(['ok', 'ok'])
   })
 
-  it('embeds what is stored, and finds it by meaning', async () => {
+  it('embeds stored items, and finds them by meaning', async () => {
     const items = FACTS.map((description, i) => ({ key: `fact-${i}`, fields: { description } }))
     await call('/knowledge/items', { project: PROJECT, collection: 'best-practices', items })
     const { collections } = await call<{ collections: { name: string; items: number; with_vector: number }[] }>(
@@ -83,7 +83,7 @@ describe.skipIf(!chatUrl || !embeddingsUrl)('the loop on a running server', () =
     expect(semantic_results).toHaveLength(3)
   })
 
-  it('routes to the model once it has a record, answers from context, and scores what came of it', async () => {
+  it('routes to the model once it has a record, answers from context, and scores the outcome', async () => {
     for (let n = 0; n < OUTCOMES; n++)
       await track(`Which port does service number ${n} use?`, `It uses port ${8000 + n}.`)
     const routed = await call<{
@@ -123,6 +123,6 @@ describe.skipIf(!chatUrl || !embeddingsUrl)('the loop on a running server', () =
   })
 })
 
-it.runIf(!chatUrl || !embeddingsUrl)('runs only where LLAMA_CPP_BASE_URL and LLAMA_CPP_EMBEDDINGS_URL are set', () => {
+it.runIf(!chatUrl || !embeddingsUrl)('runs only if LLAMA_CPP_BASE_URL and LLAMA_CPP_EMBEDDINGS_URL are set', () => {
   expect(chatUrl && embeddingsUrl).toBeFalsy()
 })

@@ -18,7 +18,7 @@ const fixed = { temperature: 0, maxTokens: 32, deadlineMs: 120_000 }
 describe.skipIf(!chatUrl)('a running chat server', () => {
   const chat = new LlamaCppChat({ baseUrl: chatUrl ?? '', headers }, new Engine('The local model', ''))
 
-  it('is ready and names its model', async () => {
+  it('is ready and lists its model', async () => {
     expect(await chat.health()).toBe('ready')
     const [model] = await chat.models()
     console.log('chat model:', model)
@@ -40,7 +40,7 @@ describe.skipIf(!chatUrl)('a running chat server', () => {
     expect(finish).toMatch(/stop|length/)
   })
 
-  it('keeps to a JSON schema', async () => {
+  it('follows a JSON schema', async () => {
     const schema = {
       type: 'object',
       properties: { topic: { type: 'string', maxLength: 20 }, difficult: { type: 'boolean' } },
@@ -55,7 +55,7 @@ describe.skipIf(!chatUrl)('a running chat server', () => {
     expect(Object.keys(JSON.parse(content) as object).sort()).toEqual(['difficult', 'topic'])
   })
 
-  it('names a prompt that is too long', async () => {
+  it('reports a prompt that is too long', async () => {
     await expect(chat.complete([{ role: 'user', content: 'proxy '.repeat(200_000) }], fixed)).rejects.toMatchObject({
       code: 'engine_unavailable',
     })
@@ -97,6 +97,6 @@ describe.skipIf(!embeddingsUrl)('a running embeddings server', () => {
   })
 })
 
-it.runIf(!chatUrl && !embeddingsUrl)('runs only where LLAMA_CPP_BASE_URL or LLAMA_CPP_EMBEDDINGS_URL is set', () => {
+it.runIf(!chatUrl && !embeddingsUrl)('runs only if LLAMA_CPP_BASE_URL or LLAMA_CPP_EMBEDDINGS_URL is set', () => {
   expect(chatUrl).toBeUndefined()
 })

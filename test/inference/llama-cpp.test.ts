@@ -1,6 +1,4 @@
-/**
- * The adapters against what a real server answered; recorded by scripts/record-llama-cpp.mjs.
- */
+/** The adapters against answers of a real server, recorded by lab/recordings/record-llama-cpp.mjs. */
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { LlamaCppChat } from '../../src/inference/chat/llama-cpp.ts'
 import { LlamaCppEmbedder } from '../../src/inference/embedding/llama-cpp-embedder.ts'
@@ -58,7 +56,7 @@ const embedder = (dimensions = 576) =>
 const messages = [{ role: 'user' as const, content: 'What is a reverse proxy?' }]
 
 describe('chat', () => {
-  it('reads a whole answer with its token counts', async () => {
+  it('reads a complete answer with its token counts', async () => {
     replay(chatStream)
     const reply = await chat().complete(messages, { maxTokens: 48, temperature: 0 })
     expect(reply.content).toMatch(/^A reverse proxy is/)
@@ -75,7 +73,7 @@ describe('chat', () => {
     expect(asked[0]?.headers.get('authorization')).toBe('Bearer key')
   })
 
-  it('reads an answer that comes whole although a stream was asked for', async () => {
+  it('reads an answer that is complete although a stream was requested', async () => {
     replay(chatCutShort)
     expect(await chat().complete(messages, { maxTokens: 4 })).toMatchObject({
       content: 'A reverse proxy is',
@@ -83,7 +81,7 @@ describe('chat', () => {
     })
   })
 
-  it('keeps what has come by the deadline, and does not hold it against the server', async () => {
+  it('keeps the part received before the deadline, and does not count it against the server', async () => {
     const events = chatStream.body.split('\n\n').slice(0, 12).join('\n\n')
     vi.spyOn(globalThis, 'fetch').mockImplementation(async () => {
       const body = new ReadableStream({
@@ -100,7 +98,7 @@ describe('chat', () => {
     expect(slow.state).toBe('closed')
   })
 
-  it('has nothing to keep when a server is silent, or a schema was asked for', async () => {
+  it('keeps nothing if the server is silent, or a schema was requested', async () => {
     vi.spyOn(globalThis, 'fetch').mockImplementation(() => new Promise(() => undefined))
     const silent = () => new LlamaCppChat(endpoint, new Engine('The local model', 'hint', { deadlineMs: 30 }))
     await expect(silent().complete(messages, { maxTokens: 48 })).rejects.toThrow('did not answer within 0.03 s')
@@ -124,7 +122,7 @@ describe('chat', () => {
     expect(pieces.length).toBeGreaterThan(40)
   })
 
-  it('every beginning of that stream without its finish reason is a failure', async () => {
+  it('every prefix of that stream without its finish reason is a failure', async () => {
     const finished = chatStream.body.search(/"finish_reason":\s*"/)
     expect(finished).toBeGreaterThan(0)
     for (let cut = 0; cut < finished; cut += 397) {
@@ -137,7 +135,7 @@ describe('chat', () => {
     }
   })
 
-  it('asks for a JSON schema and gets JSON', async () => {
+  it('requests a JSON schema and returns JSON', async () => {
     replay(chatSchema)
     const schema = { type: 'object' }
     const { content } = await chat().complete(messages, { schema, maxTokens: 48 })
@@ -154,14 +152,14 @@ describe('chat', () => {
     ['a prompt that is too long', tooLong, /longer than it can take/],
     ['a schema that it cannot use', badSchema, /refused the request \(status 400\)/],
   ] as const) {
-    it(`names ${name}`, async () => {
+    it(`reports ${name}`, async () => {
       replay(reply)
       await expect(chat().complete(messages, { maxTokens: 48 })).rejects.toThrow(said)
       expect(asked).toHaveLength(1)
     })
   }
 
-  it('knows the models, their sizes, and how many tokens a text has', async () => {
+  it('lists the models and their sizes, and counts the tokens of a text', async () => {
     replay(models)
     expect(await chat().models()).toEqual([
       { id: 'SmolLM2-135M-Instruct.Q4_1.gguf', dimensions: 576, contextTokens: 2048 },
@@ -176,7 +174,7 @@ describe('chat', () => {
 })
 
 describe('embeddings', () => {
-  it('gives unit vectors of the space', async () => {
+  it('returns unit vectors of the space', async () => {
     replay(embeddings)
     const vectors = await embedder().embed(['Reload the proxy.', 'Ein Fuchs.', '再読み込み'], 'document')
     for (const { vector } of vectors) {
@@ -186,19 +184,19 @@ describe('embeddings', () => {
     expect(asked[0]?.body.input).toHaveLength(3)
   })
 
-  it('refuses vectors of another size', async () => {
+  it('rejects vectors of another size', async () => {
     replay(embeddings)
     await expect(embedder(768).embed(['a', 'b', 'c'], 'document')).rejects.toThrow(
       '576 numbers where llama.cpp/smol has 768',
     )
   })
 
-  it('names a server that was started without embeddings', async () => {
+  it('reports a server that was started without embeddings', async () => {
     replay(noEmbeddings)
     await expect(embedder().embed(['a'], 'query')).rejects.toThrow('refused the request (status 501)')
   })
 
-  it('shortens a text that the server finds too long', async () => {
+  it('shortens a text that the server rejects as too long', async () => {
     const one = { ...embeddings, body: JSON.stringify({ data: [JSON.parse(embeddings.body).data[0]] }) }
     replay(embeddingsTooLong, embeddingsTooLong, one)
     const [embedding] = await embedder().embed(['proxy '.repeat(6000)], 'document')

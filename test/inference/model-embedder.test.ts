@@ -1,4 +1,4 @@
-/** Progress of an embedding model behind an engine: whatever one request has cost, the next call embeds something. */
+/** Progress of an embedding model behind an engine: whatever one request took, the next call embeds something. */
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type AskForVectors, ModelEmbedder } from '../../src/inference/embedding/model-embedder.ts'
 import { Engine } from '../../src/inference/engine/resilience.ts'
@@ -6,7 +6,7 @@ import { Engine } from '../../src/inference/engine/resilience.ts'
 const TEXTS = Array.from({ length: 12 }, (_, i) => `text ${i}`)
 const STEP_MS = 15_000
 
-/** An embedder whose engine takes so long for each of its requests, by the clock that the Worker sees. */
+/** An embedder whose engine takes the given time for each request, on the Worker's clock. */
 function embedderTaking(...requestMs: number[]) {
   const model = { name: 'slow', dimensions: 2, contextTokens: 512, queryPrefix: '', documentPrefix: '' }
   let clock = Date.now()
@@ -33,7 +33,7 @@ describe('a model behind an engine', () => {
     expect(await embedded(embedderTaking())).toBe(TEXTS.length)
   })
 
-  it('begins no request once the time of a call is over', async () => {
+  it('starts no request after the time of a call is up', async () => {
     expect(await embedded(embedderTaking(90_000))).toBe(4)
   })
 

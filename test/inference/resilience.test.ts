@@ -30,7 +30,7 @@ const attempt = (engine: Engine, work: () => Promise<unknown>, repeatable = fals
   )
 
 describe('retries', () => {
-  it('repeat what may be repeated, with a growing, jittered wait', async () => {
+  it('repeat repeatable calls, with growing, jittered delays', async () => {
     const clock = new TestClock()
     const engine = new Engine('It', 'hint', POLICY, clock)
     let calls = 0
@@ -45,7 +45,7 @@ describe('retries', () => {
     expect([result, calls, clock.slept]).toEqual(['answer', 3, [100, 200]])
   })
 
-  it('come after an attempt that was given up early, as long as the deadline is not there', async () => {
+  it('follow an attempt that timed out, before the deadline', async () => {
     const clock = new TestClock()
     const engine = new Engine('It', 'hint', POLICY, clock)
     let calls = 0
@@ -59,7 +59,7 @@ describe('retries', () => {
     expect(error).toMatchObject({ message: 'It did not answer within 5 s.' })
   })
 
-  it('leave alone what must not be repeated', async () => {
+  it('do not repeat other calls', async () => {
     for (const [kind, repeatable] of [
       ['failed', false],
       ['refused', true],
@@ -76,7 +76,7 @@ describe('retries', () => {
     }
   })
 
-  it('wait as long as the engine asks, and not past the deadline', async () => {
+  it('wait as long as the engine requests, but not past the deadline', async () => {
     const clock = new TestClock()
     const engine = new Engine('It', 'hint', POLICY, clock)
     await attempt(engine, fails('busy', 2_000), true)
@@ -88,7 +88,7 @@ describe('retries', () => {
 })
 
 describe('the circuit breaker', () => {
-  it('opens after failures in a row, lets one try after a while, and closes after a success', async () => {
+  it('opens after consecutive failures, lets one call try after a while, and closes after a success', async () => {
     const clock = new TestClock()
     const engine = new Engine('It', 'hint', POLICY, clock)
     for (let i = 0; i < 3; i++) {
@@ -109,7 +109,7 @@ describe('the circuit breaker', () => {
     expect([engine.state, asked]).toEqual(['closed', 1])
   })
 
-  it('opens again when the probe fails, and asks only one at a time', async () => {
+  it('opens again if the probe fails, and allows only one probe at a time', async () => {
     const clock = new TestClock()
     const engine = new Engine('It', 'hint', POLICY, clock)
     for (let i = 0; i < 3; i++) await attempt(engine, fails('unreachable'))
@@ -122,7 +122,7 @@ describe('the circuit breaker', () => {
     expect(engine.state).toBe('open')
   })
 
-  it('outlives a probe whose request was cancelled', async () => {
+  it('recovers from a probe whose request was cancelled', async () => {
     const clock = new TestClock()
     const engine = new Engine('It', 'hint', POLICY, clock)
     for (let i = 0; i < 3; i++) await attempt(engine, fails('unreachable'))
@@ -133,13 +133,13 @@ describe('the circuit breaker', () => {
     expect(await attempt(engine, async () => 'x')).toBe('ok')
   })
 
-  it('does not open for what one request did wrong', async () => {
+  it('does not open for faults of a single request', async () => {
     const engine = new Engine('It', 'hint', POLICY, new TestClock())
     for (let i = 0; i < 10; i++) await attempt(engine, fails('refused'))
     expect(engine.state).toBe('closed')
   })
 
-  it('is open exactly when the last failures in a row reach the limit', async () => {
+  it('is open exactly when the consecutive failures reach the limit', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.constantFrom('ok', 'unreachable', 'refused'), { maxLength: 12 }),
@@ -158,8 +158,8 @@ describe('the circuit breaker', () => {
   })
 })
 
-describe('the limit of calls at once', () => {
-  it('lets a further call wait for a place, and for half of the deadline at most', async () => {
+describe('the limit of concurrent calls', () => {
+  it('makes another call wait for a slot, for at most half of the deadline', async () => {
     const clock = new TestClock()
     const engine = new Engine('It', 'hint', POLICY, clock)
     let finish = () => {}
@@ -184,14 +184,14 @@ describe('the limit of calls at once', () => {
     expect(clock.time - full).toBeLessThan(POLICY.deadlineMs / 2 + 100)
   })
 
-  it('does not wait for a caller that went away', async () => {
+  it('does not wait for a caller that has disconnected', async () => {
     const engine = new Engine('It', 'hint', POLICY, new TestClock())
     for (let i = 0; i < 2; i++) void attempt(engine, () => new Promise(() => {}))
     const gone = engine.call(async () => 'x', { repeatable: true, signal: AbortSignal.abort() })
     await expect(gone).rejects.toThrow('the caller went away')
   })
 
-  it('turns further calls away in the end, and frees the places of cancelled requests', async () => {
+  it('rejects further calls eventually, and frees the slots of cancelled requests', async () => {
     const clock = new TestClock()
     const engine = new Engine('It', 'hint', POLICY, clock)
     const began = clock.time
@@ -202,16 +202,16 @@ describe('the limit of calls at once', () => {
   })
 })
 
-describe('what a failure says', () => {
+describe('the message of a failure', () => {
   const hint = { reach: 'Check the address.', access: 'Check the key.' }
 
-  it('hints at the key where the engine does not let the coordinator in', async () => {
+  it('mentions the key if the engine denies access', async () => {
     const engine = new Engine('It', hint, POLICY, new TestClock())
     expect(await attempt(engine, fails('unauthorized'))).toMatchObject({ hint: 'Check the key.' })
     expect(await attempt(engine, fails('unreachable'))).toMatchObject({ hint: 'Check the address.' })
   })
 
-  it('is kept as a problem of the engine until a call succeeds, unless it is about one request', async () => {
+  it('is kept as a problem of the engine until a call succeeds, unless it concerns one request', async () => {
     const engine = new Engine('It', hint, POLICY, new TestClock())
     await attempt(engine, fails('invalid'))
     expect(engine.problem).toBe('was invalid')
@@ -226,7 +226,7 @@ describe('what a failure says', () => {
 })
 
 describe('the deadline', () => {
-  it('ends a call that never answers and does not listen', async () => {
+  it('ends a call that never answers and ignores its signal', async () => {
     const engine = new Engine('It', 'hint', { ...POLICY, deadlineMs: 30 })
     const error = (await attempt(engine, () => new Promise(() => {}))) as CoordinatorError
     expect(error.message).toBe('It did not answer within 0.03 s.')
@@ -251,14 +251,14 @@ describe('the cache of query embeddings', () => {
     return { asked, embedder }
   }
 
-  it('asks once for the same text, at the same time and later', async () => {
+  it('requests the same text once, concurrently and later', async () => {
     const { asked, embedder } = counting()
     await Promise.all(['a', 'a', 'b', 'a'].map((text) => embedder.embed([text], 'query')))
     await embedder.embed(['b'], 'query')
     expect(asked.sort()).toEqual(['a', 'b'])
   })
 
-  it('does not remember failures', async () => {
+  it('does not cache failures', async () => {
     const { asked, embedder } = counting()
     for (let i = 0; i < 2; i++) await expect(embedder.embed(['bad'], 'query')).rejects.toThrow('no')
     expect(asked).toEqual(['bad', 'bad'])

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
-// Vite inlines the file as a data URL, which works in node and in workerd alike.
+// Vite inlines the file as a data URL, which works in both node and workerd.
 import tableUrl from '../../public/models/static-256-v1.bin?url&inline'
 import type { Embedder } from '../../src/inference/embedding/embedder.ts'
 import { createStaticEmbedder, MAXIMUM_WORDS } from '../../src/inference/embedding/static/embedder.ts'
@@ -35,21 +35,24 @@ describe('vectors', () => {
     expect(embedder.space).toEqual({ name: 'static-256-v1', dimensions: 256 })
   })
 
-  test('are the same for the same text, by another embedder too', async () => {
+  test('are the same for the same text, with another embedder too', async () => {
     const [other] = await createStaticEmbedder(tableBytes()).embed(['parse a JSON document'], 'query')
     expect(other?.vector).toEqual(await vectorOf('parse a JSON document'))
   })
 
   test.each(['getUserName', 'get_user_name', 'get-user-name', 'GET_USER_NAME', 'GetUserName'])(
-    '%s meets "get user name"',
+    '%s matches "get user name"',
     async (identifier) => {
       expect(await vectorOf(identifier)).toEqual(await vectorOf('get user name'))
     },
   )
 
-  test.each(['', ' ', '🎉🎉', 'qzxvkjwqpt', '"*(:', '\0'])('%j holds nothing known, so it has none', async (text) => {
-    expect(await embedder.embed([text], 'query')).toEqual([{ vector: null, coverage: 0 }])
-  })
+  test.each(['', ' ', '🎉🎉', 'qzxvkjwqpt', '"*(:', '\0'])(
+    '%j has no known word, so it has no vector',
+    async (text) => {
+      expect(await embedder.embed([text], 'query')).toEqual([{ vector: null, coverage: 0 }])
+    },
+  )
 
   test('do not depend on words past the stated limit', async () => {
     const start = 'cache '.repeat(MAXIMUM_WORDS)
@@ -58,7 +61,7 @@ describe('vectors', () => {
 })
 
 describe('coverage', () => {
-  test('is 1 when every word is known and lower the more are not', async () => {
+  test('is 1 if every word is known, and lower the more are unknown', async () => {
     const texts = ['read the file', 'read the file qzxvkjwqpt', 'file qzxvkjwqpt wqptqzxvkj']
     const [all, some, few] = (await embedder.embed(texts, 'query')).map((embedding) => embedding.coverage)
     expect(all).toBe(1)
@@ -99,7 +102,7 @@ describe('meaning', () => {
   })
 })
 
-describe('bad tables', () => {
+describe('invalid tables', () => {
   const damaged = (change: (bytes: Uint8Array) => Uint8Array): ArrayBuffer =>
     change(new Uint8Array(tableBytes())).slice().buffer
   test.each<[string, (bytes: Uint8Array) => Uint8Array, RegExp]>([
@@ -109,7 +112,7 @@ describe('bad tables', () => {
     ['a file cut short', (bytes) => bytes.subarray(0, 100_000), /where its header names/],
     ['a flipped byte', (bytes) => bytes.fill((bytes[200_000] ?? 0) ^ 1, 200_000, 200_001), /damaged/],
     ['impossible sizes', (bytes) => bytes.fill(0, 12, 14), /impossible sizes/],
-  ])('%s is refused with its reason', (_, change, reason) => {
+  ])('%s is rejected with its reason', (_, change, reason) => {
     const table = damaged(change)
     expect(() => createStaticEmbedder(table)).toThrow(WordTableError)
     expect(() => createStaticEmbedder(table)).toThrow(reason)
@@ -136,7 +139,7 @@ describe('properties', () => {
     )
   })
 
-  test('a batch gives what its texts give alone, in order', async () => {
+  test('a batch gives the same results as single texts, in order', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(text, { maxLength: 5 }), async (values) => {
         const alone = await Promise.all(values.map((value) => embedder.embed([value], 'query')))

@@ -7,7 +7,7 @@ const words = fc.array(
   { minLength: 1 },
 )
 
-test('finds each word where it first stands, and no other', () => {
+test('finds the first occurrence of each word, and no other word', () => {
   fc.assert(
     fc.property(words, fc.string({ unit: 'grapheme' }), (list, other) => {
       const found = new WordList(list.join('\n'))
@@ -20,7 +20,7 @@ test('finds each word where it first stands, and no other', () => {
   )
 })
 
-test('says whether a word is empty or stands twice', () => {
+test('reports empty and repeated words', () => {
   fc.assert(
     fc.property(words, (list) => {
       const distinct = new Set(list).size === list.length && !list.includes('')

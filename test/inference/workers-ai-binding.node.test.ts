@@ -1,6 +1,6 @@
 /**
- * The platform's own binding `AI` in the built Worker, with a server of ours where Cloudflare's would be: what is sent, and what of the
- * answer gets through.
+ * The platform's own `AI` binding in the built Worker, with our own server in the place of Cloudflare's: checks what is
+ * sent, and which parts of the answer are passed on.
  */
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -59,7 +59,7 @@ function post(path: string, body: object): Promise<Response> {
   return fetch(worker.url + path, { method: 'POST', headers, body: JSON.stringify(body) })
 }
 
-it('embeds what is stored and streams an answer', async () => {
+it('embeds stored items and streams an answer', async () => {
   const items = [{ fields: { description: 'The reverse proxy waits sixty seconds.' } }]
   const stored = await post('/knowledge/items', { collection: 'best-practices', items })
   expect(stored.status).toBe(200)
@@ -75,13 +75,13 @@ it('embeds what is stored and streams an answer', async () => {
   expect(new Set(asked.map(({ url }) => new URL(url).origin + new URL(url).pathname))).toEqual(
     new Set(['https://workers-binding.ai/run']),
   )
-  // What is stored, the questions that the collection's scale is measured with, the question, and the chat.
+  // The stored item, the questions for measuring the collection's scale, the question, and the chat.
   expect(new Set(asked.slice(0, -1).map(({ model }) => model))).toEqual(new Set([EMBEDDINGS]))
   expect(asked.at(-1)?.model).toBe(CHAT)
   expect(asked[0]?.inputs.pooling).toBe('cls')
 })
 
-it('is told by status and header that there is too much to do', async () => {
+it('reports overload by status and header', async () => {
   busy = true
   const messages = [{ role: 'user', content: 'And the gateway?' }]
   const response = await post('/v1/chat/completions', { model: 'local', messages })

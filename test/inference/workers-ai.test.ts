@@ -1,6 +1,4 @@
-/**
- * Models of Workers AI in the words of OpenAI's API, and when they are used at all. Faults are in `test/engines`.
- */
+/** Workers AI models with OpenAI's API, and when they are used. Faults are in `test/engines`. */
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 import { buildServices } from '../../src/build-services.ts'
@@ -11,7 +9,7 @@ import { type WorkersAi, WorkersAiEmbedder, workersAiChat } from '../../src/infe
 
 const MODEL = '@cf/test/chat'
 
-/** A binding that answers everything alike and remembers what it was asked. */
+/** A binding that gives the same answer to everything and records its requests. */
 function binding(answer: unknown, type = 'application/json') {
   const asked: { model: string; inputs: Readonly<Record<string, unknown>> }[] = []
   const ai: WorkersAi = {
@@ -37,27 +35,27 @@ async function pieces(ai: WorkersAi, maxTokens?: number) {
 }
 
 describe('chat', () => {
-  it('answers in its own form, with a limit of tokens that Workers AI would set lower', async () => {
+  it('answers in its own format, with a higher token limit than the default of Workers AI', async () => {
     const { ai, asked } = binding({ response: '{"a":1}', usage })
     const reply = { content: '{"a":1}', model: MODEL, promptTokens: 5, completionTokens: 7, finish: 'stop' }
     expect(await chat(ai).complete(messages, { maxTokens: 2048, schema: {} })).toEqual(reply)
     expect(asked[0]).toMatchObject({ model: MODEL, inputs: { messages, stream: false, max_tokens: 2048 } })
   })
 
-  it("answers in OpenAI's form", async () => {
+  it('answers in OpenAI’s format', async () => {
     const { ai } = binding({ model: 'm', choices: [{ message: { content: '{}' } }], usage })
     const reply = await chat(ai).complete(messages, { maxTokens: 9, schema: {} })
     expect(reply).toMatchObject({ content: '{}', model: 'm', promptTokens: 5 })
   })
 
-  it('is given the bare JSON schema, and its object comes out as JSON', async () => {
+  it('gets the bare JSON schema, and its object is returned as JSON', async () => {
     const schema = { type: 'object', properties: { topic: { type: 'string' } } }
     const { ai, asked } = binding({ response: { topic: 'proxies' } })
     expect((await chat(ai).complete(messages, { schema, maxTokens: 9 })).content).toBe('{"topic":"proxies"}')
     expect(asked[0]?.inputs.response_format).toEqual({ type: 'json_schema', json_schema: schema })
   })
 
-  it('calls tools as OpenAI names them', async () => {
+  it('returns tool calls in OpenAI’s format', async () => {
     const { ai } = binding({ tool_calls: [{ name: 'search', arguments: { query: 'x' } }] })
     const answer = await workersAiChat(ai, MODEL).ask({ messages, tools: [] }, new AbortController().signal)
     expect(answer).toMatchObject({
@@ -73,7 +71,7 @@ describe('chat', () => {
     })
   })
 
-  it('asks another model when the request names one of Workers AI, and no other', async () => {
+  it('uses another model if the request names one of Workers AI, and no other', async () => {
     const { ai, asked } = binding({ response: 'Hi' })
     for (const model of ['@cf/other/model', 'remote']) {
       await workersAiChat(ai, MODEL).ask({ messages, model }, new AbortController().signal)
@@ -84,7 +82,7 @@ describe('chat', () => {
   it.each([
     ['stop', 100],
     ['length', 7],
-  ])('streams its own form to a clean end: %s', async (finish, most) => {
+  ])('streams its own format to a clean end: %s', async (finish, most) => {
     const events = [{ response: 'Hi' }, { response: ' there' }, { response: '', usage }]
     const body = `${events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join('')}data: [DONE]\n\n`
     const all = await pieces(binding(body, 'text/event-stream').ai, most)
@@ -92,7 +90,7 @@ describe('chat', () => {
     expect(all.at(-1)).toEqual({ content: '', model: MODEL, finish, promptTokens: 5, completionTokens: 7 })
   })
 
-  it("streams OpenAI's form as it is", async () => {
+  it('streams OpenAI’s format unchanged', async () => {
     const event = (delta: object, finish_reason: string | null) =>
       `data: ${JSON.stringify({ model: 'm', choices: [{ delta, finish_reason }] })}\n\n`
     const body = `${event({ content: 'Hi' }, null)}${event({}, 'length')}data: [DONE]\n\n`
@@ -104,7 +102,7 @@ describe('chat', () => {
   })
 
   it.each(['data: {"response":"Hi"}\n\n', 'data: {"response":"Hi"}\n\ndata: {"error":1}\n\n', 'data: [DONE]\n\n'])(
-    'a stream that is no whole answer is a failure: %j',
+    'a stream that is not a complete answer is a failure: %j',
     async (body) => {
       await expect(pieces(binding(body, 'text/event-stream').ai)).rejects.toMatchObject({ code: 'engine_unavailable' })
     },
@@ -116,7 +114,7 @@ describe('embeddings', () => {
   const embedder = (ai: WorkersAi, served: string) =>
     new WorkersAiEmbedder(ai, new Engine('The model', '', { backoffMs: 1 }), model, served)
 
-  it('asks for the pooling that the model was trained with, and refuses another', async () => {
+  it('requests the pooling that the model was trained with, and rejects another', async () => {
     const { ai, asked } = binding({ data: [[3, 4]], pooling: 'cls' })
     const one = embedder(ai, '@cf/baai/bge-base-en-v1.5')
     const [embedding] = await one.embed(['x'], 'query')
@@ -141,7 +139,7 @@ describe('which engines are used', () => {
     WORKERS_AI_EMBEDDING_MODEL: '@cf/baai/bge-m3',
   }
 
-  it('none of Workers AI unless it is bound and named', () => {
+  it('uses Workers AI only if it is bound and named', () => {
     expect(services({ AI: ai })).toMatchObject({ localModel: null, remoteModel: null })
     expect(services({ AI: ai }).embedder.space.name).toMatch(/^minilm-/)
     for (const name of Object.keys(named) as (keyof typeof named)[]) {
@@ -150,7 +148,7 @@ describe('which engines are used', () => {
     expect(() => services({ AI: ai, WORKERS_AI_LOCAL_MODEL: 'llama' })).toThrow(/WORKERS_AI_LOCAL_MODEL/)
   })
 
-  it('servers by their URL come before Workers AI', () => {
+  it('servers with a URL take precedence over Workers AI', () => {
     const both = services({ AI: ai, ...named })
     expect([both.localModel?.name, both.remoteModel?.name]).toEqual(['workers-ai', 'workers-ai'])
     expect(both.upstreams).toMatchObject({ local: { model: MODEL }, remote: { model: '@cf/test/other' } })
@@ -167,7 +165,7 @@ describe('which engines are used', () => {
     expect(servers.embedder.space.name).toBe('llama.cpp/bge-small-en-v1.5')
   })
 
-  it('EMBEDDER chooses among what is configured, and names what it lacks', () => {
+  it('EMBEDDER chooses among configured engines, and reports missing settings', () => {
     const variables = {
       AI: ai,
       ...named,

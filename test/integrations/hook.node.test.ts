@@ -10,7 +10,7 @@ import { createHttpClient, type HttpClient } from '../../cli/shared/http.ts'
 import { type LocalWorker, startLocalWorker } from '../../cli/shared/local-worker.ts'
 import events from '../fixtures/hooks/events.json' with { type: 'json' }
 
-/** The hooks as clients run them: an event on standard input, settings in the environment or in a file. */
+/** The hooks as run by clients: an event on standard input, settings in the environment or in a file. */
 
 const HOOK = join(import.meta.dirname, '../../integrations/hooks/hook.mjs')
 const transcript = (name: string) => join(import.meta.dirname, `../fixtures/hooks/transcript-${name}.jsonl`)
@@ -22,7 +22,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(state, { recursive: true, force: true, maxRetries: 3 }))
 
-/** The hook that was started last. */
+/** The most recently started hook. */
 let running: ReturnType<typeof spawn> | undefined
 
 interface Ended {
@@ -39,7 +39,7 @@ function hook(event: unknown, env: Record<string, string>, parameters: string[] 
         HYBRID_STATE_FOLDER: state,
         HYBRID_DEBUG: '1',
         HYBRID_REFRESH: 'off',
-        // How long a machine takes is no part of these tests, except where they say so.
+        // Time limits don't matter in these tests, except where stated.
         HYBRID_TIMEOUT_MS: '15000',
         HYBRID_ANSWER_MS: '30000',
         ...env,
@@ -80,7 +80,7 @@ describe('hooks against a coordinator', () => {
   let server: Server
   let url: string
   let requests: { path: string; body: Body }[]
-  /** Replaces the usual answer when it returns something; `true`: it has answered by itself. */
+  /** Replaces the default answer if it returns something; `true`: it has already answered. */
   let answer: Answer
   const of = (path: string) => requests.filter((request) => request.path === path).map(({ body }) => body)
 
@@ -123,7 +123,7 @@ describe('hooks against a coordinator', () => {
   const run = (event: unknown, env: Record<string, string> = {}, parameters: string[] = []) =>
     hook(event, { HYBRID_URL: url, ...env }, parameters)
 
-  it('ask for a question that begins with a heading, and track it', async () => {
+  it('send a question that starts with a heading, and track it', async () => {
     const { out } = await run(prompt('s', '# Bug: invoices are sent twice\nSteps: retry the webhook'))
     expect(JSON.parse(out).hookSpecificOutput.additionalContext).toContain('attempts counts')
     await run(stop('s', 'Add an idempotency key.'))
@@ -132,7 +132,7 @@ describe('hooks against a coordinator', () => {
     ])
   })
 
-  it('leave texts that no person wrote alone, with the answer to them and the verdict after it', async () => {
+  it('ignore texts that no person wrote, including their answers and verdicts', async () => {
     await run(prompt('s', 'How does the billing job retry?'))
     await run(stop('s', 'It does not.'))
     const notice = '<task-notification> <task-id>b12</task-id> <summary>exit code 0</summary> </task-notification>'
@@ -144,12 +144,12 @@ describe('hooks against a coordinator', () => {
     expect(of('/update_outcome')).toEqual([])
   })
 
-  it('never put an answer under the question of an interrupted turn', async () => {
+  it('never attach an answer to the question of an interrupted turn', async () => {
     await run(prompt('s', 'how does the billing job retry failed charges?'))
     await run(prompt('s', '/haiku about otters'))
     await run(stop('s', 'Otters drift in kelp.'))
     expect(of('/track_interaction')).toEqual([])
-    // Another turn's id, and another prompt in the transcript, say the same.
+    // Another turn id, or another prompt in the transcript, indicates the interruption.
     await run(prompt('s', 'first question', { prompt_id: 'p1' }))
     await run(stop('s', 'answer to something else', { prompt_id: 'p2' }))
     await run(prompt('t', 'first question', { prompt_id: 'p1' }))
@@ -162,7 +162,7 @@ describe('hooks against a coordinator', () => {
     expect(of('/track_interaction')).toEqual([])
   })
 
-  it('take no verdict for an answer that came before an interrupted turn', async () => {
+  it('ignore a verdict on an answer before an interrupted turn', async () => {
     await run(prompt('s', 'one'))
     await run(stop('s', 'answer one'))
     await run(prompt('s', 'two'))
@@ -170,7 +170,7 @@ describe('hooks against a coordinator', () => {
     expect(of('/update_outcome')).toEqual([])
   })
 
-  it('track the final answer after another hook refused the first, and judge that one', async () => {
+  it('track the final answer after another hook rejected the first, and judge that one', async () => {
     await run(prompt('s', 'make the tests pass'))
     await run(stop('s', 'I fixed one test.'))
     await run(stop('s', 'All tests pass now; the cause was the clock.', { stop_hook_active: true }))
@@ -189,7 +189,7 @@ describe('hooks against a coordinator', () => {
     expect(of('/update_outcome')).toEqual([{ interaction_id: 'i4', outcome: 'success', user_feedback: 1 }])
   })
 
-  it('report what a person said plainly, and nothing else', async () => {
+  it('report plain verdicts of a person, and nothing else', async () => {
     for (const [index, text] of ['Great, now the build crashes with EBADF', 'that doesn’t work'].entries()) {
       await run(prompt(`s${index}`, 'How?'))
       await run(stop(`s${index}`, 'So.'))
@@ -202,7 +202,7 @@ describe('hooks against a coordinator', () => {
     expect(of('/update_outcome')).toHaveLength(1)
   })
 
-  it('cut prompts and answers between characters', async () => {
+  it('truncate prompts and answers between characters', async () => {
     const flower = '\u{1F338}'
     await run(prompt('s', `${'a'.repeat(99_999)}${flower} end`))
     await run(stop('s', `${'a'.repeat(199_999)}${flower} end\uD83C`))
@@ -253,7 +253,7 @@ describe('hooks against a coordinator', () => {
           .writeHead(200, { 'content-encoding': 'gzip' })
           .write(gzipSync('{"interaction_id":"i1","pad":"aaaaaaaa"}').subarray(0, 20)) && true,
     ],
-  ])('keep a turn that was answered with %s, and send it once, later', async (_, strange) => {
+  ])('store a turn that was answered with %s, and send it once, later', async (_, strange) => {
     await run(prompt('s', 'q'))
     answer = strange
     const ended = await run(stop('s', 'answer'), { HYBRID_TIMEOUT_MS: '700' })
@@ -267,7 +267,7 @@ describe('hooks against a coordinator', () => {
     expect(await kept()).toEqual([])
   })
 
-  it('drop what the coordinator itself refuses for good, and say so', async () => {
+  it('drop turns that the coordinator itself rejects permanently, and report it', async () => {
     await run(prompt('s', 'q'))
     answer = (path, _, response) =>
       path === '/track_interaction' &&
@@ -279,10 +279,10 @@ describe('hooks against a coordinator', () => {
     expect(await kept()).toEqual([])
   })
 
-  it('send a kept turn with what a person said of it, and only to the coordinator that it is for', async () => {
+  it('send a stored turn with the verdict of the person, and only to its coordinator', async () => {
     await run(prompt('s', 'q'))
     await run(stop('s', 'answer'), { HYBRID_URL: 'http://127.0.0.1:2' })
-    // Kept for the other address: this one never gets it.
+    // Stored for the other address: this one never gets it.
     await run(prompt('t', 'q'))
     await run(stop('t', 'answer t'))
     expect(of('/track_interaction').map(({ response }) => response)).toEqual(['answer t'])
@@ -302,7 +302,7 @@ describe('hooks against a coordinator', () => {
   it.each([
     ['before the coordinator has the answer', false],
     ['before it knows that the coordinator has the answer', true],
-  ])('lose neither answer nor verdict when the agent ends them %s', async (_, arrives) => {
+  ])('lose neither answer nor verdict if the agent kills them %s', async (_, arrives) => {
     await run(prompt('s', 'q'))
     const keys = new Set<unknown>()
     answer = (path, body) => {
@@ -327,7 +327,7 @@ describe('hooks against a coordinator', () => {
     expect(await kept()).toEqual([])
   })
 
-  it('end in the time that the end of a turn may take, however slow the coordinator and however much waits', async () => {
+  it('end within the time limit of a turn, however slow the coordinator and however many turns are stored', async () => {
     await run(prompt('s', 'q'))
     for (let index = 0; index < 8; index++) {
       const parcel = { url, tracked: { response: `waits ${index}` }, outcomes: [] }
@@ -335,7 +335,7 @@ describe('hooks against a coordinator', () => {
     }
     answer = () => new Promise((resolve) => setTimeout(() => resolve(undefined), 400))
     await run(stop('s', 'answer'), { HYBRID_ANSWER_MS: '1500' })
-    // One after the other they would take 3.6 s: the time reaches for three or four of the nine.
+    // Sequentially they would take 3.6 s: the time is enough for three or four of the nine.
     const sent = of('/track_interaction').length
     expect(sent).toBeGreaterThanOrEqual(1)
     expect(sent).toBeLessThanOrEqual(4)
@@ -351,7 +351,7 @@ describe('hooks against a coordinator', () => {
     expect(second.err).toContain('no context: no answer within 2000 ms')
   })
 
-  it('warm the coordinator when a session starts, and say once when it is away', async () => {
+  it('warm up the coordinator at session start, and report once if it is unavailable', async () => {
     const start = { hook_event_name: 'SessionStart', session_id: 's', source: 'startup' }
     expect((await run(start, { HYBRID_PROJECT: 'p' })).out).toBe('')
     await expect.poll(() => of('/hybrid_search'), { timeout: 120_000 }).toMatchObject([{ project: 'p', limit: 1 }])
@@ -363,7 +363,7 @@ describe('hooks against a coordinator', () => {
     expect(JSON.parse((await run(start)).out).systemMessage).toMatch(/needs a key.*--key/)
   })
 
-  it('name a setting that can not be used, and work with its default', async () => {
+  it('report an invalid setting, and use its default', async () => {
     const { out, err } = await run(prompt('s', 'q'), { HYBRID_TIMEOUT_MS: '-5', HYBRID_TOKEN_BUDGET: '0' })
     expect(out).toContain('attempts counts')
     expect(err).toContain('HYBRID_TIMEOUT_MS must be a number from 1 to 60000, not "-5"')
@@ -372,7 +372,7 @@ describe('hooks against a coordinator', () => {
     expect((await run(start, { HYBRID_TIMEOUT_MS: '-5' })).out).toContain('HYBRID_TIMEOUT_MS')
   })
 
-  it('let a slash command, an unknown event and broken events pass', async () => {
+  it('ignore a slash command, an unknown event and invalid events', async () => {
     const broken = [
       '',
       '{',
@@ -393,7 +393,7 @@ describe('hooks against a coordinator', () => {
     expect((await readdir(state)).every((name) => name.startsWith('session-'))).toBe(true)
   })
 
-  it('read the end of a long transcript only', async () => {
+  it('read only the end of a long transcript', async () => {
     await run(prompt('s', 'q', { prompt_id: 'p' }))
     const path = join(state, 'transcript.jsonl')
     const filler = JSON.stringify({
@@ -407,7 +407,7 @@ describe('hooks against a coordinator', () => {
     expect(of('/track_interaction')).toMatchObject([{ model_used: 'big' }])
   })
 
-  it('serve Codex, with settings from a file', async () => {
+  it('support Codex, with settings from a file', async () => {
     const file = join(state, 'settings.json')
     await writeFile(file, JSON.stringify({ HYBRID_URL: url, HYBRID_PROJECT: 'from-file', HYBRID_API_KEY: 'k' }))
     const common = {
@@ -441,7 +441,7 @@ describe('hooks against a coordinator', () => {
     )
   })
 
-  it('serve Gemini CLI', async () => {
+  it('support Gemini CLI', async () => {
     const common = { session_id: 'g', cwd: '/', timestamp: '2026-11-30T00:00:00Z', transcript_path: '/nowhere.json' }
     const asked = await run({ ...common, hook_event_name: 'BeforeAgent', prompt: 'q' }, {}, ['gemini'])
     expect(JSON.parse(asked.out).hookSpecificOutput).toMatchObject({ hookEventName: 'BeforeAgent' })
@@ -504,14 +504,14 @@ describe('hooks of Claude Code against the Worker', () => {
     return all.filter(({ conversation_id }) => conversation_id?.startsWith(id))
   }
 
-  it('give a prompt its context, track the answer, and report what the tests said', async () => {
+  it('give a prompt its context, track the answer, and report the result of the tests', async () => {
     const { prompt, stop, end } = session('first')
     const answer = await run(prompt)
     expect(answer.code).toBe(0)
     const { hookSpecificOutput: output } = JSON.parse(answer.out)
     expect(output.hookEventName).toBe('UserPromptSubmit')
     expect(output.additionalContext).toContain('set it to 3 to get two repetitions')
-    // The prompt itself is before the model already.
+    // The model already has the prompt itself.
     expect(output.additionalContext).not.toContain(events.prompt.prompt)
     expect(output.additionalContext.length).toBeLessThanOrEqual(10_000)
 
@@ -529,7 +529,7 @@ describe('hooks of Claude Code against the Worker', () => {
     })
     expect(interaction?.contexts).toHaveLength(1)
     await run(end)
-    // What was asked and shown is forgotten; which answer was the last is not.
+    // The question and its context are deleted; the id of the last answer is kept.
     const [left = '', ...rest] = await readdir(state)
     expect(rest).toEqual([])
     expect(JSON.parse(await readFile(join(state, left), 'utf8'))).toEqual({ last: { id: interaction?.interaction_id } })
@@ -550,7 +550,7 @@ describe('hooks of Claude Code against the Worker', () => {
     expect((await tracked('slow'))[0]).toMatchObject({ tokens_used: 3087, outcome: 'success' })
   })
 
-  it('take a verdict from the next prompt, which outweighs the tests', async () => {
+  it('read a verdict from the next prompt, which overrides the tests', async () => {
     const { prompt, stop } = session('judged')
     await run(prompt)
     await run(stop)
@@ -558,7 +558,7 @@ describe('hooks of Claude Code against the Worker', () => {
     expect((await tracked('judged'))[0]).toMatchObject({ outcome: 'failure', user_feedback: -1 })
   })
 
-  it('send nothing twice within a conversation, and again after a compaction', async () => {
+  it('send nothing twice within a conversation, and send it again after a compaction', async () => {
     const { prompt } = session('twice')
     expect((await run(prompt)).out).toContain('set it to 3')
     const again = await run({ ...prompt, prompt_id: 'p2' })

@@ -10,7 +10,7 @@ const passing = fixture('transcript-passing.jsonl')
 const failing = fixture('transcript-failing.jsonl')
 
 describe('a recorded turn', () => {
-  it('gives answer, model, tokens, time and the end of the tests', () => {
+  it('contains answer, model, tokens, time and the result of the tests', () => {
     expect(readTurn(passing, '7effc122-089a-4216-8c60-31eb1a71c028')).toEqual({
       answer: 'The retry policy waits 100 ms and doubles; I changed `attempts` to 3 and the tests pass.',
       model: 'claude-opus-4-8',
@@ -22,11 +22,11 @@ describe('a recorded turn', () => {
     })
   })
 
-  it('knows a failed test run', () => {
+  it('detects a failed test run', () => {
     expect(readTurn(failing, undefined).checks).toBe('failure')
   })
 
-  it('is found by its prompt among several, and is the last one without', () => {
+  it('is found by its prompt among several, and is the last one without a prompt', () => {
     const both = passing + failing
     expect(readTurn(both, '7effc122-089a-4216-8c60-31eb1a71c028')).toMatchObject({
       checks: 'success',
@@ -35,7 +35,7 @@ describe('a recorded turn', () => {
     expect(readTurn(both, undefined)).toMatchObject({ checks: 'failure', superseded: false })
   })
 
-  it('counts a message once though its blocks stand in several lines', () => {
+  it('counts a message once even if its blocks are in several lines', () => {
     const lines = passing.split('\n')
     const doubled = lines.flatMap((line) => (line.includes('"type":"assistant"') ? [line, line] : [line])).join('\n')
     expect(readTurn(doubled, undefined).tokens).toBe(3087)
@@ -50,7 +50,7 @@ describe('a recorded turn', () => {
   })
 })
 
-/** A turn with commands and how each ended. */
+/** A turn with commands and their results. */
 function transcript(...runs: { command: string; content: string; error?: boolean; details?: unknown }[]): string {
   const entries: object[] = [{ type: 'user', promptId: 'p', message: { role: 'user', content: 'fix it' } }]
   for (const [index, { command, content, error = false, details }] of runs.entries()) {
@@ -71,7 +71,7 @@ const passed = { command: 'npm test', content: '12 passing', details: { stdout: 
 const failed = { command: 'npm test', content: 'Exit code 1\n1 failing', error: true, details: 'Error: Exit code 1' }
 
 describe('checks of a turn', () => {
-  it('decide by the last that ran and ended', () => {
+  it('use the last one that ran and ended', () => {
     expect(readTurn(transcript(failed, passed), 'p').checks).toBe('success')
     expect(readTurn(transcript(passed, failed), 'p').checks).toBe('failure')
   })
@@ -88,12 +88,12 @@ describe('checks of a turn', () => {
     ['killed', { content: 'Exit code 137', error: true }],
     ['moved to the background', { content: 'Command running in background with ID: b1' }],
     ['in the background', { content: '', details: { backgroundTaskId: 'b1', interrupted: false } }],
-  ])('that were %s say nothing', (_, result) => {
+  ])('that were %s are ignored', (_, result) => {
     expect(readTurn(transcript({ command: 'npm test', ...result }), 'p').checks).toBeNull()
     expect(readTurn(transcript(failed, { command: 'npm test', ...result }), 'p').checks).toBeNull()
   })
 
-  it('whose command hides the exit code take an earlier result back', () => {
+  it('whose command hides the exit code invalidate an earlier result', () => {
     const hidden = { command: 'npm test | tail', content: 'ok' }
     expect(readTurn(transcript(failed, hidden), 'p').checks).toBeNull()
     expect(
@@ -148,7 +148,7 @@ describe('commands', () => {
   })
 
   it.each(['npm test && git push', 'npm install && npm test', 'cd app && npm ci && npm run build'])(
-    '%s tells success, but not whose failure it was',
+    '%s reveals success, but not what failed',
     (command) => {
       expect(judgeCommand(command)).toEqual({ check: true, passTells: true, failTells: false })
     },
@@ -172,11 +172,11 @@ describe('commands', () => {
     'make -n test',
     'git commit -m "npm test"',
     'npm test --help',
-  ])('%s is none', (command) => {
+  ])('%s is not a check', (command) => {
     expect(judgeCommand(command).check).toBe(false)
   })
 
-  it('are judged whatever they are', () => {
+  it('are judged without errors, whatever they are', () => {
     fc.assert(
       fc.property(
         fc.array(fc.constantFrom('npm test', "'", '"', '&&', '|', ';', '(', ')', '\\', '\n', '>', '&', '$(', '`', ' ')),

@@ -1,4 +1,4 @@
-/** Jobs that need more than an invocation may use go on in the next one, where they were. */
+/** Jobs that exceed the budget of an invocation continue in the next one, where they stopped. */
 import { createExecutionContext, createMessageBatch, getQueueResult } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { expect, it } from 'vitest'
@@ -27,7 +27,7 @@ async function deliver(services: TestServices, ids: readonly string[]) {
   return { ...(await getQueueResult(batch, createExecutionContext())), used: budget.used }
 }
 
-it('jobs of a batch for which there is no room are acknowledged, sent again and done, on the free plan too', async () => {
+it('jobs that exceed the budget of a batch are acknowledged, sent again and done, on the free plan too', async () => {
   const services = testServices()
   const project = freshProject()
   for (let i = 0; i < 20; i++) await call(trackInteraction, services, exchange(project, { query: `Question ${i}?` }))
@@ -47,7 +47,7 @@ it('jobs of a batch for which there is no room are acknowledged, sent again and 
   expect(results).toEqual(Array.from({ length: 20 }, () => ({ status: 'done', attempts: 1 })))
 })
 
-/** Interactions, each a turn of a conversation of its own. */
+/** Interactions, each a turn in its own conversation. */
 async function conversations(project: string, count: number): Promise<void> {
   await env.DB.prepare(
     `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
@@ -60,7 +60,7 @@ async function conversations(project: string, count: number): Promise<void> {
     .run()
 }
 
-it('a deletion of 3,000 conversations keeps within the queries of each invocation and loses no attempt', async () => {
+it('a deletion of 3,000 conversations stays within the queries of each invocation and loses no attempt', async () => {
   const project = freshProject()
   await conversations(project, 3_000)
   const cleared: string[] = []
@@ -91,7 +91,7 @@ it('a deletion of 3,000 conversations keeps within the queries of each invocatio
   expect(await env.DB.prepare('SELECT status FROM deletions WHERE id = ?').bind(id).first('status')).toBe('done')
 })
 
-it('process_learning ends when its budget is spent, whatever is left', async () => {
+it('process_learning ends when its budget is used up, whatever is left', async () => {
   const services = testServices()
   const project = freshProject()
   for (let i = 0; i < 10; i++) await call(trackInteraction, services, exchange(project, { query: `Question ${i}?` }))
@@ -102,7 +102,7 @@ it('process_learning ends when its budget is spent, whatever is left', async () 
   expect(budget.used.queries).toBeLessThanOrEqual(50)
 })
 
-it('a job that has done something and waits for its engine is no failed attempt', async () => {
+it('a job that has made progress and waits for its engine is not a failed attempt', async () => {
   const services = testServices()
   const id = newId()
   await env.DB.prepare(

@@ -50,7 +50,7 @@ describe('consume', () => {
     expect((await deliver(testServices(), [newId()])).explicitAcks).toEqual(['0'])
   })
 
-  it('sends a job that fails back with its backoff, and lets it die after its last attempt', async () => {
+  it('sends a failing job back with its backoff, and ends it after its last attempt', async () => {
     const services = testServices()
     const { jobId } = await tracked(services)
     services.knowledge.upsert = async () => {
@@ -75,7 +75,7 @@ describe('consume', () => {
     expect(await runJob(services, jobId)).toBeNull()
   })
 
-  it('waits for an engine that is off for days without losing an attempt, and is done soon after it is back', async () => {
+  it('waits for an engine that is off for days without losing an attempt, and runs soon after it is back', async () => {
     const services = testServices()
     const { jobId } = await tracked(services)
     const began = services.clock.time
@@ -95,7 +95,7 @@ describe('consume', () => {
     expect(await job(jobId)).toMatchObject({ status: 'pending', attempts: 0, last_error: 'engine_unavailable' })
     expect(asked).toBeGreaterThan(20)
     services.clock.advance(3_600_000)
-    // The sweep has enqueued the row; a message would be given up on before the engine is back.
+    // The sweep enqueues the row; a message would be dropped before the engine is back.
     expect((await deliver(services, [jobId])).explicitAcks).toEqual(['0'])
     expect(asked).toBeLessThan(250)
     services.knowledge.upsert = upsert
@@ -118,14 +118,14 @@ describe('consume', () => {
     }
   })
 
-  it('waits with a score until earlier interactions are indexed, without using up attempts', async () => {
+  it('delays a score until earlier interactions are indexed, without using up attempts', async () => {
     const services = testServices()
     const project = freshProject()
     const earlier = await tracked(services, project)
     const { interaction_id } = await tracked(services, project)
     await call(updateOutcome, services, { interaction_id, outcome: 'success' })
     const score = services.enqueued.at(-1) ?? ''
-    // Waiting is no failure: a new message takes the place of the old one, whose retries are left alone.
+    // Waiting is not a failure: a new message replaces the old one, whose retries are not used.
     const waited = await deliver(services, [score])
     expect(waited.retryMessages).toHaveLength(0)
     expect(waited.explicitAcks).toEqual(['0'])
@@ -138,7 +138,7 @@ describe('consume', () => {
 })
 
 describe('sweep', () => {
-  it('announces rows that have waited long, and leaves fresh ones to their message', async () => {
+  it('announces rows that have waited long, and leaves recent ones to their messages', async () => {
     const services = testServices()
     const { jobId } = await tracked(services)
     services.enqueued.length = 0
@@ -149,7 +149,7 @@ describe('sweep', () => {
     expect(services.enqueued).toContain(jobId)
   })
 
-  it('takes over a job whose runner died when its lease is over', async () => {
+  it('takes over the job of a dead runner when its lease has expired', async () => {
     const services = testServices()
     const { jobId } = await tracked(services)
     const upsert = services.knowledge.upsert.bind(services.knowledge)
@@ -169,7 +169,7 @@ describe('sweep', () => {
     expect(await job(jobId)).toMatchObject({ attempts: 2 })
   })
 
-  it('gives up on a job that takes every runner with it', async () => {
+  it('gives up on a job that kills every runner', async () => {
     const services = testServices()
     const { jobId } = await tracked(services)
     await bindings.DB.prepare('UPDATE jobs SET attempts = ? WHERE id = ?').bind(MAX_ATTEMPTS, jobId).run()
@@ -177,7 +177,7 @@ describe('sweep', () => {
     expect(await job(jobId)).toMatchObject({ status: 'dead', last_error: 'lost' })
   })
 
-  it('runs a few itself when the queue does not take them', async () => {
+  it('runs a few itself if the queue is unavailable', async () => {
     const services = testServices()
     const { jobId } = await tracked(services)
     services.clock.advance(31_000)
@@ -190,9 +190,9 @@ describe('sweep', () => {
 })
 
 describe('nightly export', () => {
-  it('exports each project with news once a day, through the same function as a call', async () => {
+  it('exports each project with news once a day, with the same function as a call', async () => {
     const services = testServices()
-    // Ids tell the time, so here the clock is the real one.
+    // Ids encode the time, so the clock is the real one here.
     services.clock.time = Date.now()
     const project = freshProject()
     const { interaction_id } = await tracked(services, project)
@@ -224,7 +224,7 @@ describe('the dead-letter queue', () => {
       ids.map((jobId, i) => ({ id: String(i), timestamp: new Date(0), attempts: 1, body: { jobId } })),
     )
 
-  it('is kept in the rows of the jobs, which the sweep still runs', async () => {
+  it('is recorded in the rows of the jobs, which the sweep still runs', async () => {
     const services = testServices()
     const { jobId } = await tracked(services)
     const { jobId: done } = await tracked(services)
@@ -243,7 +243,7 @@ describe('the dead-letter queue', () => {
     expect(await job(jobId)).toMatchObject({ status: 'done', last_error: null })
   })
 
-  it('keeps messages that can not be noted', async () => {
+  it('keeps messages that cannot be recorded', async () => {
     const services = testServices()
     const broken = {
       ...services,

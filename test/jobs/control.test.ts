@@ -36,7 +36,7 @@ async function deadJob(services: TestServices, project: string): Promise<string>
 }
 
 describe('dead jobs', () => {
-  it('are listed with the code of their error, never its text, and run again when retried', async () => {
+  it('are listed with the code of their error, never its message, and run again when retried', async () => {
     const services = testServices()
     const project = freshProject()
     const job_id = await deadJob(services, project)
@@ -49,7 +49,7 @@ describe('dead jobs', () => {
     await expect(call(discardJob, services, { job_id })).rejects.toMatchObject({ code: 'conflict' })
   })
 
-  it('stay listed when discarded, do not run, and can be brought back', async () => {
+  it('stay listed when discarded, do not run, and can be restored', async () => {
     const services = testServices()
     const project = freshProject()
     const job_id = await deadJob(services, project)
@@ -62,7 +62,7 @@ describe('dead jobs', () => {
     expect(await call(retryJob, services, { job_id })).toMatchObject({ status: 'pending' })
   })
 
-  it.each([retryJob, discardJob])('are not found from another project, or without existing', async (operation) => {
+  it.each([retryJob, discardJob])('are not found from another project, or if they do not exist', async (operation) => {
     const services = testServices()
     const job_id = await deadJob(services, freshProject())
     const stranger = { ...anyone, project: 'elsewhere' }
@@ -72,7 +72,7 @@ describe('dead jobs', () => {
 })
 
 describe('kill switch', () => {
-  it('stops everything in the background at once, loses nothing, and lets it go on', async () => {
+  it('stops all background work immediately, loses nothing, and resumes it', async () => {
     const services = testServices()
     const project = freshProject()
     await call(trackInteraction, services, exchange(project))
@@ -88,7 +88,7 @@ describe('kill switch', () => {
     expect(await call(processLearning, services, { project })).toMatchObject({ ran: 1, paused: false })
   })
 
-  it('needs a key that is not bound to a project', async () => {
+  it('requires a key that is not bound to a project', async () => {
     const bound = { ...anyone, project: 'one' }
     await expect(call(controlLearning, testServices(), { paused: true }, bound)).rejects.toMatchObject({
       code: 'forbidden',
@@ -112,7 +112,7 @@ describe('daily budget', () => {
     },
   })
 
-  it('gives the last of it to one of many concurrent callers', async () => {
+  it('gives the remainder to one of many concurrent callers', async () => {
     const services = testServices()
     const controls = { paused: false, dailyCalls: 3, dailyTokens: 100 }
     const taken = await Promise.all(
@@ -123,7 +123,7 @@ describe('daily budget', () => {
     expect(await reserveUse(services.database, '2000-01-02', 101, controls)).toBe(false)
   })
 
-  it('settles what was really used, stops at the limit and begins anew the next day', async () => {
+  it('counts the actual use, stops at the limit and starts again the next day', async () => {
     const services = testServices()
     await call(controlLearning, services, { daily_calls: 2, daily_tokens: 10_000 })
     const inner = model(7)
@@ -141,7 +141,7 @@ describe('daily budget', () => {
     expect(inner.calls).toBe(3)
   })
 
-  it('counts the tokens itself when the model does not say', async () => {
+  it('counts the tokens itself if the model does not report them', async () => {
     const services = testServices()
     services.clock.advance(10 * 86_400_000)
     await call(controlLearning, services, { daily_calls: 100 })

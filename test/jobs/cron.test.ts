@@ -6,7 +6,7 @@ import worker from '../../src/worker.ts'
 const tick = (cron: string) => worker.scheduled(createScheduledController({ cron }), env)
 const pruning = () => env.DB.prepare("SELECT count(*) AS n FROM jobs WHERE kind = 'prune_logs'").first('n')
 
-it('the nightly work runs at whatever time wrangler.toml names, once a day, and not with each sweep', async () => {
+it('the nightly work runs at the time in wrangler.toml, once a day, and not with each sweep', async () => {
   await tick('* * * * *')
   expect(await pruning()).toBe(0)
   await tick('5 1 * * *')

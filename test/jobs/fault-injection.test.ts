@@ -22,7 +22,7 @@ import {
 } from '../outcomes/support.ts'
 import { KillSwitch, mortalServices } from './faults.ts'
 
-/** Random schedules; 1,000 with VITE_FAULT_SCHEDULES=1000 in the environment. */
+/** Number of random schedules; 1,000 with VITE_FAULT_SCHEDULES=1000 in the environment. */
 const SCHEDULES = Number((import.meta as { env?: Record<string, string> }).env?.VITE_FAULT_SCHEDULES ?? 60)
 const IN_ONE_TEST = 20
 
@@ -36,7 +36,7 @@ const QUERIES = [
 const RESPONSES = ['Use nginx.', 'First:\n1. a\n2. b\n```\ncode\n```\n', 'It depends on the cache.']
 const CALLERS = ['alice', 'bob', 'mallory']
 const OUTCOMES: readonly Outcome[] = ['success', 'partial', 'failure']
-/** Deaths of one schedule: fewer than the attempts of a job, so that no job ends dead. */
+/** Maximum deaths in one schedule: fewer than the attempts of a job, so that no job ends dead. */
 const MAX_DEATHS = 5
 
 interface Planned {
@@ -46,11 +46,11 @@ interface Planned {
   id: string | null
   outcome: Outcome | null
   feedback: number | null
-  /** The last word of each caller. */
+  /** The last report of each caller. */
   readonly votes: Map<string, Outcome>
 }
 
-/** One schedule: client calls, deliveries and sweeps in random order, each of which may die anywhere. */
+/** One schedule: client calls, deliveries and sweeps in random order, each of which may die at any point. */
 class World {
   readonly random: () => number
   readonly services: TestServices
@@ -69,7 +69,7 @@ class World {
     return values[Math.floor(this.random() * values.length)] as T
   }
 
-  /** A queue that loses a fifth of all messages and doubles another fifth. */
+  /** A queue that loses a fifth of all messages and duplicates another fifth. */
   enqueue(ids: readonly string[]): void {
     for (const id of ids) {
       const luck = this.random()
@@ -86,7 +86,7 @@ class World {
     return mortalServices(this.services, kill, (ids) => this.enqueue(ids))
   }
 
-  /** Mostly none; now and then long enough for another Worker to do all its steps. */
+  /** Usually none; occasionally long enough for another Worker to execute all its steps. */
   delayMs(): number {
     const luck = this.random()
     return luck < 0.03 ? 30 : luck < 0.25 ? 2 : 0
@@ -156,7 +156,7 @@ class World {
     await this.insist((services) => call(updateOutcome, services, input, caller))
   }
 
-  /** Up to three messages in any order, side by side. */
+  /** Up to three messages in any order, concurrently. */
   async deliver(): Promise<void> {
     const ids: string[] = []
     for (let i = 0; i < 3 && this.queue.length > 0; i++) {
@@ -182,7 +182,7 @@ class World {
     await this.settle()
   }
 
-  /** The faults end; the sweep finds all that is left. */
+  /** The faults end, and the sweep finds all remaining work. */
   async settle(): Promise<void> {
     this.queue.length = 0
     this.deaths = MAX_DEATHS
@@ -197,7 +197,7 @@ class World {
     }
   }
 
-  /** Everything as if nothing had ever gone wrong. */
+  /** The final state is as if there had been no faults. */
   async verify(): Promise<void> {
     const { results: rows } = await bindings.DB.prepare('SELECT * FROM interactions WHERE project = ? ORDER BY id')
       .bind(this.project)
@@ -275,7 +275,7 @@ class World {
     })
   }
 
-  /** Every valuable success is the source of one pattern, and every item says what its evidence says now. */
+  /** Every valuable success is the source of one pattern, and every item matches its current evidence. */
   async verifyPatterns(): Promise<void> {
     const { results: lost } = await bindings.DB.prepare(
       `SELECT i.id FROM interactions i LEFT JOIN pattern_sources s ON s.interaction_id = i.id
@@ -297,7 +297,7 @@ class World {
   }
 }
 
-describe('messages dropped, doubled and reordered, the Worker killed between any two steps', () => {
+describe('messages dropped, duplicated and reordered, the Worker killed between any two steps', () => {
   for (let first = 0; first < SCHEDULES; first += IN_ONE_TEST) {
     it(`leaves every score and counter exact, schedules ${first} to ${first + IN_ONE_TEST - 1}`, {
       timeout: 120_000,

@@ -1,6 +1,4 @@
-/**
- * A world in which everything goes wrong: messages are dropped, doubled and reordered, and the Worker dies between any two steps.
- */
+/** A faulty environment: messages are dropped, duplicated and reordered, and the Worker dies between any two steps. */
 import { openDatabase } from '../../src/database/database.ts'
 import type { Services } from '../../src/services.ts'
 import { bindings, type TestServices } from '../outcomes/support.ts'
@@ -8,7 +6,7 @@ import { type KillSwitch, mortal, mortalDatabase } from './kill-switch.ts'
 
 export { Died, KillSwitch } from './kill-switch.ts'
 
-/** The services of one invocation that dies at its switch; everything stored is shared with the others. */
+/** The services of one invocation that dies at its switch. Stored data is shared with the others. */
 export function mortalServices(
   services: TestServices,
   kill: KillSwitch,

@@ -1,11 +1,9 @@
-/**
- * A Worker that can die between any two steps of what it does.
- */
+/** A Worker that can die between any two steps. */
 
 /** Thrown by every call of a Worker that has died. */
 export class Died extends Error {}
 
-/** Lets so many steps happen, dies before or after the next one, and lets nothing happen afterwards. */
+/** Lets the given number of steps happen, dies before or after the next one, and lets nothing happen afterwards. */
 export class KillSwitch {
   #left: number
   readonly #after: boolean
@@ -15,7 +13,8 @@ export class KillSwitch {
   /**
    * @param steps null: never dies
    * @param after whether the last step still takes effect
-   * @param delayMs how long each step waits before it takes effect, so that steps of other Workers come in between; 0: not
+   * @param delayMs how long each step waits before it takes effect, so that steps of other Workers come in between; 0:
+   *   no wait
    */
   constructor(steps: number | null, after: boolean, delayMs: () => number = () => 0) {
     this.#left = steps ?? Number.POSITIVE_INFINITY
@@ -50,7 +49,7 @@ function wrapStatement(inner: D1PreparedStatement, kill: KillSwitch): D1Prepared
   return wrapped as unknown as D1PreparedStatement
 }
 
-/** The same database, each call of which is a step. */
+/** The same database, with each call as a step. */
 export function mortalDatabase(database: D1Database, kill: KillSwitch): D1Database {
   const wrapped = {
     prepare: (sql: string) => wrapStatement(database.prepare(sql), kill),
@@ -60,7 +59,7 @@ export function mortalDatabase(database: D1Database, kill: KillSwitch): D1Databa
   return wrapped as unknown as D1Database
 }
 
-/** The same object, each method of which is a step, but for those that are named. */
+/** The same object, with each method call as a step, except the given ones. */
 export function mortal<T extends object>(object: T, kill: KillSwitch, spared: readonly string[] = []): T {
   return new Proxy(object, {
     get(target, name) {

@@ -1,4 +1,4 @@
-/** The limits that tests are held to, each broken once: a check that can't fail would prove nothing. */
+/** The limits enforced in tests, each exceeded once: a check that can't fail would prove nothing. */
 import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { sql } from 'drizzle-orm'
@@ -36,12 +36,12 @@ const planted: Record<string, () => unknown> = {
   'Bytes in memory': () => withBudget((budget) => budget.hold(MEMORY_BYTES + 1)),
 }
 
-it.each(Object.keys(planted))('notices too many: %s', async (what) => {
+it.each(Object.keys(planted))('detects too many: %s', async (what) => {
   await expect(async () => planted[what]?.()).rejects.toThrow(/Cloudflare's limit/)
   expect(takeViolations()).toHaveLength(1)
 })
 
-it('counts what objects, buckets and other bindings are asked, against the invocation that asks', async () => {
+it('counts the calls to objects, buckets and other bindings, for the calling invocation', async () => {
   const budget = new Budget()
   await inBudget(budget, async () => {
     const objects = meterObjects(env.CONVERSATIONS)
@@ -56,7 +56,7 @@ it('counts what objects, buckets and other bindings are asked, against the invoc
   expect(budget.used).toMatchObject({ calls: 6, queries: 1 })
 })
 
-it('is spent when too little of anything is left, and says of what', () => {
+it('is used up if too little of any resource is left, and names the resource', () => {
   const budget = new Budget()
   expect(budget.spent).toBeNull()
   budget.use('queries', 601)

@@ -7,7 +7,7 @@ import { bindings, freshProject, testServices } from '../outcomes/support.ts'
 
 const DAY_MS = 86_400_000
 
-test('old rows of logs go, what is open and what is young stays, and the figures follow', async () => {
+test('old log rows are deleted, open and recent ones stay, and the figures are updated', async () => {
   const services = testServices({ settings: { LOG_DAYS: '100' } })
   const project = freshProject()
   const at = (days: number, n: number) =>
@@ -30,7 +30,7 @@ test('old rows of logs go, what is open and what is young stays, and the figures
     job.bind(at(40, 2), project, 'discarded', old(40)),
     job.bind(at(40, 3), project, 'dead', old(40)),
     job.bind(at(40, 4), project, 'pending', old(40)),
-    // A training is brought back, so its id is old when it is young.
+    // A training job is reused, so its id is old even if it is recent.
     job.bind(at(400, 5), project, 'done', old(1)),
     job.bind(at(JOB_DAYS - 1, 6), project, 'done', old(JOB_DAYS - 1)),
     ...[101, 150, 99].map((days, n) => retrieval.bind(at(days, n), project)),

@@ -1,6 +1,6 @@
 /**
- * What every operation and job uses of an invocation's budgets, at two sizes of a project, one ten times the other.
- * `npm run --prefix lab budgets` writes the table of docs/design/budgets.md.
+ * The use of an invocation's budgets by every operation and job, at two project sizes, one ten times the other. `npm
+ * run --prefix lab budgets` writes the table of docs/design/budgets.md.
  */
 import { env } from 'cloudflare:workers'
 import { expect, test } from 'vitest'
@@ -22,7 +22,7 @@ import { grow } from '../database/grow.ts'
 import { prepare, SAMPLES } from '../transports/samples.ts'
 import { callRest } from '../transports/worker-client.ts'
 
-/** Interactions of the smaller project. */
+/** Number of interactions in the smaller project. */
 const ROWS = Number((import.meta as { env?: Record<string, string> }).env?.VITE_BUDGET_ROWS ?? 300)
 const TIMES = 10
 const COUNTED = ['queries', 'calls', 'rows', 'steps', 'bytes'] as const
@@ -34,7 +34,7 @@ interface Use {
 
 const NOTHING = { queries: 0, calls: 0, rows: 0, steps: 0, bytes: 0 }
 
-/** Does something in invocations of their own until it says that it is done; tells the worst of them. */
+/** Repeats a step in separate invocations until it reports that it is done. Returns the maximum use. */
 async function use(step: () => Promise<boolean>): Promise<Use> {
   let most = NOTHING
   for (let invocations = 1; ; invocations++) {
@@ -54,7 +54,7 @@ const ofJob = (services: Services, id: string) =>
     return run.status === 'done'
   })
 
-/** Every job that may be long, each to its end, the deletions last. */
+/** Every job that may be long, each to its end, with the deletions last. */
 async function jobs(project: string, services: Services): Promise<[string, Use][]> {
   const { database } = services
   const settings = { ...nightlySettings(project, 0), minValueScore: null }
@@ -111,7 +111,7 @@ async function everything(project: string, from: number, to: number): Promise<Ma
   return found
 }
 
-test('nothing uses more of an invocation than Cloudflare allows, at ten times the size either', {
+test('nothing exceeds the limits of an invocation, at ten times the size either', {
   timeout: 4 * 3_600_000,
 }, async () => {
   const small = await everything('small', 0, ROWS)
@@ -135,6 +135,6 @@ test('nothing uses more of an invocation than Cloudflare allows, at ten times th
   )
   const over = [...small, ...large].filter(([, { most }]) => COUNTED.some((what) => most[what] > limits[what]))
   expect(over).toEqual([])
-  // Work that is larger takes more invocations, not larger ones.
+  // Larger work takes more invocations, not larger ones.
   expect(large.get('job delete_data of a key')?.invocations).toBeGreaterThan(1)
 })

@@ -11,7 +11,7 @@ beforeAll(async () => {
   file = await weights()
 })
 
-/** A loader whose clock stands until it is moved, and that counts how often the file was opened. */
+/** A loader whose clock advances only when told to, and that counts how often the file was opened. */
 function loaderOf(open: (attempt: number) => AsyncIterable<Uint8Array>) {
   const state = { now: 1_000_000, opened: 0 }
   const loader = new ModelLoader({ kernel, open: async () => open(++state.opened), now: () => state.now })
@@ -44,7 +44,7 @@ function embedderOf(loader: ModelLoader, questions: QuestionEncoding, withTable:
 }
 
 describe('loading', () => {
-  test('happens once, however many ask', async () => {
+  test('happens once, however many callers request it', async () => {
     const { loader, state } = loaderOf(() => inChunks(file))
     const models = await Promise.all([loader.load(), loader.load(), loader.within(10_000)])
     expect(new Set(models).size).toBe(1)
@@ -52,7 +52,7 @@ describe('loading', () => {
     expect(state.opened).toBe(1)
   })
 
-  test('is tried again after a failure, each time later', async () => {
+  test('is retried after a failure, with growing delays', async () => {
     const { loader, state } = loaderOf((attempt) => (attempt < 3 ? missing() : inChunks(file)))
     expect(await loader.load()).toBeNull()
     expect(loader.failure).toContain('missing')
@@ -69,7 +69,7 @@ describe('loading', () => {
     expect(loader.failure).toBeNull()
   })
 
-  test('that memory is too small for fails, says so, and leaves questions to the table', async () => {
+  test('without enough memory fails, reports it, and leaves questions to the table', async () => {
     const grow = vi.spyOn(WebAssembly.Memory.prototype, 'grow').mockImplementation(() => {
       throw new RangeError('WebAssembly.Memory.grow(): Maximum memory size exceeded')
     })
@@ -82,7 +82,7 @@ describe('loading', () => {
     expect(found?.vector).toEqual(TABLE_VECTOR)
   })
 
-  test('goes on in a later request when the one that began it was ended', async () => {
+  test('continues in a later request if the one that started it was ended', async () => {
     const { loader, state } = loaderOf((attempt) => (attempt === 1 ? never() : inChunks(file)))
     expect(await loader.within(1)).toBeNull()
     state.now += 14_000
@@ -95,7 +95,7 @@ describe('loading', () => {
 })
 
 describe('questions', () => {
-  test('auto: the table answers at once, the model later', async () => {
+  test('auto: first the table answers, later the model', async () => {
     const { loader } = loaderOf(() => inChunks(file))
     const { embedder, kept } = embedderOf(loader, 'auto')
     const [first] = await embedder.embed(['how do I open a file?'], 'query')
@@ -136,7 +136,7 @@ describe('questions', () => {
     expect(found?.vector).toEqual(TABLE_VECTOR)
   })
 
-  test('without weights and table the error says what to do', async () => {
+  test('without weights and table, the error states what to do', async () => {
     const { loader } = loaderOf(missing)
     const failure = embedderOf(loader, 'auto', null).embedder.embed(['how do I open a file?'], 'query')
     await expect(failure).rejects.toMatchObject({
@@ -148,21 +148,21 @@ describe('questions', () => {
 })
 
 describe('documents', () => {
-  test('are embedded by the model whatever the questions are embedded by', async () => {
+  test('are embedded by the model, however questions are embedded', async () => {
     const { loader } = loaderOf(() => inChunks(file))
     const found = await embedderOf(loader, 'table').embedder.embed(['Open the file.', '', 'Close it.'], 'document')
     expect(found.map(({ vector }) => vector !== null)).toEqual([true, false, true])
     expect(found[0]?.vector).toEqual(loader.model?.embed('Open the file.'))
   })
 
-  test('layout makes no difference', async () => {
+  test('white space makes no difference', async () => {
     const { loader } = loaderOf(() => inChunks(file))
     const { embedder } = embedderOf(loader, 'auto')
     const [a, b] = await embedder.embed(['if x:\n        return 1\n', 'if x: return 1'], 'document')
     expect(a).toEqual(b)
   })
 
-  test('without the weights the error is one that jobs try again after', async () => {
+  test('without the weights, jobs retry after the error', async () => {
     const { loader } = loaderOf(missing)
     const failure = embedderOf(loader, 'auto').embedder.embed(['Open the file.'], 'document')
     await expect(failure).rejects.toMatchObject({ code: 'engine_unavailable' })

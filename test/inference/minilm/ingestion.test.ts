@@ -1,5 +1,6 @@
 /**
- * Documents and their vectors through the whole Worker with the sentence embedder: by the server's own job, and by a client.
+ * Documents and their vectors with the whole Worker and the sentence embedder: computed by the server's own job, and by
+ * a client.
  */
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
@@ -85,7 +86,7 @@ const send = (project: string, vectors: unknown[], space = 'minilm-l6-256-v1') =
   call('POST', '/knowledge/vectors', { project, collection: 'best-practices', space, vectors })
 
 describe('items without vectors', () => {
-  test('are found by words at once, and by meaning after the job', async () => {
+  test('are found by keyword immediately, and by meaning after the job', async () => {
     const project = freshProject()
     await stored(project)
     const { body } = await call('POST', '/hybrid_search', { project, query: 'delete folders', score_threshold: 0 })
@@ -98,7 +99,7 @@ describe('items without vectors', () => {
     expect((await semantic(project, 'what if the disk breaks?'))[0]).toBe('backups')
   })
 
-  test('wait for a client that has asked for them, and are embedded by the job when it goes away', async () => {
+  test('wait for a client that has listed them, and are embedded by the job if it disappears', async () => {
     const project = freshProject()
     await pending(project)
     await stored(project)
@@ -118,7 +119,7 @@ describe('items without vectors', () => {
 })
 
 describe('vectors of a client', () => {
-  test('are stored, and only what changes is to be embedded again', async () => {
+  test('are stored, and only changed items have to be embedded again', async () => {
     const project = freshProject()
     await stored(project)
     const work = await pending(project)
@@ -138,7 +139,7 @@ describe('vectors of a client', () => {
     expect((await pending(project)).map(({ text }) => text)).toEqual(['logs Write nothing at all.'])
   })
 
-  test('of another text are refused as a whole', async () => {
+  test('of another text are rejected as a whole', async () => {
     const project = freshProject()
     await stored(project)
     const work = await pending(project)
@@ -150,7 +151,7 @@ describe('vectors of a client', () => {
     expect(await pending(project)).toHaveLength(3)
   })
 
-  test('that say a text has no word are refused', async () => {
+  test('that claim that a text has no words are rejected', async () => {
     const project = freshProject()
     await stored(project)
     const work = await pending(project)
@@ -165,7 +166,7 @@ describe('vectors of a client', () => {
     ['of another size', toBase64(new Uint8Array(128).fill(1)), 'has 128 bytes; the space has 256 dimensions'],
     ['without length', toBase64(new Uint8Array(256)), 'has no length'],
     ['in no base64', '*'.repeat(300), 'is not base64'],
-  ])('%s are refused', async (_, vector, message) => {
+  ])('%s are rejected', async (_, vector, message) => {
     const project = freshProject()
     await stored(project)
     const [first] = await pending(project)
@@ -174,7 +175,7 @@ describe('vectors of a client', () => {
     expect(body).toMatchObject({ field: 'vectors[0].vector', detail: expect.stringContaining(message) })
   })
 
-  test('of another space are refused with the name of the one in use', async () => {
+  test('of another space are rejected with the name of the current one', async () => {
     const project = freshProject()
     await stored(project)
     const [first] = await pending(project)
@@ -187,7 +188,7 @@ describe('vectors of a client', () => {
     expect(body).toMatchObject({ field: 'space', hint: expect.stringContaining('minilm-l6-256-v1') })
   })
 
-  test('of an item that has changed since are left out', async () => {
+  test('of an item that has changed since are ignored', async () => {
     const project = freshProject()
     await stored(project)
     const [first, ...others] = await pending(project)
@@ -201,7 +202,7 @@ describe('vectors of a client', () => {
 })
 
 describe('a collection of the word table', () => {
-  test('is searched with it until its items are embedded, then by the sentence embedder', async () => {
+  test('is searched with it until its items are embedded, then with the sentence embedder', async () => {
     const project = freshProject()
     const before = { ...bindings, EMBEDDER: 'static' } as unknown as Env
     const items = [{ key: 'folders', fields: { title: 'folders', description: PRACTICES.folders } }]

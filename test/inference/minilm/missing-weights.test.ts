@@ -1,5 +1,5 @@
 /**
- * The whole Worker with the sentence embedder, but without its weights file: what a deployment without public/models does.
+ * The whole Worker with the sentence embedder, but without its weights file, like a deployment without public/models.
  */
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
@@ -29,7 +29,7 @@ async function call(method: string, path: string, body?: unknown) {
   return { status: response.status, body: (await response.json()) as Record<string, unknown> }
 }
 
-test("words answer; the job waits; vectors that can't be checked are not taken; /ready says why", async () => {
+test("keyword search answers; the job waits; vectors that can't be checked are rejected; /ready states the reason", async () => {
   const project = `bare-${Date.now().toString(36)}`
   const collection = 'best-practices'
   const items = [{ key: 'folders', fields: { title: 'folders', description: 'Use rm -rf to delete folders.' } }]

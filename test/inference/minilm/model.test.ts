@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { MINILM_SPACE, type MiniLm, WeightsError } from '../../../src/inference/embedding/minilm/model.ts'
-// What the reference implementation makes of texts of our own: lab/minilm/record-fixtures.py.
+// Results of the reference implementation for our own texts: lab/minilm/record-fixtures.py.
 import recorded from '../../fixtures/minilm/texts.json'
 import { cosine, loadModel, weights } from './support.ts'
 
@@ -12,7 +12,7 @@ beforeAll(async () => {
 })
 
 describe('the model', () => {
-  test.each(recorded)('reads $text as the reference does', ({ text, ids }) => {
+  test.each(recorded)('tokenises $text like the reference', ({ text, ids }) => {
     expect(model.ids(text)).toEqual(ids)
   })
 
@@ -20,23 +20,23 @@ describe('the model', () => {
     const found = model.embed(text)
     expect(found).toHaveLength(MINILM_SPACE.dimensions)
     expect(Math.hypot(...(found ?? []))).toBeCloseTo(1, 5)
-    // The reference computes with 8 bits, the file has 6 and 4; single marks differ most.
+    // The reference computes with 8 bits, the file has 6 and 4; single characters differ most.
     expect(cosine(found ?? [], vector)).toBeGreaterThan(text.length > 20 && !text.startsWith('word word') ? 0.99 : 0.98)
   })
 
-  test('tells meaning apart where no word is shared', () => {
+  test('distinguishes meaning without shared words', () => {
     const question = model.embed('How can I remove a directory and everything in it?')
     const near = model.embed('rm -rf deletes folders recursively')
     const far = model.embed('The weather in the mountains was cold last winter')
     expect(cosine(question ?? [], near ?? [])).toBeGreaterThan(cosine(question ?? [], far ?? []) + 0.3)
   })
 
-  test('a text without a word has no vector', () => {
+  test('a text without words has no vector', () => {
     expect(model.embed('')).toBeNull()
     expect(model.embed(' \n\t\u200b')).toBeNull()
   })
 
-  test('every number of tokens works, and the same text gives the same vector after any other', () => {
+  test('every number of tokens works, and a text always gives the same vector', () => {
     const before = model.embed('close the stream', 64)
     for (let count = 1; count <= 20; count++) {
       const vector = model.embed('file '.repeat(count))
@@ -69,13 +69,13 @@ describe('the weights file', () => {
     ['an impossible size', (bytes: Uint8Array) => changed(bytes, 12, 9), 'impossible sizes'],
     ['a changed byte of the floats', (bytes: Uint8Array) => changed(bytes, 5_000, 77), 'checksum'],
     ['a changed byte of the matrices', (bytes: Uint8Array) => changed(bytes, 15_000_000, 77), 'checksum'],
-  ])('%s is refused', async (_, damage, message) => {
+  ])('%s is rejected', async (_, damage, message) => {
     const failure = await loadModel(damage(file)).catch((error: unknown) => error)
     expect(failure).toBeInstanceOf(WeightsError)
     expect(String(failure)).toContain(message)
   })
 
-  test('bytes after its end are refused', async () => {
+  test('additional bytes are rejected', async () => {
     const longer = new Uint8Array(file.length + 4)
     longer.set(file)
     await expect(loadModel(longer)).rejects.toThrow('longer than')

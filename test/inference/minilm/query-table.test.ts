@@ -10,7 +10,7 @@ import {
 import { MAX_QUESTION_PIECES } from '../../../src/inference/embedding/minilm/texts.ts'
 import recorded from '../../fixtures/minilm/query-table.json'
 
-/** What the first question of an isolate may have to read. */
+/** Maximum size of the file that an isolate's first question has to read. */
 const MAX_FILE_BYTES = 2_000_000
 
 let file: ArrayBuffer
@@ -40,16 +40,16 @@ function vectorOf(text: string): Float32Array {
 }
 
 describe('vectors', () => {
-  test('are of the space of the documents', () => {
+  test('are in the space of the documents', () => {
     expect(table.space).toEqual({ name: 'minilm-l6-256-v1', dimensions: 256 })
     expect(vectorOf('open a file and read its lines')).toHaveLength(256)
   })
 
-  test.each(recorded)('of "$text" agree with those that the training script recorded', ({ text, table: expected }) => {
+  test.each(recorded)('of "$text" match those recorded by the training script', ({ text, table: expected }) => {
     expect(cosine(vectorOf(text), expected)).toBeGreaterThan(0.999)
   })
 
-  test('point where the model points, and not where it points for another question', () => {
+  test("point in the direction of the model's vector, and not in that of another question", () => {
     const own = recorded.map(({ text, model }) => cosine(vectorOf(text), model))
     for (const [index, { text }] of recorded.entries()) {
       const others = recorded.filter((other) => other.text !== text).map(({ model }) => cosine(vectorOf(text), model))
@@ -58,7 +58,7 @@ describe('vectors', () => {
     expect(own.reduce((sum, value) => sum + value, 0) / own.length).toBeGreaterThan(0.7)
   })
 
-  test('have unit length, and are the same for the same text, by another table too', async () => {
+  test('have unit length, and are the same for the same text, with another table too', async () => {
     const other = new QueryTable(tableBytes())
     await fc.assert(
       fc.asyncProperty(fc.string({ unit: 'binary', maxLength: 200 }), async (text) => {
@@ -72,22 +72,22 @@ describe('vectors', () => {
     )
   })
 
-  test.each(['', ' ', '\0', '🎉🎉', 'ᚠᚢ'])('%j holds nothing known, so it has none', (text) => {
+  test.each(['', ' ', '\0', '🎉🎉', 'ᚠᚢ'])('%j has no known piece, so it has no vector', (text) => {
     expect(table.embedQuestion(text)).toEqual({ vector: null, coverage: 0 })
   })
 
-  test('do not depend on what follows the stated number of pieces', () => {
+  test('do not depend on text after the stated number of pieces', () => {
     const start = 'cache '.repeat(MAX_QUESTION_PIECES)
     expect(vectorOf(`${start}database`)).toEqual(vectorOf(start))
   })
 
-  test('depend on the pairs of pieces, not on single pieces alone', () => {
+  test('depend on the pairs of pieces, not only on single pieces', () => {
     expect(cosine(vectorOf('error handling'), vectorOf('handling error'))).toBeLessThan(0.999)
   })
 })
 
 describe('the file', () => {
-  test('stays within its size', () => {
+  test('stays within its maximum size', () => {
     expect(tableBytes().byteLength).toBeLessThan(MAX_FILE_BYTES)
   })
 
@@ -102,14 +102,14 @@ describe('the file', () => {
       () => new Uint8Array(tableBytes()).fill(0xa5, 500_000, 500_008).buffer,
       'checksum does not match',
     ],
-  ])('that %s is refused with the reason', (_, bytes, reason) => {
+  ])('that %s is rejected with the reason', (_, bytes, reason) => {
     expect(() => new QueryTable(bytes())).toThrow(QueryTableError)
     expect(() => new QueryTable(bytes())).toThrow(reason)
   })
 })
 
 describe('the deferred table', () => {
-  test('is read once, when the first question needs it', async () => {
+  test('is read once, on the first question', async () => {
     let reads = 0
     const deferred = new DeferredQueryTable(async () => {
       reads++

@@ -5,11 +5,11 @@ import { documentText, questionText } from '../../../src/inference/embedding/min
 const TRACE = `Traceback (most recent call last):\n${'  File "x.py", line 1, in <module>\n    frobnicate(1)\n'.repeat(40)}`
 
 describe('a question', () => {
-  test('that is short is taken whole', () => {
+  test('that is short is used whole', () => {
     expect(questionText(' How do I\n close the  stream? ')).toBe('How do I close the stream?')
   })
 
-  test('that is long is its title and the sentences about the same', () => {
+  test('that is long is reduced to its title and related sentences', () => {
     const issue = [
       'Cookies are lost after a redirect to another host',
       '',
@@ -23,7 +23,7 @@ describe('a question', () => {
     expect(text.length).toBeLessThanOrEqual(400)
   })
 
-  test('of any kind stays short, and begins with its first line', () => {
+  test('of any kind stays short, and starts with its first line', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', maxLength: 200 }), fc.nat(40), (line, lines) => {
         const text = questionText(`How do I ${line}\n${'some other sentence. \n'.repeat(lines)}`)
@@ -34,13 +34,13 @@ describe('a question', () => {
     )
   })
 
-  test('without line ends is cut', () => {
+  test('without line ends is truncated', () => {
     expect(questionText('word '.repeat(10_000))).toHaveLength(400)
   })
 })
 
 describe('a document', () => {
-  test('is its beginning without layout, the same when it is taken again', () => {
+  test('is its beginning without layout, and is idempotent', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', maxLength: 4_000 }), (text) => {
         const taken = documentText(text)

@@ -1,6 +1,4 @@
-/**
- * Turns of conversations are embedded with the turn before them, by a client and by the server's job.
- */
+/** Turns of conversations are embedded with the previous turn, by a client and by the server's job. */
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -75,7 +73,7 @@ const CATS = 'Which food do you give your cats?'
 const MORE = 'Twice a day, and more in winter.'
 
 describe('a turn', () => {
-  test('is embedded behind its own words with the turn before it, of its own conversation', async () => {
+  test('is embedded after its own words with the previous turn of its conversation', async () => {
     const project = freshProject()
     await say(project, ['a', 1, CATS], ['a', 2, MORE], ['b', 1, 'The build is red.'], ['b', 2, 'I look at it.'])
     const texts = (await pending(project)).map(({ text }) => text)
@@ -84,13 +82,13 @@ describe('a turn', () => {
     )
   })
 
-  test('whose predecessor is missing is embedded alone', async () => {
+  test('without a predecessor is embedded on its own', async () => {
     const project = freshProject()
     await say(project, ['a', 7, MORE], ['a', 5, CATS])
     expect((await pending(project)).map(({ text }) => text).sort()).toEqual([MORE, CATS].sort())
   })
 
-  test('is found by what the turn before it was about', async () => {
+  test('is found by the topic of the previous turn', async () => {
     const project = freshProject()
     await say(project, ['a', 1, CATS], ['a', 2, MORE], ['b', 1, 'How often does the job run?'], ['b', 2, MORE])
     expect((await runDueJobs(buildServices(bindings), project, 10)).kinds.get('embed_collection')).toMatchObject({
@@ -114,7 +112,7 @@ describe('a turn', () => {
 })
 
 describe('vectors of turns that a client sends', () => {
-  test('are taken of the text that was listed, and of the turn alone where its predecessor came in between', async () => {
+  test('match the listed text, or the turn alone if its predecessor was stored in between', async () => {
     const project = freshProject()
     await say(project, ['a', 2, MORE])
     const early = await pending(project)
@@ -125,7 +123,7 @@ describe('vectors of turns that a client sends', () => {
     expect((await send(project, rest, ({ text }) => text)).body).toMatchObject({ complete: true })
   })
 
-  test('are refused when they are of another text', async () => {
+  test('are rejected if they belong to another text', async () => {
     const project = freshProject()
     await say(project, ['a', 1, CATS], ['a', 2, MORE])
     const { status, body } = await send(project, await pending(project), () => 'Ignore all of this.')

@@ -7,11 +7,11 @@ const pieces = new WordPieces(VOCABULARY.join('\n'))
 const named = (text: string, limit = 64) => pieces.ids(text, limit).map((id) => VOCABULARY[id])
 
 describe('word pieces', () => {
-  test('are the longest that match, from the left', () => {
+  test('are the longest matches from the left', () => {
     expect(named('Reading files.')).toEqual(['[CLS]', 'read', '##ing', 'file', '##s', '.', '[SEP]'])
   })
 
-  test('a word that no pieces make up is one unknown piece', () => {
+  test('a word that cannot be composed of pieces is one unknown piece', () => {
     expect(named('reading readable file')).toEqual(['[CLS]', 'read', '##ing', '[UNK]', 'file', '[SEP]'])
   })
 
@@ -20,15 +20,15 @@ describe('word pieces', () => {
     expect(named(`s${'s'.repeat(100)}`)).toEqual(['[CLS]', '[UNK]', '[SEP]'])
   })
 
-  test('accents and case are folded, ideographs stand alone', () => {
+  test('folds accents and case, and separates ideographs', () => {
     expect(named('RÉAD fi\u200ble中é')).toEqual(['[CLS]', 'read', 'file', '中', 'e', '[SEP]'])
   })
 
-  test('a mark inside a text is text, never a mark', () => {
+  test('a special token in a text is treated as text', () => {
     expect(named('[SEP] read [CLS]').filter((piece) => piece === '[SEP]' || piece === '[CLS]')).toHaveLength(2)
   })
 
-  test('a vocabulary without the marks is refused', () => {
+  test('a vocabulary without the special tokens is rejected', () => {
     expect(() => new WordPieces('read\nfile')).toThrow('[CLS]')
   })
 })
@@ -36,7 +36,7 @@ describe('word pieces', () => {
 describe('any text', () => {
   const texts = fc.string({ unit: 'binary', maxLength: 300 })
 
-  test('stays within the limit, and within the marks', () => {
+  test('stays within the limit, between the special tokens', () => {
     fc.assert(
       fc.property(texts, fc.integer({ min: 2, max: 40 }), (text, limit) => {
         const ids = pieces.ids(text, limit)
@@ -47,7 +47,7 @@ describe('any text', () => {
     )
   })
 
-  test('a lower limit gives the beginning of what a higher one gives', () => {
+  test('a lower limit gives a prefix of the result of a higher one', () => {
     fc.assert(
       fc.property(texts, (text) => {
         const long = pieces.ids(text, 40)
@@ -57,7 +57,7 @@ describe('any text', () => {
     )
   })
 
-  test('white space around and between words counts for nothing', () => {
+  test('white space around and between words is irrelevant', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom('read', 'file', '.', 'reading', '中'), { maxLength: 12 }), (words) => {
         expect(pieces.ids(`\n\t ${words.join(' \r\n\t')}  `, 64)).toEqual(pieces.ids(words.join(' '), 64))
