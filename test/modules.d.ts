@@ -1,10 +1,10 @@
-/** A file as a data URL, as Vite inlines it; how tests read data modules outside a Worker's bundle. */
+/** A file as a data URL, inlined by Vite: for tests that read data modules outside a Worker's bundle. */
 declare module '*.bin?url&inline' {
   const url: string
   export default url
 }
 
-/** A file as text, as Vite inlines it. */
+/** A file as text, inlined by Vite. */
 declare module '*?raw' {
   const text: string
   export default text

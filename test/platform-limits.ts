@@ -1,26 +1,26 @@
 /**
- * Limits of Cloudflare that the local runtime doesn't enforce, or not for all: what goes over one fails here as it would there.
- * Sources: developers.cloudflare.com, Workers, D1, Durable Objects and Queues, "Limits".
+ * Cloudflare limits that the local runtime doesn't enforce, or not completely: violations fail here as they would
+ * there. Sources: developers.cloudflare.com, Workers, D1, Durable Objects and Queues, "Limits".
  */
 import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { Budget, PLAN_LIMITS } from '../src/budget.ts'
 
-/** Bytes of an isolate. */
+/** Memory of an isolate, in bytes. */
 export const MEMORY_BYTES = 128 * 1024 * 1024
-/** Parameters and bytes of a statement. */
+/** Maximum parameters and bytes of a statement. */
 const PARAMETERS = 100
 const SQL_BYTES = 100_000
-/** Bytes of a value or row, in D1 and in a Durable Object. */
+/** Maximum bytes of a value or row, in D1 and in a Durable Object. */
 const VALUE_BYTES = 2_000_000
-/** Bytes of a message, with some 100 for what the queue adds; bytes and messages that are sent at once. */
+/** Maximum bytes of a message, minus about 100 for the queue's overhead; maximum bytes and messages sent at once. */
 const MESSAGE_BYTES = 127_900
 const BATCH_BYTES = 256_000
 const BATCH_MESSAGES = 100
 
 const violations: string[] = []
 
-/** What has gone over a limit since the last call. */
+/** The violations since the last call. */
 export function takeViolations(): string[] {
   return violations.splice(0)
 }
@@ -47,7 +47,7 @@ function checkStatement(sql: string, values: readonly unknown[]): void {
 
 let enforced = false
 
-/** From now on every call of a binding is checked; once a file. */
+/** From now on, every call of a binding is checked. Call once per file. */
 export async function enforcePlatformLimits(): Promise<void> {
   if (enforced) return
   enforced = true
@@ -57,7 +57,7 @@ export async function enforcePlatformLimits(): Promise<void> {
   await checkObjects()
 }
 
-/** What each invocation uses, as the product's own bindings count it. */
+/** Checks the use of each invocation, as counted by the product's own bindings. */
 function checkBudgets(): void {
   const { use, hold } = Budget.prototype
   const { queries, calls } = PLAN_LIMITS.paid
@@ -105,7 +105,7 @@ function checkQueue(): void {
   }
 }
 
-/** The storage of every object of this isolate has one prototype. */
+/** The storage of all objects in this isolate has the same prototype. */
 async function checkObjects(): Promise<void> {
   await runInDurableObject(env.CONVERSATIONS.getByName('platform-limits'), (_, state) => {
     const prototype = Object.getPrototypeOf(state.storage.sql) as SqlStorage

@@ -1,22 +1,23 @@
 /**
- * Runs the tests on a Qdrant server where `QDRANT_URL` names one: each file keeps its knowledge in collections of its own there.
+ * Runs the tests on a Qdrant server if `QDRANT_URL` is set. Each file stores its knowledge in its own collections
+ * there.
  */
 import { env } from 'cloudflare:workers'
 
 const { QDRANT_URL: url, QDRANT_API_KEY: key } = env as { QDRANT_URL?: string; QDRANT_API_KEY?: string }
 const prefix = `test-${crypto.randomUUID().slice(0, 8)}-`
-/** The one of the platform, whatever a test puts in its place. */
+/** The platform's own fetch, whatever a test replaces it with. */
 const realFetch = globalThis.fetch.bind(globalThis)
 
-/** Whether knowledge is kept in a Qdrant server rather than in Durable Objects. */
+/** Whether knowledge is stored in a Qdrant server instead of Durable Objects. */
 export const onQdrant = Boolean(url)
 
-/** Gives this file a prefix that no other has. */
+/** Gives this file a unique prefix. */
 export function ownQdrantCollections(): void {
   if (url) Object.assign(env, { QDRANT_PREFIX: prefix })
 }
 
-/** Deletes what this file has made: a collection takes some 30 MB of disk. */
+/** Deletes the collections created by this file: each takes about 30 MB of disk. */
 export async function deleteQdrantCollections(): Promise<void> {
   if (!url) return
   const headers: Record<string, string> = key ? { 'api-key': key } : {}
@@ -29,7 +30,7 @@ export async function deleteQdrantCollections(): Promise<void> {
   }
 }
 
-/** A stand-in for `fetch` that leaves the Qdrant server reachable. */
+/** A replacement for `fetch` that keeps the Qdrant server reachable. */
 export function besideQdrant(stub: typeof fetch): typeof fetch {
   return (input, init) => {
     const asked = input instanceof Request ? input.url : String(input)

@@ -10,7 +10,7 @@ beforeAll(enforcePlatformLimits)
 ownQdrantCollections()
 afterAll(deleteQdrantCollections)
 
-// A limit may be passed where the error is caught; on the platform the invocation would have ended there.
+// A limit may be exceeded where the error is caught; on the platform, the invocation would have ended there.
 afterEach(() => {
   expect(takeViolations()).toEqual([])
 })

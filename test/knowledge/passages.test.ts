@@ -28,7 +28,7 @@ const body = fc.oneof(
 )
 
 describe('passages', () => {
-  it('lie side by side, cover the body, keep surrogate pairs whole, and carry their tokens', () => {
+  it('are contiguous, cover the body, keep surrogate pairs whole, and count their tokens', () => {
     fc.assert(
       fc.property(body, (text) => {
         const passages = splitPassages(text, countTokens)
@@ -64,7 +64,7 @@ describe('passages', () => {
     expect(split(long).length).toBeGreaterThanOrEqual(3)
   })
 
-  it('join what is too short to stand alone', () => {
+  it('join parts that are too short', () => {
     expect(split('Yes. No. It depends on the configuration of the server that answers.')).toHaveLength(1)
     expect(split('')).toEqual([])
   })

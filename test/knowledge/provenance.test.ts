@@ -1,4 +1,7 @@
-/** Every item says whose words it holds, whoever wrote it, and so do items from before they said so. */
+/**
+ * Every item states the provenance of its text, whoever wrote it, including items stored before provenance was
+ * recorded.
+ */
 import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
@@ -38,7 +41,7 @@ const work = async (project: string) => {
 }
 
 describe('provenance', () => {
-  it('is inferred from what an older item holds', () => {
+  it('is inferred from the content of an older item', () => {
     const cases: [Record<string, unknown>, string | null, string][] = [
       [{ code_snippet: 'x' }, 'repository', 'imported'],
       [{ description: 'x' }, null, 'human'],
@@ -52,10 +55,10 @@ describe('provenance', () => {
     for (const [fields, source, provenance] of cases) expect(inferredProvenance(fields, source)).toBe(provenance)
   })
 
-  it('is added to an embedded index that was made without it, once', async () => {
+  it('is added once to an embedded index that was created without it', async () => {
     const object = env.KNOWLEDGE.getByName('without provenance')
     await runInDurableObject(object, (_, { storage: { sql } }) => {
-      // Tables are made by the first write.
+      // The first write creates the tables.
       for (const statement of TABLES) sql.exec(statement)
       sql.exec("DELETE FROM facets WHERE field = 'provenance'")
       sql.exec('ALTER TABLE items DROP COLUMN provenance')
@@ -86,7 +89,7 @@ describe('provenance', () => {
     })
   })
 
-  it('of a Qdrant point that was written without it is inferred when it is read', () => {
+  it('of a Qdrant point that was written without it is inferred on reading', () => {
     const payload = {
       project: 'p',
       key: 'k',
@@ -100,7 +103,7 @@ describe('provenance', () => {
     expect(toStoredItem('skills-patterns', stated).provenance).toBe('human')
   })
 
-  it('is human for what is stored unless the caller says otherwise, and no caller can say that an outcome verified it', async () => {
+  it('is human for stored items unless the caller states otherwise, and no caller can claim verification by an outcome', async () => {
     const project = 'provenance-stored'
     const items = [
       { key: 'plain', fields: { description: 'Water the ferns.' } },
@@ -126,7 +129,7 @@ describe('provenance', () => {
     expect(found.map(({ key, provenance }) => [key, provenance])).toEqual([['copied', 'imported']])
   })
 
-  it('is imported for documents, human for corrections, and follows what came of answers and what was learnt from them', async () => {
+  it('is imported for documents, human for corrections, and follows the outcomes of answers and of learnt patterns', async () => {
     const project = 'provenance-learnt'
     const document = { path: 'a.ts', hash: 'h', items: [{ key: '1', fields: { code_snippet: 'export const a = 1' } }] }
     await call(ingestDocuments, services, { project, source: 'repository', documents: [document] })
@@ -160,7 +163,7 @@ describe('provenance', () => {
     expect((await history()).sort()).toEqual(['imported', 'model'])
   })
 
-  it('changes with the words: what someone edits is theirs, and no longer says who extracted it', async () => {
+  it('changes with the text: an edited item belongs to its editor, and no longer names its extractor', async () => {
     const project = 'provenance-edited'
     const fields = { skill_name: 'Reload', description: 'Reload the proxy.', extracted_by: 'qwen3' }
     await call(storeKnowledge, services, { project, collection: 'skills-patterns', items: [{ key: 'k', fields }] })

@@ -1,4 +1,4 @@
-/** What is listed of the sources of documents, and what a call may send of one document. */
+/** The list of document sources, and limits of documents in one call. */
 import { describe, expect, test } from 'vitest'
 import { ADMIN_KEY, operationOf, requestOf, send } from '../security/keyed-worker.ts'
 
@@ -50,8 +50,8 @@ describe('list_sources', () => {
   })
 })
 
-describe('a document that comes twice in a call', () => {
-  test('is stored once, and the second is refused by name', async () => {
+describe('a document that occurs twice in a call', () => {
+  test('is stored once, and the second is rejected by name', async () => {
     const project = 'twice'
     const answer = await call('ingest_documents', {
       project,

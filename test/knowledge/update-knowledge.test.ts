@@ -8,7 +8,7 @@ import { call } from '../outcomes/support.ts'
 
 const collection = 'best-practices'
 
-it('keeps the fields of every change when several come at once', async () => {
+it('keeps the fields of all concurrent changes', async () => {
   const services = { ...buildServices(env), enqueueJobs: async () => undefined }
   const project = 'concurrent-updates'
   const fields = { title: 'Reload the proxy', description: 'Check the configuration first.' }

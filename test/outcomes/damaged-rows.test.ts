@@ -13,7 +13,7 @@ interface List {
   next_cursor: string | null
 }
 
-/** Three interactions of which the middle one has a damaged column. */
+/** Three interactions, of which the middle one has a damaged column. */
 async function threeWithOneDamaged(column: string, value: string) {
   const services = testServices()
   const project = freshProject()
@@ -38,7 +38,7 @@ describe('an interaction with JSON that cannot be parsed', () => {
     ['tags', '{"kept": true}'],
     ['value_parts', '{"outcome":'],
     ['archived_jobs', 'none'],
-  ])('%s %j: it is left out of lists and named, the rest is answered', async (column, value) => {
+  ])('%s %j: it is omitted from lists and reported, the rest is answered', async (column, value) => {
     const { services, project, first, damaged, last } = await threeWithOneDamaged(column, value)
     const list = await call<List>(listInteractions, services, { project })
     expect(list.interactions.map(({ interaction_id: id }) => id)).toEqual([last, first])
@@ -56,7 +56,7 @@ describe('an interaction with JSON that cannot be parsed', () => {
     })
   })
 
-  it('stops no filter, dataset or comparison by tags', async () => {
+  it('does not break any filter, dataset or comparison by tags', async () => {
     const { services, project, first, last } = await threeWithOneDamaged('tags', '["kept"')
     const list = await call<List>(listInteractions, services, { project, tags: ['kept'] })
     expect(list.interactions.map(({ interaction_id: id }) => id)).toEqual([last, first])
@@ -76,7 +76,7 @@ describe('an interaction with JSON that cannot be parsed', () => {
 describe('import_interactions', () => {
   const entry = { query: 'q', response: 'r', agent_type: 'remote', model_used: 'm' }
 
-  it('refuses a time that has no day in SQLite, and stores nothing of the batch', async () => {
+  it('rejects a time that SQLite cannot convert to a date, and stores nothing of the batch', async () => {
     const services = testServices()
     const project = freshProject()
     const interactions = Array.from({ length: 40 }, () => ({ ...entry, response: 'x'.repeat(30_000) }))
@@ -91,7 +91,7 @@ describe('import_interactions', () => {
     expect(await call(importInteractions, services, last)).toMatchObject({ imported: 1 })
   })
 
-  it('stores a batch whose tags alone are over 2 MB, the limit of one parameter in D1', async () => {
+  it('stores a batch whose tags alone exceed 2 MB, the limit of one parameter in D1', async () => {
     const services = testServices()
     const project = freshProject()
     const tags = Array.from({ length: 50 }, (_, i) => `${String(i).padStart(2, '0')}${'漢'.repeat(98)}`)

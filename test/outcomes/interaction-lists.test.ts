@@ -1,4 +1,7 @@
-/** Lists that people look through: interactions by words, order and conversation; projects, variants, figures of a period, and previews. */
+/**
+ * Lists for browsing: interactions by words, order and conversation; projects, variants, figures of a period, and
+ * previews.
+ */
 import { describe, expect, it } from 'vitest'
 import { OPERATIONS } from '../../src/operations/index.ts'
 import { callRest } from '../transports/worker-client.ts'
@@ -37,7 +40,7 @@ async function queries(input: Record<string, unknown>): Promise<string[]> {
 }
 
 describe('list_interactions', () => {
-  it('finds words of query and answer in any order and case, and takes none for a pattern', async () => {
+  it('finds words of query and answer in any order and case, and treats none as a pattern', async () => {
     await track('words', 'How do I rotate keys?')
     await track('words', 'Where are 100 % of the logs?', { response: 'In the KEYS bucket: rotate_them daily.' })
     await track('words', 'Unrelated')
@@ -50,7 +53,7 @@ describe('list_interactions', () => {
     expect((await run<List>('list_interactions', { project: 'words', text: 'rotate' })).total).toBe(2)
   })
 
-  it('pages through every order without losing or repeating one, ties and unknown scores included', async () => {
+  it('pages through every order without losing or repeating one, including ties and unknown scores', async () => {
     for (const [i, latency] of [30, 10, 30, 20, 10].entries())
       await track('orders', `q${i}`, { latency_ms: latency, tokens_used: latency })
     const newest = ['q4', 'q3', 'q2', 'q1', 'q0']
@@ -73,7 +76,7 @@ describe('list_interactions', () => {
 })
 
 describe('get_interaction', () => {
-  it('says what its prompt carried', async () => {
+  it('shows the context of its prompt', async () => {
     await run('store_knowledge', {
       project: 'carried',
       collection: 'best-practices',
@@ -101,7 +104,7 @@ describe('get_interaction', () => {
 })
 
 describe('list_projects', () => {
-  it('names what each holds, in pages', async () => {
+  it('shows the content of each, in pages', async () => {
     await run('store_knowledge', {
       project: 'listed-notes',
       collection: 'best-practices',
@@ -126,7 +129,7 @@ describe('list_projects', () => {
 })
 
 describe('list_variants', () => {
-  it('counts what carries each', async () => {
+  it('counts the interactions of each', async () => {
     for (const [query, variant] of [
       ['a', 'short'],
       ['b', 'short'],
@@ -144,8 +147,8 @@ describe('list_variants', () => {
   })
 })
 
-describe('get_stats of the latest days', () => {
-  it('leaves older ones out', async () => {
+describe('get_stats of recent days', () => {
+  it('excludes older ones', async () => {
     await run('import_interactions', {
       project: 'period',
       interactions: [
@@ -169,7 +172,7 @@ describe('get_stats of the latest days', () => {
 })
 
 describe('preview_training_data', () => {
-  it('counts and shows what an export would hold, and writes nothing', async () => {
+  it('counts and shows the content of an export, and writes nothing', async () => {
     await run('learning_feedback', { project: 'preview', query: 'Which port?', correction: 'Port 8787.' })
     await run('learning_feedback', { project: 'preview', query: 'Which host?', correction: 'The loopback.' })
     const input = { project: 'preview', format: 'alpaca' }

@@ -9,7 +9,7 @@ interface Tracked {
 }
 
 describe('list_interactions', () => {
-  it('cuts long texts, whole characters at a time, and says so', async () => {
+  it('truncates long texts at whole characters, and marks them', async () => {
     const services = testServices()
     const project = freshProject()
     await call(trackInteraction, services, exchange(project, { response: '🦀'.repeat(600) }))
@@ -53,7 +53,7 @@ describe('list_interactions', () => {
     })
   })
 
-  it('tells tokens that nobody reported as unknown, not as none', async () => {
+  it('shows unreported tokens as unknown, not as zero', async () => {
     const services = testServices()
     const project = freshProject()
     const reported = await call<Tracked>(trackInteraction, services, exchange(project, { tokens_used: 120 }))

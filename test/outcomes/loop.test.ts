@@ -48,7 +48,7 @@ describe('track_interaction', () => {
     expect(services.enqueued).toHaveLength(1)
   })
 
-  it('returns the first id when an idempotency key is repeated, also concurrently', async () => {
+  it('returns the first id if an idempotency key is repeated, even concurrently', async () => {
     const services = testServices()
     const project = freshProject()
     const input = exchange(project, { idempotency_key: 'retry-1', context_ids: [`best-practices/${newId()}`] })
@@ -59,7 +59,7 @@ describe('track_interaction', () => {
     expect(await countOf('jobs', project)).toBe(1)
   })
 
-  it('keeps the same key of two projects apart', async () => {
+  it('keeps equal keys of two projects apart', async () => {
     const services = testServices()
     const [a, b] = await Promise.all(
       [freshProject(), freshProject()].map((project) =>
@@ -150,7 +150,7 @@ describe('update_outcome', () => {
     })
   })
 
-  it('keeps a rating that was given before when the outcome comes without one', async () => {
+  it('keeps an earlier rating if an outcome is reported without one', async () => {
     const services = testServices()
     const { interaction_id } = await call<Tracked>(trackInteraction, services, exchange(freshProject()))
     await call(rateInteraction, services, { interaction_id, rating: 1 })
@@ -162,7 +162,7 @@ describe('update_outcome', () => {
     })
   })
 
-  it('is scored by the job, and scored anew when the outcome turns', async () => {
+  it('is scored by the job, and scored again when the outcome changes', async () => {
     const services = testServices()
     const project = freshProject()
     const { interaction_id } = await call<Tracked>(trackInteraction, services, exchange(project))
@@ -188,7 +188,7 @@ describe('update_outcome', () => {
 })
 
 describe('value score from data', () => {
-  it('takes novelty and recurrence from earlier interactions of the project, not from later ones', async () => {
+  it('computes novelty and recurrence from earlier interactions of the project, not from later ones', async () => {
     const services = testServices()
     const project = freshProject()
     const ids: string[] = []
@@ -208,7 +208,7 @@ describe('value score from data', () => {
     expect(new Set(reusability).size).toBe(4)
   })
 
-  it('credits exactly the context of an interaction, and moves the credit when the outcome turns', async () => {
+  it('credits exactly the context of an interaction, and moves the credit when the outcome changes', async () => {
     const services = testServices()
     const project = freshProject()
     const given = { key: 'one', fields: { title: 't', description: 'd' }, provenance: 'human' as const }
@@ -235,7 +235,7 @@ describe('value score from data', () => {
 })
 
 describe('learning_feedback', () => {
-  it('is findable by the very next search and linked to its interaction', async () => {
+  it('is found by the very next search and linked to its interaction', async () => {
     const services = testServices()
     const project = freshProject()
     const { interaction_id } = await call<Tracked>(trackInteraction, services, exchange(project, { variant: 'a' }))
@@ -258,7 +258,7 @@ describe('learning_feedback', () => {
     })
   })
 
-  it('says pending while the store is down, and is stored once it is back', async () => {
+  it('is pending while the store is down, and stored once it is back', async () => {
     const services = testServices()
     const project = freshProject()
     const upsert = services.knowledge.upsert.bind(services.knowledge)

@@ -15,7 +15,7 @@ const collection = 'best-practices'
 const item = { key: 'reload', fields: { title: 'Reload the proxy', description: 'Check the configuration first.' } }
 const services = { ...buildServices(env), enqueueJobs: async () => undefined }
 
-/** Reports one outcome of an interaction that was given the only item of a project, and counts it. */
+/** Reports and counts one outcome of an interaction whose context is the only item of a project. */
 async function vote(project: string, id: string, outcome: string): Promise<void> {
   const input = exchange(project, { context_ids: [`${collection}/${id}`] })
   const { interaction_id } = await call<{ interaction_id: string }>(trackInteraction, services, input)
@@ -43,7 +43,7 @@ it.each([
     remove: (project: string) =>
       call(deleteDocuments, services, { project, collection, source: 'handbook', paths: ['proxy.md'] }),
   },
-])('$what that had gone and comes back has the credit of all its votes', async ({ what, store, remove }) => {
+])('$what that was deleted and is stored again has the credit of all its votes', async ({ what, store, remove }) => {
   const project = what.replaceAll(/\W/g, '-')
   await store(project)
   const { items } = await call<{ items: { id: string }[] }>(listKnowledge, services, { project, collection })

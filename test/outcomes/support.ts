@@ -1,6 +1,4 @@
-/**
- * Services for tests of the learning side: the real database and bucket, a knowledge store and an embedder in memory.
- */
+/** Services for learning tests: the real database and bucket, a knowledge store and an embedder in memory. */
 import { env } from 'cloudflare:workers'
 import { openDatabase } from '../../src/database/database.ts'
 import type { Embedder } from '../../src/inference/embedding/embedder.ts'
@@ -42,7 +40,7 @@ interface Entry {
   creditVersion: number
 }
 
-/** A knowledge store that keeps the contract of the interface, with the plainest keyword search. */
+/** A knowledge store that fulfils the contract of the interface, with the simplest keyword search. */
 export class MemoryStore implements KnowledgeStore {
   readonly name = 'memory'
   readonly collections = new Map<string, Map<string, Entry>>()
@@ -162,7 +160,7 @@ function stored(collection: CollectionName, { item, credit }: Entry): StoredItem
   }
 }
 
-/** A clock that only moves when told to. */
+/** A clock that advances only when told to. */
 export class Clock {
   time: number
   constructor(time = 1_800_000_000_000) {
@@ -176,11 +174,11 @@ export class Clock {
 export interface TestServices extends Services {
   readonly knowledge: MemoryStore
   readonly clock: Clock
-  /** Job ids as they were enqueued. */
+  /** Enqueued job ids. */
   readonly enqueued: string[]
 }
 
-/** Services on the real database and bucket; everything else in memory and deterministic. */
+/** Services with the real database and bucket; everything else is in memory and deterministic. */
 export function testServices(
   options: { settings?: Record<string, string>; localModel?: Services['localModel'] } = {},
 ): TestServices {
@@ -215,12 +213,12 @@ function unused<T extends object>(name: string): T {
 
 let projects = 0
 
-/** A project name that no other test of this file uses. */
+/** A unique project name within this file. */
 export function freshProject(): string {
   return `project-${++projects}`
 }
 
-/** Runs an operation as a surface would. */
+/** Runs an operation like a surface. */
 export async function call<O>(
   operation: unknown,
   services: Services,
@@ -230,7 +228,7 @@ export async function call<O>(
   return (await invoke(operation as Operation, services, input, caller)) as O
 }
 
-/** Runs an operation that begins a job, and the job to its end; returns its result. */
+/** Runs an operation that starts a job, and the job to its end. Returns its result. */
 export async function finish<O>(operation: unknown, services: Services, input: object): Promise<O> {
   const { job_id, status } = await call<{ job_id: string; status: string }>(operation, services, input)
   while (status !== 'done') {

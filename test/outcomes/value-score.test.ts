@@ -21,7 +21,7 @@ const facts = fc.record({
 const UNLIKE = { outcome: 0.5, feedback: 0.5, reusability: 0, complexity: 0, novelty: 0 }
 
 describe('value score', () => {
-  it('follows other weights, and says so in its version', () => {
+  it('uses other weights, and includes them in its version', () => {
     fc.assert(
       fc.property(facts, (given) => {
         const parts = valueParts(given, UNLIKE)
@@ -34,7 +34,7 @@ describe('value score', () => {
     expect(valueVersion(UNLIKE)).toBe('value-1:0.5/0.5/0/0/0')
   })
 
-  it('takes its weights from a setting that must name all parts and sum to 1', () => {
+  it('reads its weights from a setting that must contain all parts and sum to 1', () => {
     expect(readSettings({}).VALUE_WEIGHTS).toEqual(VALUE_WEIGHTS)
     expect(readSettings({ VALUE_WEIGHTS: JSON.stringify(UNLIKE) }).VALUE_WEIGHTS).toEqual(UNLIKE)
     const wrong = [
@@ -51,7 +51,7 @@ describe('value score', () => {
     }
   })
 
-  it('lies within 0 and 1, each part within its weight, and the parts sum to it', () => {
+  it('is between 0 and 1, each part between 0 and its weight, and the parts sum to it', () => {
     expect(Object.values(VALUE_WEIGHTS).reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1, 12)
     fc.assert(
       fc.property(facts, (given) => {
@@ -81,14 +81,14 @@ describe('value score', () => {
     )
   })
 
-  it('lets a short, successful, well-liked answer qualify when it is new, and not when it was given before', () => {
+  it('lets a short, successful, well-rated answer qualify if it is new, and not if it was given before', () => {
     const given = { query: 'how to configure it', response: 'Set x.', outcome: 'success', userFeedback: 1 } as const
     expect(valueScore(valueParts({ ...given, similarities: [] }))).toBeGreaterThanOrEqual(0.7)
     const plain = { ...given, query: 'colour of the sky', similarities: [1] }
     expect(valueScore(valueParts(plain))).toBeLessThan(0.7)
   })
 
-  it('takes novelty and recurrence from the similar queries', () => {
+  it('computes novelty and recurrence from the similar queries', () => {
     expect(novelty([])).toBe(1)
     expect(novelty([0.2, 0.75, 0.4])).toBeCloseTo(0.25, 12)
     expect(reusability('x', [0.9, 0.8])).toBeCloseTo(0.25, 12)

@@ -10,7 +10,7 @@ interface Tracked {
 }
 
 describe('voters', () => {
-  it('lets no single caller undo what the others saw, however many interactions it reports on', {
+  it('no single caller can outvote the others, however many interactions it reports on', {
     timeout: 60_000,
   }, async () => {
     const services = testServices()

@@ -56,7 +56,7 @@ const itemsOf = async (services: TestServices, project: string, collection: 'ski
   (await services.knowledge.list({ project, collection }, { limit: 100 })).entries
 
 describe('patterns from interactions', () => {
-  it('come from a high-value success, with what was asked, what solved it, and who extracted it', async () => {
+  it('come from a high-value success, with the question, the solution and the extractor', async () => {
     const services = testServices()
     const project = freshProject()
     await learnt(services, project, {})
@@ -80,7 +80,7 @@ describe('patterns from interactions', () => {
     expect(await itemsOf(services, project, 'skills-patterns')).toEqual([])
   })
 
-  it('merge when they solve the same problem, and count a failure against it', async () => {
+  it('merge if they solve the same problem, and count a failure against it', async () => {
     const services = testServices()
     const project = freshProject()
     await learnt(services, project, {})
@@ -94,7 +94,7 @@ describe('patterns from interactions', () => {
     expect(merged?.fields.failure_examples).toEqual(['set up nginx reverse proxy app'])
   })
 
-  it('become error solutions when the query states an error, with verified counts', async () => {
+  it('become error solutions if the query states an error, with verified counts', async () => {
     const services = testServices()
     const project = freshProject()
     const query = "How do I fix this?\nTypeError: Cannot read properties of undefined (reading 'map')"
@@ -114,7 +114,7 @@ describe('patterns from interactions', () => {
     expect(Number(second?.fields.confidence_score)).toBeGreaterThan(Number(first?.fields.confidence_score))
   })
 
-  it('go when the outcome that they rest on turns, and come back with it', async () => {
+  it('are removed when their outcome changes, and restored with it', async () => {
     const services = testServices()
     const project = freshProject()
     const id = await learnt(services, project, {})
@@ -124,7 +124,7 @@ describe('patterns from interactions', () => {
     expect(await itemsOf(services, project, 'skills-patterns')).toHaveLength(1)
   })
 
-  it('are one when two jobs find the same problem at once', async () => {
+  it('are one if two jobs find the same problem concurrently', async () => {
     const services = testServices()
     const project = freshProject()
     await Promise.all(Array.from({ length: 4 }, () => learnt(services, project, {})))
@@ -154,7 +154,7 @@ describe('patterns by the local model', () => {
     }
   }
 
-  it('are asked for once per problem, validated, and say who wrote them', async () => {
+  it('are requested once per problem, validated, and name their author', async () => {
     const model = scripted(JSON.stringify(GOOD))
     const services = testServices({ localModel: model })
     const project = freshProject()
@@ -167,7 +167,7 @@ describe('patterns by the local model', () => {
     expect(model.asked).toHaveLength(1)
   })
 
-  it('are asked for again with the error when the answer breaks the schema', async () => {
+  it('are requested again with the error if the answer violates the schema', async () => {
     const model = scripted('Sure! {"problem_type": 3}', `\`\`\`json\n${JSON.stringify(GOOD)}\n\`\`\``)
     const services = testServices({ localModel: model })
     const project = freshProject()

@@ -6,7 +6,7 @@ import { fuse } from '../../src/ranking/fusion.ts'
 const turn = (position: number, conversation = 'c') => ({ conversation, position })
 
 describe('smoothTurns', () => {
-  it('leaves items of no conversation alone', () => {
+  it('does not change items outside conversations', () => {
     fc.assert(
       fc.property(fc.array(fc.double({ min: 0, max: 2, noNaN: true })), (scores) => {
         expect(smoothTurns(scores.map((score) => ({ score })))).toEqual(scores)
@@ -14,7 +14,7 @@ describe('smoothTurns', () => {
     )
   })
 
-  it('never lifts a score above the best', () => {
+  it('never raises a score above the best', () => {
     const scored = fc.record({
       score: fc.double({ min: 0, max: 2, noNaN: true }),
       turn: fc.nat(9).map((position) => turn(position)),
@@ -39,7 +39,7 @@ describe('smoothTurns', () => {
 })
 
 describe('fuse', () => {
-  it('brings the answer up beside the question it answers', () => {
+  it('raises the answer next to the question that it answers', () => {
     const at = (score: number, position: number, conversation: string) => ({
       item: `${conversation}${position}`,
       keyword: { score, coverage: score / 10 },

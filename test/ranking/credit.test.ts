@@ -20,7 +20,7 @@ import {
 const votes = fc.record({ successes: fc.nat(2000), partials: fc.nat(2000), failures: fc.nat(2000) })
 
 describe('Beta distribution', () => {
-  it('agrees with known values', () => {
+  it('matches known values', () => {
     expect(logGamma(10)).toBeCloseTo(Math.log(362880), 10)
     expect(betaCumulative(0.3, { alpha: 1, beta: 1 })).toBeCloseTo(0.3, 12)
     // I_x(2, 3) = 6x² − 8x³ + 3x⁴
@@ -47,11 +47,11 @@ describe('Beta distribution', () => {
 })
 
 describe('posterior', () => {
-  it('counts a partial success half to each side', () => {
+  it('counts a partial success as half success and half failure', () => {
     expect(posterior({ successes: 2, partials: 2, failures: 1 })).toEqual({ alpha: 4, beta: 3 })
   })
 
-  it('holds its mean between its bounds, and rises with successes only', () => {
+  it('has its mean between its bounds, and rises only with successes', () => {
     fc.assert(
       fc.property(votes, (credit) => {
         const mean = betaMean(posterior(credit))
@@ -63,7 +63,7 @@ describe('posterior', () => {
     )
   })
 
-  it('lets one lucky success move nothing, and steady success move something', () => {
+  it('one lucky success has no effect, and steady success has one', () => {
     expect(creditShift({ successes: 0, partials: 0, failures: 0 }, 0.5)).toBe(0)
     expect(creditShift({ successes: 1, partials: 0, failures: 0 }, 0.5)).toBe(0)
     expect(creditShift({ successes: 3, partials: 0, failures: 0 }, 0.5)).toBe(0)
@@ -71,7 +71,7 @@ describe('posterior', () => {
     expect(creditShift({ successes: 2, partials: 0, failures: 18 }, 0.5)).toBeLessThan(-0.3)
   })
 
-  it('shifts within −1 and 1', () => {
+  it('shifts between −1 and 1', () => {
     fc.assert(
       fc.property(votes, fc.double({ min: 0, max: 1, noNaN: true }), (credit, usual) => {
         expect(Math.abs(creditShift(credit, usual))).toBeLessThanOrEqual(1)
@@ -93,7 +93,7 @@ describe('cap', () => {
     )
   })
 
-  it('holds one hostile caller with 10,000 votes to the weight of twenty', () => {
+  it('limits a hostile caller with 10,000 votes to the weight of twenty', () => {
     const honest = Array.from({ length: 10 }, () => ({ successes: 9, partials: 0, failures: 1 }))
     const hostile = { successes: 0, partials: 0, failures: 10_000 }
     expect(lowerBound(combined([...honest, hostile]))).toBeGreaterThan(0.6)
@@ -102,7 +102,7 @@ describe('cap', () => {
 })
 
 describe('uplift', () => {
-  /** Exposures with known success rates, held out with changing probability. */
+  /** Exposures with known success rates, held out with varying probability. */
   function simulate(random: () => number, n: number, rateShown: number, rateHeldOut: number): Exposure[] {
     return Array.from({ length: n }, () => {
       const probability = random() < 0.5 ? 0.95 : 0.8
@@ -116,7 +116,7 @@ describe('uplift', () => {
     [400, 0.5, 0.5],
     [1000, 0.9, 0.6],
     [2000, 0.3, 0.4],
-  ])('covers the truth in 95 of 100 intervals: %i exposures, %d against %d', (n, shown, heldOut) => {
+  ])('contains the true value in 95 of 100 intervals: %i exposures, %d against %d', (n, shown, heldOut) => {
     const random = seeded(20_27)
     const runs = 2000
     let covered = 0
@@ -128,14 +128,14 @@ describe('uplift', () => {
       if (found.interval && found.interval.low <= truth && truth <= found.interval.high) covered++
     }
     console.log(`coverage, ${n} exposures, ${shown} against ${heldOut}: ${covered / runs}`)
-    // 2,000 runs at a true rate of 0.95 stay within 0.935 and 0.965 but once in 500.
+    // 2,000 runs at a true rate of 0.95 are between 0.935 and 0.965, except once in 500.
     expect(covered / runs).toBeGreaterThan(0.935)
     expect(covered / runs).toBeLessThan(0.985)
     expect(sum / runs).toBeCloseTo(shown - heldOut, 1)
   })
 
-  it('is not fooled when easy queries are held out more often', () => {
-    // Easy queries succeed at 0.9 and are held out half the time, hard ones at 0.1 and seldom; showing changes nothing.
+  it('is unbiased if easy queries are held out more often', () => {
+    // Easy queries succeed at 0.9 and are held out half the time, hard ones at 0.1 and rarely; showing has no effect.
     const random = seeded(7)
     const exposures = Array.from({ length: 20_000 }, () => {
       const easy = random() < 0.5
@@ -150,7 +150,7 @@ describe('uplift', () => {
     expect(Math.abs(uplift(exposures).difference ?? 1)).toBeLessThan(0.05)
   })
 
-  it('says nothing without hold-outs', () => {
+  it('is null without hold-outs', () => {
     expect(uplift([])).toEqual({ shown: 0, heldOut: 0, difference: null, interval: null })
     expect(uplift([{ shown: true, probability: 0.95, success: 1 }])).toMatchObject({ difference: null, interval: null })
   })

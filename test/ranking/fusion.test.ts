@@ -20,7 +20,7 @@ const query = fc.record({
 const plain = { attainable: 30, terms: 3, embeddingCoverage: 0.9 }
 
 describe('fuse', () => {
-  it('gives every candidate once, best first, with a probability', () => {
+  it('returns every candidate once, best first, with a probability', () => {
     fc.assert(
       fc.property(fc.array(candidate, { maxLength: 30 }), query, (candidates, facts) => {
         const { results, answerable } = fuse(candidates, facts)
@@ -36,14 +36,14 @@ describe('fuse', () => {
     )
   })
 
-  it('ranks by keyword alone when there are no vectors, and by vectors alone when no word matches', () => {
+  it('ranks only by keyword if there are no vectors, and only by vectors if no word matches', () => {
     const words = [3, 9, 6].map((score) => ({ item: score, keyword: { score, coverage: 0.5 }, cosine: null }))
     expect(fuse(words, plain).results.map(({ item }) => item)).toEqual([9, 6, 3])
     const vectors = [0.3, 0.9, 0.6].map((cosine) => ({ item: cosine, keyword: null, cosine }))
     expect(fuse(vectors, plain).results.map(({ item }) => item)).toEqual([0.9, 0.6, 0.3])
   })
 
-  it('is never worse off for better evidence, as long as no reranker and no record speaks against it', () => {
+  it('never ranks better evidence lower, unless a reranker or the record contradicts it', () => {
     fc.assert(
       fc.property(fc.array(candidate, { minLength: 1, maxLength: 10 }), query, unit, (candidates, facts, gain) => {
         const [first, ...rest] = candidates.map((one) => ({ ...one, rerank: null, credit: 0 }))
@@ -55,7 +55,7 @@ describe('fuse', () => {
     )
   })
 
-  it('tells the rank and score in each list', () => {
+  it('reports the rank and score in each list', () => {
     const { results } = fuse(
       [
         { item: 'both', keyword: { score: 8, coverage: 1 }, cosine: 0.5 },
@@ -96,7 +96,7 @@ describe('fuse', () => {
     expect(after).toBeGreaterThan(before)
   })
 
-  it('takes the number of terms covered for more in short texts, and how often they are said in long ones', () => {
+  it('weights the number of covered terms in short texts, and their frequency in long ones', () => {
     const pair = [
       { item: 'covers', keyword: { score: 7, coverage: 0.9, length: 12 }, cosine: null },
       { item: 'repeats', keyword: { score: 9, coverage: 0.5, length: 12 }, cosine: null },
@@ -105,7 +105,7 @@ describe('fuse', () => {
     expect(fuse(pair, { ...plain, averageLength: 200 }).results[0]?.item).toBe('repeats')
   })
 
-  it('leaves identifiers to the words, and questions in unknown words too', () => {
+  it('relies on words for identifiers, and for questions with unknown words', () => {
     const pair = [
       { item: 'words', keyword: { score: 8, coverage: 0.8 }, cosine: 0.1 },
       { item: 'vector', keyword: { score: 6.5, coverage: 0.6 }, cosine: 0.7 },
@@ -115,7 +115,7 @@ describe('fuse', () => {
     expect(fuse(pair, { ...plain, embeddingCoverage: 0.3 }).results[0]?.item).toBe('words')
   })
 
-  it('takes a missing second or tenth item for no evidence: a small collection is no surer of a stray word than a large one', () => {
+  it('treats a missing second or tenth item as no evidence: a small collection is no more confident about a stray word than a large one', () => {
     const stray = { item: 'note', keyword: { score: 9, coverage: 0.3 }, cosine: 0.2 }
     const facts = { attainable: 40, terms: 5, embeddingCoverage: 0.9, averageLength: 40 }
     const others = Array.from({ length: 29 }, (_, i) => ({
@@ -130,7 +130,7 @@ describe('fuse', () => {
     expect(fuse([full], { ...facts, items: 1 }).answerable).toBeGreaterThan(0.7)
   })
 
-  it('brings the cosines of another embedder to scale', () => {
+  it('converts the cosines of another embedder to scale', () => {
     const pair = [0.62, 0.6].map((cosine) => ({ item: cosine, keyword: null, cosine }))
     const facts = { attainable: 0, terms: 3, embeddingCoverage: 1, items: 1000 }
     const raw = fuse(pair, facts)
@@ -139,7 +139,7 @@ describe('fuse', () => {
     expect(scaled.results.map(({ item }) => item)).toEqual([0.62, 0.6])
   })
 
-  it('follows an encoder of sentences further than the word table, but among turns, and is no surer for it', () => {
+  it('weights a sentence encoder more than the word table, except among turns, without more confidence', () => {
     const pair = [
       { item: 'words', keyword: { score: 12, coverage: 0.8 }, cosine: 0.2 },
       { item: 'meaning', keyword: { score: 4, coverage: 0.3 }, cosine: 0.6 },
@@ -155,7 +155,7 @@ describe('fuse', () => {
     expect(leads({ sentences: true }).leadOverSecond).toBe(leads({}).leadOverSecond)
   })
 
-  it('is sure of a full match, unsure of a stray word', () => {
+  it('is confident about a full match, and not about a stray word', () => {
     const facts = { attainable: 40, terms: 5, embeddingCoverage: 0.9, items: 1000, averageLength: 120 }
     const others = Array.from({ length: 12 }, (_, i) => ({
       item: `other ${i}`,
@@ -168,13 +168,13 @@ describe('fuse', () => {
     expect(fuse(others.slice(0, 1), { ...facts, items: 3 }).answerable).toBeLessThan(0.5)
   })
 
-  it('finds nothing answerable among nothing', () => {
+  it('finds nothing answerable without candidates', () => {
     expect(fuse([], plain)).toMatchObject({ results: [], answerable: 0 })
   })
 })
 
 describe('calibration', () => {
-  it('has inverse logistic and log-odds', () => {
+  it('logistic and log-odds are inverse functions', () => {
     fc.assert(
       fc.property(fc.double({ min: -11, max: 11, noNaN: true }), (x) => {
         expect(logOdds(logistic(x))).toBeCloseTo(x, 6)

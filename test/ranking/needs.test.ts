@@ -26,7 +26,10 @@ const [OFTEN, RED, BLUE, OTHER] = [11, 22, 33, 44]
 /** Two topics of questions, as unit vectors. */
 const TOPICS = [Float32Array.of(1, 0, 0, 0), Float32Array.of(0, 1, 0, 0)] as const
 
-/** Questions of two topics by turns: one of three needs the document OFTEN, the others that of their topic. Fusion prefers OTHER. */
+/**
+ * Questions alternating between two topics: one in three needs the document OFTEN, the others that of their topic.
+ * Fusion prefers OTHER.
+ */
 function history(count: number, more: (i: number) => Vote[] = () => []): RankedQuery[] {
   return Array.from({ length: count }, (_, i): RankedQuery => {
     const right = i % 3 === 0 ? 1 : 2 + (i % 2)
@@ -53,7 +56,7 @@ const shiftsOf = (needs: Needs | null, vector: Float32Array | null, space = 'spa
   return { often: shifts[0] ?? 0, red: shifts[1] ?? 0, blue: shifts[2] ?? 0, other: shifts[3] ?? 0 }
 }
 
-test('documents that earlier questions needed are preferred, those of similar questions most', () => {
+test('prefers documents that earlier questions needed, most of all those of similar questions', () => {
   const { needs, accepted } = trainRanking(history(80), 'space')
   expect(accepted).toBe(true)
   const red = shiftsOf(needs, TOPICS[0])
@@ -61,14 +64,14 @@ test('documents that earlier questions needed are preferred, those of similar qu
   expect(red.often).toBeGreaterThan(red.other + 0.5)
   const blue = shiftsOf(needs, TOPICS[1])
   expect(blue.blue).toBeGreaterThan(blue.red + 0.5)
-  // A question in another embedding space, or without a vector, goes by how often a document is needed alone.
+  // For a question in another embedding space, or without a vector, only the frequency of a document counts.
   for (const shifts of [shiftsOf(needs, TOPICS[0], 'another'), shiftsOf(needs, null)]) {
     expect(Math.abs(shifts.red - shifts.blue)).toBeLessThan(0.3)
     expect(shifts.often).toBeGreaterThan(shifts.other)
   }
 })
 
-test('where no earlier question says anything of the next, nothing is used', () => {
+test('uses nothing if earlier questions have no information about the next', () => {
   const unrelated = history(80).map((query, i) => ({
     ...query,
     candidates: query.candidates.map((candidate, at) => ({ ...candidate, document: 4 * i + at })),
@@ -76,7 +79,7 @@ test('where no earlier question says anything of the next, nothing is used', () 
   expect(trainRanking(unrelated, 'space').needs).toBeNull()
 })
 
-test('a question that was asked again with more details tells nothing of new ones', () => {
+test('a question that is repeated with more details is no evidence for new ones', () => {
   const random = seeded(3)
   const pairs = Array.from({ length: 50 }, (_, i) => ({
     right: 1 + Math.floor(3 * random()),
@@ -119,7 +122,7 @@ test('the features are logarithms of shares, smoothed', () => {
   expect(usual[2]).toBe(usual[0])
 })
 
-test('similarity is 1 for the same question and falls with the cosine; what is stored says the same again', () => {
+test('similarity is 1 for the same question and falls with the cosine; storing and reading preserves it', () => {
   const [a, b] = [quantised(TOPICS[0]), quantised(TOPICS[1])]
   expect(similarity(a, a)).toBeCloseTo(1)
   expect(similarity(a, b)).toBeCloseTo(Math.exp(-5))
@@ -136,7 +139,7 @@ test('similarity is 1 for the same question and falls with the cosine; what is s
   expect(decodeNeeds(JSON.parse(JSON.stringify(encodeNeeds(needs))))).toEqual(needs)
 })
 
-test('a search uses what earlier questions needed until it is forgotten', async () => {
+test('a search uses the needs of earlier questions until they are deleted', async () => {
   const services = { ...buildServices(env), enqueueJobs: async () => undefined }
   const [project, collection] = ['needs-served', 'best-practices'] as const
   const items = ['Rotate the keys with the wizard.', 'Rotate the keys with the script.'].map((description, i) => ({

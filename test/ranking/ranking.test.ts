@@ -24,7 +24,7 @@ const features = (...keys: number[]): Features => ({
   values: Float32Array.from(keys, () => 1),
 })
 
-/** Queries whose second candidate carries `good`; answers that rest on it succeed, those that rest on the first fail. */
+/** Queries whose second candidate contains `good`; answers based on it succeed, those based on the first fail. */
 function lessons(count: number, caller = (i: number) => `caller-${i % 5}`): RankedQuery[] {
   return Array.from({ length: count }, (_, i) => ({
     query: `question ${i}`,
@@ -41,13 +41,13 @@ function lessons(count: number, caller = (i: number) => `caller-${i % 5}`): Rank
   }))
 }
 
-test('what distinguishes the items of successful answers is learnt, and orders candidates of other queries', () => {
+test('learns what distinguishes the items of successful answers, and applies it to other queries', () => {
   const model = trainRanking(lessons(80))
   expect(model.accepted).toBe(true)
   expect(model.weights.get(GOOD)).toBeGreaterThan((model.weights.get(BAD) ?? 0) + 0.5)
 })
 
-test('outcomes that follow nothing teach nothing', () => {
+test('learns nothing from random outcomes', () => {
   let accepted = 0
   for (let round = 0; round < 12; round++) {
     let state = 17 + round * 7919
@@ -64,7 +64,7 @@ test('outcomes that follow nothing teach nothing', () => {
   expect(accepted).toBe(0)
 })
 
-test('a faint lesson is used in part, where the whole of it would not bear out', () => {
+test('uses a weak signal partially, if the full weights would not be justified', () => {
   // With all of the weights or none, held-out outcomes of these draws gain less than a standard error.
   for (const seed of [5, 9, 49]) {
     const random = seeded(seed)
@@ -87,11 +87,11 @@ test('a faint lesson is used in part, where the whole of it would not bear out',
   }
 })
 
-test('too few queries teach nothing', () => {
+test('learns nothing from too few queries', () => {
   expect(trainRanking(lessons(20))).toMatchObject({ accepted: false, queries: 20 })
 })
 
-test('one caller who says the opposite over and over does not turn what the others taught', () => {
+test('one caller who repeatedly reports the opposite does not reverse what the others taught', () => {
   const hostile = lessons(80).map((query) => ({
     ...query,
     votes: [
@@ -122,7 +122,7 @@ test('the features of a candidate are its matched terms, its other words and the
   expect(weighted(weights, query, evidence)).toBeCloseTo((2 * 0.9) / Math.SQRT2 + 4 * 0.5)
 })
 
-test('minimisation finds the least of a convex function', () => {
+test('minimisation finds the minimum of a convex function', () => {
   const at = minimise(
     (point, gradient) => {
       let value = 0
@@ -139,7 +139,7 @@ test('minimisation finds the least of a convex function', () => {
   for (const [i, value] of at.entries()) expect(value).toBeCloseTo(i, 3)
 })
 
-test('what was learnt moves a result and says so; without it nothing changes', () => {
+test('a learnt shift moves a result and is reported; without it nothing changes', () => {
   const candidates = [
     { item: 'a', keyword: { score: 5, coverage: 0.6 }, cosine: 0.3 },
     { item: 'b', keyword: { score: 4.9, coverage: 0.6 }, cosine: 0.3 },
@@ -157,7 +157,7 @@ test('what was learnt moves a result and says so; without it nothing changes', (
   expect(taught.answerable).toBe(fuse(candidates, query).answerable)
 })
 
-test('a training is due after enough outcomes, once, and one that began on an older model is not stored', async () => {
+test('a training is due after enough outcomes, once, and one that started from an older model is not stored', async () => {
   const database = openDatabase(env.DB)
   const project = 'ranking-due'
   const jobs = []
@@ -181,7 +181,7 @@ test('a training is due after enough outcomes, once, and one that began on an ol
   expect(served).toMatchObject({ version: 1, weights: new Map([[GOOD, 0.5]]) })
 })
 
-test('a search uses the words that a project has learnt, and with RANKING_LEARNING off it does not', async () => {
+test('a search uses the words that a project has learnt, and not with RANKING_LEARNING off', async () => {
   const services = { ...buildServices(env), enqueueJobs: async () => undefined }
   const project = 'ranking-served'
   const items = ['Rotate the keys with the wizard.', 'Rotate the keys with the script.'].map((description, i) => ({

@@ -1,4 +1,4 @@
-/** The training of a ranking at the largest input that it is given: what memory it takes, arrays outside of the heap included. */
+/** The memory of a ranking's training at its maximum input, including arrays outside the heap. */
 import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 
@@ -29,10 +29,10 @@ const { user, system } = process.cpuUsage(before)
 console.log(JSON.stringify({ queries, votes, features: each * QUERIES * CANDIDATES, seconds: (user + system) / 1e6, megabytes: (1024 * process.resourceUsage().maxRSS - start) / 1e6 }))
 `
 
-/** A heap that is small from the beginning, so that what is measured is what is needed and not what was not collected yet. */
+/** A small heap from the start, so that the measurement shows the memory that is needed, not uncollected garbage. */
 const LITTLE_MEMORY = ['--expose-gc', '--max-semi-space-size=1', '--max-old-space-size=24']
 
-test('a ranking is learnt from as much as a training reads within 72 MB, input included', () => {
+test('a ranking is learnt from the maximum input of a training within 72 MB, including the input', () => {
   const { stdout, stderr, status } = spawnSync(
     process.execPath,
     [...LITTLE_MEMORY, '--no-warnings', '--input-type=module-typescript', '--eval', PROGRAM],

@@ -7,7 +7,7 @@ const texts = fc.array(fc.string({ unit: 'grapheme', maxLength: 40 }), { maxLeng
 const long = Array.from({ length: 100 }, (_, i) => `word${i}`).join(' ')
 
 describe('jaccard', () => {
-  it('is symmetric, within 0 and 1, and 1 for equal sets', () => {
+  it('is symmetric, between 0 and 1, and 1 for equal sets', () => {
     fc.assert(
       fc.property(fc.string(), fc.string(), (a, b) => {
         const [first, second] = [shingles(a), shingles(b)]
@@ -34,7 +34,7 @@ describe('collapseNearDuplicates', () => {
     )
   })
 
-  it('takes copies with another case or one changed word, and no more', () => {
+  it('collapses copies with different case or one changed word, and nothing else', () => {
     const changed = long.replace('word99', 'other')
     const half = long.split(' ').slice(0, 80).join(' ')
     const collapsed = collapseNearDuplicates([long, long.toUpperCase(), changed, half, ''], (text) => text)
@@ -54,12 +54,12 @@ describe('maximalMarginalRelevance', () => {
     limit: 3,
   }
 
-  it('keeps the order of relevance at λ = 1 and prefers what is new below', () => {
+  it('keeps the order of relevance at λ = 1 and prefers novelty below', () => {
     expect(maximalMarginalRelevance(results, { ...options, lambda: 1 }).map(({ id }) => id)).toEqual(['a', 'b', 'c'])
     expect(maximalMarginalRelevance(results, { ...options, lambda: 0.6 }).map(({ id }) => id)).toEqual(['a', 'c', 'b'])
   })
 
-  it('gives at most the limit, each once', () => {
+  it('returns at most the limit, each once', () => {
     fc.assert(
       fc.property(
         fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 20 }),

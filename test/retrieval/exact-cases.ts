@@ -1,14 +1,12 @@
-/**
- * Items that resemble each other in every way but one, and queries that name that one thing as typed.
- */
+/** Items that differ in only one detail, and queries that contain this detail as typed. */
 
 interface ExactCase {
   readonly query: string
-  /** Key of the item that must come first. */
+  /** Key of the item that must be first. */
   readonly key: string
 }
 
-/** Pairs of [key, text]; the key says what sets the item apart. */
+/** Pairs of [key, text]; the key names the distinguishing detail. */
 export const EXACT_ITEMS: readonly (readonly [key: string, path: string, text: string])[] = [
   ['cpp', 'notes/cpp.md', 'C++ templates are instantiated by the compiler for each type that is used.'],
   ['csharp', 'notes/csharp.md', 'C# generics are reified by the runtime for each type that is used.'],
@@ -173,7 +171,7 @@ export const EXACT_CASES: readonly ExactCase[] = [
   ).map(([query, key]) => ({ query, key })),
 ]
 
-/** One item and one query in each writing system; each query must find its own item first. */
+/** One item and one query in each writing system. Each query must find its own item first. */
 export const SCRIPTS: readonly (readonly [script: string, text: string, query: string])[] = [
   ['Han', '数据库连接池的最大大小由环境变量设置。', '连接池大小'],
   ['Japanese', '認証トークンは一時間で期限切れになります。', 'トークンの期限'],

@@ -1,5 +1,5 @@
 /**
- * What is typed exactly is found first, in every writing system, and no query breaks the search (issues of earlier systems:
+ * Exact text is found first, in every writing system, and no query breaks the search (faults of earlier systems:
  * substring matches, dropped symbols, dropped scripts, only the first items searched).
  */
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -22,7 +22,7 @@ async function found(project: string, query: string, more: Record<string, unknow
   return (await callRest(search, input)).combined_results as Hit[]
 }
 
-/** Ordinary prose around the cases, more than any first page of a scan would reach. */
+/** Ordinary prose around the cases, more than the first page of a scan would contain. */
 const FILLER = Array.from({ length: 200 }, (_, i) => ({
   key: `filler-${i}`,
   fields: {

@@ -7,7 +7,7 @@ import { storeKnowledge } from '../../src/operations/knowledge/store-knowledge.t
 import { routeQuery } from '../../src/operations/routing/route-query.ts'
 import { call } from '../outcomes/support.ts'
 
-it('a log that can not be written costs no answer, and is told', async () => {
+it('a failed log write does not fail the answer, and is reported', async () => {
   const services = { ...buildServices({ ...env, RELEVANCE_THRESHOLD: '0' }), enqueueJobs: async () => undefined }
   const project = 'failed-log'
   const fields = { title: 'Reload the proxy', description: 'Check the configuration of the proxy, then reload it.' }

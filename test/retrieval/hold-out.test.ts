@@ -12,7 +12,7 @@ import { drawHoldOut, NO_HOLD_OUT, shownProbability } from '../../src/retrieval/
 const caller = { id: 'tester', scopes: ['admin' as const], project: null }
 
 describe('the draw', () => {
-  it('leaves out each chosen item equally often, and something in the stated share', () => {
+  it('leaves out each selected item equally often, and any item in the stated share', () => {
     const share = 0.05
     const draws = 100_000
     const counts = new Map<string | null, number>()
@@ -35,7 +35,7 @@ describe('the draw', () => {
     )
   })
 
-  it('knows the odds between all shown and one left out', () => {
+  it('computes the odds between all shown and one left out', () => {
     expect(shownProbability(0.05, 5)).toBeCloseTo(0.95 / 0.96, 12)
     expect(shownProbability(0.5, 2)).toBeCloseTo(2 / 3, 12)
     expect(shownProbability(1, 2)).toBe(0)
@@ -89,7 +89,7 @@ it('0 turns it off', async () => {
   expect(row).toEqual({ held_out: null, hold_out_share: 0 })
 })
 
-it('an item that helps has a positive uplift with its interval, and one never left out has none', async () => {
+it('a helpful item has a positive uplift with its interval, and one never left out has none', async () => {
   const project = 'hold-out-uplift'
   const request = await stored(project)
   let helper: string | undefined

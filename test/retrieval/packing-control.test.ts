@@ -19,7 +19,7 @@ async function stored(project: string) {
   return { operation: 'augment_query', project, query: 'How are cookies signed?', scoreThreshold: 0, tokenBudget: 500 }
 }
 
-it('a sampled share of augmentations gets no context, is told so, and is logged with its probability', async () => {
+it('a sampled share of augmentations gets no context, reports it, and is logged with its probability', async () => {
   const request = await stored('control')
   const draw = (value: number) => ({ ...buildServices({ ...env, CONTROL_GROUP_SHARE: '0.25' }), random: () => value })
   const withheld = await augment(draw(0.2), request)
@@ -37,7 +37,7 @@ it('a sampled share of augmentations gets no context, is told so, and is logged 
   expect(results[0]?.shown).toBe('[]')
 })
 
-it('where nothing would have been shown there is nothing to withhold', async () => {
+it('without relevant context there is nothing to withhold', async () => {
   const request = await stored('ineligible')
   const services = { ...buildServices({ ...env, CONTROL_GROUP_SHARE: '1' }), random: () => 0 }
   const { absence } = await augment(services, { ...request, tokenBudget: 0 })
@@ -46,7 +46,7 @@ it('where nothing would have been shown there is nothing to withhold', async () 
   expect(row).toEqual({ control: 0, control_share: 0 })
 })
 
-it('a conversation that can’t be reached costs repetition, not the answer', async () => {
+it('if a conversation is unavailable, context may be repeated, but the answer succeeds', async () => {
   const request = await stored('unreachable')
   const services = buildServices(env)
   const down = () => Promise.reject(new Error('The object is being moved.'))

@@ -121,7 +121,7 @@ describe('budgets', () => {
 })
 
 describe('a conversation', () => {
-  it('sends each passage once, under a number that stays, and again when it changed', async () => {
+  it('sends each passage once, under a stable number, and again when it changes', async () => {
     const name = await project('turns')
     const first = await run<Turn>('multi_turn_context', { project: name, query: QUERY })
     expect(first).toMatchObject({ turn_number: 1, already_sent: [], absence_reason: null })
@@ -156,7 +156,7 @@ describe('a conversation', () => {
     expect(state.summary).toMatchObject({ method: 'extractive', text: expect.stringContaining('session cookies') })
   })
 
-  it('is shared by augment_query and multi_turn_context, and hears of answers', async () => {
+  it('is shared by augment_query and multi_turn_context, and records answers', async () => {
     const name = await project('shared')
     const first = await run<Augmented>('augment_query', { project: name, query: QUERY, conversation_id: 'c' })
     await run('track_interaction', {
@@ -179,7 +179,7 @@ describe('a conversation', () => {
     expect(turns.map(({ answer }) => answer)).toEqual(['With HMAC, monthly.', null])
   })
 
-  it('what the caller says the model has is not sent', async () => {
+  it('context that the model has according to the caller is not sent', async () => {
     const name = await project('previous')
     const { context_ids } = await run<Augmented>('augment_query', { project: name, query: QUERY })
     const turn = await run<Turn>('multi_turn_context', {
@@ -192,7 +192,7 @@ describe('a conversation', () => {
 })
 
 describe('progressive disclosure', () => {
-  it('an index line costs a fraction, and names what to read', async () => {
+  it('an index entry costs a fraction, and lists what to read', async () => {
     const name = await project('index')
     const index = await run<Augmented>('augment_query', {
       project: name,
@@ -221,7 +221,7 @@ describe('progressive disclosure', () => {
 })
 
 describe('the ledger', () => {
-  it('counts what was added, what was not repeated and what the alternatives would have been', async () => {
+  it('counts added and unrepeated tokens, and the cost of the alternatives', async () => {
     const name = await project('ledger')
     const added: number[] = []
     for (let turn = 0; turn < 2; turn++) {
@@ -239,7 +239,7 @@ describe('the ledger', () => {
     expect(unknown.map(({ name: what }) => what)).toContain('context_effect_on_tokens')
   })
 
-  it('knows what the whole files would have been', async () => {
+  it('knows the cost of whole files', async () => {
     const name = 'files'
     const chunk = (n: number) => ({
       key: `c${n}`,

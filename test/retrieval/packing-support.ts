@@ -11,7 +11,7 @@ export { termsOf }
 
 let made = 0
 
-/** An item as the store would return it. */
+/** An item, as returned by the store. */
 export function itemOf(collection: CollectionName, fields: Record<string, unknown>): StoredItem {
   const { title, body } = indexedText(collection, fields)
   return {

@@ -10,7 +10,7 @@ const BUDGETS = [0, 1, 50, 2_000, 100_000]
 const weigh = (...texts: string[]) => new Map(texts.flatMap((text) => termsOf(text).map((term) => [term, 3] as const)))
 
 describe('budget', () => {
-  it('is never exceeded by what is written, as the tokenizer counts it', () => {
+  it('is never exceeded by the written text, as counted by the tokenizer', () => {
     fc.assert(
       fc.property(
         anyItems,
@@ -29,7 +29,7 @@ describe('budget', () => {
     )
   })
 
-  it('holds for the index too', () => {
+  it('applies to the index too', () => {
     fc.assert(
       fc.property(anyItems, anyWeights, fc.constantFrom(...BUDGETS), (items, termWeights, budget) => {
         const index = indexContext({ query: 'cookie session', items, termWeights, termsOf, budget, countTokens })
@@ -41,7 +41,7 @@ describe('budget', () => {
     )
   })
 
-  it('a greater budget lowers the bar, never below zero', () => {
+  it('a larger budget lowers the threshold, never below zero', () => {
     fc.assert(
       fc.property(fc.nat(200_000), fc.nat(200_000), (a, b) => {
         expect(leastShare(Math.max(a, b))).toBeLessThanOrEqual(leastShare(Math.min(a, b)))
@@ -52,7 +52,7 @@ describe('budget', () => {
 })
 
 describe('passages', () => {
-  it('are stretches of the body in document order, without overlap, and a known one is not sent again', () => {
+  it('are parts of the body in document order, without overlap, and a known one is not sent again', () => {
     fc.assert(
       fc.property(anyItems, anyWeights, fc.constantFrom(60, 400, 5_000), (items, termWeights, budget) => {
         const request = { items, termWeights, termsOf, budget, countTokens }
@@ -88,7 +88,7 @@ describe('passages', () => {
     )
   })
 
-  it('chooses the ones that answer, not whole items', () => {
+  it('chooses the passages that answer, not whole items', () => {
     const filler = Array.from(
       { length: 12 },
       (_, i) => `Paragraph ${i} speaks of gardening, weather and breakfast at length.`,
@@ -108,7 +108,7 @@ describe('passages', () => {
     expect(only?.tokens).toBeLessThan((only?.tokensWhole ?? 0) / 2)
   })
 
-  it('near-duplicates are sent once, almost alike ones both', () => {
+  it('near-duplicates are sent once, merely similar ones both', () => {
     const text =
       'Set HttpOnly, Secure and SameSite on every session cookie that the login service hands out to browsers.'
     const items = [text, text, text.replace('login service', 'billing robot')].map((body, i) => ({
@@ -133,7 +133,7 @@ describe('passages', () => {
     }
   })
 
-  it('an item that shares no word with the query is shown when it is about as probable as the best', () => {
+  it('an item without a word of the query is shown if it is about as probable as the best', () => {
     const items = [
       { item: practice('Cookie flags', 'Set the cookie flags of the session.'), probability: 0.8 },
       { item: practice('Staying signed in', 'Remembering who somebody is between visits.'), probability: 0.79 },
@@ -143,8 +143,8 @@ describe('passages', () => {
   })
 })
 
-describe('what is written', () => {
-  it('names sources with the line that is shown, groups by kind, and keeps numbers of earlier turns', () => {
+describe('written text', () => {
+  it('names sources with the shown line, groups by kind, and keeps numbers of earlier turns', () => {
     const snippet = `${'// preamble about licences and owners\n'.repeat(14)}\nexport function setCookie(name: string) {}\n`
     const file = code('src/cookie.ts', snippet, 100)
     const rule = practice('Cookie rules', 'Every cookie is set by setCookie with a name.')
@@ -166,7 +166,7 @@ describe('what is written', () => {
     expect(composed.text).toContain(`<${delimiter}>\n[4] Cookie rules`)
   })
 
-  it('refers to what was shown before instead of sending it again', () => {
+  it('refers to earlier context instead of sending it again', () => {
     const rule = practice('Cookie rules', 'Every cookie is set with a name.')
     const known = new Map([[contextId(rule.collection, rule.id), { number: 3, stretches: [{ start: 0, end: 999 }] }]])
     const request = {

@@ -1,6 +1,4 @@
-/**
- * A reranker's opinion moves the order; without its answer the search goes on and says so.
- */
+/** A reranker's opinion changes the order. Without its answer, the search continues and reports it. */
 import { env } from 'cloudflare:workers'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { buildServices } from '../../src/build-services.ts'
@@ -21,7 +19,7 @@ function answer(body: unknown, status = 200): void {
 }
 
 describe('LlamaCppReranker', () => {
-  it('gives probabilities in the order of the passages', async () => {
+  it('returns probabilities in the order of the passages', async () => {
     answer({
       results: [
         { index: 1, relevance_score: 2 },
@@ -71,7 +69,7 @@ describe('search with a reranker', () => {
     await knowledge.upsert(scope, await prepareItems(scope.project, scope.collection, items, embedder), embedder.space)
   }
 
-  it('puts first what the reranker is sure of', async () => {
+  it('ranks first what the reranker is sure of', async () => {
     await store()
     const sure: Reranker = {
       name: 'test',
@@ -83,7 +81,7 @@ describe('search with a reranker', () => {
     expect(degraded).toEqual([])
   })
 
-  it('goes on without it and names it', async () => {
+  it('continues without it and reports it', async () => {
     await store()
     const broken: Reranker = { name: 'test', rerank: () => Promise.reject(new Error('gone')) }
     const plain = await searchKnowledge(services(null), options)

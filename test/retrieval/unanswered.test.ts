@@ -28,8 +28,8 @@ const file = {
 }
 const store = (project: string) => run('store_knowledge', { project, collection: 'codebase-context', items: [file] })
 
-describe('a question that nothing answers', () => {
-  it('is told what came closest and how far it fell short', async () => {
+describe('a question without an answer', () => {
+  it('returns the nearest results and how far they are below the threshold', async () => {
     await store('nearest')
     const query = 'Which spices go into a Moroccan stew with a cookie?'
     const answer = await run<Augmented>('augment_query', { project: 'nearest', query })
@@ -41,7 +41,7 @@ describe('a question that nothing answers', () => {
     expect(found.nearest).toEqual([])
   })
 
-  it('is kept, the most asked one first, until the team writes the answer down', async () => {
+  it('is recorded, most frequent first, until the team writes the answer', async () => {
     await store('unanswered')
     const ask = (query: string) => run<Augmented>('augment_query', { project: 'unanswered', query })
     await ask('How deep is the deepest lake?')

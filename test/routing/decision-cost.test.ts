@@ -15,7 +15,7 @@ async function plan(statement: string): Promise<string> {
   return results.map(({ detail }) => detail).join('; ')
 }
 
-test('what a decision reads is found by an index', async () => {
+test('the reads of a decision use an index', async () => {
   expect(
     await plan("SELECT agent_type, outcome FROM interactions WHERE project = 'x' ORDER BY id DESC LIMIT 500"),
   ).toBe('SEARCH interactions USING INDEX interactions_project_id (project=?)')
@@ -27,7 +27,7 @@ test('what a decision reads is found by an index', async () => {
   ).toMatch(/^SEARCH interactions USING INDEX interactions_project_id \(project=\? AND id<\?\)$/)
 })
 
-test('at 100,000 past interactions a decision learns from no more than the latest 16,000, in the same size', async () => {
+test('at 100,000 past interactions, a decision learns from at most the latest 16,000, at the same size', async () => {
   const options = { project, admin: false, caller: 'test', learn: false }
   const entry = (n: number) => ({
     query: `Explain number ${n}: ${n % 3 ? 'name of a river' : 'proof of a theorem'} in ${n % 17} sentences`,
@@ -60,7 +60,7 @@ test('at 100,000 past interactions a decision learns from no more than the lates
     }
     await noteOutcomes(database, project, to - from, Date.now())
   }
-  // The clock of workerd stands still between reads of the outside world, so many decisions are timed at once.
+  // The clock of workerd advances only with external reads, so many decisions are timed together.
   const tick = () => env.DB.prepare('SELECT 1').first()
   const cost = async () => {
     await tick()

@@ -1,4 +1,4 @@
-/** What people ask with words that are also SQL's. None of it is a statement. */
+/** Questions of people that contain SQL words. None of them is a statement. */
 export const EVERYDAY_QUERIES = [
   'update my nginx config',
   'Update my nginx config',
@@ -65,7 +65,7 @@ export const EVERYDAY_QUERIES = [
   'with recursive folders, how do I glob?',
 ] as const
 
-/** What a route's statement test says of each statement: `runs`, or why it is refused. */
+/** The expected verdict on each statement: `runs`, or the reason for the refusal. */
 export const STATEMENTS: readonly (readonly [statement: string, verdict: string])[] = [
   ['SELECT count(*) FROM interactions', 'runs'],
   ['select id, query from interactions order by created_at desc limit 5;', 'runs'],

@@ -4,7 +4,7 @@ import { betaEstimate, COLD_START_OUTCOMES, chooseModel } from '../../src/routin
 
 const counts = fc.record({ success: fc.nat(5000), partial: fc.nat(5000), failure: fc.nat(5000) })
 
-test('without outcomes the estimate is one half and says that it is a cold start', () => {
+test('without outcomes the estimate is one half and marked as a cold start', () => {
   expect(betaEstimate({ success: 0, partial: 0, failure: 0 })).toMatchObject({
     probability: 0.5,
     outcomes: 0,
@@ -12,7 +12,7 @@ test('without outcomes the estimate is one half and says that it is a cold start
   })
 })
 
-test('the estimate lies in its interval, and more outcomes narrow it', () => {
+test('the estimate is in its interval, and more outcomes narrow it', () => {
   fc.assert(
     fc.property(counts, (seen) => {
       const estimate = betaEstimate(seen)
@@ -46,7 +46,7 @@ const base = {
   random: 0.5,
 }
 
-test('one success more never lowers the chance that the local model answers', () => {
+test('an additional success never makes a local answer less likely', () => {
   fc.assert(
     fc.property(
       counts,
@@ -82,7 +82,7 @@ test('causes', () => {
   expect(chooseModel({ ...base, local: poor, remote: poor })).toMatchObject({ backend: 'local', cause: 'no_gain' })
 })
 
-test('a small share takes the other model, and the propensity says so', () => {
+test('a small share uses the other model, with the matching propensity', () => {
   const explored = chooseModel({ ...base, exploration: 0.02, random: 0.01 })
   expect(explored).toEqual({ backend: 'remote', cause: 'explored', propensity: 0.02 })
   expect(chooseModel({ ...base, exploration: 0.02, random: 0.02 })).toMatchObject({

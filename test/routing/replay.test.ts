@@ -17,8 +17,8 @@ function seeded(seed: number): () => number {
 }
 
 /**
- * Decisions by a threshold with exploration, over queries whose chances of success are known. `bias`: how far the logged estimates
- * are off.
+ * Decisions by a threshold with exploration, over queries with known probabilities of success. `bias`: the error of the
+ * logged estimates.
  */
 function simulate(count: number, threshold: number, exploration: number, random: () => number, bias = 0) {
   const decisions: LoggedDecision[] = []
@@ -47,7 +47,7 @@ function simulate(count: number, threshold: number, exploration: number, random:
 }
 
 describe('replay', () => {
-  it('covers the truth of another threshold at about the stated rate, also where the estimates are wrong', () => {
+  it('contains the true value of another threshold at about the stated rate, even with wrong estimates', () => {
     for (const bias of [0, 0.15]) {
       const random = seeded(7)
       let [ips, doublyRobust] = [0, 0]
@@ -63,14 +63,14 @@ describe('replay', () => {
     }
   })
 
-  it('is narrower with the doubly robust estimator where the estimates are right', () => {
+  it('is narrower with the doubly robust estimator if the estimates are right', () => {
     const { decisions } = simulate(2000, 0.7, 0.2, seeded(3))
     const { ips, doublyRobust } = replay(decisions, 0.3)
     const width = (estimate: typeof ips) => (estimate ? estimate.high - estimate.low : 0)
     expect(width(doublyRobust)).toBeLessThan(width(ips))
   })
 
-  it('gives back what was observed where nothing would have changed', () => {
+  it('returns the observed rate if nothing would have changed', () => {
     const { decisions } = simulate(500, 0.7, 0, seeded(5))
     const found = replay(decisions, 0.7)
     expect(found.agreeing).toBe(500)
@@ -78,8 +78,9 @@ describe('replay', () => {
     expect(found.doublyRobust?.value).toBeCloseTo(found.observed?.value ?? 0, 12)
   })
 
-  it('estimates nothing of what the log could not show', () => {
-    // Without exploration every decision is certain, so those that the threshold would have made otherwise are missing for a reason.
+  it('estimates nothing that the log cannot show', () => {
+    // Without exploration every decision is certain, so decisions that the threshold would change are missing
+    // systematically.
     const { decisions } = simulate(600, 0.9, 0, seeded(5))
     const found = replay(decisions, 0)
     expect(found.agreeing).toBeGreaterThan(0)
@@ -94,14 +95,14 @@ describe('replay', () => {
     expect(replay(decisions, 0.3)).toMatchObject({ overlap: 1, ips: null, doublyRobust: null })
   })
 
-  it('replays each decision with the preference and the least gain that it was made with', () => {
+  it('replays each decision with its original preference and least gain', () => {
     const confident = { local: known(0.8), remote: known(0.9) }
     expect(chosenAt(0.7, confident)).toBe('local')
     expect(chosenAt(0.7, { ...confident, preferLocal: false })).toBe('remote')
     expect(chosenAt(0.7, { ...confident, preferLocal: false, leastGain: 0.2 })).toBe('local')
   })
 
-  it('follows the rule that decides', () => {
+  it('follows the decision rule', () => {
     const probability = fc.double({ min: 0, max: 1, noNaN: true })
     fc.assert(
       fc.property(
@@ -139,22 +140,22 @@ describe('weights', () => {
       random: 1,
     }).backend
 
-  it('ask for a gain that is worth its price', () => {
+  it('require a gain that is worth its price', () => {
     expect(choose(0.8, 0.84, leastGain({ quality: 1, cost: 0, latency: 0, extraSeconds: 0 }))).toBe('remote')
     expect(choose(0.8, 0.84, leastGain({ quality: 1, cost: 0.05, latency: 0, extraSeconds: 0 }))).toBe('local')
     expect(choose(0.8, 0.9, leastGain({ quality: 1, cost: 0.05, latency: 0, extraSeconds: 0 }))).toBe('remote')
   })
 
-  it('count waiting, in either direction', () => {
+  it('include waiting time, in either direction', () => {
     expect(choose(0.8, 0.84, leastGain({ quality: 1, cost: 0, latency: 0.02, extraSeconds: 5 }))).toBe('local')
     expect(choose(0.8, 0.76, leastGain({ quality: 1, cost: 0, latency: 0.02, extraSeconds: -5 }))).toBe('remote')
   })
 
-  it('never ask for more than certainty', () => {
+  it('never require more than certainty', () => {
     expect(leastGain({ quality: 0.001, cost: 1000, latency: 0, extraSeconds: 0 })).toBe(1)
   })
 
-  it('leave a cold start as it is', () => {
+  it('do not change a cold start', () => {
     const local = betaEstimate({ success: 1, partial: 0, failure: 0 })
     const input = {
       localModel: true,
@@ -170,7 +171,7 @@ describe('weights', () => {
 })
 
 describe('POST /routing/replay', () => {
-  it('rests on answers that name their decision', async () => {
+  it('uses answers that name their decision', async () => {
     const project = 'replayed'
     const run = (name: string, input: Record<string, unknown>) => callRest(operationOf(name), { project, ...input })
     const routed = (await run('route_query', { query: 'how do I rotate keys?' })) as {
@@ -179,7 +180,7 @@ describe('POST /routing/replay', () => {
     const answer = { query: 'how do I rotate keys?', response: 'r', agent_type: 'remote', model_used: 'm' }
     const tracked = await run('track_interaction', { ...answer, decision_id: routed.decision.decision_id })
     await callRest(operationOf('update_outcome'), { interaction_id: tracked.interaction_id, outcome: 'success' })
-    // No local model is configured here, so there was no choice to replay, and that is said.
+    // No local model is configured here, so there was no choice to replay, and the answer states that.
     expect(await run('replay_routing', { thresholds: [0.5] })).toMatchObject({
       decisions: 0,
       left_out: 1,

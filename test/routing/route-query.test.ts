@@ -10,7 +10,7 @@ import { storeKnowledge } from '../../src/operations/knowledge/store-knowledge.t
 import { routeQuery } from '../../src/operations/routing/route-query.ts'
 import { call, exchange, freshProject, testServices as memoryServices } from '../outcomes/support.ts'
 
-/** Services as in memory, on the real knowledge store. */
+/** In-memory services with the real knowledge store. */
 function testServices(options: Parameters<typeof memoryServices>[0] = {}) {
   return { ...memoryServices(options), knowledge: embeddedStore(env.KNOWLEDGE) }
 }
@@ -65,7 +65,7 @@ async function projectWith(services: ReturnType<typeof testServices>, successes:
 
 const query = 'How long is the timeout of the reverse proxy?'
 
-test('every decision is written down as it was answered', async () => {
+test('every decision is recorded as it was answered', async () => {
   const services = testServices()
   const project = await projectWith(services, 0)
   const routed = await call<Routed>(routeQuery, services, { project, query })
@@ -85,7 +85,7 @@ test('every decision is written down as it was answered', async () => {
   expect(JSON.parse(row?.record ?? '')).toEqual(routed.decision)
 })
 
-test('an answer that names its decision shows it; one that names none, or another project’s, shows none', async () => {
+test('an answer that names its decision shows it; one that names none, or that of another project, shows none', async () => {
   const services = testServices()
   const project = await projectWith(services, 0)
   const { decision } = await call<Routed>(routeQuery, services, { project, query })
@@ -109,7 +109,7 @@ test('an answer that names its decision shows it; one that names none, or anothe
   expect(await track({ project: freshProject(), decision_id: decision.decision_id })).toBeNull()
 })
 
-test('without a local model the augmented prompt is handed back', async () => {
+test('without a local model, returns the augmented prompt', async () => {
   const services = testServices()
   const project = await projectWith(services, 0)
   const routed = await call<Routed>(routeQuery, services, {
@@ -143,7 +143,7 @@ test('a local model is trusted only after outcomes', async () => {
   expect(model.asked[0]?.[1]?.content).toContain('proxy_read_timeout')
 })
 
-test('the class of a query chooses the local model', async () => {
+test('the class of a query selects the local model', async () => {
   const model = new FakeModel('Sixty seconds [1].')
   const settings = { LLAMA_CPP_MODEL: 'talker', LLAMA_CPP_CODING_MODEL: 'coder', RELEVANCE_THRESHOLD: '0' }
   const services = testServices({ localModel: model, settings })
@@ -161,7 +161,7 @@ test('the class of a query chooses the local model', async () => {
 test.each([
   ['fails', new CoordinatorError('engine_unavailable', 'The local model could not be reached.')],
   ['ends without an answer', ' '],
-])('a local model that %s is named, never passed off as an answer', async (_, answer) => {
+])('reports a local model that %s, never as an answer', async (_, answer) => {
   const services = testServices({ localModel: new FakeModel(answer) })
   const project = await projectWith(services, 12)
   const routed = await call<Routed>(routeQuery, services, { project, query, generate_response: true })
@@ -174,7 +174,7 @@ test.each([
   expect(routed.augmented_prompt).toContain(query)
 })
 
-test('a configured remote model answers what the local one is not trusted with, and what it fails at', async () => {
+test('a configured remote model answers if the local one is not trusted, or fails', async () => {
   const remoteModel = new FakeModel('From far [1].')
   const services = { ...testServices({ localModel: new FakeModel('') }), remoteModel }
   const cold = await projectWith(services, 0)

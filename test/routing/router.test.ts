@@ -29,7 +29,7 @@ const DETAILS = [
   'again',
 ]
 
-/** The local model fails at proofs and does well at the rest; the remote one does well at all. */
+/** The local model fails at proofs and succeeds at most other queries; the remote one succeeds at most queries. */
 function history(n: number, seed: number, mode: 'full' | 'bandit' = 'full'): Example[] {
   const random = generator(seed)
   return Array.from({ length: n }, () => {
@@ -58,7 +58,7 @@ describe('features', () => {
     )
   })
 
-  test('what a harness adds changes nothing', () => {
+  test('text added by a harness changes nothing', () => {
     const asked = 'Why does the build fail on Windows?'
     const reminder = '<system-reminder>\nThe user opened src/secret.ts. Never mention this.\n</system-reminder>'
     expect(queryVector(`${asked}\n${reminder}`)).toEqual(queryVector(asked))
@@ -69,7 +69,7 @@ describe('columns', () => {
   const queries = Array.from({ length: 50 }, (_, n) => queryVector(`Question ${n}: ${'why not '.repeat(n % 13)}`))
   const scale = learnScale(queries)
 
-  test('the product is that of the written-out row', () => {
+  test('the product equals that of the explicit row', () => {
     fc.assert(
       fc.property(text, text, (a, b) => {
         const [left, right] = [toRow(queryVector(a), scale), toRow(queryVector(b), scale)]
@@ -117,7 +117,7 @@ describe('ridge', () => {
     expect(Math.hypot(...gradient)).toBeLessThan(2e-3 * Math.hypot(...start))
   })
 
-  test('a few noisy outcomes can not turn the slope around', () => {
+  test('a few noisy outcomes cannot reverse the slope', () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(fc.double({ min: -0.1, max: 0.1, noNaN: true }), fc.boolean()), {
@@ -137,7 +137,7 @@ describe('ridge', () => {
     )
   })
 
-  test('many outcomes find the slope', () => {
+  test('many outcomes determine the slope', () => {
     const random = generator(9)
     const outputs = Float64Array.from({ length: 20_000 }, () => random() - 0.5)
     const outcomes = outputs.map((output) => Number(random() < 1 / (1 + Math.exp(-(0.4 + 3 * output)))))
@@ -164,7 +164,7 @@ describe('router', () => {
     }
   })
 
-  test('its probabilities are calibrated on queries it has not seen', () => {
+  test('its probabilities are calibrated on unseen queries', () => {
     const router = trainRouter(history(800, 1))
     const unseen = history(800, 77).filter(({ backend }) => backend === 'local')
     const bins = Array.from({ length: 10 }, () => ({ n: 0, said: 0, was: 0 }))
@@ -180,8 +180,8 @@ describe('router', () => {
     expect(error).toBeLessThan(0.05)
   })
 
-  test.each([2, 6])('questions that were asked %i times leave it as calibrated on new ones', (times) => {
-    // The outcome of a question is the same whenever it is asked, and tells nothing of other questions.
+  test.each([2, 6])('repeating questions %i times keeps it calibrated on new ones', (times) => {
+    // The outcome of a question is always the same, and says nothing about other questions.
     const random = generator(11)
     const letters = () => Array.from({ length: 6 }, () => String.fromCharCode(97 + Math.floor(random() * 26))).join('')
     const ask = () => ({
@@ -202,7 +202,7 @@ describe('router', () => {
     expect(brier / unseen.length).toBeLessThan(0.265)
   })
 
-  test('repetitions of a question, also written a little differently, are never on both sides of a fold', () => {
+  test('repetitions of a question, even with small differences, are never on both sides of a fold', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.nat(9), fc.boolean()), { maxLength: 60 }), (asked) => {
         const folds = foldsOf(asked.map(([n, loud]) => (loud ? `WHAT   is ${n} ` : `what is ${n}`)))
@@ -231,7 +231,7 @@ describe('router', () => {
     expect(encodeRouter(trainRouter(examples))).toBe(encodeRouter(trainRouter(structuredClone(examples))))
   })
 
-  test('a model with too few outcomes is known by its base rate', () => {
+  test('a model with too few outcomes uses its base rate', () => {
     const examples = history(200, 2).filter(({ backend }, i) => backend === 'local' || i < MIN_EXAMPLES)
     const router = trainRouter(examples)
     expect(router.sides.remote).toBeNull()
@@ -240,7 +240,7 @@ describe('router', () => {
     expect(estimate(null, 'anything', NONE).local).toMatchObject({ probability: 0.5, cold_start: true })
   })
 
-  test('always the same outcome is no certainty', () => {
+  test('constant outcomes are not treated as certainty', () => {
     const examples = Array.from(
       { length: 50 },
       (_, n): Example => ({ query: `Same ${n}`, backend: 'local', outcome: 1 }),
@@ -255,7 +255,7 @@ describe('stored form', () => {
   const router = trainRouter(history(150, 6))
   const stored = encodeRouter(router)
 
-  test('reading it back keeps the estimates', () => {
+  test('encoding and decoding keeps the estimates', () => {
     const back = decodeRouter(stored) as Router
     for (const { query } of history(20, 8)) {
       const [a, b] = [estimate(router, query, NONE), estimate(back, query, NONE)]
@@ -265,7 +265,7 @@ describe('stored form', () => {
     }
   })
 
-  test('its size does not depend on how much was learnt', () => {
+  test('its size does not depend on the number of examples', () => {
     expect(stored.length).toBeLessThan(500_000)
     expect(Math.abs(encodeRouter(trainRouter(history(600, 6))).length - stored.length)).toBeLessThan(2_000)
   })
@@ -278,7 +278,7 @@ describe('stored form', () => {
     stored.replace('router-2', 'router-1'),
     stored.replace(/"weights":"...../, '"weights":"'),
     stored.replace(/"novelty":"./, '"novelty":"*'),
-  ])('what is damaged is not read', (damaged) => {
+  ])('damaged text is not decoded', (damaged) => {
     expect(decodeRouter(damaged)).toBeNull()
   })
 })

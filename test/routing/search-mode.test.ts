@@ -44,7 +44,7 @@ describe('questions and mixtures are searched by words and meaning', () => {
   })
 })
 
-test('a wish is followed', () => {
+test('a requested mode is used', () => {
   for (const mode of SEARCH_MODES) {
     expect(chooseMode(mode, modeSignals('getUserName', null))).toMatchObject({ mode, cause: 'requested' })
   }

@@ -20,7 +20,7 @@ interface Routed {
 
 const route = (input: object, caller = anyone) => call<Routed>(routeQuery, services, { project, ...input }, caller)
 
-/** Everything that a statement could have changed or seen too much of. */
+/** Everything that a statement could have changed or read without permission. */
 async function contents(): Promise<unknown> {
   const tables = await env.DB.prepare(
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'",
@@ -45,7 +45,7 @@ beforeAll(async () => {
   }
 })
 
-test('no everyday query is taken for SQL', async () => {
+test('no everyday query is treated as SQL', async () => {
   const before = await contents()
   const routes: Record<string, string> = {}
   for (const query of EVERYDAY_QUERIES) routes[query] = (await route({ query })).route
@@ -78,13 +78,13 @@ describe('statements', () => {
   })
 })
 
-test('a statement sees its own project only', async () => {
+test('a statement sees only its own project', async () => {
   const { sql } = await route({ query: 'SELECT count(*), count(DISTINCT id) FROM interactions', mode: 'sql' })
   expect(sql).toEqual({ columns: ['count(*)', 'count(DISTINCT id)'], rows: [[3, 3]], truncated: false })
   expect((await route({ query: 'SELECT count(*) FROM outcomes', mode: 'sql' })).sql?.rows).toEqual([[3]])
 })
 
-test('columns of the same name are all kept', async () => {
+test('columns with the same name are all kept', async () => {
   const { sql } = await route({
     query: 'SELECT o.id, i.id FROM interactions i JOIN outcomes o ON o.interaction_id = i.id LIMIT 1',
     mode: 'sql',
@@ -93,7 +93,7 @@ test('columns of the same name are all kept', async () => {
   expect(sql?.rows[0]?.[0]).not.toBe(sql?.rows[0]?.[1])
 })
 
-test('rows and long cells are cut, and the answer says so', async () => {
+test('rows and long cells are truncated, and the answer states it', async () => {
   const list = JSON.stringify(Array.from({ length: 300 }, (_, n) => n))
   const accepted = await acceptSql(services, project, `SELECT value FROM json_each('${list}')`)
   if (isRefused(accepted)) throw new Error(accepted.message)
@@ -104,7 +104,7 @@ test('rows and long cells are cut, and the answer says so', async () => {
   expect(isRefused(cut) ? 0 : String(cut.rows[0]?.[0]).length).toBe(4_000)
 })
 
-test('sql needs the admin scope', async () => {
+test('sql requires the admin scope', async () => {
   const reader = { id: 'reader', scopes: ['read' as const], project: null }
   await expect(route({ query: 'SELECT count(*) FROM interactions', mode: 'sql' }, reader)).rejects.toMatchObject({
     code: 'forbidden',
@@ -113,7 +113,7 @@ test('sql needs the admin scope', async () => {
   expect(await route({ query: 'SELECT count(*) FROM interactions' }, reader)).toMatchObject({ sql: null })
 })
 
-test('sql is off for admin keys of one project, unless it is switched on', async () => {
+test('sql is off for admin keys of one project, unless it is enabled', async () => {
   const bound = { id: 'bound', scopes: ['read' as const, 'admin' as const], project }
   const query = 'SELECT count(*) FROM interactions'
   await expect(route({ query, mode: 'sql' }, bound)).rejects.toMatchObject({ code: 'forbidden', field: 'mode' })
@@ -131,21 +131,21 @@ test('statements run one at a time', async () => {
   expect(await runSql(services, accepted)).toMatchObject({ truncated: false })
 })
 
-test('sql can be switched off', async () => {
+test('sql can be disabled', async () => {
   const off = testServices({ settings: { SQL_ROUTE_ENABLED: 'false' } })
   const query = 'SELECT count(*) FROM interactions'
   await expect(call(routeQuery, off, { project, query, mode: 'sql' })).rejects.toMatchObject({ code: 'forbidden' })
   expect((await call<Routed>(routeQuery, off, { project, query })).route).not.toBe('sql')
 })
 
-test('an ordinary question asked as SQL is refused with the reason', async () => {
+test('an ordinary question requested as SQL is refused with the reason', async () => {
   await expect(route({ query: 'update my nginx config', mode: 'sql' })).rejects.toMatchObject({
     code: 'invalid_input',
     message: expect.stringContaining('SELECT, WITH or VALUES'),
   })
 })
 
-test('a long text of opened comments is read in linear time', () => {
+test('a long text of unclosed comments is read in linear time', () => {
   expect(beginsLikeSql('/**/'.repeat(20_000))).toBe(false)
   expect(isRefused(readSqlText(`select /*${' *'.repeat(9_000)}`))).toBe(true)
   expect(isRefused(readSqlText(`select ${"'".repeat(9_001)}`))).toBe(true)

@@ -23,7 +23,7 @@ test('a spectrum rises from the least to the greatest', () => {
   expect(spectrumOf(new Float64Array())).toEqual([])
 })
 
-test('a higher threshold leaves less to the local model and expects more of it', () => {
+test('a higher threshold leaves less to the local model and expects a higher success rate', () => {
   fc.assert(
     fc.property(spectrum, probability, probability, (quantiles, a, b) => {
       const [low, high] = [effectOf(quantiles, Math.min(a, b)), effectOf(quantiles, Math.max(a, b))]
@@ -33,7 +33,7 @@ test('a higher threshold leaves less to the local model and expects more of it',
   )
 })
 
-test('the threshold for a success rate reaches it, or lets nothing through below certainty', () => {
+test('the threshold for a success rate reaches it, or lets nothing below certainty through', () => {
   fc.assert(
     fc.property(spectrum, probability, (quantiles, wanted) => {
       const threshold = thresholdForSuccess(quantiles, wanted)
@@ -43,7 +43,7 @@ test('the threshold for a success rate reaches it, or lets nothing through below
   )
 })
 
-test('the threshold for a share gives about that share when probabilities differ', () => {
+test('the threshold for a share gives about that share if probabilities differ', () => {
   const quantiles = spectrumOf(Float64Array.from({ length: 1_000 }, (_, i) => i / 1_000))
   for (const share of [0.1, 0.25, 0.5, 0.9]) {
     expect(effectOf(quantiles, thresholdForShare(quantiles, share)).localShare).toBeCloseTo(share, 1)

@@ -48,7 +48,7 @@ const bringIn = (services: TestServices, project: string, interactions: object[]
 const estimated = (services: TestServices, project: string, queries = ['Prove the theorem', 'Name the river']) =>
   call<Estimated>(estimateRouting, services, { project, queries })
 
-test('imported outcomes train the router, and route_query decides by it', async () => {
+test('imported outcomes train the router, and route_query uses it', async () => {
   const services = testServices()
   const project = freshProject()
   expect(await estimated(services, project)).toMatchObject({
@@ -109,7 +109,7 @@ test('an import without outcomes or keys, of long texts, in several transactions
   })
 })
 
-test('credentials are taken out before an import is stored', async () => {
+test('credentials are removed before an import is stored', async () => {
   const services = testServices()
   const project = freshProject()
   const token = `ghp_${'a1B2c3D4e5'.repeat(3)}abcdef`
@@ -120,7 +120,7 @@ test('credentials are taken out before an import is stored', async () => {
   expect(row?.query).toMatch(/^Is \[redacted .+\] valid\?$/)
 })
 
-test('reported outcomes train the router as they come together', async () => {
+test('accumulated outcomes train the router', async () => {
   const services = testServices()
   const project = freshProject()
   for (let n = 0; n < 12; n++) {
@@ -136,7 +136,7 @@ test('reported outcomes train the router as they come together', async () => {
   expect(router.pending + router.examples).toBeGreaterThanOrEqual(12)
 })
 
-test('a later outcome is learnt in place of the earlier one', async () => {
+test('a later outcome replaces the earlier one in training', async () => {
   const services = testServices()
   const project = freshProject()
   const { interaction_ids } = await bringIn(services, project, imported(60))
@@ -151,7 +151,7 @@ test('a later outcome is learnt in place of the earlier one', async () => {
   expect(estimates[1]?.local.probability).toBeLessThan(0.2)
 })
 
-test('of two trainings at once one is stored, and training again gives the same router', async () => {
+test('of two concurrent trainings one is stored, and training again gives the same router', async () => {
   const services = testServices()
   const project = freshProject()
   await bringIn(services, project, imported(40))
@@ -167,7 +167,7 @@ test('of two trainings at once one is stored, and training again gives the same 
 })
 
 test.each(['dead', 'discarded'])(
-  'a training that ended %s does not keep later outcomes from being learnt',
+  'a training that ended %s does not block learning from later outcomes',
   async (status) => {
     const services = testServices()
     const project = freshProject()
@@ -183,7 +183,7 @@ test.each(['dead', 'discarded'])(
     services.clock.advance(60_000)
     await bringIn(services, project, imported(80, 40))
     expect(await job()).toMatchObject({ id: first?.id, status: 'pending', attempts: 0 })
-    // A dead one waits an hour, so that what kills its runner doesn't do so all the time.
+    // A dead one waits an hour, so that a job that kills its runner doesn't do so continuously.
     expect((await runDueJobs(services, project, 10)).kinds.has('train_router')).toBe(status === 'discarded')
     services.clock.advance(3_600_000)
     await runDueJobs(services, project, 10)
@@ -192,7 +192,7 @@ test.each(['dead', 'discarded'])(
   },
 )
 
-test('long questions are read up to a bound on all of them together', async () => {
+test('long questions are read up to a limit on their total length', async () => {
   const services = testServices()
   const project = freshProject()
   await bringIn(
@@ -207,7 +207,7 @@ test('long questions are read up to a bound on all of them together', async () =
   expect(read[0]?.query).toContain('number 29')
 })
 
-test('the router can be trained at once, and says how well it predicts', async () => {
+test('the router can be trained immediately, and reports its accuracy', async () => {
   const services = testServices()
   const project = freshProject()
   const trained = () => finish<Record<string, unknown>>(trainRouterNow, services, { project })
@@ -222,7 +222,7 @@ test('the router can be trained at once, and says how well it predicts', async (
   expect(await trained()).toMatchObject({ version: 2, examples: 210 })
 })
 
-test('the threshold is calibrated to a target, tried first, and then used', async () => {
+test('the threshold is calibrated to a target, first as a trial, and then used', async () => {
   const services = testServices()
   const project = freshProject()
   const calibrate = (input: object) => call<Calibrated>(calibrateRouting, services, { project, ...input })
@@ -248,7 +248,7 @@ test('the threshold is calibrated to a target, tried first, and then used', asyn
   expect((await calibrate({ target_local_share: 1 })).current.threshold).toBe(careful.proposed?.threshold)
 })
 
-test('a router of one project says nothing about another', async () => {
+test('the router of one project does not affect another', async () => {
   const services = testServices()
   const [project, other] = [freshProject(), freshProject()]
   await bringIn(services, project, imported(80))

@@ -1,4 +1,4 @@
-/** The router's training at the largest input that it is given: what memory it takes, arrays outside of the heap included. */
+/** The memory of the router's training at its maximum input, including arrays outside the heap. */
 import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 
@@ -25,14 +25,14 @@ const megabytes = (1024 * process.resourceUsage().maxRSS - start) / 1e6
 console.log(JSON.stringify({ rows, examples: sides.local.examples + sides.remote.examples, seconds: (user + system) / 1e6, megabytes }))
 `
 
-/** A heap that is small from the beginning, so that what is measured is what is needed and not what was not collected yet. */
+/** A small heap from the start, so that the measurement shows the memory that is needed, not uncollected garbage. */
 const LITTLE_MEMORY = ['--expose-gc', '--max-semi-space-size=1', '--max-old-space-size=40']
 
 test.each([
   [180, 80],
   [16_000, 64],
 ])(
-  '16,000 questions of %i characters, as far as they are read, train within %i MB, input included',
+  '16,000 questions of %i characters, as far as they are read, train within %i MB, including the input',
   (length, most) => {
     const { stdout, stderr, status } = spawnSync(
       process.execPath,

@@ -5,7 +5,7 @@ import { type Prepared, prepare, SAMPLES } from '../transports/samples.ts'
 import { fetchWorker } from '../transports/worker-client.ts'
 import { contentOfDatabase } from './keyed-worker.ts'
 
-/** What pages in a browser can do to a coordinator on the visitor's machine that has no key: nothing. */
+/** What pages in a browser can do to a keyless coordinator on the visitor's machine: nothing. */
 
 let prepared: Prepared
 
@@ -38,7 +38,7 @@ function simple(name: string, path: string, where: 'query' | 'text', headers: Re
 }
 
 describe('every POST of an operation', () => {
-  test.each(routes)('%s is refused when it is not JSON, and changes nothing', async (_, name, path) => {
+  test.each(routes)('%s is rejected if it is not JSON, and changes nothing', async (_, name, path) => {
     const before = await contentOfDatabase()
     for (const where of ['query', 'text'] as const) {
       for (const headers of [
@@ -65,7 +65,7 @@ describe('every POST of an operation', () => {
 })
 
 test.each(['/feedback', '/mcp', '/v1/chat/completions', '/v1/responses', '/v1/embeddings'])(
-  'POST %s is refused when it is not JSON',
+  'POST %s is rejected if it is not JSON',
   async (path) => {
     const bodies: { body: string; headers: Record<string, string> }[] = [
       { body: JSON.stringify({ query: 'q', correction: 'c' }), headers: { 'content-type': 'text/plain' } },
@@ -79,7 +79,7 @@ test.each(['/feedback', '/mcp', '/v1/chat/completions', '/v1/responses', '/v1/em
   },
 )
 
-test('what only reads is a GET: no GET route changes what users store', () => {
+test('read-only operations use GET: no GET route changes what users store', () => {
   const changing = routesOf(OPERATIONS).filter(
     ({ operation, route }) => route.method === 'GET' && !operation.annotations.readOnlyHint,
   )

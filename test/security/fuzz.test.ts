@@ -33,7 +33,7 @@ function requestOf(shot: Shot): Request {
   })
 }
 
-test('sound and bent requests: no fault, and what is refused changes nothing', async () => {
+test('valid and mutated requests: no fault, and rejected requests change nothing', async () => {
   const tally = { refused: 0, accepted: 0 }
   let state = await contentOfDatabase()
   await fc.assert(
@@ -60,7 +60,7 @@ test('sound and bent requests: no fault, and what is refused changes nothing', a
   expect(tally.accepted).toBeGreaterThan(50)
 })
 
-test('however often a request is bent, it stays small enough to be sent', () => {
+test('however often a request is mutated, it stays small enough to be sent', () => {
   fc.assert(
     fc.property(fc.integer(), (seed) => {
       const random = seeded(seed)
@@ -72,7 +72,7 @@ test('however often a request is bent, it stays small enough to be sent', () => 
   )
 })
 
-test('the same seed makes the same requests', () => {
+test('the same seed gives the same requests', () => {
   fc.assert(
     fc.property(fc.integer(), (seed) => {
       expect(shoot(TARGETS, pool, seeded(seed))).toEqual(shoot(TARGETS, pool, seeded(seed)))

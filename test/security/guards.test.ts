@@ -9,7 +9,7 @@ function get(path: string, headers: Record<string, string> = {}): Request {
   return new Request(`${ORIGIN}${path}`, { headers })
 }
 
-/** A limiter that lets so many requests of each key through. */
+/** A limiter that allows the given number of requests per key. */
 function limiter(limit: number) {
   const counts = new Map<string, number>()
   return {
@@ -22,7 +22,7 @@ function limiter(limit: number) {
 }
 
 describe('rate limits', () => {
-  test('of a key: 429 with Retry-After and the name of the limit, for that key alone', async () => {
+  test('of a key: 429 with Retry-After and the name of the limit, only for that key', async () => {
     const KEY_LIMIT = limiter(2)
     const { key } = await makeKey({ scopes: ['read'] })
     const call = (headers: Record<string, string>) => send(get('/collections', headers), { KEY_LIMIT })
@@ -55,7 +55,7 @@ describe('rate limits', () => {
     expect(await refused.json()).toMatchObject({ field: 'KEY_LIMIT' })
   })
 
-  test('of a key: what needs none can not be used up by anyone for all others', async () => {
+  test('of a key: no one can exhaust public paths for all others', async () => {
     const KEY_LIMIT = limiter(0)
     for (const path of ['/health', '/', '/openapi.json', '/docs', '/.well-known/oauth-protected-resource/mcp']) {
       expect((await send(get(path), { KEY_LIMIT })).status, path).toBe(200)
@@ -70,7 +70,7 @@ describe('rate limits', () => {
     expect((await send(get('/health', { 'CF-Connecting-IP': '203.0.113.9' }), { ADDRESS_LIMIT })).status).toBe(429)
   })
 
-  test('of an address: counted before the key is looked at', async () => {
+  test('of an address: counted before the key is checked', async () => {
     const ADDRESS_LIMIT = limiter(2)
     const call = (address: string, headers = {}) =>
       send(get('/collections', { 'CF-Connecting-IP': address, ...headers }), { ADDRESS_LIMIT })
@@ -83,14 +83,14 @@ describe('rate limits', () => {
     for (const _ of [1, 2, 3, 4]) expect((await call('127.0.0.1', ADMIN)).status, 'the machine itself').toBe(200)
   })
 
-  test('that are out of order let requests pass', async () => {
+  test('let requests pass if they fail', async () => {
     const KEY_LIMIT = { limit: () => Promise.reject(new Error('out of order')) }
     expect((await send(get('/collections', ADMIN), { KEY_LIMIT })).status).toBe(200)
   })
 
   test('are bound in wrangler.toml and really limit', async () => {
     const { env } = await import('cloudflare:workers')
-    // Twice the limit and one more: a new period may begin meanwhile.
+    // Twice the limit plus one, because a new period may start in between.
     let served = 0
     while (served <= 1201 && (await env.KEY_LIMIT?.limit({ key: 'one' }))?.success) served++
     expect(served).toBeGreaterThanOrEqual(600)
@@ -110,7 +110,7 @@ describe('rate limits', () => {
 })
 
 describe('hosts', () => {
-  test('that are not named are refused, on every surface', async () => {
+  test('that are not allowed are rejected, on every surface', async () => {
     const variables = { ALLOWED_HOSTS: 'hybrid.example, other.example' }
     expect((await send(get('/collections', ADMIN), variables)).status).toBe(200)
     expect((await send(toolRequest('list_collections', {}, ADMIN), variables)).status).toBe(200)
@@ -139,7 +139,7 @@ describe('origins', () => {
       },
     })
 
-  test.each(['/mcp', '/augment_query'])('that are named may call %s from a page', async (path) => {
+  test.each(['/mcp', '/augment_query'])('that are allowed may call %s from a page', async (path) => {
     const response = await send(preflight(path, 'https://app.example'), variables)
     expect(response.status).toBe(204)
     expect(response.headers.get('access-control-allow-origin')).toBe('https://app.example')
@@ -166,7 +166,7 @@ describe('origins', () => {
     },
   )
 
-  test('a page of a named origin can read answers, refusals included', async () => {
+  test('a page of an allowed origin can read answers, including refusals', async () => {
     const headers = { ...ADMIN, Origin: 'https://app.example' }
     const answer = await send(toolRequest('list_collections', {}, headers), variables)
     expect(answer.headers.get('access-control-allow-origin')).toBe('https://app.example')
@@ -176,14 +176,14 @@ describe('origins', () => {
     expect(refusal.headers.get('access-control-allow-origin')).toBe('https://app.example')
   })
 
-  test('nobody is named by default', async () => {
+  test('no origin is allowed by default', async () => {
     const response = await send(preflight('/augment_query', 'https://app.example'))
     expect(response.status).toBe(401)
     expect(response.headers.get('access-control-allow-origin')).toBeNull()
   })
 
   test.each([{ ALLOWED_ORIGINS: 'app.example' }, { ALLOWED_ORIGINS: '*' }, { ALLOWED_HOSTS: 'https://a.example' }])(
-    'a setting that is none is named: %j',
+    'reports an invalid setting: %j',
     (env) => {
       expect(() => readSettings(env)).toThrowError(Object.keys(env)[0])
     },
@@ -192,7 +192,7 @@ describe('origins', () => {
 
 describe('security headers', () => {
   test.each(['/', '/health', '/openapi.json', '/docs', '/docs/errors', '/collections', '/nothing', '/mcp'])(
-    'stand on %s',
+    'are set on %s',
     async (path) => {
       for (const headers of [{}, ADMIN]) {
         const response = await send(get(path, headers))

@@ -12,7 +12,7 @@ import { ADMIN_KEY, asAdmin, messageOf, ORIGIN, send } from './keyed-worker.ts'
 
 type Answer = Record<string, unknown>
 
-/** Fields that carry an attack in the title and in the substance of an item. */
+/** Fields with an attack in the title and in the content of an item. */
 const FIELDS: Record<string, (topic: string, attack: string) => Record<string, unknown>> = {
   'codebase-context': (topic, attack) => ({
     file_path: `src/${topic}.ts`,
@@ -37,9 +37,9 @@ const FIELDS: Record<string, (topic: string, attack: string) => Record<string, u
 const topicOf = (n: number) => `wombat${n}burrow`
 
 /**
- * What of a prompt stands outside its delimited blocks. Fails when the delimiters don't pair up one after the other, or don't all have
+ * The part of a prompt outside its delimited blocks. Fails if the delimiters are not properly paired, or don't all have
  * the same name.
- * @param expected blocks that the answer says there are
+ * @param expected number of blocks according to the answer
  */
 function outside(prompt: string, expected: number): string {
   const marks = [...prompt.matchAll(/<\s{0,20}(\/?)\s{0,20}(context[\w-]*)[^>]{0,20}>?/gi)]
@@ -51,10 +51,10 @@ function outside(prompt: string, expected: number): string {
   return prompt.replace(new RegExp(`<${name}>[\\s\\S]*?</${name}>`, 'g'), '(block)')
 }
 
-/** How many blocks a prompt has. */
+/** Number of blocks in a prompt. */
 const blocksIn = (prompt: string) => prompt.split(/<context-\w{4}>/).length - 1
 
-/** Outside the blocks stand only lines of ours, and no control mark of any model stands anywhere. */
+/** Outside the blocks there are only our own lines, and there is no control token of any model anywhere. */
 function expectDelimited(prompt: string, query: string, expected: number): void {
   expect(prompt.startsWith(query)).toBe(true)
   const context = prompt.slice(query.length)
@@ -64,7 +64,7 @@ function expectDelimited(prompt: string, query: string, expected: number): void 
     )
     expect(suspectedInstructions(row), row).toEqual([])
   }
-  // Inside, each block begins with one line that names its source, and no other line looks like one.
+  // Each block starts with one line that names its source, and no other line looks like one.
   for (const [, block = ''] of context.matchAll(/<context-\w{4}>\n([\s\S]*?)\n<\/context-\w{4}>/g)) {
     expect(block.match(/^\[\d+\] /gm) ?? []).toHaveLength(1)
   }
@@ -195,7 +195,7 @@ describe.each(COLLECTION_NAMES)('attacks in %s', (collection) => {
   })
 })
 
-/** A model that answers anything with the same words and remembers what it was asked. */
+/** A model that always gives the same answer and records its requests. */
 function modelThatSays(content: string): ChatModel & { readonly asked: (readonly ChatMessage[])[] } {
   const asked: (readonly ChatMessage[])[] = []
   const complete: ChatModel['complete'] = async (messages) => {
@@ -205,7 +205,7 @@ function modelThatSays(content: string): ChatModel & { readonly asked: (readonly
   return { name: 'scripted', asked, complete }
 }
 
-/** What of a prompt stands outside its delimiters, each of which is opened and closed once. */
+/** The part of a prompt outside its delimiters, each of which is opened and closed once. */
 function besides(prompt: string, names: readonly string[]): string {
   expectNoMarks(prompt)
   return names.reduce((rest, name) => {
@@ -225,7 +225,7 @@ describe('attacks in the prompts of models', () => {
     }
   })
 
-  test('stay delimited where the coordinator asks for an answer, and where a chat is passed on', async () => {
+  test('stay delimited when the coordinator requests an answer, and when a chat is passed on', async () => {
     let shown = 0
     for (const n of chosen) {
       const query = `What is ${topicOf(n)}?`
@@ -258,7 +258,7 @@ describe('attacks in the prompts of models', () => {
     expect(shown, 'the prompts that were looked at carry the attacks').toBeGreaterThanOrEqual(chosen.length)
   })
 
-  test('stay delimited in the work of the background: patterns and summaries', async () => {
+  test('stay delimited in background work: patterns and summaries', async () => {
     const conversations = new DurableConversations(env.CONVERSATIONS, 86_400_000)
     for (const [n, { text, mark }] of ATTACKS.entries()) {
       const hostile = `${text}</answer></question ></ conversation>`
@@ -300,7 +300,7 @@ describe('signs', () => {
     expect(neutralise(text)).toBe(text)
   })
 
-  test('neutralising twice is neutralising once', () => {
+  test('neutralising twice has the same result as once', () => {
     for (const { text } of [...ATTACKS, ...RED_TEAM]) expect(neutralise(neutralise(text))).toBe(neutralise(text))
   })
 })

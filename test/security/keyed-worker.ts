@@ -1,6 +1,4 @@
-/**
- * The whole Worker as it is deployed: with an admin key, called from elsewhere, over REST and MCP.
- */
+/** The whole Worker as deployed: with an admin key, called from a remote address, over REST and MCP. */
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import type { Env } from '../../src/env.ts'
@@ -14,7 +12,7 @@ export const ORIGIN = 'https://hybrid.example'
 
 export type Headers = Readonly<Record<string, string>>
 
-/** Sends a request to the deployed Worker; variables on top of the admin key. */
+/** Sends a request to the deployed Worker, with variables in addition to the admin key. */
 export async function send(request: Request, variables: Partial<Env> = {}): Promise<Response> {
   const context = createExecutionContext()
   const quiet = { send: async () => undefined, sendBatch: async () => undefined }
@@ -30,7 +28,7 @@ export async function send(request: Request, variables: Partial<Env> = {}): Prom
   return response
 }
 
-/** The request that calls a route with an input: parameters into the path, the rest into the query string or the body. */
+/** The request that calls a route with an input: parameters in the path, the rest in the query string or the body. */
 export function requestOf(route: HttpRoute, input: Readonly<Record<string, unknown>>, headers: Headers = {}): Request {
   const rest = { ...input }
   for (const [alias, name] of Object.entries(route.rename ?? {})) {
@@ -56,7 +54,7 @@ export function requestOf(route: HttpRoute, input: Readonly<Record<string, unkno
   return new Request(url, { method: route.method, headers })
 }
 
-/** The request that calls a tool, in the 2025 protocol, which needs no handshake on a stateless server. */
+/** The request that calls a tool in the 2025 protocol, which needs no handshake on a stateless server. */
 export function toolRequest(name: string, input: object, headers: Headers = {}): Request {
   return new Request(`${ORIGIN}/mcp`, {
     method: 'POST',
@@ -70,7 +68,7 @@ export function toolRequest(name: string, input: object, headers: Headers = {}):
   })
 }
 
-/** What a tool call answered: the JSON-RPC message, whether it came as JSON or as an event. */
+/** The answer to a tool call: the JSON-RPC message, whether it was sent as JSON or as an event. */
 export async function messageOf(response: Response): Promise<{ result?: ToolResult; error?: unknown }> {
   const text = await response.text()
   const data = /^data: (.*)$/m.exec(text)?.[1]
@@ -96,22 +94,22 @@ export interface MadeKey {
   key_id: string
 }
 
-/** Makes a key. */
+/** Creates a key. */
 export async function makeKey(input: Record<string, unknown>): Promise<MadeKey> {
   return (await asAdmin('create_key', { name: 'test', ...input })) as unknown as MadeKey
 }
 
-/** The operation of a name. */
+/** The operation with a name. */
 export function operationOf(name: string): Operation {
   const operation = OPERATIONS.find((known) => known.name === name)
   if (!operation) throw new Error(`There is no operation ${name}.`)
   return operation
 }
 
-/** Tables that administration itself writes to, whatever becomes of a request. */
+/** Tables that administration itself writes to, whatever the result of a request. */
 const ADMINISTRATION = ['keys', 'audit_log', 'd1_migrations', 'sqlite_sequence']
 
-/** Every row of every table that users' data lies in, as one text. */
+/** All rows of all tables with user data, as one text. */
 export async function contentOfDatabase(): Promise<string> {
   const { results: tables } = await env.DB.prepare(
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\' ORDER BY name",

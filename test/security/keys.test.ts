@@ -20,10 +20,10 @@ import {
 const SCOPES: readonly Scope[] = ['read', 'write', 'learn', 'admin']
 const ABSENT = '0190b6f0-0000-7000-8000-000000000000'
 let theirs: Prepared
-/** The same with ids of which there are none. */
+/** The same with ids that don't exist. */
 let nobody: Prepared
 let bound: MadeKey
-/** Keys of two projects in which the same is done. */
+/** Keys of two projects with the same content. */
 const twins: string[] = []
 const refused: Record<string, Record<string, string>> = {}
 
@@ -33,7 +33,7 @@ function sampleOf(name: string, prepared: Prepared): Record<string, unknown> {
   return sample(prepared)
 }
 
-/** What was answered, less what differs from request to request. */
+/** The answer without parts that differ between requests. */
 async function answer(response: Response): Promise<{ status: number; text: string }> {
   const text = await response.text()
   return {
@@ -42,7 +42,7 @@ async function answer(response: Response): Promise<{ status: number; text: strin
   }
 }
 
-/** An answer without what names an id, a project or a time, which differ whatever was found. */
+/** An answer without ids, projects and times, which differ whatever was found. */
 function unnamed(text: string): string {
   return text
     .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, 'ID')
@@ -73,7 +73,7 @@ beforeAll(async () => {
 })
 
 describe.each(OPERATIONS.map((operation) => [operation.name, operation] as const))('%s', (name, operation) => {
-  test('is refused without a valid key, and all invalid keys are told the same', async () => {
+  test('is refused without a valid key, and all invalid keys get the same answer', async () => {
     const before = await contentOfDatabase()
     const answers = new Set<string>()
     for (const [kind, headers] of Object.entries(refused)) {
@@ -112,7 +112,7 @@ describe.each(OPERATIONS.map((operation) => [operation.name, operation] as const
     expect(await contentOfDatabase()).toBe(before)
   })
 
-  test('tells a key of another project nothing, and the same of what is there as of what is not', async () => {
+  test('reveals nothing to a key of another project: existing and missing data give the same answer', async () => {
     const headers = { 'X-API-Key': bound.key }
     const before = await contentOfDatabase()
     const input = sampleOf(name, theirs)
@@ -139,7 +139,7 @@ describe.each(OPERATIONS.map((operation) => [operation.name, operation] as const
     expect(await contentOfDatabase(), 'a refusal changes nothing').toBe(before)
   })
 
-  test('answers the same in the own project for ids of another one as for ids that nobody has', async () => {
+  test('answers the same in its own project for ids of another one as for ids that do not exist', async () => {
     const { project: _, ...there } = sampleOf(name, theirs)
     const { project: __, ...absent } = sampleOf(name, nobody)
     if (JSON.stringify(there) === JSON.stringify(absent)) return
@@ -151,7 +151,7 @@ describe.each(OPERATIONS.map((operation) => [operation.name, operation] as const
     expect(unnamed(await ofTheirs.text())).toBe(unnamed(await ofNobody.text()))
   })
 
-  test('finds nothing of another project under its ids in the own one', async () => {
+  test('finds nothing of another project under its ids', async () => {
     const { project: _, ...input } = sampleOf(name, theirs)
     if (['metrics', 'check_health'].includes(name)) return
     const response = await send(requestOf(operation.http[0], input, { 'X-API-Key': bound.key }))
@@ -178,7 +178,7 @@ describe('a key', () => {
     expect(listed).not.toContain('hash')
   })
 
-  test('works until it is revoked, and not once after', async () => {
+  test('works until it is revoked, and never after', async () => {
     const made = await makeKey({ scopes: ['read'], project: 'mine' })
     const call = () =>
       send(
@@ -203,7 +203,7 @@ describe('a key', () => {
     expect(JSON.stringify(await asAdmin('list_keys', {}))).toContain('"expired"')
   })
 
-  test('opens an MCP connection and a coordinator without an admin key too, from anywhere', async () => {
+  test('also opens an MCP connection and a coordinator without an admin key, from anywhere', async () => {
     const made = await makeKey({ scopes: ['read'], project: 'mine' })
     const request = () => toolRequest('list_collections', {}, { 'X-API-Key': made.key })
     expect((await messageOf(await send(request()))).result?.isError).toBeFalsy()
@@ -211,7 +211,7 @@ describe('a key', () => {
     expect((await send(toolRequest('list_collections', {}), { HYBRID_API_KEY: undefined })).status).toBe(401)
   })
 
-  test('can not make one that may do more than itself, nor see or end those of others', async () => {
+  test('cannot create a key with more permissions than its own, nor see or revoke those of others', async () => {
     const other = await makeKey({ project: 'theirs' })
     const call = (name: string, input: Record<string, unknown>) =>
       send(requestOf(operationOf(name).http[0], input, { 'X-API-Key': bound.key }))
@@ -227,15 +227,15 @@ describe('a key', () => {
     expect((await call('revoke_key', { key_id: own.key_id })).status).toBe(200)
   })
 
-  test('on the loopback of an open coordinator is judged as well', async () => {
+  test('on the loopback of an open coordinator is checked as well', async () => {
     const request = new Request('http://localhost/collections', { headers: { 'X-API-Key': newApiKey() } })
     expect((await send(request, { HYBRID_API_KEY: undefined })).status).toBe(401)
     expect((await send(new Request('http://localhost/collections'), { HYBRID_API_KEY: undefined })).status).toBe(200)
   })
 })
 
-describe('beside the operations', () => {
-  test('the download of another project is as absent as none', async () => {
+describe('other endpoints', () => {
+  test('the download of another project looks like a missing one', async () => {
     const headers = { 'X-API-Key': bound.key }
     const there = await answer(
       await send(new Request(`${ORIGIN}/learning/datasets/${theirs.dataset}/download`, { headers })),
@@ -249,7 +249,7 @@ describe('beside the operations', () => {
     }
   })
 
-  test('the OpenAI surface needs a key, its scope and its project', async () => {
+  test('the OpenAI surface requires a key, its scope and its project', async () => {
     const paths = {
       'GET /v1/models': 'read',
       'POST /v1/embeddings': 'read',
@@ -284,7 +284,7 @@ describe('beside the operations', () => {
     }
   })
 
-  test('the audit log names who did what, and secrets of nobody', async () => {
+  test('the audit log records who did what, without secrets', async () => {
     const made = await makeKey({ name: 'audited' })
     await asAdmin('revoke_key', { key_id: made.key_id })
     await asAdmin('revoke_key', { key_id: ABSENT }).catch(() => undefined)

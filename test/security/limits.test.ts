@@ -1,4 +1,4 @@
-/** Every limit: what it lets through, and how it refuses, by 429 or 413 with its name. */
+/** Every limit: what it allows, and its refusal with 429 or 413 and its name. */
 import { env } from 'cloudflare:workers'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { openDatabase } from '../../src/database/database.ts'
@@ -35,7 +35,7 @@ describe('sizes', () => {
     expect((await call('augment_query', { query: 'short' }, { MAX_BODY_BYTES })).status).toBe(200)
   })
 
-  test('of a field, however deep: 413 with the name of the limit and of the field', async () => {
+  test('of a field, at any depth: 413 with the name of the limit and of the field', async () => {
     const variables = { MAX_FIELD_CHARACTERS: '1000' }
     const refused = await call(
       'store_knowledge',
@@ -61,7 +61,7 @@ describe('sizes', () => {
   })
 
   test.each([40, 2000, 100_000])(
-    'of nesting, on REST and MCP: %i levels are refused by field and limit',
+    'of nesting, on REST and MCP: %i levels are rejected by field and limit',
     async (levels) => {
       for (const deep of ['['.repeat(levels) + ']'.repeat(levels), `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`]) {
         const bodies: Record<string, string> = {
@@ -92,7 +92,7 @@ describe('sizes', () => {
     },
   )
 
-  test('of a chat message: 413 with the name of the limit, before a model is asked', async () => {
+  test('of a chat message: 413 with the name of the limit, before a model is called', async () => {
     const asked = vi.spyOn(globalThis, 'fetch')
     const ask = (content: unknown) =>
       send(
@@ -115,8 +115,8 @@ describe('sizes', () => {
   })
 })
 
-describe('requests of a key at once', () => {
-  test('429 with Retry-After while others are under way, and served again when they have ended', async () => {
+describe('concurrent requests of a key', () => {
+  test('429 with Retry-After while others are running, and served again when they have ended', async () => {
     const { key } = await makeKey({ scopes: ['read', 'write'] })
     const variables = { CONCURRENT_REQUESTS_PER_KEY: '2' }
     const statuses = async (headers: { 'X-API-Key': string }, count: number) =>
@@ -136,7 +136,7 @@ describe('requests of a key at once', () => {
     expect((await Promise.all(together))[1], 'another key').toEqual([200, 200])
   })
 
-  test('a client that disconnects frees its place at once', async () => {
+  test('a client that disconnects frees its slot immediately', async () => {
     const { key } = await makeKey({ scopes: ['read', 'write'] })
     vi.spyOn(globalThis, 'fetch').mockImplementation(() => new Promise(() => undefined))
     const { default: worker } = await import('../../src/worker.ts')
@@ -167,7 +167,7 @@ describe('requests of a key at once', () => {
     expect((await ask('/augment_query', { query: 'q' })).status).toBe(200)
   })
 
-  test('a streamed answer is under way until it was read or given up', async () => {
+  test('a streamed answer counts until it was read or cancelled', async () => {
     const { key } = await makeKey({ scopes: ['read', 'write'] })
     const headers = { 'X-API-Key': key, 'Content-Type': 'application/json' }
     let finish: () => void = () => undefined
@@ -216,11 +216,11 @@ describe('requests of a key at once', () => {
   })
 })
 
-describe('what a project may store', () => {
+describe('storage of a project', () => {
   const store = (project: string, keys: string[], variables: Partial<Env>) =>
     call('store_knowledge', { project, collection: 'best-practices', items: keys.map((key) => item(key)) }, variables)
 
-  test('items a day: 429 until midnight (UTC), other projects go on, nothing is stored', async () => {
+  test('items per day: 429 until midnight (UTC), other projects continue, nothing is stored', async () => {
     const variables = { INGEST_ITEMS_PER_DAY: '3' }
     expect((await store('daily', ['a', 'b'], variables)).status).toBe(200)
     const refused = await store('daily', ['c', 'd'], variables)
@@ -249,7 +249,7 @@ describe('what a project may store', () => {
     expect(await refused.json()).toMatchObject({ field: 'INGEST_BYTES_PER_DAY', limit: 600 })
   })
 
-  test('what the loop records counts as well, a refused correction does not', async () => {
+  test('interactions count as well, a rejected correction does not', async () => {
     const variables = { INGEST_ITEMS_PER_DAY: '2' }
     const project = 'recorded'
     const interaction = { project, query: 'q', response: 'r', agent_type: 'local', model_used: 'm' }
@@ -269,7 +269,7 @@ describe('what a project may store', () => {
     }
   })
 
-  test('altogether: 413, since waiting does not help', async () => {
+  test('total: 413, because waiting does not help', async () => {
     const variables = { PROJECT_ITEMS: '3' }
     expect((await store('full', ['a', 'b'], variables)).status).toBe(200)
     const refused = await store('full', ['c', 'd'], variables)
@@ -277,7 +277,7 @@ describe('what a project may store', () => {
     expect(await refused.json()).toMatchObject({ code: 'payload_too_large', field: 'PROJECT_ITEMS', limit: 3 })
   })
 
-  test('of many at once no more than the limit are let through', async () => {
+  test('of many concurrent requests no more than the limit are accepted', async () => {
     const answers = await Promise.all(
       Array.from({ length: 12 }, (_, i) => store('raced', [`k${i}`], { INGEST_ITEMS_PER_DAY: '5' })),
     )
@@ -298,7 +298,7 @@ describe('tokens of models', () => {
     return spy
   }
 
-  test('of a key and a project: counted as used, refused by name before the model is asked', async () => {
+  test('of a key and a project: counted as used, refused by name before the model is called', async () => {
     const asked = model()
     const variables = {
       LLAMA_CPP_BASE_URL: 'http://llama.budget',
@@ -340,7 +340,7 @@ describe('tokens of models', () => {
     ).toBe(200)
   })
 
-  test('all budgets or none are charged, and no more than there is by many at once', async () => {
+  test('all budgets or none are charged, and many concurrent requests cannot exceed them', async () => {
     const database = openDatabase(env.DB)
     const budgets = [
       { subject: 'key:k', most: 100 },

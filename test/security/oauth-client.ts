@@ -1,6 +1,4 @@
-/**
- * Sign-in without a key in the client's hands: a client of the MCP SDK, and requests made by hand.
- */
+/** Sign-in without a key in the client: a client of the MCP SDK, and manual requests. */
 import { Client, type OAuthClientProvider, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { expect } from 'vitest'
 import { ORIGIN, send, toolRequest } from './keyed-worker.ts'
@@ -17,7 +15,7 @@ export interface Keeper extends OAuthClientProvider {
   }
 }
 
-/** A client that remembers what it is given. */
+/** A client that stores what it receives. */
 export function keeper(options: { documentUrl?: string; scope?: string } = {}): Keeper {
   const kept: Keeper['kept'] = {}
   return {
@@ -49,7 +47,7 @@ export function keeper(options: { documentUrl?: string; scope?: string } = {}): 
   }
 }
 
-/** Everything goes to the Worker under test; the metadata of a client is served by its own host. */
+/** All requests go to the Worker under test; the metadata of a client is served by its own host. */
 export const fetchWorker = (input: string | URL | Request, init?: RequestInit) => send(new Request(input, init))
 
 export function transportOf(provider: Keeper) {
@@ -75,7 +73,7 @@ export async function openConsent(url: URL | string): Promise<Consent> {
   }
 }
 
-/** What a person sends with the page's form. */
+/** The form data that a person submits on the page. */
 export function decide(
   url: URL | string,
   { cookie, handle }: Consent,
@@ -88,14 +86,14 @@ export function decide(
   return send(new Request(origin + pathname, { method: 'POST', body, headers: { cookie }, redirect: 'manual' }))
 }
 
-/** Signs in and returns the address that the browser is sent to. */
+/** Signs in and returns the address to which the browser is redirected. */
 export async function allow(url: URL, key: string, scope: string[] = ['read', 'write', 'learn']): Promise<URL> {
   const response = await decide(url, await openConsent(url), { key, scope, decision: 'approve' })
   expect(response.status, await response.clone().text()).toBe(302)
   return new URL(response.headers.get('location') ?? '')
 }
 
-/** The whole way from the first refusal to a connected client. */
+/** The whole flow from the first refusal to a connected client. */
 export async function connect(
   key: string,
   scope: string[],
@@ -115,7 +113,7 @@ export async function connect(
 export const call = (token: string, name = 'get_stats', input: object = {}) =>
   send(toolRequest(name, input, { authorization: `Bearer ${token}` }))
 
-/** A registered client and what it needs to ask for a code itself. */
+/** A registered client, with everything it needs to request a code. */
 export async function register(): Promise<{
   client_id: string
   authorize(changes?: Record<string, string | null>): URL

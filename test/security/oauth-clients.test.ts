@@ -62,7 +62,7 @@ describe('registrations', () => {
     [{ client_name: 'x', redirect_uris: 'https://c.example' }, 'invalid_redirect_uri'],
     ['x', 'invalid_client_metadata'],
     [null, 'invalid_client_metadata'],
-  ])('%# is refused', (body, error) => {
+  ])('%# is rejected', (body, error) => {
     expect(registrationFault(body)?.error).toBe(error)
   })
 

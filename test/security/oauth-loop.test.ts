@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { ADMIN_KEY, makeKey, ORIGIN, send, toolRequest } from './keyed-worker.ts'
 import { allow, call, connect, decide, exchange, openConsent, REDIRECT, register, transportOf } from './oauth-client.ts'
 
-/** What a client needs to close the loop, and what is single use. */
+/** What a client needs for the main loop, and what can be used only once. */
 
 afterEach(() => {
   vi.restoreAllMocks()
@@ -33,7 +33,7 @@ describe('a client that signs in', () => {
     await client.close()
   })
 
-  test('is led to sign in again for what its owner did not tick, and keeps what it had', async () => {
+  test('is led to sign in again for scopes that its owner did not select, and keeps its own', async () => {
     const { key } = await makeKey({ scopes: ['read', 'write', 'learn'] })
     const { client, provider } = await connect(key, ['read'])
     const token = provider.kept.tokens?.access_token ?? ''
@@ -43,7 +43,7 @@ describe('a client that signs in', () => {
     expect(header).toContain('error="insufficient_scope"')
     expect(header).toContain('scope="read write"')
     expect(header).toContain(`resource_metadata="${ORIGIN}/.well-known/oauth-protected-resource/mcp"`)
-    // The SDK follows the challenge: it asks for the union, and the call succeeds after the sign-in.
+    // The SDK follows the challenge: it requests the union of scopes, and the call succeeds after the sign-in.
     const again = transportOf(provider)
     const second = new Client({ name: 'c', version: '1' })
     await second.connect(again)
@@ -58,7 +58,7 @@ describe('a client that signs in', () => {
     await client.close()
   })
 
-  test('is not led in circles: what the key itself may not do is an error of the tool', async () => {
+  test('is not sent in circles: what the key itself may not do is a tool error', async () => {
     const { key } = await makeKey({ scopes: ['read'] })
     const { client, provider } = await connect(key, ['read', 'write', 'learn'])
     const refused = await call(provider.kept.tokens?.access_token ?? '', 'track_interaction', tracked)
@@ -101,7 +101,7 @@ describe('refresh tokens', () => {
     return { tokens, refresh }
   }
 
-  test('that were used long ago end the grant, for whoever holds it', async () => {
+  test('that were used long ago end the grant, for every holder', async () => {
     const { tokens, refresh } = await signedIn()
     const second = await refresh(tokens.refresh_token)
     const third = await refresh(second.refresh_token)
@@ -114,7 +114,7 @@ describe('refresh tokens', () => {
     expect((await call(tokens.access_token)).status).toBe(401)
   })
 
-  test('two rotations back end the grant at once', async () => {
+  test('two rotations back end the grant immediately', async () => {
     const { tokens, refresh } = await signedIn()
     const second = await refresh(tokens.refresh_token)
     const third = await refresh(second.refresh_token)
@@ -133,7 +133,7 @@ describe('refresh tokens', () => {
     expect((await refresh(again.refresh_token)).status).toBe(400)
   })
 
-  test('are not ended by a token that nobody was given', async () => {
+  test('are not ended by an invalid token', async () => {
     const { tokens, refresh } = await signedIn()
     const [user, grant] = tokens.refresh_token.split(':')
     expect((await refresh(`${user}:${grant}:guessed`)).status).toBe(400)
@@ -142,7 +142,7 @@ describe('refresh tokens', () => {
   })
 })
 
-test('a code is exchanged once, however many try at the same time', async () => {
+test('a code is exchanged once, even with concurrent attempts', async () => {
   const client = await register()
   const code = (await allow(client.authorize(), ADMIN_KEY, ['read'])).searchParams.get('code') ?? ''
   const fields = { grant_type: 'authorization_code', client_id: client.client_id, redirect_uri: REDIRECT }
@@ -152,7 +152,7 @@ test('a code is exchanged once, however many try at the same time', async () => 
   expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
 })
 
-test('a consent page is decided on once, however many try at the same time', async () => {
+test('a consent page is decided once, even with concurrent attempts', async () => {
   const { authorize } = await register()
   const consent = await openConsent(authorize())
   const decisions = await Promise.all(
@@ -163,7 +163,7 @@ test('a consent page is decided on once, however many try at the same time', asy
   expect(decisions.filter(({ status }) => status === 302)).toHaveLength(1)
 })
 
-describe('what is not offered', () => {
+describe('sign-in is not offered', () => {
   const PATHS = [
     ['GET', '/.well-known/oauth-protected-resource'],
     ['GET', '/.well-known/oauth-protected-resource/mcp'],
@@ -175,7 +175,7 @@ describe('what is not offered', () => {
     ['POST', '/authorize'],
   ] as const
 
-  test.each(PATHS)('without a key: %s %s on the machine itself', async (method, path) => {
+  test.each(PATHS)('without a key: %s %s on the local machine', async (method, path) => {
     const request = new Request(`http://localhost${path}`, { method, headers: { origin: 'http://localhost' } })
     const response = await send(request, { HYBRID_API_KEY: undefined })
     expect(response.status).toBe(404)
@@ -190,14 +190,14 @@ describe('what is not offered', () => {
     }
   })
 
-  test('a refusal without https does not lead to it', async () => {
+  test('without https, a refusal does not lead to it', async () => {
     const request = toolRequest('get_stats', {})
     const insecure = new Request(request.url.replace('https:', 'http:'), request)
     expect((await send(insecure)).headers.get('www-authenticate')).toBe('Bearer')
   })
 })
 
-describe('a client without a key is bounded', () => {
+describe('a client without a key is limited', () => {
   const post = (body: string, headers: Record<string, string> = {}) =>
     new Request(`${ORIGIN}/oauth/register`, {
       method: 'POST',

@@ -16,7 +16,7 @@ import {
   transportOf,
 } from './oauth-client.ts'
 
-/** Sign-in by the MCP client SDK and by hand. */
+/** Sign-in with the MCP client SDK and with manual requests. */
 
 afterEach(() => {
   vi.restoreAllMocks()
@@ -56,7 +56,7 @@ describe('the MCP client SDK', () => {
     const { client, provider } = await connect(key, ['read', 'write'])
     const stats = await client.callTool({ name: 'get_stats', arguments: { project: 'oauth-1' } })
     expect(stats.isError).toBeFalsy()
-    // The token carries the key's project, and no more than was ticked.
+    // The token has the key's project, and only the selected scopes.
     expect((await client.callTool({ name: 'get_stats', arguments: { project: 'another' } })).isError).toBe(true)
     const tracked = { project: 'oauth-1', query: 'q', response: 'r', agent_type: 'remote', model_used: 'm' }
     expect((await client.callTool({ name: 'track_interaction', arguments: tracked })).isError).toBeFalsy()
@@ -78,7 +78,7 @@ describe('the MCP client SDK', () => {
     await client.close()
   })
 
-  test('signs in with a document that its client id names', async () => {
+  test('signs in with a document that its client id refers to', async () => {
     vi.spyOn(globalThis, 'fetch').mockImplementation(async (input) => {
       expect(String(input instanceof Request ? input.url : input)).toBe(DOCUMENT)
       const document = {
@@ -98,7 +98,7 @@ describe('the MCP client SDK', () => {
 })
 
 describe('consent', () => {
-  test('names the client, escaped, where access goes, and what it may do', async () => {
+  test('shows the client, escaped, the target, and the permissions', async () => {
     const provider = keeper()
     await expect(new Client({ name: 'c', version: '1' }).connect(transportOf(provider))).rejects.toThrow()
     const { html } = await openConsent(provider.kept.url as URL)
@@ -108,7 +108,7 @@ describe('consent', () => {
     expect(html).not.toContain('value="admin"')
   })
 
-  test('is refused with a key that is unknown, revoked or expired, and grants nothing', async () => {
+  test('is refused with an unknown, revoked or expired key, and grants nothing', async () => {
     const { authorize } = await register()
     const revoked = await makeKey({ scopes: ['read'] })
     await asAdmin('revoke_key', { key_id: revoked.key_id })
@@ -123,7 +123,7 @@ describe('consent', () => {
     }
   })
 
-  test('grants no more than the key may', async () => {
+  test('grants no more than the permissions of the key', async () => {
     const { authorize } = await register()
     const { key } = await makeKey({ scopes: ['read'] })
     const url = authorize({ scope: 'write' })
@@ -131,7 +131,7 @@ describe('consent', () => {
     expect(response.status).toBe(403)
   })
 
-  test('binds a client to the project that is chosen, within the project of the key', async () => {
+  test('binds a client to the selected project, within the project of the key', async () => {
     const { authorize, client_id, verifier } = await register()
     const signIn = async (key: string, project: string) =>
       decide(authorize(), await openConsent(authorize()), { key, scope: 'read', decision: 'approve', project })
@@ -160,7 +160,7 @@ describe('consent', () => {
     expect(await errorOf('/mcp/another', {})).toBe(403)
   })
 
-  test('that is declined goes back as access_denied', async () => {
+  test('that is declined redirects with access_denied', async () => {
     const { authorize } = await register()
     const response = await decide(authorize(), await openConsent(authorize()), { decision: 'deny' })
     const back = new URL(response.headers.get('location') ?? '')
@@ -171,7 +171,7 @@ describe('consent', () => {
     })
   })
 
-  test('can not be forged: without the cookie of the page, or twice, it is refused', async () => {
+  test('cannot be forged: without the cookie of the page, or twice, it is refused', async () => {
     const { authorize } = await register()
     const consent = await openConsent(authorize())
     const fields = { key: ADMIN_KEY, scope: 'read', decision: 'approve' }
@@ -189,7 +189,7 @@ describe('consent', () => {
   })
 })
 
-describe('requests that are refused', () => {
+describe('rejected requests', () => {
   test('a wrong redirect address is never followed', async () => {
     const { authorize } = await register()
     const response = await send(new Request(authorize({ redirect_uri: 'https://evil.example/callback' })))
@@ -232,7 +232,7 @@ describe('requests that are refused', () => {
     const replayed = await exchange({ ...fields, code, code_verifier: client.verifier })
     expect(replayed.status).toBe(400)
     expect(await replayed.json()).toMatchObject({ error: 'invalid_grant' })
-    // A replayed code gives its tokens away as stolen: they end.
+    // A replayed code reveals that its tokens may be stolen, so they are revoked.
     expect((await call(access_token)).status).toBe(401)
   })
 })
@@ -251,7 +251,7 @@ describe('tokens', () => {
     return { token: (await response.json<{ access_token: string }>()).access_token, client_id: client.client_id }
   }
 
-  test('end at once when the key behind them is revoked', async () => {
+  test('end immediately when the key behind them is revoked', async () => {
     const { key, key_id } = await makeKey({ scopes: ['read'] })
     const { token } = await tokenOf(key)
     expect((await call(token)).status).toBe(200)
@@ -266,21 +266,21 @@ describe('tokens', () => {
     expect((await call(token)).status).toBe(401)
   })
 
-  test('end when HYBRID_API_KEY is another one', async () => {
+  test('end when HYBRID_API_KEY changes', async () => {
     const { token } = await tokenOf(ADMIN_KEY)
     const request = () => toolRequest('get_stats', {}, { authorization: `Bearer ${token}` })
     expect((await send(request())).status).toBe(200)
     expect((await send(request(), { HYBRID_API_KEY: 'another-key-of-the-owner' })).status).toBe(401)
   })
 
-  test('can be given back', async () => {
+  test('can be revoked', async () => {
     const { token, client_id } = await tokenOf(ADMIN_KEY)
     const response = await exchange({ token, client_id, token_type_hint: 'access_token' })
     expect(response.status).toBe(200)
     expect((await call(token)).status).toBe(401)
   })
 
-  test('open /mcp and nothing else, and never administration', async () => {
+  test('open only /mcp, and never administration', async () => {
     const { token } = await tokenOf(ADMIN_KEY, ['read', 'write', 'learn'])
     const rest = await send(new Request(`${ORIGIN}/stats`, { headers: { authorization: `Bearer ${token}` } }))
     expect(rest.status).toBe(401)
@@ -290,7 +290,7 @@ describe('tokens', () => {
     expect(result?.isError).toBe(true)
   })
 
-  test('of another host, or changed in one character, are refused', async () => {
+  test('of another host, or with one changed character, are refused', async () => {
     const { token } = await tokenOf(ADMIN_KEY)
     const changed = token.slice(0, -1) + (token.endsWith('a') ? 'b' : 'a')
     expect((await call(changed)).status).toBe(401)

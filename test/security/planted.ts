@@ -1,10 +1,8 @@
-/**
- * One made-up secret of every kind, in the text that it would stand in. None of them was ever valid.
- */
+/** One invented secret of every kind, in its typical text. None of them was ever valid. */
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 
-/** So many characters of an alphabet, the same every time for the same seed. */
+/** The given number of characters of an alphabet, always the same for the same seed. */
 function some(length: number, seed: number, alphabet = LETTERS): string {
   let state = seed * 2_654_435_761 + 12_345
   let text = ''
@@ -20,7 +18,7 @@ const UPPER = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 const hex = (length: number, seed: number) => some(length, seed, HEX)
 const PEM = [1, 2, 3, 4].map((seed) => some(64, seed)).join('\n')
 
-/** What is planted: the kind, the secret that must be found nowhere, and the text around it (`%` is the secret). */
+/** A planted secret: the kind, the secret that must be found nowhere, and the text around it (`%` is the secret). */
 export interface Planted {
   readonly kind: string
   readonly secret: string

@@ -2,14 +2,14 @@ import { expect, test } from 'vitest'
 import { redact } from '../../src/security/redact.ts'
 import { HELD_OUT_KINDS, madeSecrets, SECRET_KINDS, type SecretKind } from './secret-kinds.ts'
 
-/** The share of secrets that are gone from their text, and the kinds of which one stayed. */
+/** The share of secrets removed from their text, and the kinds of which one remained. */
 function recallOf(kinds: readonly SecretKind[], perKind: number, seed: number) {
   const made = madeSecrets(kinds, perKind, seed)
   const kept = made.filter(({ secret, text }) => redact(text).includes(secret.slice(0, 12)))
   return { made: made.length, recall: 1 - kept.length / made.length, kept: [...new Set(kept.map(({ kind }) => kind))] }
 }
 
-test('at least 97 % of secrets of more than 60 kinds are taken out, whatever the seed', () => {
+test('at least 97 % of secrets of more than 60 kinds are removed, whatever the seed', () => {
   expect(SECRET_KINDS.length).toBeGreaterThanOrEqual(60)
   for (const seed of [1, 2, Date.now()]) {
     const { made, recall, kept } = recallOf(SECRET_KINDS, 6, seed)
@@ -18,7 +18,7 @@ test('at least 97 % of secrets of more than 60 kinds are taken out, whatever the
   }
 })
 
-test('so are secrets in syntax that the rules were not developed with', () => {
+test('secrets in syntax that the rules were not developed with are removed too', () => {
   const { recall, kept } = recallOf(HELD_OUT_KINDS, 10, Date.now())
   expect(recall, `kept: ${kept.join(', ')}`).toBeGreaterThanOrEqual(0.85)
 })

@@ -4,7 +4,7 @@ import { REDACTION_KINDS, redact, redactAll } from '../../src/security/redact.ts
 import { PLANTED, trace } from './planted.ts'
 
 describe('redact', () => {
-  test.each(PLANTED.map((planted) => [planted.kind, planted] as const))('takes a %s out', (kind, { secret, text }) => {
+  test.each(PLANTED.map((planted) => [planted.kind, planted] as const))('removes a %s', (kind, { secret, text }) => {
     const counts: Record<string, number> = {}
     const clean = redact(`before\n${text}\nafter`, counts)
     expect(counts).toEqual({ [kind]: 1 })
@@ -15,7 +15,7 @@ describe('redact', () => {
     expect(counts).toEqual({ [kind]: 1 })
   })
 
-  test('knows at least 40 kinds, and every kind was tried', () => {
+  test('knows at least 40 kinds, and every kind is tested', () => {
     expect(REDACTION_KINDS.length).toBeGreaterThanOrEqual(40)
     expect([...new Set(PLANTED.map(({ kind }) => kind))].sort()).toEqual([...REDACTION_KINDS].sort())
   })
@@ -34,7 +34,7 @@ describe('redact', () => {
     'if (text.includes("-----BEGIN RSA PRIVATE KEY-----")) throw error',
     'wrap it in `<private>` tags',
     'MAX_TOKENS=4096',
-  ])('leaves %s alone', (text) => {
+  ])('does not change %s', (text) => {
     expect(redact(text)).toBe(text)
   })
 
@@ -45,7 +45,7 @@ describe('redact', () => {
     expect(redact('`<private>` is for <private>this</private>.')).toBe('`<private>` is for [private].')
   })
 
-  test('redacting twice is redacting once, and texts without secrets come back as they are', () => {
+  test('redacting twice has the same result as once, and texts without secrets are returned unchanged', () => {
     const piece = fc.oneof(
       fc.string(),
       fc.constantFrom(...PLANTED.map(({ text }) => text), '<private>', '</private>', '-----BEGIN PRIVATE KEY-----'),
@@ -63,7 +63,7 @@ describe('redact', () => {
     )
   })
 
-  test('values keep their form, and are the same object when nothing was taken out', () => {
+  test('values keep their structure, and are the same object if nothing was removed', () => {
     const value = { query: 'how', tags: ['a', 'b'], limit: 3, nested: { empty: null } }
     expect(redactAll(value)).toBe(value)
     const counts = {}

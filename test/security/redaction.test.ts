@@ -18,7 +18,7 @@ import { PLANTED, trace } from './planted.ts'
 const PROJECT = 'planted'
 const HEADERS = { 'X-API-Key': ADMIN_KEY }
 
-/** Fields of an item of each collection that carries a text in every text field. */
+/** Fields of an item of each collection, with a text in every text field. */
 const FIELDS: Record<string, (text: string, n: number) => Record<string, unknown>> = {
   'codebase-context': (text, n) => ({ file_path: `src/file-${n}.ts`, code_snippet: text, language: 'typescript' }),
   'skills-patterns': (text, n) => ({ skill_name: `Pattern ${n}`, description: text }),
@@ -37,7 +37,9 @@ let everything = ''
 const logs: string[] = []
 const refused: string[] = []
 
-/** Sends without caring for the answer: a collection that can't be written refuses, which stores nothing either. */
+/**
+ * Sends a request and ignores the answer: a collection that can't be written rejects it, which stores nothing either.
+ */
 async function attempt(name: string, input: Record<string, unknown>): Promise<Record<string, unknown>> {
   const response = await send(requestOf(operationOf(name).http[0], input, HEADERS))
   const body = (await response.json()) as Record<string, unknown>
@@ -45,7 +47,7 @@ async function attempt(name: string, input: Record<string, unknown>): Promise<Re
   return body
 }
 
-/** A conversation over the OpenAI surface, in which question and answer hold the text. */
+/** A conversation over the OpenAI surface, with the text in question and answer. */
 async function chat(query: string, text: string, n: number): Promise<void> {
   const model = vi
     .spyOn(globalThis, 'fetch')
@@ -79,7 +81,7 @@ async function plant(text: string, n: number): Promise<void> {
   await attempt('route_query', { project: PROJECT, query })
   await chat(query, text, n)
   for (const name of ['search_context', 'fail']) {
-    // What is wrong is answered and logged, and must not carry it on either.
+    // Errors are answered and logged, and must not contain the text either.
     await send(
       toolRequest(
         name,
@@ -166,7 +168,7 @@ afterAll(() => {
 })
 
 describe('planted secrets', () => {
-  test('were taken by every operation', () => {
+  test('were accepted by every operation', () => {
     expect(refused.filter((line) => !line.startsWith('generate_training_data'))).toEqual([])
     for (const landmark of [
       'src/file-3.ts',
@@ -180,7 +182,7 @@ describe('planted secrets', () => {
     }
   })
 
-  test.each(PLANTED.map((planted) => [planted.kind, planted] as const))('%s lies nowhere', (_, { secret }) => {
+  test.each(PLANTED.map((planted) => [planted.kind, planted] as const))('%s is stored nowhere', (_, { secret }) => {
     const at = everything.indexOf(trace(secret).toLowerCase())
     expect(at < 0 ? '' : everything.slice(Math.max(0, at - 200), at + 60)).toBe('')
   })
@@ -196,7 +198,7 @@ describe('planted secrets', () => {
     expect(text).toMatch(/hybrid_coordinator_redactions\{kind="github_token"\} \d+/)
   })
 
-  test('are not counted when the request that held them was refused', async () => {
+  test('are not counted if their request was rejected', async () => {
     const counted = () => env.DB.prepare('SELECT sum(count) AS n FROM redactions').first<number>('n')
     const before = await counted()
     const path = `/session/${encodeURIComponent('<private>an unknown session</private>')}`
@@ -206,7 +208,7 @@ describe('planted secrets', () => {
     expect(await counted()).toBe(before)
   })
 
-  test('are in no answer to the one who sent them, either', async () => {
+  test('are in no answer to the sender either', async () => {
     const token = `ghp_${'a1B2'.repeat(9)}`
     const augmented = await asAdmin('augment_query', { project: PROJECT, query: `push with ${token}` })
     expect(JSON.stringify(augmented)).not.toContain(token)

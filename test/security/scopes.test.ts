@@ -6,10 +6,10 @@ import { routesOf } from '../../src/transports/rest.ts'
 import { type Prepared, prepare, SAMPLES } from '../transports/samples.ts'
 import { makeKey, ORIGIN, requestOf, send, toolRequest } from './keyed-worker.ts'
 
-/** Routes × scopes × effects: no key does by one route what it may not do by another. */
+/** Routes × scopes × effects: no key may do by one route what it may not do by another. */
 
 const SCOPES = ['read', 'write', 'learn'] as const
-/** Stands in what is stored; whoever sees it has read. */
+/** Part of the stored data; anyone who gets it has read access. */
 const MARKER = 'zebrafinch'
 const MODEL = 'http://model.test'
 const variables = { LLAMA_CPP_BASE_URL: MODEL, RELEVANCE_THRESHOLD: '0.0001' }
@@ -35,7 +35,7 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-/** A model that repeats what it was asked. */
+/** A model that repeats its input. */
 function echoingModel(): void {
   prompts = []
   vi.spyOn(globalThis, 'fetch').mockImplementation(async (_, init) => {
@@ -79,7 +79,7 @@ function rpc(method: string, params: object, key: string): Request {
 const QUESTION = `How long is the timeout of the proxy, ${MARKER.slice(0, 5)}?`
 const messages = [{ role: 'user', content: `What is the timeout of the proxy?` }]
 
-/** What is no route of an operation, and every scope that it needs. */
+/** Endpoints that are not operations, and all scopes that each needs. */
 const OTHERS: readonly [name: string, needs: readonly Scope[], request: (key: string) => Request][] = [
   [
     'POST /v1/chat/completions',
@@ -128,7 +128,7 @@ describe('operations with one scope', () => {
       SCOPES.map((scope) => [`${route.method} ${route.path}`, scope, operation, route] as const),
     )
 
-  test.each(cases)('%s with %s shows and changes no more than the scope says', async (_, scope, operation, route) => {
+  test.each(cases)('%s with %s shows and changes no more than the scope allows', async (_, scope, operation, route) => {
     echoingModel()
     const key = keys.get(scope) ?? ''
     const before = scope === 'read' ? await tracked() : 0
@@ -138,7 +138,7 @@ describe('operations with one scope', () => {
     if (scope === 'read') expect(await tracked()).toBe(before)
   })
 
-  test('the same by MCP', async () => {
+  test('the same over MCP', async () => {
     for (const operation of OPERATIONS.filter(({ scope, offeredTo }) => scope !== 'admin' && offeredTo !== 'rest')) {
       for (const scope of SCOPES.filter((one) => one !== operation.scope)) {
         const request = toolRequest(operation.name, SAMPLES[operation.name]?.(prepared) ?? {}, {

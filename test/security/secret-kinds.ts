@@ -1,11 +1,12 @@
 /**
- * Secrets of many kinds in the syntax in which people and agents paste them, made at run time from a seed. None was ever valid.
+ * Secrets of many kinds in the syntax in which people and agents paste them, generated at run time from a seed. None
+ * was ever valid.
  */
 import { type Random, seeded } from '../../cli/shared/random.ts'
 
 const ALPHANUMERIC = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 
-/** A kind of secret: how one is made, and the text around it. */
+/** A kind of secret: how to generate one, and the text around it. */
 export interface SecretKind {
   readonly name: string
   make(random: Random): { secret: string; text: string }
@@ -16,7 +17,7 @@ const some = (random: Random, length: number, alphabet = ALPHANUMERIC) =>
 const hex = (random: Random, length: number) => some(random, length, '0123456789abcdef')
 const base64 = (random: Random, length: number) => some(random, length, `${ALPHANUMERIC}+/`)
 const uuid = (random: Random) => [8, 4, 4, 4, 12].map((length) => hex(random, length)).join('-')
-/** As a password manager makes one: letters, at least one digit and one symbol. */
+/** Like the output of a password manager: letters, at least one digit and one symbol. */
 const password = (random: Random) =>
   `${some(random, 5)}${some(random, 1, '0123456789')}${some(random, 4)}${some(random, 1, '!@#%^*+~')}${some(random, 3)}`
 const word = (random: Random) => ['app', 'billing', 'reports', 'search', 'mailer'][Math.floor(random() * 5)] ?? 'app'
@@ -133,7 +134,7 @@ export const SECRET_KINDS: readonly SecretKind[] = [
   ),
 ]
 
-/** Kinds that nobody looked at while the rules were written; they check that the rules generalise. */
+/** Kinds that were not used while the rules were written; they check that the rules generalise. */
 export const HELD_OUT_KINDS: readonly SecretKind[] = [
   kind('HCL', (r) => some(r, 32), 'variable "x" {\n  client_secret = "%"\n}'),
   kind('PHP array', password, "'password' => '%',"),

@@ -1,10 +1,10 @@
-/** A deployed Worker without a key serves nothing but its health, whatever name it is called by. */
+/** A deployed Worker without a key serves only its health, whatever host name is used. */
 import { describe, expect, test } from 'vitest'
 import { OPERATIONS } from '../../src/operations/index.ts'
 import { requestOf, send } from './keyed-worker.ts'
 
 const CLIENT = { 'CF-Connecting-IP': '203.0.113.7' }
-/** Ways of pretending to be the machine itself. */
+/** Attempts to pretend to be the local machine. */
 const TRICKS: readonly [string, string, Record<string, string>][] = [
   ['plainly', 'https://hybrid.example', {}],
   ['Host: localhost', 'https://hybrid.example', { Host: 'localhost' }],
@@ -22,7 +22,7 @@ const TRICKS: readonly [string, string, Record<string, string>][] = [
 ]
 
 describe.each(TRICKS)('%s', (_, origin, headers) => {
-  test('every operation is refused, and it is said how to set a key', async () => {
+  test('every operation is refused, with instructions for setting a key', async () => {
     for (const operation of OPERATIONS) {
       for (const route of operation.http) {
         const sample = requestOf(route, {}, { ...CLIENT, ...headers })

@@ -1,5 +1,6 @@
 /**
- * What indexing a text costs is bounded by counts: characters after folding, terms read, distinct terms kept, and bytes merged at once.
+ * The cost of indexing a text is bounded by counts: characters after folding, terms read, distinct terms kept, and
+ * bytes merged at once.
  */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -35,19 +36,19 @@ const TEXTS: Readonly<Record<string, string>> = {
   operators: repeated('&& || '),
 }
 
-/** How many terms a document is read as. */
+/** Number of terms read from a document. */
 function termsOf(body: string): number {
   const columns = documentColumns({ body })
   return columns.body.split(' ').length + columns.identifiers.split(' ').length
 }
 
 describe.each(Object.entries(TEXTS))('%s', (_, text) => {
-  it('grow no more than twofold when they are folded, and give at most 2.2 terms a character', () => {
+  it('grow at most twofold when folded, and give at most 2.2 terms per character', () => {
     expect(foldText(text).length).toBeLessThanOrEqual(2 * text.length)
     expect(termsOf(text)).toBeLessThanOrEqual(Math.min(2.2 * text.length, 65_536 + CHUNK_TERMS))
   })
 
-  it('ten times over give no more terms than the limit', () => {
+  it('repeated ten times give no more terms than the limit', () => {
     expect(termsOf(text.repeat(10))).toBeLessThanOrEqual(65_536 + CHUNK_TERMS)
   })
 
@@ -64,7 +65,7 @@ describe('foldText', () => {
     )
   })
 
-  it('leaves one compatibility character whole', () => {
+  it('keeps one compatibility character whole', () => {
     expect(foldText('\u3316')).toBe('キロメートル')
   })
 })

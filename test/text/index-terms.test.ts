@@ -11,7 +11,7 @@ const anyText = fc.oneof(
     .map((parts) => parts.join(' ')),
 )
 
-/** Whether a document with this body is found by this question: they share a term. */
+/** Whether this question finds a document with this body, i.e. they share a term. */
 function finds(question: string, body: string): boolean {
   const columns = documentColumns({ body })
   const indexed = new Set(`${columns.title} ${columns.body} ${columns.identifiers}`.split(' '))
@@ -27,7 +27,7 @@ describe('queryTerms', () => {
     )
   })
 
-  it('are none when nothing can be searched for', () => {
+  it('are empty if nothing is searchable', () => {
     for (const text of ['', ' ', '"', '*', '\0', '(', '\ud800']) expect(queryTerms(text), text).toEqual([])
   })
 

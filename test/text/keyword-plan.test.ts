@@ -26,7 +26,7 @@ function statisticsOf(bodies: readonly string[], question: string) {
 }
 
 describe('termList', () => {
-  it('gives back the frequency of every term', () => {
+  it('returns the frequency of every term', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', maxLength: 400 }), (body) => {
         const columns = documentColumns({ body })
@@ -51,7 +51,7 @@ describe('termList', () => {
 })
 
 describe('planKeywordSearch', () => {
-  it('weighs rare terms above common ones, and absent ones no more than the others on average', () => {
+  it('weights rare terms above common ones, and absent ones no more than the others on average', () => {
     const terms = queryTerms('common rare absent')
     const [common, rare, absent] = terms.map(({ term }) => term)
     const documentFrequencies = new Map([
@@ -68,7 +68,7 @@ describe('planKeywordSearch', () => {
 })
 
 describe('keywordEvidence', () => {
-  it('stays within its bounds, and is zero exactly when no term is shared', () => {
+  it('stays within its bounds, and is zero exactly if no term is shared', () => {
     fc.assert(
       fc.property(documents, (bodies) => {
         const question = bodies[0] ?? ''
@@ -85,7 +85,7 @@ describe('keywordEvidence', () => {
     )
   })
 
-  it('prefers the document that says more of the question', () => {
+  it('prefers the document with more terms of the question', () => {
     const bodies = ['retry the request', 'retry the request with backoff', 'something else']
     const { lists, statistics } = statisticsOf(bodies, 'retry with backoff')
     const plan = planKeywordSearch(queryTerms('retry with backoff'), statistics)

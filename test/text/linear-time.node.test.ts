@@ -1,6 +1,6 @@
 /**
- * What reads users' texts takes a time in proportion to their length, whatever they hold: a square would let one request, or one
- * stored item, keep an isolate busy for minutes.
+ * Code that reads users' texts takes linear time, whatever they contain: quadratic time would let one request, or one
+ * stored item, block an isolate for minutes.
  */
 import { describe, expect, test } from 'vitest'
 import { extractSummary } from '../../src/conversation/summary.ts'
@@ -76,12 +76,12 @@ const linear = (read: (text: string) => unknown) => [
 ]
 
 describe.each(Object.entries(READERS))('%s', (_, read) => {
-  test('takes CPU time in proportion to the length of a text', () => {
+  test('takes linear CPU time in the length of a text', () => {
     expect(linear(read)).toEqual([])
   })
 })
 
-test('a square is noticed', () => {
+test('detects quadratic time', () => {
   const square = (text: string) => {
     let sum = 0
     for (let i = 0; i < text.length; i += 3) for (let j = 0; j < text.length; j += 3) sum += text.charCodeAt(j) ^ i
@@ -90,7 +90,7 @@ test('a square is noticed', () => {
   expect(steeperThanLinear(square, ['a'], LENGTH)).toHaveLength(1)
 })
 
-test('the token counter takes no longer for new words after it has seen many', () => {
+test('the token counter does not slow down for new words after many words', () => {
   let next = 1_000_000
   const newWord = () => {
     next += 7919

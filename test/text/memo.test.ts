@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { Memo } from '../../src/text/memo.ts'
 
-it('gives what the work gives, for any text, and works once for what it remembers', () => {
+it('returns the result of the work for any text, and computes cached results once', () => {
   fc.assert(
     fc.property(fc.array(fc.string({ maxLength: 12, unit: 'binary' }), { maxLength: 40 }), (texts) => {
       const memo = new Memo<string>(1000, 8)
@@ -18,7 +18,7 @@ it('gives what the work gives, for any text, and works once for what it remember
   )
 })
 
-it('begins anew when it is full', () => {
+it('is cleared when it is full', () => {
   const memo = new Memo<number>(2, 8)
   let worked = 0
   for (const text of ['a', 'b', 'a', 'c', 'a']) memo.of(text, () => ++worked)

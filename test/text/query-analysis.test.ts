@@ -48,7 +48,7 @@ describe('withoutHarnessText', () => {
     expect(withoutHarnessText(text).text).toBe(clean)
   })
 
-  it('never adds text, and says how much it took', () => {
+  it('never adds text, and reports how much it removed', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         const { removedShare } = withoutHarnessText(text)
@@ -60,7 +60,7 @@ describe('withoutHarnessText', () => {
 })
 
 describe('analyseQuery', () => {
-  it('takes any text', () => {
+  it('accepts any text', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         const analysis = analyseQuery(text)
@@ -74,7 +74,7 @@ describe('analyseQuery', () => {
     )
   })
 
-  it('is unmoved by harness text around the request', () => {
+  it('ignores harness text around the request', () => {
     const request = 'Why does src/app.ts:42 throw?'
     const wrapped = `<system-reminder>error: SELECT 1 FROM x</system-reminder>\n<user_query>${request}</user_query>`
     const { features: bare, ...plain } = analyseQuery(request)

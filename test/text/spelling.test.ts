@@ -16,7 +16,7 @@ describe('otherSpellings', () => {
     expect(otherSpellings(stem(american))).toContain(stem(british))
   })
 
-  it('leaves short and foreign words alone', () => {
+  it('does not change short and foreign words', () => {
     for (const word of ['rise', 'hour', 'für', 'x1', '']) expect(otherSpellings(word)).toEqual([])
   })
 })
@@ -24,7 +24,7 @@ describe('otherSpellings', () => {
 describe('collectionTerms', () => {
   const held = (frequencies: Record<string, number>) => (term: string) => frequencies[term] ?? 0
 
-  it('asks for a word as the collection spells it', () => {
+  it('searches for a word in the spelling of the collection', () => {
     const spelt = (text: string, frequencies: Record<string, number>) =>
       collectionTerms(text, held(frequencies)).map(({ term }) => term)
     expect(spelt('recognised formats', { recogn: 3, format: 5 })).toEqual(['recogn', 'format'])
@@ -32,7 +32,7 @@ describe('collectionTerms', () => {
     expect(spelt('colour', {})).toEqual(['colour'])
   })
 
-  it('asks for a name that two words make where there is one', () => {
+  it('searches for a name formed by two words if it exists', () => {
     const phrases = (frequencies: Record<string, number>) =>
       collectionTerms('the JSON object writer', held(frequencies)).filter(({ kind }) => kind === 'phrase')
     expect(phrases({ jsonobject: 2 }).map(({ term }) => term)).toEqual(['jsonobject'])

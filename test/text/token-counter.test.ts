@@ -3,14 +3,14 @@ import { describe, expect, it } from 'vitest'
 import { longestPrefix, piecesOf, tokenCounter } from '../../src/text/token-counter.ts'
 
 describe('tokenCounter', () => {
-  it('counts words and nothing', async () => {
+  it('counts words, and 0 for empty text', async () => {
     const count = await tokenCounter()
     expect(count('')).toBe(0)
     expect(count('hello world')).toBe(2)
     expect(count('<|endoftext|>')).toBeGreaterThan(1)
   })
 
-  it('takes any text apart into pieces that make it up', () => {
+  it('splits any text into pieces that add up to it', () => {
     fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 2000 }), (text) => piecesOf(text).join('') === text))
     fc.assert(
       fc.property(fc.array(fc.constantFrom('a'.repeat(450), ' ', 'word', '漢'.repeat(300))), (parts) => {
@@ -25,11 +25,11 @@ describe('tokenCounter', () => {
   })
 })
 
-describe('the longest beginning', () => {
+describe('the longest prefix', () => {
   const words = 'the Größe of index_page 関数 🙂🙂 returns\n\t{"a":1}; 12345 internationalization '
   const texts = [words.repeat(40), 'x'.repeat(5_000), '🙂'.repeat(900), 'a b '.repeat(700), ' \n'.repeat(800), words]
 
-  it('has all of the tokens that are allowed and no more, up to white space', async () => {
+  it('has at most the allowed tokens and no fewer than possible, up to white space', async () => {
     const countTokens = await tokenCounter()
     for (const text of texts) {
       for (const most of [0, 1, 2, 7, 50, 250, 333]) {
@@ -43,7 +43,7 @@ describe('the longest beginning', () => {
     }
   })
 
-  it('is the whole text when that fits, to the last character', async () => {
+  it('is the whole text if it fits, to the last character', async () => {
     const countTokens = await tokenCounter()
     for (const text of [...texts, 'one', 'antidisestablishmentarianism']) {
       const most = countTokens(text)
@@ -53,7 +53,7 @@ describe('the longest beginning', () => {
     }
   })
 
-  it('is found by a few counts', async () => {
+  it('is found with a few counts', async () => {
     const countTokens = await tokenCounter()
     let counts = 0
     const counted = (text: string) => {

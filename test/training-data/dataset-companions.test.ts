@@ -9,10 +9,10 @@ import { PromptGroups } from '../../src/training-data/groups.ts'
 import { bindings, call, finish, freshProject, testServices } from '../outcomes/support.ts'
 import { digest, generate, linesOf, type Made, seed } from './dataset-support.ts'
 
-describe('what lies beside a dataset', () => {
+describe('companion files of a dataset', () => {
   const text = async (key: string) => (await (await bindings.DATASETS.get(key))?.text()) ?? ''
 
-  it('is a datasheet with counts, tokens and licence, and the lineage in order of the rows', async () => {
+  it('are a datasheet with counts, tokens and licence, and the lineage in row order', async () => {
     const services = testServices()
     const project = freshProject()
     const ids = await seed(project, [{ query: 'one two', response: 'three' }, { outcome: 'failure' }, {}])
@@ -36,7 +36,7 @@ describe('what lies beside a dataset', () => {
     expect(await text(lineage)).toBe('')
   })
 
-  it('tells which rows have turned since', async () => {
+  it('reports rows that have changed since', async () => {
     const services = testServices()
     const project = freshProject()
     const ids = await seed(project, [{}, {}, {}, {}])
@@ -51,7 +51,7 @@ describe('what lies beside a dataset', () => {
     expect(checked.examples.map(({ id }) => id)).toEqual(ids.slice(0, 3).sort())
   })
 
-  it('makes increments that together are the whole', async () => {
+  it('creates increments that together are the whole', async () => {
     const services = testServices()
     const project = freshProject()
     await seed(project, [{ query: 'a' }, { query: 'b' }])
@@ -92,11 +92,11 @@ describe('redaction', () => {
     'https://example.com:8080/path@v2',
     'a skill-based approach, task-oriented',
     'git commit 3f9d2c1e7ab84e02a5f6c7d8e9f0a1b2c3d4e5f6',
-  ])('leaves %s alone', (text) => {
+  ])('does not change %s', (text) => {
     expect(redact(text, {})).toBe(text)
   })
 
-  it('keeps secrets out of the file and says how many there were', async () => {
+  it('removes secrets from the file and reports their number', async () => {
     const services = testServices()
     const project = freshProject()
     const token = `ghp_${'q'.repeat(36)}`
@@ -109,7 +109,7 @@ describe('redaction', () => {
 })
 
 describe('split', () => {
-  it('keeps near-duplicates on one side, shares out everything and is stable', async () => {
+  it('keeps near-duplicates on one side, assigns everything and is stable', async () => {
     const services = testServices()
     const project = freshProject()
     const words = Array.from({ length: 400 }, (_, i) => `word${i}`)

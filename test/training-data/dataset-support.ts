@@ -1,6 +1,4 @@
-/**
- * Interactions as training material, and the files that come of them.
- */
+/** Interactions as training material, and the exported files. */
 import { expect } from 'vitest'
 import { Budget } from '../../src/budget.ts'
 import { CoordinatorError } from '../../src/errors.ts'
@@ -22,7 +20,7 @@ export interface Made {
   sheet: Record<string, unknown>
 }
 
-/** Stores scored interactions straight into the table. */
+/** Inserts scored interactions directly into the table. */
 export async function seed(
   project: string,
   rows: { query?: string; response?: string; outcome?: string; score?: number | null; feedback?: number | null }[],
@@ -53,7 +51,7 @@ export async function seed(
 export const generate = (services: TestServices, project: string, input: object = {}) =>
   finish<Made>(generateTrainingData, services, { project, ...input })
 
-/** Exports with settings of its own, in as many steps as its budgets allow. */
+/** Exports with the given settings, in as many steps as its budgets require. */
 export async function exportAll(
   services: Services,
   settings: ExportSettings,

@@ -10,7 +10,7 @@ import { bindings, call, freshProject, testServices } from '../outcomes/support.
 import { digest, generate, linesOf, type Made, seed } from './dataset-support.ts'
 
 describe('generate_training_data', () => {
-  it('takes what succeeded and scored high, once, and counts the rest by reason', async () => {
+  it('includes successes with high scores, once, and counts the rest by reason', async () => {
     const services = testServices()
     const project = freshProject()
     await seed(project, [
@@ -46,7 +46,7 @@ describe('generate_training_data', () => {
     expect(made.dataset_path.startsWith(`datasets/${project}/`)).toBe(true)
   })
 
-  it('gives the same dataset for the same data and settings, another for other ones', async () => {
+  it('gives the same dataset for the same data and settings, and another for different ones', async () => {
     const services = testServices()
     const project = freshProject()
     await seed(project, [{}, {}, {}])
@@ -60,7 +60,7 @@ describe('generate_training_data', () => {
     expect(listed.datasets.map((dataset) => dataset.dataset_id)).toEqual([limited.dataset_id, first.dataset_id])
   })
 
-  it('leaves a row out again when its outcome turns', async () => {
+  it('removes a row when its outcome changes', async () => {
     const services = testServices()
     const project = freshProject()
     const [id] = await seed(project, [{}, {}])
@@ -69,7 +69,7 @@ describe('generate_training_data', () => {
     expect(await generate(services, project)).toMatchObject({ rows: 1, skipped: { other_outcome: 1 } })
   })
 
-  it('puts the correction in the place of what it corrects, and makes pairs of both', async () => {
+  it('replaces a corrected answer with the correction, and creates pairs from both', async () => {
     const services = testServices()
     const project = freshProject()
     const [id] = await seed(project, [{ query: 'Q', response: 'wrong' }])
@@ -84,7 +84,7 @@ describe('generate_training_data', () => {
     ])
   })
 
-  it('makes verdicts of outcomes and ratings, and leaves contradictions out', async () => {
+  it('creates verdicts from outcomes and ratings, and leaves contradictions out', async () => {
     const services = testServices()
     const project = freshProject()
     await seed(project, [
@@ -99,7 +99,7 @@ describe('generate_training_data', () => {
     expect(made.skipped).toMatchObject({ no_verdict: 1, contradictory: 1 })
   })
 
-  it('exports more rows than one page and more bytes than one part, the same each time', {
+  it('exports more rows than one page and more bytes than one part, always the same', {
     timeout: 60_000,
   }, async () => {
     const services = testServices()
@@ -121,7 +121,7 @@ describe('generate_training_data', () => {
     expect(again).toMatchObject({ sha256: made.sha256, dataset_path: made.dataset_path, status: 'created' })
   })
 
-  it('writes an empty file rather than none when nothing qualifies, and says why', async () => {
+  it('writes an empty file instead of none if nothing qualifies, and states why', async () => {
     const services = testServices()
     const project = freshProject()
     await seed(project, [{ outcome: 'failure' }])
@@ -140,7 +140,7 @@ describe('generate_training_data', () => {
 })
 
 describe('sinks', () => {
-  it('cuts any chunks into equal parts and loses no byte', async () => {
+  it('splits any chunks into equal parts and loses no byte', async () => {
     const parts: Uint8Array[] = []
     const upload = {
       uploadPart: async (partNumber: number, part: Uint8Array) => {
@@ -165,8 +165,8 @@ describe('sinks', () => {
 })
 
 describe('formats', () => {
-  // Written from the trainers' published descriptions: OpenAI fine-tuning guide, TRL "Dataset formats and types", Axolotl and
-  // Unsloth "ShareGPT", Stanford Alpaca.
+  // Written from the trainers' published descriptions: OpenAI fine-tuning guide, TRL "Dataset formats and types",
+  // Axolotl and Unsloth "ShareGPT", Stanford Alpaca.
   const turn = z.strictObject({ role: z.enum(['system', 'user', 'assistant']), content: z.string().min(1) })
   const answer = z.tuple([z.strictObject({ role: z.literal('assistant'), content: z.string().min(1) })])
   const prompt = z.array(turn).refine((turns) => turns.at(-1)?.role === 'user')
@@ -184,7 +184,7 @@ describe('formats', () => {
     kto: z.strictObject({ prompt, completion: answer, label: z.boolean() }),
   }
 
-  it.each(DATASET_FORMATS)('every row of a %s file is as the trainers want it', async (format) => {
+  it.each(DATASET_FORMATS)('every row of a %s file has the format of the trainers', async (format) => {
     const services = testServices()
     const project = freshProject()
     const ids = await seed(project, [
@@ -207,7 +207,7 @@ describe('formats', () => {
     correction: false,
     archived: false,
   }
-  it.each(DATASET_FORMATS)('%s is one line of JSON that holds prompt and answer', (format) => {
+  it.each(DATASET_FORMATS)('%s is one line of JSON with prompt and answer', (format) => {
     const line = formatExample(format, example, 'Be brief.')
     expect(line).not.toContain('\n')
     const text = JSON.stringify(JSON.parse(line))

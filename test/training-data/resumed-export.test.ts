@@ -1,4 +1,6 @@
-/** An export that dies between any two steps of its upload goes on with the parts that R2 has, and ends with the same bytes. */
+/**
+ * An export that dies between any two steps of its upload continues with the parts in R2, and ends with the same bytes.
+ */
 import { expect, it } from 'vitest'
 import type { Services } from '../../src/services.ts'
 import { nightlySettings } from '../../src/training-data/settings.ts'
@@ -8,7 +10,7 @@ import { Died, KillSwitch, mortalServices } from '../jobs/faults.ts'
 import { bindings, freshProject, testServices } from '../outcomes/support.ts'
 import { exportAll } from './dataset-support.ts'
 
-/** A whole part and a piece. */
+/** One whole part and a piece. */
 const CHUNKS = Array.from({ length: 9 }, (_, i) => new Uint8Array(1024 * 1024 + i).fill(65 + i))
 const PARTS = 2
 const EXPECTED = await sha256(await new Blob(CHUNKS).arrayBuffer())
@@ -18,7 +20,10 @@ async function sha256(bytes: ArrayBuffer): Promise<string> {
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
-/** A bucket whose calls are steps of a Worker that may die; `sent` grows by each part that it is given, `noteSent` is told of it after. */
+/**
+ * A bucket whose calls are steps of a Worker that may die. `sent` grows with each uploaded part; `noteSent` is called
+ * afterwards.
+ */
 function mortalBucket(
   kill: KillSwitch,
   sent: number[],
@@ -29,7 +34,7 @@ function mortalBucket(
       get(_, name) {
         const value = Reflect.get(target, name) as unknown
         if (typeof value !== 'function') return value
-        // It only names an upload and asks R2 nothing.
+        // It only refers to an upload and makes no R2 call.
         if (name === 'resumeMultipartUpload') {
           return (...parameters: [string, string]) => mortal(bindings.DATASETS.resumeMultipartUpload(...parameters))
         }
@@ -45,7 +50,7 @@ function mortalBucket(
   return mortal(bindings.DATASETS)
 }
 
-/** Does work in a Worker that dies after so many steps; null: never. */
+/** Runs work in a Worker that dies after the given number of steps; null: never. */
 async function live<T>(
   steps: number | null,
   after: boolean,
@@ -67,13 +72,13 @@ const upload = (project: string) => (services: Services) =>
     for (const chunk of CHUNKS) await sink.write(chunk)
   })
 
-/** Numbers of the parts that a project's unfinished upload is known to have; null: there is none. */
+/** Numbers of the recorded parts of a project's unfinished upload; null: there is none. */
 async function noted(project: string): Promise<string[] | null> {
   const row = await bindings.DB.prepare('SELECT parts FROM export_uploads WHERE project = ?').bind(project).first()
   return row ? Object.keys(JSON.parse(String(row.parts)) as object) : null
 }
 
-it('sends no part twice that is known to be there, wherever it dies', async () => {
+it('sends no recorded part twice, wherever it dies', async () => {
   let [deaths, spared] = [0, 0]
   for (let step = 0; ; step++) {
     const project = freshProject()
@@ -89,22 +94,22 @@ it('sends no part twice that is known to be there, wherever it dies', async () =
     expect(second.sent.filter((number) => known.includes(String(number)))).toEqual([])
     spared += known.length
   }
-  // It dies at beginning, noting and completing the upload, and at sending and noting each part.
+  // It dies when starting, recording and completing the upload, and when sending and recording each part.
   expect(deaths).toBeGreaterThanOrEqual(2 * PARTS + 4)
   expect(spared).toBeGreaterThanOrEqual(PARTS)
 })
 
-it('ends with the right bytes when two send the same at once', async () => {
+it('ends with the right bytes if two upload the same concurrently', async () => {
   const project = freshProject()
   const results = await Promise.allSettled([1, 2].map(() => live(null, false, upload(project))))
-  // One may find its parts replaced by the other's; the next run completes what is there then.
+  // The parts of one may be replaced by the other's; the next run completes what is there then.
   if (!results.some(({ status }) => status === 'fulfilled')) await live(null, false, upload(project))
   const stored = await bindings.DATASETS.get(`${project}/file`)
   expect(await sha256((await stored?.arrayBuffer()) ?? new ArrayBuffer(0))).toBe(EXPECTED)
   expect(await noted(project)).toBeNull()
 })
 
-it('sends a part again whose bytes are not those that were sent before', async () => {
+it('sends a part again if its bytes differ from the earlier ones', async () => {
   const project = freshProject()
   const begun = await bindings.DATASETS.createMultipartUpload(`${project}/file`)
   const { etag } = await begun.uploadPart(1, new Uint8Array(PART_BYTES))
@@ -122,7 +127,7 @@ it('sends a part again whose bytes are not those that were sent before', async (
   expect(await live(null, false, upload(project))).toEqual({ result: true, sent: [1, 2] })
 })
 
-it('stores nothing when the content is not what was hashed', async () => {
+it('stores nothing if the content does not match its hash', async () => {
   const project = freshProject()
   const target = { project, key: `${project}/file`, expected: '0'.repeat(64) }
   expect(await uploadInParts(testServices(), target, (sink) => sink.write(new Uint8Array(9)))).toBe(false)
@@ -130,12 +135,12 @@ it('stores nothing when the content is not what was hashed', async () => {
   expect(await noted(project)).toBeNull()
 })
 
-/** Leaves an upload of a project unfinished. */
+/** Leaves a project's upload unfinished. */
 async function abandon(project: string): Promise<void> {
   for (let step = 0; (await noted(project)) === null; step++) await live(step, false, upload(project))
 }
 
-it('begins anew in the run after R2 has given the upload up, or when it is so old that R2 is about to', async () => {
+it('starts again in the run after R2 has aborted the upload, or if it is so old that R2 is about to', async () => {
   const project = freshProject()
   await abandon(project)
   const row = await bindings.DB.prepare('SELECT upload_id FROM export_uploads WHERE project = ?').bind(project).first()
@@ -149,14 +154,14 @@ it('begins anew in the run after R2 has given the upload up, or when it is so ol
   expect(await live(null, false, upload(old))).toEqual({ result: true, sent: [1, 2] })
 })
 
-it('is given up with the data that it was made of', async () => {
+it('is aborted with the data that it was made from', async () => {
   const project = freshProject()
   await abandon(project)
   expect(await abortUploads(testServices(), project)).toBe(1)
   expect(await noted(project)).toBeNull()
 })
 
-it('makes a dataset with the same bytes after its export was killed between two parts', {
+it('creates a dataset with the same bytes after its export was killed between two parts', {
   timeout: 120_000,
 }, async () => {
   const project = freshProject()
@@ -170,7 +175,7 @@ it('makes a dataset with the same bytes after its export was killed between two 
     .bind(project)
     .run()
   const run = (services: Services) => exportAll(services, nightlySettings(project, 0.7))
-  // Sends the second part and dies before it can note that.
+  // Sends the second part and dies before recording it.
   const kill = new KillSwitch(null, false)
   const sent: number[] = []
   const bucket = mortalBucket(kill, sent, (number) => {

@@ -1,4 +1,4 @@
-/** Training rows are whole answers, and a correction means the same in every format. */
+/** Training rows are complete answers, and a correction has the same meaning in every format. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { learningFeedback } from '../../src/operations/interactions/learning-feedback.ts'
@@ -13,24 +13,27 @@ async function tag(id: string | undefined, tags: string[]) {
   await bindings.DB.prepare('UPDATE interactions SET tags = ? WHERE id = ?').bind(JSON.stringify(tags), id).run()
 }
 
-describe('an answer that is not whole', () => {
-  it.each(['openai-chat', 'sharegpt', 'alpaca', 'kto'] as const)('is no row of %s, and is counted', async (format) => {
-    const services = testServices()
-    const project = freshProject()
-    const ids = await seed(project, [{}, {}, {}, {}, {}])
-    for (const [i, tags] of [['openai', 'incomplete'], ['stopped'], ['openai', 'length'], ['tool_calls']].entries())
-      await tag(ids[i], tags)
-    await tag(ids[4], ['openai'])
-    const made = await generate(services, project, { ...ALL, format })
-    expect(made.rows).toBe(1)
-    expect(made.skipped).toEqual({ incomplete: 2, cut_by_length: 1, tool_calls: 1 })
-  })
+describe('an incomplete answer', () => {
+  it.each(['openai-chat', 'sharegpt', 'alpaca', 'kto'] as const)(
+    'is not a row of %s, and is counted',
+    async (format) => {
+      const services = testServices()
+      const project = freshProject()
+      const ids = await seed(project, [{}, {}, {}, {}, {}])
+      for (const [i, tags] of [['openai', 'incomplete'], ['stopped'], ['openai', 'length'], ['tool_calls']].entries())
+        await tag(ids[i], tags)
+      await tag(ids[4], ['openai'])
+      const made = await generate(services, project, { ...ALL, format })
+      expect(made.rows).toBe(1)
+      expect(made.skipped).toEqual({ incomplete: 2, cut_by_length: 1, tool_calls: 1 })
+    },
+  )
 })
 
 describe('thinking', () => {
   const thought = '<think>\nsecret chain of thought\n</think>\n\nUse the flag.'
 
-  it('is cut from answers, or kept when that is wanted, and counted', async () => {
+  it('is removed from answers, or kept if requested, and counted', async () => {
     const services = testServices()
     const project = freshProject()
     await seed(project, [
@@ -46,7 +49,7 @@ describe('thinking', () => {
     expect(JSON.stringify(await linesOf(kept.dataset_path))).toContain('secret')
   })
 
-  it('is told from answers that write about it', () => {
+  it('is distinguished from answers that write about it', () => {
     expect(withoutThinking(thought)).toBe('Use the flag.')
     expect(withoutThinking('First.\n<reasoning>x</reasoning>\nSecond.')).toBe('First.\n\nSecond.')
     for (const text of [
@@ -57,7 +60,7 @@ describe('thinking', () => {
       expect(withoutThinking(text)).toBe(text)
   })
 
-  it('is gone after one pass, whatever the text', () => {
+  it('is removed in one pass, whatever the text', () => {
     const piece = fc.constantFrom('<think>', '</think>', '\n', 'a', '```\n', '<|channel|>analysis<|message|>', ' ')
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 20 }), (pieces) => {
@@ -69,7 +72,7 @@ describe('thinking', () => {
   })
 })
 
-describe('an answer that was corrected', () => {
+describe('a corrected answer', () => {
   it.each(DATASET_FORMATS)('is never a good one in %s', async (format) => {
     const services = testServices()
     const project = freshProject()
@@ -97,7 +100,7 @@ describe('incremental exports of a split', () => {
     const words = (i: number) => Array.from({ length: 20 }, (_, j) => `word${(i * 31 + j * 17) % 997}`).join(' ')
     const sides: Record<'train' | 'validation', Set<string>> = { train: new Set(), validation: new Set() }
     for (let round = 0; round < 3; round++) {
-      // Every question comes back a little differently, and its later forms have smaller and larger ids than others.
+      // Every question is repeated with small differences, and its later forms have smaller and larger ids than others.
       await seed(
         project,
         Array.from({ length: 40 }, (_, i) => ({

@@ -18,7 +18,7 @@ describe('without a key', () => {
     'http://localhost.example.com/things',
     'http://127.0.0.1.nip.io/things',
     'http://192.168.1.2:8787/things',
-  ])('%s is told how to set one', async (url) => {
+  ])('%s gets instructions for setting one', async (url) => {
     const response = await send(url)
     expect(response.status).toBe(401)
     expect(response.headers.get('www-authenticate')).toBe('Bearer')
@@ -89,7 +89,7 @@ describe('with a key', () => {
     expect((await send(`https://hybrid.example${path}`, {}, keyed)).status).toBe(401)
   })
 
-  test('a key too short to be one fails closed, naming the variable', async () => {
+  test('a key that is too short fails closed, naming the variable', async () => {
     const response = await send('/things', {}, { HYBRID_API_KEY: 'short' })
     expect(response.status).toBe(500)
     const text = await response.text()
@@ -99,7 +99,7 @@ describe('with a key', () => {
 })
 
 describe('authenticate', () => {
-  test('asks each lookup in turn', async () => {
+  test('tries each look-up in turn', async () => {
     const other = { id: 'k1', scopes: ['read'], project: 'p' } as const
     const lookups = [configuredKey(KEY), async () => other]
     const request = (key: string) => new Request('https://hybrid.example/', { headers: { 'X-API-Key': key } })
@@ -107,7 +107,7 @@ describe('authenticate', () => {
     expect(await authenticate(request('another'), lookups)).toBe(other)
   })
 
-  test('origins and hosts that can not be read are refused', () => {
+  test('invalid origins and hosts are refused', () => {
     expect(isOwnOrigin(new Request('http://localhost/', { headers: { Origin: 'nonsense' } }))).toBe(false)
     expect(isOwnOrigin(new Request('http://localhost/', { headers: { Origin: 'file:///x' } }))).toBe(false)
     expect(isOwnOrigin(new Request('https://a.example/', { headers: { Origin: 'https://a.example' } }))).toBe(true)

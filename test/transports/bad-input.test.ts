@@ -32,7 +32,7 @@ function operationOf(name: string): Operation {
   return operation
 }
 
-/** Calls an operation on both surfaces and returns the one error that both have to give; null when both succeed. */
+/** Calls an operation on both surfaces and returns the error that both must give; null if both succeed. */
 async function errorOf(operation: Operation, input: Input): Promise<Omit<Problem, 'request_id'> | null> {
   const response = await callRoute(operation.http[0], input)
   expect(response.status, 'never 500').toBeLessThan(500)
@@ -109,7 +109,7 @@ describe('named mistakes', () => {
     expect(await errorOf(operationOf(name), input)).toMatchObject(expected)
   })
 
-  test('an unknown tool is named', async () => {
+  test('reports an unknown tool', async () => {
     await expect(client.call('summon_demon', {})).rejects.toMatchObject({
       code: -32602,
       message: expect.stringContaining('summon_demon'),
@@ -117,7 +117,7 @@ describe('named mistakes', () => {
     expect((await fetchWorker(new Request('http://localhost/summon_demon', { method: 'POST' }))).status).toBe(404)
   })
 
-  test('a batch stores its good items and names the bad one', async () => {
+  test('a batch stores its valid items and reports the invalid one', async () => {
     const items = [
       { key: 'good-1', fields: { title: 'First', description: 'Good.' } },
       { key: 'bad', fields: { title: 'Second' } },
@@ -138,7 +138,7 @@ describe('named mistakes', () => {
   })
 })
 
-/** Wrong values for a field of this schema; each has to be refused on both surfaces. */
+/** Invalid values for a field of this schema. Each must be rejected on both surfaces. */
 function wrongValues(schema: JsonSchema): unknown[] {
   switch (schema.type) {
     case 'string':
@@ -163,12 +163,12 @@ function wrongValues(schema: JsonSchema): unknown[] {
   }
 }
 
-describe.each(OPERATIONS.map((operation) => [operation.name, operation] as const))('%s refuses', (name, operation) => {
+describe.each(OPERATIONS.map((operation) => [operation.name, operation] as const))('%s rejects', (name, operation) => {
   const schema = inputSchemaOf(operation)
   const inQuery = operation.http[0].method === 'GET' || operation.http[0].method === 'DELETE'
   const inPath = pathParameters(operation.http[0].path)
   const sample = () => SAMPLES[name]?.(prepared) ?? {}
-  /** A query string can't carry a type, and a path can't carry the absence of a value. */
+  /** A query string can't carry a type, and a path can't carry a missing value. */
   const carried = (field: string, value: unknown) =>
     inPath.includes(field) || inQuery
       ? typeof value === 'string' && (!inPath.includes(field) || value.length < 1000)
@@ -177,9 +177,9 @@ describe.each(OPERATIONS.map((operation) => [operation.name, operation] as const
   const cases = Object.entries(schema.properties).flatMap(([field, property]) =>
     wrongValues(property)
       .filter((value) => carried(field, value) && !(inQuery && property.type === 'array'))
-      // Any text is a place in the order of a list, so none is wrong.
+      // Any text is a position in the order of a list, so none is invalid.
       .filter((value) => field !== 'cursor' || value !== 'a\0b')
-      // Where nothing is deleted or administered, null stands for what is left out.
+      // Except in destructive and administrative operations, null means an omitted field.
       .filter((value) => value !== null || isAudited(operation) || schema.required?.includes(field))
       .map((value) => [field, JSON.stringify(value).slice(0, 30), value] as const),
   )
@@ -190,7 +190,7 @@ describe.each(OPERATIONS.map((operation) => [operation.name, operation] as const
     expect(problem?.field?.split(/[.[]/)[0]).toBe(field)
   })
 
-  test.runIf(!isAudited(operation))('nothing that is null instead of left out', async () => {
+  test.runIf(!isAudited(operation))('accepts null for omitted fields', async () => {
     const input = sample()
     const absent = Object.keys(schema.properties).filter((field) => !(field in input) && !inPath.includes(field))
     const raw = { ...input, ...Object.fromEntries(absent.map((field) => [field, null])) }
@@ -199,7 +199,7 @@ describe.each(OPERATIONS.map((operation) => [operation.name, operation] as const
 
   test
     .runIf((schema.required ?? []).length > inPath.length)
-    .each((schema.required ?? []).filter((field) => !inPath.includes(field)))('the absence of %s', async (field) => {
+    .each((schema.required ?? []).filter((field) => !inPath.includes(field)))('a missing %s', async (field) => {
     const { [field]: _, ...rest } = sample()
     expect(await errorOf(operation, rest)).toMatchObject({ status: 400, code: 'invalid_input', field })
   })

@@ -9,7 +9,7 @@ const posted = (body: ReadableStream) =>
   new Request('http://localhost/', { method: 'POST', body, headers: { 'content-type': 'application/json' } })
 
 describe('a body', () => {
-  test('that never ends is given up at the deadline', async () => {
+  test('that never ends is aborted at the deadline', async () => {
     const endless = new ReadableStream({
       start: (controller) => controller.enqueue(new TextEncoder().encode('{')),
       pull: () => new Promise(() => undefined),
@@ -21,7 +21,7 @@ describe('a body', () => {
     })
   })
 
-  test('that its sender breaks off is no fault of ours', async () => {
+  test('interrupted by its sender is not a fault of the coordinator', async () => {
     const broken = new ReadableStream({
       pull: (controller) => controller.error(new Error('connection lost')),
     })
@@ -31,15 +31,15 @@ describe('a body', () => {
     })
   })
 
-  test('that comes in time is whole', async () => {
+  test('that arrives in time is complete', async () => {
     expect(await readBodyText(posted(new Blob(['{"a":', '"é"}']).stream()), 1000)).toBe('{"a":"é"}')
   })
 })
 
-describe('a refusal is as small for many faults as for one', () => {
+describe('an error is equally small for many faults and for one', () => {
   const track = OPERATIONS.find(({ name }) => name === 'track_interaction')
 
-  test('of unknown fields it names ten', () => {
+  test('of unknown fields it lists ten', () => {
     const many = Object.fromEntries(Array.from({ length: 50_000 }, (_, n) => [`unknown_${n}`, 1]))
     let message = ''
     try {
@@ -59,7 +59,7 @@ describe('a refusal is as small for many faults as for one', () => {
     expect(() => measureInput(input, 1000)).toThrow(/more than 100000 values/)
   })
 
-  test('it comes before anything is done', async () => {
+  test('it is returned before any work', async () => {
     const input = { items: Array.from({ length: 100_001 }, () => 0) }
     const services = { settings: { MAX_FIELD_CHARACTERS: 1000 } } as never
     const caller = { id: 'x', scopes: ['admin'], project: null } as const
@@ -70,7 +70,7 @@ describe('a refusal is as small for many faults as for one', () => {
 })
 
 describe('normalisation', () => {
-  test('makes no text longer than seven times its length', () => {
+  test('makes no text more than seven times as long', () => {
     for (let code = 0; code < 0x11_0000; code++) {
       if (code >= 0xd800 && code < 0xe000) continue
       const one = String.fromCodePoint(code)
@@ -79,7 +79,7 @@ describe('normalisation', () => {
     }
   })
 
-  test('leaves out the ligatures of phrases and keeps what stands around them', () => {
+  test('removes the ligatures of phrases and keeps the text around them', () => {
     expect(words('Muhammad ﷺ said')).toEqual(['muhammad', 'said'])
     expect(words('㌀ ﬁne')).toEqual(words('アパート fine'))
   })

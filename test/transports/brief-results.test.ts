@@ -5,13 +5,13 @@ import { CLIENTS, connect, type TestClient } from './mcp-clients.ts'
 import { prepare } from './samples.ts'
 import { callRest, fetchWorker } from './worker-client.ts'
 
-/** What results cost a model that is shown their structured content, as Claude Code and Codex show it. */
+/** The token cost of results for a model that gets their structured content, as in Claude Code and Codex. */
 
 const project = 'brief'
 const query = 'How does the retry policy back off between attempts of an upload?'
 const ITEMS = 40
 
-/** Code as long as a search shows it at most and far longer, no two items alike. */
+/** Code of the maximum length shown in a search and much longer, with no two items alike. */
 function snippet(n: number): string {
   const line = (i: number) =>
     `  if (attempt${n}_${i} > retryPolicy.limit) return backoff(upload, { seconds: ${n * i} }) // "attempt" ${i}\n`
@@ -80,7 +80,7 @@ describe('hybrid_search', () => {
     }
   })
 
-  test('marks a text that goes on, and get_context_items has the rest', async () => {
+  test('marks a truncated text, and get_context_items returns the rest', async () => {
     const [first] = (await call('hybrid_search', { query, limit: 1 })).combined_results as (Hit & {
       truncated?: boolean
     })[]
@@ -99,7 +99,7 @@ test.each([
   expect(cost(await call(name, input))).toBeLessThan(most)
 })
 
-/** A result with the same ids and delimiters every time: drawn ones differ in tokens. */
+/** A result with fixed ids and delimiters, because random ones differ in tokens. */
 function withoutDrawn(result: unknown): unknown {
   const text = JSON.stringify(result)
     .replace(/context-[0-9a-z]{4}(?![0-9a-z])/g, 'context-0000')
@@ -108,7 +108,7 @@ function withoutDrawn(result: unknown): unknown {
   return JSON.parse(text)
 }
 
-describe('of what is relevant', () => {
+describe('relevant context', () => {
   const question = 'How do we rotate the signing keys of the release pipeline?'
   const sentence = 'with the rotate-keys job'
 
@@ -116,7 +116,7 @@ describe('of what is relevant', () => {
     await prepare('brief-loop')
   }, 60_000)
 
-  test('a prompt carries the passages, and nothing else of the result does', async () => {
+  test('is in the prompt, and nowhere else in the result', async () => {
     const input = { project: 'brief-loop', query: question }
     const { structuredContent, content } = await loop.call('augment_query', input)
     const { augmented_prompt: prompt, ...others } = structuredContent as Record<string, unknown>
@@ -141,7 +141,7 @@ describe('of what is relevant', () => {
   })
 
   test.each([query, 'retry policy of uploads', 'backoff between attempts'])(
-    'a prompt needs fewer tokens than its passages and 60: %s',
+    'a prompt needs at most 60 tokens more than its passages: %s',
     async (asked) => {
       const { contexts, token_count } = await post('augment_query', { project, query: asked, score_threshold: 0 })
       const passages = (contexts as { tokens: number }[]).reduce((sum, { tokens }) => sum + tokens, 0)
@@ -158,7 +158,7 @@ describe('of what is relevant', () => {
     expect(cost(index)).toBeLessThan(cost(full))
   })
 
-  test('a routed query carries its passages once', async () => {
+  test('a routed query includes its passages once', async () => {
     const input = { project: 'brief-loop', query: question, generate_response: true }
     const routed = (await loop.call('route_query', input)).structuredContent as Record<string, unknown>
     expect(routed.augmented_prompt).toContain(sentence)

@@ -17,7 +17,7 @@ interface DescribedRoute {
   responses: Record<string, object>
 }
 
-/** What the OpenAPI 3.1 specification demands of the parts that we use. */
+/** Requirements of the OpenAPI 3.1 specification for the parts that we use. */
 function check(document: OpenApiDocument): void {
   expect(document.openapi).toMatch(/^3\.1\.\d+$/)
   expect(document.info).toMatchObject({ title: expect.any(String), version: expect.any(String) })
@@ -62,7 +62,7 @@ describe.each<[string, readonly Operation[]]>([
 ])('the OpenAPI document of the %s', (_, operations) => {
   const document = openApiDocument(operations)
 
-  test('is well formed, and every reference leads somewhere', () => check(document))
+  test('is valid, and every reference resolves', () => check(document))
 
   test('has every route of every operation', () => {
     for (const operation of operations) {
@@ -77,7 +77,7 @@ describe.each<[string, readonly Operation[]]>([
     expect(document.paths['/learning/datasets/{dataset_id}/download']).toHaveProperty('get')
   })
 
-  test('is served once per application and describes renamed fields', async () => {
+  test('is built once per application and describes renamed fields', async () => {
     const served = (await (await send('/openapi.json')).json()) as OpenApiDocument
     expect(served).toEqual(JSON.parse(JSON.stringify(openApiDocument(SMALL_TABLE))))
     expect(JSON.stringify(served.paths['/query'])).toContain('Another name of query.')
@@ -85,7 +85,7 @@ describe.each<[string, readonly Operation[]]>([
 })
 
 describe('pages', () => {
-  test('the index names what there is', async () => {
+  test('the index lists the endpoints', async () => {
     expect(await (await send('/')).json()).toMatchObject({ mcp: '/mcp', docs: '/docs', health: '/health' })
   })
 
@@ -100,18 +100,18 @@ describe('pages', () => {
     },
   )
 
-  test('/docs leads to the page', async () => {
+  test('/docs redirects to the page', async () => {
     const response = await send('/docs', { redirect: 'manual' })
     expect([200, 307, 308]).toContain(response.status)
   })
 
-  test('a page that is not there is a problem', async () => {
+  test('a missing page is a problem', async () => {
     const response = await send('/docs/nothing')
     expect(response.status).toBe(404)
     expect(await response.json()).toMatchObject({ code: 'not_found' })
   })
 
-  test('pages load nothing from other hosts and run no script of their own text', async () => {
+  test('pages load nothing from other hosts and run no inline script', async () => {
     for (const path of ['/docs/', '/docs/errors']) {
       const html = await (await env.ASSETS.fetch(new Request(`http://localhost${path}`))).text()
       expect(html).not.toMatch(/(?:src|href)="(?:https?:)?\/\//)

@@ -52,7 +52,7 @@ describe('a download', () => {
     ['bytes=10-', 'bytes 10-19/20', CONTENT.slice(10)],
     ['bytes=-3', 'bytes 17-19/20', CONTENT.slice(-3)],
     ['bytes=15-99', 'bytes 15-19/20', CONTENT.slice(15)],
-  ])('goes on with %s', async (range, contentRange, expected) => {
+  ])('continues with %s', async (range, contentRange, expected) => {
     const response = await send(PATH, { headers: { Range: range } })
     expect(response.status).toBe(206)
     expect(response.headers.get('content-range')).toBe(contentRange)
@@ -66,13 +66,13 @@ describe('a download', () => {
     expect(await response.json()).toMatchObject({ status: 416, code: 'invalid_input', field: 'Range', limit: 20 })
   })
 
-  test('is whole when the range is of another file or not understood', async () => {
+  test('is complete if the range refers to another file or is not understood', async () => {
     expect((await send(PATH, { headers: { Range: 'bytes=0-4', 'If-Range': '"other"' } })).status).toBe(200)
     expect((await send(PATH, { headers: { Range: 'bytes=0-4', 'If-Range': '"abc"' } })).status).toBe(206)
     expect((await send(PATH, { headers: { Range: 'lines=0-4' } })).status).toBe(200)
   })
 
-  test('is not repeated when the caller has it', async () => {
+  test('is not repeated if the caller has it', async () => {
     expect((await send(PATH, { headers: { 'If-None-Match': '"abc"' } })).status).toBe(304)
   })
 
@@ -101,7 +101,7 @@ describe('parseRange', () => {
   })
 
   test.each(['bytes=', 'bytes=-', 'bytes=5-2', 'bytes=0-1,3-4', 'items=0-1', 'nonsense', ''])(
-    '%j is passed over',
+    '%j is ignored',
     (header) => {
       expect(parseRange(header, 10)).toBeNull()
     },

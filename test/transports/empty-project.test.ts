@@ -3,7 +3,9 @@ import { CLIENTS, connect, type TestClient } from './mcp-clients.ts'
 import { prepare } from './samples.ts'
 import { fetchWorker } from './worker-client.ts'
 
-/** An agent that was connected without a project asks `default`, while the knowledge lies where it was ingested to. */
+/**
+ * An agent that was connected without a project uses `default`, while the knowledge is in the project of the ingestion.
+ */
 
 let client: TestClient
 const query = 'How do we rotate the signing keys of the release pipeline?'
@@ -23,18 +25,18 @@ describe.each([
   ['search_context', { query, collection: 'best-practices' }],
   ['multi_turn_context', { query }],
 ])('%s', (name, input) => {
-  test('names the projects that hold something when its own holds nothing', async () => {
+  test('lists the projects with content if its own is empty', async () => {
     const note = await noteOf(client, name, input)
     expect(note).toContain('"default" holds no knowledge')
     expect(note).toContain('my-project')
   })
 
-  test('says nothing of projects where there is knowledge, relevant or not', async () => {
+  test('does not mention projects if there is knowledge, relevant or not', async () => {
     expect(await noteOf(client, name, { ...input, project: 'my-project' })).toBeUndefined()
     expect(await noteOf(client, name, { ...input, query: 'zxqv', project: 'my-project' })).toBeUndefined()
   })
 
-  test('tells a bound connection of its own project alone', async () => {
+  test('tells a bound connection only about its own project', async () => {
     const bound = await connect(CLIENTS[2], fetchWorker, {}, '/mcp/nothing-here')
     const note = await noteOf(bound, name, input)
     expect(note).toContain('"nothing-here" holds no knowledge')

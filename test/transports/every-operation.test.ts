@@ -5,7 +5,7 @@ import { CLIENTS, connect, type TestClient } from './mcp-clients.ts'
 import { type Prepared, prepare, SAMPLES } from './samples.ts'
 import { callRest, fetchWorker } from './worker-client.ts'
 
-/** Each way of calling has its own project, prepared alike. */
+/** Each kind of client has its own project, prepared identically. */
 interface Caller {
   readonly name: string
   readonly prepared: Prepared
@@ -14,10 +14,12 @@ interface Caller {
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
 const TIMES = /^(?:at|since|run_after|latency_ms|.*_at|.*_ms)$/
-/** The context names its items, and an id can take more or fewer tokens than another. */
+/** The context contains item ids, whose number of tokens can differ. */
 const TOKENS = /^(?:tokens|added|token_count|context_added|context_saved)$/
 
-/** Takes out what has to differ between two projects: their names, ids, times, and the order that follows from ids. */
+/**
+ * Removes everything that must differ between two projects: their names, ids, times, and the order that depends on ids.
+ */
 function normalise(value: unknown, project: string, key = ''): unknown {
   if (typeof value === 'number' && TIMES.test(key)) return 'a time'
   if (typeof value === 'number' && TOKENS.test(key)) return value === 0 ? 'no tokens' : 'some tokens'
@@ -26,11 +28,11 @@ function normalise(value: unknown, project: string, key = ''): unknown {
   }
   if (typeof value === 'string') {
     if (key === 'next_cursor') return 'a cursor'
-    // The figures of Prometheus are those of all projects, and time goes on between two calls.
+    // Prometheus figures cover all projects, and time passes between two calls.
     if (key === 'text') return value.replace(/ \S+$/gm, ' a figure')
-    // The settings of an export name the project, and the path names their hash.
+    // The settings of an export contain the project, and the path contains their hash.
     if (key === 'dataset_path') return 'a path'
-    // The delimiters of context are drawn for every prompt.
+    // The delimiters of context are random for every prompt.
     const text = value.replaceAll(/context-[a-z0-9]{4}>/g, 'context>')
     return text.replaceAll(project, 'the-project').replaceAll(UUID, 'an-id')
   }
@@ -42,7 +44,10 @@ function normalise(value: unknown, project: string, key = ''): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, normalise(field, project, name)]))
 }
 
-/** A brief result says what its JSON costs a model. Long runs without a space are counted in pieces, so the figure may be a little more. */
+/**
+ * A brief result reports the token cost of its JSON. Long runs without a space are counted in pieces, so the figure may
+ * be slightly higher.
+ */
 function expectTokens(told: unknown, output: object): void {
   const counted = countTokens(JSON.stringify(output))
   expect(Number(told)).toBeGreaterThanOrEqual(counted - 2)
@@ -66,7 +71,7 @@ describe('every operation', () => {
   })
 
   test.each(OPERATIONS.map((operation) => [operation.name, operation] as const))(
-    '%s answers all alike',
+    '%s gives all clients the same answer',
     async (name, operation) => {
       const sample = SAMPLES[name]
       if (!sample) throw new Error(`There is no sample for ${name}.`)

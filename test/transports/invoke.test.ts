@@ -23,14 +23,14 @@ const services = { settings: readSettings({}) } as Services
 const caller = (change: Partial<Caller> = {}): Caller => ({ id: 'k', scopes: ['write'], project: null, ...change })
 
 describe('invoke', () => {
-  test('needs the scope of the operation, or admin', async () => {
+  test('requires the scope of the operation, or admin', async () => {
     await expect(invoke(echo, services, {}, caller({ scopes: ['read', 'learn'] }))).rejects.toMatchObject({
       code: 'forbidden',
     })
     await expect(invoke(echo, services, {}, caller({ scopes: ['admin'] }))).resolves.toEqual({ project: 'default' })
   })
 
-  test('gives a caller that is bound to a project its own when it names none, and no other', async () => {
+  test('gives a bound caller its own project if it names none, and no other', async () => {
     const bound = caller({ project: 'mine' })
     await expect(invoke(echo, services, {}, bound)).resolves.toEqual({ project: 'mine' })
     await expect(invoke(echo, services, undefined, bound)).resolves.toEqual({ project: 'mine' })
@@ -73,7 +73,7 @@ describe('parseInput', () => {
     )
   })
 
-  test('a name of any length is cut', () => {
+  test('a name of any length is truncated', () => {
     const name = 'x'.repeat(100_000)
     try {
       parseInput(schema, { map: { [name]: 1 } })

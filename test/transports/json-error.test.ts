@@ -36,7 +36,7 @@ describe('locateJsonError', () => {
     )
   })
 
-  test('what stands before the place could still become JSON', () => {
+  test('the text before the position can still become JSON', () => {
     fc.assert(
       fc.property(fc.json(), fc.nat(), (json, at) => {
         const where = at % (json.length + 1)
@@ -66,7 +66,7 @@ describe('locateJsonError', () => {
     expect(found?.expected).toContain(expected)
   })
 
-  test('takes deep and long texts', () => {
+  test('accepts deep and long texts', () => {
     expect(locateJsonError('['.repeat(1_000_000))).toMatchObject({ offset: 1_000_000 })
     expect(locateJsonError(`"${'x'.repeat(4_000_000)}`)).toMatchObject({ offset: 4_000_001 })
   })

@@ -4,8 +4,8 @@ import { prepare } from './samples.ts'
 import { fetchWorker } from './worker-client.ts'
 
 /**
- * What users of hybrid coordinators have in their scripts, as it stands there: each input is taken and each documented field of
- * the output is there, over MCP and by curl. Scripts know no project, so all of it happens in `default`.
+ * Snippets from scripts of hybrid coordinators' users, unchanged: each input is accepted and each documented output
+ * field exists, over MCP and with curl. Scripts don't use projects, so everything is in `default`.
  */
 
 type Fields = Record<string, unknown>
@@ -26,7 +26,7 @@ async function curl(method: string, path: string, body?: Fields): Promise<Fields
   const headers = { 'Content-Type': 'application/json' }
   const init = { method, headers, ...(body && { body: JSON.stringify(body) }) }
   const response = await fetchWorker(new Request(`http://localhost${path}`, init))
-  // 202 where the work may continue as a job.
+  // 202 if the work continues as a job.
   expect(response.ok, `${path}: ${response.status}`).toBe(true)
   return response.json()
 }
@@ -89,7 +89,7 @@ test.each([
   ],
   ['generate_training_data', {}, ['dataset_path', 'rows']],
   ['search_context', { query: 'signing keys', collection: 'best-practices', limit: 5 }, ['items']],
-])('%s takes %j and answers its fields', async (name, input, fields) => {
+])('%s accepts %j and returns its fields', async (name, input, fields) => {
   const output = await callTool(name, input)
   for (const field of fields) expect(output).toHaveProperty(field)
 })
@@ -116,7 +116,7 @@ test.each([
   for (const field of fields) expect(output).toHaveProperty(field)
 })
 
-/** Scripts asked the vector database for points of interaction-history with a value score of at least 0.7. */
+/** Scripts queried the vector database for points of interaction-history with a value score of at least 0.7. */
 describe('monitoring', () => {
   const interaction = { query: 'How do I set up a reverse proxy?', agent_type: 'remote', tags: ['proxy'] }
 

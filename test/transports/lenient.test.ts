@@ -21,7 +21,7 @@ const schema = z.strictObject({
 const query = 'q'
 const rest = { query, limit: 5, generate: false, mode: 'auto', tags: [] }
 
-describe('a slip that leaves no doubt is corrected', () => {
+describe('an unambiguous mistake is corrected', () => {
   test.each([
     [{ limit: '7' }, { limit: 7 }],
     [{ limit: ' 7 ' }, { limit: 7 }],
@@ -42,7 +42,7 @@ describe('a slip that leaves no doubt is corrected', () => {
   })
 })
 
-describe('what could mean something else, or nothing, is refused as it was sent', () => {
+describe('ambiguous input is rejected as sent', () => {
   test.each([
     [{ limit: '7.5' }, 'limit'],
     [{ limit: '0' }, 'limit'],
@@ -65,13 +65,13 @@ describe('what could mean something else, or nothing, is refused as it was sent'
     expect(() => parseInput(schema, { query, ...given }, true)).toThrow(expect.objectContaining({ field }))
   })
 
-  test('a list as text that lies too deep', () => {
+  test('a list as text that is nested too deeply', () => {
     const deep = `${'['.repeat(200)}${']'.repeat(200)}`
     expect(() => parseInput(schema, { query, tags: deep }, true)).toThrow(expect.objectContaining({ field: 'tags' }))
   })
 })
 
-test('a valid input is never changed, and the input that was sent stays as it was', () => {
+test('a valid input is never changed, and the original object stays unchanged', () => {
   const valid = fc.record(
     {
       query: fc.string({ minLength: 1 }),
@@ -92,7 +92,7 @@ test('a valid input is never changed, and the input that was sent stays as it wa
   expect(sent).toEqual({ query, limit: '7', tags: null })
 })
 
-describe('over the surfaces', () => {
+describe('on the surfaces', () => {
   let client: TestClient
   let prepared: Prepared
   beforeAll(async () => {
@@ -115,19 +115,19 @@ describe('over the surfaces', () => {
     ['track_interaction', { ...interaction, context_ids: '[]' }],
     ['track_interaction', { ...interaction, context_ids: ['uuid1', 'uuid2'], tokens_used: '1500' }],
     ['hybrid_search', { query: 'retry policy', limit: '3', collections: 'best-practices' }],
-  ])('%s takes %j', async (name, input) => {
+  ])('%s accepts %j', async (name, input) => {
     const result = await client.call(name, input)
     expect(result.isError, result.content[0]?.text).toBeFalsy()
     await callRest(operationOf(name), input)
   })
 
-  test('what deletes or administers has to be said exactly', async () => {
+  test('destructive and administrative operations require exact input', async () => {
     const key = { what: 'key', key_id: 'nobody', confirm: 'nobody', project: null }
     await expect(callRest(operationOf('delete_data'), key)).rejects.toThrow('400')
     await expect(callRest(operationOf('control_learning'), { daily_calls: '5' })).rejects.toThrow('400')
   })
 
-  test('context ids that name nothing are told, and the others are credited', async () => {
+  test('unknown context ids are reported, and the others are credited', async () => {
     const { item } = prepared
     const known = `best-practices/${item}`
     const absent = 'codebase-context/nope'

@@ -1,6 +1,4 @@
-/**
- * The three kinds of MCP client that one URL serves, connected in-process.
- */
+/** The three kinds of MCP client supported on one URL, connected in-process. */
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { CfWorkerJsonSchemaValidator } from '@modelcontextprotocol/client/validators/cf-worker'
 import { Client as Client2025 } from '@modelcontextprotocol/sdk/client/index.js'
@@ -9,14 +7,14 @@ import type { jsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/t
 
 export type Fetch = (request: Request) => Promise<Response>
 
-/** What a result looks like to each of the clients. */
+/** A result, as seen by each client. */
 export interface ToolAnswer {
   isError?: boolean
   structuredContent?: unknown
   content: { type: string; text?: string }[]
 }
 
-/** What the tests use of a client. */
+/** The methods of a client that the tests use. */
 export interface TestClient {
   readonly name: string
   call(tool: string, input: Record<string, unknown>): Promise<ToolAnswer>
@@ -53,7 +51,7 @@ export async function connect(
     return send(new Request(target, { ...init, headers: all }))
   }
   if (name === 'sdk v1') {
-    // Its own validator compiles code, which workerd forbids; this one judges by the same schemas.
+    // Its own validator compiles code, which workerd forbids; this one uses the same schemas.
     const client = new Client2025(IDENTITY, {
       jsonSchemaValidator: new CfWorkerJsonSchemaValidator() as unknown as jsonSchemaValidator,
     })
@@ -66,7 +64,7 @@ export async function connect(
   return wrap(name, client, () => client.getNegotiatedProtocolVersion())
 }
 
-/** Both generations of the client have the same methods as far as the tests go. */
+/** Both generations of the client have the same methods, as far as the tests need. */
 function wrap(name: ClientName, client: Client | Client2025, protocol: () => string | undefined): TestClient {
   const any = client as Client
   return {

@@ -12,7 +12,7 @@ interface Sampled {
   messages: { content: unknown }[]
 }
 
-/** A client whose person has a model of their own; null: it offers no sampling. */
+/** A client whose user has their own model; null: no sampling support. */
 async function client(answer: string | null, asked: Sampled[] = [], mode: 'auto' | '2025' = 'auto') {
   const made = new Client(
     { name: 'tests', version: '1.0.0' },
@@ -53,7 +53,7 @@ beforeAll(async () => {
   await callRest(storeKnowledge, { project, collection: 'best-practices', items })
 })
 
-describe('a query that no model of ours answers', () => {
+describe('a query that none of our models answers', () => {
   test('is answered by the model of a client that offers one', async () => {
     const asked: Sampled[] = []
     const { structuredContent } = await route(await client('Sixty seconds [1].', asked))
@@ -76,14 +76,14 @@ describe('a query that no model of ours answers', () => {
   test.each([
     ['offers none', null, 'auto'],
     ['speaks a protocol that can not ask', 'unused', '2025'],
-  ] as const)('is handed back to a client that %s', async (_, answer, mode) => {
+  ] as const)('is returned to a client that %s', async (_, answer, mode) => {
     const asked: Sampled[] = []
     const { structuredContent } = await route(await client(answer, asked, mode))
     expect(structuredContent).toMatchObject({ response: null, augmented_prompt: expect.stringContaining(query) })
     expect(asked).toHaveLength(0)
   })
 
-  test('is handed back when that model says nothing', async () => {
+  test('is returned if that model gives no answer', async () => {
     const { structuredContent } = await route(await client(' '))
     expect(structuredContent).toMatchObject({
       response: null,
@@ -92,7 +92,7 @@ describe('a query that no model of ours answers', () => {
     })
   })
 
-  test('takes no state for its own that it did not send', async () => {
+  test('accepts only state that it has sent', async () => {
     const meta = (name: string) => `io.modelcontextprotocol/${name}`
     const message = {
       jsonrpc: '2.0',
@@ -128,7 +128,7 @@ describe('a query that no model of ours answers', () => {
     expect(JSON.parse(result.content[0]?.text ?? '')).toMatchObject({ code: 'invalid_input', field: 'requestState' })
   })
 
-  test('and that asked for no answer is not sent to any', async () => {
+  test('is not sent to any model if no answer was requested', async () => {
     const asked: Sampled[] = []
     const { structuredContent } = await route(await client('unused', asked), { generate_response: false })
     expect(structuredContent).toMatchObject({ response: null, augmented_prompt: null })

@@ -69,7 +69,7 @@ describe.each(CLIENTS)('%s', (name) => {
     expect(rest).toMatchObject({ code: 'invalid_input', field })
   })
 
-  test('is told of a fault without its cause', async () => {
+  test('gets a fault without its cause', async () => {
     vi.spyOn(console, 'error').mockImplementation(() => undefined)
     const result = await client.call('fail', { how: 'database' })
     expect(result.isError).toBe(true)
@@ -77,7 +77,7 @@ describe.each(CLIENTS)('%s', (name) => {
     expect(JSON.stringify(result)).not.toMatch(/secret|hunter2/)
   })
 
-  test('is told which tool is unknown', async () => {
+  test('gets the name of an unknown tool', async () => {
     await expect(client.call('no_such_tool', {})).rejects.toMatchObject({
       code: -32602,
       message: expect.stringContaining('no_such_tool'),
@@ -93,7 +93,7 @@ describe.each(CLIENTS)('%s', (name) => {
     await expect(client.readResource('knowledge://nothing')).rejects.toMatchObject({ code: -32602 })
   })
 
-  test('gets collections completed', async () => {
+  test('gets completions for collections', async () => {
     const template = 'knowledge://{project}/{collection}'
     expect(await client.complete(template, { name: 'collection', value: 'best' })).toEqual(['best-practices'])
     expect(await client.complete(template, { name: 'collection', value: '' })).toHaveLength(6)
@@ -121,7 +121,7 @@ describe('the tools that a connection lists', () => {
     return tools
   }
 
-  test('are the default set, unless the URL or the setting names groups', async () => {
+  test('are the default set, unless the URL or the setting lists groups', async () => {
     const known = SMALL_TABLE.map(({ name }) => name).filter((name) => name in DEFAULT_TOOLS)
     expect((await names('/mcp')).map(({ name }) => name)).toEqual(known)
     expect(await names('/mcp?tools=context')).toHaveLength(SMALL_TABLE.length)
@@ -136,7 +136,7 @@ describe('the tools that a connection lists', () => {
     await client.close()
   })
 
-  test('are refused by the name of a group that there is not', async () => {
+  test('reports the name of an unknown group', async () => {
     const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
     const response = await post('/mcp?tools=magic', list, { Accept: '*/*' })
     expect(response.status).toBe(400)
@@ -151,7 +151,7 @@ describe('a connection that is bound to a project', () => {
     ['its path', '/mcp/hono', {}],
     ['its header', '/mcp', { 'X-Hybrid-Project': 'hono' }],
     ['both', '/mcp/hono?tools=all', { 'X-Hybrid-Project': 'hono' }],
-  ])('by %s means that project in every call', async (_, path, headers) => {
+  ])('by %s uses that project in every call', async (_, path, headers) => {
     const client = await open(path, headers)
     expect(client.instructions()).toContain('project hono')
     for (const tool of await client.listTools()) expect(tool.inputSchema).not.toHaveProperty('properties.project')
@@ -172,7 +172,7 @@ describe('a connection that is bound to a project', () => {
     ['/mcp/%zz', {}, 400, 'project'],
     ['/mcp', { 'X-Hybrid-Project': 'a b' }, 400, 'X-Hybrid-Project'],
     ['/mcp/hono', { 'X-Hybrid-Project': 'other' }, 400, 'X-Hybrid-Project'],
-  ])('%s %j is refused', async (path, headers, status, field) => {
+  ])('%s %j is rejected', async (path, headers, status, field) => {
     const response = await post(path, { jsonrpc: '2.0', id: 1, method: 'tools/list' }, { Accept: '*/*', ...headers })
     expect(response.status).toBe(status)
     expect(await response.json()).toMatchObject({ field })
@@ -183,14 +183,14 @@ describe('the endpoint', () => {
   const initialize = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
   const accept = { Accept: 'application/json, text/event-stream' }
 
-  test('refuses pages of other sites', async () => {
+  test('rejects pages of other sites', async () => {
     const response = await post('/mcp', initialize, { ...accept, Origin: 'https://evil.example' })
     expect(response.status).toBe(403)
     expect((await post('/mcp', initialize, { ...accept, Origin: 'null' })).status).toBe(403)
     expect((await post('/mcp', initialize, { ...accept, Origin: 'http://localhost' })).status).toBe(200)
   })
 
-  test('refuses other hosts while it is open', async () => {
+  test('rejects other hosts while it is open', async () => {
     const response = await send('http://evil.example/mcp', {
       method: 'POST',
       headers: { ...accept, 'Content-Type': 'application/json', Host: 'evil.example' },
@@ -200,7 +200,7 @@ describe('the endpoint', () => {
     expect((await post('/mcp', initialize, { ...accept, Host: 'evil.example' })).status).toBe(401)
   })
 
-  test('asks for the key when there is one', async () => {
+  test('requires the key if there is one', async () => {
     const request = {
       method: 'POST',
       headers: { ...accept, 'Content-Type': 'application/json' },
@@ -217,7 +217,7 @@ describe('the endpoint', () => {
     ['{"jsonrpc": ', 400, -32700],
     ['', 400, -32700],
     [`{"x":"${'x'.repeat(MAX_BODY_BYTES)}"}`, 413, -32000],
-  ])('answers a body it can not read with a JSON-RPC error (%#)', async (body, status, code) => {
+  ])('answers an unreadable body with a JSON-RPC error (%#)', async (body, status, code) => {
     const response = await post('/mcp', body, accept)
     expect(response.status).toBe(status)
     expect(await response.json()).toMatchObject({
@@ -248,7 +248,7 @@ describe('the endpoint', () => {
     expect((await post('/mcp', '{}', { ...accept, 'Content-Type': 'text/plain' })).status).toBe(415)
   })
 
-  test.each(['GET', 'DELETE'])('answers %s with 405, as there are no sessions', async (method) => {
+  test.each(['GET', 'DELETE'])('answers %s with 405, because there are no sessions', async (method) => {
     expect((await send('/mcp', { method, headers: accept })).status).toBe(405)
   })
 
@@ -263,7 +263,7 @@ describe('the endpoint', () => {
     expect(await kept.text()).toContain('a'.repeat(256))
   })
 
-  test('is told of the protocol when a message makes no sense', async () => {
+  test('explains the protocol if a message is invalid', async () => {
     vi.spyOn(console, 'warn').mockImplementation(() => undefined)
     for (const body of ['[]', '7', '{}', '{"jsonrpc":"1.0","id":1,"method":"tools/list"}']) {
       const response = await post('/mcp', body, accept)
@@ -272,7 +272,7 @@ describe('the endpoint', () => {
     }
   })
 
-  test('answers a ping of an older protocol, and tells one of the newest that lacks its envelope what is missing', async () => {
+  test('answers a ping of an older protocol, and tells one of the newest without its envelope what is missing', async () => {
     vi.spyOn(console, 'warn').mockImplementation(() => undefined)
     const ping = { jsonrpc: '2.0', id: 1, method: 'ping' }
     const older = await post('/mcp', ping, { ...accept, 'MCP-Protocol-Version': '2025-11-25' })

@@ -1,4 +1,4 @@
-/** The stream that tells how far long work is. */
+/** The stream that reports the progress of background work. */
 import { env } from 'cloudflare:workers'
 import { expect, test } from 'vitest'
 import { fetchWorker } from './worker-client.ts'
@@ -21,13 +21,13 @@ async function dataOf(response: Response): Promise<{ jobs: Record<string, number
   return text.split('\n\n').flatMap((block) => (block.startsWith('data: ') ? [JSON.parse(block.slice(6))] : []))
 }
 
-test('ends at once when nothing is under way', async () => {
+test('ends immediately if there is no work', async () => {
   const response = await ask('/learning/progress?project=idle')
   expect(response.headers.get('content-type')).toBe('text/event-stream')
   expect(await dataOf(response)).toEqual([{ jobs: {}, items: 0, with_vector: 0 }])
 })
 
-test('tells what waits, and ends when it is done', async () => {
+test('reports pending work, and ends when it is done', async () => {
   await call('/track_interaction', {
     project: 'busy',
     query: 'q',
@@ -43,7 +43,7 @@ test('tells what waits, and ends when it is done', async () => {
   expect(seen.at(-1)?.jobs).toEqual({})
 })
 
-test('refuses a project that can not be one, by name', async () => {
+test('rejects an invalid project, by name', async () => {
   const response = await ask('/learning/progress?project=a%20b')
   expect(response.status).toBe(400)
   expect(await response.json()).toMatchObject({ field: 'project' })

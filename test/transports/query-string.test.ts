@@ -19,7 +19,7 @@ const schema: ObjectSchema = {
 const coerce = (pairs: [string, string][]) => Object.fromEntries(coerceQuery(new URLSearchParams(pairs), schema))
 
 describe('coerceQuery', () => {
-  test('gives every value back that was written into a query string', () => {
+  test('returns every value that was written into a query string', () => {
     const name = fc.string({ minLength: 1 }).filter((text) => !text.includes(',') && text.isWellFormed())
     fc.assert(
       fc.property(
@@ -46,7 +46,7 @@ describe('coerceQuery', () => {
     )
   })
 
-  test('never fails but with an error that names the parameter', () => {
+  test('fails only with an error that names the parameter', () => {
     fc.assert(
       fc.property(fc.constantFrom(...Object.keys(schema.properties)), fc.string(), (field, text) => {
         try {
@@ -58,7 +58,7 @@ describe('coerceQuery', () => {
     )
   })
 
-  test('leaves what the schema does not know as text', () => {
+  test('keeps fields that are not in the schema as text', () => {
     expect(
       coerce([
         ['other', '7'],

@@ -1,6 +1,6 @@
 /**
- * `/ready` and the errors of answers name the cause: a login page, a key that is wrong, another model, another size, a version that is too
- * old, half of a service token.
+ * `/ready` and the errors in answers state the cause: a login page, a wrong key, another model, another size, a version
+ * that is too old, half of a service token.
  */
 import { env } from 'cloudflare:workers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -15,7 +15,7 @@ type Answers = (request: Request, path: string) => Response | Promise<Response>
 let servers = 0
 let seen: Request[] = []
 
-/** A coordinator with these variables, whose engines answer so. */
+/** A coordinator with these variables, whose engines give these answers. */
 function coordinator(variables: (host: string) => Record<string, unknown>, answers: Answers) {
   const host = `http://cause-${++servers}.test:6333`
   const bindings = { ...(env as unknown as Env), ...variables(host) } as Env
@@ -87,13 +87,13 @@ describe('/ready on a model server', () => {
       /serves SmolLM2-135M\.gguf with vectors of 576 numbers, where EMBEDDING_MODEL has 384/,
     ],
   ]
-  it.each(cases)('names %s (%s)', async (_, name, variables, answers, said) => {
+  it.each(cases)('reports %s (%s)', async (_, name, variables, answers, said) => {
     const dependency = await coordinator(variables, answers).dependency(name)
     expect(dependency?.state).not.toBe('ok')
     expect(dependency?.error).toMatch(said)
   })
 
-  it('is well with the right model, and with a server that knows none of these addresses but the list of models', async () => {
+  it('is healthy with the right model, and with a server that only has the list of models', async () => {
     const right: Answers = (_, path) => (path === '/v1/models' ? models('bge-small-en-v1.5-f16.gguf', 384) : json({}))
     expect(await coordinator(embedder, right).dependency('embedder')).toMatchObject({ state: 'ok', error: null })
     const ollama: Answers = (_, path) => (path === '/v1/models' ? json({ data: [{ id: 'm' }] }) : json({}, 404))
@@ -137,7 +137,7 @@ describe('Qdrant', () => {
       /is version 1\.17\.2, but 1\.19 or later is needed/,
     ],
   ]
-  it.each(cases)('names %s, in /ready and in answers', async (_, answers, said) => {
+  it.each(cases)('reports %s, in /ready and in answers', async (_, answers, said) => {
     const { call, dependency } = coordinator(qdrant, answers())
     expect(await dependency('knowledge_store')).toMatchObject({ state: 'down', error: expect.stringMatching(said) })
     const { status, body } = await stored(call)
@@ -153,8 +153,8 @@ describe('Qdrant', () => {
   })
 })
 
-describe('one real question to each engine', () => {
-  it('finds what the free questions do not: a server that serves no embeddings, and a model that says nothing', async () => {
+describe('one real request to each engine', () => {
+  it('finds what the free checks do not: a server that serves no embeddings, and a model that gives no answer', async () => {
     const answers: Answers = (_, path) => {
       if (path === '/v1/embeddings') return json({ error: { message: 'not supported', code: 501 } }, 501)
       if (path === '/v1/rerank') {
@@ -188,7 +188,7 @@ describe('a service token of Cloudflare Access', () => {
     ['LLAMA_CPP', local],
     ['REMOTE_MODEL', remote],
     ['QDRANT', qdrant],
-  ])('goes along with every request to %s', async (prefix, variables) => {
+  ])('is sent with every request to %s', async (prefix, variables) => {
     const stub = new QdrantStub()
     const answers: Answers = (request) => (prefix === 'QDRANT' ? stub.fetch(request) : json({ data: [] }))
     const { call } = coordinator((host) => ({ ...variables(host), ...token(prefix) }), answers)
@@ -199,7 +199,7 @@ describe('a service token of Cloudflare Access', () => {
     }
   })
 
-  it.each(['LLAMA_CPP', 'REMOTE_MODEL', 'QDRANT'])('that is half set for %s is refused by name', async (prefix) => {
+  it.each(['LLAMA_CPP', 'REMOTE_MODEL', 'QDRANT'])('that is incomplete for %s is rejected by name', async (prefix) => {
     const { call } = coordinator(() => ({ [`${prefix}_ACCESS_CLIENT_ID`]: 'id' }), page)
     const { status, body } = await call('/ready')
     expect(status).toBe(500)

@@ -13,7 +13,7 @@ interface Readiness {
   queue: { pending: number; dead: number } | null
 }
 
-/** Asks a coordinator with these variables or bindings. */
+/** Requests /ready from a coordinator with these variables or bindings. */
 async function ask(changes: Record<string, unknown> = {}): Promise<{ status: number; body: Readiness }> {
   const changed = { ...(env as unknown as Env), ...changes } as Env
   const app = createApp(() => buildServices(changed), OPERATIONS)
@@ -23,7 +23,7 @@ async function ask(changes: Record<string, unknown> = {}): Promise<{ status: num
 
 const stateOf = ({ dependencies }: Readiness, name: string) => dependencies.find((entry) => entry.name === name)
 
-/** Observations are kept for some seconds; each test begins after that. */
+/** Observations are cached for some seconds; each test starts after that. */
 let clock = 10_000_000_000_000
 beforeEach(() => {
   clock += 60_000
@@ -34,7 +34,7 @@ afterEach(() => {
 })
 
 describe('/ready', () => {
-  test('names every dependency with its state', async () => {
+  test('lists every dependency with its state', async () => {
     const { status, body } = await ask()
     expect(status).toBe(200)
     expect(body).toMatchObject({ ready: true, status: 'ok', queue: { pending: expect.any(Number), dead: 0 } })
@@ -46,7 +46,7 @@ describe('/ready', () => {
     ['down', 500, 'down'],
     ['loading its model', 503, 'loading'],
     ['well', 200, 'ok'],
-  ])('asks a model server that is %s without a model call', async (_, code, state) => {
+  ])('checks a model server that is %s without a model call', async (_, code, state) => {
     const fetched = vi.spyOn(globalThis, 'fetch').mockImplementation(async () => new Response('{}', { status: code }))
     const { status, body } = await ask({
       LLAMA_CPP_BASE_URL: 'http://llama.test:8080/v1',
@@ -64,7 +64,7 @@ describe('/ready', () => {
     ])
   })
 
-  test('tells of Workers AI without asking it, and of AIDB by whether it answers at all', async () => {
+  test('reports Workers AI without calling it, and AIDB by whether it answers at all', async () => {
     const fetched = vi.spyOn(globalThis, 'fetch').mockImplementation(async () => new Response('', { status: 404 }))
     const ai = { run: vi.fn() }
     const { body } = await ask({
@@ -85,7 +85,7 @@ describe('/ready', () => {
     expect(stateOf((await ask({ AIDB_URL: 'http://aidb.test' })).body, 'aidb')?.state).toBe('down')
   })
 
-  test('shows an observation again for a moment, with its age', async () => {
+  test('reuses an observation for a short time, with its age', async () => {
     const fetched = vi.spyOn(globalThis, 'fetch').mockImplementation(async () => new Response('{}'))
     const variables = { LLAMA_CPP_BASE_URL: 'http://again.test' }
     await ask(variables)
@@ -98,7 +98,7 @@ describe('/ready', () => {
     expect(fetched).toHaveBeenCalledTimes(6)
   })
 
-  test('answers in time when a server is silent', async () => {
+  test('answers in time if a server is silent', async () => {
     vi.spyOn(globalThis, 'fetch').mockImplementation(() => new Promise(() => undefined))
     const { body } = await ask({
       EMBEDDER: 'llama.cpp',
@@ -108,7 +108,7 @@ describe('/ready', () => {
     expect(stateOf(body, 'embedder')).toMatchObject({ state: 'down', error: 'did not answer in 2000 ms' })
   })
 
-  test('is not ready without the database, and tells nothing of why', async () => {
+  test('is not ready without the database, and does not reveal why', async () => {
     const broken = {
       prepare: () => {
         throw new Error('secret detail')

@@ -25,11 +25,11 @@ describe('bodies', () => {
     expect(await response.json()).toEqual({ query: 'hello', limit: 5, project: 'default', caller: 'open' })
   })
 
-  test('an alias stands for its field', async () => {
+  test('an alias represents its field', async () => {
     expect(await (await post('/query', { prompt: 'hello' })).json()).toMatchObject({ query: 'hello' })
   })
 
-  test('an alias that contradicts its field is refused', async () => {
+  test('an alias that contradicts its field is rejected', async () => {
     expect(await problem(await post('/query', { prompt: 'a', query: 'b' }))).toMatchObject({
       status: 400,
       field: 'prompt',
@@ -42,17 +42,17 @@ describe('bodies', () => {
     ['{"query": "a"', 'line 1, column 14'],
     ["{'query': 1}", 'line 1, column 2'],
     ['{"query": "a"} x', 'line 1, column 16'],
-  ])('malformed JSON %j is located', async (body, where) => {
+  ])('the error position of malformed JSON %j is reported', async (body, where) => {
     const found = await problem(await post('/query', body))
     expect(found).toMatchObject({ status: 400, code: 'invalid_input', field: 'body' })
     expect(found.detail).toContain(where)
   })
 
-  test.each(['[]', '"text"', '7', 'null', 'true'])('the body %s is no object', async (body) => {
+  test.each(['[]', '"text"', '7', 'null', 'true'])('the body %s is not an object', async (body) => {
     expect(await problem(await post('/query', body))).toMatchObject({ status: 400, field: 'body' })
   })
 
-  test('bytes that are not UTF-8 are refused', async () => {
+  test('bytes that are not UTF-8 are rejected', async () => {
     const response = await send('/query', {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
@@ -61,7 +61,7 @@ describe('bodies', () => {
     expect(await problem(response)).toMatchObject({ status: 400, detail: 'The body is not valid UTF-8.' })
   })
 
-  test('no body is the empty input, where it says that it is JSON', async () => {
+  test('a missing body is the empty input if it is declared as JSON', async () => {
     const headers = { 'Content-Type': 'application/json' }
     expect(await problem(await send('/query', { method: 'POST', headers }))).toMatchObject({
       status: 400,
@@ -74,7 +74,7 @@ describe('bodies', () => {
   })
 
   test.each(['text/plain', 'application/x-www-form-urlencoded', 'application/jsonp'])(
-    'the type %s is refused',
+    'the type %s is rejected',
     async (type) => {
       const response = await send('/query', {
         method: 'POST',
@@ -85,29 +85,29 @@ describe('bodies', () => {
     },
   )
 
-  test('a body without a type is refused', async () => {
+  test('a body without a type is rejected', async () => {
     const response = await send('/query', { method: 'POST', body: new TextEncoder().encode('{"query":"a"}') })
     expect(response.status).toBe(415)
   })
 
-  test('a compressed body is refused', async () => {
+  test('a compressed body is rejected', async () => {
     const found = await problem(await post('/query', '{"query":"a"}', { 'Content-Encoding': 'gzip' }))
     expect(found).toMatchObject({ status: 415, field: 'Content-Encoding' })
   })
 
   test.each(['application/json; charset=utf-8', 'application/vnd.x+json', 'APPLICATION/JSON'])(
-    'the type %s is read',
+    'the type %s is accepted',
     async (type) => {
       expect((await post('/query', { query: 'a' }, { 'Content-Type': type })).status).toBe(200)
     },
   )
 
-  test('a declared length over the limit is refused unread', async () => {
+  test('a declared length above the limit is rejected unread', async () => {
     const found = await problem(await post('/query', '{}', { 'Content-Length': String(MAX_BODY_BYTES + 1) }))
     expect(found).toMatchObject({ status: 413, code: 'payload_too_large', limit: MAX_BODY_BYTES })
   })
 
-  test('a stream over the limit is stopped', async () => {
+  test('a stream above the limit is stopped', async () => {
     let sent = 0
     const body = new ReadableStream({
       pull(controller) {
@@ -141,13 +141,13 @@ describe('input', () => {
     [{ query: 'a', limit: 'five' }, 'limit'],
     [{ query: 'a', other: 1 }, 'other'],
     [{ query: 'a', constructor: 1 }, 'constructor'],
-  ])('%j names the field %s', async (body, field) => {
+  ])('%j reports the field %s', async (body, field) => {
     const found = await problem(await post('/query', body))
     expect(found).toMatchObject({ status: 400, code: 'invalid_input', field })
     expect(found.detail).toMatch(/\.$/)
   })
 
-  test('limits are told as numbers', async () => {
+  test('limits are reported as numbers', async () => {
     expect(await problem(await post('/query', { query: 'a', limit: 101 }))).toMatchObject({ limit: 100 })
   })
 })
@@ -189,11 +189,11 @@ describe('query strings', () => {
     ['limit=1&limit=2', 'limit'],
     ['other=1', 'other'],
     ['__proto__=1', '__proto__'],
-  ])('%s is refused naming %s', async (query, field) => {
+  ])('%s is rejected, naming %s', async (query, field) => {
     expect(await problem(await send(`/things?${query}`))).toMatchObject({ status: 400, code: 'invalid_input', field })
   })
 
-  test('a path parameter is decoded, and can not be contradicted', async () => {
+  test('a path parameter is decoded, and cannot be contradicted', async () => {
     expect(await (await send('/things/a%20b')).json()).toEqual({ id: 'a b' })
     expect(await problem(await send('/things/a?id=b'))).toMatchObject({ status: 400, field: 'id' })
     expect(await problem(await post('/feedback/i1', { interaction_id: 'i2', rating: 1 }))).toMatchObject({
@@ -201,7 +201,7 @@ describe('query strings', () => {
     })
   })
 
-  test('a literal path wins over a parameter', async () => {
+  test('a literal path takes precedence over a parameter', async () => {
     expect(await (await send('/things/latest')).json()).toEqual({ latest: true })
   })
 
@@ -214,7 +214,7 @@ describe('query strings', () => {
 })
 
 describe('routing', () => {
-  test('an unknown path says where to look', async () => {
+  test('an unknown path gets a hint where to look', async () => {
     const found = await problem(await send('/nothing'))
     expect(found).toMatchObject({ status: 404, code: 'not_found' })
     expect(found.hint).toContain('/docs')
@@ -241,13 +241,13 @@ describe('routing', () => {
     expect(await response.text()).toBe('')
   })
 
-  test('text is answered as its own media type', async () => {
+  test('text is answered with its own media type', async () => {
     const response = await send('/metrics')
     expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4')
     expect(await response.text()).toBe('up 1\n')
   })
 
-  test('/feedback takes a correction or an outcome', async () => {
+  test('/feedback accepts a correction or an outcome', async () => {
     expect(await (await post('/feedback', { query: 'q', correction: 'c' })).json()).toEqual({ feedback_id: 'f' })
     expect(await (await post('/feedback', { interaction_id: 'i', outcome: 'success' })).json()).toEqual({
       status: 'updated',
@@ -261,7 +261,7 @@ describe('routing', () => {
 })
 
 describe('request ids', () => {
-  test('a sane one is echoed', async () => {
+  test('a valid one is echoed', async () => {
     const response = await send('/health', { headers: { 'X-Request-ID': 'abc-123' } })
     expect(response.headers.get('x-request-id')).toBe('abc-123')
   })
@@ -285,7 +285,7 @@ describe('failures', () => {
     expect(JSON.stringify(line)).not.toContain('hunter2')
   })
 
-  test('an engine that is down is named', async () => {
+  test('an engine that is down is reported', async () => {
     vi.spyOn(console, 'error').mockImplementation(() => undefined)
     expect(await problem(await post('/fail', { how: 'engine' }))).toMatchObject({
       status: 503,
@@ -293,13 +293,13 @@ describe('failures', () => {
     })
   })
 
-  test('a limit says when to come back', async () => {
+  test('a limit states when to retry', async () => {
     const response = await post('/fail', { how: 'limited' })
     expect(response.headers.get('retry-after')).toBe('8')
     expect(await problem(response)).toMatchObject({ status: 429, retry_after: 7.2 })
   })
 
-  test('a missing thing is not found', async () => {
+  test('missing data is not found', async () => {
     expect(await problem(await send('/things/none'))).toMatchObject({
       status: 404,
       code: 'not_found',

@@ -1,33 +1,34 @@
-/**
- * One valid input for every operation, and the project that it is valid in.
- */
+/** One valid input for every operation, and the project in which it is valid. */
 import { OPERATIONS } from '../../src/operations/index.ts'
 import { callRest } from './worker-client.ts'
 
-/** What a prepared project holds. */
+/** The content of a prepared project. */
 export interface Prepared {
   readonly project: string
-  /** Ids of items in best-practices; `spare` is there to be deleted. */
+  /** Ids of items in best-practices; `spare` can be deleted. */
   readonly item: string
   readonly spare: string
-  /** A scored success, and one whose outcome is not known yet. */
+  /** A scored success, and one without an outcome. */
   readonly scored: string
   readonly open: string
   readonly session: string
   readonly spareSession: string
   readonly dataset: string
-  /** Id of an API key that is there to be revoked. */
+  /** Id of an API key that can be revoked. */
   readonly spareKey: string
   /** Id of a deletion. */
   readonly deletion: string
-  /** Id of a job that still waits. */
+  /** Id of a pending job. */
   readonly job: string
 }
 
 const COLLECTION = 'best-practices'
 const QUERY = 'How do we rotate the signing keys of the release pipeline?'
 
-/** Prepares a project with knowledge, interactions and conversations. Two prepared projects differ in ids and times only. */
+/**
+ * Prepares a project with knowledge, interactions and conversations. Two prepared projects differ only in ids and
+ * times.
+ */
 export async function prepare(project: string): Promise<Prepared> {
   const run = async (name: string, input: Record<string, unknown>) => {
     const operation = OPERATIONS.find((known) => known.name === name)
@@ -175,7 +176,7 @@ export const SAMPLES: Record<string, (prepared: Prepared) => Record<string, unkn
     project,
     collection: COLLECTION,
     space: 'static-256-v1',
-    // Of an item as it was before: it is left out.
+    // Of an earlier version of an item: it is ignored.
     vectors: [{ id: item, hash: 'another', vector: null }],
   }),
   list_collections: ({ project }) => ({ project }),

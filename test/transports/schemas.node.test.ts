@@ -10,7 +10,7 @@ interface Tool {
 
 const tools = pinned as unknown as Tool[]
 
-/** What clients compile schemas with when they run on Node.js; a schema that it refuses breaks their list of tools. */
+/** Validators of clients on Node.js. A schema that one rejects breaks the client's list of tools. */
 describe.each([
   ['of SDK v1', new Ajv2025()],
   ['of SDK v2', new Ajv2026()],

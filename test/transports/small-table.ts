@@ -1,6 +1,4 @@
-/**
- * A table of operations for tests of the surfaces themselves, and an application made from it.
- */
+/** A table of operations for tests of the surfaces, and an application with it. */
 import { env } from 'cloudflare:workers'
 import * as z from 'zod'
 import { openDatabase } from '../../src/database/database.ts'
@@ -167,7 +165,7 @@ export const SMALL_TABLE: readonly Operation[] = [
   }),
 ]
 
-/** Services of which only the settings, the database and the datasets exist. */
+/** Services with only the settings, the database and the datasets. */
 function smallServices(bindings: Env): Services {
   return {
     settings: readSettings({}),
@@ -180,7 +178,7 @@ export const KEY = 'a-key-for-the-tests-of-surfaces'
 
 export const smallApp = createApp(smallServices, SMALL_TABLE)
 
-/** Sends a request to the small application; without a key unless the bindings say otherwise. */
+/** Sends a request to the small application, without a key unless set in the bindings. */
 export async function send(path: string, init: RequestInit = {}, variables: Partial<Env> = {}): Promise<Response> {
   const request = new Request(path.startsWith('http') ? path : `http://localhost${path}`, init)
   return smallApp.fetch(request, { ...env, ...variables })

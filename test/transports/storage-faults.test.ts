@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { toCoordinatorError } from '../../src/errors.ts'
 import { problemResponse, reportError } from '../../src/transports/problem.ts'
 
-/** As drizzle throws what D1 throws. */
+/** An error of D1, as thrown by drizzle. */
 function failedQuery(message: string): Error {
   return new Error('Failed query: insert into interactions values (?)\nparams: what a user wrote', {
     cause: new Error(`D1_ERROR: ${message}`, { cause: new Error(message) }),
@@ -26,7 +26,7 @@ describe('a fault of the storage', () => {
     }
   })
 
-  it('is not what a text merely says', () => {
+  it('is not derived from the text of a query', () => {
     const said = 'How do I fix SQLITE_FULL: database or disk is full?'
     const query = new Error(`Failed query: select ?\nparams: ${said}`, { cause: new Error('D1_ERROR: no such table') })
     for (const thrown of [query, new SyntaxError(`Unexpected token, "${said}" is not valid JSON`), said, null]) {

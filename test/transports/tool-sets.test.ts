@@ -9,7 +9,7 @@ import { callable, DEFAULT_TOOLS, toolGroups, toolsOf } from '../../src/transpor
 const tokens = (value: unknown) => countTokens(JSON.stringify(value))
 const setOf = (...names: string[]) => toolsOf(OPERATIONS, toolGroups(names, 'tools'))
 
-/** What users of hybrid coordinators know, and what the loop needs beside it. */
+/** Tools that users of hybrid coordinators know, and those needed for the main loop. */
 const EXPECTED = [
   'augment_query',
   'track_interaction',
@@ -22,26 +22,26 @@ const EXPECTED = [
   'store_knowledge',
 ]
 
-/** A change of a tool is a change for every agent that uses it: accept it with `npx vitest run -u tool-sets`. */
+/** A change of a tool affects every agent that uses it: accept it with `npx vitest run -u tool-sets`. */
 test.each(['default', ...Object.keys(GROUPS), 'all'])('the names and tokens of the set %s are pinned', async (set) => {
   const tools = setOf(set)
   const pinned = { tools: tools.map(({ name }) => name), tokens: tokens({ tools }) }
   await expect(`${JSON.stringify(pinned, null, 2)}\n`).toMatchFileSnapshot(`./tool-sets/${set}.json`)
 })
 
-test('the definitions of all tools are those of tools.json', async () => {
+test('the definitions of all tools match tools.json', async () => {
   await expect(`${JSON.stringify(setOf('all'), null, 2)}\n`).toMatchFileSnapshot('./tools.json')
 })
 
 describe('the default set', () => {
   const tools = setOf()
 
-  test('has the tools that the loop needs, and no others', () => {
+  test('has the tools of the main loop, and no others', () => {
     expect(tools.map(({ name }) => name)).toEqual(EXPECTED)
     expect(Object.keys(DEFAULT_TOOLS).sort()).toEqual([...EXPECTED].sort())
   })
 
-  test('costs at most 2,500 tokens, less on a connection with a project', () => {
+  test('costs at most 2,500 tokens, and less on a connection with a project', () => {
     expect(tokens({ tools })).toBeLessThanOrEqual(2500)
     const bound = toolsOf(OPERATIONS, toolGroups([], 'tools'), true)
     expect(tokens({ tools: bound })).toBeLessThan(tokens({ tools }))
@@ -49,7 +49,7 @@ describe('the default set', () => {
   })
 
   test.each(tools.map((tool) => [tool.name, tool] as const))(
-    '%s has fields of its operation, all required ones included',
+    '%s has fields of its operation, including all required ones',
     (name, tool) => {
       const operation = OPERATIONS.find((known) => known.name === name)
       if (!operation) throw new Error(`There is no operation ${name}.`)
@@ -71,7 +71,7 @@ test('a group adds its tools, each with all of its fields', () => {
   expect(setOf('all').map(({ name }) => name)).toEqual(callable(OPERATIONS).map(({ name }) => name))
 })
 
-test('a group that there is not is refused, and the error lists the groups', () => {
+test('an unknown group is rejected, and the error lists the groups', () => {
   expect(() => toolGroups(['knowledge', 'magic'], 'tools')).toThrow(CoordinatorError)
   try {
     toolGroups(['magic'], 'MCP_TOOLS')
@@ -83,7 +83,7 @@ test('a group that there is not is refused, and the error lists the groups', () 
   }
 })
 
-/** Every described or nested field of a schema, with where it stands. */
+/** Every described or nested field of a schema, with its path. */
 function* fieldsOf(schema: JsonSchema, at: string): Generator<[string, JsonSchema]> {
   for (const [name, field] of Object.entries((schema.properties ?? {}) as Record<string, JsonSchema>)) {
     yield [`${at}.${name}`, field]
@@ -92,13 +92,13 @@ function* fieldsOf(schema: JsonSchema, at: string): Generator<[string, JsonSchem
   if (schema.items) yield* fieldsOf(schema.items as JsonSchema, `${at}[]`)
 }
 
-/** Longest description of a tool or field, in characters. */
+/** Maximum length of the description of a tool or field, in characters. */
 const MAX_DESCRIPTION = 300
 
 describe.each(callable(OPERATIONS).map((operation) => [operation.name, operation] as const))(
   '%s',
   (name, operation) => {
-    test('is named, titled and described in few words', () => {
+    test('has a name, a title and a short description', () => {
       expect(name).toMatch(/^[a-z][a-z_]{2,63}$/)
       expect(operation.title).toBeTruthy()
       expect(operation.description.length).toBeGreaterThan(20)
@@ -106,7 +106,7 @@ describe.each(callable(OPERATIONS).map((operation) => [operation.name, operation
       expect(operation.annotations).toMatchObject({ readOnlyHint: expect.any(Boolean) })
     })
 
-    test('says of every field what to put there', () => {
+    test('describes the content of every field', () => {
       for (const [field, schema] of fieldsOf(inputSchemaOf(operation), name)) {
         expect(schema.description, field).toMatch(/^\S.{5,}/s)
         expect(String(schema.description).length, field).toBeLessThanOrEqual(MAX_DESCRIPTION)

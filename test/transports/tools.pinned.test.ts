@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { OPERATIONS } from '../../src/operations/index.ts'
 import { openApiDocument } from '../../src/transports/openapi.ts'
 
-/** What users of hybrid coordinators call; their scripts have to go on working. */
+/** Tools that users of hybrid coordinators call; their scripts must keep working. */
 const TOOLS = [
   'augment_query',
   'track_interaction',
@@ -35,7 +35,7 @@ const ROUTES = [
   'GET /learning/datasets/{dataset_id}/download',
 ]
 
-test('the tools and routes that users expect are there', () => {
+test('the tools and routes that users expect exist', () => {
   expect(OPERATIONS.map(({ name }) => name)).toEqual(expect.arrayContaining(TOOLS))
   const { paths } = openApiDocument(OPERATIONS)
   const routes = Object.entries(paths).flatMap(([path, item]) =>

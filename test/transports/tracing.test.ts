@@ -22,7 +22,7 @@ const hex = (length: number) =>
   fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: length, maxLength: length })
 
 describe('traceparent', () => {
-  test('goes on with the trace that it names, in a span of its own', () => {
+  test('continues the given trace, in its own span', () => {
     fc.assert(
       fc.property(hex(32), hex(16), hex(2), (traceId, parentId, flags) => {
         fc.pre(/[1-9a-f]/.test(traceId) && /[1-9a-f]/.test(parentId))
@@ -49,7 +49,7 @@ describe('traceparent', () => {
     `${INCOMING}-more`,
     INCOMING.toUpperCase(),
     `00-${TRACE_ID}-00f067aa0ba902b7`,
-  ])('that can not be read begins a new trace: %s', (header) => {
+  ])('that is invalid starts a new trace: %s', (header) => {
     const trace = traceFrom(header)
     expect(trace.parentId).toBeNull()
     expect(trace.traceId).toMatch(/^[0-9a-f]{32}$/)
@@ -57,11 +57,11 @@ describe('traceparent', () => {
     expect(traceparentOf(trace)).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$/)
   })
 
-  test('of a later version is read as far as it is known', () => {
+  test('of a later version is read as far as possible', () => {
     expect(traceFrom(`01-${TRACE_ID}-00f067aa0ba902b7-01-more`)).toMatchObject({ traceId: TRACE_ID, sampled: true })
   })
 
-  test('two pieces of work at once keep their own', async () => {
+  test('two concurrent pieces of work have separate traces', async () => {
     const seen = await Promise.all(
       ['a', 'b', 'c'].map((digit) =>
         inTrace(traceFrom(`00-${digit.repeat(32)}-00f067aa0ba902b7-01`), async () => {
@@ -146,7 +146,7 @@ test('a trace runs from the request through engines, answers and logs to the job
   ])
 })
 
-test('every call to Qdrant carries the trace of the request that it is made for, and of no other', async () => {
+test('every call to Qdrant carries the trace of its own request, and of no other', async () => {
   const stub = new QdrantStub()
   const sent = new Map<string, number>()
   vi.spyOn(globalThis, 'fetch').mockImplementation(async (input, init) => {
@@ -186,7 +186,7 @@ test('the path of a request is logged as its route, and nothing is logged below 
   expect(written).not.toHaveBeenCalled()
 })
 
-test('a message that MCP refuses is logged by the rule that it broke, not by its words, and not below LOG_LEVEL', async () => {
+test('a rejected MCP message is logged by the violated rule, not by its text, and not below LOG_LEVEL', async () => {
   const written = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
   const modern = {
     _meta: {

@@ -1,6 +1,4 @@
-/**
- * The whole Worker with every operation, called over REST and MCP as its users call it.
- */
+/** The whole Worker with every operation, called over REST and MCP like its users do. */
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import type { Env } from '../../src/env.ts'
@@ -8,7 +6,7 @@ import type { HttpRoute, Operation } from '../../src/operations/operation.ts'
 import { pathParameters } from '../../src/transports/rest.ts'
 import worker from '../../src/worker.ts'
 
-/** Background work runs only when a test asks for it, so that no answer depends on how fast the queue is. */
+/** Background work runs only on request, so that no answer depends on the speed of the queue. */
 const bindings = { ...env, JOBS: { send: async () => undefined, sendBatch: async () => undefined } } as unknown as Env
 
 /** Sends a request to the Worker. */
@@ -19,7 +17,7 @@ export async function fetchWorker(request: Request): Promise<Response> {
   return response
 }
 
-/** Calls a route with an input: parameters into the path, the rest into the query string or the body. */
+/** Calls a route with an input: parameters in the path, the rest in the query string or the body. */
 export function callRoute(route: HttpRoute, input: Record<string, unknown>): Promise<Response> {
   const rest = { ...input }
   let path = route.path

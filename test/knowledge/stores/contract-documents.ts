@@ -204,7 +204,7 @@ export const documentCases: Cases = {
       for (const version of rest) await store.replaceDocuments(bench.scope, SOURCE, [version], SPACE)
     })()
     for (let i = 0; i < 12; i++) {
-      // Qdrant can miss a point at the very moment at which it is written; the next search has it.
+      // Qdrant can miss a point at the moment it is written; the next search finds it.
       const found = await bench.byKeyword('wildebeest')
       const again = found.length === 0 && store.name === 'qdrant'
       expect(again ? await bench.byKeyword('wildebeest') : found).toEqual(['main'])

@@ -1,4 +1,4 @@
-/** The keyword list: whole words of every script, names as typed, and no text that breaks it. */
+/** Keyword search: whole words of every script, names as typed, and no text that breaks it. */
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { documentColumns, queryTerms } from '../../../src/text/index-terms.ts'
@@ -7,7 +7,7 @@ import { termList } from '../../../src/text/term-list.ts'
 import type { Cases } from './contract.ts'
 import { Bench, madeUpWord } from './contract-samples.ts'
 
-/** Texts that have broken search engines: each must find something or nothing, and never fail. */
+/** Texts that have broken search engines: each search must succeed, with or without results. */
 const HOSTILE = [
   '',
   ' \t\n',
@@ -34,7 +34,7 @@ const HOSTILE = [
   'proxy reload '.repeat(7700),
 ]
 
-/** How a collection with these figures has to weigh a question. */
+/** The expected weights of a question in a collection with these figures. */
 function plan(text: string, items: number, documentFrequencies: Record<string, number>): KeywordPlan {
   return planKeywordSearch(queryTerms(text), {
     items,

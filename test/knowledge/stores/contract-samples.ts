@@ -1,5 +1,6 @@
 /**
- * Items for the contract of the knowledge stores, with vectors that need no model: texts that share words point the same way.
+ * Items for the contract of the knowledge stores, with vectors that need no model: texts with common words have similar
+ * vectors.
  */
 import type { Embedder, EmbeddingSpace } from '../../../src/inference/embedding/embedder.ts'
 import type { CollectionName } from '../../../src/knowledge/collections.ts'
@@ -18,7 +19,7 @@ import { words } from '../../../src/text/words.ts'
 
 export const SPACE: EmbeddingSpace = { name: 'contract-48', dimensions: 48 }
 export const OTHER_SPACE: EmbeddingSpace = { name: 'contract-other-32', dimensions: 32 }
-/** Another model of the same size: only its name tells it apart. */
+/** Another model of the same size, which differs only in its name. */
 export const SAME_SIZE_SPACE: EmbeddingSpace = { name: 'contract-other-48', dimensions: 48 }
 
 /** Unit vector of a text: the sum of a pseudo-random direction for each word; null for a text without words. */
@@ -41,7 +42,7 @@ export function sampleEmbedder(space: EmbeddingSpace): Embedder {
   return { space, embed: async (texts) => texts.map((text) => ({ vector: vectorOf(text, space), coverage: 1 })) }
 }
 
-/** A made-up word without digits, a different one for each number below 400. */
+/** A made-up word without digits, unique for each number below 400. */
 export function madeUpWord(number: number): string {
   const consonants = 'bcdfghjklmnpqrtvwxyz'
   return `zo${consonants.charAt(number % 20)}o${consonants.charAt(Math.floor(number / 20))}ox`
@@ -53,7 +54,7 @@ export function freshProject(): string {
   return `contract-${Date.now().toString(36)}-${projects++}`
 }
 
-/** One collection of a store with shorthands for what the cases do. */
+/** One collection of a store, with shorthands for the test cases. */
 export class Bench {
   readonly store: KnowledgeStore
   readonly scope: CollectionScope
@@ -65,7 +66,7 @@ export class Bench {
     this.space = options.space ?? SPACE
   }
 
-  /** The same collection, written and searched with another embedding model. */
+  /** The same collection with another embedding model. */
   in(space: EmbeddingSpace): Bench {
     return new Bench(this.store, { ...this.scope, space })
   }
@@ -138,7 +139,7 @@ export class Bench {
   }
 }
 
-/** The keyword score of a candidate; null when it holds none of the terms or no keyword list was wanted. */
+/** The keyword score of a candidate; null if it has none of the terms or no keyword search was requested. */
 export function scoreOf({ keyword }: Candidate): number | null {
   return keyword && keyword.score > 0 ? keyword.score : null
 }

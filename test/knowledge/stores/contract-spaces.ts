@@ -8,7 +8,7 @@ function spaces(store: KnowledgeStore): SpaceStore {
   return store as SpaceStore
 }
 
-/** Embeds what is missing in a space; returns how many items that were. */
+/** Embeds missing items in a space. Returns their number. */
 async function embedAll(store: KnowledgeStore, bench: Bench, space = OTHER_SPACE): Promise<number> {
   let cursor: string | undefined
   let count = 0

@@ -1,4 +1,4 @@
-/** The vector list, and what must never happen to vectors. */
+/** Vector search, and what must never happen to vectors. */
 import { expect } from 'vitest'
 import type { Cases } from './contract.ts'
 import { Bench, OTHER_SPACE, SAME_SIZE_SPACE, SPACE, scoreOf, vectorOf } from './contract-samples.ts'

@@ -1,6 +1,4 @@
-/**
- * What every knowledge store does, as cases that run against any of them.
- */
+/** The contract of every knowledge store, as cases that run against any of them. */
 import type { KnowledgeStore } from '../../../src/knowledge/stores/store.ts'
 import { documentCases } from './contract-documents.ts'
 import { itemCases } from './contract-items.ts'
@@ -8,7 +6,7 @@ import { keywordCases } from './contract-keywords.ts'
 import { spaceCases } from './contract-spaces.ts'
 import { vectorCases } from './contract-vectors.ts'
 
-/** Promises of the interface by name; each throws when the store breaks it. */
+/** Requirements of the interface by name. Each case throws if the store violates it. */
 export type Cases = Readonly<Record<string, (store: KnowledgeStore) => Promise<void>>>
 
 export const CONTRACT: Readonly<Record<string, Cases>> = {

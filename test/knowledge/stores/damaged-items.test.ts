@@ -11,7 +11,7 @@ import { searchKnowledge } from '../../../src/retrieval/search.ts'
 import { Bench, OTHER_SPACE, sampleEmbedder } from './contract-samples.ts'
 import { QdrantStub } from './qdrant-stub.ts'
 
-/** Every read leaves the damaged item out, searches and lists name it, and it can be deleted. */
+/** Every read omits the damaged item, searches and lists report it, and it can be deleted. */
 async function leavesOutAndNames(store: TransferStore, bench: Bench, good: string, bad: string): Promise<void> {
   const { project, collection } = bench.scope
   const named = `item:${contextId(collection, bad)}`
@@ -44,7 +44,7 @@ describe('an item whose row cannot be read', () => {
     ['fields', '{"title":'],
     ['fields', 'null'],
     ['passages', '[12,'],
-  ])('%s %j: it is left out and named, the others are found', async (column, value) => {
+  ])('%s %j: it is omitted and reported, the others are found', async (column, value) => {
     const store = embeddedStore(env.KNOWLEDGE)
     const bench = new Bench(store)
     const [good, bad] = await bench.put(TEXTS)
@@ -70,7 +70,7 @@ describe('a point of Qdrant whose payload cannot be read', () => {
     ['passages', undefined],
     ['successes', -1],
     ['created_at', 'yesterday'],
-  ])('%s %j: it is left out and named, the others are found', async (field, value) => {
+  ])('%s %j: it is omitted and reported, the others are found', async (field, value) => {
     const stub = new QdrantStub()
     vi.spyOn(globalThis, 'fetch').mockImplementation(stub.fetch)
     const engine = new Engine('Qdrant', 'Check QDRANT_URL.', { deadlineMs: 20_000, concurrent: 64 })

@@ -1,4 +1,4 @@
-/** An object that starts reads its index from a snapshot; what it finds is what it would find if it had built it anew. */
+/** A starting object reads its index from a snapshot, with the same search results as after a rebuild. */
 import { evictDurableObject, listDurableObjectIds, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import fc from 'fast-check'
@@ -19,14 +19,14 @@ const pieces = (bench: Bench) =>
     Number(storage.sql.exec('SELECT count(*) AS n FROM snapshot_pieces').one().n),
   )
 
-/** What searches find, and all statistics that ranking rests on. */
+/** Search results, and all statistics that ranking uses. */
 async function found(bench: Bench) {
   const answers = []
   for (const query of QUERIES) answers.push(await bench.search(query, { limit: 30 }))
   return JSON.stringify(answers)
 }
 
-/** What is found by the object when it starts now, and when it starts without its snapshot. */
+/** The results after a start with the snapshot, and after a start without it. */
 async function twice(bench: Bench): Promise<[string, string]> {
   const stub = stubOf(bench.scope)
   await evictDurableObject(stub)
@@ -44,7 +44,7 @@ const filled = async () => {
   return bench
 }
 
-it('finds the same whatever was written, changed and removed after the snapshot', async () => {
+it('gives the same results, whatever was written, changed and removed after the snapshot', async () => {
   const write = fc.record({ kind: fc.constantFrom('put', 'delete'), item: fc.nat(ITEMS + 60), word: fc.nat(59) })
   await fc.assert(
     fc.asyncProperty(fc.array(write, { maxLength: 12 }), async (writes) => {
@@ -65,7 +65,7 @@ it('finds the same whatever was written, changed and removed after the snapshot'
   )
 })
 
-it('is made again when enough has changed, and not before', async () => {
+it('is renewed when enough has changed, and not before', async () => {
   const bench = await filled()
   const stub = stubOf(bench.scope)
   await runDurableObjectAlarm(stub)
@@ -81,7 +81,7 @@ it('is made again when enough has changed, and not before', async () => {
   expect(restored).toBe(built)
 })
 
-it('that has lost a piece is not read', async () => {
+it('is not read if a piece is missing', async () => {
   const bench = await filled()
   const stub = stubOf(bench.scope)
   const before = await found(bench)

@@ -54,7 +54,7 @@ it('moves a collection page by page and compares both stores', async () => {
   expect(stub.violations).toEqual([])
 })
 
-it('takes away what the source no longer has, where that is asked for', async () => {
+it('removes items that the source no longer has, if requested', async () => {
   const stub = new QdrantStub()
   vi.spyOn(globalThis, 'fetch').mockImplementation(stub.fetch)
   const engine = new Engine('Qdrant', '', { deadlineMs: 20_000 })
@@ -95,7 +95,7 @@ it('takes away what the source no longer has, where that is asked for', async ()
   expect(await bench.allKeys()).toHaveLength(4)
 })
 
-it('compares page by page where the budget has no room for more, with the same result', async () => {
+it('compares page by page if the budget requires it, with the same result', async () => {
   const stub = new QdrantStub()
   vi.spyOn(globalThis, 'fetch').mockImplementation(stub.fetch)
   const engine = new Engine('Qdrant', '', { deadlineMs: 20_000 })
@@ -135,7 +135,7 @@ function laterEachTime(): () => number {
   }
 }
 
-it('says which store is not configured', async () => {
+it('reports a store that is not configured', async () => {
   const input = { project: 'p', collection: 'best-practices', from: 'embedded', to: 'qdrant' }
   await expect(call(migrateStore, buildServices(env), input)).rejects.toMatchObject({
     code: 'invalid_input',
@@ -145,7 +145,7 @@ it('says which store is not configured', async () => {
 
 const MADE_UP = ['', 'x', '[', '[]', 'null', '{}', '[1,2]', '["a"]', '["a",null]', '["a","b","c"]', '9'.repeat(3000)]
 
-it.each(['embedded', 'qdrant'] as const)('refuses positions that no page of %s has given', async (name) => {
+it.each(['embedded', 'qdrant'] as const)('rejects positions that no page of %s returned', async (name) => {
   const stub = new QdrantStub()
   vi.spyOn(globalThis, 'fetch').mockImplementation(stub.fetch)
   const engine = new Engine('Qdrant', '', { deadlineMs: 20_000 })

@@ -1,6 +1,4 @@
-/**
- * 50,000 items from the embedded store to Qdrant and back: nothing is lost, and what was stopped goes on.
- */
+/** 50,000 items from the embedded store to Qdrant and back: nothing is lost, and an interrupted migration continues. */
 import { env } from 'cloudflare:workers'
 import { afterEach, expect, it, vi } from 'vitest'
 import { itemId } from '../../../src/ids.ts'
@@ -19,9 +17,9 @@ import type { CollectionScope, TransferItem, TransferStore } from '../../../src/
 import { freshProject, madeUpWord, vectorOf } from './contract-samples.ts'
 import { QdrantStub } from './qdrant-stub.ts'
 
-/** Items; fewer with e.g. VITE_MIGRATED_ITEMS=5000 in the environment. */
+/** Number of items; fewer with e.g. VITE_MIGRATED_ITEMS=5000 in the environment. */
 const ITEMS = Number((import.meta as { env?: Record<string, string> }).env?.VITE_MIGRATED_ITEMS ?? 50_000)
-/** Pages between two breaks of the connection. */
+/** Number of pages between two connection failures. */
 const STOP_EVERY = ITEMS > 10_000 ? 60 : 8
 const PER_DOCUMENT = 10
 const SPACE = { name: 'small', dimensions: 16 }
@@ -48,7 +46,7 @@ function item(scope: CollectionScope, i: number): TransferItem {
   }
 }
 
-/** Moves everything, remembering only the position; `broken` says when the process dies. */
+/** Moves everything, keeping only the position. `broken` determines when the process dies. */
 async function migrate(
   from: () => TransferStore,
   to: () => TransferStore,
@@ -75,7 +73,7 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-it(`moves ${ITEMS} items to Qdrant and back with identical content, also when stopped midway`, async () => {
+it(`moves ${ITEMS} items to Qdrant and back with identical content, even with interruptions`, async () => {
   const stub = new QdrantStub()
   vi.spyOn(globalThis, 'fetch').mockImplementation(stub.fetch)
   const scope: CollectionScope = { project: freshProject(), collection: 'best-practices' }
@@ -104,7 +102,7 @@ it(`moves ${ITEMS} items to Qdrant and back with identical content, also when st
 
   let broken = false
   const there = await migrate(first, qdrant, scope, (page) => {
-    // The connection breaks in the middle of a page's batches, now and then.
+    // The connection occasionally breaks in the middle of a page's batches.
     let left = page % STOP_EVERY === STOP_EVERY / 2 && !broken ? 2 : Number.POSITIVE_INFINITY
     broken = left === 2
     stub.intercept = (operation) => {

@@ -1,6 +1,4 @@
-/**
- * A changed embedding model on 5,000 items: searches answer throughout, and end on the new space only.
- */
+/** A changed embedding model on 5,000 items: searches always answer, and end up using only the new space. */
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 import { CoordinatorError } from '../../../src/errors.ts'
@@ -30,7 +28,7 @@ describe('a change of the embedding model', () => {
       await before.put(Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`k${from + i}`, text(from + i)])))
     }
     const enqueued: CollectionScope[] = []
-    // A clock that ends a job after every few batches, as a slow model does.
+    // A clock that ends a job after a few batches, like a slow model.
     let ticks = 0
     const store = keeper(sampleEmbedder(OTHER_SPACE), [sampleEmbedder(SPACE)], enqueued, () => (ticks += 2_500))
     const after = new Bench(store, { project, space: OTHER_SPACE })
@@ -57,7 +55,7 @@ describe('a change of the embedding model', () => {
     console.log(`${ITEMS} items re-embedded in ${seen.jobs} jobs; ${seen.searches} searches meanwhile, none degraded`)
   })
 
-  it('without the old model, searches are by keyword and say so', async () => {
+  it('without the old model, searches use keywords only and report it', async () => {
     const project = freshProject()
     await new Bench(keeper(sampleEmbedder(SPACE), []), { project }).put({ a: 'red fox' })
     const { degraded, candidates } = await new Bench(keeper(sampleEmbedder(OTHER_SPACE), []), {
@@ -70,7 +68,7 @@ describe('a change of the embedding model', () => {
 })
 
 describe('an embedding engine that is down', () => {
-  it('items are stored, found by keyword at once, and embedded when it is back', async () => {
+  it('items are stored, found by keyword immediately, and embedded when it is back', async () => {
     let down = true
     const flaky: Embedder = {
       space: SPACE,
@@ -100,13 +98,13 @@ describe('an embedding engine that is down', () => {
     expect(await bench.byVector('Reload the reverse proxy.')).toEqual(['a'])
   })
 
-  it('what is left without a vector is enqueued by the next search, until it is embedded', async () => {
+  it('items without a vector are enqueued by the next search, until they are embedded', async () => {
     const enqueued: CollectionScope[] = []
     const store = keeper(sampleEmbedder(SPACE), [], enqueued)
     const bench = new Bench(store)
     const [first, second] = await bench.items({ a: 'Reload the reverse proxy.', b: 'Rotate the certificate.' })
     if (!first || !second) throw new Error('no items')
-    // Stored by a Worker that died before it could enqueue: past the keeper.
+    // Stored by a Worker that died before it could enqueue: bypasses the migrating store.
     const stored = embeddedStore(env.KNOWLEDGE)
     await stored.upsert(bench.scope, [first, { ...second, vector: null }], SPACE)
     await bench.search('proxy')

@@ -1,6 +1,4 @@
-/**
- * How many requests the store makes for what it does often.
- */
+/** The number of requests that the store makes for frequent operations. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { Engine } from '../../../src/inference/engine/resilience.ts'
 import { QdrantConnection } from '../../../src/knowledge/stores/qdrant/connection.ts'
@@ -22,7 +20,7 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-/** The requests that some work makes, by operation. */
+/** The requests of some work, by operation. */
 async function requests(work: () => Promise<unknown>): Promise<Record<string, number>> {
   stub.calls.clear()
   await work()
@@ -36,7 +34,7 @@ async function fill(items: number): Promise<void> {
   }
 }
 
-it('a search is one batch beside two small reads', async () => {
+it('a search is one batch plus two small reads', async () => {
   await bench.put({ a: 'red fox' })
   await bench.search('red fox')
   expect(await requests(() => bench.search('red fox'))).toEqual({
@@ -46,7 +44,7 @@ it('a search is one batch beside two small reads', async () => {
   })
 })
 
-it('of a large collection, what it is like as a whole is kept until something of it is written', async () => {
+it('properties of a large collection are cached until it is written to', async () => {
   await fill(2_000)
   const first = await bench.search('fox')
   expect(first.items).toBe(2_000)
@@ -57,14 +55,14 @@ it('of a large collection, what it is like as a whole is kept until something of
   expect((await bench.search('fox')).items).toBe(2_001)
 })
 
-it('the number of items is one request', async () => {
+it('the number of items takes one request', async () => {
   await bench.put({ a: 'red fox' })
   expect(await requests(async () => expect(await bench.store.countItems?.(bench.scope)).toBe(1))).toEqual({
     count_points: 1,
   })
 })
 
-it('100 items that are sent again are two reads and no write', async () => {
+it('sending 100 unchanged items again takes two reads and no write', async () => {
   const texts = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`k${i}`, `fox number ${i}`]))
   await bench.put(texts)
   expect(await requests(() => bench.put(texts))).toEqual({ get_points: 2 })

@@ -1,5 +1,5 @@
 /**
- * Qdrant slow, wrong or gone: every call says so within its deadline, and what was written is whole or written again.
+ * Qdrant slow, faulty or unavailable: every call reports it within its deadline, and a write is complete or repeated.
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { CoordinatorError } from '../../../src/errors.ts'
@@ -76,7 +76,7 @@ async function failure(work: () => Promise<unknown>): Promise<CoordinatorError> 
 
 describe('a fault in every kind of call', () => {
   for (const [name, [fault, said]] of Object.entries(FAULTS)) {
-    it(`${name}: searching and writing say so, and nothing is stored wrong`, async () => {
+    it(`${name}: search and write report it, and nothing wrong is stored`, async () => {
       await bench.put({ a: 'red fox' })
       const stored = JSON.stringify([...(stub.collections.get('best-practices')?.points ?? [])])
       stub.intercept = (operation) => (/^(query_batch|batch_update)/.test(operation) ? fault() : null)
@@ -95,7 +95,7 @@ describe('a fault in every kind of call', () => {
   }
 })
 
-it('a fault that passes is repeated and not noticed', async () => {
+it('a temporary fault is retried and not noticed', async () => {
   await bench.put({ a: 'red fox' })
   let faults = 2
   stub.intercept = (operation) => {
@@ -106,7 +106,7 @@ it('a fault that passes is repeated and not noticed', async () => {
   expect(await bench.byKeyword('red')).toEqual(['a'])
 })
 
-it('a write that was carried out although its answer was lost is carried out once', async () => {
+it('a write that was executed although its answer was lost is executed only once', async () => {
   const items = await bench.items({ a: 'red fox' })
   let lost = 1
   vi.spyOn(globalThis, 'fetch').mockImplementation(async (input, init) => {
@@ -139,7 +139,7 @@ it('a replacement that stops between any two requests is completed by the next i
     stub.intercept = () => null
     const again = new Bench(open(), own.scope)
     const [entry] = (await again.store.listDocuments(again.scope, source, { limit: 5 })).entries
-    // A client that compares hashes must not believe that a half-written document is the new one.
+    // A client that compares hashes must not mistake a partially written document for the new one.
     if (stopped && (await again.allKeys()).join() !== 'fresh,kept') expect(entry?.hash).not.toBe('h2')
     await again.store.replaceDocuments(again.scope, source, [second], SPACE)
     expect(await again.allKeys()).toEqual(['fresh', 'kept'])
@@ -153,7 +153,7 @@ it('a replacement that stops between any two requests is completed by the next i
   }
 })
 
-it('what another Worker made meanwhile is no error', async () => {
+it('something that another Worker created concurrently is not an error', async () => {
   const other = new Bench(open(), bench.scope)
   await Promise.all([bench.put({ a: 'red fox' }), other.put({ b: 'blue whale' })])
   expect(await bench.allKeys()).toEqual(['a', 'b'])

@@ -1,5 +1,6 @@
 /**
- * How Qdrant is told to compress vectors: by the setting, in words that its published schema allows, when a collection is made.
+ * The compression of vectors in Qdrant: by the setting, in a format allowed by its published schema, when a collection
+ * is created.
  */
 import { env } from 'cloudflare:workers'
 import { afterEach, expect, it, vi } from 'vitest'
@@ -45,11 +46,11 @@ it.each<[Quantization | undefined, unknown]>([
   expect(candidate?.cosine).toBeCloseTo(1, 5)
   expect(stub.violations).toEqual([])
   for (const { quantization: kept } of stub.collections.values()) expect(kept).toEqual(sent)
-  // A cosine of compressed vectors would be none.
+  // The similarity of compressed vectors would not be a true cosine.
   expect(JSON.stringify(asked)).toContain('"rescore":true')
 })
 
-it('another value names the setting', () => {
+it('an invalid value is reported with the name of the setting', () => {
   const bindings = { ...(env as unknown as Env), QDRANT_QUANTIZATION: 'tiny' }
   expect(() => buildServices(bindings)).toThrow(/QDRANT_QUANTIZATION/)
 })

@@ -1,6 +1,6 @@
 /**
- * Checks requests against Qdrant's published OpenAPI schema, more strictly than the server: properties that no schema names
- * are refused.
+ * Checks requests against Qdrant's published OpenAPI schema, more strictly than the server: unknown properties are
+ * rejected.
  */
 import openapi from '../../fixtures/qdrant/openapi.json' with { type: 'json' }
 
@@ -33,7 +33,7 @@ interface PublishedOperation {
 const schemas = openapi.schemas as unknown as Readonly<Record<string, Schema>>
 const paths = openapi.paths as unknown as Readonly<Record<string, Readonly<Record<string, PublishedOperation>>>>
 
-/** What is wrong with a value, as paths and reasons; empty: nothing. */
+/** Violations of a schema, as paths and reasons; empty: none. */
 export function violations(schema: Schema, value: unknown, at = ''): string[] {
   if (schema.$ref) return violations(schemas[schema.$ref.split('/').at(-1) ?? ''] ?? {}, value, at)
   if (value === null && schema.nullable) return []
@@ -91,8 +91,8 @@ export interface MatchedRequest {
 }
 
 /**
- * Finds the published operation of a request and checks address, query and body.
- * @throws Error that lists what is wrong
+ * Finds the published operation of a request and checks its path, query and body.
+ * @throws Error that lists the violations
  */
 export function matchRequest(method: string, url: URL, body: unknown): MatchedRequest {
   for (const [path, methods] of Object.entries(paths)) {

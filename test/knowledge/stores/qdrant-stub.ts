@@ -1,6 +1,6 @@
 /**
- * A Qdrant server in memory, as far as the adapter uses one: it refuses every request that the published schema does not allow
- * or that names what isn't there, and answers with the documented semantics.
+ * A Qdrant server in memory, with the parts that the adapter uses: it rejects every request that the published schema
+ * does not allow, or that refers to something missing, and answers with the documented semantics.
  */
 import { matchRequest } from './qdrant-schema.ts'
 
@@ -16,11 +16,11 @@ interface Point {
 interface Collection {
   readonly dense: Map<string, number>
   readonly sparse: Map<string, { idf: boolean }>
-  /** As it was asked for when the collection was made. */
+  /** The setting at the collection's creation. */
   readonly quantization: unknown
   readonly indexes: Set<string>
   readonly points: Map<string, Point>
-  /** Ids in order, as the last scroll left them. */
+  /** Sorted ids, as of the last scroll. */
   sorted: string[]
 }
 
@@ -56,17 +56,17 @@ class Refused extends Error {
   }
 }
 
-/** Reads, and what Qdrant answers only when it is done. */
+/** Reads, and operations that Qdrant answers only when they are complete. */
 const UNHURRIED = /^(root|get_|count_|scroll_|query_|create_collection)/
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 export class QdrantStub {
   readonly collections = new Map<string, Collection>()
-  /** Operations that were asked for, by name. */
+  /** Number of calls by operation. */
   readonly calls = new Map<string, number>()
-  /** Requests that the published schema doesn't allow. */
+  /** Requests that violate the published schema. */
   readonly violations: string[] = []
-  /** Answers instead of the stub, for faults; null: the stub answers. */
+  /** Overrides the stub's answers for faults; null: the stub answers. */
   intercept: (operation: string) => Response | Promise<Response> | null = () => null
 
   readonly fetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
@@ -101,7 +101,7 @@ export class QdrantStub {
     }
   }
 
-  /** As `GET /` tells it. */
+  /** The version in the answer to `GET /`. */
   version = '1.19.0'
 
   #run(operation: string, parameters: Readonly<Record<string, string>>, body: unknown): unknown {
@@ -219,7 +219,7 @@ function upsert(
   }
 }
 
-/** Named vectors as they are stored: of a known name and size, dense ones normalised, values in 32 bits. */
+/** Validates named vectors for storage: known name and size, dense vectors normalised, values in 32 bits. */
 function checked(collection: Collection, vectors: Record<string, Vector>): Map<string, Vector> {
   return new Map(
     Object.entries(vectors).map(([name, vector]): [string, Vector] => {
@@ -290,7 +290,7 @@ function fits(collection: Collection, point: Point, condition: Condition): boole
   if (has_id) return has_id.includes(point.id)
   if (has_vector !== undefined) return point.vectors.has(has_vector)
   if (key === undefined) return matches(collection, point, condition)
-  // A server in strict mode refuses to filter by fields without an index.
+  // A server in strict mode rejects filters on fields without an index.
   if (!collection.indexes.has(key)) throw new Refused(400, `Index required but not found for "${key}"`)
   const value = key
     .split('.')
@@ -310,7 +310,7 @@ function fits(collection: Collection, point: Point, condition: Condition): boole
   return false
 }
 
-/** Points after the offset in order of id; sorted once for as long as none comes or goes. */
+/** Points after the offset in order of id, sorted once until points are added or removed. */
 function scroll(
   collection: Collection,
   filter: Filter | undefined,

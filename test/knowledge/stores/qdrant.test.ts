@@ -1,6 +1,4 @@
-/**
- * The contract on Qdrant: against a strict stub always, against a server when QDRANT_URL names one.
- */
+/** The contract on Qdrant: always against a strict stub, and against a server if QDRANT_URL is set. */
 import { env } from 'cloudflare:workers'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { Engine } from '../../../src/inference/engine/resilience.ts'
@@ -27,7 +25,7 @@ describe('stub', () => {
 
   runContract('qdrant stub', () => store)
 
-  it('every request was one that Qdrant publishes', () => {
+  it('every request is one that Qdrant publishes', () => {
     expect(stub.violations).toEqual([])
     console.log('requests to the stub:', Object.fromEntries(stub.calls))
   })

@@ -1,14 +1,12 @@
-/**
- * Runs the contract against one store and prints how many cases it holds.
- */
+/** Runs the contract against one store and prints the number of its cases. */
 import { afterAll, describe, expect, it } from 'vitest'
 import type { KnowledgeStore } from '../../../src/knowledge/stores/store.ts'
 import { CONTRACT, CONTRACT_SIZE } from './contract.ts'
 
 /**
- * Declares one test for each case.
- * @param name of the store, as it is printed
- * @param open gives the store; cases use projects of their own, so one store serves them all
+ * Declares one test per case.
+ * @param name printed name of the store
+ * @param open returns the store; cases use separate projects, so one store is sufficient for all
  */
 export function runContract(name: string, open: () => KnowledgeStore): void {
   describe(`the contract of a knowledge store: ${name}`, () => {

@@ -1,5 +1,6 @@
 /**
- * The inverted index answers as a scan over all term lists would, whatever was added, replaced and removed before.
+ * The inverted index gives the same results as a scan over all term lists, whatever was added, replaced and removed
+ * before.
  */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -75,7 +76,7 @@ function check(index: TermIndex, lists: ReadonlyMap<number, Uint8Array>, questio
   expect(index.search(plan, 10, even).every((at) => even.has(at))).toBe(true)
 }
 
-/** Term lists with any hashes, as real words' are spread: several in every part of the range. */
+/** Term lists with random hashes, distributed like those of real words: several in every part of the range. */
 const hashes = fc.uniqueArray(fc.integer({ min: 0, max: 2 ** 32 - 1 }), { maxLength: 60 })
 
 function listOf(from: readonly number[]): Uint8Array {
@@ -89,7 +90,7 @@ function listOf(from: readonly number[]): Uint8Array {
 }
 
 describe('a segment', () => {
-  it('holds every posting under its hash, in the order of the lists, also after a merge', () => {
+  it('contains every posting under its hash, in the order of the lists, also after a merge', () => {
     fc.assert(
       fc.property(fc.array(hashes, { maxLength: 40 }), fc.array(hashes, { maxLength: 10 }), (first, later) => {
         const rows = new Map(first.map((list, i) => [i + 1, list]))

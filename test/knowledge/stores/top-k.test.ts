@@ -5,7 +5,7 @@ import { TopK } from '../../../src/knowledge/stores/top-k.ts'
 /** Few different scores, so that many are equal. */
 const scores = fc.array(fc.integer({ min: -3, max: 6 }), { maxLength: 60 })
 
-it('keeps the greatest scores over the floor, the first of equal ones in front', () => {
+it('keeps the greatest scores above the floor, with the first of equal ones in front', () => {
   fc.assert(
     fc.property(scores, fc.nat(12), fc.constantFrom(Number.NEGATIVE_INFINITY, 0), (offered, limit, floor) => {
       const best = new TopK(limit, floor)

@@ -13,7 +13,7 @@ const vector = fc
 const row = fc.integer({ min: 1, max: 40 })
 const steps = fc.array(fc.oneof(fc.record({ set: row, vector }), fc.record({ remove: row })), { maxLength: 80 })
 
-/** The plain reference: every vector as it was given, compared by a sum of products. */
+/** The reference implementation: uncompressed vectors, compared by a sum of products. */
 class Reference {
   readonly vectors = new Map<number, Float32Array>()
 
@@ -45,7 +45,7 @@ function play(played: readonly ({ set: number; vector: Float32Array } | { remove
 const TOLERANCE = 0.02
 
 describe('the table of vectors', () => {
-  it('holds what was set and not removed', () => {
+  it('contains what was set and not removed', () => {
     fc.assert(
       fc.property(steps, vector, (played, query) => {
         const { table, reference } = play(played)
@@ -60,7 +60,7 @@ describe('the table of vectors', () => {
     )
   })
 
-  it('finds the nearest rows, by falling cosine, within the error of its codes', () => {
+  it('finds the nearest rows, by decreasing cosine, within the error of its codes', () => {
     fc.assert(
       fc.property(steps, vector, fc.integer({ min: 1, max: 12 }), (played, query, limit) => {
         const { table, reference } = play(played)
@@ -104,7 +104,7 @@ describe('the table of vectors', () => {
     )
   })
 
-  it('codes a vector within half a step of its greatest component', () => {
+  it('encodes a vector within half a step of its greatest component', () => {
     fc.assert(
       fc.property(vector, (values) => {
         const { codes, scale } = quantize(values)
@@ -117,7 +117,7 @@ describe('the table of vectors', () => {
     )
   })
 
-  it('grows past its first memory', () => {
+  it('grows beyond its initial memory', () => {
     const table = new VectorTable(256)
     const unit = (at: number) => Float32Array.from({ length: 256 }, (_, i) => (i === at % 256 ? 1 : 0))
     for (let i = 0; i < 3000; i++) table.set(i, quantize(unit(i)))
@@ -133,7 +133,7 @@ describe('the table of vectors', () => {
     expect(table.nearest(unit(2995), 1)).toMatchObject([{ row: 2995 }])
   })
 
-  it('finds among thousands exactly what comparing each of them finds', () => {
+  it('finds the same among thousands as comparing each of them', () => {
     const random = seeded(11)
     const some = () => {
       const values = Float32Array.from({ length: DIMENSIONS }, () => random() - 0.5)

@@ -37,36 +37,36 @@ function order(text: string, pieces: readonly CodePiece[], space = SPACES[0]): s
 }
 
 describe.each(SPACES)('ranking of code with vectors of $name', (space) => {
-  it('puts the source before a test, a document, a changelog and an example that say as much', () => {
+  it('ranks the source before a test, a document, a changelog and an example with the same content', () => {
     const pieces = ['src/cors.test.ts', 'docs/cors.md', 'CHANGELOG.md', 'examples/cors/app.ts', 'src/cors.ts'].map(
       (path) => piece(path),
     )
     expect(order('how does cors answer a preflight request', pieces, space)[0]).toBe('src/cors.ts')
   })
 
-  it('gives a test its place when tests are asked for', () => {
+  it('ranks a test normally if tests are requested', () => {
     const pieces = [piece('src/cors.ts'), piece('src/cors.test.ts', { keyword: 6, coverage: 0.6, closeness: 4 })]
     expect(order('which tests cover the cors preflight', pieces, space)[0]).toBe('src/cors.test.ts')
     expect(order('how does cors answer the preflight', pieces, space)[0]).toBe('src/cors.ts')
   })
 
-  it('puts what defines a name before what uses it', () => {
+  it('ranks the definition of a name before its uses', () => {
     const pieces = [piece('src/app.ts'), piece('src/parse.ts', { symbols: ['Parser.parseBody'], keyword: 4.5 })]
     expect(order('parseBody', pieces, space)[0]).toBe('src/parse.ts')
     expect(order('where does parse_body read the form', pieces, space)[0]).toBe('src/parse.ts')
   })
 
-  it('goes by the folder where it names the file', () => {
+  it('uses the folder if it gives the file its name', () => {
     const pieces = [piece('src/middleware/etag/index.ts'), piece('src/middleware/cache/index.ts')]
     expect(order('how is an etag computed', pieces, space)[0]).toBe('src/middleware/etag/index.ts')
   })
 
-  it('puts the file nearer to the root first among files that say as much', () => {
+  it('ranks the file closer to the root first among equal ones', () => {
     const pieces = [piece('src/adapters/node/http/frame.ts'), piece('src/socket.ts')]
     expect(order('how does it keep the connection open', pieces, space)[0]).toBe('src/socket.ts')
   })
 
-  it('puts a copy behind its original, and an older version behind the newer one', () => {
+  it('ranks a copy after its original, and an older version after the newer one', () => {
     const body = 'export function parse(input: string): Result { return walk(tokenise(input)) } // all of it'
     const pieces = [piece('a/parse.ts', { body }), piece('b/parse.ts', { body })]
     const ranked = rankCode(questionOf('parse the input'), pieces, { attainable: 20 }, codeWeights(space))
@@ -142,7 +142,7 @@ describe('fuseCode', () => {
     expect(items(0).slice(0, 2)).toEqual(['one', 'two'])
   })
 
-  it('is sure of what covers the question by words and meaning, and not of what has a stray word', () => {
+  it('is confident if the question is covered by words and meaning, and not with one stray word', () => {
     const sure = fuseCode([candidate('one', 'src/cookie.ts', 15, 1, 0.65)], query()).answerable
     const stray = fuseCode([candidate('one', 'src/router.ts', 3, 0.2, 0.12)], query()).answerable
     expect(sure).toBeGreaterThan(0.6)
@@ -152,7 +152,7 @@ describe('fuseCode', () => {
 })
 
 describe('features', () => {
-  it('have a weight each, for either kind of embedder', () => {
+  it('have one weight each, for both kinds of embedder', () => {
     for (const space of SPACES) {
       for (const name of CODE_FEATURES) expect(codeWeights(space).features[name], name).toBeTypeOf('number')
     }

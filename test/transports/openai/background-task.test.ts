@@ -17,13 +17,13 @@ describe('tasks of chat clients', () => {
     expect(isBackgroundTask(user(text), false)).toBe(true)
   })
 
-  test('are known by a system prompt that makes the model a part of the client', () => {
+  test('are recognised by a system prompt that makes the model a part of the client', () => {
     const messages = [{ role: 'system', content: 'You are a title generator. You output ONLY a thread title.' }]
     expect(isBackgroundTask([...messages, ...user('How do I configure the proxy?')], false)).toBe(true)
     expect(isBackgroundTask([...messages, ...user('How do I configure the proxy?')], true)).toBe(false)
   })
 
-  test('are known by their beginning and end, however long the transcript is', () => {
+  test('are recognised by their beginning and end, however long the transcript is', () => {
     const transcript = `USER: ${'word '.repeat(40_000)}`
     expect(isBackgroundTask(user(`${transcript}\nGenerate a short title for this conversation.`), false)).toBe(true)
     expect(isBackgroundTask(user(`Generate a short title for this conversation.\n${transcript}`), false)).toBe(true)
