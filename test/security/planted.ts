@@ -182,7 +182,7 @@ export const PLANTED: readonly Planted[] = TABLE.map(([kind, secret, around = 's
   text: around.replace('%', () => secret),
 }))
 
-/** The part of a secret that is looked for: enough to be its own, and of one line. */
+/** The part of a secret to search for: unique, and on one line. */
 export function trace(secret: string): string {
   const line = secret.split(/\\n|\n/)[0] ?? secret
   return line.slice(Math.min(8, Math.max(0, line.length - 16)))

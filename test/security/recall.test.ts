@@ -35,7 +35,7 @@ test.each([
   ['no sign', '{:weather-api-key "kq83hfT62bdPw91mZx4c"}'],
   ['prose', 'The token for staging was kq83hfT62bdPw91mZx4c yesterday.'],
   ['fish', 'set -x WEATHER_API_KEY kq83hfT62bdPw91mZx4c'],
-])('a key is found by %s', (_, text) => {
+])('finds a key: %s', (_, text) => {
   expect(redact(text)).toContain('[redacted ')
 })
 
@@ -97,6 +97,6 @@ test.each([
   'SORT_KEY="created_at_2026_11_30_v1"',
   'See https://x.dev/hooks/useIntersectionObserverEntry2 for details',
   'if (token.type === "punctuation.definition.string.begin") skip()',
-])('leaves %s alone', (text) => {
+])('does not change %s', (text) => {
   expect(redact(text)).toBe(text)
 })

@@ -11,7 +11,7 @@ function code(...parameters: ConstructorParameters<typeof Bench>): Bench {
 }
 
 export const documentCases: Cases = {
-  'clearing deletes items, documents and the space, and nothing of other projects': async (store) => {
+  'clearing deletes items, documents and the space, and nothing in other projects': async (store) => {
     const bench = new Bench(store)
     const other = new Bench(store)
     await bench.put({ a: 'Alone.' })
@@ -33,7 +33,7 @@ export const documentCases: Cases = {
     expect(await bench.byKeyword('anew')).toEqual(['a'])
   },
 
-  'an item of a document that is written alone still belongs to it': async (store) => {
+  'an item of a document that is written on its own still belongs to it': async (store) => {
     const bench = code(store)
     const before = await bench.document(SOURCE, 'src/a.ts', 'h1', { one: 'export const one = 1' })
     await store.replaceDocuments(bench.scope, SOURCE, [before], SPACE)
@@ -50,7 +50,7 @@ export const documentCases: Cases = {
     expect(await store.statistics(bench.scope)).toMatchObject({ items: 1, documents: 1 })
   },
 
-  'a document is indexed, the same again unchanged': async (store) => {
+  'a new document is indexed, an identical one is unchanged': async (store) => {
     const bench = code(store)
     const document = await bench.document(SOURCE, 'src/a.ts', 'h1', { one: 'export const one = 1', two: 'let two = 2' })
     const first = await store.replaceDocuments(bench.scope, SOURCE, [document], SPACE)
@@ -60,7 +60,7 @@ export const documentCases: Cases = {
     expect(await store.statistics(bench.scope)).toMatchObject({ items: 2, documents: 1 })
   },
 
-  'afterwards a document holds exactly what was sent': async (store) => {
+  'afterwards a document contains exactly the sent items': async (store) => {
     const bench = code(store)
     const before = await bench.document(SOURCE, 'a.ts', 'h1', { kept: 'same', changed: 'giraffe', gone: 'rhinoceros' })
     await store.replaceDocuments(bench.scope, SOURCE, [before], SPACE)
@@ -72,7 +72,7 @@ export const documentCases: Cases = {
     expect((await bench.byKeyword('antelope crocodile')).sort()).toEqual(['changed', 'fresh'])
   },
 
-  'ingesting everything again duplicates nothing, and files that are gone can be removed': async (store) => {
+  'ingesting everything again duplicates nothing, and deleted files can be removed': async (store) => {
     const bench = code(store)
     const files = ['a.ts', 'b.ts', 'c.ts']
     for (let round = 0; round < 3; round++) {
@@ -87,7 +87,7 @@ export const documentCases: Cases = {
     expect(await store.deleteDocuments(bench.scope, SOURCE, ['b.ts'])).toEqual({ documents: 0, items: 0 })
   },
 
-  'a document without items is remembered': async (store) => {
+  'a document without items is stored': async (store) => {
     const bench = code(store)
     await store.replaceDocuments(bench.scope, SOURCE, [{ path: 'empty.ts', hash: 'h', items: [] }], SPACE)
     const page = await store.listDocuments(bench.scope, SOURCE, { limit: 10 })
@@ -116,7 +116,7 @@ export const documentCases: Cases = {
     expect(seen.sort()).toEqual([...paths].sort())
   },
 
-  'sources do not touch each other': async (store) => {
+  'sources are independent': async (store) => {
     const bench = code(store)
     for (const source of ['one', 'two']) {
       const document = await bench.document(source, 'same.ts', 'h', { main: `platypus in ${source}` })
@@ -129,7 +129,7 @@ export const documentCases: Cases = {
     expect(await bench.byKeyword('platypus')).toHaveLength(1)
   },
 
-  'items know their source and path': async (store) => {
+  'items have their source and path': async (store) => {
     const bench = code(store)
     const document = await bench.document(SOURCE, 'lib/a.ts', 'h', { main: 'function a() {}' })
     await store.replaceDocuments(bench.scope, SOURCE, [document], SPACE)
@@ -150,7 +150,7 @@ export const documentCases: Cases = {
     expect(await bench.byKeyword('hippopotamus')).toEqual(['one'])
   },
 
-  'credit outlives a new version of the document': async (store) => {
+  'credit survives a new version of the document': async (store) => {
     const bench = code(store)
     const before = await bench.document(SOURCE, 'a.ts', 'h1', { main: 'before' })
     await store.replaceDocuments(bench.scope, SOURCE, [before], SPACE)
@@ -173,7 +173,7 @@ export const documentCases: Cases = {
     ])
   },
 
-  'the tokens of documents are those of all their passages': async (store) => {
+  'the tokens of documents are the sum over their passages': async (store) => {
     const bench = code(store)
     const documents = await Promise.all(
       ['a.ts', 'b.ts', 'c.ts'].map((path) =>

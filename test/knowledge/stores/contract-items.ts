@@ -7,7 +7,7 @@ import type { Cases } from './contract.ts'
 import { Bench, madeUpWord, SPACE } from './contract-samples.ts'
 
 export const itemCases: Cases = {
-  'a new item is indexed, the same again unchanged, other fields updated': async (store) => {
+  'a new item is indexed, an identical one is unchanged, one with other fields is updated': async (store) => {
     const bench = new Bench(store)
     const first = await bench.items({ a: 'Restart the reverse proxy after a change.' })
     expect(await store.upsert(bench.scope, first, SPACE)).toEqual(['indexed'])
@@ -18,7 +18,7 @@ export const itemCases: Cases = {
     expect((await store.statistics(bench.scope)).items).toBe(1)
   },
 
-  'an item that is to replace a version is not written over another one': async (store) => {
+  'an item that replaces a specific version does not overwrite another one': async (store) => {
     const bench = new Bench(store)
     const [first] = await bench.items({ a: 'The first version.' })
     const [second] = await bench.items({ a: 'The second version.' })
@@ -31,7 +31,7 @@ export const itemCases: Cases = {
     expect((await store.get(bench.scope, [first.id]))[0]?.fields).toEqual(second.fields)
   },
 
-  'statuses come in the order of the items': async (store) => {
+  'statuses are in the order of the items': async (store) => {
     const bench = new Bench(store)
     await bench.put({ b: 'old', c: 'kept' })
     const items = await bench.items({ a: 'new', b: 'changed', c: 'kept' })
@@ -46,7 +46,7 @@ export const itemCases: Cases = {
     expect((await store.statistics(bench.scope)).items).toBe(1)
   },
 
-  'an id that no item can have is unknown, and the others of the same call are served': async (store) => {
+  'an invalid id is unknown, and the others of the same call are answered': async (store) => {
     const bench = new Bench(store)
     const item = (await bench.items({ a: 'Reload the proxy.' }))[0]
     if (!item) throw new Error('no item')
@@ -64,14 +64,14 @@ export const itemCases: Cases = {
     expect(await store.delete(bench.scope, [...foreign, item.id])).toBe(1)
   },
 
-  'writing nothing is fine': async (store) => {
+  'writing nothing succeeds': async (store) => {
     const bench = new Bench(store)
     expect(await store.upsert(bench.scope, [], SPACE)).toEqual([])
     expect(await store.get(bench.scope, [])).toEqual([])
     expect(await store.delete(bench.scope, [])).toBe(0)
   },
 
-  'what was written is found by the very next search': async (store) => {
+  'a written item is found by the very next search': async (store) => {
     const bench = new Bench(store)
     for (let round = 0; round < 5; round++) {
       await bench.put({ [`k${round}`]: `Unmistakable ${madeUpWord(round)} marker.` })
@@ -106,7 +106,7 @@ export const itemCases: Cases = {
     ])
   },
 
-  'an item comes back as it was stored': async (store) => {
+  'an item is returned as it was stored': async (store) => {
     const bench = new Bench(store)
     const fields = {
       title: 'Namen: Zoë 李 🦊',
@@ -134,7 +134,7 @@ export const itemCases: Cases = {
     expect(stored?.updatedAt).toBeGreaterThanOrEqual(stored?.createdAt ?? Number.POSITIVE_INFINITY)
   },
 
-  'creation stays, change moves on update': async (store) => {
+  'an update keeps the creation time and sets the time of change': async (store) => {
     const bench = new Bench(store)
     const [item] = await bench.put({ a: 'one' })
     const [first] = await store.get(bench.scope, [item?.id ?? ''])
@@ -145,14 +145,14 @@ export const itemCases: Cases = {
     expect(second?.updatedAt).toBeGreaterThan(first?.updatedAt ?? 0)
   },
 
-  'get answers in the order asked, with null for what is not there': async (store) => {
+  'get answers in the requested order, with null for missing items': async (store) => {
     const bench = new Bench(store)
     const [a, b] = await bench.put({ a: 'one', b: 'two' })
     const found = await store.get(bench.scope, [b?.id ?? '', newId(), a?.id ?? '', b?.id ?? ''])
     expect(found.map((item) => item?.key ?? null)).toEqual(['b', null, 'a', 'b'])
   },
 
-  'projects and collections do not see each other': async (store) => {
+  'projects and collections are isolated': async (store) => {
     const one = new Bench(store)
     const other = new Bench(store)
     const elsewhere = new Bench(store, { project: one.scope.project, collection: 'codebase-context' })
@@ -168,7 +168,7 @@ export const itemCases: Cases = {
     expect(await one.allKeys()).toEqual(['a'])
   },
 
-  'pages hold every item once, in order of id': async (store) => {
+  'pages contain every item once, in order of id': async (store) => {
     const bench = new Bench(store)
     const items = await bench.put(
       Object.fromEntries(Array.from({ length: 23 }, (_, i) => [`k${i}`, `Item number ${i}`])),
@@ -238,7 +238,7 @@ export const itemCases: Cases = {
     expect(page.entries.map(({ key }) => key)).toEqual(['yes'])
   },
 
-  'a filter holds for the keyword list and for the vector list': async (store) => {
+  'a filter applies to the keyword list and to the vector list': async (store) => {
     const bench = new Bench(store)
     await bench.put({
       a: { description: 'Rotate the certificates of the proxy.', category: 'ops' },
@@ -259,7 +259,7 @@ export const itemCases: Cases = {
     expect(await bench.byKeyword('words', { filter: { category: 'new' } })).toEqual(['a'])
   },
 
-  'deleted items are gone from every list; deleting says how many there were': async (store) => {
+  'deleted items are in no list; deleting returns their number': async (store) => {
     const bench = new Bench(store)
     const [a, b] = await bench.put({ a: 'A lonely aardvark.', b: 'A second aardvark.' })
     expect(await store.delete(bench.scope, [a?.id ?? '', newId()])).toBe(1)
@@ -278,7 +278,7 @@ export const itemCases: Cases = {
     expect(await bench.byKeyword('comes back')).toEqual(['a'])
   },
 
-  'credit takes only greater versions, in whatever order they come': async (store) => {
+  'credit accepts only greater versions, in whatever order they arrive': async (store) => {
     const bench = new Bench(store)
     const [item] = await bench.put({ a: 'Credited.' })
     const id = item?.id ?? ''
@@ -290,7 +290,7 @@ export const itemCases: Cases = {
     expect((await store.get(bench.scope, [id]))[0]?.credit).toEqual({ successes: 5, partials: 10, failures: 0 })
   },
 
-  'credit sent at once and out of order ends at the greatest version': async (store) => {
+  'credit sent concurrently and out of order ends at the greatest version': async (store) => {
     const bench = new Bench(store)
     const [item] = await bench.put({ a: 'Credited at once.' })
     const id = item?.id ?? ''
@@ -303,7 +303,7 @@ export const itemCases: Cases = {
     expect((await store.get(bench.scope, [id]))[0]?.credit).toEqual({ successes: 8, partials: 0, failures: 8 })
   },
 
-  'credit outlives an update of the item, and none is kept for unknown ids': async (store) => {
+  'credit survives an update of the item, and is not stored for unknown ids': async (store) => {
     const bench = new Bench(store)
     const [item] = await bench.put({ a: 'before' })
     const id = item?.id ?? ''
@@ -349,7 +349,7 @@ export const itemCases: Cases = {
     })
   },
 
-  'any sequence of writes and deletes leaves what a map would hold': async (store) => {
+  'any sequence of writes and deletes gives the content of a map': async (store) => {
     const key = fc.constantFrom('a', 'b', 'c', 'd')
     const step = fc.oneof(
       fc.record({ put: key, text: fc.constantFrom('red fox', 'blue whale', 'green snake') }),

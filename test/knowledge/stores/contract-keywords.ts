@@ -44,7 +44,7 @@ function plan(text: string, items: number, documentFrequencies: Record<string, n
 }
 
 export const keywordCases: Cases = {
-  'candidates come with their term lists when these are wanted, and only then': async (store) => {
+  'candidates include their term lists if requested, and only then': async (store) => {
     const bench = new Bench(store)
     const items = await bench.put({ a: 'A heron stands in the lake.', b: 'Another heron.' })
     const found = await bench.search('heron', { lists: true })
@@ -57,7 +57,7 @@ export const keywordCases: Cases = {
     expect(without.candidates.map(({ list }) => list)).toEqual([undefined, undefined])
   },
 
-  'words match whole, never within others': async (store) => {
+  'words match as a whole, never within others': async (store) => {
     const bench = new Bench(store)
     await bench.put({ unix: 'A unix system.', nix: 'A nix flake.', phoenix: 'The phoenix rises.' })
     expect(await bench.byKeyword('nix')).toEqual(['nix'])
@@ -65,7 +65,7 @@ export const keywordCases: Cases = {
     expect(await bench.byKeyword('ix')).toEqual([])
   },
 
-  'every item can be found, also beyond the first 60': async (store) => {
+  'every item can be found, including those beyond the first 60': async (store) => {
     const bench = new Bench(store)
     const texts = Object.fromEntries(
       Array.from({ length: 150 }, (_, i) => [`k${i}`, `Common words and ${madeUpWord(i)}.`]),
@@ -92,7 +92,7 @@ export const keywordCases: Cases = {
     expect(await bench.byKeyword('tapir')).toEqual(['short', 'long'])
   },
 
-  'scripts without Latin letters are searched': async (store) => {
+  'scripts without Latin letters are searchable': async (store) => {
     const bench = new Bench(store)
     await bench.put({
       japanese: '設定ファイルを再読み込みする方法',
@@ -156,7 +156,7 @@ export const keywordCases: Cases = {
     }
   },
 
-  'error messages are found as they were printed': async (store) => {
+  'error messages are found as printed': async (store) => {
     const bench = new Bench(store, { collection: 'error-solutions' })
     await bench.put({
       port: { error_message: 'Error: listen EADDRINUSE: address already in use :::3000', solution: 'Stop the other.' },
@@ -175,7 +175,7 @@ export const keywordCases: Cases = {
     for (const text of ['zürich', 'ZURICH', 'cafes', 'größe']) expect(await bench.byKeyword(text), text).toEqual(['a'])
   },
 
-  'hostile texts find nothing or something, and never fail': async (store) => {
+  'hostile texts never fail, with or without results': async (store) => {
     const bench = new Bench(store)
     await bench.put({ a: 'Reload the reverse proxy.', b: 'x = y AND z' })
     for (const text of HOSTILE) {
@@ -198,7 +198,7 @@ export const keywordCases: Cases = {
     expect(stored.map((item) => item?.body)).toEqual(texts)
   },
 
-  'any text can be asked for': async (store) => {
+  'any text can be searched for': async (store) => {
     const bench = new Bench(store)
     await bench.put({ a: 'Reload the reverse proxy.' })
     await fc.assert(
@@ -211,7 +211,7 @@ export const keywordCases: Cases = {
     )
   },
 
-  'search says how many items there are and how rare each term is': async (store) => {
+  'search returns the number of items and the rarity of each term': async (store) => {
     const bench = new Bench(store)
     await bench.put({ a: 'red fox', b: 'red whale', c: 'red snake', d: 'green grass' })
     const { items, terms, totalIdf, attainable } = await bench.search('red whale unicorn')
@@ -225,7 +225,7 @@ export const keywordCases: Cases = {
     expect(attainable).toBeCloseTo(expected.attainable, 2)
   },
 
-  'how rare a term is depends on the project alone': async (store) => {
+  'the rarity of a term depends only on the project': async (store) => {
     const mine = new Bench(store)
     const other = new Bench(store)
     await mine.put({ a: 'quokka one', b: 'nothing' })
@@ -235,7 +235,7 @@ export const keywordCases: Cases = {
     expect(totalIdf).toBeCloseTo(plan('quokka', 2, { quokka: 1 }).totalIdf, 2)
   },
 
-  'evidence counts the terms that an item holds': async (store) => {
+  'evidence counts the terms of an item': async (store) => {
     const bench = new Bench(store)
     await bench.put({ one: 'red fox', two: 'red whale', none: 'green grass' })
     const { candidates } = await bench.search('red whale')
@@ -254,7 +254,7 @@ export const keywordCases: Cases = {
     expect(candidates.map(({ keyword }) => keyword)).toEqual([null, null])
   },
 
-  'no more than the limit of each list and of both together': async (store) => {
+  'at most the limit of each list and of both together': async (store) => {
     const bench = new Bench(store)
     await bench.put(Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`k${i}`, `shared words number${i}`])))
     const { candidates } = await bench.search('shared words', { limit: 4 })

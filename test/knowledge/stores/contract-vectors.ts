@@ -18,7 +18,7 @@ export const vectorCases: Cases = {
     }
   },
 
-  'an item with the query’s own words comes first with a cosine near one': async (store) => {
+  'an item with the words of the query is first, with a cosine near one': async (store) => {
     const bench = new Bench(store)
     await bench.put({ a: 'reload proxy', b: 'rotate certificate', c: 'drop table' })
     const { candidates } = await bench.search('rotate certificate', { keyword: false })
@@ -27,7 +27,7 @@ export const vectorCases: Cases = {
     expect((await bench.byVector('rotate certificate'))[0]).toBe('b')
   },
 
-  'candidates of the keyword list carry their cosine too': async (store) => {
+  'candidates of the keyword list have a cosine too': async (store) => {
     const bench = new Bench(store)
     await bench.put({ a: 'red fox', b: 'red whale' })
     const { candidates } = await bench.search('red')
@@ -38,7 +38,7 @@ export const vectorCases: Cases = {
     }
   },
 
-  'an item without a vector is found by keyword at once and has no cosine': async (store) => {
+  'an item without a vector is immediately found by keyword and has no cosine': async (store) => {
     const bench = new Bench(store)
     const [item] = await bench.items({ pending: 'Its embedding failed: an ocelot.' })
     if (!item) throw new Error('no item')
@@ -52,7 +52,7 @@ export const vectorCases: Cases = {
     expect((await store.statistics(bench.scope)).withVector).toBe(1)
   },
 
-  'storing it again with a vector completes it': async (store) => {
+  'storing an item again with a vector completes it': async (store) => {
     const bench = new Bench(store)
     const [item] = await bench.items({ a: 'Completed later.' })
     if (!item) throw new Error('no item')
@@ -63,7 +63,7 @@ export const vectorCases: Cases = {
     expect((await store.statistics(bench.scope)).withVector).toBe(1)
   },
 
-  'an item that loses its vector by an update is not found by the old one': async (store) => {
+  'an item that loses its vector in an update is not found by the old one': async (store) => {
     const bench = new Bench(store)
     await bench.put({ a: 'Old words with a vector.' })
     const [item] = await bench.items({ a: 'Fresh content.' })
@@ -81,7 +81,7 @@ export const vectorCases: Cases = {
     expect(response.candidates.map(({ cosine }) => cosine)).toEqual([null])
   },
 
-  'a query in another space gets keywords only, and is told': async (store) => {
+  'a query in another space gets only keyword results, and the answer states it': async (store) => {
     for (const space of [OTHER_SPACE, SAME_SIZE_SPACE]) {
       const bench = new Bench(store)
       await bench.put({ a: 'red fox', b: 'blue whale' })
@@ -91,7 +91,7 @@ export const vectorCases: Cases = {
     }
   },
 
-  'items written in another space are kept, found by keyword, and never mixed in': async (store) => {
+  'items written in another space are stored, found by keyword, and never mixed in': async (store) => {
     for (const space of [OTHER_SPACE, SAME_SIZE_SPACE]) {
       const bench = new Bench(store)
       await bench.put({ old: 'red fox', also: 'blue whale' })
@@ -103,7 +103,7 @@ export const vectorCases: Cases = {
     }
   },
 
-  'a change of size drops nothing': async (store) => {
+  'a change of vector size drops nothing': async (store) => {
     const bench = new Bench(store)
     const items = await bench.put({ a: 'red fox', b: 'blue whale' })
     await store.setCredit(bench.scope, [{ id: items[0]?.id ?? '', version: 1, successes: 3, partials: 0, failures: 0 }])
@@ -115,7 +115,7 @@ export const vectorCases: Cases = {
     expect((await store.get(bench.scope, [items[0]?.id ?? '']))[0]?.credit.successes).toBe(3)
   },
 
-  'collections of different projects may live in different spaces': async (store) => {
+  'collections of different projects can have different spaces': async (store) => {
     const one = new Bench(store)
     const two = new Bench(store, { space: OTHER_SPACE })
     await one.put({ a: 'red fox' })
@@ -126,7 +126,7 @@ export const vectorCases: Cases = {
     expect((await store.statistics(two.scope)).space).toEqual(OTHER_SPACE)
   },
 
-  'the best of both lists together are among the candidates': async (store) => {
+  'the best candidates of both lists combined are included': async (store) => {
     const bench = new Bench(store)
     const texts: Record<string, string> = { both: 'red fox' }
     for (let i = 0; i < 30; i++) texts[`k${i}`] = `red unrelated${i} thing${i}`
