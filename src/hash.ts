@@ -25,7 +25,7 @@ export function fnv1aOfRange(text: string, from: number, to: number): number {
 /** FNV-1a over 32-bit words, as a checksum of binary data. */
 export function fnv1aOfWords(words: Uint32Array): number {
   let hash = FNV_OFFSET
-  for (let i = 0; i < words.length; i++) hash = Math.imul(hash ^ (words[i] ?? 0), FNV_PRIME)
+  for (let i = 0; i < words.length; i++) hash = Math.imul(hash ^ (words[i] as number), FNV_PRIME)
   return hash >>> 0
 }
 

@@ -46,13 +46,21 @@ async function use(step: () => Promise<boolean>): Promise<Use> {
   }
 }
 
-const ofJob = (services: Services, id: string) =>
-  use(async () => {
+/** Runs of one job that may say that it is not ready. */
+const MAX_WAITS = 10
+
+const ofJob = (services: Services, id: string) => {
+  let waits = 0
+  return use(async () => {
     const run = await runJob(services, id)
-    if (run?.status !== 'unfinished' && run?.status !== 'done')
+    // An export that an operation began reads again when data was deleted meanwhile, a little later.
+    const ready = run?.status === 'unfinished' || run?.status === 'done'
+    if (!run || (!ready && (run.status !== 'waiting' || run.error !== null || ++waits > MAX_WAITS)))
       throw new Error(`${run?.kind}: ${run?.status} ${run?.error}`)
+    if (!ready) await scheduler.wait(Math.max(0, run.runAfter - Date.now()))
     return run.status === 'done'
   })
+}
 
 /** Every job that may be long, each to its end, with the deletions last. */
 async function jobs(project: string, services: Services): Promise<[string, Use][]> {
