@@ -4,8 +4,9 @@
  * Two things are learnt: the needs of earlier questions, with two weights (needs.ts), and weights θ of words
  * (features.ts). θ has a normal prior with mean 0, so without outcomes nothing changes.
  *
- * Cross-validation over queries decides how much of both is used: the variant with the highest held-out likelihood,
- * less a standard error. Neither is used if no variant improves the likelihood by more than that.
+ * Cross-validation over queries decides how much of both is used: the simplest variant whose gain in held-out likelihood
+ * is within one standard error of the best variant's (Breiman, Friedman, Olshen and Stone 1984, "Classification and
+ * Regression Trees", section 3.4.3). Nothing is used if that variant gains less than MIN_GAIN standard errors.
  * @module
  */
 import { fnv1a } from '../../hash.ts'
@@ -26,8 +27,15 @@ export const MAX_FEATURES = 1_500_000
 export const MIN_QUERIES = 24
 /** Minimum gain in held-out likelihood, in standard errors. */
 export const MIN_GAIN = 1
-/** Shares of the fitted word weights that are tried. */
-const SHARES = [0, 0.25, 0.5, 0.75, 1]
+/** Variants that are tried, the simplest first: with the needs of earlier questions or without, and a share of the word weights. */
+const VARIANTS: readonly { readonly uses: 'plain' | 'needs'; readonly share: number }[] = [
+  { uses: 'plain', share: 0 },
+  { uses: 'needs', share: 0 },
+  ...[0.25, 0.5, 0.75, 1].flatMap((share) => [
+    { uses: 'needs' as const, share },
+    { uses: 'plain' as const, share },
+  ]),
+]
 const ITERATIONS = 40
 /** Precision of the prior of ln(scale) around 0. */
 const SCALE_PRECISION = 4
@@ -76,20 +84,21 @@ export function trainRanking(queries: readonly RankedQuery[], space = ''): Ranki
   const { keys, prepared } = prepare(usable)
   const compare = similarities(prepared)
   const folds = foldsOf(prepared, compare)
-  const plain = folds.map(({ seen }) => fitPoint(seen.plain, 0))
-  const without = folds.flatMap(({ unseen }, i) => losses(unseen.plain, plain[i]))
-  const gainsOf = (withIt: readonly number[]) => gainOf(withIt.map((value, i) => (without[i] ?? 0) - value))
-  const needed = folds.map(({ seen }) => fitPoint(seen.needs, 0))
-  const needGain = gainsOf(folds.flatMap(({ unseen }, i) => losses(unseen.needs, needed[i])))
-  const uses: 'needs' | 'plain' = needGain.gain > needGain.error ? 'needs' : 'plain'
-  const start = uses === 'needs' ? needed : plain
-  const learnt = folds.map(({ seen }) => fitPoint(seen[uses], keys.length))
-  const [best] = SHARES.map((share) => ({
-    share,
-    ...gainsOf(folds.flatMap(({ unseen }, i) => losses(unseen[uses], between(start[i], learnt[i], share)))),
-  })).sort((a, b) => b.gain - b.error - (a.gain - a.error))
+  const fits = (features: number) => ({
+    plain: folds.map(({ seen }) => fitPoint(seen.plain, features)),
+    needs: folds.map(({ seen }) => fitPoint(seen.needs, features)),
+  })
+  const [start, learnt] = [fits(0), fits(keys.length)]
+  const lossesOf = ({ uses, share }: (typeof VARIANTS)[number]) =>
+    folds.flatMap(({ unseen }, i) => losses(unseen[uses], between(start[uses][i], learnt[uses][i], share)))
+  const without = lossesOf({ uses: 'plain', share: 0 })
+  const tried = VARIANTS.map((variant) => ({
+    ...variant,
+    ...gainOf(lossesOf(variant).map((value, i) => (without[i] ?? 0) - value)),
+  }))
+  const best = simplestOfBest(tried)
   if (!best) return none
-  const { share, gain, error } = best
+  const { uses, share, gain, error } = best
   const standardErrors = error > 0 ? gain / error : 0
   if (standardErrors < MIN_GAIN) return { ...none, gain, standardErrors }
   const all = examples(prepared, prepared, compare)[uses]
@@ -109,6 +118,14 @@ export function trainRanking(queries: readonly RankedQuery[], space = ''): Ranki
     weights: weightsOf(point, keys),
     needs: uses === 'needs' ? needs : null,
   }
+}
+
+/** The first variant whose gain is within one standard error of the best one's; the best is the one with the highest lower bound. */
+function simplestOfBest<T extends { readonly gain: number; readonly error: number }>(
+  tried: readonly T[],
+): T | undefined {
+  const [best] = [...tried].sort((a, b) => b.gain - b.error - (a.gain - a.error))
+  return tried.find(({ gain }) => best && gain >= best.gain - best.error)
 }
 
 /** The same queries without and with the needs of other queries. */
