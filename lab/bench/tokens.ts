@@ -24,7 +24,8 @@ const HELP = `Usage: npm run --prefix lab bench:tokens -- [options]
 Ingests a folder, lists the tools of each tool set of the coordinator and of other MCP memory servers, asks the same questions, and
 prints what a model pays: o200k_base tokens of the JSON that a client receives. Results are counted as a model sees them: the
 structured content where there is some, else the text. The servers from PyPI run in a virtual environment that the first run
-makes; a server that cannot be installed or started gets a row with its error.
+makes, and get their vectors from the coordinator, so that they need no model of their own. A server that cannot be installed or
+started gets a row with its error. mcp-memory-service needs a Python whose sqlite3 loads extensions.
 
 Options
   --folder FOLDER  what to ingest (default: the source of this project)
@@ -126,7 +127,7 @@ async function measure(http: HttpClient, url: string, folder: string): Promise<T
   tools.push(await listed(own, 'Hybrid Coordinator, default, bound to a project'))
   for (const [name, call] of Object.entries(CALLS)) results.push(await asked(own, 'Hybrid Coordinator', name, call))
   await own.close()
-  for (const peer of await peers(items)) {
+  for (const peer of await peers(items, `${url}/v1/embeddings`)) {
     try {
       const client = await peer.connect()
       tools.push(await listed(client, peer.name))
@@ -218,8 +219,11 @@ interface Peer {
   clean(): Promise<void>
 }
 
-/** The other servers, each started as in its own guide. */
-async function peers(items: readonly Item[]): Promise<Peer[]> {
+/**
+ * The other servers, each started as in its own guide.
+ * @param embeddings address that gives them vectors
+ */
+async function peers(items: readonly Item[], embeddings: string): Promise<Peer[]> {
   let made: Promise<string> | undefined
   const program = async (name: string) => {
     made ??= virtualEnvironment()
@@ -259,9 +263,10 @@ async function peers(items: readonly Item[]): Promise<Peer[]> {
     {
       name: 'mcp-server-qdrant',
       connect: async () =>
-        stdio(await program('mcp-server-qdrant'), [], {
+        stdio(await program('python'), [join(import.meta.dirname, 'qdrant_server.py')], {
           QDRANT_LOCAL_PATH: join(folder, 'qdrant'),
           COLLECTION_NAME: 'code',
+          EMBEDDINGS_URL: embeddings,
         }),
       search: (question) => ({ name: 'qdrant-find', arguments: { query: question } }),
       store: each('qdrant-store', ({ title, text }) => ({ information: text, metadata: { path: title } })),
@@ -273,6 +278,8 @@ async function peers(items: readonly Item[]): Promise<Peer[]> {
         stdio(await program('memory'), ['server'], {
           MCP_MEMORY_STORAGE_BACKEND: 'sqlite_vec',
           MCP_MEMORY_BASE_DIR: join(folder, 'memory'),
+          MCP_EXTERNAL_EMBEDDING_URL: embeddings,
+          MCP_EXTERNAL_EMBEDDING_MODEL: 'any',
         }),
       search: (question) => ({ name: 'memory_search', arguments: { query: question } }),
       store: each('memory_store', ({ title, text }) => ({ content: text, metadata: { tags: [title] } })),
@@ -294,11 +301,24 @@ async function virtualEnvironment(): Promise<string> {
   const bin = join(folder, 'bin')
   if (!existsSync(join(bin, 'mcp-server-qdrant'))) {
     process.stderr.write('Installing mcp-server-qdrant and mcp-memory-service from PyPI…\n')
-    await execute('python3', ['-m', 'venv', folder])
+    await execute(await pythonWithExtensions(), ['-m', 'venv', folder])
     const requirements = join(import.meta.dirname, 'peers-requirements.txt')
     await execute(join(bin, 'pip'), ['install', '--quiet', '--requirement', requirements], { maxBuffer: 64 << 20 })
   }
   return bin
+}
+
+/** A Python whose sqlite3 loads extensions, which not every build has; else the first one. */
+async function pythonWithExtensions(): Promise<string> {
+  const probe = 'import sqlite3; sqlite3.connect(":memory:").enable_load_extension(True)'
+  for (const python of ['python3', '/usr/bin/python3', '/opt/homebrew/bin/python3']) {
+    const loads = await execute(python, ['-c', probe]).then(
+      () => true,
+      () => false,
+    )
+    if (loads) return python
+  }
+  return 'python3'
 }
 
 function format({ items, questions, tools, results }: TokensTable): string {

@@ -113,7 +113,7 @@ export function fileIsGone(id: string): CoordinatorError {
     'engine_unavailable',
     `Interaction ${id} is archived, and its archive can't be read from R2.`,
     {
-      hint: 'See that the bucket DATASETS still holds the files under _archive/; its figures are still counted.',
+      hint: 'Check that the bucket DATASETS still holds the files under _archive/; its figures are still counted.',
     },
   )
 }

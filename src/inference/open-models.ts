@@ -253,7 +253,7 @@ export function openReranker(settings: Settings): Reranker | null {
 export function embeddingModel(settings: Settings, name = settings.EMBEDDING_MODEL): EmbeddingModel {
   const { EMBEDDING_DIMENSIONS: dimensions } = settings
   if (!name) {
-    throw new CoordinatorError('internal', 'EMBEDDING_MODEL has to name the model that embeds.', {
+    throw new CoordinatorError('internal', 'Set EMBEDDING_MODEL to the name of the embedding model.', {
       field: 'EMBEDDING_MODEL',
       hint: 'Set it to the model that the server was started with, e.g. nomic-embed-text-v1.5.',
     })

@@ -54,7 +54,7 @@ export async function countWriting(
   const name = spent === 'items' ? 'INGEST_ITEMS_PER_DAY' : 'INGEST_BYTES_PER_DAY'
   throw new CoordinatorError(
     'rate_limited',
-    `The project has stored its share of the day: the limit ${name} is exceeded.`,
+    `The project has stored as much as it may today: the limit ${name} is exceeded.`,
     {
       field: name,
       limit: limits[spent],

@@ -51,7 +51,7 @@ export async function reserveGeneration(
     throw new CoordinatorError('rate_limited', `The day's budget of tokens is spent: the limit ${name} is exceeded.`, {
       field: name,
       limit: settings[name],
-      hint: 'Ask without having the answer generated, raise the limit, or wait until the next day (UTC).',
+      hint: 'Ask for context only, raise the limit, or wait until the next day (UTC).',
       retryAfter: ((Math.floor(at / DAY_MS) + 1) * DAY_MS - at) / 1000,
     })
   }

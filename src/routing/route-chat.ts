@@ -139,7 +139,7 @@ async function chooseTargets(
   if (model === 'remote') throw notConfigured('No remote model is configured.', 'REMOTE_MODEL_BASE_URL')
   throw new CoordinatorError('not_found', 'There is no such model.', {
     field: 'model',
-    hint: 'Use auto, local or remote; GET /v1/models lists what there is.',
+    hint: 'Use auto, local or remote; GET /v1/models lists the models.',
   })
 }
 

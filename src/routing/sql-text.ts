@@ -81,12 +81,12 @@ function checkTokens(tokens: readonly Token[]): SqlVerdict | null {
     if (token.kind === 'symbol') {
       if (token.value === ';') return refuse('several_statements', 'Only one statement is allowed.')
       if (token.value === '(') depth++
-      if (token.value === ')' && --depth < 0) return refuse('unbalanced', 'A parenthesis closes that was not opened.')
+      if (token.value === ')' && --depth < 0) return refuse('unbalanced', 'A closing parenthesis has no opening one.')
     } else if (token.kind !== 'number') {
       const next = tokens[i + 1]
       const qualifies = next?.kind === 'symbol' && next.value === '.'
       if (qualifies && /^(main|temp)$/.test(token.value)) {
-        return refuse('reserved_name', 'Tables can not be named with their schema; use the documented views.')
+        return refuse('reserved_name', 'Tables cannot be named with their schema; use the documented views.')
       }
       if (/^(sqlite|pragma|_cf)_\w*$/.test(token.value)) {
         return refuse('reserved_name', `The name ${token.value.slice(0, 60)} is reserved; use the documented views.`)

@@ -75,7 +75,7 @@ let running = false
 export async function runSql(services: SqlServices, accepted: AcceptedSql): Promise<SqlRows | SqlVerdict> {
   if (running) {
     throw new CoordinatorError('rate_limited', 'Another SQL statement is running.', {
-      hint: 'Try again when it has ended.',
+      hint: 'Try again when it has finished.',
       retryAfter: 1,
     })
   }

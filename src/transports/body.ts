@@ -97,7 +97,7 @@ async function nextOf(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<
 
 function tooSlow(deadlineMs: number): CoordinatorError {
   const limit = deadlineMs / 1000
-  return new CoordinatorError('request_timeout', `The body did not come within ${limit} s.`, {
+  return new CoordinatorError('request_timeout', `The body did not arrive within ${limit} s.`, {
     field: 'body',
     limit,
     hint: 'Send it in several smaller requests.',

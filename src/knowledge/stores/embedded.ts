@@ -46,5 +46,7 @@ function documentCursor(text: string): [source: string, path: string] {
   } catch {
     // Not JSON: rejected below.
   }
-  throw invalidInput('cursor', 'No page of documents has given this cursor.', { hint: 'Send next as it was returned.' })
+  throw invalidInput('cursor', 'This cursor is not from an earlier page of documents.', {
+    hint: 'Send next as it was returned.',
+  })
 }

@@ -55,7 +55,7 @@ export class TermIndex {
     }
     const { rows, offsets, hashes, frequencies } = main
     const postings = offsets[hashes.length]
-    if (postings !== rows.length || postings !== frequencies.length) throw new Error('The snapshot is not whole.')
+    if (postings !== rows.length || postings !== frequencies.length) throw new Error('The snapshot is incomplete.')
     index.#main = main
     // Stored plus one, so that an item without terms differs from no item.
     const lengths = words('lengths')

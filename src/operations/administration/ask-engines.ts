@@ -119,7 +119,8 @@ function chat(name: string, model: ChatModel): Question {
         maxTokens: ANSWER_TOKENS,
         deadlineMs: CHAT_MS,
       })
-      if (content.trim() === '') throw new CoordinatorError('engine_unavailable', `The model ${served} said nothing.`)
+      if (content.trim() === '')
+        throw new CoordinatorError('engine_unavailable', `The model ${served} returned no text.`)
       return `${served} says “${content.trim().slice(0, 60)}”`
     },
   }

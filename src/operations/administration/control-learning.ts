@@ -33,9 +33,13 @@ export const controlLearning = operation({
   }),
   async run(services, input, caller) {
     if (caller.project !== null) {
-      throw new CoordinatorError('forbidden', 'This key is bound to one project; the switches hold for all.', {
-        hint: 'Use a key that is not bound to a project.',
-      })
+      throw new CoordinatorError(
+        'forbidden',
+        'This key is bound to one project; these settings apply to all projects.',
+        {
+          hint: 'Use a key that is not bound to a project.',
+        },
+      )
     }
     const { database } = services
     const change = { paused: input.paused, dailyCalls: input.daily_calls, dailyTokens: input.daily_tokens }

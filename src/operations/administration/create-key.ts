@@ -41,9 +41,9 @@ export const createKey = operation({
     const project = input.project ?? caller.project
     const lacking = input.scopes.find((wanted) => !holds(caller, wanted))
     if (lacking !== undefined || (caller.project !== null && project !== caller.project)) {
-      throw new CoordinatorError('forbidden', 'A key can not make one that may do more than itself.', {
+      throw new CoordinatorError('forbidden', 'A key cannot create a key with more rights than its own.', {
         field: lacking === undefined ? 'project' : 'scopes',
-        hint: 'Use a key that holds these scopes for this project.',
+        hint: 'Use a key that has these scopes for this project.',
       })
     }
     const key = newApiKey()

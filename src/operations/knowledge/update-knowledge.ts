@@ -57,7 +57,7 @@ export const updateKnowledge = operation({
       if (!item) throw notFound('knowledge item', 'id')
       return { status: status === 'unchanged' ? ('unchanged' as const) : ('updated' as const), item: viewItem(item) }
     }
-    throw new CoordinatorError('conflict', 'This item kept being changed by others at the same time.', {
+    throw new CoordinatorError('conflict', 'Other requests kept changing this item at the same time.', {
       field: 'id',
       hint: 'Send the change again.',
     })

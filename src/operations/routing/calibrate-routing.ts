@@ -45,7 +45,7 @@ export const calibrateRouting = operation({
     const { target_local_share: wanted, target_local_success: success } = input
     if ((wanted === undefined) === (success === undefined)) {
       throw invalidInput('target_local_share', 'Give either target_local_share or target_local_success.', {
-        hint: 'Exactly one of them says what the threshold is to serve.',
+        hint: 'Give exactly one of the two targets.',
       })
     }
     const { router, threshold } = await projectRouter(services, input.project, 0)

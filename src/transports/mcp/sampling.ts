@@ -73,7 +73,7 @@ function readState(state: string): Routed {
     return routeQuery.output.parse(JSON.parse(state)) as Routed
   } catch {
     throw invalidInput('requestState', 'This is no state that the coordinator sent.', {
-      hint: 'Send it back as it came, or call the tool anew without it.',
+      hint: 'Send it back unchanged, or call the tool again without it.',
     })
   }
 }

@@ -71,7 +71,7 @@ const originOf = (c: AppContext) => new URL(c.req.url).origin
  */
 function assertOffered(c: AppContext, lookupsOf: LookupsOf): void {
   if (lookupsOf(c).length === 0) {
-    throw new CoordinatorError('not_found', 'Nobody can sign in here: this coordinator has no key yet.', {
+    throw new CoordinatorError('not_found', 'Sign-in is not possible: this coordinator has no key yet.', {
       hint: 'Set HYBRID_API_KEY first; on its own machine clients need no sign-in.',
     })
   }

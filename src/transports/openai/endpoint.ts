@@ -129,7 +129,7 @@ async function model(c: AppContext, id: string): Promise<Response> {
   if (modelNames(c).has(id)) return Response.json(modelObject(id))
   throw new CoordinatorError('not_found', 'There is no such model.', {
     field: 'model',
-    hint: 'GET /v1/models lists what there is.',
+    hint: 'GET /v1/models lists the models.',
   })
 }
 

@@ -49,7 +49,7 @@ export class QdrantReader {
     vector: string | null = null,
   ): Promise<{ points: Schemas['Record'][]; nextCursor: string | null }> {
     if (cursor !== undefined && !isUuid(cursor)) {
-      throw invalidInput('cursor', 'No page has given this cursor.', { hint: 'Send it as it was returned.' })
+      throw invalidInput('cursor', 'This cursor is not from an earlier page.', { hint: 'Send it as it was returned.' })
     }
     const page = await this.#scroll(collection, filter, true, limit + 2, cursor, vector)
     const points = page.filter(({ id }) => String(id) !== cursor)
