@@ -280,6 +280,8 @@ async function peers(items: readonly Item[], embeddings: string): Promise<Peer[]
           MCP_MEMORY_BASE_DIR: join(folder, 'memory'),
           MCP_EXTERNAL_EMBEDDING_URL: embeddings,
           MCP_EXTERNAL_EMBEDDING_MODEL: 'any',
+          // Pieces of code resemble each other; without this it refuses some of the items that the others hold.
+          MCP_SEMANTIC_DEDUP_ENABLED: 'false',
         }),
       search: (question) => ({ name: 'memory_search', arguments: { query: question } }),
       store: each('memory_store', ({ title, text }) => ({ content: text, metadata: { tags: [title] } })),

@@ -14,6 +14,8 @@ const END = /-----END (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----|Privat
 /** Headers and base64 that may follow a heading. `\n` may be written as two characters. */
 const OPEN_BODY =
   /(?:(?:\s|\\[nr])*(?:Proc-Type|DEK-Info|Comment|Version|Hash|Encryption|Public-Lines|Private-Lines|Key-Derivation|Argon2-\w+): ?[^\n\\]{0,200})*(?:\s|\\[nr]|[A-Za-z0-9+/=]){0,20000}/y
+/** Code between two markers has no such run of characters; a key in any notation does. */
+const KEY_LINE = /[A-Za-z0-9+/]{40}/
 /** Lines of base64 directly before an end marker whose beginning is missing. */
 const BODY_BEFORE = /(?:^|[^A-Za-z0-9+/=\\])((?:[A-Za-z0-9+/=]{1,100}(?:\s|\\[nr]){1,4}){1,400})$/
 
@@ -39,9 +41,14 @@ export function privateKeys(text: string): { start: number; end: number }[] {
     const body = begin.index + begin[0].length
     while ((closings[next]?.index ?? Number.POSITIVE_INFINITY) < body) next++
     const closing = closings[next]
-    const closed = closing !== undefined && closing.index - body <= MAX_KEY
     OPEN_BODY.lastIndex = body
-    const end = closed ? closing.index + closing[0].length : body + (OPEN_BODY.exec(text)?.[0].length ?? 0)
+    const open = body + (OPEN_BODY.exec(text)?.[0].length ?? 0)
+    // Code that takes keys apart names both markers, with other words between them.
+    const closed =
+      closing !== undefined &&
+      closing.index - body <= MAX_KEY &&
+      (open >= closing.index || KEY_LINE.test(text.slice(body, closing.index)))
+    const end = closed ? closing.index + closing[0].length : open
     if (end - body < (closed ? closing[0].length + 4 : MIN_BODY)) continue
     found.push({ start: begin.index, end })
     kept = end

@@ -32,6 +32,8 @@ describe('redact', () => {
     'sha256-9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
     'token = tokens[i]; key: string; password: z.string().min(8)',
     'if (text.includes("-----BEGIN RSA PRIVATE KEY-----")) throw error',
+    'val prefix = "-----BEGIN PGP PRIVATE KEY BLOCK-----"\nval suffix = "-----END PGP PRIVATE KEY BLOCK-----"\nval delimiter = "\\r\\n"',
+    'a = "-----BEGIN PRIVATE KEY-----\\n" + body.match(/.{1,64}/g).join("\\n") + "\\n-----END PRIVATE KEY-----"',
     'wrap it in `<private>` tags',
     'MAX_TOKENS=4096',
   ])('does not change %s', (text) => {

@@ -125,7 +125,13 @@ async function measure(
       const folder = join(scratch, 'checkouts', name)
       await mkdir(join(scratch, 'checkouts'), { recursive: true })
       await git(scratch, 'clone', '-q', path, folder)
-      repositories.push(await withWorker((http, url) => measureRepository(http, url, name, folder)))
+      const measured = await withWorker((http, url) => measureRepository(http, url, name, folder))
+      repositories.push(measured)
+      const { tracked, stored, lost, missing } = measured.proof
+      process.stderr.write(
+        `  ${tracked} tracked, ${stored} stored, ${lost.length} lost, ${missing.length} lines missing\n` +
+          missing.map((one) => `    ${JSON.stringify(one).slice(0, 300)}\n`).join(''),
+      )
       await rm(folder, { recursive: true, force: true })
     }
     const questions: QuestionFiles[] = []
@@ -133,10 +139,10 @@ async function measure(
       process.stderr.write(`questions of ${basename(set)}\n`)
       questions.push(await withWorker((http, url) => filesOfQuestions(http, url, set, sources)))
     }
-    // Large enough for a run to be killed half-way.
+    // Large enough for a run to be killed half-way: three requests of 100 documents are under way at a time.
     const [small] = repositories
       .filter(
-        ({ proof }) => proof.stored > 200 || proof.stored === Math.max(...repositories.map((one) => one.proof.stored)),
+        ({ proof }) => proof.stored > 400 || proof.stored === Math.max(...repositories.map((one) => one.proof.stored)),
       )
       .sort((a, b) => a.chunks - b.chunks)
     const first = mirrors.find(({ name }) => name === small?.name)
