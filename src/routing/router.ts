@@ -67,7 +67,7 @@ export function trainRouter(examples: readonly Example[]): Router {
   const rows = new Map<string, Row>()
   for (const [query, vector] of vectors) {
     rows.set(query, toRow(vector, scale))
-    // A row holds what is needed of its vector; both of all queries at once would take half as much memory again.
+    // A row contains the needed part of its vector. Keeping both for all queries would take half as much memory again.
     vectors.delete(query)
   }
   const side = (backend: Backend): Side | null => {

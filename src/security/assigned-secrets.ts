@@ -16,11 +16,12 @@ const PASSWORD_WORDS = 'password|passwd|pwd|passphrase|passcode|(?<![a-z])pass(?
 const KEY_WORDS =
   'secret|(?:api|app|access|account|auth|authentication|application|consumer|encryption|signing|private|secret|master|service|session|shared|license|storage)[_. -]?(?:access[_. -]?)?key|key[_-]?data|token|credentials?|_auth|(?<=[A-Z0-9]_)key'
 const NAMED = `(?:(${PASSWORD_WORDS})|(${KEY_WORDS}))(?:_?\\d{1,2})?`
-/** A name and a sign of assignment. */
+/** A name and an assignment operator. */
 const ASSIGNMENT = new RegExp(`${NAMED}(\\\\{0,3}["'\`]?\\]?)[ \\t]{0,10}(:=|=>|[:=])(?![=~>])[ \\t]{0,10}`, 'gi')
 /**
- * A name and what else stands before its value: `value: …` on the next line, a comma (`setenv("API_KEY", "…")`), `--body`, "the API key
- * is …", a little code before a quotation mark (`apiKey: string = "…"`, `SecretStr("…")`, `:api-key "…"`), a space (`set -x API_KEY …`).
+ * A name and other text before its value: `value: …` on the next line, a comma (`setenv("API_KEY", "…")`), `--body`,
+ * "the API key is …", a little code before a quotation mark (`apiKey: string = "…"`, `SecretStr("…")`, `:api-key "…"`),
+ * a space (`set -x API_KEY …`).
  */
 const APART = new RegExp(
   `${NAMED}(?:["']?,?\\s{1,80}["']?value["']?[ \\t]{0,5}[:=]|\\\\{0,3}["'][ \\t]{0,5},(?=\\s{0,40}\\\\{0,3}["'])\\s{0,40}|[ \\t]--(?:body|value)[ =]|(?:[ \\t]{1,5}[\\w.-]{1,20}){0,4}[ \\t]{1,5}(?:is|was|of)(?:[ \\t]|:)|["']?[^"'\`\\n;,]{1,40}(?=["'\`])|[ \\t]{1,5}(?=[A-Z0-9][A-Z0-9_-]{14}))[ \\t]{0,10}`,
@@ -49,7 +50,7 @@ export function assignedSecrets(text: string): AssignedSecret[] {
   return [...found, ...secretsApart(text, found)].sort((a, b) => a.start - b.start)
 }
 
-/** Secrets that stand further from their name. They must look like keys of machines, whatever the name. */
+/** Secrets further away from their names. They must look machine-generated, whatever the name. */
 function secretsApart(text: string, known: readonly AssignedSecret[]): AssignedSecret[] {
   const found: AssignedSecret[] = []
   let next = 0
@@ -57,7 +58,7 @@ function secretsApart(text: string, known: readonly AssignedSecret[]): AssignedS
   for (let name = APART.exec(text); name; name = APART.exec(text)) {
     const at = APART.lastIndex
     const value = readValue(text, at, true)
-    // The search goes on behind the name, since the code between may hold another.
+    // The search continues after the name, because the code in between may contain another one.
     APART.lastIndex = name.index + (name[1] ?? name[2] ?? '').length
     if (!value || isListed(text, name)) continue
     const before = nameBefore(text, name)
@@ -77,12 +78,14 @@ function nameBefore(text: string, name: RegExpExecArray): string {
   return /[\w.$-]{0,64}$/.exec(text.slice(Math.max(0, name.index - 64), name.index))?.[0] ?? ''
 }
 
-/** Variables of the environment whose values are secret. */
+/** Environment variables whose values are secret. */
 const ENVIRONMENT_NAME = /^[A-Z][A-Z0-9_]*_(?:KEY|TOKEN|SECRET)$/
-/** Keys that are public, or that are names. */
+/** Keys that are public, or that are identifiers. */
 const OTHER_KEY = /(?:^|_)(?:PUBLIC|PUB|CACHE|SORT|PRIMARY|FOREIGN|PARTITION|SITE|STORAGE|LOCAL|QUERY|ROW|INDEX)_$/
 
-/** Whether a name ends with the word `KEY` alone and is none of a secret: `STRIPE_KEY` is one, `sort_key` is not. */
+/**
+ * Whether a name ends with only the word `KEY` and doesn't refer to a secret: `STRIPE_KEY` does, `sort_key` doesn't.
+ */
 function isOtherKey(before: string, name: RegExpExecArray): boolean {
   const word = name[2] ?? ''
   return /^key$/i.test(word) && (!ENVIRONMENT_NAME.test(before + word) || OTHER_KEY.test(before))
@@ -155,7 +158,10 @@ function isEnvironmentValue(before: string, name: RegExpExecArray, value: string
   )
 }
 
-/** `["token", "apiKey"]`: a list of names; a comma stands between a name and its value only in the arguments of a call. */
+/**
+ * `["token", "apiKey"]`: a list of names. There is a comma between a name and its value only in the arguments of a
+ * call.
+ */
 function isListed(text: string, name: RegExpExecArray): boolean {
   if (!name[0].includes(',') || /value["']?[ \t]*[:=]/.test(name[0])) return false
   return !/\(\s{0,20}\\{0,3}["'][\w.$ -]{0,64}$/.test(text.slice(Math.max(0, name.index - 100), name.index))

@@ -1,9 +1,10 @@
 /**
- * Whether letters follow one another as they do in words and names, or at random.
+ * Decides whether the order of letters is that of words and names, or random.
  *
- * Each pair of neighbouring letters is common in words or not; the logarithms of how much likelier it is in words than at random are
- * added up (a likelihood ratio of two multinomials). The pairs and their shares were counted over 19,361 words of the documentation and
- * the identifiers of 1,976 files of npm packages: the 220 commonest of 676 pairs make up 84 % of all.
+ * Each pair of adjacent letters is common in words or not. The logarithms of the ratio of its probabilities in words
+ * and at random are added up (a likelihood ratio of two multinomials). The pairs and their shares were counted over
+ * 19,361 words of the documentation and the identifiers of 1,976 files of npm packages: the 220 most common of 676
+ * pairs make up 84 % of all.
  * @module
  */
 
@@ -40,13 +41,13 @@ const IN_WORDS = 0.84
 const AT_RANDOM = 220 / 676
 const COMMON = Math.log(IN_WORDS / AT_RANDOM)
 const RARE = Math.log((1 - IN_WORDS) / (1 - AT_RANDOM))
-/** Words are rejected when random letters are at least this much likelier, as a logarithm: 20 times. */
+/** Words are rejected if random letters are at least this much more likely, as a logarithm: 20 times. */
 const MAX_LOG_RATIO = -Math.log(20)
 const MIN_LETTERS = 12
 
 /**
- * Whether a run of letters and digits is far likelier to be random than to be words. The border between a small letter and a capital
- * is one between words, so `getUserById` is words.
+ * Whether a run of letters and digits is far more likely to be random than to be words. The boundary between a
+ * lower-case letter and a capital separates words, so `getUserById` consists of words.
  */
 export function isUnlikeWords(run: string): boolean {
   let letters = 0

@@ -190,7 +190,7 @@ export const SECRET_FORMS: readonly SecretForm[] = [
     group: 1,
   },
   {
-    // The address is the credential: whoever knows it may post. A path with the word `hook` and a random last part.
+    // The address is the credential: anyone who knows it can post. A path with the word `hook` and a random last part.
     kind: 'webhook_address',
     words: ['hook'],
     pattern:

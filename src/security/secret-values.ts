@@ -92,8 +92,9 @@ export function isSecretValue(value: string, strength: NameStrength, quoted: boo
 }
 
 /**
- * A run of letters and digits that people don't write: at least eight characters, including at least two digits, or letters in an
- * order that words don't have. Or short runs (`9Qu4Aw_Sq2xbz-d-mPCT`) for which this is true together.
+ * A run of letters and digits that people don't write: at least eight characters, including at least two digits, or
+ * letters in an order that doesn't occur in words. Or several short runs (`9Qu4Aw_Sq2xbz-d-mPCT`) for which this is
+ * true together.
  */
 export function hasRandomPart(value: string): boolean {
   if (/^(?=.*\d)[\w.~-]{16,200}$/.test(value) && (isUnlikeWords(value) || alternates(value))) return true
@@ -104,13 +105,16 @@ export function hasRandomPart(value: string): boolean {
   )
 }
 
-/** Names without a digit. A machine's key of both cases may have none by chance, but its letters follow one another as in no word. */
+/**
+ * Names without digits. A machine-generated key in mixed case may have none by chance, but the order of its letters is
+ * unlike words.
+ */
 function isWords(value: string, strength: NameStrength): boolean {
   if (!WORDS.test(value)) return false
   return strength === 'password' || !(value.match(/(?=[A-Z]{0,60}[a-z])[A-Za-z]{16,4000}/g) ?? []).some(isUnlikeWords)
 }
 
-/** Letters and digits that alternate more often than versions and sizes in a name do (`base64-utf8-v2`). */
+/** Letters and digits that alternate more often than in names with versions and sizes (`base64-utf8-v2`). */
 function alternates(value: string): boolean {
   return (value.match(/[A-Za-z](?=\d)|\d(?=[A-Za-z])/g) ?? []).length >= 6
 }

@@ -1,8 +1,8 @@
 /**
- * Forms of credentials by the detectors of trufflehog (August 2026): those whose expression is a plain sequence of characters and whose
- * issuer is in neither list of issuers.ts, in alphabetical order, every tenth. Those from the seventh and the ninth on, and the places in
- * which they stand, were measured and their misses looked at; those from the second on, in places of their own, were measured once, after
- * the last change of a rule.
+ * Formats of credentials from the detectors of trufflehog (August 2026): every tenth, in alphabetical order, of those
+ * whose expression is a plain sequence of characters and whose issuer is in neither list of issuers.ts. Those starting
+ * at the seventh and the ninth, and their places, were measured and their misses examined. Those starting at the
+ * second, in separate places, were measured only once, after the last change of a rule.
  * @module
  */
 
@@ -16,7 +16,7 @@ export const BASE64 = `${MIXED}+/`
 /** An issuer: its name, and the parts of a token, each fixed text or an alphabet with a length. */
 export type Form = readonly [name: string, ...parts: (string | readonly [alphabet: string, length: number])[]]
 
-/** Whose misses were looked at. */
+/** Detectors whose misses were examined. */
 export const SEEN_DETECTORS: readonly Form[] = [
   ['adzuna', [LOWER, 32]],
   ['algoliaadminkey', [MIXED, 32]],
@@ -238,7 +238,7 @@ export const HELD_OUT_DETECTORS: readonly Form[] = [
   ['zonkafeedback', [MIXED, 36]],
 ]
 
-/** Where the first stand; `%` is the credential, `NAME` and `name` the issuer. */
+/** Places of the examined ones; `%` is the credential, `NAME` and `name` the issuer. */
 export const SEEN_PLACES = [
   'services:\n  web:\n    environment:\n      NAME_CLIENT_SECRET: "%"\n      TZ: UTC\n',
   'configuration["Name:ApiKey"] = "%";',
@@ -290,7 +290,7 @@ export const SEEN_PLACES = [
   'my $api_key = "%";',
 ]
 
-/** Where those that are held out stand. */
+/** Places of the held-out ones. */
 export const HELD_OUT_PLACES = [
   'NAME_API_KEY = "%"  # rotate every 90 days\n',
   'auth:\n  name:\n    access_token: % # read only\n',

@@ -1,7 +1,7 @@
 /**
- * Forms of credentials as their issuers publish them, for the recall of redaction on kinds that its rules were not written for. Facts
- * only: prefix, alphabet, length. Of gitleaks 8 (July 2026), from which rules were added after the first measurement, of kingfisher
- * (June 2025), whose misses were looked at afterwards, and of trufflehog (detectors.ts).
+ * Published formats of credentials, for measuring the recall of redaction on kinds without a rule. Facts only: prefix,
+ * alphabet, length. From gitleaks 8 (July 2026), from which rules were added after the first measurement, from
+ * kingfisher (June 2025), whose misses were examined afterwards, and from trufflehog (detectors.ts).
  * @module
  */
 import type { Random } from '../../../cli/shared/random.ts'
@@ -22,7 +22,7 @@ import {
 const some = (random: Random, length: number, alphabet: string) =>
   Array.from({ length }, () => alphabet[Math.floor(random() * alphabet.length)]).join('')
 
-/** Of gitleaks: tokens that an issuer's prefix or suffix gives away. */
+/** From gitleaks: tokens recognisable by an issuer's prefix or suffix. */
 const MARKED: readonly Form[] = [
   ['1Password secret key', 'A3-', [UPPER, 6], '-', [UPPER, 11], '-', [UPPER, 5], '-', [UPPER, 5], '-', [UPPER, 5]],
   ['Adobe client secret', 'p8e-', [LOWER, 32]],

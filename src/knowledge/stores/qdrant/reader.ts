@@ -11,8 +11,8 @@ import type { QdrantConnection } from './connection.ts'
 export const READ_BATCH = 500
 
 /**
- * Whether a point of ours can have this id, as {@link isUuid} and in small letters. Callers name ids that agents made up, and Qdrant
- * refuses a whole request for one that is no UUID.
+ * Whether an id can belong to one of our points: a UUID as in {@link isUuid}, in lower case. Callers send ids that
+ * agents invented, and Qdrant rejects a whole request that contains an invalid UUID.
  */
 export const isPointId = (id: string) => isUuid(id) && id === id.toLowerCase()
 
