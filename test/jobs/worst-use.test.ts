@@ -53,7 +53,7 @@ const ofJob = (services: Services, id: string) => {
   let waits = 0
   return use(async () => {
     const run = await runJob(services, id)
-    // An export that an operation began reads again when data was deleted meanwhile, a little later.
+    // An export that an operation began reads again if data was deleted meanwhile, a little later.
     const ready = run?.status === 'unfinished' || run?.status === 'done'
     if (!run || (!ready && (run.status !== 'waiting' || run.error !== null || ++waits > MAX_WAITS)))
       throw new Error(`${run?.kind}: ${run?.status} ${run?.error}`)
@@ -72,6 +72,8 @@ async function jobs(project: string, services: Services): Promise<[string, Use][
   }
   const begin = async (kind: string, subject: string) =>
     (await startJob(database, { id: newId(), project, kind, subject }, null, Date.now())).id
+  // An export waits for the deletion that the operations began.
+  for (const id of await pending(project, 'delete_data')) await ofJob(services, id)
   await add('export_dataset', (await startExport(services, settings)).id)
   await add('export_dataset, split', (await startExport(services, { ...settings, split: 'train' })).id)
   const [dataset] = await listDatasets(database, project, null, 10)
@@ -92,6 +94,12 @@ async function jobs(project: string, services: Services): Promise<[string, Use][
   await grow(project, 0, ROWS)
   await add('delete_data of a project', (await deletion('project', project)).jobId)
   return found
+}
+
+async function pending(project: string, kind: string): Promise<string[]> {
+  const statement = env.DB.prepare("SELECT id FROM jobs WHERE project = ? AND kind = ? AND status = 'pending'")
+  const { results } = await statement.bind(project, kind).all<{ id: string }>()
+  return results.map(({ id }) => id)
 }
 
 async function anyInteraction(project: string): Promise<string> {
