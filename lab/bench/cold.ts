@@ -3,6 +3,7 @@
  * `/health` at the same time.
  * @module
  */
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +12,7 @@ import { buildWorker, createHttpClient, startLocalWorker } from '../../cli/harne
 import { parseArguments, UsageError } from '../../cli/shared/args.ts'
 import { style } from '../../cli/shared/terminal.ts'
 import { pathGiven } from '../paths.ts'
-import { packageTexts, questions } from './texts.ts'
+import { type BenchItem, packageTexts, questions } from './texts.ts'
 
 const HELP = `Usage: npm run --prefix lab bench:cold -- [options]
 
@@ -21,6 +22,7 @@ over the same disk. Of each start it tells the first augment_query, the second o
 Options
   --items N         default 5000
   --starts N        of each bundle, default 5
+  --state FOLDER    databases that are kept: filled when the folder is not there, used as they are when it is
   --before FOLDER   a bundle of another version (wrangler deploy --dry-run --outdir FOLDER), started in turn with this one
   --json            print one object
   -h, --help        print this
@@ -47,6 +49,7 @@ export async function run(argv: string[]): Promise<number> {
     const { values } = parseArguments(argv, {
       items: { type: 'string', default: '5000' },
       starts: { type: 'string', default: '5' },
+      state: { type: 'string' },
       before: { type: 'string' },
       json: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
@@ -56,7 +59,8 @@ export async function run(argv: string[]): Promise<number> {
       return 0
     }
     const [items, starts] = [whole(values.items, '--items'), whole(values.starts, '--starts')]
-    const found = await measure(items, starts, values.before === undefined ? null : pathGiven(values.before))
+    const given = (folder: string | undefined) => (folder === undefined ? null : pathGiven(folder))
+    const found = await measure(items, starts, given(values.before), given(values.state))
     process.stdout.write(values.json ? `${JSON.stringify({ items, starts: found })}\n` : formatted(items, found))
     return 0
   } catch (error) {
@@ -66,23 +70,13 @@ export async function run(argv: string[]): Promise<number> {
   }
 }
 
-async function measure(items: number, starts: number, before: string | null): Promise<Start[]> {
+async function measure(items: number, starts: number, before: string | null, state: string | null): Promise<Start[]> {
   const scratch = await mkdtemp(join(tmpdir(), 'hybrid-cold-'))
   try {
     const now = await buildWorker(join(scratch, 'bundle'))
-    const stateFolder = join(scratch, 'state')
+    const stateFolder = state ?? join(scratch, 'state')
     const texts = await packageTexts(items)
-    const filling = await startLocalWorker({ bundle: now, stateFolder, variables: VARIABLES })
-    try {
-      const http = createHttpClient({ url: filling.url, timeoutMs: 120_000 })
-      for (let at = 0; at < items; at += BATCH) {
-        const some = texts.slice(at, at + BATCH)
-        await http.post('/knowledge/items', { project: PROJECT, collection: COLLECTION, items: some })
-      }
-      await sleep(SNAPSHOT_MS)
-    } finally {
-      await filling.stop()
-    }
+    if (!existsSync(stateFolder)) await fill(now, stateFolder, texts)
     const [query = ''] = questions(texts, 1)
     const found: Start[] = []
     for (let start = 0; start < starts; start++) {
@@ -92,6 +86,21 @@ async function measure(items: number, starts: number, before: string | null): Pr
     return found
   } finally {
     await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+/** Stores the items and lets the collection make its snapshot. */
+async function fill(bundle: string, stateFolder: string, texts: readonly BenchItem[]): Promise<void> {
+  const worker = await startLocalWorker({ bundle, stateFolder, variables: VARIABLES })
+  try {
+    const http = createHttpClient({ url: worker.url, timeoutMs: 120_000 })
+    for (let at = 0; at < texts.length; at += BATCH) {
+      const some = texts.slice(at, at + BATCH)
+      await http.post('/knowledge/items', { project: PROJECT, collection: COLLECTION, items: some })
+    }
+    await sleep(SNAPSHOT_MS)
+  } finally {
+    await worker.stop()
   }
 }
 
