@@ -149,6 +149,10 @@ process.exitCode = await runCommand(
         summary: 'learn the weights of the ranking of code',
         load: () => import('./training/code-ranking/train.ts'),
       },
+      'security-tables': {
+        summary: 'send the requests of the security review, the red team and every scope, and print tables',
+        load: () => import('./security/tables.ts'),
+      },
       screenshots: {
         summary: 'take the screenshots of the documentation',
         load: () => import('./screenshots/screenshots.ts'),

@@ -93,6 +93,7 @@ function describeRoute(operation: Operation, route: HttpRoute): JsonSchema {
     description: operation.description,
     tags: [GROUPS[operation.group].title],
     ...(route.path === '/health' && { security: [] }),
+    'x-required-scope': operation.scope,
     parameters: [
       ...inPath.map((name) => parameter('path', name, schema.properties[name] ?? { type: 'string' }, true)),
       ...(hasBody ? [] : queryParameters(schema, inPath)),

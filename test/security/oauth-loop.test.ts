@@ -114,6 +114,15 @@ describe('refresh tokens', () => {
     expect((await call(tokens.access_token)).status).toBe(401)
   })
 
+  test('two rotations back end the grant within the minute too', async () => {
+    const { tokens, refresh } = await signedIn()
+    const second = await refresh(tokens.refresh_token)
+    const third = await refresh(second.refresh_token)
+    expect((await refresh(tokens.refresh_token)).status).toBe(400)
+    expect((await refresh(third.refresh_token)).status).toBe(400)
+    expect((await call(third.access_token)).status).toBe(401)
+  })
+
   test('two rotations back end the grant immediately', async () => {
     const { tokens, refresh } = await signedIn()
     const second = await refresh(tokens.refresh_token)

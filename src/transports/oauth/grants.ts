@@ -117,16 +117,13 @@ export class OAuthGrants extends DurableObject<Env> {
     const [, grant = ''] = token.split(':')
     const key = token === '' ? '' : `${EXCHANGED}${grant}:${toHex(await digestOf(token))}`
     const before = key === '' ? null : await this.#exchanged(key)
-    if (before && (before.again || Date.now() - before.at > GRACE_MS)) {
-      // A token that its owner has already replaced is used again (RFC 9700, section 4.14.2): it is impossible to tell
-      // which of the two is the client.
-      await this.#endGrant(token)
-      return refusal('invalid_grant', 'This refresh token was used before, so its grant has ended. Sign in again.')
-    }
+    if (before && (before.again || Date.now() - before.at > GRACE_MS)) return this.#endGrant(token)
     const { origin } = new URL(request.url)
     const env = { ...this.env, OAUTH_KV: ownStorage(this, this.env.OAUTH_KV) }
     const context = this.ctx as unknown as ExecutionContext
     const response = await authorizationServer(origin).fetch(request, env, context)
+    // The library accepts the token before the present one; an older one is refused, however short ago it was exchanged.
+    if (before && response.status === 400) return this.#endGrant(token)
     if (response.ok && key !== '') {
       const exchanged: Exchanged = { at: before?.at ?? Date.now(), again: before !== null }
       await this.write(key, JSON.stringify(exchanged), { expirationTtl: REFRESH_TOKEN_S })
@@ -139,7 +136,12 @@ export class OAuthGrants extends DurableObject<Env> {
     return value === null ? null : (JSON.parse(value) as Exchanged)
   }
 
-  async #endGrant(token: string): Promise<void> {
+  /**
+   * Ends the grant of a token that its owner has already replaced (RFC 9700, section 4.14.2): it is impossible to tell which of the two
+   * is the client.
+   * @returns the refusal
+   */
+  async #endGrant(token: string): Promise<Response> {
     const [user, grant] = token.split(':')
     await this.remove(`grant:${user}:${grant}`)
     for (const prefix of [`token:${user}:${grant}:`, `${EXCHANGED}${grant}:`]) {
@@ -149,6 +151,7 @@ export class OAuthGrants extends DurableObject<Env> {
         await this.ctx.storage.delete(keys)
       }
     }
+    return refusal('invalid_grant', 'This refresh token was used before, so its grant has ended. Sign in again.')
   }
 
   async #entry(key: string): Promise<Entry | null> {
