@@ -20,7 +20,7 @@ def embed(texts: list[str]) -> list[list[float]]:
 
 
 class Provider(EmbeddingProvider):
-    """The vectors of the server; their size is asked for once."""
+    """The vectors of the server; their size is requested once."""
 
     def __init__(self) -> None:
         self.size = len(embed(["size"])[0])

@@ -27,7 +27,7 @@ EPSILON = 1e-12
 
 
 def tensors_of(path: pathlib.Path) -> dict[str, np.ndarray]:
-    """Tensors by their names in PyTorch, matrices with a row for each output."""
+    """Tensors by their names in PyTorch, matrices with one row per output."""
     if path.suffix == ".safetensors":
         from safetensors.numpy import load_file
 
@@ -47,7 +47,7 @@ def tensors_of(path: pathlib.Path) -> dict[str, np.ndarray]:
 
 
 def add_vocabulary(writer: GGUFWriter, tokenizer: pathlib.Path) -> None:
-    """llama.cpp marks the beginning of a word where WordPiece marks its continuation."""
+    """llama.cpp marks the beginning of a word; WordPiece marks its continuation."""
     vocabulary = json.loads(tokenizer.read_text("utf8"))["model"]["vocab"]
     pieces = sorted(vocabulary, key=vocabulary.get)
     control = {piece for piece in pieces if piece in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")}

@@ -31,7 +31,7 @@ model = AutoModelForCausalLM.from_pretrained(
     arguments.model, gguf_file=arguments.gguf, dtype=torch.bfloat16 if gpu else torch.float32
 )
 if arguments.gguf:
-    # The weights are plain tensors by now; the mark that they came quantized would keep the trainer from starting.
+    # The weights are plain tensors by now; the flag for quantized weights would prevent the trainer from starting.
     model.is_quantized = False
     model.hf_quantizer = None
     if hasattr(model.config, "quantization_config"):
@@ -39,7 +39,7 @@ if arguments.gguf:
 
 
 def split(row):
-    """The loss counts the answer alone, so the messages before it are the prompt."""
+    """The loss counts only the answer, so the messages before it are the prompt."""
     return {"prompt": row["messages"][:-1], "completion": row["messages"][-1:]}
 
 

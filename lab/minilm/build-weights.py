@@ -1,9 +1,9 @@
-"""Packs the weights of all-MiniLM-L6-v2 into the file that src/inference/embedding/minilm/weights.ts reads.
+"""Packs the weights of all-MiniLM-L6-v2 into the file that src/inference/embedding/minilm/model.ts reads.
 
 usage: build-weights.py MODEL.safetensors VOCABULARY.txt PROJECTION.npy OUTPUT.bin
 
 Word embeddings: 4 bits in groups of 32. Matrices of the layers: 6 bits in groups of 64. Each group's scale is the one of eight candidates with
-the least squared error. Biases, normalisations, positions and the projection: float32. The format is described in weights.ts.
+the least squared error. Biases, normalisations, positions and the projection: float32. The format is described in model.ts.
 """
 import struct, sys
 
@@ -16,7 +16,7 @@ CANDIDATES = (1.0, 0.96, 0.92, 0.88, 0.84, 0.8, 0.76, 0.72)
 
 
 def quantize(matrix, bits, group):
-    """Codes (uint8, shape of the matrix) and scales (float16, one a group) with weight = (code - 2^(bits-1)) * scale."""
+    """Codes (uint8, shape of the matrix) and scales (float16, one per group) with weight = (code - 2^(bits-1)) * scale."""
     half = 2 ** (bits - 1)
     values = matrix.reshape(-1, group)
     peaks = np.abs(values).max(1, keepdims=True) + 1e-12

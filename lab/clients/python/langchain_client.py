@@ -1,4 +1,4 @@
-"""langchain-mcp-adapters: the tools as LangChain and the models behind it see them."""
+"""langchain-mcp-adapters: the tools as seen by LangChain and its models."""
 
 import asyncio
 import sys
@@ -18,7 +18,7 @@ async def main():
         return [convert_to_openai_tool(tool)["function"]["name"] for tool in tools.values()]
 
     async def call(name, arguments):
-        # Without a call id LangChain gives the content alone; with one, a message that may be an error.
+        # Without a call id, LangChain returns only the content; with one, a message that may be an error.
         request = {"name": name, "args": arguments, "id": "call-1", "type": "tool_call"}
         try:
             message = await tools[name].ainvoke(request)

@@ -1,11 +1,11 @@
-"""The loop of an agent, with any client: list the tools, get context, track the answer, report the outcome, and make one mistake."""
+"""An agent's main loop, with any client: list the tools, get context, track the answer, report the outcome, and make one mistake."""
 
 import json
 import sys
 
 
 async def drive(version, list_tools, call):
-    """Prints what was seen as one line of JSON.
+    """Prints the results as one line of JSON.
 
     list_tools() -> names of the tools
     call(name, arguments) -> (whether it is an error, text, structured content or None)
@@ -49,7 +49,7 @@ def parsed(text):
 
 
 def result_of(result):
-    """A result of the protocol, whichever spelling the client has for its fields."""
+    """A result of the protocol, whatever the client's spelling of its fields."""
     failed = getattr(result, "is_error", None) or getattr(result, "isError", None)
     structured = getattr(result, "structured_content", None) or getattr(result, "structuredContent", None)
     text = "\n".join(getattr(part, "text", "") for part in result.content)

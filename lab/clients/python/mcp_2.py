@@ -1,4 +1,4 @@
-"""Python mcp, major version 2, which speaks the newest protocol that both sides know."""
+"""Python mcp, major version 2, which uses the newest protocol that both sides support."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""mcp-use, configured with nothing but the address."""
+"""mcp-use, configured only with the address."""
 
 import asyncio
 import sys

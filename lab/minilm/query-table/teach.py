@@ -1,4 +1,4 @@
-"""Embeds the training texts with all-MiniLM-L6-v2 in slices of bounded time; what is done is kept and the next run goes on.
+"""Embeds the training texts with all-MiniLM-L6-v2 in slices of bounded time. Results are stored, and the next run continues.
 
 Usage: teach.py TEXTS.jsonl MODEL_FOLDER CACHE [--seconds 450] [--threads 1] [--precision int8|fp32]
 

@@ -1,4 +1,4 @@
-"""Trains the query table: vectors of word pieces, and of frequent pairs of neighbouring pieces, whose sum points where the teacher points.
+"""Trains the query table: vectors of word pieces, and of frequent pairs of neighbouring pieces, whose sum has the direction of the teacher's vector.
 
 Usage: train_table.py TEXTS.jsonl MODEL_FOLDER CACHE PROJECTION.npy OUT.npz [--pieces 16500] [--pairs 8500] [--epochs 6] ...
 
@@ -41,7 +41,7 @@ def load(texts, cache, projection):
 
 
 def choose_pieces(texts, model, count):
-    """The special pieces, those of one ASCII character, and those that most texts hold; with their ids in the model."""
+    """The special pieces, those of one ASCII character, and those in most texts, with their ids in the model."""
     tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(LONGEST + 2)

@@ -1,4 +1,4 @@
-"""Learns the weights of the ranking of code and of its probabilities from what collect.ts wrote.
+"""Learns the weights of the ranking of code and of its probabilities from the output of collect.ts.
 
     python fit.py WORDS.json SENTENCES.json [--write LEARNT-WEIGHTS.ts]        (needs numpy and scipy)
 
@@ -19,12 +19,12 @@ from collections import defaultdict
 import numpy as np
 from scipy.optimize import minimize
 
-# The sets hold too few of these to learn from.
+# The sets contain too few of these to learn from.
 FIXED = {"generated": -2.0, "reexport": -1.5, "imports": -0.5}
 PENALTY, FOLDS, FURTHER, FURTHER_IN_PROMPT = 12.0, 6, 3.0, 0.5
 THRESHOLD, ALLOWED = 0.5, 0.02
-# Weight of pasted issues of other repositories beside the questions that were written to have no answer. The word table can't tell them
-# from a repository's own: at more weight it is silent on half of those.
+# Weight of pasted issues of other repositories relative to the questions that were written to have no answer. The word table can't
+# distinguish them from a repository's own: with more weight, it is silent on half of those.
 FOREIGN_ISSUES = {"words": 0.05, "sentences": 0.2}
 ANY = ["best_keyword", "best_coverage", "coverage_3", "coverage_10", "closest", "closest_10", "first_name", "best_name",
        "log_terms", "log_items", "long"]
@@ -40,7 +40,7 @@ LISTS = ("both", "words", "vectors")
 
 def read(path):
     data = json.load(open(path))
-    # Nobody has looked whether the repositories of the other set answer what is near to these of code-questions.
+    # It was not checked whether the repositories of the other set answer questions similar to those of code-questions.
     data["questions"] = [q for q in data["questions"] if (q["set"], q["kind"]) != ("code-search", "none:near")]
     for q in data["questions"]:
         q["X"] = np.array(q["values"], float).reshape(len(q["answers"]), len(data["features"]))
@@ -54,7 +54,7 @@ def read(path):
 
 
 def support(q, s):
-    """What the other pieces of its file add to a piece: ln sum exp over the file, less its own score."""
+    """Evidence from the other pieces of a piece's file: ln sum exp over the file, minus its own score."""
     if len(s) == 0:
         return s
     total = np.zeros(q["file"].max() + 1)
@@ -63,7 +63,7 @@ def support(q, s):
 
 
 class Ranking:
-    """A linear model over the features, then what the other pieces of the file add."""
+    """A linear model over the features, then the evidence from the other pieces of the file."""
 
     def __init__(self, names, train):
         self.names = names
@@ -120,7 +120,7 @@ def file_ranks(q, s):
 
 
 def ndcg(q, s):
-    """By pieces of code in code-search, else by files; each further piece of a file loses FURTHER."""
+    """By pieces of code in code-search, otherwise by files; each further piece of a file loses FURTHER."""
     places, place, files = {}, 0, set()
     for i in np.argsort(-(s - FURTHER * file_ranks(q, s)), kind="stable"):
         if (q["set"] == "code-search" and not q["code"][i]) or (q["set"] != "code-search" and q["paths"][i] in files):
@@ -136,7 +136,7 @@ def ndcg(q, s):
 
 
 def measures(names, q, s):
-    """As codeEvidence in src/ranking/code/code-calibration.ts."""
+    """Like codeEvidence in src/ranking/code/code-calibration.ts."""
     if len(s) == 0:
         return np.zeros(len(MEASURES))
     by = np.argsort(-s, kind="stable")
@@ -173,7 +173,7 @@ def logistic_fit(X, y, weight, penalty=2.0):
 
 
 def seen_by(names, q, lists):
-    """The question as it is where only one list takes part."""
+    """The question as it is if only one list is used."""
     if lists == "both":
         return q
     keep = q["keyword"] > 0 if lists == "words" else ~np.isnan(q["near"])
@@ -194,7 +194,7 @@ def balanced(none):
 
 
 def left_out(folds, X, y, weight):
-    """Log-odds by models that have not seen the repository."""
+    """Log-odds by models trained without the repository."""
     odds = np.zeros(len(y))
     for fold in range(FOLDS):
         b, intercept = logistic_fit(X[folds != fold], y[folds != fold], weight[folds != fold])
@@ -225,7 +225,7 @@ def calibrate(names, questions, scores, folds, lists, foreign_issues, report):
         odds[name] = left_out(folds, measured[:, chosen], truth, weight)
         b, intercept = logistic_fit(measured[:, chosen], truth, weight)
         models[name] = {**dict(zip([MEASURES[i] for i in chosen], b)), "intercept": intercept}
-    # Long questions that nothing answers are of the training alone, so they don't choose the level.
+    # Long unanswerable questions are used only in training, so they don't influence the level.
     judged = none & ~issues
     sets = np.array([q["set"] for q in questions])
     share = float(np.mean([found[~none & (sets == part)].mean() for part in set(sets)]))

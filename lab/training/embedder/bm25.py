@@ -19,7 +19,7 @@ STEMMER = snowballstemmer.stemmer("porter")
 
 
 class Collection:
-    """A BEIR folder: documents, queries that have judgements, judgements."""
+    """A BEIR folder: documents, queries with judgements, judgements."""
 
     def __init__(self, folder):
         folder = pathlib.Path(folder)

@@ -1,4 +1,4 @@
-"""Reads the unpacked packages and writes pairs of texts that belong together.
+"""Reads the unpacked packages and writes pairs of related texts.
 
 Usage: extract.py WORKDIR OUTDIR   (a file for each package, one object a line: kind, source, a, b; files that exist are kept)
 At most CAP pairs of a package are kept, chosen by a hash, so that no package dominates.
@@ -24,7 +24,7 @@ SKIPPED = re.compile(r"/(tests?|testing|__pycache__|locale|vendor|_vendor|dist/(
 
 
 def pairs_of(package, path):
-    """All pairs of one file; nothing for a kind of file that isn't known."""
+    """All pairs of one file; none for an unknown kind of file."""
     name = path.as_posix()
     if SKIPPED.search(name) or path.stat().st_size > 30_000_000:
         return ()

@@ -32,7 +32,7 @@ def unpack(archive, folder):
 
 
 def fetch(kind, name, version, work):
-    """Fetches one package into WORK/kind/name; answers its version."""
+    """Fetches one package into WORK/kind/name; returns its version."""
     folder = work / kind / name.replace("/", "__")
     done = folder / ".version"
     if done.exists():

@@ -101,7 +101,7 @@ def main():
         real = codebooks[-1].astype(numpy.float32) * scales[subspace]
         codes[subspace] = nearest(unit[:, part], real)
         restored[:, part] = real[codes[subspace]]
-    # The norm byte makes up for the length along the true direction that the codes lost.
+    # The norm byte compensates for the length that the codes lose along the true direction.
     kept_length = numpy.maximum((unit * restored).sum(axis=1), 0.3)
     norm_bytes, norm_low, norm_step = quantise(numpy.log(norms / kept_length))
     idf_bytes, idf_low, idf_step = quantise(idf)

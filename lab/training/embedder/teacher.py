@@ -25,7 +25,7 @@ class Teacher:
         self.tokenizer.enable_truncation(longest)
 
     def embed(self, texts, batch_tokens=4096, progress=None):
-        """Answers an array (len(texts), 384) of unit vectors: the mean of the last layer's token vectors, normalised."""
+        """Returns an array (len(texts), 384) of unit vectors: the mean of the last layer's token vectors, normalised."""
         encoded = [entry.ids for entry in self.tokenizer.encode_batch(list(texts))]
         order = sorted(range(len(encoded)), key=lambda index: len(encoded[index]))
         answer = numpy.zeros((len(encoded), 384), dtype=numpy.float32)

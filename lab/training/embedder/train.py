@@ -26,7 +26,7 @@ def cached(path, make):
 
 
 def word_vectors(work, vocabulary, tell):
-    """The teacher's vector of every word alone; kept in WORK/words.json and words.npy for the next run."""
+    """The teacher's vector of every single word; stored in WORK/words.json and words.npy for the next run."""
     names, numbers = work / "words.json", work / "words.npy"
     known = dict(zip(json.loads(names.read_text()), numpy.load(numbers))) if names.exists() else {}
     missing = [word for word in vocabulary if word not in known]
@@ -89,7 +89,7 @@ def softmax(scores):
 
 
 def contrastive(table, left, right, temperature):
-    """InfoNCE both ways; answers the loss and the parts of the update."""
+    """InfoNCE in both directions; returns the loss and the parts of the update."""
     a, a_norm = table.forward(left)
     b, b_norm = table.forward(right)
     scores = a @ b.T / temperature
@@ -149,7 +149,7 @@ def main():
         goals = cached(options.prepared / f"teacher_sentences_{options.sentences}.npy", lambda: Teacher(options.work).embed(texts, progress=tell))
         distilled = (bags, goals)
     elif options.distil > 0:
-        # Single words: keeps those that pairs rarely show in step with their neighbours that pairs move.
+        # Single words: keeps words that are rare in the pairs consistent with their neighbours that the pairs move.
         distilled = (sparse.identity(len(vocabulary), dtype=numpy.float32, format="csr"), known)
     usable = numpy.flatnonzero((numpy.diff(left.indptr) >= 1) & (numpy.diff(right.indptr) >= 2))
     share = numpy.cumsum(source_weights(options.prepared)[usable].astype(numpy.float64))
@@ -173,20 +173,20 @@ def main():
             mean_loss = numpy.mean(losses[-100:], axis=0)
             print(f"step {step + 1}/{steps} contrastive {mean_loss[0]:.3f} distillation {mean_loss[1]:.3f} "
                   f"{time.time() - began:.0f} s", flush=True)
-    # Half way between where training began and where it ended: as good on the trained tasks, better on others
+    # Half way between the start and the end of training: equally good on the trained tasks, better on others
     # (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", section 3).
     numpy.save(options.out, options.blend * rows + (1 - options.blend) * table.rows)
 
 
 def source_weights(prepared):
-    """One weight a pair: a source of n pairs is drawn in proportion to the square root of n."""
+    """One weight per pair: a source of n pairs is drawn in proportion to the square root of n."""
     sources = numpy.array(json.loads((prepared / "meta.json").read_text())["sources"])
     _, number, count = numpy.unique(sources, return_inverse=True, return_counts=True)
     return 1 / numpy.sqrt(count[number])
 
 
 def pick_sentences(options):
-    """Texts for the teacher, drawn over sources like the pairs, either side of a pair, with their bags."""
+    """Texts for the teacher, drawn over sources like the pairs, from either side of a pair, with their bags."""
     weight = source_weights(options.prepared)
     draw = numpy.random.default_rng(11)
     chosen = numpy.sort(draw.choice(len(weight), min(options.sentences, len(weight)), replace=False, p=weight / weight.sum()))

@@ -1,8 +1,8 @@
 // The encoder of all-MiniLM-L6-v2 (BERT: Devlin et al. 2019; MiniLM: Wang et al. 2020) for WebAssembly with 128-bit SIMD.
 //
-// Weights are int8 with one scale a row; activations are quantised to 12 bits a token and multiplied by i32x4.dot_i16x8_s; attention,
-// layer normalisation and GELU (tanh form: Hendrycks and Gimpel 2016) are fp32. No library, no import. The memory is one block:
-// the buffers below, then what weights.ts lays out. lab/minilm/build-kernel.sh compiles it.
+// Weights are int8 with one scale per row; activations are quantised to 12 bits per token and multiplied by i32x4.dot_i16x8_s; attention,
+// layer normalisation and GELU (tanh form: Hendrycks and Gimpel 2016) are fp32. No libraries, no imports. The memory is one block:
+// the buffers below, then the layout of model.ts. lab/minilm/build-kernel.sh compiles it.
 #include <wasm_simd128.h>
 
 #define HIDDEN 384
@@ -32,7 +32,7 @@ static float result[MAX_DIMENSIONS];
 
 /** First free byte after the buffers, a multiple of 64. */
 EXPORT("base") u32 base(void) { return ((u32)&__heap_base + 63) & ~63u; }
-/** Where the ids of a text are written, at most 256, and where its vector is read. */
+/** The ids of a text, at most 256, are written here, and its vector is read here. */
 EXPORT("ids") i32 *ids_address(void) { return token_ids; }
 EXPORT("result") float *result_address(void) { return result; }
 
@@ -42,16 +42,16 @@ EXPORT("checksum") u32 checksum(const u32 *words, u32 count, u32 hash) {
   return hash;
 }
 
-/** A float of 16 bits; never subnormal, infinite or NaN here. */
+/** A 16-bit float; never subnormal, infinite or NaN here. */
 static inline float half(u16 bits) {
   union { u32 i; float f; } value = { bits & 0x7fff ? ((u32)(bits & 0x8000) << 16) | (((u32)(bits & 0x7fff) << 13) + (112u << 23)) : 0 };
   return value.f;
 }
 
 /**
- * Rows of 6-bit codes to int8 with one scale a row. A packed row: the scales of its groups of 64 (float16), then four bits of each
- * code (two a byte, the lower half first), then the upper two bits of each (four a byte, from the lowest bits up). A code less 32, times
- * its group's scale, is the weight. `codes` may overlap `packed` from below: each row is read before its place is written.
+ * Converts rows of 6-bit codes to int8 with one scale per row. A packed row: the scales of its groups of 64 (float16), then four bits of each
+ * code (two per byte, the lower half first), then the upper two bits of each (four per byte, from the lowest bits up). A weight is its
+ * code minus 32, times its group's scale. `codes` may overlap `packed` from below: each row is read before it is overwritten.
  */
 EXPORT("unpack") void unpack(const u8 *packed, i8 *codes, const float *scales, u32 rows, u32 width) {
   const u32 groups = width / LAYER_GROUP;
@@ -77,7 +77,7 @@ EXPORT("unpack") void unpack(const u8 *packed, i8 *codes, const float *scales, u
   }
 }
 
-/** e^a by 2^n times a polynomial, relative error below 1e-5. */
+/** e^a as 2^n times a polynomial, relative error below 1e-5. */
 static inline v128_t exponential(v128_t a) {
   a = wasm_f32x4_min(wasm_f32x4_max(a, wasm_f32x4_splat(-87.f)), wasm_f32x4_splat(87.f));
   const v128_t t = wasm_f32x4_mul(a, wasm_f32x4_splat(1.44269504f)), n = wasm_f32x4_nearest(t), f = wasm_f32x4_sub(t, n);
@@ -125,7 +125,7 @@ static void normalise_all(int tokens, const float *gain_and_bias) {
   for (int t = 0; t < tokens; t++) normalise(hidden + t * HIDDEN, gain_and_bias, gain_and_bias + HIDDEN);
 }
 
-/** Each token's activations to integers up to 2047 in size, with one scale a token. */
+/** Converts each token's activations to integers of magnitude up to 2047, with one scale per token. */
 static void quantize(const float *rows, int tokens, int width) {
   for (int t = 0; t < tokens; t++) {
     const float *row = rows + t * width;
@@ -172,10 +172,10 @@ static void multiply_token(int t, Matrix m, float *out, int add) {
   }
 }
 
-/** out[token][output] (+)= what {@link quantize} left, times the matrix, plus its bias. Four tokens and two outputs at a time. */
+/** out[token][output] (+)= the result of {@link quantize} times the matrix, plus its bias. Four tokens and two outputs at a time. */
 static void multiply(int tokens, Matrix m, float *out, int add) {
   const int rest = tokens & 3;
-  // Three tokens left over cost less as four, one of them unused, than one by one.
+  // Three remaining tokens are cheaper as four, with one unused, than one by one.
   if (rest == 1 || rest == 2) {
     for (int t = tokens - rest; t < tokens; t++) multiply_token(t, m, out, add);
     tokens -= rest;
@@ -249,7 +249,7 @@ static void attend(int tokens) {
   }
 }
 
-/** One packed row of the embedding table: the scales of its groups of 32 (float16), then 4-bit codes, two a byte, the lower half first; a code less 8 times its scale. */
+/** One packed row of the embedding table: the scales of its groups of 32 (float16), then 4-bit codes, two per byte, the lower half first. A value is its code minus 8, times the scale. */
 static void embed_token(float *out, const u8 *table, i32 id, const float *position) {
   const u32 groups = HIDDEN / EMBEDDING_GROUP;
   const u8 *row = table + (u32)id * (2 * groups + HIDDEN / 2), *codes = row + 2 * groups;
@@ -260,7 +260,7 @@ static void embed_token(float *out, const u8 *table, i32 id, const float *positi
 }
 
 /**
- * Encodes the text whose ids were written: mean of the last layer over all tokens, projected, at unit length.
+ * Encodes the text whose ids were written: the mean of the last layer over all tokens, projected, scaled to unit length.
  * Floats, in order: positions [MAX_TOKENS][384] (the token type is added in), embedding normalisation (gain, bias); for each layer the
  * scale and bias of each row of the four matrices (query-key-value, attention output, inner, outer), then gain and bias of its two normalisations;
  * projection [dimensions][384]. Codes: the same matrices, in the same order.

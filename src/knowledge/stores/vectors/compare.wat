@@ -1,8 +1,9 @@
-;; Compares one int8 query with many int8 vectors, 16 dimensions of four vectors a step.
-;; Memory: the query as int16 values at $query; vectors of $dimensions bytes side by side at $vectors, their scales as float32 at
-;; $scales. The scaled dot product of vector i is stored as float32 at $scores + 4 i, and the number i / 4 of every four vectors
-;; of which one scores more than $floor as int32 at $found, one after the other; returned is where they end. $dimensions is a
-;; multiple of 16. All is handled by fours: up to three vectors, scales and scores beyond $count are read and written.
+;; Compares one int8 query with many int8 vectors, 16 dimensions of four vectors per step.
+;; Memory: the query as int16 values at $query; contiguous vectors of $dimensions bytes at $vectors, their scales as float32 at
+;; $scales. The scaled dot product of vector i is stored as float32 at $scores + 4 i. The number i / 4 of every group of four
+;; vectors with a score above $floor is stored as int32 at $found, consecutively; returns the end of these. $dimensions is a
+;; multiple of 16. Vectors are processed in groups of four: up to three vectors, scales and scores beyond $count are read and
+;; written.
 (module
   (memory (export "memory") 1)
   (func (export "compare")
@@ -56,7 +57,7 @@
               (i32x4.dot_i16x8_s (i16x8.extend_high_i8x16_s (local.get $block)) (local.get $high)))))
           (local.set $q (i32.add (local.get $q) (i32.const 32)))
           (br_if $step (i32.lt_u (local.get $q) (local.get $queryStop))))
-        ;; The sums of each vector's four lanes, side by side: first lanes 0 + 2 and 1 + 3, then both.
+        ;; The sums of each vector's four lanes: first lanes 0 + 2 and 1 + 3, then both.
         (local.set $s0 (i32x4.add
           (i8x16.shuffle 0 1 2 3 16 17 18 19 4 5 6 7 20 21 22 23 (local.get $s0) (local.get $s1))
           (i8x16.shuffle 8 9 10 11 24 25 26 27 12 13 14 15 28 29 30 31 (local.get $s0) (local.get $s1))))
