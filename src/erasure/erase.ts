@@ -254,7 +254,7 @@ async function eraseFacts(
     const ids = chunk.map(({ id }) => id)
     if (table === 'interactions') {
       add(await eraseInteractionsWithItems(services, chunk, selection.what !== 'project'))
-      // The retrieval of an interaction belongs to the same query, even if the interaction has no conversation.
+      // The retrieval of an interaction contains the same query, even if the retrieval has no conversation.
       const asked = chunk.flatMap(({ retrieval }) => retrieval ?? [])
       add({ retrievals: await eraseRows(services.database, 'retrievals', asked) })
     } else add({ retrievals: await eraseRows(services.database, 'retrievals', ids) })

@@ -178,7 +178,7 @@ const MAX_LEAD_OVER_TENTH = 1
 const SEVERAL_COLLECTIONS = 0.62
 /** Smaller collections are treated as having this size: the training data had none smaller. */
 const MIN_ITEMS = 30
-/** Largest collection sizes in the training data, as decimal logarithms. */
+/** Larger collections are treated as having these sizes, as decimal logarithms. */
 const MAX_LOGIT_FIRST = 4.5
 const MAX_LOGIT_ANY = 3
 

@@ -82,7 +82,7 @@ export function modeSignals(query: string, sql: ModeSignals['sql']): ModeSignals
 }
 
 /**
- * Chooses the search. Hybrid search ranks by words and by meaning and is never worse than either, so it is the default.
+ * Chooses the search. Hybrid search ranks by words and by meaning, and is not worse than either alone, so it is the default.
  * Exceptions are SQL statements, and queries that consist almost entirely of exact terms.
  * @param requested the caller's request; used unless it is `auto`
  */

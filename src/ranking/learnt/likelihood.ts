@@ -156,8 +156,8 @@ export function prepare(queries: readonly RankedQuery[]): { keys: number[]; prep
       })
       offsets[i + 1] = indices.length
     }
-    // A feature that is equal in all candidates can't order them. The mean is subtracted from the base so that the
-    // scale is identifiable.
+    // A feature that is equal in all candidates can't order them. The mean is subtracted from the base, because
+    // the scale multiplies it.
     const mean = candidates.reduce((sum, { base }) => sum + base, 0) / candidates.length
     const base = Float64Array.from(candidates, (candidate) => candidate.base - mean)
     const together = votesTogether(votes, share)
