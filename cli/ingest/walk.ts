@@ -183,7 +183,7 @@ class Collector {
     return Promise.all([listFiles(directory), listIgnored(directory)])
   }
 
-  /** Takes the files that git lists. @returns false if git fails */
+  /** Adds the files that git lists. @returns false if git fails */
   private async list(
     directory: string,
     prefix: string,

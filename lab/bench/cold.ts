@@ -89,7 +89,7 @@ async function measure(items: number, starts: number, before: string | null, sta
   }
 }
 
-/** Stores the items and lets the collection make its snapshot. */
+/** Stores the items and waits until the collection has written its snapshot. */
 async function fill(bundle: string, stateFolder: string, texts: readonly BenchItem[]): Promise<void> {
   const worker = await startLocalWorker({ bundle, stateFolder, variables: VARIABLES })
   try {

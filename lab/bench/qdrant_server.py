@@ -1,6 +1,6 @@
-"""Starts mcp-server-qdrant with vectors of an OpenAI-compatible server, instead of a model that it would download at the start.
+"""Starts mcp-server-qdrant with vectors from an OpenAI-compatible server, instead of the model that it downloads at startup.
 
-EMBEDDINGS_URL is the address of that server's `/v1/embeddings`; everything else is set as for mcp-server-qdrant itself.
+EMBEDDINGS_URL is the URL of that server's `/v1/embeddings`. All other settings are those of mcp-server-qdrant.
 """
 import asyncio, json, os, urllib.request
 

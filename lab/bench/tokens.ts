@@ -220,8 +220,8 @@ interface Peer {
 }
 
 /**
- * The other servers, each started as in its own guide.
- * @param embeddings address that gives them vectors
+ * The other servers, each started according to its guide.
+ * @param embeddings URL of the embedding endpoint they use
  */
 async function peers(items: readonly Item[], embeddings: string): Promise<Peer[]> {
   let made: Promise<string> | undefined
@@ -280,7 +280,7 @@ async function peers(items: readonly Item[], embeddings: string): Promise<Peer[]
           MCP_MEMORY_BASE_DIR: join(folder, 'memory'),
           MCP_EXTERNAL_EMBEDDING_URL: embeddings,
           MCP_EXTERNAL_EMBEDDING_MODEL: 'any',
-          // Pieces of code resemble each other; without this it refuses some of the items that the others hold.
+          // Code snippets resemble each other: otherwise it rejects some items that the other servers store.
           MCP_SEMANTIC_DEDUP_ENABLED: 'false',
         }),
       search: (question) => ({ name: 'memory_search', arguments: { query: question } }),
@@ -310,7 +310,7 @@ async function virtualEnvironment(): Promise<string> {
   return bin
 }
 
-/** A Python whose sqlite3 loads extensions, which not every build has; else the first one. */
+/** The first Python whose sqlite3 can load extensions, which not every build supports. Default: `python3`. */
 async function pythonWithExtensions(): Promise<string> {
   const probe = 'import sqlite3; sqlite3.connect(":memory:").enable_load_extension(True)'
   for (const python of ['python3', '/usr/bin/python3', '/opt/homebrew/bin/python3']) {

@@ -1,5 +1,5 @@
-"""Serves a GGUF model at http://127.0.0.1:PORT/v1 by llama.cpp's own HTTP server, until it is interrupted or SECONDS are over: an embedding
-model, or with --chat a chat model, or with --rerank a reranker.
+"""Serves a GGUF model at http://127.0.0.1:PORT/v1 with llama.cpp's HTTP server, until it is interrupted or SECONDS have passed:
+an embedding model, with --chat a chat model, or with --rerank a reranker.
 
 usage: serve.py MODEL.gguf PORT [--chat | --rerank] [--threads 1] [--seconds 3600]
 """

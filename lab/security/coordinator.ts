@@ -1,28 +1,28 @@
 /**
- * A coordinator with keys, called over HTTP as its clients call it.
+ * A coordinator with API keys, called over HTTP like any client would.
  * @module
  */
 import type { LocalWorker } from '../../cli/harness.ts'
 
 export const ADMIN_KEY = 'lab-admin-key-0123456789'
 
-/** An answer as its client sees it. */
+/** A response as received by the client. */
 export interface Answer {
   readonly status: number
   readonly text: string
   readonly ms: number
 }
 
-/** A route of an operation, as the coordinator's OpenAPI document describes it. */
+/** A route of an operation, from the coordinator's OpenAPI document. */
 export interface Route {
   readonly operation: string
   readonly method: string
   readonly path: string
-  /** The scope that a key needs. */
+  /** The required scope. */
   readonly scope: string
 }
 
-/** A coordinator, and requests to it. */
+/** Sends requests to a coordinator. */
 export class Coordinator {
   readonly worker: LocalWorker
   #routes: Promise<Route[]> | null = null
@@ -71,7 +71,7 @@ export class Coordinator {
     return this.send(path, { headers: { 'x-api-key': key } })
   }
 
-  /** Calls a route with an input: parameters go into the path, the others into the query string or the body. */
+  /** Calls a route with an input: path parameters are put in the path, all others in the query string or the body. */
   call(route: Route, input: Record<string, unknown>, key = ADMIN_KEY): Promise<Answer> {
     const rest = { ...input }
     let path = route.path
@@ -107,7 +107,7 @@ export class Coordinator {
     return JSON.parse(answer.text)
   }
 
-  /** Makes a key. */
+  /** Creates a key. */
   async makeKey(scopes: readonly string[], project?: string): Promise<string> {
     const made = await this.run('create_key', { name: scopes.join('-'), scopes, ...(project && { project }) })
     return String(made.key)

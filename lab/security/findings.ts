@@ -1,5 +1,5 @@
 /**
- * The requests of the security review of 1ed55d6, sent again: what was seen then, what is seen now, and whether it is right.
+ * Repeats the requests of the security review of 1ed55d6: the result then, the result now, and whether it is correct.
  * @module
  */
 import { connect as openSocket } from 'node:net'
@@ -8,13 +8,13 @@ import { ADMIN_KEY, type Coordinator } from './coordinator.ts'
 import { leaves } from './red-team.ts'
 import { signIn } from './sign-in.ts'
 
-/** What one request shows now. */
+/** The current result of a request. */
 export interface Outcome {
   readonly now: string
   readonly holds: boolean
 }
 
-/** A finding: its number in the review, the request, what was seen. */
+/** A finding: its number in the review, the request, and the result at that time. */
 export interface Finding {
   readonly id: string
   readonly request: string
@@ -26,7 +26,7 @@ const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
 const codeOf = (text: string) => /"code"\s*:\s*"([\w-]+)"/.exec(text)?.[1] ?? ''
 const outcome = (holds: boolean, now: string): Outcome => ({ holds, now })
 
-/** Sends a statement while another client asks for statistics. */
+/** Sends a statement while another client requests statistics. */
 async function sqlBeside(coordinator: Coordinator, query: string): Promise<Outcome> {
   const statement = coordinator.post('/route_query', { mode: 'sql', query })
   const others = await Promise.all(Array.from({ length: 8 }, () => coordinator.get('/stats?project=other')))
@@ -39,10 +39,10 @@ async function sqlBeside(coordinator: Coordinator, query: string): Promise<Outco
 const numbers = JSON.stringify(Array.from({ length: 3000 }, () => 1))
 const CHAT = { model: 'local', messages: [{ role: 'user', content: 'What is the timeout of the proxy?' }] }
 
-/** A request may cost this many times an ordinary one of its length. */
+/** Maximum cost of a request, as a multiple of an ordinary request of the same length. */
 const MAX_TIMES_ORDINARY = 10
 
-/** Every finding that a request can show; those of jobs and of damaged data are in the tests that SECURITY.md names. */
+/** All findings that a request can reproduce. Those about jobs and damaged data are in the tests listed in SECURITY.md. */
 export const FINDINGS: readonly Finding[] = [
   {
     id: '1',
@@ -302,7 +302,7 @@ export const FINDINGS: readonly Finding[] = [
   },
 ]
 
-/** Stores items, and ordinary ones of the same size in characters beside them. */
+/** Stores items and, for comparison, ordinary items of the same size in characters. */
 async function stored(c: Coordinator, bodies: readonly string[]): Promise<Outcome> {
   const put = (texts: readonly string[], key: string) => {
     const items = texts.map((description, n) => ({ key: `${key}${n}`, fields: { title: `t${n}`, description } }))
@@ -321,7 +321,7 @@ async function stored(c: Coordinator, bodies: readonly string[]): Promise<Outcom
   )
 }
 
-/** The status of a GET with another host name, which fetch doesn't send. */
+/** Sends a GET with a different `Host` header, which fetch can't set. Returns the status. */
 function withHost({ worker }: Coordinator, path: string, host: string): Promise<number> {
   const { hostname, port } = new URL(worker.url)
   return new Promise((resolve, reject) => {
@@ -336,7 +336,7 @@ function withHost({ worker }: Coordinator, path: string, host: string): Promise<
   })
 }
 
-/** Milliseconds until a request whose body is announced and never sent is answered; at most 100 s. */
+/** Milliseconds until a request whose announced body never arrives is answered or closed; at most 100 s. */
 function unfinishedBody({ worker }: Coordinator): Promise<number> {
   const { hostname, port } = new URL(worker.url)
   const started = performance.now()

@@ -1,6 +1,6 @@
 /**
- * The red team: strings that try to leave their delimiters or to reach a model as a control mark, in every collection and every place of
- * an item, read back as a prompt would show them.
+ * The red team: strings that try to break out of their delimiters or to reach a model as a control mark. Each is stored
+ * in every place of an item in every collection, and read back as in a prompt.
  * @module
  */
 import { CONTROL_MARKS, RED_TEAM } from '../../test/security/attacks.ts'
@@ -8,7 +8,7 @@ import type { Coordinator } from './coordinator.ts'
 
 type Fields = Record<string, unknown>
 
-/** A place of an item in which a string is put. */
+/** The places of items in which the strings are put. */
 const PLACES: readonly (readonly [
   collection: string,
   place: string,
@@ -44,11 +44,11 @@ const code = (topic: string) => ({
 })
 const history = (topic: string) => ({ query: topic, response: topic, agent_type: 'remote', model_used: 'm' })
 
-/** Lines of ours that stand outside the delimiters. */
+/** The coordinator's own lines outside the delimiters. */
 const OURS = /^(?:|---|\(block\)|## [\w ]+|Reference material from .*)$/
 const INVISIBLE = /(?![\t\n\r])[\p{Cc}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/u
 
-/** The table, and what is wrong: a string that left its delimiters, a mark that is still one. */
+/** Returns the table and the faults: strings that left their delimiters, and marks that are still marks. */
 export async function redTeamTable(coordinator: Coordinator): Promise<{ markdown: string; faults: string[] }> {
   const faults: string[] = []
   const lines = [
@@ -83,7 +83,7 @@ export async function redTeamTable(coordinator: Coordinator): Promise<{ markdown
   return { markdown: lines.join('\n'), faults }
 }
 
-/** Whether something of a prompt stands outside its delimited blocks that isn't ours. */
+/** Whether a prompt contains foreign text outside its delimited blocks. */
 export function leaves(prompt: string, blocks: number): boolean {
   const tags = [...prompt.matchAll(/<\s{0,20}(\/?)\s{0,20}(context[\w-]*)[^>]{0,20}>?/gi)]
   const name = tags[0]?.[2] ?? ''

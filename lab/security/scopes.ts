@@ -1,31 +1,31 @@
 /**
- * Routes × scopes × effects, by asking: every route is called with a key of each scope, and what the answer shows and what changed in the
- * database is looked at.
+ * Measures routes × scopes × effects: calls every route with a key of each scope, and checks what the response contains
+ * and what changed in the database.
  * @module
  */
 import { type Prepared, prepareBy, SAMPLES } from '../../test/transports/sample-inputs.ts'
 import type { Coordinator } from './coordinator.ts'
 
 const PROJECT = 'scoped'
-/** Keys that are tried: each scope alone, those that the hooks use, and none but administration. */
+/** Scopes of the tested keys: each scope alone, and the scopes that the hooks use. */
 const KEYS: readonly (readonly string[])[] = [['read'], ['write'], ['learn'], ['read', 'write'], ['admin']]
-/** Stands in what is stored; an answer that holds it shows stored text. */
+/** Part of the stored text: a response that contains it shows stored text. */
 const MARKER = 'rotate-keys'
-/** Tables that only an act of a client changes; the log of retrievals and the jobs of earlier acts are none. */
+/** Tables that change only by a request. Excludes the log of retrievals, and the jobs started by earlier requests. */
 const TABLES = ['interactions', 'outcome_events', 'exports', 'api_keys', 'audit_log', 'deletions', 'settings']
 
-/** Served without a key. */
+/** Routes that need no key. */
 const OPEN = ['/health']
 
-/** What a key of one scope could do by a route. */
+/** The effects of a route, by the scopes of the key. */
 interface Row {
   readonly route: string
-  /** The scope that the operation asks for. */
+  /** The scope that the operation requires. */
   readonly scope: string
   readonly cells: readonly string[]
 }
 
-/** The table, and whether it shows a key that did more than its scopes say. */
+/** Returns the table and the faults: keys that could do more, or less, than their scopes allow. */
 export async function scopesTable(coordinator: Coordinator): Promise<{ markdown: string; faults: string[] }> {
   const prepared = await prepareBy((name, input) => coordinator.run(name, input), PROJECT)
   const keys = new Map<string, string>()
@@ -90,7 +90,10 @@ export async function scopesTable(coordinator: Coordinator): Promise<{ markdown:
   return { markdown: lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n'), faults }
 }
 
-/** The sample of an operation, by the id of one of its routes: the operation's name, with the route behind it for a further one. */
+/**
+ * The sample input of an operation.
+ * @param id operation id of one of its routes: the operation's name, followed by the route if it is an additional one
+ */
 function inputOf(id: string, prepared: Prepared): Record<string, unknown> {
   const name = Object.keys(SAMPLES).find(
     (known) => id === known || id.startsWith(`${known}_get_`) || id.startsWith(`${known}_post_`),

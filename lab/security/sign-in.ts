@@ -1,5 +1,5 @@
 /**
- * Signs a client in by OAuth, as a person in a browser would, over HTTP.
+ * Signs a client in by OAuth over HTTP, like a person in a browser.
  * @module
  */
 import { createHash, randomBytes } from 'node:crypto'
@@ -7,7 +7,7 @@ import { ADMIN_KEY, type Coordinator } from './coordinator.ts'
 
 const REDIRECT = 'https://client.example/callback'
 
-/** What the token endpoint answers. */
+/** The response of the token endpoint. */
 export interface Tokens {
   readonly status: number
   readonly access_token: string

@@ -1,5 +1,6 @@
 /**
- * `security-tables`: the findings of the security review sent again, the red team, and routes by scopes and effects, each as a table.
+ * `security-tables`: writes three tables: the repeated findings of the security review, the red team, and routes by
+ * scopes and effects.
  * @module
  */
 import { readFile, writeFile } from 'node:fs/promises'
@@ -33,7 +34,7 @@ const TABLES: Readonly<Record<string, (coordinator: Coordinator) => Promise<Tabl
   scopes: scopesTable,
 }
 
-/** Runs the command. Exit codes: 0 nothing is wrong, 1 a table shows a fault, 2 for invalid arguments. */
+/** Runs the command. Exit codes: 0 no faults, 1 a table shows a fault, 2 for invalid arguments. */
 export async function run(argv: string[]): Promise<number> {
   try {
     const { values } = parseArguments(argv, {
@@ -88,7 +89,7 @@ async function findingsTable(coordinator: Coordinator): Promise<Table> {
   return { markdown: lines.join('\n'), faults }
 }
 
-/** Puts a table between its two marks of the document. */
+/** Replaces a table between its two markers in the document. */
 async function replaceTable(name: string, markdown: string): Promise<void> {
   const text = await readFile(DOCUMENT, 'utf8')
   const marks = new RegExp(`(<!-- ${name} -->\n)[\\s\\S]*?(<!-- end -->)`)

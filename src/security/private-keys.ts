@@ -14,7 +14,7 @@ const END = /-----END (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----|Privat
 /** Headers and base64 that may follow a heading. `\n` may be written as two characters. */
 const OPEN_BODY =
   /(?:(?:\s|\\[nr])*(?:Proc-Type|DEK-Info|Comment|Version|Hash|Encryption|Public-Lines|Private-Lines|Key-Derivation|Argon2-\w+): ?[^\n\\]{0,200})*(?:\s|\\[nr]|[A-Za-z0-9+/=]){0,20000}/y
-/** Code between two markers has no such run of characters; a key in any notation does. */
+/** Occurs in a key in any notation, but not in code between two markers. */
 const KEY_LINE = /[A-Za-z0-9+/]{40}/
 /** Lines of base64 directly before an end marker whose beginning is missing. */
 const BODY_BEFORE = /(?:^|[^A-Za-z0-9+/=\\])((?:[A-Za-z0-9+/=]{1,100}(?:\s|\\[nr]){1,4}){1,400})$/
@@ -43,7 +43,7 @@ export function privateKeys(text: string): { start: number; end: number }[] {
     const closing = closings[next]
     OPEN_BODY.lastIndex = body
     const open = body + (OPEN_BODY.exec(text)?.[0].length ?? 0)
-    // Code that takes keys apart names both markers, with other words between them.
+    // Code that parses keys contains both markers, with other words between them.
     const closed =
       closing !== undefined &&
       closing.index - body <= MAX_KEY &&

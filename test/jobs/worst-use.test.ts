@@ -46,14 +46,14 @@ async function use(step: () => Promise<boolean>): Promise<Use> {
   }
 }
 
-/** Runs of one job that may say that it is not ready. */
+/** Maximum number of runs in which a job may report that it is not ready. */
 const MAX_WAITS = 10
 
 const ofJob = (services: Services, id: string) => {
   let waits = 0
   return use(async () => {
     const run = await runJob(services, id)
-    // An export that an operation began reads again if data was deleted meanwhile, a little later.
+    // An export reads the data again, a little later, if data was deleted in the meantime.
     const ready = run?.status === 'unfinished' || run?.status === 'done'
     if (!run || (!ready && (run.status !== 'waiting' || run.error !== null || ++waits > MAX_WAITS)))
       throw new Error(`${run?.kind}: ${run?.status} ${run?.error}`)
@@ -62,7 +62,7 @@ const ofJob = (services: Services, id: string) => {
   })
 }
 
-/** Every job that may be long, each to its end, with the deletions last. */
+/** Runs every potentially long job to its end, deletions last. */
 async function jobs(project: string, services: Services): Promise<[string, Use][]> {
   const { database } = services
   const settings = { ...nightlySettings(project, 0), minValueScore: null }
@@ -72,7 +72,7 @@ async function jobs(project: string, services: Services): Promise<[string, Use][
   }
   const begin = async (kind: string, subject: string) =>
     (await startJob(database, { id: newId(), project, kind, subject }, null, Date.now())).id
-  // An export waits for the deletion that the operations began.
+  // An export waits for the deletions that the operations started.
   for (const id of await pending(project, 'delete_data')) await ofJob(services, id)
   await add('export_dataset', (await startExport(services, settings)).id)
   await add('export_dataset, split', (await startExport(services, { ...settings, split: 'train' })).id)

@@ -211,7 +211,7 @@ describe('one hostile key of ten', () => {
   /** Log-odds: in fusion, a perfect record adds half a unit. */
   const moved = (callers: readonly CallerVotes[]) => 0.5 * creditShift(combined(callers), usual)
 
-  it('moves an item that no one else judged by little, and one that others judged no further than to the usual rate', () => {
+  it('moves an item little if no other key judged it, and otherwise no further than to the usual rate', () => {
     const alone = moved([votes(0, 1000)])
     const lifted = moved([votes(1000, 0)])
     const honest = Array.from({ length: 9 }, () => votes(3, 1))

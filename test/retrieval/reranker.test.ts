@@ -69,7 +69,7 @@ describe('search with a reranker', () => {
     await knowledge.upsert(scope, await prepareItems(scope.project, scope.collection, items, embedder), embedder.space)
   }
 
-  it('ranks first what the reranker is sure of', async () => {
+  it('ranks an item first if the reranker is sure of it', async () => {
     await store()
     const sure: Reranker = {
       name: 'test',

@@ -172,7 +172,7 @@ export const SAMPLES: Record<string, (prepared: Prepared) => Record<string, unkn
     project,
     collection: COLLECTION,
     space: 'static-256-v1',
-    // Of an earlier version of an item: it is ignored.
+    // A vector of an earlier version of an item: ignored.
     vectors: [{ id: item, hash: 'another', vector: null }],
   }),
   list_collections: ({ project }) => ({ project }),

@@ -46,7 +46,7 @@ export async function runScenarios(
 
   const whole = await copy('whole')
   const { report } = await runIngest(whole, [...target('whole'), '--source', 'app'])
-  // What a repeated request finds stored already counts as unchanged.
+  // Documents that were already stored when a request is repeated count as unchanged.
   const files = report.files.indexed + report.files.unchanged
   const documents = await stored('whole', 'app')
 

@@ -27,7 +27,7 @@ export const MAX_FEATURES = 1_500_000
 export const MIN_QUERIES = 24
 /** Minimum gain in held-out likelihood, in standard errors. */
 export const MIN_GAIN = 1
-/** Variants that are tried, the simplest first: with the needs of earlier questions or without, and a share of the word weights. */
+/** The variants, simplest first: with or without the needs of earlier questions, and with a share of the word weights. */
 const VARIANTS: readonly { readonly uses: 'plain' | 'needs'; readonly share: number }[] = [
   { uses: 'plain', share: 0 },
   { uses: 'needs', share: 0 },
@@ -120,7 +120,9 @@ export function trainRanking(queries: readonly RankedQuery[], space = ''): Ranki
   }
 }
 
-/** The first variant whose gain is within one standard error of the best one's; the best is the one with the highest lower bound. */
+/**
+ * The first variant whose gain is within one standard error of the best variant's. The best has the highest lower bound.
+ */
 function simplestOfBest<T extends { readonly gain: number; readonly error: number }>(
   tried: readonly T[],
 ): T | undefined {

@@ -122,7 +122,7 @@ export class OAuthGrants extends DurableObject<Env> {
     const env = { ...this.env, OAUTH_KV: ownStorage(this, this.env.OAUTH_KV) }
     const context = this.ctx as unknown as ExecutionContext
     const response = await authorizationServer(origin).fetch(request, env, context)
-    // The library accepts the token before the present one; an older one is refused, however short ago it was exchanged.
+    // The library accepts the token before the current one. Older ones are refused, even if recently exchanged.
     if (before && response.status === 400) return this.#endGrant(token)
     if (response.ok && key !== '') {
       const exchanged: Exchanged = { at: before?.at ?? Date.now(), again: before !== null }
@@ -137,8 +137,8 @@ export class OAuthGrants extends DurableObject<Env> {
   }
 
   /**
-   * Ends the grant of a token that its owner has already replaced (RFC 9700, section 4.14.2): it is impossible to tell which of the two
-   * is the client.
+   * Ends the grant of a token that its owner has already replaced (RFC 9700, section 4.14.2), because it is impossible
+   * to tell which of the two is the client.
    * @returns the refusal
    */
   async #endGrant(token: string): Promise<Response> {
