@@ -3,14 +3,12 @@
  * there.
  */
 import { env } from 'cloudflare:workers'
+import { vi } from 'vitest'
 
 const { QDRANT_URL: url, QDRANT_API_KEY: key } = env as { QDRANT_URL?: string; QDRANT_API_KEY?: string }
 const prefix = `test-${crypto.randomUUID().slice(0, 8)}-`
 /** The platform's own fetch, whatever a test replaces it with. */
 const realFetch = globalThis.fetch.bind(globalThis)
-
-/** Whether knowledge is stored in a Qdrant server instead of Durable Objects. */
-export const onQdrant = Boolean(url)
 
 /** Gives this file a unique prefix. */
 export function ownQdrantCollections(): void {
@@ -30,9 +28,21 @@ export async function deleteQdrantCollections(): Promise<void> {
   }
 }
 
+/** Keeps requests to the Qdrant server away from spies on `fetch`. */
+export function hideQdrantFromSpies(): void {
+  if (!url) return
+  const spyOn = vi.spyOn.bind(vi) as (object: object, name: string) => unknown
+  const spyOnOthers = (object: object, name: string) => {
+    const spy = spyOn(object, name)
+    if (object === globalThis && name === 'fetch') globalThis.fetch = besideQdrant(spy as typeof fetch)
+    return spy
+  }
+  vi.spyOn = spyOnOthers as typeof vi.spyOn
+}
+
 /** A replacement for `fetch` that keeps the Qdrant server reachable. */
-export function besideQdrant(stub: typeof fetch): typeof fetch {
-  return (input, init) => {
+function besideQdrant(stub: typeof fetch): typeof fetch {
+  return (input: RequestInfo | URL, init?: RequestInit) => {
     const asked = input instanceof Request ? input.url : String(input)
     return url && asked.startsWith(url) ? realFetch(input, init) : stub(input, init)
   }

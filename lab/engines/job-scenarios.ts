@@ -11,6 +11,8 @@ export interface Scenario {
   prepare(world: JobWorld, project: string): Promise<string[]>
   /** Causes the job. Background work is paused. */
   cause(world: JobWorld, project: string, prepared: readonly string[]): Promise<unknown>
+  /** Whether the request that causes the job also runs it. */
+  readonly atOnce?: true
 }
 
 const DAY_MS = 86_400_000
@@ -68,6 +70,7 @@ const written =
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   index_interaction: { prepare: stored, cause: (world, project, ids) => track(world, project, ids.slice(0, 3)) },
   index_correction: {
+    atOnce: true,
     prepare: stored,
     cause: async ({ http }, project) => {
       for (const { query, response } of SOLVED)
@@ -105,6 +108,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     },
   },
   delete_data: {
+    atOnce: true,
     prepare: judged,
     cause: ({ http }, project) => http.post('/data/delete', { what: 'project', project, confirm: project }),
   },

@@ -21,6 +21,7 @@ the job was done and whether both projects hold the same at the end.
 
 Options
   --qdrant FILE    Qdrant's executable (default: QDRANT_BINARY; without one the command says "skipped")
+  --only LIST      kinds of jobs, separated by commas (default: all)
   -h, --help       print this
 
 Exit codes: 0 every job was done and nothing differs, 1 otherwise, 2 called wrongly.
@@ -33,13 +34,19 @@ const ADMIN_KEY = 'the-admin-key-of-a-run-of-jobs'
 /** Runs the command. */
 export async function run(argv: string[]): Promise<number> {
   try {
-    const { values } = parseArguments(argv, { qdrant: { type: 'string' }, help: { type: 'boolean', short: 'h' } })
+    const { values } = parseArguments(argv, {
+      qdrant: { type: 'string' },
+      only: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    })
     if (values.help) {
       process.stdout.write(HELP)
       return 0
     }
     const binary = values.qdrant ?? process.env.QDRANT_BINARY
-    return binary ? await runAll(pathGiven(binary)) : skippedWithout('QDRANT_BINARY')
+    return binary
+      ? await runAll(pathGiven(binary), values.only?.split(',') ?? Object.keys(SCENARIOS))
+      : skippedWithout('QDRANT_BINARY')
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     process.stderr.write(`${error.message}\nSee npm run --prefix lab engines:jobs -- --help\n`)
@@ -47,7 +54,7 @@ export async function run(argv: string[]): Promise<number> {
   }
 }
 
-async function runAll(binary: string): Promise<number> {
+async function runAll(binary: string, kinds: readonly string[]): Promise<number> {
   const qdrant = await QdrantProcess.start(binary)
   const proxy = await startQdrantProxy(qdrant.url)
   const engine = await startEngine()
@@ -70,6 +77,7 @@ async function runAll(binary: string): Promise<number> {
       let bad = 0
       const world = { http, worker, qdrant, proxy, engine }
       for (const [kind, scenario] of Object.entries(SCENARIOS)) {
+        if (!kinds.includes(kind)) continue
         const calm = await runJob(world, { kind, scenario, project: `calm-${kind}`, killAt: null })
         const middle = calm.calls === 0 ? null : Math.ceil(calm.calls / 2)
         const killed =
@@ -122,24 +130,32 @@ async function runJob(
   const prepared = await scenario.prepare(world, project)
   await idle(world, project)
   await http.post('/learning/control', { paused: true })
-  await scenario.cause(world, project, prepared)
   let calls = 0
   let revived: Promise<void> = Promise.resolve()
-  proxy.onRequest = () => {
+  const watch = () => {
     if (++calls !== killAt) return
     revived = qdrant
       .kill()
       .then(() => sleep(DEAD_MS))
       .then(() => qdrant.revive())
   }
+  if (scenario.atOnce) proxy.onRequest = watch
   const started = performance.now()
+  await scenario.cause(world, project, prepared)
+  proxy.onRequest = watch
   await http.post('/learning/control', { paused: false })
   let done = false
   while (!done && performance.now() - started < PATIENCE_MS) {
     await http.post('/learning/process', { project, limit: 60 }).catch((error: unknown) => {
       if (!(error instanceof HttpError)) throw error
     })
-    const rows = await worker.query('SELECT status FROM jobs WHERE kind = ? AND project IN (?, ?)', kind, project, '-')
+    const rows = await rowsOf(
+      worker,
+      'SELECT status FROM jobs WHERE kind = ? AND project IN (?, ?)',
+      kind,
+      project,
+      '-',
+    )
     done = rows.length > 0 && rows.every(({ status }) => status === 'done')
     if (!done) await sleep(250)
   }
@@ -177,7 +193,8 @@ async function holdings({ http, worker }: JobWorld, project: string): Promise<st
     const credit = page.items.map(({ shown, success_rate }) => [shown, success_rate]).map(String)
     held[name] = { items, documents, with_vector, pending_vectors, credit: credit.sort() }
   }
-  const [rows] = await worker.query(
+  const [rows] = await rowsOf(
+    worker,
     `SELECT count(*) AS interactions, count(value_score) AS scored,
        (SELECT count(*) FROM corrections WHERE project = ?1) AS corrections,
        (SELECT group_concat(status) FROM (SELECT DISTINCT status FROM jobs WHERE project = ?1 ORDER BY 1)) AS jobs
@@ -185,4 +202,12 @@ async function holdings({ http, worker }: JobWorld, project: string): Promise<st
     project,
   )
   return JSON.stringify({ ...held, ...rows })
+}
+
+/** Reads the database; once more where an idle connection was closed as it was used again. */
+function rowsOf(worker: LocalWorker, sql: string, ...values: unknown[]): Promise<Record<string, unknown>[]> {
+  return worker.query(sql, ...values).catch((error: unknown) => {
+    if (!(error instanceof TypeError)) throw error
+    return worker.query(sql, ...values)
+  })
 }

@@ -16,7 +16,9 @@ export const QDRANT_FAULTS = ['killed', 'paused', 'disk full'] as const
 export type QdrantFault = (typeof QDRANT_FAULTS)[number]
 
 const READY_MS = 120_000
-const DISK = '1g'
+const ANSWER_MS = 2_000
+/** A collection with its indexes takes some 170 MB. */
+const DISK = '2500m'
 /** Free space left when the disk is full, in bytes: less than any file that Qdrant creates. */
 const CHUNK = 1 << 20
 
@@ -62,7 +64,7 @@ export class QdrantProcess {
   async kill(): Promise<void> {
     const child = this.#child
     this.#child = null
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    if (!child || hasEnded(child)) return
     child.kill('SIGKILL')
     await once(child, 'exit')
   }
@@ -139,8 +141,8 @@ export class QdrantProcess {
     }
     const end = performance.now() + READY_MS
     while (performance.now() < end) {
-      if (child.exitCode !== null) throw new Error(`Qdrant ended with ${child.exitCode}:\n${this.#log}`)
-      const ready = await fetch(`${this.url}/readyz`).then(
+      if (hasEnded(child)) throw new Error(`Qdrant ended with ${child.exitCode ?? child.signalCode}:\n${this.#log}`)
+      const ready = await fetch(this.url, { signal: AbortSignal.timeout(ANSWER_MS) }).then(
         ({ ok }) => ok,
         () => false,
       )
@@ -150,3 +152,5 @@ export class QdrantProcess {
     throw new Error(`Qdrant did not answer within ${READY_MS / 1000} s:\n${this.#log}`)
   }
 }
+
+const hasEnded = (child: ChildProcess) => child.exitCode !== null || child.signalCode !== null

@@ -137,7 +137,7 @@ function laterEachTime(): () => number {
 
 it('reports a store that is not configured', async () => {
   const input = { project: 'p', collection: 'best-practices', from: 'embedded', to: 'qdrant' }
-  await expect(call(migrateStore, buildServices(env), input)).rejects.toMatchObject({
+  await expect(call(migrateStore, buildServices({ ...env, QDRANT_URL: undefined }), input)).rejects.toMatchObject({
     code: 'invalid_input',
     field: 'to',
   })
