@@ -96,10 +96,12 @@ export class KeywordIndex {
 
   *#since(highestRow: number): Generator<{ row: number; list: Uint8Array | null }> {
     for (const row of this.#snapshot.changed()) yield { row, list: null }
+    // Two statements: for one with OR, SQLite reads the whole table.
     yield* this.#lists(
-      `SELECT row, list FROM term_lists WHERE row > ? OR row IN (SELECT row FROM snapshot_changes) ORDER BY row`,
+      'SELECT row, list FROM term_lists WHERE row IN (SELECT row FROM snapshot_changes WHERE row <= ?) ORDER BY row',
       highestRow,
     )
+    yield* this.#lists('SELECT row, list FROM term_lists WHERE row > ? ORDER BY row', highestRow)
   }
 
   *#lists(statement: string, ...parameters: number[]): Generator<{ row: number; list: Uint8Array }> {

@@ -206,14 +206,13 @@ export class VectorIndex {
     const table = restored ?? new VectorTable(dimensions)
     const since = restored ? stored.highestRow : 0
     if (restored) for (const row of this.#snapshot.changed()) table.delete(row)
-    const rows = this.#sql
-      .exec(
-        `SELECT row, scale, codes FROM vectors WHERE length(codes) > 0
-           AND (row > ?1 OR row IN (SELECT row FROM snapshot_changes)) ORDER BY row`,
-        since,
-      )
-      .raw<[row: number, scale: number, codes: ArrayBuffer]>()
-    for (const [row, scale, codes] of rows) table.set(row, { scale, codes: new Int8Array(codes) })
+    // Two statements: for one with OR, SQLite reads the whole table.
+    for (const condition of ['row IN (SELECT row FROM snapshot_changes WHERE row <= ?)', 'row > ?']) {
+      const rows = this.#sql
+        .exec(`SELECT row, scale, codes FROM vectors WHERE ${condition} AND length(codes) > 0 ORDER BY row`, since)
+        .raw<[row: number, scale: number, codes: ArrayBuffer]>()
+      for (const [row, scale, codes] of rows) table.set(row, { scale, codes: new Int8Array(codes) })
+    }
     this.#vectors = table
     return table
   }

@@ -4,8 +4,11 @@ import { env } from 'cloudflare:workers'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { embeddedStore } from '../../../src/knowledge/stores/embedded.ts'
+import { IndexSnapshot } from '../../../src/knowledge/stores/index-snapshot.ts'
+import { KeywordIndex } from '../../../src/knowledge/stores/keyword-index.ts'
 import type { KnowledgeIndex } from '../../../src/knowledge/stores/knowledge-index.ts'
-import { Bench, madeUpWord } from './contract-samples.ts'
+import { VectorIndex } from '../../../src/knowledge/stores/vector-index.ts'
+import { Bench, madeUpWord, SPACE } from './contract-samples.ts'
 
 const ITEMS = 600
 const QUERIES = [0, 7, 23, 41].map((n) => `${madeUpWord(n)} ${madeUpWord(n + 11)}`)
@@ -79,6 +82,29 @@ it('is renewed when enough has changed, and not before', async () => {
   expect(changes).toEqual({ n: 0 })
   const [restored, built] = await twice(bench)
   expect(restored).toBe(built)
+})
+
+it('leaves only what was written since to be read from the tables', async () => {
+  const bench = await filled()
+  const stub = stubOf(bench.scope)
+  await runDurableObjectAlarm(stub)
+  await bench.put({ k1: 'one more', [`k${ITEMS}`]: 'a new one' })
+  const read = await runInDurableObject(stub, (_, { storage }) => {
+    const cursors: SqlStorageCursor<Record<string, SqlStorageValue>>[] = []
+    const sql = {
+      exec: (statement: string, ...values: unknown[]) => {
+        const cursor = storage.sql.exec(statement, ...values)
+        if (/^SELECT row, /.test(statement)) cursors.push(cursor)
+        return cursor
+      },
+    } as unknown as SqlStorage
+    const snapshot = new IndexSnapshot(sql)
+    expect(new KeywordIndex(sql, snapshot).plan(QUERIES[0] ?? '').terms.length).toBeGreaterThan(0)
+    expect(new VectorIndex(sql, snapshot).searchable(SPACE)).toMatchObject({ size: ITEMS + 1 })
+    return cursors.map(({ rowsRead }) => rowsRead)
+  })
+  expect(read.length).toBeGreaterThan(1)
+  for (const rows of read) expect(rows).toBeLessThan(10)
 })
 
 it('is not read if a piece is missing', async () => {
