@@ -143,7 +143,7 @@ export async function migrateState(stateFolder: string): Promise<void> {
     }),
   )
   try {
-    await applyMigrations((await miniflare.getD1Database('DB')) as unknown as MigratedDatabase)
+    await migrated((await miniflare.getD1Database('DB')) as unknown as MigratedDatabase)
   } finally {
     await miniflare.dispose()
   }
@@ -176,10 +176,10 @@ interface MigrationStatement {
  * On a busy machine, an idle connection may be closed just when it is used again. Applied migrations are not applied
  * twice.
  */
-async function migrated(database: MigratedDatabase): Promise<void> {
+async function migrated(database: MigratedDatabase, attempts = 5): Promise<void> {
   await applyMigrations(database).catch((error: unknown) => {
-    if (!(error instanceof TypeError)) throw error
-    return applyMigrations(database)
+    if (attempts <= 1 || !(error instanceof TypeError)) throw error
+    return migrated(database, attempts - 1)
   })
 }
 

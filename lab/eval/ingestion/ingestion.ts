@@ -29,7 +29,7 @@ Options
   --only NAME        only this repository; may be repeated
   --data SET         also check that every file which answers a question of this set is stored; may be repeated
   --sources FOLDER   its sources, one folder a repository; one for each --data, in the same order
-  --rounds N         saved files for --watch (default: 10)
+  --rounds N         saved files for --watch (default: 10); 0 leaves the scenarios and --watch out
   --json             print one object, with every path that was left out
   -h, --help         print this
 `
@@ -58,7 +58,7 @@ export async function run(argv: string[]): Promise<number> {
       throw new UsageError('name repositories (--mirrors) or questions (--data)')
     if (data.length !== sources.length) throw new UsageError('each --data needs a --sources')
     const rounds = Number(values.rounds ?? WATCH_ROUNDS)
-    if (!Number.isInteger(rounds) || rounds < 1) throw new UsageError('--rounds must be a number from 1')
+    if (!Number.isInteger(rounds) || rounds < 0) throw new UsageError('--rounds must be a number from 0')
     const mirrors = values.mirrors ? await repositoriesIn(pathGiven(values.mirrors), only) : []
     const sets = data.map((set, i) => ({ set: pathGiven(set), sources: pathGiven(sources[i] ?? '') }))
     const report = await measure(mirrors, sets, rounds)
@@ -148,7 +148,7 @@ async function measure(
     const first = mirrors.find(({ name }) => name === small?.name)
     let scenarios: IngestionReport['scenarios'] = []
     let watch: number[] = []
-    if (first) {
+    if (first && rounds > 0) {
       process.stderr.write(`scenarios with ${first.name}\n`)
       const folder = join(scratch, first.name)
       await git(scratch, 'clone', '-q', first.path, folder)
