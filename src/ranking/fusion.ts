@@ -76,8 +76,11 @@ export interface FusionQuery {
   readonly items?: number
   /** Mean length of the items in terms. Default: long. */
   readonly averageLength?: number
-  /** Distribution of the embedder's cosines between unrelated texts. Default: that of the built-in word table. */
-  readonly scale?: CosineScale
+  /**
+   * Distribution of the embedder's cosines between unrelated texts. Default: that of the built-in word table. Null: not
+   * measured yet; the cosines then order the results, and words alone decide how probable they are.
+   */
+  readonly scale?: CosineScale | null
   /** Whether the embedder encodes sentences. Default: no, as the built-in word table, which sums words. */
   readonly sentences?: boolean
 }
@@ -137,6 +140,8 @@ const BRIEF_K1 = 0.9
 const BRIEF_B = 0.4
 /** The word table's cosines between unrelated texts, measured on 19 repositories and three text sets. */
 export const TABLE_SCALE: CosineScale = { level: 0.05, spread: 0.073 }
+/** Closeness of an average candidate, if no scale was measured. */
+const USUAL_CLOSENESS = 3
 /** Leads that are evidence neither for nor against an answer. Used when a collection has no second or tenth item. */
 const NEUTRAL_LEAD_OVER_SECOND = 0.1
 const NEUTRAL_LEAD_OVER_TENTH = 0.4
@@ -163,11 +168,13 @@ interface Measures<Item> {
 }
 
 /** Fuses the candidates of one collection into a ranking with probabilities. */
-export function fuse<Item>(candidates: readonly FusionCandidate<Item>[], query: FusionQuery): FusedSearch<Item> {
+export function fuse<Item>(candidates: readonly FusionCandidate<Item>[], given: FusionQuery): FusedSearch<Item> {
+  const query = { ...given, scale: scaleFor(given, candidates) }
   const raw = measure(candidates, query)
   const evidence = evidenceOf(
     [...raw].sort((a, b) => b.score - a.score),
     query,
+    given.scale !== null,
   )
   const { answerable, relevance } = searchProbabilities(evidence)
   const smoothed = smoothTurns(raw.map(({ candidate, score }) => ({ score, turn: candidate.turn })))
@@ -220,7 +227,10 @@ export function fusedResults<Item>(scored: readonly ScoredCandidate<Item>[]): Fu
   return results.sort((a, b) => b.probability - a.probability || b.score - a.score)
 }
 
-function measure<Item>(candidates: readonly FusionCandidate<Item>[], query: FusionQuery): Measures<Item>[] {
+function measure<Item>(
+  candidates: readonly FusionCandidate<Item>[],
+  query: FusionQuery & { readonly scale: CosineScale },
+): Measures<Item>[] {
   const average = query.averageLength ?? 0
   const brevity = average > 0 ? 1 / (1 + (average / BRIEF_LENGTH) ** 4) : 0
   const coverages = candidates.map(({ keyword }) => coverageOf(keyword, query.attainable))
@@ -242,7 +252,7 @@ function measure<Item>(candidates: readonly FusionCandidate<Item>[], query: Fusi
     const words = bestScore > 0 ? (candidate.keyword?.score ?? 0) / bestScore : 0
     const brief = bestBrief > 0 ? (briefs[i] ?? 0) / bestBrief : 0
     const coverage = coverages[i] ?? 0
-    const cosine = scaledCosine(candidate.cosine, query)
+    const cosine = scaledCosine(candidate.cosine, query.scale)
     const byWords = ((1 - brevity) * words + brevity * brief) * attainment + COVERAGE_WEIGHT * brevity * coverage
     const score = byWords + cosineWeight * cosine
     return { candidate, coverage, cosine, score, leadScore: byWords + share * COSINE_WEIGHT * cosine }
@@ -262,13 +272,33 @@ export function closenessOf(cosine: number, scale: CosineScale = TABLE_SCALE): n
 }
 
 /** The cosine converted to the word table's scale, 0 to 1. */
-function scaledCosine(cosine: number | null, { scale }: FusionQuery): number {
+function scaledCosine(cosine: number | null, scale: CosineScale): number {
   if (cosine === null) return 0
   return Math.min(1, Math.max(0, TABLE_SCALE.level + TABLE_SCALE.spread * closenessOf(cosine, scale)))
 }
 
-/** @param measured by decreasing score */
-function evidenceOf<Item>(measured: readonly Measures<Item>[], query: FusionQuery): SearchEvidence {
+/**
+ * The scale of a search. If none was measured, it is estimated from the candidates: they are the closest items, which
+ * are taken to be three standard deviations above unrelated ones. That is enough for their order, but says nothing about
+ * relevance.
+ */
+export function scaleFor(
+  { scale }: FusionQuery,
+  candidates: readonly { readonly cosine: number | null }[],
+): CosineScale {
+  if (scale !== null) return scale ?? TABLE_SCALE
+  const cosines = candidates.flatMap(({ cosine }) => cosine ?? [])
+  if (cosines.length === 0) return TABLE_SCALE
+  const mean = cosines.reduce((sum, cosine) => sum + cosine, 0) / cosines.length
+  const spread = Math.sqrt(cosines.reduce((sum, cosine) => sum + (cosine - mean) ** 2, 0) / cosines.length)
+  return { level: mean - USUAL_CLOSENESS * spread, spread }
+}
+
+/**
+ * @param measured by decreasing score
+ * @param scaled whether the cosines are on a measured scale; otherwise they are no evidence where words were searched
+ */
+function evidenceOf<Item>(measured: readonly Measures<Item>[], query: FusionQuery, scaled: boolean): SearchEvidence {
   const [first] = measured
   const leads = measured.map(({ leadScore }) => leadScore).sort((a, b) => b - a)
   const [best = 0, second] = leads
@@ -276,7 +306,10 @@ function evidenceOf<Item>(measured: readonly Measures<Item>[], query: FusionQuer
   const bestScore = maximum(measured, ({ candidate }) => candidate.keyword?.score ?? 0)
   return {
     words: query.attainable > 0 && measured.length > 0,
-    vectors: query.embeddingCoverage > 0 && measured.some(({ candidate }) => candidate.cosine !== null),
+    vectors:
+      (scaled || query.attainable <= 0) &&
+      query.embeddingCoverage > 0 &&
+      measured.some(({ candidate }) => candidate.cosine !== null),
     terms: query.terms,
     items: query.items ?? 1000,
     bestKeyword: query.attainable > 0 ? Math.min(1, bestScore / query.attainable) : 0,

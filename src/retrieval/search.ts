@@ -226,7 +226,7 @@ function fuseAnswer(answer: SearchResponse, how: Fusing): Fused {
     embeddingCoverage: embedding?.coverage ?? 0,
     items,
     averageLength,
-    ...(answer.scale && { scale: answer.scale }),
+    ...(answer.scale ? { scale: answer.scale } : space.name !== STATIC_SPACE.name && { scale: null }),
     sentences: space.name !== STATIC_SPACE.name,
   }
   const fusible = candidates.map(({ item, keyword, cosine }, i) => ({

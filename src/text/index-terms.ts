@@ -3,6 +3,7 @@
  * @module
  */
 
+import { initialismsOf } from './initialisms.ts'
 import { otherSpellings } from './spelling.ts'
 import { stem } from './stem.ts'
 import { isStopTerm } from './stop-words.ts'
@@ -30,7 +31,7 @@ export interface DocumentColumns {
 export interface QueryTerm {
   /** As stored in the index. */
   readonly term: string
-  /** phrase: adjacent words, joined, if the collection contains the name that they form. */
+  /** phrase: adjacent words, joined or abbreviated to their initials, if the collection contains the name that they form. */
   readonly kind: 'word' | 'compound' | 'phrase'
   /** How often it occurs in the question. */
   readonly count: number
@@ -107,8 +108,8 @@ const PHRASE_WORDS = 48
 
 /**
  * The terms of a question, adapted to a collection: a word is searched in the spelling that the collection uses
- * (British or American), and adjacent words that form a name in the collection ("json object", `JsonObject`) are also
- * searched as that name.
+ * (British or American), and adjacent words that form a name in the collection ("json object", `JsonObject`) or whose
+ * initials are one ("server-sent events", `sse`) are also searched as that name.
  * @param frequencyOf number of items that contain a term
  */
 export function collectionTerms(text: string, frequencyOf: (term: string) => number): QueryTerm[] {
@@ -118,7 +119,7 @@ export function collectionTerms(text: string, frequencyOf: (term: string) => num
     return best === term.term ? term : { ...term, term: best }
   })
   const asked = new Set(terms.map(({ term }) => term))
-  const phrases = phrasesOf(text)
+  const phrases = [...phrasesOf(text), ...initialismsOf(text.slice(0, MAX_QUESTION_LENGTH)).keys()]
     .filter((phrase) => !asked.has(phrase) && frequencyOf(phrase) > 0)
     .map((term): QueryTerm => ({ term, kind: 'phrase', count: 1 }))
   return [...terms, ...phrases.slice(0, MAX_TERMS)]

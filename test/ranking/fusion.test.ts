@@ -130,6 +130,21 @@ describe('fuse', () => {
     expect(fuse([full], { ...facts, items: 1 }).answerable).toBeGreaterThan(0.7)
   })
 
+  it('goes by words alone while the scale of the cosines is unknown, and orders by the cosines all the same', () => {
+    const high = [0.8, 0.9, 0.85].map((cosine) => ({ item: cosine, keyword: { score: 3, coverage: 0.1 }, cosine }))
+    const facts = { attainable: 30, terms: 3, embeddingCoverage: 1, sentences: true }
+    const unknown = fuse(high, { ...facts, scale: null })
+    const words = fuse(
+      high.map((one) => ({ ...one, cosine: null })),
+      facts,
+    )
+    expect(unknown.answerable).toBeCloseTo(words.answerable, 1)
+    expect(unknown.answerable).toBeLessThan(fuse(high, facts).answerable)
+    expect(unknown.results.map(({ item }) => item)).toEqual([0.9, 0.85, 0.8])
+    // Nothing else was searched.
+    expect(fuse(high, { ...facts, attainable: 0, scale: null }).evidence.vectors).toBe(true)
+  })
+
   it('converts the cosines of another embedder to scale', () => {
     const pair = [0.62, 0.6].map((cosine) => ({ item: cosine, keyword: null, cosine }))
     const facts = { attainable: 0, terms: 3, embeddingCoverage: 1, items: 1000 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { documentColumns, queryTerms } from '../../src/text/index-terms.ts'
+import { collectionTerms, documentColumns, queryTerms } from '../../src/text/index-terms.ts'
 
 const anyText = fc.oneof(
   fc.string({ unit: 'binary' }),
@@ -101,5 +101,28 @@ describe('matching', () => {
     const { identifiers } = documentColumns({ body })
     for (const { term } of compounds) expect(identifiers.split(' ')).not.toContain(term)
     if (compounds.length === 0) expect(finds(question, body)).toBe(false)
+  })
+})
+
+describe('collectionTerms', () => {
+  const named = (text: string, ...held: string[]) =>
+    collectionTerms(text, (term) => (held.includes(term) ? 1 : 0))
+      .filter(({ kind }) => kind === 'phrase')
+      .map(({ term }) => term)
+
+  it('asks for the initials of neighbouring words where the collection holds them', () => {
+    const { identifiers, body } = documentColumns({ body: 'const streamSSE = (c) => new SSEStreamingApi(c)' })
+    expect(named('How do I send server-sent events?', ...`${identifiers} ${body}`.split(' '))).toEqual(['sse'])
+    expect(named('cross-site request forgery protection', 'csrf')).toEqual(['csrf'])
+    expect(named('cross origin resource sharing', ...documentColumns({ body: 'cors()' }).body.split(' '))).toHaveLength(
+      1,
+    )
+  })
+
+  it('asks for no initials that the collection lacks, of two words, or across function words', () => {
+    expect(named('server-sent events', 'other')).toEqual([])
+    expect(named('server events', 'se')).toEqual([])
+    expect(named('react effect state', 're', 'res')).toEqual([])
+    expect(named('a server that sent all events', 'sse', 'stsae')).toEqual([])
   })
 })

@@ -30,7 +30,10 @@ const BATCH = 16
 const ENGINE_BATCH = 64
 /** Maximum total duration of the requests of one step, in milliseconds. */
 const STEP_MS = 60_000
-/** How long to wait before embedding the unrelated texts again after a failure, in milliseconds. */
+/** Number of unrelated texts in one call of an engine. A slow one must answer before the deadline of a question. */
+const UNRELATED_BATCH = 4
+/** How long one search may embed unrelated texts, and how long searches wait after a failure, in milliseconds. */
+const UNRELATED_MS = 2_000
 const UNRELATED_PAUSE_MS = 60_000
 /** Maximum duration of one embedding job, in milliseconds. */
 const JOB_MS = 20_000
@@ -57,25 +60,33 @@ export interface MigratingStoreOptions {
   now(): number
 }
 
-/** Vectors of the unrelated texts, by space. Every collection is measured against the same ones. */
-const unrelated = new Map<string, Promise<Float32Array[]>>()
-/** Time until which embedding them is not retried, by space. */
+/**
+ * Vectors of the first unrelated texts, by space; null: the text has none. Every collection is measured against the same
+ * ones.
+ */
+const unrelated = new Map<string, (Float32Array | null)[]>()
+/** Time until which searches don't embed more of them, by space. */
 const refused = new Map<string, number>()
 
-function unrelatedVectors(embedder: Embedder): Promise<Float32Array[]> {
+/**
+ * The vectors of the unrelated texts. A slow engine embeds a few of them in one call, and what it has embedded is kept.
+ * @param milliseconds maximum duration
+ * @returns null as long as some are missing
+ */
+async function unrelatedVectors(embedder: Embedder, milliseconds: number): Promise<Float32Array[] | null> {
   const { name } = embedder.space
-  const known = unrelated.get(name)
-  const pause = refused.get(name)
-  if (known && (pause === undefined || Date.now() < pause)) return known
-  refused.delete(name)
-  const made = embedder
-    .embed(UNRELATED_QUESTIONS, 'query')
-    .then((embeddings) => embeddings.flatMap(({ vector }) => vector ?? []))
+  const made = unrelated.get(name) ?? []
   unrelated.set(name, made)
-  // Prevents every search from calling an engine that is too slow or unavailable.
-  const until = Date.now() + UNRELATED_PAUSE_MS
-  made.catch(() => refused.set(name, until))
-  return made
+  const size = embedder.embedDocuments ? UNRELATED_BATCH : UNRELATED_QUESTIONS.length
+  const end = Date.now() + milliseconds
+  while (made.length < UNRELATED_QUESTIONS.length) {
+    if (Date.now() >= end) return null
+    const from = made.length
+    const embeddings = await embedder.embed(UNRELATED_QUESTIONS.slice(from, from + size), 'query')
+    // Another request may have embedded the same ones in the meantime.
+    if (made.length === from) made.push(...embeddings.map(({ vector }) => vector))
+  }
+  return made.filter((vector) => vector !== null)
 }
 
 /** A store that migrates its collections to the space of the current model; see {@link MigratingMethods}. */
@@ -150,11 +161,25 @@ class MigratingMethods {
     embedder: Embedder,
   ): Promise<SearchResponse> {
     if (!vector || answer.scale !== null || answer.items === 0 || !this.#store.measureScale) return answer
+    if (Date.now() < (refused.get(space.name) ?? 0)) return answer
     try {
-      const unrelated = await unrelatedVectors(embedder)
-      return { ...answer, scale: await this.#store.measureScale(scope, space, unrelated) }
+      const unrelated = await unrelatedVectors(embedder, UNRELATED_MS)
+      return unrelated ? { ...answer, scale: await this.#store.measureScale(scope, space, unrelated) } : answer
     } catch {
+      // Prevents every search from calling an engine that is too slow or unavailable.
+      refused.set(space.name, Date.now() + UNRELATED_PAUSE_MS)
       return answer
+    }
+  }
+
+  /** Measures the scale after an embedding job, when no user waits for an answer. Searches do it if this fails. */
+  async #measureScale(scope: CollectionScope, milliseconds: number): Promise<void> {
+    const { embedder } = this.#options
+    try {
+      const unrelated = await unrelatedVectors(embedder, milliseconds)
+      if (unrelated) await this.#store.measureScale?.(scope, embedder.space, unrelated)
+    } catch {
+      refused.set(embedder.space.name, Date.now() + UNRELATED_PAUSE_MS)
     }
   }
 
@@ -186,7 +211,11 @@ class MigratingMethods {
         throw error
       }
       if (left > 0) return false
-      if (page.nextCursor === null) return this.#store.serveSpace(scope, embedder.space)
+      if (page.nextCursor === null) {
+        const served = await this.#store.serveSpace(scope, embedder.space)
+        if (served && stored > 0) await this.#measureScale(scope, end - now())
+        return served
+      }
       cursor = page.nextCursor
     }
     return false

@@ -4,6 +4,7 @@
  * @module
  */
 import { type EmbeddingSpace, sameSpace } from '../../inference/embedding/embedder.ts'
+import { currentScale, type MeasuredScale, SCALE_SAMPLE, scaleOf } from './cosine-scale.ts'
 import type { IndexSnapshot } from './index-snapshot.ts'
 import type { CosineScale } from './store.ts'
 import type { SnapshotArrays } from './stored-snapshot.ts'
@@ -14,15 +15,6 @@ const TABLES = { vectors: 'space', next_vectors: 'next_space' } as const
 
 /** Name of the property with the scale of the searched space, and the number of items it was measured on. */
 const SCALE = 'scale'
-/** Number of items on which a scale is measured. */
-const SCALE_SAMPLE = 1_000
-/** The scale is measured again when the collection has grown or shrunk by this factor. */
-const SCALE_STALE = 2
-
-interface MeasuredScale extends CosineScale {
-  readonly space: string
-  readonly items: number
-}
 
 /** `vectors`: the searched space; `next_vectors`: the space being prepared. */
 export type VectorTableName = keyof typeof TABLES
@@ -75,10 +67,7 @@ export class VectorIndex {
       const [row] = this.#sql.exec<{ value: string }>('SELECT value FROM properties WHERE name = ?', SCALE).toArray()
       this.#scale = row ? (JSON.parse(row.value) as MeasuredScale) : null
     }
-    const known = this.#scale
-    if (!known || known.space !== this.space?.name) return null
-    const ratio = this.embedded / Math.max(1, known.items)
-    return ratio > SCALE_STALE || ratio < 1 / SCALE_STALE ? null : { level: known.level, spread: known.spread }
+    return currentScale(this.#scale, this.space?.name, this.embedded)
   }
 
   /**
@@ -88,13 +77,13 @@ export class VectorIndex {
     const table = this.searchable(space)
     if (table === null || table === 'other space' || table.size === 0 || unrelated.length === 0) return null
     const rows = this.#sampleRows()
-    const cosines = unrelated.flatMap((vector) => table.cosines(vector, rows).filter((cosine) => cosine !== null))
-    if (cosines.length === 0) return null
-    const level = cosines.reduce((sum, cosine) => sum + cosine, 0) / cosines.length
-    const spread = Math.sqrt(cosines.reduce((sum, cosine) => sum + (cosine - level) ** 2, 0) / cosines.length)
-    this.#scale = { space: space.name, level, spread, items: this.embedded }
+    const scale = scaleOf(
+      unrelated.flatMap((vector) => table.cosines(vector, rows).filter((cosine) => cosine !== null)),
+    )
+    if (!scale) return null
+    this.#scale = { space: space.name, ...scale, items: this.embedded }
     this.#sql.exec('INSERT OR REPLACE INTO properties (name, value) VALUES (?, ?)', SCALE, JSON.stringify(this.#scale))
-    return { level, spread }
+    return scale
   }
 
   /** Up to 1,000 rows with vectors, spread evenly over the table. */

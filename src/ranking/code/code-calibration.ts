@@ -62,6 +62,8 @@ export function codeEvidence(
     readonly terms: number
     readonly items?: number
     readonly space: string
+    /** Whether the cosines are on a measured scale. Otherwise they are no evidence where words were searched. */
+    readonly scaled: boolean
   },
   pieces: readonly CodePiece[],
   ranked: readonly RankedPiece[],
@@ -75,7 +77,10 @@ export function codeEvidence(
   const second = order.find((i) => pieces[i]?.path !== file)
   const scoreOf = (i: number | undefined) => (i === undefined ? undefined : ranked[i]?.score)
   const words = query.attainable > 0 && pieces.some(({ keyword }) => keyword > 0)
-  const vectors = query.embeddingCoverage > 0 && pieces.some(({ closeness }) => closeness !== null)
+  const vectors =
+    (query.scaled || query.attainable <= 0) &&
+    query.embeddingCoverage > 0 &&
+    pieces.some(({ closeness }) => closeness !== null)
   const best = Math.max(0, ...pieces.map(({ keyword }) => keyword))
   return {
     lists: words && vectors ? 'both' : words ? 'words' : vectors ? 'vectors' : 'none',

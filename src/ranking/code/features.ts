@@ -4,6 +4,7 @@
  * @module
  */
 import { type FileKind, isEntryFile, kindOfFile, shareOfImports } from '../../text/file-kind.ts'
+import { writesInitialism } from '../../text/initialisms.ts'
 import { Memo } from '../../text/memo.ts'
 import { stem } from '../../text/stem.ts'
 import { words } from '../../text/words.ts'
@@ -109,11 +110,11 @@ export function codeFeatures(
     const said = piece.keyword / best
     const meaning = piece.closeness ?? 0
     const relative = piece.closeness === null || !Number.isFinite(closest) ? -1 : piece.closeness - closest
-    const file = match(question, place.stem)
+    const file = match(question, place.stem, piece.body)
     const symbolic = question.shape === 'symbol' ? 1 : 0
     const long = question.shape === 'long' ? 1 : 0
     const named = (name: string) => question.names.has(name)
-    const fits = symbols.map(({ parts }) => match(question, parts))
+    const fits = symbols.map(({ parts }) => match(question, parts, piece.body))
     const kinds = Object.fromEntries(
       KIND_FEATURES.map((name) => [
         name,
@@ -132,7 +133,7 @@ export function codeFeatures(
       file_words: file.share,
       file_fit: fileFit,
       file_is_name: named(place.joined) || question.phrases.has(place.joined) ? 1 : 0,
-      folder_words: match(question, place.folders).share,
+      folder_words: match(question, place.folders, piece.body).share,
       path_given: question.paths.some((path) => givenPath(piece.path, path)) ? 1 : 0,
       imports: shareOfImports(piece.body.slice(0, LOOKED_AT)),
       older_version: isOlder(piece.path, newest) ? 1 : 0,
@@ -162,14 +163,24 @@ interface Match {
   readonly fit: number
 }
 
-/** How well the words match the question: equal stems, or one word is a prefix of the other. */
-function match(question: CodeQuestion, own: readonly string[]): Match {
+/**
+ * How well the words match the question: equal stems, one word is a prefix of the other, or an initialism of adjacent
+ * words that the body of the piece writes in capitals.
+ */
+function match(question: CodeQuestion, own: readonly string[], body: string): Match {
   if (own.length === 0 || question.information <= 0) return { share: 0, fit: 0 }
   const met = new Set<string>()
   const distinct = new Set(own)
+  const abbreviated = new Set<string>()
+  for (const part of distinct) {
+    const initialism = question.initialisms.get(part)
+    if (!initialism || !writesInitialism(body, initialism.letters)) continue
+    met.add(part)
+    for (const word of initialism.words) abbreviated.add(word)
+  }
   let covered = 0
   for (const [word, idf] of question.words) {
-    let found = false
+    let found = abbreviated.has(word)
     for (const part of distinct) {
       if (part !== word && !beginsAlike(part, word)) continue
       met.add(part)

@@ -11,6 +11,7 @@ import {
   type FusionQuery,
   fusedResults,
   type ScoredCandidate,
+  scaleFor,
 } from '../fusion.ts'
 import { type CodeEvidence, codeEvidence, codeProbabilities } from './code-calibration.ts'
 import type { CodePiece } from './features.ts'
@@ -45,6 +46,7 @@ export interface FusedCode<Item> {
 
 /** Ranks the candidates of one code base with probabilities. */
 export function fuseCode<Item>(candidates: readonly CodeCandidate<Item>[], query: CodeQuery): FusedCode<Item> {
+  const scale = scaleFor(query, candidates)
   const pieces = candidates.map((candidate): CodePiece => {
     const { path, symbols, body, kind, keyword, cosine } = candidate
     const length = (keyword?.length ?? 0) / Math.max(1, query.averageLength ?? 1)
@@ -56,11 +58,11 @@ export function fuseCode<Item>(candidates: readonly CodeCandidate<Item>[], query
       keyword: query.attainable > 0 ? (keyword?.score ?? 0) : 0,
       coverage: query.attainable > 0 ? (keyword?.coverage ?? 0) : 0,
       length: length > 0 ? length : 1,
-      closeness: cosine === null ? null : closenessOf(cosine, query.scale),
+      closeness: cosine === null ? null : closenessOf(cosine, scale),
     }
   })
   const ranked = rankCode(query.question, pieces, query, query.weights)
-  const evidence = codeEvidence(query, pieces, ranked)
+  const evidence = codeEvidence({ ...query, scaled: query.scale !== null }, pieces, ranked)
   const { answerable, relevance } = codeProbabilities(evidence)
   const best = Math.max(Number.NEGATIVE_INFINITY, ...ranked.map(({ score }) => score))
   const scored = candidates.map((candidate, i): ScoredCandidate<Item> => {

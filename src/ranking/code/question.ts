@@ -4,6 +4,7 @@
  * @module
  */
 import type { FileKind } from '../../text/file-kind.ts'
+import { type Initialism, initialismsOf } from '../../text/initialisms.ts'
 import { stem } from '../../text/stem.ts'
 import { isStopTerm } from '../../text/stop-words.ts'
 import { words } from '../../text/words.ts'
@@ -37,6 +38,8 @@ export interface CodeQuestion {
   readonly names: ReadonlySet<string>
   /** Every pair and triple of adjacent words, joined: "request handler" may name `RequestHandler`. */
   readonly phrases: ReadonlySet<string>
+  /** Initialisms of adjacent words by their stem, with the stems of these words. */
+  readonly initialisms: ReadonlyMap<string, Initialism>
   /** Paths in the question, in lower case, without line numbers. */
   readonly paths: readonly string[]
   /** Kinds of files that the question asks for. They then count like sources. */
@@ -108,6 +111,7 @@ export function readQuestion(question: AnalysedQuestion, terms: readonly Questio
     information: terms.reduce((sum, { idf }) => sum + idf, 0),
     names,
     phrases: shape === 'sentence' ? phrasesOf(spoken) : new Set(),
+    initialisms: shape === 'sentence' ? stemmed(initialismsOf(text)) : new Map(),
     paths: question.paths.map((path) =>
       path
         .toLowerCase()
@@ -127,6 +131,10 @@ export function lastSegment(name: string): string {
 /** A name in lower case without the characters that separate its words. */
 export function joinedName(name: string): string {
   return name.replace(/[^\p{L}\p{N}+#]+/gu, '').toLowerCase()
+}
+
+function stemmed(initialisms: ReadonlyMap<string, Initialism>): Map<string, Initialism> {
+  return new Map([...initialisms].map(([term, own]) => [term, { ...own, words: own.words.map(stem) }]))
 }
 
 function phrasesOf(spoken: readonly string[]): Set<string> {

@@ -4,6 +4,27 @@ import type { Cases } from './contract.ts'
 import { Bench, OTHER_SPACE, SAME_SIZE_SPACE, SPACE, scoreOf, vectorOf } from './contract-samples.ts'
 
 export const vectorCases: Cases = {
+  'the scale of a collection is measured, kept, and given with its answers': async (store) => {
+    const bench = new Bench(store)
+    const items = await bench.put({ a: 'red fox', b: 'blue whale', c: 'green frog' })
+    expect((await bench.search('fox')).scale).toBeNull()
+    const unrelated = ['winter tyres', 'red wine'].flatMap((text) => vectorOf(text, SPACE) ?? [])
+    const cosines = items.flatMap(({ vector }) =>
+      unrelated.map((other) => other.reduce((sum, value, i) => sum + value * (vector?.[i] ?? 0), 0)),
+    )
+    const level = cosines.reduce((sum, one) => sum + one, 0) / cosines.length
+    const measured = await store.measureScale?.(bench.scope, SPACE, unrelated)
+    expect(measured?.level).toBeCloseTo(level, 2)
+    expect(measured?.spread).toBeCloseTo(
+      Math.sqrt(cosines.reduce((sum, one) => sum + (one - level) ** 2, 0) / cosines.length),
+      2,
+    )
+    expect((await bench.search('fox')).scale).toEqual(measured)
+    expect(await store.measureScale?.(bench.scope, OTHER_SPACE, unrelated)).toBeNull()
+    await bench.put(Object.fromEntries(Array.from({ length: 6 }, (_, i) => [`k${i}`, `more ${i}`])))
+    expect((await bench.search('fox')).scale).toBeNull()
+  },
+
   'the vector list is ordered by cosine, within a hundredth': async (store) => {
     const bench = new Bench(store)
     const texts = Array.from({ length: 30 }, (_, i) => `word${i % 7} word${i % 5} word${i % 3} unique${i}`)

@@ -2,11 +2,12 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 import { CoordinatorError } from '../../../src/errors.ts'
-import type { Embedder } from '../../../src/inference/embedding/embedder.ts'
+import type { Embedder, EmbeddingSpace } from '../../../src/inference/embedding/embedder.ts'
 import { prepareItems } from '../../../src/knowledge/prepare.ts'
 import { embeddedStore } from '../../../src/knowledge/stores/embedded.ts'
 import { migratingStore } from '../../../src/knowledge/stores/migrating-store.ts'
 import type { CollectionScope } from '../../../src/knowledge/stores/store.ts'
+import { UNRELATED_QUESTIONS } from '../../../src/knowledge/unrelated-questions.ts'
 import { Bench, freshProject, madeUpWord, OTHER_SPACE, SPACE, sampleEmbedder, vectorOf } from './contract-samples.ts'
 
 const ITEMS = 5000
@@ -119,5 +120,45 @@ describe('an embedding engine that is down', () => {
     await stored.upsert(bench.scope, [{ ...first, vector: null }], SPACE)
     await bench.search('proxy')
     expect(enqueued).toHaveLength(3)
+  })
+})
+
+describe('the scale of cosines', () => {
+  /** Answers at most four texts in one call, as an engine does that needs 400 ms for each. */
+  const slow = (space: EmbeddingSpace, calls: number[]): Embedder => ({
+    ...sampleEmbedder(space),
+    embed: async (texts) => {
+      calls.push(texts.length)
+      if (texts.length > 4) throw new CoordinatorError('engine_unavailable', 'The embedding server is too slow.')
+      return sampleEmbedder(space).embed(texts, 'query')
+    },
+    async *embedDocuments(texts) {
+      const embeddings = await sampleEmbedder(space).embed(texts, 'document')
+      yield { at: [...texts.keys()], embeddings }
+    },
+  })
+  const spaceOf = () => ({ ...SPACE, name: `slow/${crypto.randomUUID()}` })
+
+  it('is measured with an engine that is too slow to embed all unrelated texts in one call', async () => {
+    const space = spaceOf()
+    const store = keeper(slow(space, []), [])
+    const bench = new Bench(store, { space })
+    await bench.put({ a: 'Reload the reverse proxy.', b: 'Rotate the certificate.' })
+    const { scale } = await bench.search('proxy')
+    expect(scale).toEqual({ level: expect.any(Number), spread: expect.any(Number) })
+  })
+
+  it('is measured when a job has embedded a collection, and not again by the search', async () => {
+    const space = spaceOf()
+    const calls: number[] = []
+    const store = keeper(slow(space, calls), [])
+    const bench = new Bench(store, { space })
+    const [item] = await bench.items({ a: 'Reload the reverse proxy.' })
+    if (!item) throw new Error('no item')
+    await store.upsert(bench.scope, [{ ...item, vector: null }], space)
+    expect(await store.embedPending(bench.scope)).toBe(true)
+    expect(calls.reduce((sum, one) => sum + one, 0)).toBe(UNRELATED_QUESTIONS.length)
+    expect((await bench.search('proxy')).scale).not.toBeNull()
+    expect(calls.reduce((sum, one) => sum + one, 0)).toBe(UNRELATED_QUESTIONS.length)
   })
 })

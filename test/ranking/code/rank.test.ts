@@ -56,6 +56,15 @@ describe.each(SPACES)('ranking of code with vectors of $name', (space) => {
     expect(order('where does parse_body read the form', pieces, space)[0]).toBe('src/parse.ts')
   })
 
+  it('puts the file first whose name abbreviates the words of the question', () => {
+    const other = piece('src/adapter/websocket.ts', { keyword: 8, closeness: 4 })
+    const sse = (body: string) => piece('src/helper/streaming/sse.ts', { body })
+    const first = (body: string) => order('How do I send server-sent events?', [other, sse(body)], space)[0]
+    expect(first('export const streamSSE = (c) => new SSEStreamingApi(c)')).toBe('src/helper/streaming/sse.ts')
+    // Not an initialism: the letters are a word of their own.
+    expect(first('export const sse = sum of squared errors')).toBe('src/adapter/websocket.ts')
+  })
+
   it('uses the folder if it gives the file its name', () => {
     const pieces = [piece('src/middleware/etag/index.ts'), piece('src/middleware/cache/index.ts')]
     expect(order('how is an etag computed', pieces, space)[0]).toBe('src/middleware/etag/index.ts')
@@ -148,6 +157,18 @@ describe('fuseCode', () => {
     expect(sure).toBeGreaterThan(0.6)
     expect(stray).toBeLessThan(0.2)
     expect(fuseCode([], query()).answerable).toBe(0)
+  })
+
+  it('goes by words alone while the scale of the cosines is unknown, and orders by the cosines all the same', () => {
+    const high = [0.86, 0.84, 0.82].map((cosine, i) => candidate(String(i), `src/${i}.ts`, 3, 0.2, cosine))
+    const unknown = fuseCode(high, query({ scale: null }))
+    expect(unknown.answerable).toBeLessThan(0.2)
+    expect(unknown.evidence.lists).toBe('words')
+    expect(unknown.results.map(({ item }) => item)).toEqual(['0', '1', '2'])
+    const wordless = high.map((one) => ({ ...one, keyword: null }))
+    expect(fuseCode(wordless, query({ scale: null })).answerable).toBe(0)
+    const sure = [candidate('one', 'src/cookie.ts', 18, 1, 0.9)]
+    expect(fuseCode(sure, query({ scale: null })).answerable).toBeGreaterThan(0.5)
   })
 })
 

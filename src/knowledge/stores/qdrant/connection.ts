@@ -7,7 +7,7 @@ import type { EmbeddingSpace } from '../../../inference/embedding/embedder.ts'
 import type { Engine } from '../../../inference/engine/resilience.ts'
 import { traceHeaders } from '../../../tracing.ts'
 import { NUMBER_FIELDS } from '../../collections.ts'
-import { CorpusCache } from './corpus.ts'
+import { CorpusCache, ScaleCache } from './corpus.ts'
 import { failureOf, missingPart, statusOf } from './failures.ts'
 import { QdrantServer } from './server.ts'
 
@@ -45,6 +45,7 @@ export type Quantization = 'none' | 'scalar' | 'product' | 'binary'
 export class QdrantConnection {
   /** Cached properties of whole collections. */
   readonly corpora = new CorpusCache()
+  readonly scales = new ScaleCache()
   readonly #client: QdrantClient
   readonly #server: QdrantServer
   readonly #engine: Engine

@@ -2,7 +2,8 @@
  * Caches properties of a project's whole collection for a short time. Reading them costs as much as the search itself.
  * @module
  */
-import type { CollectionScope, Credit } from '../store.ts'
+import { currentScale, type MeasuredScale } from '../cosine-scale.ts'
+import type { CollectionScope, CosineScale, Credit } from '../store.ts'
 
 /** Aggregated properties of all items of a collection. */
 export interface Corpus {
@@ -63,3 +64,17 @@ export class CorpusCache {
 }
 
 const keyOf = ({ project, collection }: CollectionScope) => `${collection} ${project}`
+
+/** The scales of collections, measured once in each isolate and whenever the size of a collection has changed a lot. */
+export class ScaleCache {
+  readonly #scales = new Map<string, MeasuredScale>()
+
+  get(scope: CollectionScope, space: string, items: number): CosineScale | null {
+    return currentScale(this.#scales.get(keyOf(scope)), space, items)
+  }
+
+  keep(scope: CollectionScope, scale: MeasuredScale): void {
+    if (this.#scales.size >= MAX_ENTRIES) this.#scales.clear()
+    this.#scales.set(keyOf(scope), scale)
+  }
+}

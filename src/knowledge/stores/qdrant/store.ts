@@ -42,6 +42,7 @@ import {
 } from './points.ts'
 import { isPointId, QdrantReader, READ_BATCH } from './reader.ts'
 import { QdrantRegister } from './register.ts'
+import { measureScale } from './scale.ts'
 import { planSearch, readCorpus, readSearch } from './search.ts'
 import {
   addition,
@@ -195,7 +196,12 @@ export class QdrantStore implements TransferStore {
     const other = serving !== null && !sameSpace(serving, request.space)
     const usable = other ? { ...batch, at: { ...batch.at, dense: null, cosines: null } } : batch
     const found = readSearch(scope, request, usable, answers, corpus)
-    return { ...found, degraded: other ? [...found.degraded, 'vectors'] : found.degraded }
+    const scale = using && !other ? this.#qdrant.scales.get(scope, request.space.name, corpus.items) : null
+    return { ...found, scale, degraded: other ? [...found.degraded, 'vectors'] : found.degraded }
+  }
+
+  measureScale(scope: CollectionScope, space: EmbeddingSpace, unrelated: readonly Float32Array[]) {
+    return measureScale(this.#qdrant, this.#reader, scope, space, unrelated)
   }
 
   countItems(scope: CollectionScope): Promise<number> {
