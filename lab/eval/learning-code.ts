@@ -17,7 +17,7 @@ import { ingestFolder } from './code.ts'
 import { type CodeQuestion, readCodeSet } from './code-data.ts'
 import { answers, measureCode, type Piece } from './code-measures.ts'
 import { historyOf } from './history.ts'
-import { outcomeOf, shuffled } from './learning-stream.ts'
+import { HOSTILE_EVERY, makeCallers, outcomeOf, shuffled, streamSize } from './learning-stream.ts'
 import { bootstrap95, mean } from './metrics.ts'
 import { variablesOf, withCoordinator } from './worker.ts'
 
@@ -40,8 +40,6 @@ Options
   -h, --help        print this
 `
 
-const CALLERS = 20
-const HOSTILE_EVERY = 10
 /** Share of honest success reports that name a different piece than the one that helped. */
 const MISNAMED = 0.2
 const JOBS = 60
@@ -81,9 +79,7 @@ export async function run(argv: string[]): Promise<number> {
     }
     if (!values.data || !values.sources)
       throw new UsageError('name a set and its sources: --data <set> --sources <folder>')
-    const [outcomes, seed] = [Number(values.outcomes), Number(values.seed)]
-    if (!Number.isInteger(outcomes) || outcomes < 1) throw new UsageError('--outcomes must be a whole number from 1')
-    if (!Number.isInteger(seed)) throw new UsageError('--seed must be a whole number')
+    const [outcomes, seed] = streamSize(values)
     const set = await readCodeSet(pathGiven(values.data))
     const sources = pathGiven(values.sources)
     const { only } = values
@@ -121,15 +117,7 @@ async function evaluate(
   seed: number,
 ): Promise<LearningCodeReport> {
   const admin = createHttpClient({ url, key })
-  const callers = await Promise.all(
-    Array.from({ length: CALLERS }, async (_, i) => {
-      const made = await admin.post<{ key: string }>('/keys', {
-        name: `caller-${i}`,
-        scopes: ['read', 'write', 'learn'],
-      })
-      return createHttpClient({ url, key: made.key })
-    }),
-  )
+  const callers = await makeCallers(url, admin)
   for (const project of ['off', 'on']) await ingestFolder(url, key, project, folder)
   const asked = history.slice(0, Math.floor(history.length / 2))
   const unseen = history.slice(asked.length)

@@ -17,7 +17,7 @@ import { tokenCounter } from '../../src/text/token-counter.ts'
 import { pathGiven } from '../paths.ts'
 import { ENCODERS, type EncoderName } from '../training/code-ranking/encoders.ts'
 import { beirSet, codeSets, isBeir, type LearningSet, type Question } from './learning-sets.ts'
-import { outcomeOf, shuffled, splitQueries } from './learning-stream.ts'
+import { CALLERS, HOSTILE_EVERY, outcomeOf, shuffled, splitQueries } from './learning-stream.ts'
 import { type MemoryServices, openMemory } from './memory-store.ts'
 import { bootstrap95, mean } from './metrics.ts'
 
@@ -41,8 +41,6 @@ Options
   -h, --help        print this
 `
 
-const CALLERS = 20
-const HOSTILE_EVERY = 10
 /** Share of honest success reports that name a different item than the one that helped. */
 const MISNAMED = 0.2
 /** Measured results, passages shown to an answer, and the token budget: the product's defaults. */

@@ -2,6 +2,8 @@
  * The simulated stream of the learning evaluation: the queries and their reported outcomes. Pure functions.
  * @module
  */
+import { createHttpClient, type HttpClient } from '../../cli/harness.ts'
+import { UsageError } from '../../cli/shared/args.ts'
 
 /** Share of honest outcomes that are wrong. */
 const NOISE = 0.2
@@ -43,4 +45,30 @@ export function outcomeOf(helped: boolean, hostile: boolean, draw: number): 'suc
  */
 export function checkpoints(outcomes: number): number[] {
   return [...new Set([8, 4, 2, 1].map((part) => Math.ceil(outcomes / part)))]
+}
+
+/** Callers that report outcomes; every {@link HOSTILE_EVERY}th reports the opposite of what it saw. */
+export const CALLERS = 20
+export const HOSTILE_EVERY = 10
+
+/** A client for each of {@link CALLERS} keys that can read, write and learn. */
+export function makeCallers(url: string, admin: HttpClient): Promise<HttpClient[]> {
+  const scopes = ['read', 'write', 'learn']
+  return Promise.all(
+    Array.from({ length: CALLERS }, async (_, i) => {
+      const made = await admin.post<{ key: string }>('/keys', { name: `caller-${i}`, scopes })
+      return createHttpClient({ url, key: made.key })
+    }),
+  )
+}
+
+/**
+ * The number of outcomes and the seed that were given.
+ * @throws {UsageError} if one is no whole number
+ */
+export function streamSize(values: { readonly outcomes: string; readonly seed: string }): [number, number] {
+  const [outcomes, seed] = [Number(values.outcomes), Number(values.seed)]
+  if (!Number.isInteger(outcomes) || outcomes < 1) throw new UsageError('--outcomes must be a whole number from 1')
+  if (!Number.isInteger(seed)) throw new UsageError('--seed must be a whole number')
+  return [outcomes, seed]
 }

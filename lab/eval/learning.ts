@@ -12,7 +12,15 @@ import { seeded } from '../../cli/shared/random.ts'
 import { style } from '../../cli/shared/terminal.ts'
 import { itemId } from '../../src/ids.ts'
 import { type BeirSet, clean, readBeir, storeCorpus } from './beir.ts'
-import { checkpoints, outcomeOf, shuffled, splitQueries } from './learning-stream.ts'
+import {
+  checkpoints,
+  HOSTILE_EVERY,
+  makeCallers,
+  outcomeOf,
+  shuffled,
+  splitQueries,
+  streamSize,
+} from './learning-stream.ts'
 import { bootstrap95, mean, ndcg } from './metrics.ts'
 import { variablesOf, withCoordinator } from './worker.ts'
 
@@ -36,8 +44,6 @@ Options
 `
 
 /** Number of callers, each with its own key. Every tenth is hostile. */
-const CALLERS = 20
-const HOSTILE_EVERY = 10
 /** Share of honest success reports that name a different item than the one that helped. */
 const MISNAMED = 0.2
 /** Number of jobs that one request to process the queue runs. */
@@ -82,10 +88,7 @@ export async function run(argv: string[]): Promise<number> {
       return 0
     }
     if (!values.data) throw new UsageError('name a data set: --data <folder>')
-    const outcomes = Number(values.outcomes)
-    const seed = Number(values.seed)
-    if (!Number.isInteger(outcomes) || outcomes < 1) throw new UsageError('--outcomes must be a whole number from 1')
-    if (!Number.isInteger(seed)) throw new UsageError('--seed must be a whole number')
+    const [outcomes, seed] = streamSize(values)
     const { feedback } = values
     if (feedback !== 'used' && feedback !== 'shown') throw new UsageError('--feedback must be used or shown')
     const set = await readBeir(values.data)
@@ -112,15 +115,7 @@ async function evaluate(
   feedback: Feedback,
 ): Promise<LearningReport> {
   const admin = createHttpClient({ url, key })
-  const callers = await Promise.all(
-    Array.from({ length: CALLERS }, async (_, i) => {
-      const made = await admin.post<{ key: string }>('/keys', {
-        name: `caller-${i}`,
-        scopes: ['read', 'write', 'learn'],
-      })
-      return createHttpClient({ url, key: made.key })
-    }),
-  )
+  const callers = await makeCallers(url, admin)
   const documents = await storeCorpus(admin, 'off', set)
   await storeCorpus(admin, 'on', set)
   const random = seeded(seed)

@@ -12,8 +12,19 @@ const KEYS: readonly (readonly string[])[] = [['read'], ['write'], ['learn'], ['
 /** Part of the stored text: a response that contains it shows stored text. */
 const MARKER = 'rotate-keys'
 /** Tables that change only by a request. Excludes the log of retrievals, and the jobs started by earlier requests. */
-const TABLES = ['interactions', 'outcome_events', 'exports', 'api_keys', 'audit_log', 'deletions', 'settings']
+const TABLES = [
+  'interactions',
+  'outcome_events',
+  'corrections',
+  'exports',
+  'keys',
+  'audit_log',
+  'deletions',
+  'knowledge_writers',
+]
 
+/** Routes that need a further scope besides their operation's: a turn of a conversation is stored. */
+const BESIDE: Readonly<Record<string, string>> = { '/context/multi_turn': 'read + write' }
 /** Routes that need no key. */
 const OPEN = ['/health']
 
@@ -45,7 +56,8 @@ export async function scopesTable(coordinator: Coordinator): Promise<{ markdown:
       const changed = (await counts(coordinator, tables)) !== before
       const refused = status === 403
       if (refused && (changed || text.includes(MARKER))) faults.push(`${route} with ${scopes}: refused, but it acted`)
-      const may = scope === 'none' || scope.split(' + ').every((one) => scopes.includes(one))
+      const may =
+        scope === 'none' || scopes.includes('admin') || scope.split(' + ').every((one) => scopes.includes(one))
       if (refused === may) faults.push(`${route} with ${scopes}: ${status}, but it ${may ? 'has' : 'lacks'} ${scope}`)
       if (
         !refused &&
@@ -65,8 +77,10 @@ export async function scopesTable(coordinator: Coordinator): Promise<{ markdown:
     rows.push({ route, scope, cells })
   }
   for (const route of await coordinator.routes()) {
-    await ask(`${route.method} ${route.path}`, OPEN.includes(route.path) ? 'none' : route.scope, (key) =>
-      coordinator.call(route, inputOf(route.operation, prepared), key),
+    await ask(
+      `${route.method} ${route.path}`,
+      OPEN.includes(route.path) ? 'none' : (BESIDE[route.path] ?? route.scope),
+      (key) => coordinator.call(route, inputOf(route.operation, prepared), key),
     )
   }
   const messages = [{ role: 'user', content: 'How do we rotate the signing keys of the release pipeline?' }]

@@ -4,7 +4,7 @@ import { CoordinatorError, notFound } from '../../errors.ts'
 import { itemHash, prepareItems, stableJson } from '../../knowledge/prepare.ts'
 import { collectionName, project, uuid } from '../fields.ts'
 import { countWriting } from '../ingest-quota.ts'
-import { operation, SETS } from '../operation.ts'
+import { type Caller, operation, SETS } from '../operation.ts'
 import { checkItem, itemView, statedProvenance, viewItem } from './knowledge-views.ts'
 
 export const updateKnowledge = operation({
@@ -13,7 +13,7 @@ export const updateKnowledge = operation({
   title: 'Update a knowledge item',
   description:
     'Change the given fields of one item and keep the others; a field set to null is removed. The item takes the provenance ' +
-    'given here, and extracted_by is removed.',
+    'given here, and extracted_by is removed. Without the scope read, the answer holds the given fields only.',
   scope: 'write',
   annotations: SETS,
   http: [{ method: 'PATCH', path: '/knowledge/items/{collection}/{id}' }],
@@ -55,7 +55,12 @@ export const updateKnowledge = operation({
       }
       const [item] = await services.knowledge.get(input, [input.id])
       if (!item) throw notFound('knowledge item', 'id')
-      return { status: status === 'unchanged' ? ('unchanged' as const) : ('updated' as const), item: viewItem(item) }
+      const view = viewItem(item)
+      return {
+        status: status === 'unchanged' ? ('unchanged' as const) : ('updated' as const),
+        // A key that may only write gets back what it sent, not what others stored.
+        item: mayRead(caller) ? view : { ...view, key: '', fields: only(view.fields, Object.keys(input.fields)) },
+      }
     }
     throw new CoordinatorError('conflict', 'Other requests kept changing this item at the same time.', {
       field: 'id',
@@ -63,6 +68,13 @@ export const updateKnowledge = operation({
     })
   },
 })
+
+const mayRead = ({ scopes }: Caller) => scopes.includes('read') || scopes.includes('admin')
+
+/** The named fields of an item. */
+function only(fields: Readonly<Record<string, unknown>>, names: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => names.includes(name)))
+}
 
 /** How many times a change is attempted while others change the same item. */
 const TRIES = 5

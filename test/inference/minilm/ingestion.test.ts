@@ -1,9 +1,3 @@
-/**
- * Documents and their vectors with the whole Worker and the sentence embedder: computed by the server's own job, and by
- * a client.
- */
-import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
-import { env } from 'cloudflare:workers'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { buildServices } from '../../../src/build-services.ts'
 import { listJobs } from '../../../src/database/queries/jobs.ts'
@@ -12,34 +6,13 @@ import type { Env } from '../../../src/env.ts'
 import type { MiniLm } from '../../../src/inference/embedding/minilm/model.ts'
 import { embeddingSubject } from '../../../src/jobs/embed-collection.ts'
 import { runDueJobs } from '../../../src/jobs/run-job.ts'
-import worker from '../../../src/worker.ts'
 import { loadModel, weights } from './support.ts'
-
-const bindings = {
-  ...env,
-  EMBEDDER: 'minilm',
-  JOBS: { send: async () => undefined, sendBatch: async () => undefined },
-} as unknown as Env
+import { bindings, call } from './worker.ts'
 
 let model: MiniLm
 beforeAll(async () => {
   model = await loadModel(await weights())
 })
-
-async function call(method: string, path: string, body?: unknown, to: Env = bindings) {
-  const context = createExecutionContext()
-  const request = new Request(new URL(path, 'http://localhost'), {
-    method,
-    headers: { 'Content-Type': 'application/json' },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  })
-  const response = await worker.fetch(request, to, context)
-  await waitOnExecutionContext(context)
-  return {
-    status: response.status,
-    body: (await response.json()) as Record<string, unknown>,
-  }
-}
 
 let projects = 0
 const freshProject = () => `minilm-${Date.now().toString(36)}-${projects++}`

@@ -1,37 +1,15 @@
-/** Turns of conversations are embedded with the previous turn, by a client and by the server's job. */
-import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
-import { env } from 'cloudflare:workers'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { buildServices } from '../../../src/build-services.ts'
 import { toBase64 } from '../../../src/encoding.ts'
-import type { Env } from '../../../src/env.ts'
 import type { MiniLm } from '../../../src/inference/embedding/minilm/model.ts'
 import { runDueJobs } from '../../../src/jobs/run-job.ts'
-import worker from '../../../src/worker.ts'
 import { loadModel, weights } from './support.ts'
-
-const bindings = {
-  ...env,
-  EMBEDDER: 'minilm',
-  JOBS: { send: async () => undefined, sendBatch: async () => undefined },
-} as unknown as Env
+import { bindings, call } from './worker.ts'
 
 let model: MiniLm
 beforeAll(async () => {
   model = await loadModel(await weights())
 })
-
-async function call(path: string, body: unknown) {
-  const context = createExecutionContext()
-  const request = new Request(new URL(path, 'http://localhost'), {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify(body),
-  })
-  const response = await worker.fetch(request, bindings, context)
-  await waitOnExecutionContext(context)
-  return { status: response.status, body: (await response.json()) as Record<string, unknown> }
-}
 
 let projects = 0
 const freshProject = () => `turns-${Date.now().toString(36)}-${projects++}`
@@ -42,7 +20,7 @@ async function say(project: string, ...turns: [conversation: string, turn: numbe
     key: `${conversation_id}-${turn}`,
     fields: { query, conversation_id, turn },
   }))
-  expect((await call('/knowledge/items', { project, collection, items })).status).toBe(200)
+  expect((await call('POST', '/knowledge/items', { project, collection, items })).status).toBe(200)
 }
 
 interface Pending {
@@ -52,7 +30,7 @@ interface Pending {
 }
 
 async function pending(project: string): Promise<Pending[]> {
-  return (await call('/knowledge/vectors/pending', { project, collection })).body.items as Pending[]
+  return (await call('POST', '/knowledge/vectors/pending', { project, collection })).body.items as Pending[]
 }
 
 function encoded(text: string): string {
@@ -62,7 +40,7 @@ function encoded(text: string): string {
 }
 
 const send = (project: string, work: readonly Pending[], textOf: (item: Pending) => string) =>
-  call('/knowledge/vectors', {
+  call('POST', '/knowledge/vectors', {
     project,
     collection,
     space: 'minilm-l6-256-v1',
@@ -94,7 +72,7 @@ describe('a turn', () => {
     expect((await runDueJobs(buildServices(bindings), project, 10)).kinds.get('embed_collection')).toMatchObject({
       done: 1,
     })
-    const { body } = await call('/hybrid_search', {
+    const { body } = await call('POST', '/hybrid_search', {
       project,
       query: 'how many times are the kittens fed?',
       collections: [collection],
