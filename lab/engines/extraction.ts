@@ -67,10 +67,13 @@ async function measure(url: string, seconds: number): Promise<number> {
     while (open && performance.now() < end) {
       await sleep(2_000)
       items = await learnt(http)
-      const { jobs } = await http.get<{ jobs: { status: string }[] }>(
-        '/learning/jobs?project=lab&kind=learn_pattern&limit=50',
+      // Learning begins once an interaction is scored: until then there is no job of that kind.
+      const left = await Promise.all(
+        ['pending', 'running'].map((status) =>
+          http.get<{ jobs: object[] }>(`/learning/jobs?project=lab&status=${status}&limit=50`),
+        ),
       )
-      open = jobs.some(({ status }) => status === 'pending' || status === 'running')
+      open = left.some(({ jobs }) => jobs.length > 0)
     }
     for (const { fields } of items) {
       const text = String(fields.description ?? fields.solution).replace(/\s+/g, ' ')
@@ -78,6 +81,10 @@ async function measure(url: string, seconds: number): Promise<number> {
         `${String(fields.extracted_by).padEnd(12)} ${fields.skill_name ?? fields.error_message}\n${' '.repeat(13)}${text.slice(0, 160)}\n`,
       )
     }
+    const { jobs: dead } = await http.get<{ jobs: { kind: string; last_error: string | null }[] }>(
+      '/learning/jobs?project=lab&status=dead&limit=50',
+    )
+    for (const { kind, last_error } of dead) process.stdout.write(`dead: ${kind}, ${last_error}\n`)
     const byRules = items.filter(({ fields }) => fields.extracted_by === 'rules').length
     process.stdout.write(
       `${items.length} of ${SOLVED.length} learnt: ${items.length - byRules} in the model's words, ${byRules} by the rules\n`,

@@ -28,6 +28,8 @@ Exit codes: 0 every job was done and nothing differs, 1 otherwise, 2 called wron
 `
 
 const DEAD_MS = 2_000
+/** As in wrangler.toml. */
+const SWEEP = '* * * * *'
 const PATIENCE_MS = 180_000
 const ADMIN_KEY = 'the-admin-key-of-a-run-of-jobs'
 
@@ -149,6 +151,8 @@ async function runJob(
     await http.post('/learning/process', { project, limit: 60 }).catch((error: unknown) => {
       if (!(error instanceof HttpError)) throw error
     })
+    // Jobs that belong to no project, as deletions do, are run by the sweep.
+    await worker.scheduled(SWEEP).catch(() => undefined)
     const rows = await rowsOf(
       worker,
       'SELECT status FROM jobs WHERE kind = ? AND project IN (?, ?)',
