@@ -151,12 +151,14 @@ const LONG_LINE = 1_000
 export function withoutLongLiterals(text: string, language: Language): string {
   const shorten = (literal: string): string =>
     `${literal.slice(0, KEPT_OF_LITERAL).toWellFormed()}…${/["'`]$/.exec(literal)?.[0] ?? ''}`
+  // Quotation marks in a text of no known language enclose prose.
+  const isCode = !language.prose && language.name !== 'text'
   const lines = text.split('\n')
   let changed = false
   for (const [i, line] of lines.entries()) {
     if (line.length < 500) continue
     let short = line.replace(LONG_LITERAL, shorten)
-    if (!language.prose && short.length > LONG_LINE) short = short.replace(LONG_STRING, shorten)
+    if (isCode && short.length > LONG_LINE) short = short.replace(LONG_STRING, shorten)
     if (short === line) continue
     lines[i] = short
     changed = true

@@ -3,7 +3,8 @@
  * cache folder, readable only by the user.
  * @module
  */
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readdir, rm, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 
 /** Sessions without events for this long are deleted. */
@@ -44,7 +45,7 @@ let kept = 0
  */
 export async function readSession(folder, session) {
   try {
-    const value = JSON.parse(await readFile(sessionFile(folder, session), 'utf8'))
+    const value = JSON.parse(readFileSync(sessionFile(folder, session), 'utf8'))
     return typeof value === 'object' && value !== null ? value : {}
   } catch {
     return {}
@@ -57,7 +58,7 @@ export async function readSession(folder, session) {
  * @param {Session} value
  */
 export async function writeSession(folder, session, value) {
-  await writeWhole(sessionFile(folder, session), value)
+  writeWhole(sessionFile(folder, session), value)
 }
 
 /** Deletes the state of a session that has ended, and of all that have been inactive for long. */
@@ -78,9 +79,9 @@ export async function forgetSession(folder, session) {
  */
 export async function keepUndelivered(folder, value) {
   const path = join(folder, `undelivered-${Date.now()}-${process.pid}-${kept++}.json`)
-  await writeWhole(path, value)
-  const all = await undelivered(folder)
-  for (const old of all.slice(0, Math.max(0, all.length - MAX_UNDELIVERED))) await rm(old, { force: true })
+  writeWhole(path, value)
+  const all = readdirSync(folder).filter(isUndelivered).sort()
+  for (const old of all.slice(0, Math.max(0, all.length - MAX_UNDELIVERED))) rmSync(join(folder, old), { force: true })
   return basename(path)
 }
 
@@ -88,13 +89,13 @@ export async function keepUndelivered(folder, value) {
 export async function addOutcome(folder, name, outcome) {
   const path = join(folder, name)
   const value = await readUndelivered(path)
-  if (value) await writeWhole(path, { ...value, outcomes: [...value.outcomes, outcome] })
+  if (value) writeWhole(path, { ...value, outcomes: [...value.outcomes, outcome] })
 }
 
 /** @returns {Promise<Undelivered | null>} null: deleted, or unreadable */
 export async function readUndelivered(path) {
   try {
-    return JSON.parse(await readFile(path, 'utf8'))
+    return JSON.parse(readFileSync(path, 'utf8'))
   } catch {
     return null
   }
@@ -104,19 +105,24 @@ export async function readUndelivered(path) {
 export async function undelivered(folder) {
   const names = await readdir(folder).catch(() => [])
   return names
-    .filter((name) => /^undelivered-.*\.json$/.test(name))
+    .filter(isUndelivered)
     .sort()
     .map((name) => join(folder, name))
 }
+
+const isUndelivered = (name) => /^undelivered-.*\.json$/.test(name)
 
 function sessionFile(folder, session) {
   return join(folder, `session-${session.replace(/[^\w-]/g, '_').slice(0, 100)}.json`)
 }
 
-/** Writes a file atomically: a reader sees the old or the new content, never a part. */
-async function writeWhole(path, value) {
-  await mkdir(join(path, '..'), { recursive: true, mode: 0o700 })
+/**
+ * Writes a file so that a reader sees the old one or the new one, never half of one. Nothing else runs meanwhile, since the program may end
+ * right after.
+ */
+function writeWhole(path, value) {
+  mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 })
   const next = `${path}.${process.pid}.new`
-  await writeFile(next, JSON.stringify(value), { mode: 0o600 })
-  await rename(next, path)
+  writeFileSync(next, JSON.stringify(value), { mode: 0o600 })
+  renameSync(next, path)
 }

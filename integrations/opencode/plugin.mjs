@@ -27,6 +27,7 @@ export function hybridCoordinator(file) {
     for (const problem of settings.problems) note(problem)
     refreshInBackground(settings, directory)
     warmUp(settings).catch((error) => note(error.message))
+    const latest = new Map()
     return {
       'chat.message': async ({ sessionID: session }, { message, parts }) => {
         const prompt = parts
@@ -40,18 +41,44 @@ export function hybridCoordinator(file) {
         parts.push({ id, sessionID: session, messageID: message.id, type: 'text', text: context, synthetic: true })
       },
       event: async ({ event }) => {
+        remember(latest, event)
         const session = event.properties?.sessionID ?? event.properties?.info?.id
         if (typeof session !== 'string') return
         if (event.type === 'session.compacted') await run({ kind: 'compacted', session })
         if (event.type === 'session.deleted') await run({ kind: 'end', session })
-        if (event.type === 'session.idle' && !(await isHelper(client, session))) {
-          const answer = await lastAnswer(client, session)
+        if (event.type === 'session.idle') {
+          // `opencode run` exits now and waits for nobody, so nothing is asked for before the answer is on the disk.
+          const seen = answerIn(latest.get(session))
+          const answer = seen === undefined ? await lastAnswer(client, session) : seen
+          latest.delete(session)
           if (answer) await run({ kind: 'answer', session, ...answer })
-          refreshInBackground(settings, directory)
+          if (!(await isHelper(client, session))) refreshInBackground(settings, directory)
         }
       },
     }
   }
+}
+
+/** Keeps the model's last message of each session as its events tell it. */
+function remember(latest, { type, properties = {} }) {
+  if (type === 'message.updated' && properties.info?.role === 'assistant') {
+    const { info } = properties
+    const known = latest.get(info.sessionID)
+    latest.set(info.sessionID, { info, texts: known?.info.id === info.id ? known.texts : new Map() })
+  }
+  const { part } = properties
+  if (type !== 'message.part.updated' || part?.type !== 'text') return
+  const known = latest.get(part.sessionID)
+  if (known?.info.id === part.messageID) known.texts.set(part.id, part.text)
+}
+
+/** What was remembered as an answer; null for one that broke off, undefined when there is no text. */
+function answerIn(known) {
+  if (!known) return undefined
+  const { info, texts } = known
+  if (info.error) return null
+  const answer = [...texts.values()].join('\n\n')
+  return answer.trim() === '' ? undefined : { answer, promptId: info.parentID, model: info.modelID }
 }
 
 async function isHelper(client, session) {

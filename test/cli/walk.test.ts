@@ -364,6 +364,8 @@ describe('generated and minified files, by their content', () => {
     expect(withoutLongLiterals(icons, languageOf('icons.ts'))).toContain('icon8:')
     const page = `# Title\n\n![](data:image/png;base64,${'B'.repeat(9_000)})\n\nText.\n`
     expect(withoutLongLiterals(page, languageOf('a.md'))).toMatch(/…\)\n\nText\.\n$/)
+    const help = `FOR "${'Names the set of files. ファイル セットを指定します。'.repeat(60)}" DO\n`
+    expect(withoutLongLiterals(help, languageOf('keywords.khp'))).toBe(help)
   })
 
   it('code without line breaks is minified; paragraphs and data are not', () => {

@@ -141,9 +141,21 @@ function isReshaped(path: string, text: string): boolean {
   return /\.sql$/i.test(path) && text.length > 200_000
 }
 
-/** A line longer than a chunk is split over several chunks. */
+/** A line that is longer than a chunk is in several; a word at a cut is in two, or more where a script has no spaces. */
 function hasWords(texts: readonly string[], line: string): boolean {
-  return line.split(/\s+/).every((word) => texts.some((text) => text.includes(word)))
+  const lines = texts.flatMap((text) => text.split('\n').map((one) => one.trim()))
+  const continues = (rest: string): boolean =>
+    lines.some(
+      (one) => one.startsWith(rest) || (one.length > 20 && rest.startsWith(one) && continues(rest.slice(one.length))),
+    )
+  const isCut = (word: string) => {
+    for (let at = word.length - 1; at > 0; at--) {
+      const head = word.slice(0, at)
+      if (lines.some((one) => one.endsWith(head)) && continues(word.slice(at))) return true
+    }
+    return false
+  }
+  return line.split(/\s+/).every((word) => lines.some((one) => one.includes(word)) || isCut(word))
 }
 
 /** Whether a stored line is a line of the file with some parts replaced. */
