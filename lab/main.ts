@@ -128,6 +128,10 @@ process.exitCode = await runCommand(
         summary: 'measure how many tokens packed context needs',
         load: () => import('./eval/tokens.ts'),
       },
+      'eval:rated-questions': {
+        summary: 'ask twenty-five questions about Click and rate what a prompt gets',
+        load: () => import('./eval/rated-questions.ts'),
+      },
       'eval:twenty-questions': {
         summary: 'ask twenty questions about two code bases, for a page of before and after',
         load: () => import('./eval/twenty-questions.ts'),

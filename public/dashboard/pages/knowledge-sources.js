@@ -25,7 +25,16 @@ export async function sources(project, collection) {
         h('a', { href: `#/knowledge/sources/${collection}/${encodeURIComponent(entry.source)}` }, entry.source),
         count(entry.documents),
         h('span', {}, entry.written_at === null ? 'unknown' : ago(entry.written_at), ' ', freshness(entry.written_at)),
-        h('a.button.small', { href: `#/knowledge/sources/${collection}/${encodeURIComponent(entry.source)}` }, 'Files'),
+        h(
+          'span.row',
+          {},
+          h(
+            'a.button.small',
+            { href: `#/knowledge/sources/${collection}/${encodeURIComponent(entry.source)}` },
+            'Files',
+          ),
+          copyButton(ingestAgain(project, collection, entry.source), 'Copy command to ingest again'),
+        ),
       ]),
     ),
     h(
@@ -38,6 +47,11 @@ export async function sources(project, collection) {
   )
 }
 
+/** The command that ingests a source again; only the person knows its folder. */
+function ingestAgain(project, collection, name) {
+  return `npm run ingest -- FOLDER --project ${project} --source ${quoted(name)}${collection === 'codebase-context' ? '' : ` --collection ${collection}`}`
+}
+
 function freshness(at) {
   if (at === null) return null
   const age = Date.now() - at
@@ -47,7 +61,7 @@ function freshness(at) {
 /** One source: its files ordered by path, each with its chunks. */
 export async function source(root, { project, go, title }, collection, name) {
   title(name)
-  const again = `npm run ingest -- FOLDER --project ${project} --source ${quoted(name)}${collection === 'codebase-context' ? '' : ` --collection ${collection}`}`
+  const again = ingestAgain(project, collection, name)
   const files = h('div')
   const cursors = ['']
   const page = async () => {

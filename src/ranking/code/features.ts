@@ -3,7 +3,7 @@
  * evidence of the two lists, and reads only the beginning of a piece's text.
  * @module
  */
-import { type FileKind, isEntryFile, kindOfFile, shareOfImports } from '../../text/file-kind.ts'
+import { FILE_KINDS, type FileKind, isEntryFile, kindOfFile, shareOfImports } from '../../text/file-kind.ts'
 import { writesInitialism } from '../../text/initialisms.ts'
 import { Memo } from '../../text/memo.ts'
 import { stem } from '../../text/stem.ts'
@@ -33,6 +33,9 @@ export interface CodeSearchFigures {
   readonly attainable: number
 }
 
+/** Kinds of files are features, except for `source`. */
+const KIND_FEATURES = FILE_KINDS.filter((kind) => kind !== 'source')
+
 const FEATURES = [
   'words',
   'words_attained',
@@ -50,15 +53,7 @@ const FEATURES = [
   'older_version',
   'depth',
   'length',
-  'test',
-  'document',
-  'example',
-  'changelog',
-  'licence',
-  'generated',
-  'configuration',
-  'types',
-  'reexport',
+  ...KIND_FEATURES,
   'words_symbol',
   'words_long',
   'meaning_relative_long',
@@ -69,17 +64,6 @@ export type CodeFeature = (typeof FEATURES)[number]
 export const CODE_FEATURES: readonly CodeFeature[] = FEATURES
 export type CodeFeatures = Readonly<Record<CodeFeature, number>>
 
-const KIND_FEATURES: readonly FileKind[] = [
-  'test',
-  'document',
-  'example',
-  'changelog',
-  'licence',
-  'generated',
-  'configuration',
-  'types',
-  'reexport',
-]
 /** Kinds that contain no code, and how strongly the kind counts against a piece when the question is a bare name. */
 const NOT_CODE: ReadonlySet<FileKind> = new Set(['document', 'changelog', 'licence', 'configuration'])
 const BARE_NAME_SHARE = 0.25
