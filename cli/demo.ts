@@ -347,7 +347,7 @@ async function summary(client: DemoClient, url: string): Promise<void> {
     `${count(measured.not_repeated)} tokens of the conversation were not sent a second time`,
     `${count(stats.interactions)} answers tracked: ${success} succeeded, ${partial} partly succeeded, ${failure} failed`,
     `${count(learning.credited_items)} passages gained or lost credit by these outcomes, which changes their rank`,
-    `${count(learning.high_value)} answers have a high value; ${count(learning.patterns)} patterns, some extracted from them, are found by similar questions`,
+    `${count(learning.high_value)} answers have a high value; skills-patterns now holds ${count(learning.patterns)} patterns for similar questions`,
     `${learning.corrections === 1 ? '1 correction is' : `${count(learning.corrections)} corrections are`} shown instead of the wrong answer`,
     `${count(learning.datasets.rows)} rows are ready to fine-tune your own model`,
     `${count(questions.length)} questions found nothing; the dashboard lists them, so that you can write down the answers`,

@@ -15,7 +15,7 @@ export function ownQdrantCollections(): void {
   if (url) Object.assign(env, { QDRANT_PREFIX: prefix })
 }
 
-/** Deletes the collections created by this file: each takes about 30 MB of disk. */
+/** Deletes the collections created by this file: each takes up to 170 MB of disk. */
 export async function deleteQdrantCollections(): Promise<void> {
   if (!url) return
   const headers: Record<string, string> = key ? { 'api-key': key } : {}

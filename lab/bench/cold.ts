@@ -13,6 +13,7 @@ import { parseArguments, UsageError } from '../../cli/shared/args.ts'
 import { style } from '../../cli/shared/terminal.ts'
 import { pathGiven } from '../paths.ts'
 import { type BenchItem, packageTexts, questions } from './texts.ts'
+import { BENCH_VARIABLES } from './variables.ts'
 
 const HELP = `Usage: npm run --prefix lab bench:cold -- [options]
 
@@ -34,7 +35,6 @@ const BATCH = 200
 /** Time from the first write that makes a snapshot due until the snapshot is written. */
 const SNAPSHOT_MS = 15_000
 const BARE = 20
-const VARIABLES = { EMBEDDER: 'static', HOLD_OUT_SHARE: '0', INGEST_ITEMS_PER_DAY: '0', INGEST_BYTES_PER_DAY: '0' }
 
 interface Start {
   readonly version: 'now' | 'before'
@@ -91,7 +91,7 @@ async function measure(items: number, starts: number, before: string | null, sta
 
 /** Stores the items and waits until the collection has written its snapshot. */
 async function fill(bundle: string, stateFolder: string, texts: readonly BenchItem[]): Promise<void> {
-  const worker = await startLocalWorker({ bundle, stateFolder, variables: VARIABLES })
+  const worker = await startLocalWorker({ bundle, stateFolder, variables: BENCH_VARIABLES })
   try {
     const http = createHttpClient({ url: worker.url, timeoutMs: 120_000 })
     for (let at = 0; at < texts.length; at += BATCH) {
@@ -110,7 +110,7 @@ async function startOnce(
   stateFolder: string,
   query: string,
 ): Promise<Start> {
-  const worker = await startLocalWorker({ bundle, stateFolder, variables: VARIABLES })
+  const worker = await startLocalWorker({ bundle, stateFolder, variables: BENCH_VARIABLES })
   try {
     const http = createHttpClient({ url: worker.url, timeoutMs: 120_000 })
     const timed = async (work: () => Promise<unknown>) => {

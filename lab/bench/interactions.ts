@@ -8,11 +8,9 @@ import { type Effort, type Load, measure, type Target } from './load.ts'
 import { post } from './requests.ts'
 import type { Measurement } from './results.ts'
 import { addInteractions, seededId, withoutOutcome } from './seed.ts'
+import { BENCH_VARIABLES } from './variables.ts'
 
 const TEXT = 'How do I make the retry policy give up after three attempts?'
-// The word table embeds immediately. The sentence embedder would take an hour for 50,000 items, without affecting these
-// measurements.
-const VARIABLES = { EMBEDDER: 'static', HOLD_OUT_SHARE: '0', INGEST_ITEMS_PER_DAY: '0', INGEST_BYTES_PER_DAY: '0' }
 /** Maximum number of interactions whose outcomes are reported. */
 const MAX_REPORTED = 20_000
 
@@ -32,7 +30,7 @@ export async function benchInteractions(
   try {
     await createHttpClient({ url: baseline.url }).post('/prepare', {})
     for (const size of sizes) {
-      const worker = await startLocalWorker({ variables: VARIABLES })
+      const worker = await startLocalWorker({ variables: BENCH_VARIABLES })
       filled.push({ size, worker })
       await addInteractions(worker, size)
       await trainRouter(createHttpClient({ url: worker.url, timeoutMs: 120_000 }), 'default')

@@ -11,6 +11,7 @@ import { type Effort, type Load, measure, type Target } from './load.ts'
 import { cycle, post, tool } from './requests.ts'
 import type { IndexCost, Measurement } from './results.ts'
 import { type BenchItem, packageTexts, questions } from './texts.ts'
+import { BENCH_VARIABLES } from './variables.ts'
 import { freePort, isolateBytes } from './workerd.ts'
 
 const COLLECTION = 'codebase-context'
@@ -18,10 +19,6 @@ const BATCH = 200
 const QUESTIONS = 500
 /** Number of searches between building an index and measuring its memory. */
 const SETTLING = 50
-/** No random hold-outs and no rate limits. */
-// The word table embeds immediately. The sentence embedder would take an hour for 50,000 items, without affecting these
-// measurements.
-const VARIABLES = { EMBEDDER: 'static', HOLD_OUT_SHARE: '0', INGEST_ITEMS_PER_DAY: '0', INGEST_BYTES_PER_DAY: '0' }
 
 const projectOf = (items: number) => `bench-${items}`
 
@@ -35,7 +32,7 @@ export async function benchKnowledge(
   const state = await mkdtemp(join(tmpdir(), 'hybrid-bench-'))
   try {
     const items = await packageTexts(Math.max(...sizes))
-    const worker = await startLocalWorker({ stateFolder: state, variables: VARIABLES })
+    const worker = await startLocalWorker({ stateFolder: state, variables: BENCH_VARIABLES })
     const knowledge: Measurement[] = []
     try {
       for (const size of sizes) await store(worker.url, projectOf(size), items.slice(0, size))
@@ -87,7 +84,7 @@ async function measureSizes(
 /** The first request to a Worker that has just started with a filled disk. */
 async function restart(stateFolder: string, items: number, query: string): Promise<IndexCost> {
   const inspectorPort = await freePort()
-  const worker = await startLocalWorker({ stateFolder, inspectorPort, variables: VARIABLES })
+  const worker = await startLocalWorker({ stateFolder, inspectorPort, variables: BENCH_VARIABLES })
   try {
     const http = createHttpClient({ url: worker.url })
     const ask = async (project: string) => {

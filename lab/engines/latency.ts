@@ -10,6 +10,7 @@ import { buildWorker, createHttpClient, type HttpClient, startLocalWorker } from
 import { parseArguments, parseUrl, UsageError } from '../../cli/shared/args.ts'
 import { Progress } from '../../cli/shared/progress.ts'
 import { type BenchItem, packageTexts, questions } from '../bench/texts.ts'
+import { BENCH_VARIABLES } from '../bench/variables.ts'
 import { type QdrantProxy, startQdrantProxy } from './qdrant-proxy.ts'
 import { deleteCollections, skippedWithout } from './qdrant-server.ts'
 
@@ -35,7 +36,6 @@ const BATCH = 100
 const WARM_UP = 15
 /** Number of times that each query of the batch is sent separately. */
 const ALONE = 20
-const VARIABLES = { EMBEDDER: 'static', HOLD_OUT_SHARE: '0', INGEST_ITEMS_PER_DAY: '0', INGEST_BYTES_PER_DAY: '0' }
 
 /** Runs the command. */
 export async function run(argv: string[]): Promise<number> {
@@ -70,9 +70,9 @@ async function measure(qdrant: string, sizes: readonly number[], count: number):
   const proxy = await startQdrantProxy(qdrant)
   try {
     const bundle = await buildWorker(scratch)
-    const settings = { ...VARIABLES, QDRANT_PREFIX: prefix, ...(key && { QDRANT_API_KEY: key }) }
+    const settings = { ...BENCH_VARIABLES, QDRANT_PREFIX: prefix, ...(key && { QDRANT_API_KEY: key }) }
     const workers = [
-      await startLocalWorker({ bundle, variables: VARIABLES }),
+      await startLocalWorker({ bundle, variables: BENCH_VARIABLES }),
       await startLocalWorker({ bundle, variables: { ...settings, QDRANT_URL: qdrant } }),
       await startLocalWorker({ bundle, variables: { ...settings, QDRANT_URL: proxy.url } }),
     ] as const

@@ -8,7 +8,7 @@ import { tidyNext } from '../archive/archive.ts'
 import { archivePrefix, callersOf, readFile } from '../archive/file.ts'
 import { restore } from '../archive/restore.ts'
 import { nextArchiveOfCaller, nextUntidy } from '../database/queries/archives.ts'
-import type { Selection } from '../database/queries/erasure.ts'
+import type { Selection } from '../database/queries/erasure-selection.ts'
 import type { Services } from '../services.ts'
 
 /** Number of files that R2 lists and deletes in one request. */

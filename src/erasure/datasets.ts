@@ -3,7 +3,7 @@
  * so it can't be edited. The next export creates a dataset without those rows.
  * @module
  */
-import { datasetsAfter, type Selection, selectedAmong } from '../database/queries/erasure.ts'
+import { datasetsAfter, type Selection, selectedAmong } from '../database/queries/erasure-selection.ts'
 import { findDataset, forgetDataset, unrecordedKeys } from '../database/queries/exports.ts'
 import type { Services } from '../services.ts'
 import { companionKeys } from '../training-data/datasheet.ts'

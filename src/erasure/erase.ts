@@ -13,19 +13,15 @@ import type { Budget } from '../budget.ts'
 import { countArchivesOfCaller } from '../database/queries/archives.ts'
 import { votesOnItems } from '../database/queries/credit.ts'
 import { type Deletion, findDeletion, saveDeletion } from '../database/queries/deletions.ts'
+import { CHUNK, eraseOfProject, eraseRows, eraseSummaryJobs, eraseVotes } from '../database/queries/erasure.ts'
 import {
-  CHUNK,
   countSelected,
-  eraseOfProject,
-  eraseRows,
-  eraseSummaryJobs,
-  eraseVotes,
   type FactTable,
   PROJECT_TABLES,
   ROW_COLLECTIONS,
   type Selection,
   selectRows,
-} from '../database/queries/erasure.ts'
+} from '../database/queries/erasure-selection.ts'
 import { resetRanking } from '../database/queries/ranking.ts'
 import { resetRouter } from '../database/queries/routing.ts'
 import { COLLECTION_NAMES } from '../knowledge/collections.ts'

@@ -6,14 +6,14 @@
 import { restore } from '../archive/restore.ts'
 import { type ItemReference, votesOnItems } from '../database/queries/credit.ts'
 import { forgetWriters } from '../database/queries/deletions.ts'
+import { eraseInteractions } from '../database/queries/erasure.ts'
 import {
   dependentsOf,
-  eraseInteractions,
   fellowSources,
   orphanedItems,
   type Selection,
   writtenBy,
-} from '../database/queries/erasure.ts'
+} from '../database/queries/erasure-selection.ts'
 import { itemId } from '../ids.ts'
 import type { CollectionName } from '../knowledge/collections.ts'
 import type { CollectionScope, KnowledgeStore } from '../knowledge/stores/store.ts'

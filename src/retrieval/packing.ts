@@ -138,7 +138,9 @@ interface Choice {
   readonly passages: { start: number; end: number; tokens: number }[]
 }
 
-/** Takes passages in the given order as long as they fit. */
+/**
+ * Packs passages in the given order. A passage that does not fit is trimmed, or skipped if it still does not fit.
+ */
 function fill(
   { items, budget, countTokens }: PackingRequest,
   wanted: readonly ValuedPassage[],

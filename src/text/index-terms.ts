@@ -3,7 +3,7 @@
  * @module
  */
 
-import { initialismsOf } from './initialisms.ts'
+import { initialismsOf, MAX_PHRASE_WORDS } from './initialisms.ts'
 import { otherSpellings } from './spelling.ts'
 import { stem } from './stem.ts'
 import { isStopTerm } from './stop-words.ts'
@@ -103,9 +103,6 @@ export function queryTerms(text: string): QueryTerm[] {
   return terms.length <= MAX_TERMS ? terms : terms.sort((a, b) => telling(b) - telling(a)).slice(0, MAX_TERMS)
 }
 
-/** Maximum number of words of a question that are joined to phrases. */
-const PHRASE_WORDS = 48
-
 /**
  * The terms of a question, adapted to a collection: a word is searched in the spelling that the collection uses
  * (British or American), and adjacent words that form a name in the collection ("json object", `JsonObject`) or whose
@@ -130,7 +127,7 @@ export function collectionTerms(text: string, frequencyOf: (term: string) => num
  */
 function phrasesOf(text: string): string[] {
   const spoken = text.slice(0, MAX_QUESTION_LENGTH).match(/[\p{L}\p{N}]+/gu) ?? []
-  if (spoken.length > PHRASE_WORDS) return []
+  if (spoken.length > MAX_PHRASE_WORDS) return []
   const lower = spoken.map((word) => word.toLowerCase())
   const phrases = new Set<string>()
   lower.forEach((first, i) => {

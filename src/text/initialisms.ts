@@ -8,8 +8,8 @@ import { isStopTerm } from './stop-words.ts'
 /** Length of an initialism. Two letters have too many meanings, and longer initialisms are rare. */
 const SHORTEST = 3
 const LONGEST = 5
-/** Maximum number of words. A longer text contains almost any initialism. */
-const MOST_WORDS = 48
+/** Maximum number of words of a question that are joined or abbreviated: a longer text contains almost any name. */
+export const MAX_PHRASE_WORDS = 48
 
 export interface Initialism {
   /** In lower case, as it is written: `cors`. */
@@ -19,14 +19,14 @@ export interface Initialism {
 }
 
 /**
- * The initials of three to five adjacent words of a short text, by their stem as an index stores it. Function words
- * separate.
+ * The initials of three to five adjacent words of a short text, by their stem as an index stores it. An
+ * initialism never spans a function word.
  * @example initialismsOf('How do I send server-sent events?').get('sse')?.words // ['server', 'sent', 'events']
  */
 export function initialismsOf(text: string): Map<string, Initialism> {
   const found = new Map<string, Initialism>()
   const spoken = text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []
-  if (spoken.length > MOST_WORDS) return found
+  if (spoken.length > MAX_PHRASE_WORDS) return found
   for (let length = LONGEST; length >= SHORTEST; length--) {
     for (let start = 0; start + length <= spoken.length; start++) {
       const words = spoken.slice(start, start + length)

@@ -13,17 +13,15 @@ import { queueSummary } from '../../src/database/queries/conversations.ts'
 import { votesOnItems } from '../../src/database/queries/credit.ts'
 import { projectsWithKnowledge } from '../../src/database/queries/deletions.ts'
 import { addEmbeddingJob, postponeEmbeddingJob } from '../../src/database/queries/embedding.ts'
+import { eraseInteractions, eraseOfProject, eraseVotes } from '../../src/database/queries/erasure.ts'
 import {
   countSelected,
   dependentsOf,
-  eraseInteractions,
-  eraseOfProject,
-  eraseVotes,
   fellowSources,
   PROJECT_TABLES,
   selectRows,
   writtenBy,
-} from '../../src/database/queries/erasure.ts'
+} from '../../src/database/queries/erasure-selection.ts'
 import { datasetsOfSeries, withdrawnExamples } from '../../src/database/queries/exports.ts'
 import { markDeadLetters } from '../../src/database/queries/jobs.ts'
 import { findKeyByHash, findKeyById, touchKey } from '../../src/database/queries/keys.ts'

@@ -2,7 +2,12 @@
 import { env } from 'cloudflare:workers'
 import { afterEach, expect, test, vi } from 'vitest'
 import { buildServices } from '../../src/build-services.ts'
-import { DEPENDENT_TABLES, GLOBAL_TABLES, KEPT_TABLES, PROJECT_TABLES } from '../../src/database/queries/erasure.ts'
+import {
+  DEPENDENT_TABLES,
+  GLOBAL_TABLES,
+  KEPT_TABLES,
+  PROJECT_TABLES,
+} from '../../src/database/queries/erasure-selection.ts'
 import { Engine } from '../../src/inference/engine/resilience.ts'
 import { runJob } from '../../src/jobs/run-job.ts'
 import { COLLECTION_NAMES } from '../../src/knowledge/collections.ts'

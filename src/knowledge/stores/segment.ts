@@ -64,7 +64,7 @@ export function buildSegment(
   return segment.end()
 }
 
-/** Merges a segment with later additions, without stale rows. Takes linear time in the number of postings. */
+/** Adds recent postings to a segment and drops stale rows, in time linear in the number of postings. */
 export function mergeSegment(
   segment: Segment,
   recent: ReadonlyMap<number, readonly number[]>,

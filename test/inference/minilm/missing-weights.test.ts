@@ -1,33 +1,19 @@
 /**
  * The whole Worker with the sentence embedder, but without its weights file, like a deployment without public/models.
  */
-import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
-import { env } from 'cloudflare:workers'
 import { expect, test } from 'vitest'
 import { buildServices } from '../../../src/build-services.ts'
 import { toBase64 } from '../../../src/encoding.ts'
 import type { Env } from '../../../src/env.ts'
 import { runDueJobs } from '../../../src/jobs/run-job.ts'
-import worker from '../../../src/worker.ts'
+import { bindings as embedding, call as send } from './worker.ts'
 
 const bindings = {
-  ...env,
-  EMBEDDER: 'minilm',
-  JOBS: { send: async () => undefined, sendBatch: async () => undefined },
+  ...embedding,
   ASSETS: { fetch: async () => new Response('Not found', { status: 404 }) },
 } as unknown as Env
 
-async function call(method: string, path: string, body?: unknown) {
-  const context = createExecutionContext()
-  const request = new Request(new URL(path, 'http://localhost'), {
-    method,
-    headers: { 'Content-Type': 'application/json' },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  })
-  const response = await worker.fetch(request, bindings, context)
-  await waitOnExecutionContext(context)
-  return { status: response.status, body: (await response.json()) as Record<string, unknown> }
-}
+const call = (method: string, path: string, body?: unknown) => send(method, path, body, bindings)
 
 test("keyword search answers; the job waits; vectors that can't be checked are rejected; /ready states the reason", async () => {
   const project = `bare-${Date.now().toString(36)}`

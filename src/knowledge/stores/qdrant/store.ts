@@ -31,19 +31,12 @@ import type {
 } from '../store.ts'
 import { chunks, type QdrantConnection, vectorName, WRITE_BATCH } from './connection.ts'
 import { documentFilter, documentsFilter, missingFilter } from './filters.ts'
-import {
-  itemFilter,
-  type Origin,
-  passageTokens,
-  readStoredItem,
-  readStoredItems,
-  toPoint,
-  toStoredItem,
-} from './points.ts'
+import { itemFilter, type Origin, passageTokens, readStoredItem, readStoredItems } from './points.ts'
 import { isPointId, QdrantReader, READ_BATCH } from './reader.ts'
 import { QdrantRegister } from './register.ts'
 import { measureScale } from './scale.ts'
 import { planSearch, readCorpus, readSearch } from './search.ts'
+import { exportedItem, importWrite } from './transfer.ts'
 import {
   addition,
   creditWrite,
@@ -53,7 +46,6 @@ import {
   type Operation,
   planWrites,
   type Target,
-  vectorsOf,
 } from './writes.ts'
 
 /** Number of documents whose items are requested together. */
@@ -300,17 +292,7 @@ export class QdrantStore implements TransferStore {
     const space = await this.#register.space(scope)
     const name = space && (await this.#qdrant.hasVector(scope.collection, space)) ? vectorName(space) : null
     const { points, nextCursor } = await this.#reader.page(scope.collection, itemFilter(scope.project), options, name)
-    const entries = points.map((point): TransferItem => {
-      const { hash, credit_version: version } = point.payload as { hash: string; credit_version?: number }
-      const vector = name === null ? undefined : (point.vector as Record<string, number[]> | undefined)?.[name]
-      return {
-        ...toStoredItem(scope.collection, point),
-        hash,
-        vector: vector ? Float32Array.from(vector) : null,
-        creditVersion: version ?? 0,
-      }
-    })
-    return { entries, nextCursor }
+    return { entries: points.map((point) => exportedItem(scope.collection, point, name)), nextCursor }
   }
 
   async importItems(
@@ -319,20 +301,11 @@ export class QdrantStore implements TransferStore {
     space: EmbeddingSpace | null,
   ): Promise<void> {
     if (space) await this.#register.adoptSpace(scope, space)
-    const operations = items.map((item): Operation => {
-      const { source, path, credit, creditVersion, createdAt, updatedAt } = item
-      const point = toPoint(scope, item, source !== null && path !== null ? { source, path } : null, updatedAt)
-      const dense = space && item.vector ? { name: vectorName(space), values: Array.from(item.vector) } : null
-      const payload = {
-        ...point.payload,
-        ...credit,
-        credit_version: creditVersion,
-        created_at: createdAt,
-        embedded: dense ? [dense.name] : [],
-      }
-      return { upsert: { points: [{ id: item.id, vector: vectorsOf(point.terms, dense), payload }] } }
-    })
-    await this.#write(scope, space, operations)
+    await this.#write(
+      scope,
+      space,
+      items.map((item) => importWrite(scope, item, space)),
+    )
   }
 
   exportDocuments(scope: CollectionScope, options: { cursor?: string; limit: number }): Promise<Page<StoredDocument>> {
