@@ -53,11 +53,15 @@ export function traceHeaders(): Record<string, string> {
   return trace ? { traceparent: traceparentOf(trace) } : {}
 }
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
-
-/** The given number of random bytes as hexadecimal digits. */
+/**
+ * The given number of random bytes, a multiple of 4, as hexadecimal digits. Ids of traces are no secrets, so they need no
+ * cryptographic randomness, which costs each request half a millisecond.
+ */
 function hexId(bytes: number): string {
   let id = ''
-  for (const byte of crypto.getRandomValues(new Uint8Array(bytes))) id += HEX[byte]
+  for (let i = 0; i < bytes; i += 4)
+    id += Math.floor(Math.random() * 2 ** 32)
+      .toString(16)
+      .padStart(8, '0')
   return id
 }

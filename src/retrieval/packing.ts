@@ -62,6 +62,8 @@ export interface PackedItem {
   readonly knownAs: number | null
   /** Tokens of the included text, with its heading line. */
   readonly tokens: number
+  /** Tokens of the excerpts and the gaps between them, without the heading line. */
+  readonly tokensOfExcerpts: number
   /** Tokens of the whole item. */
   readonly tokensWhole: number
 }
@@ -245,13 +247,15 @@ function packedItem(source: PackableItem, { heading, passages }: Choice, knownAs
     else excerpts.push({ start, end })
   }
   const [first] = excerpts
+  const tokens = passages.reduce((sum, passage) => sum + passage.tokens, 0)
   return {
     item: source.item,
     probability: source.probability,
     excerpts,
     whole: excerpts.length === 1 && first?.start === 0 && first.end >= source.item.body.trimEnd().length,
     knownAs,
-    tokens: heading + passages.reduce((sum, { tokens }) => sum + tokens, 0),
+    tokens: heading + tokens,
+    tokensOfExcerpts: tokens - GAP * (passages.length - excerpts.length),
     tokensWhole: tokensOfWhole(source.item),
   }
 }

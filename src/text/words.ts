@@ -9,6 +9,12 @@ const RUN = /[\p{L}\p{M}\p{N}]+(?:['’][\p{L}\p{M}]+)*/gu
 /** Where an identifier changes case or kind: `getUser|Name`, `HTTP|Server`, `utf|8`. */
 const BOUNDARY = /(?<=\p{Ll})(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})|(?<=\p{L})(?=\p{N})|(?<=\p{N})(?=\p{L})/gu
 
+const ASCII = /^\p{ASCII}*$/u
+/** {@link RUN} and {@link BOUNDARY} for ASCII text, which needs no folding. Several times as fast. */
+const ASCII_RUN = /[A-Za-z0-9]+(?:'[A-Za-z]+)*/g
+const ASCII_BOUNDARY = /(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])/g
+const PLAIN_RUN = /^(?:[A-Z]?[a-z]+|[A-Z]+|[0-9]+)$/
+
 /**
  * Ligatures of whole Arabic phrases, which NFKC expands to 18 and 8 characters. Every other character expands to at
  * most 7.
@@ -44,6 +50,13 @@ export function foldText(text: string): string {
  */
 export function words(text: string): string[] {
   const found: string[] = []
+  if (ASCII.test(text)) {
+    for (const run of text.match(ASCII_RUN) ?? []) {
+      if (PLAIN_RUN.test(run)) found.push(run.toLowerCase())
+      else for (const part of run.split(ASCII_BOUNDARY)) found.push(part.toLowerCase())
+    }
+    return found
+  }
   for (const [run] of foldText(text).matchAll(RUN)) {
     for (const part of run.split(BOUNDARY)) found.push(part.toLowerCase())
   }

@@ -81,10 +81,12 @@ export class ItemTable {
     collection: CollectionName,
     rows: readonly number[],
   ): { items: Map<number, StoredItem>; damaged: readonly string[] } {
-    const found = this.#sql.exec<ItemRow>(
-      `SELECT ${ITEM_COLUMNS} FROM items WHERE row IN (SELECT value FROM json_each(?))`,
-      JSON.stringify(rows),
-    )
+    const found = this.#sql
+      .exec<ItemRow>(
+        `SELECT ${ITEM_COLUMNS} FROM items WHERE row IN (SELECT value FROM json_each(?))`,
+        JSON.stringify(rows),
+      )
+      .toArray()
     const items = new Map<number, StoredItem>()
     const damaged: string[] = []
     for (const row of found) {

@@ -3,7 +3,7 @@
  * pieces of the same file, and a penalty for copies of a better piece. The weights are learnt, see weights.ts. Pure.
  * @module
  */
-import { jaccard, NEAR_DUPLICATE, shingles } from '../../text/shingles.ts'
+import { jaccard, letterPairs, mayBeAlike, NEAR_DUPLICATE, shingles } from '../../text/shingles.ts'
 import type { Reason } from '../fusion.ts'
 import { CODE_FEATURES, type CodeFeatures, type CodePiece, type CodeSearchFigures, codeFeatures } from './features.ts'
 import type { CodeQuestion } from './question.ts'
@@ -24,8 +24,8 @@ const COPY_LOSS = 3
 /** Number of best pieces that are compared to find copies. */
 const COMPARED = 30
 /**
- * Two pieces can only be copies when their cosines and covered shares differ by less than this, and their lengths by
- * less than a tenth.
+ * Two pieces can only be copies when their covered shares differ by less than this, their lengths by less than a tenth,
+ * and their cosines by less than one standard deviation.
  */
 const SAME_EVIDENCE = 0.03
 
@@ -100,18 +100,27 @@ function fileRanksOf(scores: readonly number[], files: readonly number[][]): num
 /** Indices of the best pieces that are near-copies of a better piece in another file. */
 function copiesOf(pieces: readonly CodePiece[], scores: readonly number[]): Set<number> {
   const best = [...scores.keys()].sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0) || a - b).slice(0, COMPARED)
-  const texts = new Map<number, ReadonlySet<number>>()
-  const textOf = (i: number) => {
-    const known = texts.get(i) ?? shingles(pieces[i]?.body ?? '')
-    texts.set(i, known)
-    return known
+  const ofBody = <T>(work: (text: string) => T) => {
+    const known = new Map<number, T>()
+    return (i: number): T => {
+      const made = known.get(i) ?? work(pieces[i]?.body ?? '')
+      known.set(i, made)
+      return made
+    }
   }
+  const pairsOf = ofBody(letterPairs)
+  const shinglesOf = ofBody(shingles)
   const copies = new Set<number>()
   best.forEach((i, at) => {
-    const earlier = best.slice(0, at)
-    const same = earlier.some(
-      (j) => !copies.has(j) && maybeCopies(pieces[i], pieces[j]) && jaccard(textOf(i), textOf(j)) >= NEAR_DUPLICATE,
-    )
+    const same = best
+      .slice(0, at)
+      .some(
+        (j) =>
+          !copies.has(j) &&
+          maybeCopies(pieces[i], pieces[j]) &&
+          mayBeAlike(pairsOf(i), pairsOf(j)) &&
+          jaccard(shinglesOf(i), shinglesOf(j)) >= NEAR_DUPLICATE,
+      )
     if (same) copies.add(i)
   })
   return copies
