@@ -51,6 +51,19 @@ export interface ItemResult {
   error?: PartError | string
 }
 
+/** Texts that search doesn't cover completely, because they exceed a limit. */
+export interface Truncated {
+  count: number
+  message: string
+  hint: string
+}
+
+/** The answer to a request that stores. */
+interface Stored<Result> {
+  results: Result[]
+  truncated?: Truncated[]
+}
+
 /** The location of documents. */
 export interface Place {
   project: string
@@ -89,9 +102,8 @@ export async function putDocuments(
   http: HttpClient,
   place: Place,
   documents: KnowledgeDocument[],
-): Promise<DocumentResult[]> {
-  const answer: { results: DocumentResult[] } = await http.post('/knowledge/documents', { ...place, documents })
-  return answer.results
+): Promise<Stored<DocumentResult>> {
+  return http.post('/knowledge/documents', { ...place, documents })
 }
 
 /** Removes documents with their items, at most 1,000 per call. */
@@ -109,9 +121,8 @@ export async function putItems(
   project: string,
   collection: string,
   items: KnowledgeItem[],
-): Promise<ItemResult[]> {
-  const answer: { results: ItemResult[] } = await http.post('/knowledge/items', { project, collection, items })
-  return answer.results
+): Promise<Stored<ItemResult>> {
+  return http.post('/knowledge/items', { project, collection, items })
 }
 
 /** Removes one item. A missing item is not an error. */

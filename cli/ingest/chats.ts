@@ -17,10 +17,6 @@ export interface Turn {
   created_at?: number
 }
 
-/** Maximum text lengths of an interaction, in characters. */
-const MAX_QUERY = 100_000
-const MAX_RESPONSE = 200_000
-
 interface Message {
   id: string
   role: 'user' | 'assistant'
@@ -39,6 +35,8 @@ function timeOf(value: unknown): number | undefined {
   return Number.isFinite(time) && time >= 0 ? Math.round(time) : undefined
 }
 
+const clean = (text: string): string => text.toWellFormed().replaceAll('\0', '').trim()
+
 /** Pairs each question with all answers up to the next question. */
 function turnsOf(messages: readonly Message[], from: string): Turn[] {
   const turns: Turn[] = []
@@ -50,9 +48,8 @@ function turnsOf(messages: readonly Message[], from: string): Turn[] {
       answers.push(next)
       i++
     }
-    const cut = (text: string, max: number): string => text.slice(0, max).toWellFormed().replaceAll('\0', '').trim()
-    const query = cut(question.text, MAX_QUERY)
-    const response = cut(answers.map(({ text }) => text).join('\n\n'), MAX_RESPONSE)
+    const query = clean(question.text)
+    const response = clean(answers.map(({ text }) => text).join('\n\n'))
     if (query === '' || response === '') continue
     turns.push({
       query,

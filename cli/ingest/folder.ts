@@ -174,6 +174,7 @@ class FolderRun {
       const { buildDocument } = await import('./document.ts')
       const { parts, cut } = await buildDocument(file.path, content, framework)
       this.work.send(file.path)
+      if (content.shortened) run.report.shortened.push(file.path)
       if (cut) run.report.cut_as_text.push({ path: file.path, reason: cut })
       // A failure may be temporary: without its true hash, the file is split again in the next run.
       await target.add(file.path, cut === 'failed' ? `${hash}~` : hash, parts)

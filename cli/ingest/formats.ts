@@ -128,6 +128,8 @@ interface Cell {
 const joined = (text: string | string[] | undefined): string => (Array.isArray(text) ? text.join('') : (text ?? ''))
 /** Maximum characters kept of a cell's output. */
 const KEPT_OUTPUT = 1_500
+/** Marks the end of a shortened output. */
+const CUT_OUTPUT = '… (shortened)'
 
 /**
  * Converts a notebook to Markdown: text, code in fences, outputs as text without pictures; undefined if it is not a
@@ -161,7 +163,12 @@ export function notebookText(text: string): string | undefined {
       const shown =
         joined(output.text ?? output.data?.['text/plain']) || [output.ename, output.evalue].filter(Boolean).join(': ')
       if (shown.trim() !== '')
-        parts.push(fence(shown.length > KEPT_OUTPUT ? `${shown.slice(0, KEPT_OUTPUT).toWellFormed()}…` : shown, 'text'))
+        parts.push(
+          fence(
+            shown.length > KEPT_OUTPUT ? `${shown.slice(0, KEPT_OUTPUT).toWellFormed()}${CUT_OUTPUT}` : shown,
+            'text',
+          ),
+        )
     }
   }
   return parts.join('\n\n')
@@ -180,7 +187,8 @@ export async function renderText(path: string, text: string): Promise<Rendered |
   const extension = path.split('.').pop()?.toLowerCase()
   if (extension === 'ipynb') {
     const markdown = notebookText(text)
-    return markdown === undefined ? undefined : { text: markdown, language: named('jupyter'), lines: [] }
+    if (markdown === undefined) return undefined
+    return { text: markdown, language: named('jupyter'), lines: [], shortened: markdown.includes(CUT_OUTPUT) }
   }
   if (/^x?html?$/.test(extension ?? '')) {
     if (!isPage(text)) return undefined

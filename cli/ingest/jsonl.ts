@@ -10,7 +10,7 @@ import { Progress } from '../shared/progress.ts'
 import { count } from '../shared/terminal.ts'
 import { describeError, type FieldValue, type KnowledgeItem, putItems } from './api.ts'
 import { createSender, jsonBytes } from './batches.ts'
-import type { Report } from './report.ts'
+import { noteTruncated, type Report } from './report.ts'
 
 const LIMITS = { parts: 400, items: 400, bytes: 2 * 1024 * 1024 - 16 * 1024 }
 
@@ -63,7 +63,8 @@ export async function ingestLines(path: string, run: Run): Promise<void> {
     reject: (line, reason) => reject(line.number, reason),
     send: async (lines) => {
       const items = lines.map((line) => line.item)
-      const results = await putItems(run.http, report.project, report.collection, items)
+      const { results, truncated } = await putItems(run.http, report.project, report.collection, items)
+      noteTruncated(report, truncated)
       const answered = new Map(results.map((result) => [result.index, result]))
       for (const [index, line] of lines.entries()) {
         const result = answered.get(index)

@@ -15,6 +15,8 @@ export interface Content {
   language: Language
   /** The file's line number of each line of the text, if they differ; empty: the lines don't correspond. */
   lines?: number[]
+  /** Whether a part of the file's text was left out. */
+  shortened?: boolean
 }
 
 /** Reads the files of one code base. */
@@ -45,10 +47,12 @@ export class Reader {
     if (!file.wanted && (file.attributes?.generated ?? isReferencePage(file.path, decoded.text))) return 'generated'
     const rendered = await renderText(file.path, decoded.text)
     const language = rendered?.language ?? languageOf(file.path)
-    const text = withoutLongLiterals(rendered?.text ?? decoded.text, language)
+    const whole = rendered?.text ?? decoded.text
+    const text = withoutLongLiterals(whole, language)
+    const shortened = rendered?.shortened === true || text !== whole
     const reason = skipByText(file.path, text, language, file.attributes?.generated)
     const overruled = reason !== 'empty' && (reason === 'secret' ? file.wanted === 'exact' : file.wanted !== undefined)
     if (reason && !overruled) return reason
-    return { text: withoutPrivateKeys(text), language, ...(rendered?.lines && { lines: rendered.lines }) }
+    return { text: withoutPrivateKeys(text), language, shortened, ...(rendered?.lines && { lines: rendered.lines }) }
   }
 }

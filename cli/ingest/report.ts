@@ -3,6 +3,7 @@
  * @module
  */
 import { count, duration, plural, style as styleFor } from '../shared/terminal.ts'
+import type { Truncated } from './api.ts'
 import type { CutAsText } from './chunk.ts'
 import type { VectorReport } from './embed.ts'
 import type { LeftOut } from './walk.ts'
@@ -40,6 +41,10 @@ export interface Report {
   left_out: LeftOut[]
   /** Files of a language with a grammar that were split as plain text. */
   cut_as_text: { path: string; reason: CutAsText }[]
+  /** Files that were stored without a part of their text: rows of a dump, entries of a list, long literals. */
+  shortened: string[]
+  /** What the coordinator reported about texts that search doesn't cover completely. */
+  truncated: Truncated[]
   notes: string[]
   /** Missing if no vectors were computed here. */
   vectors?: VectorReport
@@ -59,6 +64,8 @@ export function createReport(
     rejected: [],
     left_out: [],
     cut_as_text: [],
+    shortened: [],
+    truncated: [],
     notes: [],
     seconds: 0,
   }
@@ -69,6 +76,15 @@ export function noteLeftOut(report: Report, entries: readonly LeftOut[]): void {
   for (const { path, reason, files } of entries) {
     report.files.skipped[reason] = (report.files.skipped[reason] ?? 0) + (files ?? 1)
     report.left_out.push({ path, reason, ...(files === undefined ? {} : { files }) })
+  }
+}
+
+/** Adds up what the answers of several requests report. */
+export function noteTruncated(report: Report, entries: readonly Truncated[] = []): void {
+  for (const { message, hint, count } of entries) {
+    const known = report.truncated.find((entry) => entry.message === message)
+    if (known) known.count += count
+    else report.truncated.push({ count, message, hint })
   }
 }
 
@@ -133,15 +149,15 @@ export function formatReport(report: Report, verbose = false): string {
         if (report.left_out.some(({ reason }) => OVERRIDABLE.has(reason))) lines.push(`  ${HOW_TO_READ}`)
       }
     }
-    if (report.cut_as_text.length > 0) {
-      const paths = report.cut_as_text.map(({ path }) => path)
+    const named = (paths: readonly string[]): string => {
       const shown = verbose ? paths : paths.slice(0, 3)
       const more = paths.length - shown.length
-      row(
-        'as text',
-        `${shown.join(', ')}${more > 0 ? ` and ${count(more)} more` : ''} could not be cut along the syntax`,
-      )
+      return `${shown.join(', ')}${more > 0 ? ` and ${count(more)} more` : ''}`
     }
+    if (report.cut_as_text.length > 0)
+      row('as text', `${named(report.cut_as_text.map(({ path }) => path))} could not be cut along the syntax`)
+    if (report.shortened.length > 0)
+      row('shortened', `${named(report.shortened)}: repetitive data and long literals were left out`)
   } else {
     row(
       'items',
@@ -153,6 +169,8 @@ export function formatReport(report: Report, verbose = false): string {
     row('vectors', `${count(vectors.stored)} computed here in ${duration(vectors.seconds)}`)
     if (vectors.left) row('', `the coordinator computes the others itself: ${vectors.left}`)
   }
+  for (const { count: number, message, hint } of report.truncated)
+    row('in part', `${plural(number, 'text')}: ${message}${verbose ? ` ${hint}` : ''}`)
   for (const note of report.notes) row('note', note)
   if (report.rejected.length > 0) {
     lines.push(`  ${style('red', `${plural(report.rejected.length, 'rejection')}:`)}`)

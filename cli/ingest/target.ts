@@ -27,7 +27,7 @@ import {
   withItem,
   withParts,
 } from './identity.ts'
-import type { Report } from './report.ts'
+import { noteTruncated, type Report } from './report.ts'
 
 /** Limits of one request of documents, with room for the envelope within the body limit of 2 MiB. */
 const LIMITS = { parts: 100, items: 400, bytes: 2 * 1024 * 1024 - 16 * 1024 }
@@ -151,7 +151,9 @@ export class Target {
     if (dryRun) return this.add(path, content, [[item]])
     this.kept.add(path)
     report.chunks.total++
-    const [result] = await putItems(http, this.place.project, this.place.collection, [item])
+    const { results, truncated } = await putItems(http, this.place.project, this.place.collection, [item])
+    noteTruncated(report, truncated)
+    const [result] = results
     if (!result?.id || result.status === 'rejected') {
       this.reject(path, describeError(result?.error))
       return this.run.settled([path])
@@ -205,7 +207,8 @@ export class Target {
         settled([document].filter(isFile).map(({ path }) => path))
       },
       send: async (documents) => {
-        const results = await putDocuments(http, this.place, documents)
+        const { results, truncated } = await putDocuments(http, this.place, documents)
+        noteTruncated(report, truncated)
         const answered = new Map(results.map((result) => [result.path, result]))
         for (const document of documents) {
           const result = answered.get(document.path)

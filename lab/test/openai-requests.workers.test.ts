@@ -65,6 +65,27 @@ describe('requests that no person typed', () => {
   })
 })
 
+describe('texts over a limit', () => {
+  const truncated = async (content: string, reply: string) => {
+    answers[local] = () => completion(reply)
+    const messages = [{ role: 'user' as const, content }]
+    const data = await client(twoServers()).chat.completions.create({ model: 'local', messages })
+    expect(data.choices[0]?.message.content).toBe(reply)
+    return about(data).truncated
+  }
+
+  test('are answered whole, and the answer states what is searched and stored', async () => {
+    expect(await truncated('Why?', 'Yes.')).toBeUndefined()
+    expect(await truncated('why '.repeat(25_001), 'r'.repeat(200_001))).toEqual([
+      expect.objectContaining({ fields: ['messages'], limit: 40_000 }),
+      expect.objectContaining({ fields: ['messages'], limit: 12_000 }),
+      expect.objectContaining({ fields: ['messages'], limit: 2_048 }),
+      expect.objectContaining({ fields: ['messages'], limit: 100_000 }),
+      expect.objectContaining({ fields: ['choices'], limit: 200_000 }),
+    ])
+  })
+})
+
 describe('paths and models', () => {
   const fetchV1 = (path: string, init: RequestInit = {}, variables: Record<string, string> = {}) =>
     worker.fetch(
@@ -122,6 +143,13 @@ describe('embeddings', () => {
     }
     const [alone] = (await client().embeddings.create({ model: 'any', input: 'upload fails' })).data
     expect(answer.data[0]?.embedding).toEqual(alone?.embedding)
+  })
+
+  test('names the texts that a vector represents in part', async () => {
+    const answer = await client().embeddings.create({ model: 'any', input: ['retry', 'retry '.repeat(2_049)] })
+    expect(answer).toMatchObject({
+      hybrid_coordinator: { truncated: [{ fields: ['input[1]'], count: 1, limit: 2_048 }] },
+    })
   })
 
   test.each([

@@ -12,6 +12,7 @@ import { answerProvenance } from '../knowledge/provenance.ts'
 import { MAX_ITEM_TEXT } from '../knowledge/text-fields.ts'
 import type { Services } from '../services.ts'
 import { contentTerms, dice } from '../text/similarity.ts'
+import { shownLimit, type Truncation } from '../text/truncation.ts'
 
 export const HISTORY: CollectionName = 'interaction-history'
 
@@ -24,6 +25,14 @@ export function clipped(text: string): string {
   const cut = text.slice(0, MAX_ITEM_TEXT)
   return cut.isWellFormed() ? cut : cut.slice(0, -1)
 }
+
+/** What the item of an interaction leaves out of its texts. The interaction itself keeps them whole. */
+export function historyTruncations(texts: { query: string; response: string }): [field: string, Truncation][] {
+  const long = (['query', 'response'] as const).filter((name) => texts[name].length > MAX_ITEM_TEXT)
+  return long.map((name) => [name, { limit: MAX_ITEM_TEXT, message: HISTORY_COVERS, hint: 'Shorten it.' }])
+}
+
+const HISTORY_COVERS = `Searches in interaction-history cover the first ${shownLimit(MAX_ITEM_TEXT)} characters; the whole text is kept.`
 
 /** Converts an interaction to the fields of an item of interaction-history. */
 export function historyFields(row: Interaction, contextIds: readonly string[]): Record<string, unknown> {

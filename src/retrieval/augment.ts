@@ -119,6 +119,8 @@ export interface Augmentation {
   /** Other results, as suggestions for further questions. */
   readonly suggestions: string[]
   readonly degraded: string[]
+  /** The limits that the query exceeds. */
+  readonly truncated: SearchOutcome['truncated']
   readonly turnNumber: number | null
 }
 
@@ -237,6 +239,7 @@ export async function augment(services: AugmentServices, request: AugmentRequest
     heldOut: draw.heldOut === null ? 0 : 1,
     suggestions: suggest(query, found.ranked, new Set<string>([...contextIds, ...chosenIds(complete)]), threshold),
     degraded,
+    truncated: found.truncated,
     turnNumber: turn?.turnNumber ?? null,
   }
 }

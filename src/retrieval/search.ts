@@ -22,6 +22,7 @@ import type { ProjectRanking } from '../ranking/learnt/project-ranking.ts'
 import { FILE_KINDS } from '../text/file-kind.ts'
 import { analyseQuery, type QueryAnalysis } from '../text/query-analysis.ts'
 import { tokenise } from '../text/tokens.ts'
+import type { Truncation } from '../text/truncation.ts'
 import { askExternalList, type ExternalFindings, NOTHING_EXTERNAL, rankExternal } from './external-list.ts'
 import { documentOf, evidenceFor, learntRanking, learntShifts, NOTHING_LEARNT } from './learnt-shifts.ts'
 
@@ -77,6 +78,8 @@ export interface SearchOutcome {
   /** Inverse document frequency of each term: the maximum over the searched collections. */
   readonly termWeights: Map<string, number>
   readonly degraded: string[]
+  /** The limits that the query exceeds. */
+  readonly truncated: readonly Truncation[]
 }
 
 /** The index terms of a text. */
@@ -147,6 +150,7 @@ export async function searchKnowledge(services: SearchServices, options: SearchO
     .flatMap(({ results, answerable }) => results.map((result) => ({ ...result, answerable })))
     .filter(({ probability }) => probability >= options.scoreThreshold)
   const termWeights = weighTerms(found)
+  const vectorTruncation = (embedding && services.embedder.truncation?.(text, 'query')) ?? null
   return {
     ranked: [...wanted].sort((a, b) => b.probability - a.probability || b.score - a.score),
     keyword: byList(wanted, 'keyword'),
@@ -155,6 +159,7 @@ export async function searchKnowledge(services: SearchServices, options: SearchO
     terms: [...termWeights.keys()],
     termWeights,
     degraded: [...degraded],
+    truncated: [...analysis.truncated, ...(vectorTruncation ? [vectorTruncation] : [])],
   }
 }
 

@@ -8,6 +8,7 @@ import { otherSpellings } from './spelling.ts'
 import { stem } from './stem.ts'
 import { isStopTerm } from './stop-words.ts'
 import { tokenise } from './tokens.ts'
+import { ASK_LESS, shownLimit, type Truncation } from './truncation.ts'
 
 /** A document for keyword search. */
 export interface SearchableDocument {
@@ -53,8 +54,8 @@ const HYPHENATED_WORDS = /^[\p{L}\p{M}]+(?:-[\p{L}\p{M}]+)+$/u
  * Maximum number of terms read from the title and the names, and from the body: more than 32,000 characters of any
  * script give.
  */
-const MAX_TITLE_TERMS = 16_384
-const MAX_BODY_TERMS = 65_536
+export const MAX_TITLE_TERMS = 16_384
+export const MAX_BODY_TERMS = 65_536
 
 /**
  * The terms of a document by location, with the same tokens as {@link queryTerms}. Reads the first 16,384 terms of the
@@ -84,6 +85,27 @@ export function documentColumns(document: SearchableDocument): DocumentColumns {
  * Without document frequencies, compounds, repeated terms and longer terms count as more informative.
  */
 export function queryTerms(text: string): QueryTerm[] {
+  const terms = allQueryTerms(text)
+  const telling = (term: QueryTerm) => Math.log2(1 + term.count) * Math.min(term.term.length, 12)
+  return terms.length <= MAX_TERMS ? terms : terms.sort((a, b) => telling(b) - telling(a)).slice(0, MAX_TERMS)
+}
+
+/** The parts of a question that keyword search doesn't cover. */
+export function queryTruncations(text: string): Truncation[] {
+  const found: Truncation[] = []
+  if (text.length > MAX_QUESTION_LENGTH) {
+    const half = shownLimit(MAX_QUESTION_LENGTH / 2)
+    const message = `Keyword search reads the first and the last ${half} characters of a query.`
+    found.push({ limit: MAX_QUESTION_LENGTH, message, hint: ASK_LESS })
+  }
+  if (allQueryTerms(text).length > MAX_TERMS) {
+    const message = `Keyword search uses the ${MAX_TERMS} most informative terms of a query.`
+    found.push({ limit: MAX_TERMS, message, hint: ASK_LESS })
+  }
+  return found
+}
+
+function allQueryTerms(text: string): QueryTerm[] {
   const question =
     text.length > MAX_QUESTION_LENGTH
       ? `${text.slice(0, MAX_QUESTION_LENGTH / 2)} ${text.slice(-MAX_QUESTION_LENGTH / 2)}`
@@ -98,9 +120,7 @@ export function queryTerms(text: string): QueryTerm[] {
   const content = tokens.words.filter((word) => !isStopTerm(word))
   for (const word of content.length + tokens.compounds.length > 0 ? content : tokens.words) add(word, 'word')
   for (const compound of tokens.compounds) add(compound, 'compound')
-  const telling = (term: QueryTerm) => Math.log2(1 + term.count) * Math.min(term.term.length, 12)
-  const terms = [...counts.values()]
-  return terms.length <= MAX_TERMS ? terms : terms.sort((a, b) => telling(b) - telling(a)).slice(0, MAX_TERMS)
+  return [...counts.values()]
 }
 
 /**

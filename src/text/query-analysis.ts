@@ -4,7 +4,8 @@
  */
 
 import { withoutHarnessText } from './client-boilerplate.ts'
-import { queryTerms } from './index-terms.ts'
+import { queryTerms, queryTruncations } from './index-terms.ts'
+import { ASK_LESS, shownLimit, type Truncation } from './truncation.ts'
 
 /** A section of code in a request. */
 export interface CodeSpan {
@@ -51,6 +52,8 @@ export interface QueryAnalysis {
   /** The Unicode name of the script of most letters; null without letters. */
   readonly script: string | null
   readonly features: QueryFeatures
+  /** The limits that the request exceeds. What is beyond them isn't read or isn't searched. */
+  readonly truncated: readonly Truncation[]
 }
 
 /** Of a longer request, only the beginning and the end are read. */
@@ -111,18 +114,14 @@ export function analyseQuery(raw: string): QueryAnalysis {
   const terms = queryTerms(text)
   const blocks = code.filter(({ block }) => block)
   const codeCharacters = blocks.reduce((sum, span) => sum + span.text.length, 0)
-  const searchText = [
-    prose,
-    ...errors.filter((error) => !prose.includes(error)).slice(0, ERRORS_SEARCHED),
-    blocks
-      .map((span) => span.text)
-      .join('\n')
-      .slice(0, CODE_SEARCHED),
-  ]
+  const otherErrors = errors.filter((error) => !prose.includes(error))
+  const codeText = blocks.map((span) => span.text).join('\n')
+  const parts = [prose, ...otherErrors.slice(0, ERRORS_SEARCHED), codeText.slice(0, CODE_SEARCHED)]
+  const searchText = parts.filter((part) => part !== '').join('\n') || text
   return {
     text,
     prose,
-    searchText: searchText.filter((part) => part !== '').join('\n') || text,
+    searchText,
     code,
     errors,
     errorCodes: distinct(matches(shortLines, ERROR_CODE)),
@@ -140,7 +139,27 @@ export function analyseQuery(raw: string): QueryAnalysis {
       logShare: nonEmpty > 0 ? Math.min(1, logLines.length / nonEmpty) : 0,
       hasError: errors.length > 0,
     },
+    truncated: [
+      ...exceeded(raw.length, MAX_REQUEST_LENGTH, `Of a long query, ${READ} are read.`),
+      ...exceeded(
+        otherErrors.length,
+        ERRORS_SEARCHED,
+        `Of the errors in logs, the first ${ERRORS_SEARCHED} are searched.`,
+      ),
+      ...exceeded(
+        codeText.length,
+        CODE_SEARCHED,
+        `Of code blocks, the first ${CODE_SEARCHED} characters are searched.`,
+      ),
+      ...queryTruncations(searchText),
+    ],
   }
+}
+
+const READ = `the first and the last ${shownLimit(MAX_REQUEST_LENGTH / 2)} characters`
+
+function exceeded(size: number, limit: number, message: string): Truncation[] {
+  return size > limit ? [{ limit, message, hint: ASK_LESS }] : []
 }
 
 function excerpt(text: string): string {

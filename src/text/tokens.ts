@@ -13,6 +13,8 @@ export interface Tokens {
   readonly words: string[]
   /** Identifiers, paths, flags, symbols and versions as typed: `c++`, `--no-cache`, `src/app.ts:42`, `getusername`. */
   readonly compounds: string[]
+  /** Whether the limit was reached before the end of the text. Missing: no. */
+  readonly truncated?: boolean
 }
 
 /** Longer chunks (encoded data, minified code) produce words but no compounds. */
@@ -55,11 +57,11 @@ export function tokenise(
   const folded = ASCII.test(text) ? text : foldText(text.toWellFormed())
   const full = () => tokens.words.length + tokens.compounds.length >= limit
   for (const [operator] of folded.matchAll(OPERATOR)) {
-    if (full()) return tokens
+    if (full()) return { ...tokens, truncated: true }
     tokens.compounds.push(operator.toLowerCase())
   }
   for (const [chunk] of folded.matchAll(CHUNK)) {
-    if (full()) return tokens
+    if (full()) return { ...tokens, truncated: true }
     addChunk(chunk, purpose, tokens)
   }
   return tokens

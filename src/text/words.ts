@@ -22,7 +22,7 @@ const PLAIN_RUN = /^(?:[A-Z]?[a-z]+|[A-Z]+|[0-9]+)$/
 const PHRASE_LIGATURES = /[\ufdfa\ufdfb]/g
 
 /** Maximum growth of a folded text. Only text of compatibility characters (`㌖`) would grow more. */
-const MAX_GROWTH = 2
+export const MAX_GROWTH = 2
 /** Folded texts up to this length are never truncated: a question may be a single such character. */
 const MIN_FOLDED = 64
 
@@ -33,13 +33,19 @@ const MIN_FOLDED = 64
  * @returns at most twice as many UTF-16 code units as the text has, or 64; the rest is truncated
  */
 export function foldText(text: string): string {
+  return fold(text).text
+}
+
+/** {@link foldText}, and whether the text was truncated. */
+export function fold(text: string): { text: string; truncated: boolean } {
   const folded = text
     .replace(PHRASE_LIGATURES, ' ')
     .normalize('NFKD')
     .replace(/(?<=[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}])\p{M}+/gu, '')
     .normalize('NFC')
   const limit = Math.max(MIN_FOLDED, MAX_GROWTH * text.length)
-  return folded.length <= limit ? folded : folded.slice(0, limit).toWellFormed()
+  const truncated = folded.length > limit
+  return { text: truncated ? folded.slice(0, limit).toWellFormed() : folded, truncated }
 }
 
 /**

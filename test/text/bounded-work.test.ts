@@ -79,8 +79,13 @@ describe('a text of full length in one script', () => {
 })
 
 describe('tokenise', () => {
-  it('stops at the chunk that reaches its limit', () => {
-    expect(tokenise('one two three four', 'document', 2)).toEqual({ words: ['on', 'two'], compounds: [] })
+  it('stops at the chunk that reaches its limit, and says so if there is more', () => {
+    expect(tokenise('one two three four', 'document', 2)).toEqual({
+      words: ['on', 'two'],
+      compounds: [],
+      truncated: true,
+    })
+    expect(tokenise('one two', 'document', 2)).not.toHaveProperty('truncated')
   })
 })
 

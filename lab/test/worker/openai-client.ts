@@ -155,6 +155,7 @@ interface About {
     cause: string
     context_ids: string[]
     fallbacks: object[]
+    truncated?: object[]
   }
 }
 export const about = (answer: object) => (answer as unknown as About).hybrid_coordinator

@@ -2,6 +2,7 @@
  * Caches the vectors of queries, and combines concurrent requests for the same text.
  * @module
  */
+import type { Truncation } from '../../text/truncation.ts'
 import {
   type EmbeddedBatch,
   type Embedder,
@@ -67,6 +68,10 @@ export class CachedEmbedder implements Embedder {
 
   get space(): EmbeddingSpace {
     return this.#embedder.space
+  }
+
+  truncation(text: string, purpose: EmbeddingPurpose): Truncation | null {
+    return this.#embedder.truncation?.(text, purpose) ?? null
   }
 
   embedDocuments(texts: readonly string[], milliseconds: number): AsyncGenerator<EmbeddedBatch, void, void> {

@@ -3,6 +3,8 @@
  * @module
  */
 
+import type { Truncation } from '../../text/truncation.ts'
+
 /** An embedding space. Vectors of different spaces are never compared. */
 export interface EmbeddingSpace {
   /** Model and version, e.g. `static-256-v1`. Stored with every collection. */
@@ -66,6 +68,8 @@ export interface Embedder {
   readonly defersDocuments?: boolean
   /** How clients can compute the vectors of documents. Missing: only the server computes them. */
   readonly clients?: ClientVectors
+  /** What the vector of a text doesn't represent; null: nothing is left out. Missing: the embedder reads every text whole. */
+  truncation?(text: string, purpose: EmbeddingPurpose): Truncation | null
   /**
    * Embeds texts. Returns one embedding per text, in order.
    * @throws CoordinatorError `engine_unavailable` if the engine doesn't answer

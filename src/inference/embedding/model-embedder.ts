@@ -5,10 +5,12 @@
  * @module
  */
 import { CoordinatorError } from '../../errors.ts'
+import { shownLimit, type Truncation } from '../../text/truncation.ts'
 import { type Engine, EngineFailure, isTimeout } from '../engine/resilience.ts'
 import { BatchSize } from './batch-size.ts'
 import type { EmbeddedBatch, Embedder, Embedding, EmbeddingPurpose, EmbeddingSpace } from './embedder.ts'
 import type { EmbeddingModel } from './embedding-models.ts'
+import { vectorTruncation } from './truncation.ts'
 
 /** Maximum characters of one request. A server reads a few thousand tokens per second. */
 const BATCH_CHARACTERS = 60_000
@@ -56,6 +58,22 @@ export class ModelEmbedder implements Embedder {
     return embeddings
   }
 
+  truncation(text: string, purpose: EmbeddingPurpose): Truncation | null {
+    const longest = this.#longest(purpose)
+    return text.length <= longest
+      ? null
+      : vectorTruncation(purpose, longest, `about the first ${shownLimit(longest)} characters`)
+  }
+
+  /** Number of characters of a text that fit in the model's context, approximately. */
+  #longest(purpose: EmbeddingPurpose): number {
+    return this.#model.contextTokens * CHARACTERS_PER_TOKEN - this.#prefix(purpose).length
+  }
+
+  #prefix(purpose: EmbeddingPurpose): string {
+    return purpose === 'query' ? this.#model.queryPrefix : this.#model.documentPrefix
+  }
+
   embedDocuments(texts: readonly string[], milliseconds: number): AsyncGenerator<EmbeddedBatch, void, void> {
     return this.#batches(texts, 'document', milliseconds)
   }
@@ -73,8 +91,8 @@ export class ModelEmbedder implements Embedder {
     const end = Date.now() + milliseconds
     const size = sizes.get(this.#engine) ?? new BatchSize()
     sizes.set(this.#engine, size)
-    const prefix = purpose === 'query' ? this.#model.queryPrefix : this.#model.documentPrefix
-    const longest = this.#model.contextTokens * CHARACTERS_PER_TOKEN - prefix.length
+    const prefix = this.#prefix(purpose)
+    const longest = this.#longest(purpose)
     const prepared = texts.map((text) => (text.trim() === '' ? null : prefix + clip(text, longest)))
     const blank = positions(prepared, (text) => text === null)
     if (blank.length > 0) yield { at: blank, embeddings: blank.map(() => ({ vector: null, coverage: 0 })) }

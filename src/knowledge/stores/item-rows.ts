@@ -8,7 +8,7 @@ import type { Provenance } from '../provenance.ts'
 import { type FieldFilter, isRange, type Passage, type PreparedItem, type StoredItem } from './store.ts'
 
 /** Longer texts can't be used in filters, only searched. */
-const MAX_FACET_LENGTH = 200
+export const MAX_FACET_LENGTH = 200
 
 /** Filter name for the provenance. No collection has a field with this name. */
 export const PROVENANCE_FACET = 'provenance'

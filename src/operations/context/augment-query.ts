@@ -7,6 +7,7 @@ import { emptyProjectNote, note } from '../empty-project.ts'
 import { agentType, collections, conversationId, degraded, project, scoreThreshold, tokenBudget } from '../fields.ts'
 import { assertScope } from '../invoke.ts'
 import { ADDS, operation } from '../operation.ts'
+import { truncated, viewTruncatedQuery } from '../truncated.ts'
 import {
   absenceReason,
   alreadySentView,
@@ -78,6 +79,7 @@ export const augmentQuery = operation({
     turn_number: z.int().nullable().describe('Null without a conversation_id.'),
     latency_ms: z.number(),
     degraded,
+    truncated,
   }),
   brief(output) {
     const { augmented_prompt, context_ids, context_count, original_query, retrieval_id, absence_reason, degraded } =
@@ -137,6 +139,7 @@ export const augmentQuery = operation({
       turn_number: result.turnNumber,
       latency_ms: services.now() - started,
       degraded: result.degraded,
+      ...viewTruncatedQuery(result.truncated),
     }
   },
 })

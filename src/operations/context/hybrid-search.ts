@@ -9,6 +9,7 @@ import { emptyProjectNote, note } from '../empty-project.ts'
 import { collectionName, collections, degraded, filter, limit, project, scoreThreshold } from '../fields.ts'
 import { checkFilter } from '../knowledge/knowledge-views.ts'
 import { operation, READS } from '../operation.ts'
+import { truncated, viewTruncatedQuery } from '../truncated.ts'
 import { rankView, resultView, viewRank, viewResult } from './retrieval-views.ts'
 
 export const hybridSearch = operation({
@@ -58,6 +59,7 @@ export const hybridSearch = operation({
     note,
     answerable: z.number().describe('Calibrated probability that anything found answers the query, 0 to 1.'),
     degraded,
+    truncated,
   }),
   async brief({ combined_results, semantic_results, keyword_results, answerable, degraded, ...asked }) {
     const ranked = (results: typeof semantic_results) =>
@@ -105,6 +107,7 @@ export const hybridSearch = operation({
       ...(found.ranked.length === 0 && (await emptyProjectNote(services, input.project, caller))),
       answerable: found.answerable,
       degraded: found.degraded,
+      ...viewTruncatedQuery(found.truncated),
     }
   },
 })

@@ -8,6 +8,7 @@ import { emptyProjectNote, note } from '../empty-project.ts'
 import { collectionName, contextIdField, conversationId, degraded, project, tokenBudget } from '../fields.ts'
 import { assertScope } from '../invoke.ts'
 import { ADDS, operation } from '../operation.ts'
+import { truncated, viewTruncatedQuery } from '../truncated.ts'
 import { absenceReason, alreadySentView, contextView, viewAlreadySent, viewContexts } from './context-views.ts'
 
 export const multiTurnContext = operation({
@@ -52,6 +53,7 @@ export const multiTurnContext = operation({
     turn_number: z.int().nullable().describe('Null when the conversation could not be reached.'),
     retrieval_id: z.string(),
     degraded,
+    truncated,
   }),
   brief(output) {
     const { contexts: _, already_sent, tokenizer: __, tokens_saved: ___, degraded, ...rest } = output
@@ -92,6 +94,7 @@ export const multiTurnContext = operation({
       turn_number: result.turnNumber,
       retrieval_id: result.retrievalId,
       degraded: result.degraded,
+      ...viewTruncatedQuery(result.truncated),
     }
   },
 })

@@ -6,6 +6,7 @@ import { emptyProjectNote, note } from '../empty-project.ts'
 import { collectionName, degraded, filter, limit, project, scoreThreshold } from '../fields.ts'
 import { checkFilter } from '../knowledge/knowledge-views.ts'
 import { operation, READS } from '../operation.ts'
+import { truncated, viewTruncatedQuery } from '../truncated.ts'
 import { resultView, viewResult } from './retrieval-views.ts'
 
 export const searchContext = operation({
@@ -30,6 +31,7 @@ export const searchContext = operation({
     items: z.array(resultView),
     note,
     degraded,
+    truncated,
   }),
   async brief({ query, collection, items, note: told, degraded }) {
     return {
@@ -57,6 +59,7 @@ export const searchContext = operation({
       items: found.ranked.slice(0, input.limit).map(viewResult),
       ...(found.ranked.length === 0 && (await emptyProjectNote(services, input.project, caller))),
       degraded: found.degraded,
+      ...viewTruncatedQuery(found.truncated),
     }
   },
 })

@@ -7,6 +7,7 @@ import { agentType, idempotencyKey, outcome, project, tags, timestamp, userFeedb
 import { countIngest } from '../ingest-quota.ts'
 import { holds } from '../invoke.ts'
 import { ADDS, operation } from '../operation.ts'
+import { truncated, truncatedTurn, viewTruncated } from '../truncated.ts'
 
 /** Maximum number of interactions that one call imports. */
 const MAX_IMPORT = 500
@@ -58,6 +59,7 @@ export const importInteractions = operation({
     interaction_ids: z.array(z.string()).describe('In order.'),
     imported: z.int(),
     unchanged: z.int().describe('Known by their idempotency key.'),
+    truncated,
   }),
   async run(services, input, caller) {
     const { database } = services
@@ -81,7 +83,8 @@ export const importInteractions = operation({
     }
     for (let at = 0; at < jobs.length; at += 100)
       await services.enqueueJobs(jobs.slice(at, at + 100)).catch(() => undefined)
-    return { interaction_ids: ids, imported, unchanged: ids.length - imported }
+    const cut = input.learn ? input.interactions.flatMap((entry, i) => truncatedTurn(`interactions[${i}].`, entry)) : []
+    return { interaction_ids: ids, imported, unchanged: ids.length - imported, ...viewTruncated(cut) }
   },
 })
 

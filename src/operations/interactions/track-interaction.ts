@@ -7,6 +7,7 @@ import { agentType, idempotencyKey, project, tags, uuid } from '../fields.ts'
 import { countWriting } from '../ingest-quota.ts'
 import { holds } from '../invoke.ts'
 import { ADDS, operation } from '../operation.ts'
+import { truncated, truncatedTurn, viewTruncated } from '../truncated.ts'
 import { resolveContexts } from './context-references.ts'
 
 /** Records a question, its answer and the context that was used. */
@@ -46,6 +47,7 @@ export const trackInteraction = operation({
       .describe(
         'Context ids that name nothing stored in the project, so nothing is learnt about them. Left out: none.',
       ),
+    truncated,
   }),
   async run(services, input, caller) {
     await countWriting(services, input.project, 1, input)
@@ -79,6 +81,7 @@ export const trackInteraction = operation({
       status: created ? ('recorded' as const) : ('unchanged' as const),
       index: 'pending' as const,
       ...(unknown.length > 0 && { unknown_context_ids: unknown }),
+      ...viewTruncated(truncatedTurn('', input)),
     }
   },
 })

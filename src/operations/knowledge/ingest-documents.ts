@@ -9,6 +9,7 @@ import { collectionName, MAX_BATCH, project, sourceName } from '../fields.ts'
 import { countIngest } from '../ingest-quota.ts'
 import { fromIssue } from '../invoke.ts'
 import { operation, SETS } from '../operation.ts'
+import { truncated, truncatedItem, viewTruncated } from '../truncated.ts'
 import { checkItem, countPending, errorView, pendingVectors } from './knowledge-views.ts'
 
 const documentInput = z.strictObject({
@@ -58,6 +59,7 @@ export const ingestDocuments = operation({
       rejected: z.int(),
       pending_vectors: pendingVectors,
     }),
+    truncated,
   }),
   async run(services, input, caller) {
     const count = input.documents.reduce((sum, { items }) => sum + (Array.isArray(items) ? items.length : 0), 0)
@@ -102,7 +104,11 @@ export const ingestDocuments = operation({
       for (const name of ['added', 'updated', 'unchanged', 'removed'] as const) totals[name] += result[name]
       return result
     })
-    return { results, totals }
+    const at = checked.flatMap((document, index) => ('error' in document ? [] : [`documents[${index}]`]))
+    const cut = documents.flatMap(({ items }, i) =>
+      items.flatMap((item, index) => truncatedItem(embedder, `${at[i]}.items[${index}]`, item)),
+    )
+    return { results, totals, ...viewTruncated(cut) }
   },
 })
 

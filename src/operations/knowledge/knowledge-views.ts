@@ -9,7 +9,7 @@ import { type Embedder, embedsLater } from '../../inference/embedding/embedder.t
 import { COLLECTIONS, type CollectionName, contextId } from '../../knowledge/collections.ts'
 import { type ItemInput, stableJson } from '../../knowledge/prepare.ts'
 import { BY_RULES, PROVENANCES, type Provenance } from '../../knowledge/provenance.ts'
-import { PROVENANCE_FACET } from '../../knowledge/stores/item-rows.ts'
+import { MAX_FACET_LENGTH, PROVENANCE_FACET } from '../../knowledge/stores/item-rows.ts'
 import type { FieldFilter, PreparedItem, StoredItem } from '../../knowledge/stores/store.ts'
 import { line } from '../../knowledge/text-fields.ts'
 import { contextSource, suspectedInstructions, timestamp, warningOf } from '../fields.ts'
@@ -118,10 +118,17 @@ export async function checkItem(
 
 /**
  * Checks that a filter uses fields of the searched collections.
- * @throws CoordinatorError `invalid_input` naming the unknown field
+ * @throws CoordinatorError `invalid_input` naming the unknown field, or the value that is too long to be indexed
  */
 export function checkFilter(filter: FieldFilter | undefined, collections: readonly CollectionName[]): void {
-  for (const field of Object.keys(filter ?? {})) {
+  for (const [field, condition] of Object.entries(filter ?? {})) {
+    if ([condition].flat().some((value) => typeof value === 'string' && value.length > MAX_FACET_LENGTH)) {
+      const name = `filter.${field}`.slice(0, 60)
+      throw invalidInput(name, `Texts of more than ${MAX_FACET_LENGTH} characters are not indexed for filters.`, {
+        limit: MAX_FACET_LENGTH,
+        hint: 'Search for the text with query instead.',
+      })
+    }
     if (field === PROVENANCE_FACET) continue
     const known = collections.some((name) => Object.hasOwn(COLLECTIONS[name].schema.shape, field))
     if (known) continue

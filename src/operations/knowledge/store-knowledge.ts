@@ -6,6 +6,7 @@ import { type ItemInput, prepareItems } from '../../knowledge/prepare.ts'
 import { collectionName, MAX_BATCH, project } from '../fields.ts'
 import { countIngest } from '../ingest-quota.ts'
 import { operation, SETS } from '../operation.ts'
+import { truncated, truncatedItem, viewTruncated } from '../truncated.ts'
 import { checkItem, countPending, errorView, pendingVectors } from './knowledge-views.ts'
 
 export const storeKnowledge = operation({
@@ -48,6 +49,7 @@ export const storeKnowledge = operation({
       rejected: z.int(),
       pending_vectors: pendingVectors,
     }),
+    truncated,
   }),
   async run(services, input, caller) {
     await countIngest(services, input.project, input.items.length, input.items)
@@ -62,6 +64,9 @@ export const storeKnowledge = operation({
     const changed = prepared.filter((_, i) => statuses[i] !== 'unchanged')
     const pending_vectors = countPending(services.embedder, changed)
     const totals = { indexed: 0, updated: 0, unchanged: 0, rejected: 0, pending_vectors }
+    const cut = checked
+      .flatMap((item, index) => (item instanceof CoordinatorError ? [] : [index]))
+      .flatMap((index, i) => (prepared[i] ? truncatedItem(services.embedder, `items[${index}]`, prepared[i]) : []))
     let next = 0
     const results = checked.map((item, index) => {
       if (item instanceof CoordinatorError) {
@@ -76,6 +81,6 @@ export const storeKnowledge = operation({
       totals[status]++
       return { index, status, id, context_id: contextId(input.collection, id) }
     })
-    return { results, totals }
+    return { results, totals, ...viewTruncated(cut) }
   },
 })

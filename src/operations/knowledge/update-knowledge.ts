@@ -5,6 +5,7 @@ import { itemHash, prepareItems, stableJson } from '../../knowledge/prepare.ts'
 import { collectionName, project, uuid } from '../fields.ts'
 import { countWriting } from '../ingest-quota.ts'
 import { type Caller, operation, SETS } from '../operation.ts'
+import { truncated, truncatedItem, viewTruncated } from '../truncated.ts'
 import { checkItem, itemView, statedProvenance, viewItem } from './knowledge-views.ts'
 
 export const updateKnowledge = operation({
@@ -24,7 +25,7 @@ export const updateKnowledge = operation({
     fields: z.record(z.string(), z.unknown()).describe('New values by field name; null removes a field.'),
     provenance: statedProvenance.default('human'),
   }),
-  output: z.object({ status: z.enum(['updated', 'unchanged']), item: itemView }),
+  output: z.object({ status: z.enum(['updated', 'unchanged']), item: itemView, truncated }),
   async run(services, input, caller) {
     for (let attempt = 0; attempt < TRIES; attempt++) {
       const [stored] = await services.knowledge.get(input, [input.id])
@@ -60,6 +61,7 @@ export const updateKnowledge = operation({
         status: status === 'unchanged' ? ('unchanged' as const) : ('updated' as const),
         // A key that may only write gets back what it sent, not what others stored.
         item: mayRead(caller) ? view : { ...view, key: '', fields: only(view.fields, Object.keys(input.fields)) },
+        ...viewTruncated(prepared.flatMap((one) => truncatedItem(services.embedder, '', one))),
       }
     }
     throw new CoordinatorError('conflict', 'Other requests kept changing this item at the same time.', {

@@ -21,6 +21,7 @@ import { collectionName, collections, degraded, filter, limit, project, scoreThr
 import { holds } from '../invoke.ts'
 import { checkFilter } from '../knowledge/knowledge-views.ts'
 import { ADDS, type Caller, operation } from '../operation.ts'
+import { truncated, viewTruncatedQuery } from '../truncated.ts'
 import { estimateView, gainView, routerVersion } from './routing-views.ts'
 
 const mode = z.enum(SEARCH_MODES)
@@ -123,6 +124,7 @@ export const routeQuery = operation({
     decision,
     latency_ms: z.number(),
     degraded,
+    truncated,
   }),
   async brief({ results, decision: record, sql, ...output }) {
     // A prompt or an answer already contains the items it is based on.
@@ -231,6 +233,7 @@ export const routeQuery = operation({
       decision: record,
       latency_ms: latency,
       degraded: [...new Set([...(searched?.degraded ?? []), ...answer.degraded, ...logged])],
+      ...viewTruncatedQuery(searched?.truncated ?? []),
     }
   },
 })
@@ -317,5 +320,9 @@ async function search(
     filter: input.filter,
     external: input.collections === undefined,
   })
-  return { results: found.ranked.slice(0, wanted).map(viewResult), degraded: found.degraded }
+  return {
+    results: found.ranked.slice(0, wanted).map(viewResult),
+    degraded: found.degraded,
+    truncated: found.truncated,
+  }
 }

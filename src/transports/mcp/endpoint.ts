@@ -192,7 +192,9 @@ function toolResult(output: object): CallToolResult {
 /** The part of an output for models. If it was shortened to save tokens, includes the number of tokens. */
 async function briefOf(operation: Operation | undefined, output: object): Promise<object> {
   if (!operation?.brief) return output
-  const brief = await operation.brief(output as Record<string, unknown>)
+  const { truncated } = output as { truncated?: unknown }
+  const shortened = await operation.brief(output as Record<string, unknown>)
+  const brief = truncated === undefined ? shortened : { ...shortened, truncated }
   const countTokens = await tokenCounter()
   const tokens = countTokens(JSON.stringify(brief))
   // Counting dominates the time of a search over MCP, so the tokens of the added field are counted separately.

@@ -7,11 +7,12 @@ import * as z from 'zod'
 import { countRedactions } from '../../database/queries/redactions.ts'
 import { CoordinatorError, toCoordinatorError } from '../../errors.ts'
 import { NO_UPSTREAMS, UpstreamRefusal } from '../../inference/chat-upstream.ts'
-import { MAX_RESPONSE } from '../../knowledge/text-fields.ts'
+import { MAX_QUERY, MAX_RESPONSE } from '../../knowledge/text-fields.ts'
 import * as fields from '../../operations/fields.ts'
 import { measureInput } from '../../operations/input-sizes.ts'
 import { parseInput } from '../../operations/invoke.ts'
 import type { Caller } from '../../operations/operation.ts'
+import { viewTruncated } from '../../operations/truncated.ts'
 import { EXPECTED_ANSWER_TOKENS, reserveGeneration } from '../../routing/generation-budget.ts'
 import {
   type ChatEnd,
@@ -25,6 +26,7 @@ import {
 } from '../../routing/route-chat.ts'
 import { type RedactionCounts, redact } from '../../security/redact.ts'
 import { tokenCounter } from '../../text/token-counter.ts'
+import { shownLimit, type Truncation } from '../../text/truncation.ts'
 import type { AppContext } from '../context.ts'
 import { reportError } from '../problem.ts'
 import { AnswerSoFar } from './answer.ts'
@@ -70,6 +72,8 @@ interface Chat {
   readonly task: ChatTask
   readonly routed: RoutedChat
   readonly startedAt: number
+  /** Whether the question is stored only in part. */
+  readonly questionTruncated: boolean
   /** Stops the server's work if the client disconnects. */
   readonly stop: AbortController
   readonly answer: AnswerSoFar
@@ -92,8 +96,8 @@ export async function answerChat(c: AppContext, request: ChatRequest, format: An
   const scope = scopeOf(c.var.caller, request.metadata)
   const redactions: RedactionCounts = {}
   const kind = kindOf(request)
-  const query = kind === 'background_task' ? null : askedText(request.messages, redactions)
-  const task: ChatTask = { ...scope, query, kind, model: request.model, caller: c.var.caller.id }
+  const asked = kind === 'background_task' ? null : askedText(request.messages, redactions)
+  const task: ChatTask = { ...scope, query: asked?.text ?? null, kind, model: request.model, caller: c.var.caller.id }
   const routed = await routeChat(services, services.upstreams ?? NO_UPSTREAMS, task)
   const expected = await expectedTokens(request)
   const settle = await reserveGeneration(services, task, expected)
@@ -106,6 +110,7 @@ export async function answerChat(c: AppContext, request: ChatRequest, format: An
     task,
     routed,
     startedAt,
+    questionTruncated: asked?.truncated ?? false,
     stop,
     answer: new AnswerSoFar(),
     format,
@@ -257,14 +262,32 @@ function brokenOff({ upstream }: ChatTarget): CoordinatorError {
   return new CoordinatorError('engine_unavailable', `The ${upstream.side} model broke off in the middle of its answer.`)
 }
 
-function about({ routed, fallbacks, task }: Chat, { upstream }: ChatTarget) {
+function about({ routed, fallbacks, task, questionTruncated, answer }: Chat, { upstream }: ChatTarget) {
+  const isTracked = task.query !== null
+  const truncated = [
+    ...(routed.augmentation?.truncated ?? []).map((truncation) => ({ field: 'messages', truncation })),
+    ...(questionTruncated ? [{ field: 'messages', truncation: storedPart(MAX_QUERY) }] : []),
+    ...(isTracked && answer.text.length > MAX_RESPONSE
+      ? [{ field: 'choices', truncation: storedPart(MAX_RESPONSE) }]
+      : []),
+  ]
   return {
-    interaction_id: task.query === null ? null : routed.interactionId,
+    interaction_id: isTracked ? routed.interactionId : null,
     decision_id: routed.decisionId,
     backend: upstream.side,
     cause: routed.cause,
     context_ids: routed.augmentation?.contextIds ?? [],
     fallbacks,
+    ...viewTruncated(truncated),
+  }
+}
+
+/** The model gets and gives the whole text; only a part of it is stored. */
+function storedPart(limit: number): Truncation {
+  return {
+    limit,
+    message: `The interaction stores the first ${shownLimit(limit)} characters.`,
+    hint: 'Send long material as several questions.',
   }
 }
 

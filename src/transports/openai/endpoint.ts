@@ -16,6 +16,7 @@ import { NO_UPSTREAMS } from '../../inference/chat-upstream.ts'
 import { line } from '../../knowledge/text-fields.ts'
 import { holds, parseInput } from '../../operations/invoke.ts'
 import type { Scope } from '../../operations/operation.ts'
+import { viewTruncated } from '../../operations/truncated.ts'
 import { namedLocalModels } from '../../routing/query-class.ts'
 import { tokenCounter } from '../../text/token-counter.ts'
 import { readJsonObject } from '../body.ts'
@@ -178,12 +179,17 @@ async function embeddings(c: AppContext): Promise<Response> {
     return { object: 'embedding', index, embedding }
   })
   const tokens = texts.reduce((sum, text) => sum + countTokens(text), 0)
+  const truncated = texts.flatMap((text, index) => {
+    const truncation = embedder.truncation?.(text, 'document')
+    return truncation ? [{ field: `input[${index}]`, truncation }] : []
+  })
+  const about = { ...(unknown.length > 0 && { zero_vectors: unknown }), ...viewTruncated(truncated) }
   return Response.json({
     object: 'list',
     data,
     model: name,
     usage: { prompt_tokens: tokens, total_tokens: tokens },
-    ...(unknown.length > 0 && { hybrid_coordinator: { zero_vectors: unknown } }),
+    ...(Object.keys(about).length > 0 && { hybrid_coordinator: about }),
   })
 }
 

@@ -27,15 +27,19 @@ type Message = z.output<typeof message>
 
 /**
  * The text of the person's latest message for search and storage: without secrets and private spans, truncated to the
- * maximum length of a query. Null if there is none.
+ * maximum length of a query, and whether it was truncated. Null if there is none.
  * @param counts increased by the number of redactions of each kind
  */
-export function askedText(messages: readonly Message[], counts: RedactionCounts = {}): string | null {
+export function askedText(
+  messages: readonly Message[],
+  counts: RedactionCounts = {},
+): { text: string; truncated: boolean } | null {
   const content = messages.findLast(({ role }) => role === 'user')?.content
   const text = typeof content === 'string' ? content : (content ?? []).flatMap(({ text }) => text ?? []).join('\n')
   const clean = redact(text.replaceAll('\0', ' ').toWellFormed(), counts)
-  const asked = clean.trim().slice(0, MAX_QUERY).toWellFormed()
-  return asked === '' ? null : asked
+  const asked = clean.trim()
+  if (asked === '') return null
+  return { text: asked.slice(0, MAX_QUERY).toWellFormed(), truncated: asked.length > MAX_QUERY }
 }
 
 /** The texts of messages, under field names for errors. Excludes images and other parts that are passed on unread. */

@@ -3,6 +3,7 @@
  * @module
  */
 import { CoordinatorError } from '../../../errors.ts'
+import type { Truncation } from '../../../text/truncation.ts'
 import { EmbeddingCache } from '../cached-embedder.ts'
 import {
   type ClientVectors,
@@ -14,7 +15,7 @@ import {
 } from '../embedder.ts'
 import type { ModelLoader } from './loader.ts'
 import { MINILM_SPACE, type MiniLm } from './model.ts'
-import { documentText, MAX_DOCUMENT_PIECES, MAX_QUESTION_PIECES, questionText } from './texts.ts'
+import { documentText, MAX_DOCUMENT_PIECES, MAX_QUESTION_PIECES, questionText, vectorTruncationOf } from './texts.ts'
 
 /** How long a question waits for the model if nothing else can embed it, in milliseconds. */
 const QUESTION_WAIT_MS = 3_000
@@ -62,6 +63,10 @@ export class MiniLmEmbedder implements Embedder {
 
   constructor(options: MiniLmOptions) {
     this.#options = options
+  }
+
+  truncation(text: string, purpose: EmbeddingPurpose): Truncation | null {
+    return vectorTruncationOf(text, purpose)
   }
 
   async embed(texts: readonly string[], purpose: EmbeddingPurpose): Promise<Embedding[]> {

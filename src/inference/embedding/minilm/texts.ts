@@ -3,6 +3,10 @@
  * @module
  */
 
+import type { Truncation } from '../../../text/truncation.ts'
+import type { EmbeddingPurpose } from '../embedder.ts'
+import { vectorTruncation } from '../truncation.ts'
+
 /**
  * Maximum word pieces read from a document and from a question. More pieces take longer without a gain
  * (docs/design/sentence-embedder.md).
@@ -51,6 +55,27 @@ export function questionText(text: string): string {
     })
     .sort((a, b) => a.at - b.at)
   return [title, ...chosen.map(({ sentence }) => sentence)].join(' ')
+}
+
+/** A part of a text that the model splits into one or more word pieces. */
+const PIECE = /[\p{L}\p{M}\p{N}]+|[^\s\p{L}\p{M}\p{N}]/gu
+
+/**
+ * What a vector doesn't represent of a text: of a question, the sentences that {@link questionText} leaves out; of a
+ * document, what follows its first {@link MAX_DOCUMENT_PIECES} word pieces. Without the model's vocabulary, every word
+ * counts as one piece, so a document that is slightly too long isn't recognised.
+ */
+export function vectorTruncationOf(text: string, purpose: EmbeddingPurpose): Truncation | null {
+  if (purpose === 'query') {
+    const part = `the first line and the sentences closest to it, ${LONG_QUESTION} characters,`
+    return text.trim().length <= LONG_QUESTION ? null : vectorTruncation(purpose, LONG_QUESTION, part)
+  }
+  if (text.length <= MAX_DOCUMENT_PIECES) return null
+  const kept = documentText(text)
+  const pieces = kept.match(PIECE)?.length ?? 0
+  return pieces > MAX_DOCUMENT_PIECES || kept.length === MAX_DOCUMENT_CHARACTERS
+    ? vectorTruncation(purpose, MAX_DOCUMENT_PIECES, `the first ${MAX_DOCUMENT_PIECES} word pieces`)
+    : null
 }
 
 function sharedWords(sentence: string, words: ReadonlySet<string>): number {

@@ -5,8 +5,10 @@
  */
 
 import { CoordinatorError } from '../../../errors.ts'
+import { shownLimit } from '../../../text/truncation.ts'
 import { words } from '../../../text/words.ts'
-import { type Embedder, type Embedding, type EmbeddingSpace, isVector } from '../embedder.ts'
+import { type Embedder, type Embedding, type EmbeddingPurpose, type EmbeddingSpace, isVector } from '../embedder.ts'
+import { vectorTruncation } from '../truncation.ts'
 import { parseWordTable, type WordTable } from './table.ts'
 
 /** Maximum number of words read from a text. Later words don't change its vector. */
@@ -14,6 +16,13 @@ export const MAXIMUM_WORDS = 2048
 
 /** Text is truncated to this many UTF-16 code units before it is split, to bound the cost of huge texts. */
 const MAXIMUM_CODE_UNITS = MAXIMUM_WORDS * 16
+
+/** Words have at least one character, so only longer texts are split to count them. */
+function truncation(text: string, purpose: EmbeddingPurpose) {
+  const whole =
+    text.length <= MAXIMUM_WORDS || (text.length <= MAXIMUM_CODE_UNITS && words(text).length <= MAXIMUM_WORDS)
+  return whole ? null : vectorTruncation(purpose, MAXIMUM_WORDS, `the first ${shownLimit(MAXIMUM_WORDS)} words`)
+}
 
 /** Shorter vectors have cancelled out and carry no information. */
 const MIN_NORM = 1e-6
@@ -76,6 +85,7 @@ export function createStaticEmbedder(table: ArrayBuffer): Embedder {
   return {
     space: { name: `static-${parsed.dimensions}-v1`, dimensions: parsed.dimensions },
     embed: async (texts) => texts.map((text) => embedText(parsed, text)),
+    truncation,
     clients: {
       textOf: (text) => text,
       verify: async (text, vector) => isVector(vector, embedText(parsed, text).vector),
@@ -110,6 +120,7 @@ export function deferredStaticEmbedder(read: () => Promise<ArrayBuffer>): Embedd
   return {
     space: STATIC_SPACE,
     embed: async (texts, purpose) => (await open()).embed(texts, purpose),
+    truncation,
     clients: {
       textOf: (text) => text,
       verify: async (text, vector) => (await open()).clients?.verify(text, vector) ?? false,

@@ -1,0 +1,40 @@
+/**
+ * What keyword search doesn't cover of an item. Pure.
+ * @module
+ */
+import { documentColumns, MAX_BODY_TERMS, MAX_TITLE_TERMS, type SearchableDocument } from './index-terms.ts'
+import { MAX_DISTINCT_TERMS } from './term-list.ts'
+import { tokenise } from './tokens.ts'
+import { SPLIT_ITEM, shownLimit, type Truncation } from './truncation.ts'
+import { fold, MAX_GROWTH } from './words.ts'
+
+/** A character gives at most this many terms (test/text/bounded-work.test.ts). */
+const TERMS_PER_CHARACTER = 2.2
+const MIN_LENGTH = Math.floor(MAX_DISTINCT_TERMS / TERMS_PER_CHARACTER)
+
+const ASCII = /^\p{ASCII}*$/u
+
+/** The limits of the keyword index that an item exceeds. Only long items are tokenised. */
+export function indexTruncations({ title = '', body }: SearchableDocument): Truncation[] {
+  const found: Truncation[] = []
+  const add = (limit: number, message: string) => found.push({ limit, message, hint: SPLIT_ITEM })
+  if ([title, body].some((text) => !ASCII.test(text) && fold(text).truncated)) {
+    add(MAX_GROWTH, `Keyword search covers a text up to ${MAX_GROWTH} times its length after Unicode normalisation.`)
+  }
+  if (title.length + body.length < MIN_LENGTH) return found
+  const parts = [
+    ['title', title, MAX_TITLE_TERMS],
+    ['body', body, MAX_BODY_TERMS],
+  ] as const
+  for (const [name, text, limit] of parts) {
+    if (text.length * TERMS_PER_CHARACTER < limit) continue
+    if (tokenise(text, 'document', limit).truncated) {
+      add(limit, `Keyword search covers the first ${shownLimit(limit)} terms of the ${name}.`)
+    }
+  }
+  const columns = Object.values(documentColumns({ title, body }))
+  if (new Set(columns.flatMap((column) => column.split(' '))).size > MAX_DISTINCT_TERMS) {
+    add(MAX_DISTINCT_TERMS, `Keyword search covers ${shownLimit(MAX_DISTINCT_TERMS)} distinct terms of an item.`)
+  }
+  return found
+}
