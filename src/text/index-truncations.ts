@@ -2,7 +2,7 @@
  * What keyword search doesn't cover of an item. Pure.
  * @module
  */
-import { documentColumns, MAX_BODY_TERMS, MAX_TITLE_TERMS, type SearchableDocument } from './index-terms.ts'
+import { MAX_BODY_TERMS, MAX_TITLE_TERMS, type SearchableDocument } from './index-terms.ts'
 import { MAX_DISTINCT_TERMS } from './term-list.ts'
 import { tokenise } from './tokens.ts'
 import { SPLIT_ITEM, shownLimit, type Truncation } from './truncation.ts'
@@ -26,14 +26,14 @@ export function indexTruncations({ title = '', body }: SearchableDocument): Trun
     ['title', title, MAX_TITLE_TERMS],
     ['body', body, MAX_BODY_TERMS],
   ] as const
+  const distinct = new Set<string>()
   for (const [name, text, limit] of parts) {
-    if (text.length * TERMS_PER_CHARACTER < limit) continue
-    if (tokenise(text, 'document', limit).truncated) {
-      add(limit, `Keyword search covers the first ${shownLimit(limit)} terms of the ${name}.`)
-    }
+    const { words, compounds, truncated } = tokenise(text, 'document', limit)
+    for (const term of words) distinct.add(term)
+    for (const term of compounds) distinct.add(term)
+    if (truncated) add(limit, `Keyword search covers the first ${shownLimit(limit)} terms of the ${name}.`)
   }
-  const columns = Object.values(documentColumns({ title, body }))
-  if (new Set(columns.flatMap((column) => column.split(' '))).size > MAX_DISTINCT_TERMS) {
+  if (distinct.size > MAX_DISTINCT_TERMS) {
     add(MAX_DISTINCT_TERMS, `Keyword search covers ${shownLimit(MAX_DISTINCT_TERMS)} distinct terms of an item.`)
   }
   return found
