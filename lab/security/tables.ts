@@ -9,7 +9,7 @@ import { startLocalWorker } from '../../cli/harness.ts'
 import { parseArguments, UsageError } from '../../cli/shared/args.ts'
 import { style } from '../../cli/shared/terminal.ts'
 import { ADMIN_KEY, Coordinator } from './coordinator.ts'
-import { FINDINGS } from './findings.ts'
+import { FINDINGS } from './findings/index.ts'
 import { redTeamTable } from './red-team.ts'
 import { scopesTable } from './scopes.ts'
 
@@ -55,7 +55,6 @@ export async function run(argv: string[]): Promise<number> {
         HYBRID_API_KEY: ADMIN_KEY,
         SQL_ROUTE_ENABLED: 'true',
         LOG_LEVEL: 'error',
-        RATE_LIMIT_PER_MINUTE: '1000000',
       }
       const worker = await startLocalWorker({ variables })
       try {
