@@ -48,7 +48,7 @@ export async function send(method, path, body = method === 'POST' ? {} : undefin
       },
       body: body === undefined ? undefined : JSON.stringify(body),
     }).catch(() => {
-      throw new ApiError(0, { detail: 'The coordinator can not be reached.' })
+      throw new ApiError(0, { detail: 'The coordinator cannot be reached.' })
     })
     if (response.status === 401) {
       // Another request may have obtained a new key in the meantime.

@@ -74,7 +74,7 @@ export async function variables(holder) {
   }
   fill(
     holder,
-    h('p', {}, 'Variables are read at the start and can not be changed here. Set one, then restart or deploy:'),
+    h('p', {}, 'Variables are read at the start and cannot be changed here. Set one, then restart or deploy:'),
     h(
       'div.columns',
       {},

@@ -144,7 +144,7 @@ function keyForm(shown, reload) {
         h(
           'div.note',
           { role: 'alert' },
-          h('p', {}, 'Keep it now: it is not stored and can not be shown again.'),
+          h('p', {}, 'Keep it now: it is not stored and cannot be shown again.'),
           h('p.row', {}, h('code.key', { id: 'made-key' }, made.key), copyButton(made.key)),
           command ? copyable(command) : null,
         ),

@@ -160,7 +160,7 @@ async function run(result, { project, query, mode, budget, boxes, threshold, ask
               'Source',
               'Why',
               explained('Relevance', 'Calibrated probability that the passage helps to answer the question.'),
-              explained('Tokens', 'Of what is shown, and of the whole item.'),
+              explained('Tokens', 'Of what is shown with its source line, of those of the whole item if it is cut.'),
             ],
             augmented.contexts.map((context) => reasons(context, parts.get(context.context_id))),
           )
@@ -342,7 +342,9 @@ function reasons(context, item) {
     ),
     why.join('; ') || 'next to what was found',
     percent(context.probability),
-    `${count(context.tokens)} (whole: ${count(context.tokens_whole)})`,
+    context.tokens_whole > context.tokens
+      ? `${count(context.tokens)} of ${count(context.tokens_whole)}`
+      : count(context.tokens),
   ]
 }
 

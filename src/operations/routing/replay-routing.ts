@@ -49,7 +49,7 @@ export const replayRouting = operation({
         supported: z
           .boolean()
           .describe(
-            'False: the log can not support an estimate, as overlap is below 0.95 or fewer than 10 effective decisions are left. ' +
+            'False: the log cannot support an estimate, as overlap is below 0.95 or fewer than 10 effective decisions are left. ' +
               'Raise ROUTING_EXPLORATION to collect decisions that differ.',
           ),
         ips: estimate.describe('Inverse propensity scoring; null: not supported.'),

@@ -132,7 +132,7 @@ async function guarded(
     return await work(c)
   } catch (error) {
     if (error instanceof AuthorizationError && error.redirectTo) return c.redirect(error.redirectTo, 302)
-    if (error instanceof AuthorizationError) return page(c, 400, 'This sign-in can not go on.', error.description)
+    if (error instanceof AuthorizationError) return page(c, 400, 'This sign-in cannot go on.', error.description)
     if (error instanceof CimdFetchError) {
       return page(
         c,
