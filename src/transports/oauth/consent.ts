@@ -25,6 +25,8 @@ function document(title: string, body: string): string {
 <meta name="color-scheme" content="light dark">
 <title>${escapeHtml(title)}</title>
 <link rel="stylesheet" href="/dashboard/style.css">
+<link rel="stylesheet" href="/dashboard/content.css">
+<link rel="stylesheet" href="/dashboard/controls.css">
 </head>
 <body>
 <main class="consent">
