@@ -51,6 +51,16 @@ export interface ConversationState {
   readonly expiresAt: number
 }
 
+/** A stored value. Conversations have no binary columns. */
+export type StoredValue = string | number | null
+
+/** Everything that a conversation stores, for a backup: its rows by table, and its end. */
+export interface StoredConversation {
+  readonly tables: Readonly<Record<string, readonly Readonly<Record<string, StoredValue>>[]>>
+  /** Milliseconds since 1970; null: it does not expire. */
+  readonly expiresAt: number | null
+}
+
 /** The parts of an item that the model still has. */
 export interface RecalledContext {
   readonly contextId: string
@@ -111,4 +121,8 @@ export interface ConversationClient {
   read(project: string, id: string): Promise<ConversationState | null>
   /** Returns whether the conversation existed. */
   delete(project: string, id: string): Promise<boolean>
+  /** Everything that it stores; null if it doesn't exist. */
+  dump(project: string, id: string): Promise<StoredConversation | null>
+  /** Replaces the conversation with a dump. */
+  load(project: string, id: string, stored: StoredConversation): Promise<void>
 }

@@ -4,7 +4,18 @@
  * @module
  */
 import { DurableObject } from 'cloudflare:workers'
-import type { AddedTurn, ConversationState, NewTurn, Recall, ShownContext, ShownItem, Summary, Turn } from './client.ts'
+import type {
+  AddedTurn,
+  ConversationState,
+  NewTurn,
+  Recall,
+  ShownContext,
+  ShownItem,
+  StoredConversation,
+  StoredValue,
+  Summary,
+  Turn,
+} from './client.ts'
 import { extractSummary, SUMMARY_LENGTH, type Utterance } from './summary.ts'
 
 /** If there are more turns, the oldest ones are folded into the summary and dropped. */
@@ -25,6 +36,9 @@ const TABLES = [
     stretches TEXT NOT NULL, tokens INTEGER NOT NULL, PRIMARY KEY (turn, item, position)) WITHOUT ROWID`,
   'CREATE TABLE IF NOT EXISTS property (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID',
 ] as const
+
+/** The tables of a dump. The last one has the highest number ever given to a turn and an item. */
+const DUMPED = ['turn', 'item', 'shown', 'property', 'sqlite_sequence'] as const
 
 type TurnRow = {
   number: number
@@ -176,6 +190,34 @@ export class Conversation extends DurableObject {
     await this.ctx.storage.deleteAlarm()
     await this.ctx.storage.deleteAll()
     return had
+  }
+
+  /** All rows, for a backup; null if no turn was ever added. */
+  async dump(): Promise<StoredConversation | null> {
+    if (!this.#exists()) return null
+    const tables = Object.fromEntries(
+      DUMPED.map((table) => [table, this.#rows<Record<string, StoredValue>>(`SELECT * FROM ${table}`)]),
+    )
+    return { tables, expiresAt: await this.ctx.storage.getAlarm() }
+  }
+
+  /** Replaces the conversation with a dump. Columns that it doesn't have get their default. */
+  async load({ tables, expiresAt }: StoredConversation): Promise<void> {
+    await this.clear()
+    this.ctx.storage.transactionSync(() => {
+      this.#createTables()
+      for (const table of DUMPED) {
+        // Inserting turns and items has added their sequences.
+        if (table === 'sqlite_sequence') this.#rows('DELETE FROM sqlite_sequence')
+        for (const row of tables[table] ?? []) {
+          const names = Object.keys(row)
+          const columns = names.map((name) => `"${name.replaceAll('"', '""')}"`).join(', ')
+          const places = names.map(() => '?').join(', ')
+          this.#rows(`INSERT INTO ${table} (${columns}) VALUES (${places})`, ...Object.values(row))
+        }
+      }
+    })
+    if (expiresAt !== null) await this.ctx.storage.setAlarm(expiresAt)
   }
 
   override async alarm(): Promise<void> {

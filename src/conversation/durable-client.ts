@@ -2,7 +2,16 @@
  * Client for conversations in Durable Objects.
  * @module
  */
-import type { AddedTurn, ConversationClient, ConversationState, NewTurn, Recall, ShownItem, Summary } from './client.ts'
+import type {
+  AddedTurn,
+  ConversationClient,
+  ConversationState,
+  NewTurn,
+  Recall,
+  ShownItem,
+  StoredConversation,
+  Summary,
+} from './client.ts'
 import type { Conversation } from './conversation.ts'
 
 /** Number of attempts for one write: an object that is being moved or restarted answers the next one. */
@@ -48,6 +57,14 @@ export class DurableConversations implements ConversationClient {
 
   delete(project: string, id: string): Promise<boolean> {
     return this.#object(project, id).clear()
+  }
+
+  async dump(project: string, id: string): Promise<StoredConversation | null> {
+    return this.#object(project, id).dump()
+  }
+
+  async load(project: string, id: string, stored: StoredConversation): Promise<void> {
+    await this.#object(project, id).load(stored)
   }
 
   #object(project: string, id: string): DurableObjectStub<Conversation> {

@@ -10,10 +10,12 @@ import { controlLearning } from './administration/control-learning.ts'
 import { createKey } from './administration/create-key.ts'
 import { deleteData } from './administration/delete-data.ts'
 import { discardJob } from './administration/discard-job.ts'
+import { exportState } from './administration/export-state.ts'
 import { getDeletion } from './administration/get-deletion.ts'
 import { getJob } from './administration/get-job.ts'
 import { getStats } from './administration/get-stats.ts'
 import { getTrends } from './administration/get-trends.ts'
+import { importState } from './administration/import-state.ts'
 import { learningStats } from './administration/learning-stats.ts'
 import { listAuditLog } from './administration/list-audit-log.ts'
 import { listJobs } from './administration/list-jobs.ts'
@@ -132,5 +134,7 @@ export const OPERATIONS: readonly Operation[] = [
   listAuditLog,
   deleteData,
   getDeletion,
+  exportState,
+  importState,
   listSettings,
 ] as unknown as readonly Operation[]

@@ -114,7 +114,7 @@ async function run(operation: Operation, services: Services, raw: unknown, calle
   // From here on, the input contains no secrets or private spans. Only this copy is stored, searched or sent to a
   // model.
   const redactions: RedactionCounts = {}
-  const clean = redactAll(input, redactions)
+  const clean = operation.verbatim ? input : redactAll(input, redactions)
   const work = () => operation.run(services, clean, caller)
   const output = await (isAudited(operation) ? audited(operation, services, clean, caller, work) : work())
   if (clean === input) return output

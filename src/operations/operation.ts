@@ -92,6 +92,11 @@ export interface Operation<I extends z.ZodObject = z.ZodObject, O extends z.ZodO
    * it. Default: everywhere.
    */
   readonly offeredTo?: 'rest'
+  /**
+   * The input is not redacted, because it restores what was redacted when it was first stored, byte for byte. Default:
+   * it is.
+   */
+  readonly verbatim?: true
   /** REST routes. The first one is canonical. */
   readonly http: readonly [HttpRoute, ...HttpRoute[]]
   readonly input: I

@@ -240,5 +240,7 @@ export const SAMPLES: Record<string, (prepared: Prepared) => Record<string, unkn
   }),
   get_deletion: ({ deletion }) => ({ deletion_id: deletion }),
   list_audit_log: () => ({ limit: 5 }),
+  export_state: ({ project }) => ({ what: 'items', project, collection: COLLECTION }),
+  import_state: ({ project }) => ({ what: 'items', project, collection: COLLECTION }),
   migrate_store: ({ project }) => ({ project, collection: COLLECTION, from: 'embedded', to: 'embedded' }),
 }

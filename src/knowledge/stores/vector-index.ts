@@ -136,24 +136,16 @@ export class VectorIndex {
     this.#vectors?.delete(row)
   }
 
-  /** Unit vectors of rows, by row. */
+  /** Vectors of rows, by row. Storing one again gives the same codes and scale. */
   read(rows: readonly number[]): Map<number, Float32Array> {
-    const found = new Map<number, Float32Array>()
     const dimensions = this.space?.dimensions ?? 0
-    for (const { row, codes } of this.#sql.exec<{ row: number; codes: ArrayBuffer }>(
-      'SELECT row, codes FROM vectors WHERE length(codes) > 0 AND row IN (SELECT value FROM json_each(?))',
+    const found = this.#sql.exec<{ row: number; scale: number; codes: ArrayBuffer }>(
+      'SELECT row, scale, codes FROM vectors WHERE length(codes) > 0 AND row IN (SELECT value FROM json_each(?))',
       JSON.stringify(rows),
-    )) {
-      const values = new Int8Array(codes).subarray(0, dimensions)
-      let sum = 0
-      for (const value of values) sum += value * value
-      const norm = Math.sqrt(sum)
-      found.set(
-        row,
-        Float32Array.from(values, (value) => value / norm),
-      )
-    }
-    return found
+    )
+    const vectorOf = (codes: ArrayBuffer, scale: number) =>
+      Float32Array.from(new Int8Array(codes).subarray(0, dimensions), (code) => code * scale)
+    return new Map([...found].map(({ row, scale, codes }) => [row, vectorOf(codes, scale)]))
   }
 
   /** SQL condition on `items.row`: not yet embedded in a space. */
