@@ -2,15 +2,12 @@
  * `dev -- backup` and `dev -- restore`: saves the data of the local coordinator to one file, and restores it.
  * @module
  */
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname, join, relative, resolve, sep } from 'node:path'
-import { pipeline } from 'node:stream/promises'
-import { create, extract } from 'tar'
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { startInBackground, stopBackground } from './dev/background.ts'
 import { lockState, MARK, ownershipOf, readInstance, StateError } from './dev/state.ts'
 import { DEFAULT_STATE } from './dev.ts'
+import { ArchiveError, exists, pack, unpack, usualName } from './shared/archive.ts'
 import { parseArguments, UsageError } from './shared/args.ts'
 import { count, style } from './shared/terminal.ts'
 
@@ -27,10 +24,6 @@ Options
   -h, --help       print this
 `
 
-/** Checksums of an archive, by path. */
-type Manifest = Readonly<Record<string, string>>
-
-const MANIFEST = 'manifest.json'
 /** Saved entries. Logs and locks are not saved. */
 const SAVED = ['v3', MARK]
 
@@ -51,10 +44,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
     const restoring = command === 'restore'
     if (more.length > 0) throw new UsageError(`Unexpected argument "${more[0]}".`)
     if (restoring && name === undefined) throw new UsageError('Name the file to restore.')
-    const file = resolve(
-      base,
-      name ?? `hybrid-coordinator-${new Date().toISOString().slice(0, 19).replaceAll(':', '')}.tar.gz`,
-    )
+    const file = resolve(base, name ?? usualName('hybrid-coordinator'))
     const running = await readInstance(state)
     if (running && !running.background)
       throw new StateError('A coordinator runs in a terminal for this folder. Stop it there with Ctrl-C first.')
@@ -66,7 +56,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
     }
     return 0
   } catch (error) {
-    if (error instanceof StateError) {
+    if (error instanceof StateError || error instanceof ArchiveError) {
       process.stderr.write(`${style('red', error.message)}\n`)
       return 1
     }
@@ -79,24 +69,15 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
 /**
  * Writes the archive, atomically.
  * @returns a line for the user
- * @throws StateError
+ * @throws StateError, ArchiveError
  */
 export async function backup(file: string, state: string): Promise<string> {
   if ((await ownershipOf(state)) !== 'ours') throw new StateError(`There is no data of Hybrid Coordinator in ${state}.`)
-  if (await exists(file)) throw new StateError(`${file} exists; choose another name.`)
-  if (!(await exists(dirname(file)))) throw new StateError(`${dirname(file)} does not exist.`)
   const lock = await lockState(state, 0)
-  const draft = `${file}.part`
   try {
-    const manifest = await checksums(state)
-    await writeFile(join(state, MANIFEST), JSON.stringify(manifest))
-    await create({ gzip: true, file: draft, cwd: state }, [MANIFEST, ...SAVED])
-    await chmod(draft, 0o600)
-    await rename(draft, file)
-    const { size } = await stat(file)
-    return `${style('green', '✓', process.stdout)} ${file}: ${count(Object.keys(manifest).length)} files, ${(size / 1e6).toFixed(1)} MB\n`
+    const { files, bytes } = await pack(file, state, SAVED)
+    return `${style('green', '✓', process.stdout)} ${file}: ${count(files)} files, ${(bytes / 1e6).toFixed(1)} MB\n`
   } finally {
-    for (const path of [join(state, MANIFEST), draft]) await rm(path, { force: true })
     await lock.release()
   }
 }
@@ -104,16 +85,19 @@ export async function backup(file: string, state: string): Promise<string> {
 /**
  * Replaces the existing data with that of an archive. The existing data is moved aside.
  * @returns lines for the user
- * @throws StateError, before any change, if the archive is damaged or the folder doesn't belong to a coordinator
+ * @throws ArchiveError, StateError, before any change, if the archive is damaged or the folder doesn't belong to a
+ *   coordinator
  */
 export async function restore(file: string, state: string): Promise<string> {
-  if (!(await exists(file))) throw new StateError(`${file} does not exist.`)
+  if (!(await exists(file))) throw new ArchiveError(`${file} does not exist.`)
   const owner = await ownershipOf(state)
   if (owner === 'foreign') throw new StateError(`${state} holds other files; nothing was changed. Check --state.`)
   await mkdir(dirname(state), { recursive: true })
   const draft = await mkdtemp(`${state}.restore-`)
   try {
-    await extractAll(file, draft)
+    await unpack(file, draft)
+    if ((await ownershipOf(draft)) !== 'ours')
+      throw new ArchiveError(`${file} is no backup of a local coordinator; nothing was changed.`)
     const lock = await lockState(state, 0)
     await lock.release()
     const aside = `${state}.before-${new Date().toISOString().slice(0, 19).replaceAll(':', '')}`
@@ -123,59 +107,7 @@ export async function restore(file: string, state: string): Promise<string> {
     const done = `${style('green', '✓', process.stdout)} ${state} is as it was in ${file}.\n`
     return owner === 'empty' ? done : `${done}What was there is in ${aside}.\n`
   } finally {
-    await rm(draft, { recursive: true, force: true })
+    // A damaged archive may still be written out.
+    await rm(draft, { recursive: true, force: true, maxRetries: 10 })
   }
-}
-
-/** Unpacks an archive and compares every file with its checksum. */
-async function extractAll(file: string, folder: string): Promise<void> {
-  const damaged = (why: string) => new StateError(`${file} is not a complete backup (${why}); nothing was changed.`)
-  try {
-    // Links and devices are not allowed in a backup.
-    await extract({
-      file,
-      cwd: folder,
-      strict: true,
-      filter: (_, entry) => !('type' in entry) || entry.type === 'File' || entry.type === 'Directory',
-    })
-  } catch (error) {
-    throw damaged((error as Error).message)
-  }
-  const text = await readFile(join(folder, MANIFEST), 'utf8').catch(() => {
-    throw damaged('it has no list of its files')
-  })
-  const expected = JSON.parse(text) as Manifest
-  await rm(join(folder, MANIFEST))
-  const found = await checksums(folder)
-  for (const path of new Set([...Object.keys(expected), ...Object.keys(found)])) {
-    if (found[path] === undefined) throw damaged(`${path} is missing`)
-    if (found[path] !== expected[path]) throw damaged(`${path} differs`)
-  }
-}
-
-/** SHA-256 of every saved file, by path with slashes. */
-async function checksums(state: string): Promise<Manifest> {
-  const manifest: Record<string, string> = {}
-  for (const name of SAVED) {
-    const top = join(state, name)
-    const kind = await stat(top).catch(() => null)
-    if (kind === null) continue
-    const entries = kind.isDirectory()
-      ? (await readdir(top, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile())
-      : [{ parentPath: state, name }]
-    for (const entry of entries) {
-      const path = join(entry.parentPath, entry.name)
-      const hash = createHash('sha256')
-      await pipeline(createReadStream(path), hash)
-      manifest[relative(state, path).split(sep).join('/')] = hash.digest('hex')
-    }
-  }
-  return manifest
-}
-
-function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  )
 }

@@ -28,9 +28,12 @@ import { style } from './shared/terminal.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const HELP = `Usage: npm run deploy -- [options]
+       npm run deploy -- backup [file.tar.gz]
+       npm run deploy -- restore file.tar.gz
 
 Creates the D1 database, KV namespace, queues and R2 bucket, applies the migrations, deploys the Worker, sets its admin key, checks that
 it answers, and prints its MCP URL. Existing resources are kept, so you can run it again at any time, also to upgrade.
+backup and restore take --help.
 
 Options
   --name NAME    name of the Worker and of everything it makes (default: hybrid-coordinator); a second coordinator in the same account
@@ -48,6 +51,8 @@ Environment
 
 /** Runs the command. Exit codes: 0 done, 1 a step failed, 2 usage error. */
 export async function run(argv: string[]): Promise<number> {
+  if (argv[0] === 'backup' || argv[0] === 'restore')
+    return (await import('./deploy/backup.ts')).run(argv, planFor, realWorld())
   try {
     const { values, positionals } = parseArguments(argv, {
       name: { type: 'string' },
@@ -60,9 +65,7 @@ export async function run(argv: string[]): Promise<number> {
       process.stdout.write(HELP)
       return 0
     }
-    const { unstable_readConfig: readConfig } = await import('wrangler')
-    const config = readConfig({ config: join(ROOT, 'wrangler.toml') }) as WorkerConfig
-    const plan = planOf(config, await readdir(join(ROOT, 'migrations')), parseName(values.name), parsePlan(values.plan))
+    const plan = await planFor(values.name, values.plan)
     const world = realWorld()
     return values['dry-run']
       ? await dryRun(plan, world)
@@ -72,6 +75,12 @@ export async function run(argv: string[]): Promise<number> {
     process.stderr.write(`${style('red', error.message)}\nSee npm run deploy -- --help\n`)
     return 2
   }
+}
+
+async function planFor(name: string | undefined, plan?: string): Promise<Plan> {
+  const { unstable_readConfig: readConfig } = await import('wrangler')
+  const config = readConfig({ config: join(ROOT, 'wrangler.toml') }) as WorkerConfig
+  return planOf(config, await readdir(join(ROOT, 'migrations')), parseName(name), parsePlan(plan))
 }
 
 function parseName(name: string | undefined): string | undefined {
@@ -154,36 +163,54 @@ Take this version back:  npx wrangler rollback ${configured}
 ${undo ? `  and the database:      ${undo}\n` : ''}`)
 }
 
-function realWorld(): World {
+/**
+ * The real outside world.
+ * @param root folder of wrangler.toml
+ */
+export function realWorld(env: NodeJS.ProcessEnv = process.env, root = ROOT): World {
   const binary = join(dirname(createRequire(import.meta.url).resolve('wrangler/package.json')), 'bin/wrangler.js')
   return {
-    wrangler: (args, input) => start(process.execPath, [binary, ...args], input),
+    wrangler: (args, input) => start(process.execPath, [binary, ...args], { cwd: root, env }, input),
     async fetch(url, headers = {}) {
       const response = await fetch(url, { headers, signal: AbortSignal.timeout(20_000) })
       return { status: response.status, body: await response.text() }
     },
-    writeConfig: (file, toml) => writeFile(join(ROOT, file), toml),
+    writeConfig: (file, toml) => writeFile(join(root, file), toml),
     pause: (milliseconds) => sleep(milliseconds),
     print: (text) => void process.stdout.write(text),
-    env: process.env,
+    env,
   }
 }
 
 /** Secrets are passed on standard input, never as arguments, which every process on the machine could read. */
-function start(file: string, args: readonly string[], input = ''): Promise<Finished> {
+function start(
+  file: string,
+  args: readonly string[],
+  { cwd, env }: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
+  input = '',
+): Promise<Finished> {
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, {
-      cwd: ROOT,
-      env: { ...process.env, WRANGLER_SEND_METRICS: 'false', WRANGLER_HIDE_BANNER: 'true', NO_COLOR: '1' },
+      cwd,
+      // Its results are log lines, too, whatever level the user has set.
+      env: {
+        ...env,
+        WRANGLER_LOG: 'log',
+        WRANGLER_SEND_METRICS: 'false',
+        WRANGLER_HIDE_BANNER: 'true',
+        NO_COLOR: '1',
+      },
     })
-    let output = ''
-    const collect = (data: unknown) => {
-      output += String(data)
+    let [output, result] = ['', '']
+    for (const stream of [child.stdout, child.stderr]) {
+      // A character may be split between two chunks.
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        output += text
+        if (stream === child.stdout) result += text
+      })
     }
-    child.stdout.on('data', collect)
-    child.stderr.on('data', collect)
     child.on('error', reject)
-    child.on('close', (code) => resolve({ code: code ?? 1, output }))
+    child.on('close', (code) => resolve({ code: code ?? 1, output, result }))
     child.stdin.end(input)
   })
 }

@@ -3,7 +3,6 @@
  * @module
  */
 import { join, resolve } from 'node:path'
-import { createInterface } from 'node:readline/promises'
 import {
   baseOf,
   printLogs,
@@ -16,6 +15,7 @@ import {
 import { serve, welcome } from './dev/serve.ts'
 import { emptyState, ownershipOf, readInstance, refuseToEmpty, StateError, sizeOf } from './dev/state.ts'
 import { parseArguments, UsageError } from './shared/args.ts'
+import { confirm } from './shared/confirm.ts'
 import { style } from './shared/terminal.ts'
 
 const ROOT = join(import.meta.dirname, '..')
@@ -120,12 +120,9 @@ async function reset(state: string, yes: boolean): Promise<boolean> {
   await refuseToEmpty(state)
   if ((await ownershipOf(state)) === 'ours' && !yes) {
     const megabytes = ((await sizeOf(state)) / 1e6).toFixed(1)
-    if (!process.stdin.isTTY)
-      throw new StateError(`--reset would delete ${megabytes} MB in ${state}. Add --yes to confirm.`)
-    const ask = createInterface({ input: process.stdin, output: process.stderr })
-    const answer = await ask.question(`Delete all data in ${state} (${megabytes} MB)? [y/N] `)
-    ask.close()
-    if (!/^y(?:es)?$/i.test(answer.trim())) {
+    const answer = await confirm(`Delete all data in ${state} (${megabytes} MB)?`)
+    if (answer === null) throw new StateError(`--reset would delete ${megabytes} MB in ${state}. Add --yes to confirm.`)
+    if (!answer) {
       process.stderr.write('Nothing was deleted.\n')
       return false
     }

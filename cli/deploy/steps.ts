@@ -12,7 +12,10 @@ const USUAL_NAME = 'hybrid-coordinator'
 /** The output and exit code of a command. */
 export interface Finished {
   readonly code: number
+  /** Everything that it printed. */
   readonly output: string
+  /** What it printed to standard output. Missing: the same. */
+  readonly result?: string
 }
 
 /** A deployment's interface to the outside world. */
@@ -123,17 +126,24 @@ export async function make(
   world.print(`${style('green', '✓')} ${step} (${code === 0 ? 'created' : 'exists'})\n`)
 }
 
-export async function databaseId({ database }: Plan, made: { database: boolean }, world: World): Promise<string> {
+/** The id of the plan's database in the account; undefined: there is none. */
+export async function findDatabaseId({ database }: Plan, world: World): Promise<string | undefined> {
   const step = `D1 database ${database.name}`
-  const before = await listed<{ name: string; uuid: string }>(world, step, ['d1', 'list', '--json'])
-  const existing = before.find(({ name }) => name === database.name)?.uuid
+  const databases = await listed<{ name: string; uuid: string }>(world, step, ['d1', 'list', '--json'])
+  return databases.find(({ name }) => name === database.name)?.uuid
+}
+
+/** Finds or creates the database. */
+export async function databaseId(plan: Plan, made: { database: boolean }, world: World): Promise<string> {
+  const { database } = plan
+  const step = `D1 database ${database.name}`
+  const existing = await findDatabaseId(plan, world)
   if (existing !== undefined) {
     world.print(`${style('green', '✓')} ${step} (exists)\n`)
     return existing
   }
   await create(world, step, ['d1', 'create', database.name])
-  const after = await listed<{ name: string; uuid: string }>(world, step, ['d1', 'list', '--json'])
-  const id = after.find(({ name }) => name === database.name)?.uuid
+  const id = await findDatabaseId(plan, world)
   if (id === undefined) throw new StepError(`${step} failed: wrangler d1 list does not name it`)
   made.database = true
   return id
@@ -162,8 +172,8 @@ export async function namespaceId(title: string, world: World): Promise<string> 
  * @throws StepError if it fails or can't be parsed, because only a complete list shows that something doesn't exist
  */
 async function listed<T>(world: World, step: string, args: readonly string[]): Promise<T[]> {
-  const { code, output } = await world.wrangler(args)
-  const list = code === 0 ? jsonIn<T[]>(output, '[') : null
+  const { code, output, result = output } = await world.wrangler(args)
+  const list = code === 0 ? jsonIn<T[]>(result, '[') : null
   if (!Array.isArray(list)) throw new StepError(`${step} failed: wrangler ${args.join(' ')}\n${output.trim()}`)
   return list
 }
