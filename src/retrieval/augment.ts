@@ -4,21 +4,14 @@
  */
 import type { ConversationClient, Recall, ShownItem } from '../conversation/client.ts'
 import type { Database } from '../database/database.ts'
-import { recordRetrieval } from '../database/queries/retrievals.ts'
 import { reportedOutcomes } from '../database/queries/routing.ts'
 import { newId } from '../ids.ts'
-import {
-  type CollectionName,
-  type ContextId,
-  contextId,
-  isCollection,
-  KNOWLEDGE_COLLECTIONS,
-} from '../knowledge/collections.ts'
-import type { KnowledgeStore } from '../knowledge/stores/store.ts'
+import { type CollectionName, type ContextId, contextId, KNOWLEDGE_COLLECTIONS } from '../knowledge/collections.ts'
 import { withPriorOdds } from '../ranking/calibration.ts'
 import { type TokenCounter, tokenCounter } from '../text/token-counter.ts'
 import { costOf, type IndexEntry, indexContext } from './context-index.ts'
 import { drawHoldOut, NO_HOLD_OUT } from './hold-out.ts'
+import { logRetrieval } from './log-retrieval.ts'
 import { type KnownItem, leastShare, type PackedItem, sourceOf, tokensOfWhole } from './packing.ts'
 import type { PackableItem } from './passage-value.ts'
 import { type ComposedContext, composeContext, joinPrompt, NO_CONTEXT, renderContext, tokensBelow } from './prompt.ts'
@@ -242,42 +235,6 @@ export async function augment(services: AugmentServices, request: AugmentRequest
     truncated: found.truncated,
     turnNumber: turn?.turnNumber ?? null,
   }
-}
-
-/** Writes the log entry, including the cost of sending whole documents instead. */
-async function logRetrieval(
-  services: AugmentServices,
-  packed: readonly PackedItem[],
-  entry: Omit<Parameters<typeof recordRetrieval>[1], 'tokensDocuments'>,
-): Promise<void> {
-  const tokensDocuments = await documentTokens(services.knowledge, entry.project, packed).catch(() => null)
-  await recordRetrieval(services.database, { ...entry, tokensDocuments })
-}
-
-/**
- * Tokens of the whole documents that the items come from, counting each document once. An item without a document
- * counts as its own document. Null: unknown.
- */
-async function documentTokens(
-  knowledge: KnowledgeStore,
-  project: string,
-  packed: readonly PackedItem[],
-): Promise<number | null> {
-  let alone = 0
-  const documents = new Map<CollectionName, Map<string, { source: string; path: string }>>()
-  for (const { item, tokensWhole } of packed) {
-    const { source, path, collection } = item
-    if (source === null || path === null || !isCollection(collection)) alone += tokensWhole
-    else {
-      const own = documents.get(collection) ?? new Map<string, { source: string; path: string }>()
-      documents.set(collection, own.set(JSON.stringify([source, path]), { source, path }))
-    }
-  }
-  if (documents.size > 0 && !knowledge.documentTokens) return null
-  const sums = await Promise.all(
-    [...documents].map(([collection, own]) => knowledge.documentTokens?.({ project, collection }, [...own.values()])),
-  )
-  return sums.reduce<number>((sum, tokens) => sum + (tokens ?? 0), alone)
 }
 
 const NOTHING_RECALLED: Recall = { contexts: [], nextNumber: 1, turns: 0 }
