@@ -8,7 +8,7 @@ import { parseArguments, UsageError } from '../../cli/shared/args.ts'
 import { style } from '../../cli/shared/terminal.ts'
 import { pathGiven } from '../paths.ts'
 import { ingestFolder } from './code.ts'
-import { withCoordinator } from './worker.ts'
+import { variablesOf, withCoordinator } from './worker.ts'
 
 const HELP = `Usage: npm run --prefix lab eval:rated-questions -- --click FOLDER [options]
 
@@ -18,6 +18,8 @@ wrong: none does. silent: no context.
 
 Options
   --click FOLDER  the source of Click
+  --variable NAME=VALUE
+                  setting of the local Worker, e.g. EMBEDDER=static; may be repeated
   --passages      print the first lines of the passages of each question too
   -h, --help      print this
 `
@@ -58,6 +60,7 @@ export async function run(argv: string[]): Promise<number> {
   try {
     const { values } = parseArguments(argv, {
       click: { type: 'string' },
+      variable: { type: 'string', multiple: true },
       passages: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     })
@@ -67,7 +70,7 @@ export async function run(argv: string[]): Promise<number> {
     }
     const folder = values.click
     if (!folder) throw new UsageError('name the source of Click: --click FOLDER')
-    await withCoordinator({}, async (_, url) => {
+    await withCoordinator({ variables: variablesOf(values.variable) }, async (_, url) => {
       await ingestFolder(url, undefined, 'click', pathGiven(folder))
       const http = createHttpClient({ url })
       const tally: Record<Rating, number> = { right: 0, partly: 0, wrong: 0, silent: 0 }
