@@ -2,7 +2,7 @@
  * `ask`: asks a question in the terminal, and prints the passages that an agent would get.
  * @module
  */
-import { parseArguments, UsageError } from './shared/args.ts'
+import { parseArguments, reportUsage, UsageError } from './shared/args.ts'
 import { createHttpClient } from './shared/http.ts'
 import { askQuestion, describeAnswer } from './shared/question.ts'
 import { explain, TARGET_OPTIONS, TargetError, targetOf } from './shared/target.ts'
@@ -46,8 +46,6 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
       process.stderr.write(`${style('red', error.message)}\n${error.fix}\n`)
       return 1
     }
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run ask -- --help\n`)
-    return 2
+    return reportUsage(error, 'ask --')
   }
 }

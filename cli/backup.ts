@@ -8,7 +8,7 @@ import { startInBackground, stopBackground } from './dev/background.ts'
 import { lockState, MARK, ownershipOf, readInstance, StateError } from './dev/state.ts'
 import { DEFAULT_STATE } from './dev.ts'
 import { ArchiveError, exists, pack, unpack, usualName } from './shared/archive.ts'
-import { parseArguments, UsageError } from './shared/args.ts'
+import { parseArguments, reportUsage, UsageError } from './shared/args.ts'
 import { count, style } from './shared/terminal.ts'
 
 const HELP = `Usage: npm run dev -- backup [file.tar.gz] [options]
@@ -60,9 +60,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
       process.stderr.write(`${style('red', error.message)}\n`)
       return 1
     }
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run dev -- backup --help\n`)
-    return 2
+    return reportUsage(error, 'dev -- backup')
   }
 }
 

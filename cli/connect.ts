@@ -12,7 +12,7 @@ import { CLIENTS, type Client, type Connection, hookVariables, printable } from 
 import type { Edit } from './connect/edits.ts'
 import { UnreadableFileError } from './connect/edits.ts'
 import { configFolder, FileEditor } from './connect/files.ts'
-import { parseArguments, UsageError } from './shared/args.ts'
+import { parseArguments, reportUsage, UsageError } from './shared/args.ts'
 import { TARGET_OPTIONS, TargetError, targetOf } from './shared/target.ts'
 import { plural, style } from './shared/terminal.ts'
 
@@ -80,10 +80,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
     process.stdout.write(summary(client, connection, items))
     return 0
   } catch (error) {
-    if (error instanceof UsageError) {
-      process.stderr.write(`${style('red', error.message)}\nSee npm run connect -- --help\n`)
-      return 2
-    }
+    if (error instanceof UsageError) return reportUsage(error, 'connect --')
     if (error instanceof TargetError || error instanceof UnreadableFileError) {
       const fix = error instanceof TargetError ? error.fix : 'Correct it, then run this again.'
       process.stderr.write(`${style('red', error.message)}\n${fix}\nNothing was changed.\n`)

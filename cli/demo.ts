@@ -8,7 +8,7 @@ import { DemoClient } from './demo/client.ts'
 import { CORRECTION, KNOWLEDGE, QUESTIONS, ROUTED } from './demo/script.ts'
 import { parseOptions } from './ingest/options.ts'
 import { ingest } from './ingest.ts'
-import { parseArguments, UsageError } from './shared/args.ts'
+import { parseArguments, reportUsage } from './shared/args.ts'
 import { createHttpClient } from './shared/http.ts'
 import { startLocalWorker } from './shared/local-worker.ts'
 import { count, duration, style as styled } from './shared/terminal.ts'
@@ -41,9 +41,7 @@ export async function run(argv: string[]): Promise<number> {
     }
     return await demo(values.keep === true)
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${error.message}\nSee npm run demo -- --help\n`)
-    return 2
+    return reportUsage(error, 'demo --')
   }
 }
 

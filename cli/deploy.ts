@@ -23,7 +23,7 @@ import {
   undoLine,
   type World,
 } from './deploy/steps.ts'
-import { parseArguments, UsageError } from './shared/args.ts'
+import { parseArguments, reportUsage, UsageError } from './shared/args.ts'
 import { style } from './shared/terminal.ts'
 
 const ROOT = join(import.meta.dirname, '..')
@@ -71,9 +71,7 @@ export async function run(argv: string[]): Promise<number> {
       ? await dryRun(plan, world)
       : await deploy(plan, await readFile(join(ROOT, 'wrangler.toml'), 'utf8'), world)
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run deploy -- --help\n`)
-    return 2
+    return reportUsage(error, 'deploy --')
   }
 }
 

@@ -14,7 +14,7 @@ import {
 } from './dev/background.ts'
 import { serve, welcome } from './dev/serve.ts'
 import { emptyState, ownershipOf, readInstance, refuseToEmpty, StateError, sizeOf } from './dev/state.ts'
-import { parseArguments, UsageError } from './shared/args.ts'
+import { parseArguments, reportUsage, UsageError } from './shared/args.ts'
 import { confirm } from './shared/confirm.ts'
 import { style } from './shared/terminal.ts'
 
@@ -109,9 +109,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
       process.stderr.write(`${style('red', error.message)}\n`)
       return 1
     }
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run dev -- --help\n`)
-    return 2
+    return reportUsage(error, 'dev --')
   }
 }
 

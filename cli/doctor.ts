@@ -11,7 +11,7 @@ import { configFolder } from './connect/files.ts'
 import { readInstance } from './dev/state.ts'
 import { DEFAULT_STATE } from './dev.ts'
 import { testQuestions } from './setup/questions.ts'
-import { parseArguments, UsageError } from './shared/args.ts'
+import { parseArguments, reportUsage, UsageError } from './shared/args.ts'
 import { createHttpClient, type HttpClient, HttpError } from './shared/http.ts'
 import { explain, TARGET_OPTIONS, type Target, TargetError, targetOf } from './shared/target.ts'
 import { plural, style } from './shared/terminal.ts'
@@ -67,9 +67,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
     process.stdout.write(faults === 0 ? 'Everything works.\n' : `${plural(faults, 'fault')}.\n`)
     return faults === 0 ? 0 : 1
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run doctor -- --help\n`)
-    return 2
+    return reportUsage(error, 'doctor --')
   }
 }
 

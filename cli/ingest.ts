@@ -17,7 +17,7 @@ import { rememberFolder } from './ingest/registry.ts'
 import { createReport, exitCode, formatReport, type Report } from './ingest/report.ts'
 import { sourceName } from './ingest/source.ts'
 import { RefusedError } from './ingest/target.ts'
-import { UsageError } from './shared/args.ts'
+import { reportUsage, UsageError } from './shared/args.ts'
 import { createHttpClient, HttpError, UnreachableError } from './shared/http.ts'
 import { count, duration, plural, style } from './shared/terminal.ts'
 
@@ -224,9 +224,7 @@ export async function run(argv: string[]): Promise<number> {
       process.stdout.write(connectLine(report, options))
     return exitCode(report)
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run ingest -- --help\n`)
-    return 2
+    return reportUsage(error, 'ingest --')
   }
 }
 

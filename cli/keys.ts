@@ -2,7 +2,7 @@
  * `keys`: creates, lists and revokes API keys of a running coordinator.
  * @module
  */
-import { parseArguments, parseUrl, UsageError } from './shared/args.ts'
+import { parseArguments, parseUrl, reportUsage, UsageError } from './shared/args.ts'
 import { createHttpClient, type HttpClient, HttpError, UnreachableError } from './shared/http.ts'
 import { style } from './shared/terminal.ts'
 
@@ -64,10 +64,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
     process.stdout.write(await act(client, positionals, values))
     return 0
   } catch (error) {
-    if (error instanceof UsageError) {
-      process.stderr.write(`${style('red', error.message)}\nSee npm run keys -- --help\n`)
-      return 2
-    }
+    if (error instanceof UsageError) return reportUsage(error, 'keys --')
     if (error instanceof HttpError || error instanceof UnreachableError) {
       const hint = error instanceof HttpError ? error.problem.hint : undefined
       process.stderr.write(`${style('red', error.message)}\n${hint ? `${hint}\n` : ''}`)

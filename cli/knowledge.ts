@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path'
 import { type ListedItem, listItems } from './ingest/api.ts'
 import { formatKnowledgeFile, parseKnowledgeFile } from './ingest/knowledge-file.ts'
 import { FILE_COLLECTIONS, type ItemCollection, KNOWLEDGE_FOLDER } from './ingest/knowledge-place.ts'
-import { parseArguments, parseUrl, UsageError } from './shared/args.ts'
+import { parseArguments, parseUrl, reportUsage, UsageError } from './shared/args.ts'
 import { createHttpClient, HttpError, UnreachableError } from './shared/http.ts'
 import { plural, style } from './shared/terminal.ts'
 
@@ -174,10 +174,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
     )
     return 0
   } catch (error) {
-    if (error instanceof UsageError) {
-      process.stderr.write(`${style('red', error.message)}\nSee npm run knowledge -- --help\n`)
-      return 2
-    }
+    if (error instanceof UsageError) return reportUsage(error, 'knowledge --')
     if (error instanceof HttpError || error instanceof UnreachableError) {
       process.stderr.write(`${style('red', error.message)}\n`)
       return 1

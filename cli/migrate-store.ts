@@ -3,7 +3,7 @@
  * @module
  */
 import { readFile, rm, writeFile } from 'node:fs/promises'
-import { parseArguments, parseUrl, UsageError } from './shared/args.ts'
+import { parseArguments, parseUrl, reportUsage, UsageError } from './shared/args.ts'
 import { createHttpClient, type HttpClient, HttpError, UnreachableError } from './shared/http.ts'
 import { plural, style } from './shared/terminal.ts'
 
@@ -81,10 +81,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
       values.state ?? '.migrate-store.json',
     )
   } catch (error) {
-    if (error instanceof UsageError) {
-      process.stderr.write(`${style('red', error.message)}\nSee npm run knowledge -- migrate --help\n`)
-      return 2
-    }
+    if (error instanceof UsageError) return reportUsage(error, 'knowledge -- migrate')
     if (!(error instanceof HttpError) && !(error instanceof UnreachableError)) throw error
     process.stderr.write(`${style('red', error.message)}\nRun the same command again to continue.\n`)
     return 1

@@ -16,7 +16,7 @@ import { parseOptions } from './ingest/options.ts'
 import { exitCode, formatReport } from './ingest/report.ts'
 import { ingest } from './ingest.ts'
 import { testQuestions } from './setup/questions.ts'
-import { parseArguments, UsageError } from './shared/args.ts'
+import { parseArguments, reportUsage, UsageError } from './shared/args.ts'
 import { createHttpClient } from './shared/http.ts'
 import { askQuestion, describeAnswer } from './shared/question.ts'
 import { TARGET_OPTIONS, type Target, TargetError, targetOf } from './shared/target.ts'
@@ -87,10 +87,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
     )
     return 0
   } catch (error) {
-    if (error instanceof UsageError) {
-      process.stderr.write(`${style('red', error.message)}\nSee npm run setup -- --help\n`)
-      return 2
-    }
+    if (error instanceof UsageError) return reportUsage(error, 'setup --')
     if (error instanceof StateError || error instanceof TargetError || error instanceof UnreadableFileError) {
       process.stderr.write(`${style('red', error.message)}\n${error instanceof TargetError ? `${error.fix}\n` : ''}`)
       return 1

@@ -10,7 +10,7 @@ import { parseOptions } from './ingest/options.ts'
 import { argumentsOf, forgetFolder, type KnownFolder, knownFolders } from './ingest/registry.ts'
 import { exitCode, formatReport } from './ingest/report.ts'
 import { ingest } from './ingest.ts'
-import { parseArguments, parseUrl, UsageError } from './shared/args.ts'
+import { parseArguments, parseUrl, reportUsage, UsageError } from './shared/args.ts'
 import { createHttpClient, type HttpClient, HttpError, UnreachableError } from './shared/http.ts'
 import { count, duration, plural, style } from './shared/terminal.ts'
 
@@ -183,10 +183,7 @@ export async function run(argv: string[], env: NodeJS.ProcessEnv = process.env):
     process.stdout.write(values.json ? `${JSON.stringify({ removed: matching.length })}\n` : text)
     return 0
   } catch (error) {
-    if (error instanceof UsageError) {
-      process.stderr.write(`${style('red', error.message)}\nSee npm run sources -- --help\n`)
-      return 2
-    }
+    if (error instanceof UsageError) return reportUsage(error, 'sources --')
     if (error instanceof HttpError || error instanceof UnreachableError) {
       process.stderr.write(`${style('red', error.message)}\n`)
       return 1

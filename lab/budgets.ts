@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseArguments, UsageError } from '../cli/shared/args.ts'
+import { parseArguments, reportUsage, UsageError } from '../cli/shared/args.ts'
 import { style } from '../cli/shared/terminal.ts'
 import { pathGiven } from './paths.ts'
 
@@ -55,9 +55,7 @@ export async function run(argv: string[]): Promise<number> {
     process.stdout.write(`${table}\n`)
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab budgets -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab budgets --')
   }
 }
 

@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process'
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { parseArguments, UsageError } from '../cli/shared/args.ts'
+import { parseArguments, reportUsage, UsageError } from '../cli/shared/args.ts'
 import { style } from '../cli/shared/terminal.ts'
 import { freePort } from './bench/workerd.ts'
 import { pathGiven } from './paths.ts'
@@ -54,9 +54,7 @@ export async function run(argv: string[]): Promise<number> {
     else process.stdout.write(`\n${typed} commands typed, ${(seconds / 60).toFixed(1)} minutes to the first context\n`)
     return got ? 0 : 1
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab first-hour -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab first-hour --')
   }
 }
 

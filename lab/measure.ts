@@ -5,8 +5,7 @@
 import { spawn } from 'node:child_process'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseArguments, UsageError } from '../cli/shared/args.ts'
-import { style } from '../cli/shared/terminal.ts'
+import { parseArguments, reportUsage, UsageError } from '../cli/shared/args.ts'
 
 const HELP = `Usage: npm run --prefix lab measure -- NAME COMMAND [ARGUMENTS...]
        npm run --prefix lab measure -- --write
@@ -73,9 +72,7 @@ export async function run(argv: string[]): Promise<number> {
     await writePage()
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab measure -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab measure --')
   }
 }
 

@@ -10,7 +10,7 @@ import { join, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { stringify } from 'smol-toml'
 import { ArchiveError, exists, pack, refuseToOverwrite, unpack, usualName } from '../shared/archive.ts'
-import { parseArguments, parseUrl, UsageError } from '../shared/args.ts'
+import { parseArguments, parseUrl, reportUsage, UsageError } from '../shared/args.ts'
 import { confirm } from '../shared/confirm.ts'
 import { createHttpClient, type HttpClient, HttpError, UnreachableError } from '../shared/http.ts'
 import { count, plural, style } from '../shared/terminal.ts'
@@ -91,10 +91,7 @@ export async function run(
     await (command === 'restore' ? restore(file, deployed, values.yes ?? false) : backup(file, deployed))
     return 0
   } catch (error) {
-    if (error instanceof UsageError) {
-      process.stderr.write(`${style('red', error.message)}\nSee npm run deploy -- backup --help\n`)
-      return 2
-    }
+    if (error instanceof UsageError) return reportUsage(error, 'deploy -- backup')
     const known = [StepError, ArchiveError, HttpError, UnreachableError].some((kind) => error instanceof kind)
     if (!known) throw error
     process.stderr.write(`${style('red', (error as Error).message)}\n`)

@@ -3,10 +3,23 @@
  * @module
  */
 import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { style } from './terminal.ts'
 
 /** The command was used incorrectly: exit code 2. */
 export class UsageError extends Error {
   override name = 'UsageError'
+}
+
+/**
+ * Prints a usage error, and where to find help.
+ * @param command - the command as typed after `npm run`, up to `--help`
+ * @returns the exit code
+ * @throws any other error
+ */
+export function reportUsage(error: unknown, command: string): 2 {
+  if (!(error instanceof UsageError)) throw error
+  process.stderr.write(`${style('red', error.message)}\nSee npm run ${command} --help\n`)
+  return 2
 }
 
 type OptionTable = NonNullable<ParseArgsConfig['options']>

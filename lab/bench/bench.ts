@@ -8,8 +8,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { findPackageJSON } from 'node:module'
 import { arch, cpus, platform, totalmem } from 'node:os'
 import { join } from 'node:path'
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
-import { style } from '../../cli/shared/terminal.ts'
+import { parseArguments, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { pathGiven } from '../paths.ts'
 import { formatComparison, formatReport } from './format.ts'
 import { benchInteractions } from './interactions.ts'
@@ -84,9 +83,7 @@ export async function run(argv: string[]): Promise<number> {
     if (values.out !== 'none') await save(report, pathGiven(values.out))
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab bench -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab bench --')
   }
 }
 

@@ -7,8 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { buildWorker } from '../../cli/harness.ts'
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
-import { style } from '../../cli/shared/terminal.ts'
+import { parseArguments, reportUsage } from '../../cli/shared/args.ts'
 
 const HELP = `Usage: npm run --prefix lab bundle-size
 
@@ -31,9 +30,7 @@ export async function run(argv: string[]): Promise<number> {
       return 0
     }
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab bundle-size -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab bundle-size --')
   }
   const bytes = await sizeOfWorker()
   const kilobytes = (size: number) => `${(size / 1000).toFixed(0)} kB`

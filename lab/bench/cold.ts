@@ -9,8 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { buildWorker, createHttpClient, startLocalWorker } from '../../cli/harness.ts'
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
-import { style } from '../../cli/shared/terminal.ts'
+import { parseArguments, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { pathGiven } from '../paths.ts'
 import { type BenchItem, packageTexts, questions } from './texts.ts'
 import { BENCH_VARIABLES } from './variables.ts'
@@ -64,9 +63,7 @@ export async function run(argv: string[]): Promise<number> {
     process.stdout.write(values.json ? `${JSON.stringify({ items, starts: found })}\n` : formatted(items, found))
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab bench:cold -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab bench:cold --')
   }
 }
 

@@ -5,7 +5,7 @@
 
 import type { Browser } from 'playwright-core'
 import { startLocalWorker } from '../../cli/harness.ts'
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
+import { parseArguments, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { style } from '../../cli/shared/terminal.ts'
 import { openBrowser } from '../screenshots/browser.ts'
 import { addInteractions } from './seed.ts'
@@ -73,9 +73,7 @@ export async function run(argv: string[]): Promise<number> {
     }
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab bench:dashboard -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab bench:dashboard --')
   }
 }
 

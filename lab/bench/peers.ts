@@ -4,9 +4,8 @@
  * @module
  */
 
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
+import { parseArguments, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { Progress } from '../../cli/shared/progress.ts'
-import { style } from '../../cli/shared/terminal.ts'
 import { type BeirSet, clean, readBeir } from '../eval/beir.ts'
 import { bootstrap95, mean, ndcg } from '../eval/metrics.ts'
 import { coordinator, DEPTH, memoryServer, miniSearch, orama, type PeerEngine } from './peer-engines.ts'
@@ -71,9 +70,7 @@ export async function run(argv: string[]): Promise<number> {
     process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : format(report))
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab bench:peers -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab bench:peers --')
   }
 }
 

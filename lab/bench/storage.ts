@@ -9,9 +9,8 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createHttpClient, type HttpClient, type LocalWorker, startLocalWorker } from '../../cli/harness.ts'
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
+import { parseArguments, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { Progress } from '../../cli/shared/progress.ts'
-import { style } from '../../cli/shared/terminal.ts'
 import { type BenchItem, packageTexts, questions } from './texts.ts'
 
 const HELP = `Usage: npm run --prefix lab bench:storage -- [options]
@@ -82,9 +81,7 @@ export async function run(argv: string[]): Promise<number> {
     process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : format(report))
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab bench:storage -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab bench:storage --')
   }
 }
 

@@ -14,8 +14,7 @@ import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/cli
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import { countTokens } from 'gpt-tokenizer/encoding/o200k_base'
 import type { HttpClient } from '../../cli/harness.ts'
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
-import { style } from '../../cli/shared/terminal.ts'
+import { parseArguments, reportUsage } from '../../cli/shared/args.ts'
 import { variablesOf, withCoordinator } from '../eval/worker.ts'
 import { pathGiven } from '../paths.ts'
 
@@ -106,9 +105,7 @@ export async function run(argv: string[]): Promise<number> {
     process.stdout.write(values.json ? `${JSON.stringify(table)}\n` : format(table))
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab bench:tokens -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab bench:tokens --')
   }
 }
 

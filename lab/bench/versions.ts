@@ -5,10 +5,9 @@
  */
 import { join } from 'node:path'
 import { createHttpClient, type HttpClient, startLocalWorker } from '../../cli/harness.ts'
-import { parseArguments, parseUrl, UsageError } from '../../cli/shared/args.ts'
+import { parseArguments, parseUrl, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { Progress } from '../../cli/shared/progress.ts'
 import { seeded } from '../../cli/shared/random.ts'
-import { style } from '../../cli/shared/terminal.ts'
 import { readCodeSet } from '../eval/code-data.ts'
 import { variablesOf } from '../eval/worker.ts'
 import { pathGiven } from '../paths.ts'
@@ -77,9 +76,7 @@ export async function run(argv: string[]): Promise<number> {
     }
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab bench:versions -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab bench:versions --')
   }
 }
 

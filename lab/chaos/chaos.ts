@@ -7,7 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildWorker } from '../../cli/harness.ts'
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
+import { parseArguments, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { count, plural, style } from '../../cli/shared/terminal.ts'
 import { pathGiven } from '../paths.ts'
 import { ENTRY, type RunReport, runSeed } from './conductor.ts'
@@ -67,9 +67,7 @@ export async function run(argv: string[]): Promise<number> {
       qdrant: values.qdrant && pathGiven(values.qdrant),
     })
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab chaos -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab chaos --')
   }
 }
 

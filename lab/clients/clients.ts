@@ -7,8 +7,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildWorker } from '../../cli/harness.ts'
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
-import { style } from '../../cli/shared/terminal.ts'
+import { parseArguments, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { pathGiven } from '../paths.ts'
 import { type Seen, STEPS, type Step, TRIED, type Tried, tryClient } from './catalog.ts'
 import { CLIENTS } from './install.ts'
@@ -64,9 +63,7 @@ export async function run(argv: string[]): Promise<number> {
     if (values.write) await writeTable(table)
     return rows.every(({ seen }) => seen && Object.values(seen).every(Boolean)) ? 0 : 1
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab clients -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab clients --')
   }
 }
 

@@ -9,7 +9,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { startLocalWorker } from '../../cli/harness.ts'
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
+import { parseArguments, reportUsage } from '../../cli/shared/args.ts'
 import { style } from '../../cli/shared/terminal.ts'
 
 const HELP = `Usage: npm run --prefix lab conformance -- [options]
@@ -51,9 +51,7 @@ export async function run(argv: string[]): Promise<number> {
     process.stdout.write(values.json ? `${JSON.stringify(reports)}\n` : format(reports))
     return reports.some(isUnexpected) ? 1 : 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab conformance -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab conformance --')
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createHttpClient, startLocalWorker } from '../../cli/harness.ts'
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
+import { parseArguments, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { SOLVED } from './solved-questions.ts'
 
 const HELP = `Usage: npm run --prefix lab engines:extraction -- --url URL [options]
@@ -44,9 +44,7 @@ export async function run(argv: string[]): Promise<number> {
     if (!values.url) throw new UsageError('--url must name the chat server.')
     return await measure(values.url, Number(values.seconds ?? 900))
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${error.message}\nSee npm run --prefix lab engines:extraction -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab engines:extraction --')
   }
 }
 

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { createHttpClient, type HttpClient, type LocalWorker } from '../../cli/harness.ts'
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
+import { parseArguments, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { QdrantStub } from '../../test/knowledge/stores/qdrant-stub.ts'
 import { CHECKS } from './finding-checks.ts'
 import { deleteCollections } from './qdrant-server.ts'
@@ -90,9 +90,7 @@ export async function run(argv: string[]): Promise<number> {
     }
     return broken === 0 ? 0 : 1
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${error.message}\nSee npm run --prefix lab engines:findings -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab engines:findings --')
   }
 }
 

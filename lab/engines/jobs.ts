@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createHttpClient, type HttpClient, HttpError, type LocalWorker, startLocalWorker } from '../../cli/harness.ts'
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
+import { parseArguments, reportUsage } from '../../cli/shared/args.ts'
 import { DIMENSIONS, startEngine } from '../chaos/engine.ts'
 import { pathGiven } from '../paths.ts'
 import { SCENARIOS, type Scenario } from './job-scenarios.ts'
@@ -50,9 +50,7 @@ export async function run(argv: string[]): Promise<number> {
       ? await runAll(pathGiven(binary), values.only?.split(',') ?? Object.keys(SCENARIOS))
       : skippedWithout('QDRANT_BINARY')
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${error.message}\nSee npm run --prefix lab engines:jobs -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab engines:jobs --')
   }
 }
 

@@ -7,7 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildWorker, createHttpClient, type HttpClient, startLocalWorker } from '../../cli/harness.ts'
-import { parseArguments, parseUrl, UsageError } from '../../cli/shared/args.ts'
+import { parseArguments, parseUrl, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { Progress } from '../../cli/shared/progress.ts'
 import { type BenchItem, packageTexts, questions } from '../bench/texts.ts'
 import { BENCH_VARIABLES } from '../bench/variables.ts'
@@ -57,9 +57,7 @@ export async function run(argv: string[]): Promise<number> {
       throw new UsageError('--items must be whole numbers, ascending, such as 5000,20000')
     return await measure(parseUrl(url, '--qdrant'), sizes, Number(values.questions))
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${error.message}\nSee npm run --prefix lab engines:latency -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab engines:latency --')
   }
 }
 

@@ -8,7 +8,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createHttpClient, startLocalWorker } from '../../cli/harness.ts'
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
+import { parseArguments, reportUsage, UsageError } from '../../cli/shared/args.ts'
 
 const HELP = `Usage: npm run --prefix lab engines:slow -- [options]
 
@@ -47,9 +47,7 @@ export async function run(argv: string[]): Promise<number> {
     }
     return await measure(number(values.pace, 1_500), number(values.items, 40), number(values.seconds, 240))
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${error.message}\nSee npm run --prefix lab engines:slow -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab engines:slow --')
   }
 }
 

@@ -5,9 +5,8 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { HttpClient } from '../../cli/harness.ts'
-import { parseArguments, parseUrl, UsageError } from '../../cli/shared/args.ts'
+import { parseArguments, parseUrl, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { Progress } from '../../cli/shared/progress.ts'
-import { style } from '../../cli/shared/terminal.ts'
 import { type BeirSet, clean, readBeir, storeCorpus } from './beir.ts'
 import { bootstrap95, expectedCalibrationError, type Judgements, mean } from './metrics.ts'
 import { variablesOf, withCoordinator } from './worker.ts'
@@ -92,9 +91,7 @@ export async function run(argv: string[]): Promise<number> {
     process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : format(report))
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab eval:abstention -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab eval:abstention --')
   }
 }
 

@@ -6,9 +6,8 @@ import { join } from 'node:path'
 import type { HttpClient } from '../../cli/harness.ts'
 import { parseOptions } from '../../cli/ingest/options.ts'
 import { ingest } from '../../cli/ingest.ts'
-import { parseArguments, parseUrl, UsageError } from '../../cli/shared/args.ts'
+import { parseArguments, parseUrl, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { Progress } from '../../cli/shared/progress.ts'
-import { style } from '../../cli/shared/terminal.ts'
 import { pathGiven } from '../paths.ts'
 import { CachedEmbedPool } from '../vectors/vector-cache.ts'
 import { clean, waitForVectors } from './beir.ts'
@@ -96,9 +95,7 @@ export async function run(argv: string[]): Promise<number> {
     process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : formatCode(report))
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab eval:code -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab eval:code --')
   }
 }
 

@@ -6,8 +6,7 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
-import { style } from '../../cli/shared/terminal.ts'
+import { parseArguments, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { pathGiven } from '../paths.ts'
 
 const HELP = `Usage: npm run --prefix lab commit-set -- --git <folder> --out <folder> [options]
@@ -81,9 +80,7 @@ export async function run(argv: string[]): Promise<number> {
     process.stdout.write(`${name}: ${made.questions.length} questions after ${made.snapshot.slice(0, 12)}\n`)
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab commit-set -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab commit-set --')
   }
 }
 

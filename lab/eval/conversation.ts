@@ -9,8 +9,7 @@ import { join } from 'node:path'
 import type { HttpClient } from '../../cli/harness.ts'
 import { parseOptions } from '../../cli/ingest/options.ts'
 import { ingest } from '../../cli/ingest.ts'
-import { parseArguments, parseUrl, UsageError } from '../../cli/shared/args.ts'
-import { style } from '../../cli/shared/terminal.ts'
+import { parseArguments, parseUrl, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { SCRIPTS, type Script } from './conversation-script.ts'
 import { normalise } from './coverage.ts'
 import { variablesOf, withCoordinator } from './worker.ts'
@@ -91,9 +90,7 @@ export async function run(argv: string[]): Promise<number> {
     for (const report of reports) process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : format(report))
     return reports.some(({ lost }) => lost > 0) ? 1 : 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab eval:conversation -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab eval:conversation --')
   }
 }
 

@@ -7,8 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildWorker } from '../../cli/harness.ts'
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
-import { style } from '../../cli/shared/terminal.ts'
+import { parseArguments, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { type BuiltIn, buildCostWorker, builtInCosts, type Costs, llamaCosts } from '../embedders/costs.ts'
 import { ingestionCosts } from '../embedders/ingestion.ts'
 import { type LlamaServer, startLlamaServer } from '../embedders/llama-server.ts'
@@ -115,9 +114,7 @@ export async function run(argv: string[]): Promise<number> {
     process.stdout.write(json ? `${JSON.stringify(reports)}\n` : formatEmbedders(reports))
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab eval:embedders -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab eval:embedders --')
   }
 }
 

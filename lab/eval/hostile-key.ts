@@ -2,8 +2,7 @@
  * `npm run --prefix lab eval:hostile-key`: measures how much one hostile key of ten can change by votes on one item.
  * @module
  */
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
-import { style } from '../../cli/shared/terminal.ts'
+import { parseArguments, reportUsage } from '../../cli/shared/args.ts'
 import { type CallerVotes, combined, creditShift, lowerBound } from '../../src/ranking/credit.ts'
 import { CREDIT_WEIGHT } from '../../src/ranking/fusion.ts'
 
@@ -55,9 +54,7 @@ export async function run(argv: string[]): Promise<number> {
     else process.stdout.write(format(cases))
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab eval:hostile-key -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab eval:hostile-key --')
   }
 }
 

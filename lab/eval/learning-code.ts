@@ -7,10 +7,9 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createHttpClient, type HttpClient } from '../../cli/harness.ts'
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
+import { parseArguments, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { Progress } from '../../cli/shared/progress.ts'
 import { seeded } from '../../cli/shared/random.ts'
-import { style } from '../../cli/shared/terminal.ts'
 import { pathGiven } from '../paths.ts'
 import { clean } from './beir.ts'
 import { ingestFolder } from './code.ts'
@@ -101,9 +100,7 @@ export async function run(argv: string[]): Promise<number> {
     }
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab eval:learning-code -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab eval:learning-code --')
   }
 }
 

@@ -3,9 +3,8 @@
  * ranking on unseen questions, with the product's search, packing and training in one process.
  * @module
  */
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
+import { parseArguments, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { seeded } from '../../cli/shared/random.ts'
-import { style } from '../../cli/shared/terminal.ts'
 import type { StoredItem } from '../../src/knowledge/stores/store.ts'
 import { logOdds } from '../../src/ranking/calibration.ts'
 import { type RankedQuery, trainRanking, type Vote } from '../../src/ranking/learnt/train.ts'
@@ -100,9 +99,7 @@ export async function run(argv: string[]): Promise<number> {
     }
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab eval:learning-offline -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab eval:learning-offline --')
   }
 }
 

@@ -6,10 +6,9 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createHttpClient, type HttpClient } from '../../cli/harness.ts'
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
+import { parseArguments, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { Progress } from '../../cli/shared/progress.ts'
 import { seeded } from '../../cli/shared/random.ts'
-import { style } from '../../cli/shared/terminal.ts'
 import { itemId } from '../../src/ids.ts'
 import { type BeirSet, clean, readBeir, storeCorpus } from './beir.ts'
 import {
@@ -99,9 +98,7 @@ export async function run(argv: string[]): Promise<number> {
     })
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab eval:learning -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab eval:learning --')
   }
 }
 

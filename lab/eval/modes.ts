@@ -3,8 +3,7 @@
  * using the same one.
  * @module
  */
-import { parseArguments, parseUrl, UsageError } from '../../cli/shared/args.ts'
-import { style } from '../../cli/shared/terminal.ts'
+import { parseArguments, parseUrl, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { readBeir } from './beir.ts'
 import { type Difference, evaluate, type RetrievalReport } from './retrieval.ts'
 import { variablesOf, withCoordinator } from './worker.ts'
@@ -57,9 +56,7 @@ export async function run(argv: string[]): Promise<number> {
     })
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab eval:modes -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab eval:modes --')
   }
 }
 

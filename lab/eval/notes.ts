@@ -5,9 +5,8 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { embedAll, type HttpClient } from '../../cli/harness.ts'
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
+import { parseArguments, reportUsage } from '../../cli/shared/args.ts'
 import { Progress } from '../../cli/shared/progress.ts'
-import { style } from '../../cli/shared/terminal.ts'
 import { pathGiven } from '../paths.ts'
 import { CachedEmbedPool } from '../vectors/vector-cache.ts'
 import { ingestFolder } from './code.ts'
@@ -65,9 +64,7 @@ export async function run(argv: string[]): Promise<number> {
     process.stdout.write(values.json ? `${JSON.stringify(reports)}\n` : format(reports))
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab eval:notes -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab eval:notes --')
   }
 }
 

@@ -3,8 +3,7 @@
  * answers help later questions.
  * @module
  */
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
-import { style } from '../../cli/shared/terminal.ts'
+import { parseArguments, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import type { CollectionName } from '../../src/knowledge/collections.ts'
 import type { StoredItem } from '../../src/knowledge/stores/store.ts'
 import { extractByRules } from '../../src/patterns/extract.ts'
@@ -70,9 +69,7 @@ export async function run(argv: string[]): Promise<number> {
     }
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab eval:patterns -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab eval:patterns --')
   }
 }
 

@@ -4,8 +4,7 @@
  * @module
  */
 import { createHttpClient } from '../../cli/harness.ts'
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
-import { style } from '../../cli/shared/terminal.ts'
+import { parseArguments, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { pathGiven } from '../paths.ts'
 import { ingestFolder } from './code.ts'
 import { variablesOf, withCoordinator } from './worker.ts'
@@ -90,9 +89,7 @@ export async function run(argv: string[]): Promise<number> {
     })
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab eval:rated-questions -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab eval:rated-questions --')
   }
 }
 

@@ -4,9 +4,8 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { HttpClient } from '../../cli/harness.ts'
-import { parseArguments, parseUrl, UsageError } from '../../cli/shared/args.ts'
+import { parseArguments, parseUrl, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { Progress } from '../../cli/shared/progress.ts'
-import { style } from '../../cli/shared/terminal.ts'
 import { type BeirSet, clean, readBeir, storeCorpus } from './beir.ts'
 import { bootstrap95, mean, measure, type RetrievalMetrics } from './metrics.ts'
 import { wholeAnswer } from './whole-answer.ts'
@@ -88,9 +87,7 @@ export async function run(argv: string[]): Promise<number> {
     })
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab eval:retrieval -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab eval:retrieval --')
   }
 }
 

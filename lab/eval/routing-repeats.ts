@@ -4,8 +4,7 @@
  * @module
  */
 import { writeFile } from 'node:fs/promises'
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
-import { style } from '../../cli/shared/terminal.ts'
+import { parseArguments, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { MAX_CHARACTERS, MAX_EXAMPLES, QUERY_CHARACTERS } from '../../src/routing/bounds.ts'
 import { type Example, estimate, trainRouter } from '../../src/routing/router.ts'
 import { pathGiven } from '../paths.ts'
@@ -78,9 +77,7 @@ export async function run(argv: string[]): Promise<number> {
     }
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab eval:routing-repeats -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab eval:routing-repeats --')
   }
 }
 

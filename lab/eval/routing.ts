@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { HttpClient } from '../../cli/harness.ts'
-import { parseArguments, parseUrl, UsageError } from '../../cli/shared/args.ts'
+import { parseArguments, parseUrl, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { Progress } from '../../cli/shared/progress.ts'
 import { style } from '../../cli/shared/terminal.ts'
 import { pathGiven } from '../paths.ts'
@@ -113,9 +113,7 @@ export async function run(argv: string[]): Promise<number> {
     process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : format(report))
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab eval:routing -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab eval:routing --')
   }
 }
 

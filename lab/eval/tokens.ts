@@ -7,10 +7,9 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { countTokens, decode, encode } from 'gpt-tokenizer/encoding/cl100k_base'
 import type { HttpClient } from '../../cli/harness.ts'
-import { parseArguments, parseUrl, UsageError } from '../../cli/shared/args.ts'
+import { parseArguments, parseUrl, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { Progress } from '../../cli/shared/progress.ts'
 import { seeded } from '../../cli/shared/random.ts'
-import { style } from '../../cli/shared/terminal.ts'
 import { type BeirSet, clean, readBeir, readLines, storeCorpus } from './beir.ts'
 import { type CurvePoint, holdsProof, normalise, type Outcome, type Proofs, pointOf, tokensAt } from './coverage.ts'
 import { variablesOf, withCoordinator } from './worker.ts'
@@ -98,9 +97,7 @@ export async function run(argv: string[]): Promise<number> {
     if (values.misses) process.stdout.write(`${misses.join('\n')}\n`)
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab eval:tokens -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab eval:tokens --')
   }
 }
 

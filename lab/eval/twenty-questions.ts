@@ -6,8 +6,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { HttpClient } from '../../cli/harness.ts'
-import { parseArguments, parseUrl, UsageError } from '../../cli/shared/args.ts'
-import { style } from '../../cli/shared/terminal.ts'
+import { parseArguments, parseUrl, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { pathGiven } from '../paths.ts'
 import { ingestFolder } from './code.ts'
 import { mean } from './metrics.ts'
@@ -86,9 +85,7 @@ export async function run(argv: string[]): Promise<number> {
     await writeFile(pathGiven(out), `${JSON.stringify({ label, answers }, null, 2)}\n`)
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab eval:twenty-questions -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab eval:twenty-questions --')
   }
 }
 

@@ -11,8 +11,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { createHttpClient, type LocalWorker, startLocalWorker } from '../../cli/harness.ts'
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
-import { style } from '../../cli/shared/terminal.ts'
+import { parseArguments, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { wilson } from '../../src/statistics.ts'
 import { freePort } from '../bench/workerd.ts'
 import { pathGiven } from '../paths.ts'
@@ -68,9 +67,7 @@ export async function run(argv: string[]): Promise<number> {
     process.stdout.write(`${values.json ? JSON.stringify(report) : JSON.stringify(report, null, 2)}\n`)
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab fine-tune -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab fine-tune --')
   }
 }
 

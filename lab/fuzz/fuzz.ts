@@ -5,7 +5,7 @@
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { startLocalWorker } from '../../cli/harness.ts'
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
+import { parseArguments, reportUsage } from '../../cli/shared/args.ts'
 import { Progress } from '../../cli/shared/progress.ts'
 import { seeded } from '../../cli/shared/random.ts'
 import { count, style } from '../../cli/shared/terminal.ts'
@@ -68,9 +68,7 @@ export async function run(argv: string[]): Promise<number> {
       await worker.stop()
     }
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab fuzz -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab fuzz --')
   }
 }
 

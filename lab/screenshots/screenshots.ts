@@ -7,7 +7,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { walkLoop } from '../../cli/demo.ts'
 import { createHttpClient, startLocalWorker } from '../../cli/harness.ts'
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
+import { parseArguments, reportUsage } from '../../cli/shared/args.ts'
 import { style } from '../../cli/shared/terminal.ts'
 import { variablesOf } from '../eval/worker.ts'
 import { pathGiven } from '../paths.ts'
@@ -79,9 +79,7 @@ export async function run(argv: string[]): Promise<number> {
     }
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab screenshots -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab screenshots --')
   }
 }
 

@@ -6,7 +6,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startLocalWorker } from '../../cli/harness.ts'
-import { parseArguments, UsageError } from '../../cli/shared/args.ts'
+import { parseArguments, reportUsage, UsageError } from '../../cli/shared/args.ts'
 import { style } from '../../cli/shared/terminal.ts'
 import { ADMIN_KEY, Coordinator } from './coordinator.ts'
 import { FINDINGS } from './findings/index.ts'
@@ -69,9 +69,7 @@ export async function run(argv: string[]): Promise<number> {
     for (const fault of faults) process.stdout.write(`${style('red', fault)}\n`)
     return faults.length === 0 ? 0 : 1
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab security-tables -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab security-tables --')
   }
 }
 

@@ -9,8 +9,7 @@ import { basename, join } from 'node:path'
 import { buildWorker, createHttpClient, type HttpClient, startLocalWorker } from '../../../cli/harness.ts'
 import { listDocuments, listItems } from '../../../cli/ingest/api.ts'
 import { fileOf } from '../../../cli/ingest/identity.ts'
-import { parseArguments, UsageError } from '../../../cli/shared/args.ts'
-import { style } from '../../../cli/shared/terminal.ts'
+import { parseArguments, reportUsage, UsageError } from '../../../cli/shared/args.ts'
 import { pathGiven } from '../../paths.ts'
 import { readCodeSet } from '../code-data.ts'
 import { git, type Ran, runIngest, workerCpu } from './command.ts'
@@ -65,9 +64,7 @@ export async function run(argv: string[]): Promise<number> {
     process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : formatIngestion(report))
     return report.whole ? 0 : 1
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab eval:ingestion -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab eval:ingestion --')
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
-import { parseArguments, UsageError } from '../../../cli/shared/args.ts'
+import { parseArguments, reportUsage, UsageError } from '../../../cli/shared/args.ts'
 import { seeded } from '../../../cli/shared/random.ts'
 import { count, style } from '../../../cli/shared/terminal.ts'
 import { type RedactionCounts, redact } from '../../../src/security/redact.ts'
@@ -69,9 +69,7 @@ export async function run(argv: string[]): Promise<number> {
     if (positionals.length === 0) throw new UsageError('name a file or a folder')
     return await measure(positionals.map(pathGiven), { ...limits, wholeFiles: false })
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab eval:redaction -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab eval:redaction --')
   }
 }
 

@@ -6,8 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArguments, UsageError } from '../../../cli/shared/args.ts'
-import { style } from '../../../cli/shared/terminal.ts'
+import { parseArguments, reportUsage, UsageError } from '../../../cli/shared/args.ts'
 import { CODE_FEATURES } from '../../../src/ranking/code/features.ts'
 import { pathGiven } from '../../paths.ts'
 import { collect } from './collect.ts'
@@ -62,9 +61,7 @@ export async function run(argv: string[]): Promise<number> {
     if (!values.keep) rmSync(folder, { recursive: true })
     return fit.status ?? 1
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`${style('red', error.message)}\nSee npm run --prefix lab train:code-ranking -- --help\n`)
-    return 2
+    return reportUsage(error, '--prefix lab train:code-ranking --')
   }
 }
 
