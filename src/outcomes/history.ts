@@ -11,6 +11,7 @@ import { prepareItem } from '../knowledge/prepare.ts'
 import { answerProvenance } from '../knowledge/provenance.ts'
 import { MAX_ITEM_TEXT } from '../knowledge/text-fields.ts'
 import type { Services } from '../services.ts'
+import { clip } from '../text/clip.ts'
 import { contentTerms, dice } from '../text/similarity.ts'
 import { shownLimit, type Truncation } from '../text/truncation.ts'
 
@@ -19,11 +20,9 @@ export const HISTORY: CollectionName = 'interaction-history'
 /** Number of candidates that are compared with a query to find similar ones. */
 const SIMILAR_DEPTH = 100
 
-/** The first `MAX_ITEM_TEXT` characters of a text. Never ends in half of a surrogate pair. */
+/** The first `MAX_ITEM_TEXT` characters of a text. */
 export function clipped(text: string): string {
-  if (text.length <= MAX_ITEM_TEXT) return text
-  const cut = text.slice(0, MAX_ITEM_TEXT)
-  return cut.isWellFormed() ? cut : cut.slice(0, -1)
+  return clip(text, MAX_ITEM_TEXT)
 }
 
 /** What the item of an interaction leaves out of its texts. The interaction itself keeps them whole. */

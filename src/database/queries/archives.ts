@@ -5,11 +5,12 @@
  * @module
  */
 import { and, eq, type SQL, sql } from 'drizzle-orm'
-import { leastIdAt, newId } from '../../ids.ts'
+import { leastIdAt } from '../../ids.ts'
 import { atomically, execute } from '../batch.ts'
 import type { Database } from '../database.ts'
 import { arrayIn } from '../json-column.ts'
 import { archives } from '../schema.ts'
+import { scheduleDaily } from './jobs.ts'
 
 export type Archive = typeof archives.$inferSelect
 
@@ -279,36 +280,32 @@ export async function findArchive(database: Database, id: string): Promise<Archi
 }
 
 /** The next archive of a project, or of all projects, that must be rewritten or was never completed. */
-export async function nextUntidy(database: Database, project: string | null, after = ''): Promise<Archive | null> {
-  const [row] = await database
-    .select()
-    .from(archives)
-    .where(
-      and(
-        project === null ? undefined : eq(archives.project, project),
-        sql`${archives.id} > ${after} AND (${archives.stale} OR ${archives.status} <> 'stored')`,
-      ),
-    )
-    .orderBy(archives.id)
-    .limit(1)
-  return row ?? null
+export function nextUntidy(database: Database, project: string | null, after = ''): Promise<Archive | null> {
+  return nextArchive(database, project, after, sql`(${archives.stale} OR ${archives.status} <> 'stored')`)
 }
 
 /** The next archive that contains votes or reports of a key. */
-export async function nextArchiveOfCaller(
+export function nextArchiveOfCaller(
   database: Database,
   { key, project }: { readonly key: string; readonly project: string | null },
   after: string,
 ): Promise<Archive | null> {
+  const ofKey = sql`EXISTS (SELECT 1 FROM json_each(${archives.callers}) WHERE value = ${key})`
+  return nextArchive(database, project, after, ofKey)
+}
+
+/** The first archive after an id that meets a condition; null project: of all projects. */
+async function nextArchive(
+  database: Database,
+  project: string | null,
+  after: string,
+  condition: SQL,
+): Promise<Archive | null> {
+  const ofProject = project === null ? undefined : eq(archives.project, project)
   const [row] = await database
     .select()
     .from(archives)
-    .where(
-      and(
-        project === null ? undefined : eq(archives.project, project),
-        sql`${archives.id} > ${after} AND EXISTS (SELECT 1 FROM json_each(${archives.callers}) WHERE value = ${key})`,
-      ),
-    )
+    .where(and(ofProject, sql`${archives.id} > ${after}`, condition))
     .orderBy(archives.id)
     .limit(1)
   return row ?? null
@@ -362,13 +359,11 @@ export async function scheduleArchiving(
         WHERE EXISTS (SELECT 1 FROM interactions WHERE interactions.project = p.project AND ${COLD(before)})
           OR EXISTS (SELECT 1 FROM archives WHERE archives.project = p.project AND (stale OR status <> 'stored')) ORDER BY project`,
   )
-  const entries = JSON.stringify(rows.map(({ project }) => [newId(), project]))
-  const [, waiting] = await atomically(database, [
-    sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
-        SELECT value ->> 0, value ->> 1, 'archive_interactions', value ->> 1, ${day}, 'pending', 0, ${now}, ${now}, ${now}
-        FROM json_each(${entries}) WHERE true
-        ON CONFLICT (kind, subject, revision) DO NOTHING`,
-    sql`SELECT id FROM jobs WHERE kind = 'archive_interactions' AND revision = ${day} AND status = 'pending' ORDER BY id`,
-  ])
-  return (waiting?.rows ?? []).map((row) => String(row.id))
+  return scheduleDaily(
+    database,
+    'archive_interactions',
+    rows.map(({ project }) => project),
+    day,
+    now,
+  )
 }

@@ -10,6 +10,7 @@ import { arrayIn } from '../json-column.ts'
 import { exports, interactions, type Outcome } from '../schema.ts'
 import { deletionSince } from './deletions.ts'
 import { type InteractionFilter, interactionCondition } from './interactions.ts'
+import { scheduleDaily } from './jobs.ts'
 
 export type Dataset = typeof exports.$inferSelect
 
@@ -265,13 +266,11 @@ export async function scheduleExports(database: Database, since: number, day: nu
           SELECT project FROM outcome_events WHERE id >= ${leastIdAt(since)} AND created_at >= ${since}
           UNION ALL SELECT project FROM corrections WHERE id >= ${leastIdAt(since)} AND created_at >= ${since}) ORDER BY project`,
   ])
-  const entries = JSON.stringify((projects?.rows ?? []).map((row) => [newId(), row.project]))
-  const [, waiting] = await atomically(database, [
-    sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
-        SELECT value ->> 0, value ->> 1, 'export_dataset', value ->> 1, ${day}, 'pending', 0, ${now}, ${now}, ${now}
-        FROM json_each(${entries}) WHERE true
-        ON CONFLICT (kind, subject, revision) DO NOTHING`,
-    sql`SELECT id FROM jobs WHERE kind = 'export_dataset' AND revision = ${day} AND status = 'pending' ORDER BY id`,
-  ])
-  return (waiting?.rows ?? []).map((row) => String(row.id))
+  return scheduleDaily(
+    database,
+    'export_dataset',
+    (projects?.rows ?? []).map(({ project }) => project),
+    day,
+    now,
+  )
 }

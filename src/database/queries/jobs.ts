@@ -3,8 +3,9 @@
  * `run_after`, then `done`, `pending` again, or `dead` after its last attempt.
  * @module
  */
-import { and, desc, eq, type SQL, sql } from 'drizzle-orm'
-import { execute } from '../batch.ts'
+import { and, desc, eq, sql } from 'drizzle-orm'
+import { newId } from '../../ids.ts'
+import { atomically, execute } from '../batch.ts'
 import type { Database } from '../database.ts'
 import { type JobProgress, type JobStatus, jobs } from '../schema.ts'
 
@@ -51,36 +52,27 @@ export async function startJob(
   return written
 }
 
-/** Kinds that train a model of a project: one row per project, reused for every training. */
-export type TrainingKind = 'train_router' | 'train_ranking'
-
-/** Minimum time before outcomes restart a training that ran out of attempts, in milliseconds. */
-const DEAD_TRAINING_MS = 3_600_000
-
 /**
- * The statement that makes a project's training job due if `due` selects a row. There is one job per project and kind.
- * A dead or discarded job is reused with all its attempts (a dead one after an hour), so that it never blocks learning
- * from later outcomes. A pending or running job is not changed.
- * @param due the end of a SELECT, starting at FROM
+ * Writes one job for each project, unique by day.
+ * @param day number of the day (UTC) since 1970
+ * @returns ids of this day's pending jobs
  */
-export function trainingJob(kind: TrainingKind, project: string, id: string, due: SQL, now: number): SQL {
-  return sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
-    SELECT ${id}, ${project}, ${kind}, ${project}, 0, 'pending', 0, ${now}, ${now}, ${now} ${due}
-    ON CONFLICT (kind, subject, revision) DO UPDATE SET status = 'pending', attempts = 0, last_error = NULL, state = NULL, progress = NULL, result = NULL,
-      updated_at = excluded.updated_at, created_at = excluded.created_at,
-      run_after = iif(jobs.status = 'dead', max(excluded.run_after, jobs.updated_at + ${DEAD_TRAINING_MS}), excluded.run_after)
-    WHERE jobs.status IN ('done', 'dead', 'discarded') RETURNING id`
-}
-
-/** The training jobs of a project, by kind. A kind without a job is missing. */
-export async function trainingJobs(database: Database, project: string): Promise<Partial<Record<TrainingKind, Job>>> {
-  const rows = await database
-    .select()
-    .from(jobs)
-    .where(
-      sql`${jobs.kind} IN ('train_router', 'train_ranking') AND ${jobs.subject} = ${project} AND ${jobs.revision} = 0`,
-    )
-  return Object.fromEntries(rows.map((row) => [row.kind, row]))
+export async function scheduleDaily(
+  database: Database,
+  kind: 'archive_interactions' | 'export_dataset',
+  projects: readonly unknown[],
+  day: number,
+  now: number,
+): Promise<string[]> {
+  const entries = JSON.stringify(projects.map((project) => [newId(), project]))
+  const [, waiting] = await atomically(database, [
+    sql`INSERT INTO jobs (id, project, kind, subject, revision, status, attempts, run_after, created_at, updated_at)
+        SELECT value ->> 0, value ->> 1, ${kind}, value ->> 1, ${day}, 'pending', 0, ${now}, ${now}, ${now}
+        FROM json_each(${entries}) WHERE true
+        ON CONFLICT (kind, subject, revision) DO NOTHING`,
+    sql`SELECT id FROM jobs WHERE kind = ${kind} AND revision = ${day} AND status = 'pending' ORDER BY id`,
+  ])
+  return (waiting?.rows ?? []).map((row) => String(row.id))
 }
 
 /** The end of an attempt. */

@@ -3,39 +3,16 @@
  * @module
  */
 import { eq, sql } from 'drizzle-orm'
-import { newId } from '../../ids.ts'
-import { atomically, execute } from '../batch.ts'
+import { execute } from '../batch.ts'
 import type { Database } from '../database.ts'
 import { arrayIn } from '../json-column.ts'
 import { type Outcome, rankingModels } from '../schema.ts'
 import { deletionSince } from './deletions.ts'
-import { trainingJob } from './jobs.ts'
+import { countForTraining, restartTraining } from './training-jobs.ts'
 
-/**
- * Number of outcomes before the first training. Later trainings need this share of the outcomes already learnt from.
- */
-const FIRST_TRAINING = 40
-const GROWTH = 0.25
-
-/**
- * Counts outcomes that the ranking has not learnt from, and writes the training job when there are enough. Counting one
- * twice only causes a slightly earlier training.
- * @returns id of the new job; null: not due, or already written
- */
-export async function noteRankingOutcome(database: Database, project: string, now: number): Promise<string | null> {
-  const [, written] = await atomically(database, [
-    sql`INSERT INTO ranking_models (project, pending) VALUES (${project}, 1)
-        ON CONFLICT (project) DO UPDATE SET pending = pending + 1`,
-    trainingJob(
-      'train_ranking',
-      project,
-      newId(),
-      sql`FROM ranking_models WHERE project = ${project} AND pending >= max(${FIRST_TRAINING}, examples * ${GROWTH})`,
-      now,
-    ),
-  ])
-  const [row] = written?.rows ?? []
-  return row ? String(row.id) : null
+/** Counts an outcome that the ranking has not learnt from; see {@link countForTraining}. */
+export function noteRankingOutcome(database: Database, project: string, now: number) {
+  return countForTraining(database, 'train_ranking', project, 1, now)
 }
 
 export type RankingRow = typeof rankingModels.$inferSelect
@@ -67,25 +44,10 @@ export async function storeRanking(
   return changes > 0
 }
 
-/**
- * Deletes the trained ranking of a project, and trains it again from the remaining data.
- * @returns id of the job; null: one is pending or running, or no data is left
- */
-export async function resetRanking(database: Database, project: string, now: number): Promise<string | null> {
-  const [, job] = await atomically(database, [
-    sql`UPDATE ranking_models SET weights = NULL, needs = NULL, accepted = 0, gain = 0, standard_errors = 0, queries = 0, examples = 0, pending = 0,
-          version = version + 1 WHERE project = ${project}`,
-    trainingJob(
-      'train_ranking',
-      project,
-      newId(),
-      sql`FROM ranking_models
-        WHERE project = ${project} AND EXISTS (SELECT 1 FROM interactions WHERE project = ${project} AND outcome IS NOT NULL)`,
-      now,
-    ),
-  ])
-  const [row] = job?.rows ?? []
-  return row ? String(row.id) : null
+/** Deletes the trained ranking of a project, and trains it again; see {@link restartTraining}. */
+export function resetRanking(database: Database, project: string, now: number) {
+  const reset = sql`weights = NULL, needs = NULL, accepted = 0, gain = 0, standard_errors = 0, queries = 0`
+  return restartTraining(database, 'train_ranking', project, reset, now)
 }
 
 /** One caller's vote on an answer, with the answer's context. */

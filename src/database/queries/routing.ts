@@ -3,14 +3,13 @@
  * @module
  */
 import { and, eq, sql } from 'drizzle-orm'
-import { newId } from '../../ids.ts'
 import { redact } from '../../security/redact.ts'
-import { atomically, execute } from '../batch.ts'
+import { execute } from '../batch.ts'
 import type { Database } from '../database.ts'
 import { parsed } from '../json-column.ts'
 import { type AgentType, type Outcome, routingDecisions, routingModels } from '../schema.ts'
 import { deletionSince } from './deletions.ts'
-import { trainingJob } from './jobs.ts'
+import { countForTraining, restartTraining } from './training-jobs.ts'
 
 /** Writes one decision. */
 export async function recordDecision(database: Database, entry: typeof routingDecisions.$inferInsert): Promise<void> {
@@ -130,38 +129,9 @@ export async function outcomeExamples(
   return examples
 }
 
-/** Number of outcomes before the first training. */
-const FIRST_TRAINING = 10
-/**
- * Later trainings need this share of the outcomes already learnt from, so that the training cost per outcome is
- * constant.
- */
-const GROWTH = 0.05
-
-/**
- * Counts outcomes that the router has not learnt from, and writes the training job when there are enough. Counting one
- * twice only causes a slightly earlier training.
- * @returns id of the new job; null: not due, or already written
- */
-export async function noteOutcomes(
-  database: Database,
-  project: string,
-  outcomes: number,
-  now: number,
-): Promise<string | null> {
-  const [, written] = await atomically(database, [
-    sql`INSERT INTO routing_models (project, pending) VALUES (${project}, ${outcomes})
-        ON CONFLICT (project) DO UPDATE SET pending = pending + excluded.pending`,
-    trainingJob(
-      'train_router',
-      project,
-      newId(),
-      sql`FROM routing_models WHERE project = ${project} AND pending >= max(${FIRST_TRAINING}, examples * ${GROWTH})`,
-      now,
-    ),
-  ])
-  const [row] = written?.rows ?? []
-  return row ? String(row.id) : null
+/** Counts outcomes that the router has not learnt from; see {@link countForTraining}. */
+export function noteOutcomes(database: Database, project: string, outcomes: number, now: number) {
+  return countForTraining(database, 'train_router', project, outcomes, now)
 }
 
 /** The project of an interaction with a known outcome; null if it has none or doesn't exist. */
@@ -246,22 +216,7 @@ export async function storeRouter(
   return changes > 0
 }
 
-/**
- * Deletes a project's router, and trains it again from the remaining data.
- * @returns id of the job; null: one is pending or running, or no data is left
- */
-export async function resetRouter(database: Database, project: string, now: number): Promise<string | null> {
-  const [, job] = await atomically(database, [
-    sql`UPDATE routing_models SET model = NULL, version = version + 1, examples = 0, pending = 0 WHERE project = ${project}`,
-    trainingJob(
-      'train_router',
-      project,
-      newId(),
-      sql`FROM routing_models
-        WHERE project = ${project} AND EXISTS (SELECT 1 FROM interactions WHERE project = ${project} AND outcome IS NOT NULL)`,
-      now,
-    ),
-  ])
-  const [row] = job?.rows ?? []
-  return row ? String(row.id) : null
+/** Deletes a project's router, and trains it again; see {@link restartTraining}. */
+export function resetRouter(database: Database, project: string, now: number) {
+  return restartTraining(database, 'train_router', project, sql`model = NULL`, now)
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { CoordinatorError } from '../../errors.ts'
+import { clip } from '../../text/clip.ts'
 import { shownLimit, type Truncation } from '../../text/truncation.ts'
 import { type Engine, EngineFailure, isTimeout } from '../engine/resilience.ts'
 import { BatchSize } from './batch-size.ts'
@@ -224,14 +225,4 @@ function batchLength(left: readonly number[], texts: readonly (string | null)[],
     if (count > 0 && characters > BATCH_CHARACTERS) return count
   }
   return Math.min(atMost, left.length)
-}
-
-/** The beginning of a text, never ending in half of a surrogate pair. */
-function clip(text: string, length: number): string {
-  return text.length <= length
-    ? text
-    : text
-        .slice(0, length)
-        .toWellFormed()
-        .replace(/\ufffd$/, '')
 }

@@ -3,9 +3,12 @@
  * @module
  */
 import * as z from 'zod'
-import type { RecordedOutcome } from '../../database/queries/outcomes.ts'
-import type { ValueParts } from '../../database/schema.ts'
+import type { Outcome, ValueParts } from '../../database/schema.ts'
+import { notFound } from '../../errors.ts'
+import { reportOutcome } from '../../outcomes/report-outcome.ts'
 import type { Services } from '../../services.ts'
+import { holds } from '../invoke.ts'
+import type { Caller } from '../operation.ts'
 
 /** The weighted parts of a value score. They sum to the score. */
 export const valuePartsOutput = z.object({
@@ -28,12 +31,27 @@ export const outcomeOutput = z.object({
   job_status: z.enum(['pending', 'running', 'done', 'dead', 'discarded']).nullable(),
 })
 
-/** Announces the job of a new revision and returns the current state of the interaction. */
-export async function outcomeAnswer(
+/**
+ * Records an outcome or rating, announces the job of a new revision and returns the current state of the interaction.
+ * @param report what the caller reports: an outcome, a rating, or both
+ * @throws CoordinatorError `not_found`
+ */
+export async function recordReport(
   services: Services,
-  interactionId: string,
-  recorded: RecordedOutcome,
+  { interaction_id: interactionId, idempotency_key }: { interaction_id: string; idempotency_key?: string },
+  report: { readonly outcome?: Outcome; readonly userFeedback?: number },
+  caller: Caller,
 ): Promise<z.input<typeof outcomeOutput>> {
+  const recorded = await reportOutcome(services, {
+    interactionId,
+    ...report,
+    caller: caller.id,
+    admin: holds(caller, 'admin'),
+    onlyProject: caller.project,
+    idempotencyKey: idempotency_key ?? null,
+  })
+  if (!recorded)
+    throw notFound('interaction', 'interaction_id', 'Use the interaction_id that track_interaction returned.')
   if (recorded.changed && recorded.jobId) await services.enqueueJobs([recorded.jobId]).catch(() => undefined)
   return {
     status: recorded.changed ? 'recorded' : 'unchanged',

@@ -1,10 +1,7 @@
 import * as z from 'zod'
-import { notFound } from '../../errors.ts'
-import { reportOutcome } from '../../outcomes/report-outcome.ts'
 import { idempotencyKey, userFeedback, uuid } from '../fields.ts'
-import { holds } from '../invoke.ts'
 import { operation, SETS } from '../operation.ts'
-import { outcomeAnswer, outcomeOutput } from './outcome-answer.ts'
+import { outcomeOutput, recordReport } from './outcome-answer.ts'
 
 /** Stores a rating. The outcome does not change. */
 export const rateInteraction = operation({
@@ -22,16 +19,6 @@ export const rateInteraction = operation({
   }),
   output: outcomeOutput,
   async run(services, input, caller) {
-    const recorded = await reportOutcome(services, {
-      interactionId: input.interaction_id,
-      userFeedback: input.rating,
-      caller: caller.id,
-      admin: holds(caller, 'admin'),
-      onlyProject: caller.project,
-      idempotencyKey: input.idempotency_key ?? null,
-    })
-    if (!recorded)
-      throw notFound('interaction', 'interaction_id', 'Use the interaction_id that track_interaction returned.')
-    return outcomeAnswer(services, input.interaction_id, recorded)
+    return recordReport(services, input, { userFeedback: input.rating }, caller)
   },
 })

@@ -1,10 +1,7 @@
 import * as z from 'zod'
-import { notFound } from '../../errors.ts'
-import { reportOutcome } from '../../outcomes/report-outcome.ts'
 import { idempotencyKey, outcome, userFeedback, uuid } from '../fields.ts'
-import { holds } from '../invoke.ts'
 import { operation, SETS } from '../operation.ts'
-import { outcomeAnswer, outcomeOutput } from './outcome-answer.ts'
+import { outcomeOutput, recordReport } from './outcome-answer.ts'
 
 /** Stores the outcome of an interaction. Scoring runs in the background. */
 export const updateOutcome = operation({
@@ -27,17 +24,7 @@ export const updateOutcome = operation({
   }),
   output: outcomeOutput,
   async run(services, input, caller) {
-    const recorded = await reportOutcome(services, {
-      interactionId: input.interaction_id,
-      outcome: input.outcome,
-      ...(input.user_feedback !== undefined && { userFeedback: input.user_feedback }),
-      caller: caller.id,
-      admin: holds(caller, 'admin'),
-      onlyProject: caller.project,
-      idempotencyKey: input.idempotency_key ?? null,
-    })
-    if (!recorded)
-      throw notFound('interaction', 'interaction_id', 'Use the interaction_id that track_interaction returned.')
-    return outcomeAnswer(services, input.interaction_id, recorded)
+    const { outcome, user_feedback: userFeedback } = input
+    return recordReport(services, input, { outcome, ...(userFeedback !== undefined && { userFeedback }) }, caller)
   },
 })

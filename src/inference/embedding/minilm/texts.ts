@@ -3,6 +3,7 @@
  * @module
  */
 
+import { clip } from '../../../text/clip.ts'
 import type { Truncation } from '../../../text/truncation.ts'
 import type { EmbeddingPurpose } from '../embedder.ts'
 import { vectorTruncation } from '../truncation.ts'
@@ -93,14 +94,4 @@ function wordsOf(text: string): string[] {
 
 function flat(text: string): string {
   return text.replace(/\s+/g, ' ').trim()
-}
-
-/** The beginning of a text, never ending in half of a surrogate pair. */
-function clip(text: string, length: number): string {
-  return text.length <= length
-    ? text
-    : text
-        .slice(0, length)
-        .toWellFormed()
-        .replace(/\ufffd$/, '')
 }
