@@ -56,6 +56,7 @@ export interface Truncated {
   count: number
   message: string
   hint: string
+  search?: 'keyword' | 'semantic'
 }
 
 /** The answer to a request that stores. */

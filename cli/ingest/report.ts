@@ -81,10 +81,11 @@ export function noteLeftOut(report: Report, entries: readonly LeftOut[]): void {
 
 /** Adds up what the answers of several requests report. */
 export function noteTruncated(report: Report, entries: readonly Truncated[] = []): void {
-  for (const { message, hint, count } of entries) {
+  for (const { count, ...limit } of entries) {
+    const { message } = limit
     const known = report.truncated.find((entry) => entry.message === message)
     if (known) known.count += count
-    else report.truncated.push({ count, message, hint })
+    else report.truncated.push({ count, ...limit })
   }
 }
 
@@ -169,7 +170,10 @@ export function formatReport(report: Report, verbose = false): string {
     row('vectors', `${count(vectors.stored)} computed here in ${duration(vectors.seconds)}`)
     if (vectors.left) row('', `the coordinator computes the others itself: ${vectors.left}`)
   }
-  for (const { count: number, message, hint } of report.truncated)
+  // Nearly every chunk is longer than a vector represents, and keyword search covers the rest.
+  for (const { count: number, message, hint } of report.truncated.filter(
+    ({ search }) => verbose || search !== 'semantic',
+  ))
     row('in part', `${plural(number, 'text')}: ${message}${verbose ? ` ${hint}` : ''}`)
   for (const note of report.notes) row('note', note)
   if (report.rejected.length > 0) {

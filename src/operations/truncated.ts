@@ -21,6 +21,10 @@ export const truncated = z
       limit: z.number(),
       message: z.string(),
       hint: z.string(),
+      search: z
+        .enum(['keyword', 'semantic'])
+        .optional()
+        .describe('The only search that does not cover the rest. Left out: none covers it.'),
     }),
   )
   .optional()

@@ -96,11 +96,11 @@ export function queryTruncations(text: string): Truncation[] {
   if (text.length > MAX_QUESTION_LENGTH) {
     const half = shownLimit(MAX_QUESTION_LENGTH / 2)
     const message = `Keyword search reads the first and the last ${half} characters of a query.`
-    found.push({ limit: MAX_QUESTION_LENGTH, message, hint: ASK_LESS })
+    found.push({ limit: MAX_QUESTION_LENGTH, message, hint: ASK_LESS, search: 'keyword' })
   }
   if (allQueryTerms(text).length > MAX_TERMS) {
     const message = `Keyword search uses the ${MAX_TERMS} most informative terms of a query.`
-    found.push({ limit: MAX_TERMS, message, hint: ASK_LESS })
+    found.push({ limit: MAX_TERMS, message, hint: ASK_LESS, search: 'keyword' })
   }
   return found
 }

@@ -17,7 +17,7 @@ const ASCII = /^\p{ASCII}*$/u
 /** The limits of the keyword index that an item exceeds. Only long items are tokenised. */
 export function indexTruncations({ title = '', body }: SearchableDocument): Truncation[] {
   const found: Truncation[] = []
-  const add = (limit: number, message: string) => found.push({ limit, message, hint: SPLIT_ITEM })
+  const add = (limit: number, message: string) => found.push({ limit, message, hint: SPLIT_ITEM, search: 'keyword' })
   if ([title, body].some((text) => !ASCII.test(text) && fold(text).truncated)) {
     add(MAX_GROWTH, `Keyword search covers a text up to ${MAX_GROWTH} times its length after Unicode normalisation.`)
   }

@@ -11,6 +11,8 @@ export interface Truncation {
   readonly message: string
   /** How to get the rest covered. */
   readonly hint: string
+  /** The only search that doesn't cover the rest. Missing: none covers it. */
+  readonly search?: 'keyword' | 'semantic'
 }
 
 /** The hint for an item that is too long to be indexed completely. */

@@ -50,6 +50,7 @@ describe('the keyword index', () => {
         limit: 65_536,
         message: 'Keyword search covers the first 65,536 terms of the body.',
         hint: 'Store the text as several items.',
+        search: 'keyword',
       },
     ])
   })

@@ -42,6 +42,7 @@ describe('an item with more terms than the index keeps', () => {
     limit: 16_384,
     message: 'Keyword search covers 16,384 distinct terms of an item.',
     hint: 'Store the text as several items.',
+    search: 'keyword',
   })
 
   test('is stored, and named with its limit', () => {
@@ -89,6 +90,7 @@ describe('a query with more terms than are searched', () => {
       limit: 32,
       message: 'Keyword search uses the 32 most informative terms of a query.',
       hint: 'Send a shorter query, or several queries.',
+      search: 'keyword',
     },
   ]
   const calls: [string, Record<string, unknown>][] = [

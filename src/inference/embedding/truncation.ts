@@ -14,5 +14,6 @@ export function vectorTruncation(purpose: EmbeddingPurpose, limit: number, part:
     limit,
     message: `The vector represents ${part} of ${purpose === 'query' ? 'a query' : 'an item'}.`,
     hint: purpose === 'query' ? ASK_LESS : ORDER_ITEM,
+    search: 'semantic',
   }
 }
