@@ -117,8 +117,9 @@ export async function backup(file: string, deployed: Deployed): Promise<void> {
       world,
       `Knowledge: ${plural(counts.items, 'item')}, ${plural(counts.documents, 'document')}; ${plural(counts.conversations, 'conversation')}`,
     )
-    const files = bucket ? await saveFiles(client, bucket, join(folder, FILES.files)) : 0
+    const { files, tooLarge } = await saveFiles(client, bucket, join(folder, FILES.files))
     done(world, `Bucket: ${plural(files, 'file')}`)
+    warnOf(world, tooLarge)
     const description: Description = {
       format: FORMAT,
       worker: plan.worker,
@@ -158,8 +159,9 @@ export async function restore(file: string, deployed: Deployed, yes: boolean): P
     const undo = projects.length > 0 ? await undoLine(plan, world) : null
     for (const project of projects) await erase(client, project, world)
     if (projects.length > 0) done(world, `Deleted: ${plural(projects.length, 'project')}`)
-    const files = bucket ? await restoreFiles(bucket, join(folder, FILES.files)) : 0
+    const { files, tooLarge } = await restoreFiles(bucket, join(folder, FILES.files))
     done(world, `Bucket: ${plural(files, 'file')}`)
+    warnOf(world, tooLarge)
     const counts = await restoreObjects(client, join(folder, FILES.objects))
     done(
       world,
@@ -182,6 +184,13 @@ function done(world: World, text: string): void {
   world.print(`${style('green', '✓')} ${text}\n`)
 }
 
+function warnOf(world: World, tooLarge: readonly string[]): void {
+  if (tooLarge.length > 0)
+    world.print(
+      `${style('yellow', '!')} wrangler can't upload these files (over 300 MB); restore them with an S3 client: ${tooLarge.join(', ')}\n`,
+    )
+}
+
 /** Reads the description of an unpacked archive, and checks that this version can restore it. */
 async function describe(file: string, folder: string, plan: Plan): Promise<Description> {
   const present = await readdir(folder)
@@ -200,10 +209,7 @@ async function describe(file: string, folder: string, plan: Plan): Promise<Descr
  * @param folder for a configuration that names only them
  * @throws StepError if they don't exist, or belong to another coordinator than the one at HYBRID_URL
  */
-async function open(
-  deployed: Deployed,
-  folder: string,
-): Promise<{ database: RemoteDatabase; bucket: RemoteBucket | null }> {
+async function open(deployed: Deployed, folder: string): Promise<{ database: RemoteDatabase; bucket: RemoteBucket }> {
   const { plan, world, where } = deployed
   await signIn(world)
   const id = plan.database.id ?? (await findDatabaseId(plan, world))
@@ -218,8 +224,9 @@ async function open(
   const options = ['--config', config, ...where]
   const database = { world, name: binding, options }
   const [bucket] = plan.buckets
+  if (bucket === undefined) throw new StepError('wrangler.toml names no R2 bucket.')
   await checkSame(deployed, database)
-  return { database, bucket: bucket === undefined ? null : { world, name: bucket, options } }
+  return { database, bucket: { world, name: bucket, options } }
 }
 
 /** Checks that the Worker at HYBRID_URL uses this database. */

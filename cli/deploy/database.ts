@@ -7,7 +7,7 @@
  * @module
  */
 import { open } from 'node:fs/promises'
-import { StepError, type World } from './steps.ts'
+import { jsonIn, StepError, type World } from './steps.ts'
 
 /** Values that the tables contain. None has binary columns. */
 type Value = string | number | null
@@ -54,11 +54,9 @@ export async function query({ world, name, options }: RemoteDatabase, sql: reado
   } = await world.wrangler([...['d1', 'execute', name, '--json', '--yes', '--command', sql.join(';\n')], ...options])
   const failed = () => new StepError(`D1 database ${name} failed: wrangler d1 execute\n${output.trim().slice(0, 2000)}`)
   if (code !== 0) throw failed()
-  try {
-    return (JSON.parse(result.slice(result.indexOf('['))) as { results: Row[] }[]).map(({ results }) => results)
-  } catch {
-    throw failed()
-  }
+  const answers = jsonIn<{ results: Row[] }[]>(result, '[')
+  if (answers?.length !== sql.length) throw failed()
+  return answers.map(({ results }) => results)
 }
 
 /** Writes the whole database to a file of SQL statements. */

@@ -48,6 +48,8 @@ export interface RemoteBucket {
   readonly options: readonly string[]
 }
 
+/** Largest file that wrangler uploads, in bytes. */
+const MAX_UPLOAD = 300 * 1024 * 1024
 /** Files that are transferred concurrently, each by a wrangler of its own. */
 const TRANSFERS = 3
 /** Attempts for one file, and the pause between two. */
@@ -123,9 +125,13 @@ async function* exported(client: HttpClient, subject: object): AsyncGenerator<Ex
 
 /**
  * Downloads every file of the bucket into a folder, and writes their list.
- * @returns the number of files
+ * @returns the number of files, and the keys of those that wrangler can't upload again
  */
-export async function saveFiles(client: HttpClient, bucket: RemoteBucket, folder: string): Promise<number> {
+export async function saveFiles(
+  client: HttpClient,
+  bucket: RemoteBucket,
+  folder: string,
+): Promise<{ files: number; tooLarge: string[] }> {
   const files: StoredFile[] = []
   for await (const page of exported(client, { what: 'files' })) files.push(...page.files)
   await mkdir(folder, { recursive: true })
@@ -138,18 +144,29 @@ export async function saveFiles(client: HttpClient, bucket: RemoteBucket, folder
   const out = await open(join(folder, LIST), 'w', 0o600)
   await out.write(files.map(lineOf).join(''))
   await out.close()
-  return files.length
+  return { files: files.length, tooLarge: tooLargeOf(files) }
 }
 
-/** Uploads the files of {@link saveFiles}, over those with the same keys. */
-export async function restoreFiles(bucket: RemoteBucket, folder: string): Promise<number> {
+/**
+ * Uploads the files of {@link saveFiles}, over those with the same keys.
+ * @returns the number of files, and the keys of those that wrangler can't upload
+ */
+export async function restoreFiles(
+  bucket: RemoteBucket,
+  folder: string,
+): Promise<{ files: number; tooLarge: string[] }> {
   const files: StoredFile[] = []
   for await (const line of createInterface({ input: createReadStream(join(folder, LIST)) }))
     files.push(JSON.parse(line) as StoredFile)
-  await concurrently(files, ({ key, content_type: type }) =>
+  const small = files.filter(({ bytes }) => bytes <= MAX_UPLOAD)
+  await concurrently(small, ({ key, content_type: type }) =>
     transfer(bucket, 'put', key, join(folder, fileName(key)), type === null ? [] : ['--content-type', type]),
   )
-  return files.length
+  return { files: small.length, tooLarge: tooLargeOf(files) }
+}
+
+function tooLargeOf(files: readonly StoredFile[]): string[] {
+  return files.filter(({ bytes }) => bytes > MAX_UPLOAD).map(({ key }) => key)
 }
 
 const LIST = 'list.jsonl'
