@@ -68,7 +68,7 @@ const PIECE = /[\p{L}\p{M}\p{N}]+|[^\s\p{L}\p{M}\p{N}]/gu
  */
 export function vectorTruncationOf(text: string, purpose: EmbeddingPurpose): Truncation | null {
   if (purpose === 'query') {
-    const part = `the first line and the sentences closest to it, ${LONG_QUESTION} characters,`
+    const part = `${LONG_QUESTION} characters (the first line and the sentences closest to it)`
     return text.trim().length <= LONG_QUESTION ? null : vectorTruncation(purpose, LONG_QUESTION, part)
   }
   if (text.length <= MAX_DOCUMENT_PIECES) return null
