@@ -117,6 +117,8 @@ export async function backup(file: string, deployed: Deployed): Promise<void> {
       world,
       `Knowledge: ${plural(counts.items, 'item')}, ${plural(counts.documents, 'document')}; ${plural(counts.conversations, 'conversation')}`,
     )
+    if (counts.damaged.length > 0)
+      world.print(`${style('yellow', '!')} Left out, because they can't be read: ${counts.damaged.join(', ')}\n`)
     const { files, tooLarge } = await saveFiles(client, bucket, join(folder, FILES.files))
     done(world, `Bucket: ${plural(files, 'file')}`)
     warnOf(world, tooLarge)

@@ -29,6 +29,7 @@ interface StoredFile {
 
 interface Exported {
   readonly entries: number
+  readonly damaged: readonly string[]
   readonly page: string[] | null
   readonly files: readonly StoredFile[]
   readonly next_cursor: string | null
@@ -62,13 +63,15 @@ export async function saveObjects(
   projects: readonly string[],
   conversations: readonly (readonly [project: string, id: string])[],
   file: string,
-): Promise<ObjectCounts> {
+): Promise<ObjectCounts & { readonly damaged: readonly string[] }> {
   const counts = { items: 0, documents: 0, conversations: 0 }
+  const damaged: string[] = []
   const out = await open(file, 'w', 0o600)
   const save = async (subject: Omit<StoredPage, 'page'>): Promise<number> => {
     let entries = 0
     for await (const answer of exported(client, subject)) {
       entries += answer.entries
+      damaged.push(...answer.damaged.map((id) => `${subject.project}/${subject.collection}/${id}`))
       if (answer.page) await out.write(lineOf({ ...subject, page: answer.page }))
     }
     return entries
@@ -86,7 +89,7 @@ export async function saveObjects(
   } finally {
     await out.close()
   }
-  return counts
+  return { ...counts, damaged }
 }
 
 /** Stores every page of a file. A collection is emptied before its first one, so a restore can be repeated. */

@@ -8,7 +8,7 @@ import type { EmbeddingSpace } from '../../inference/embedding/embedder.ts'
 import { type CollectionName, contextId } from '../collections.ts'
 import { DocumentTable } from './document-table.ts'
 import { IndexSnapshot, SNAPSHOT_TABLES } from './index-snapshot.ts'
-import { readStoredItem, TABLES, toStoredItem } from './item-rows.ts'
+import { readStoredItem, TABLES } from './item-rows.ts'
 import { ItemTable, type Origin } from './item-table.ts'
 import { KeywordIndex } from './keyword-index.ts'
 import { type Evidence, preselect } from './preselect.ts'
@@ -275,15 +275,14 @@ export class KnowledgeIndex
       const page = tables.items.page(options)
       return { ...page, vectors: tables.vectors.read(page.rows.map(({ row }) => row)) }
     })
-    const entries = rows.map(
-      (row): TransferItem => ({
-        ...toStoredItem(collection, row),
-        hash: row.hash,
-        vector: vectors.get(row.row) ?? null,
-        creditVersion: row.credit_version,
-      }),
-    )
-    return { entries, nextCursor }
+    const damaged: string[] = []
+    const entries = rows.flatMap((row): TransferItem[] => {
+      const item = readStoredItem(collection, row)
+      if (!item) damaged.push(row.id)
+      const vector = vectors.get(row.row) ?? null
+      return item ? [{ ...item, hash: row.hash, vector, creditVersion: row.credit_version }] : []
+    })
+    return { entries, nextCursor, ...(damaged.length > 0 && { damaged }) }
   }
 
   importItems(

@@ -4,6 +4,7 @@
  * @module
  */
 import { type Budget, budgetHere } from '../../budget.ts'
+import { CoordinatorError } from '../../errors.ts'
 import { sha256 } from '../../hash.ts'
 import { stableJson } from '../prepare.ts'
 import type { CollectionScope, StoredDocument, TransferItem, TransferStore } from './store.ts'
@@ -41,7 +42,7 @@ export interface MigrationStep {
  * Moves one page. Documents come after the items, so that every document in the target has its items.
  * @param to null: dry run that only counts the page
  * @param prune whether to remove the target's surplus
- * @throws CoordinatorError `engine_unavailable`; retry with the same position
+ * @throws CoordinatorError `engine_unavailable`: retry with the same position; `conflict`: an item can't be read
  */
 export async function migratePage(
   from: TransferStore,
@@ -55,7 +56,12 @@ export async function migratePage(
   const options = { limit: PAGE, ...(cursor !== null && { cursor }) }
   if (phase === 'items') {
     const { space } = await from.statistics(scope)
-    const { entries, nextCursor } = await from.exportItems(scope, options)
+    const { entries, nextCursor, damaged = [] } = await from.exportItems(scope, options)
+    // To leave them out would lose them with the source.
+    if (damaged.length > 0)
+      throw new CoordinatorError('conflict', `These items can't be read: ${damaged.join(', ')}.`, {
+        hint: 'Delete them or store them again, then go on with the same position.',
+      })
     if (to && entries.length > 0) await to.importItems(scope, entries, space)
     Object.assign(page, { items: entries.length, nextCursor })
   } else if (phase === 'surplus_items') {

@@ -30,13 +30,14 @@ export const exportState = operation({
   output: z.object({
     entries: z.int().describe('Items or documents of this page; 1 for a conversation.'),
     page: page.nullable().describe('Null: there is nothing.'),
+    damaged: z.array(z.string()).describe("Ids of items that are left out because they can't be read."),
     files: z.array(
       z.object({ key: z.string(), bytes: z.int(), etag: z.string(), content_type: z.string().nullable() }),
     ),
     next_cursor: z.string().nullable(),
   }),
   async run(services, { what, project, collection, conversation_id: id, cursor }) {
-    const nothing = { entries: 0, page: null, files: [], next_cursor: null }
+    const nothing = { entries: 0, page: null, damaged: [] as string[], files: [], next_cursor: null }
     if (what === 'files') {
       const listed = await services.datasets.list({ cursor, limit: ENTRIES, include: ['httpMetadata'] })
       const files = listed.objects.map(({ key, size, etag, httpMetadata }) => ({
@@ -54,18 +55,19 @@ export const exportState = operation({
     }
     const store = services.stores?.[services.knowledge.name]
     if (!store || collection === undefined) throw invalidInput('collection', 'collection is missing.')
-    const { content, entries, nextCursor } = await (what === 'items' ? itemPage : documentPage)(
+    const { content, entries, damaged, nextCursor } = await (what === 'items' ? itemPage : documentPage)(
       store,
       { project, collection },
       cursor,
     )
-    return { ...nothing, entries, page: entries > 0 ? await pack(content) : null, next_cursor: nextCursor }
+    return { ...nothing, entries, damaged, page: entries > 0 ? await pack(content) : null, next_cursor: nextCursor }
   },
 })
 
 interface StatePage {
   readonly content: object
   readonly entries: number
+  readonly damaged: string[]
   readonly nextCursor: string | null
 }
 
@@ -73,12 +75,13 @@ interface StatePage {
 async function itemPage(store: TransferStore, scope: CollectionScope, cursor: string | undefined): Promise<StatePage> {
   const { space } = await store.statistics(scope)
   for (let limit = ITEMS; ; limit = Math.ceil(limit / 2)) {
-    const { entries: items, nextCursor } = await store.exportItems(scope, { cursor, limit })
+    const { entries: items, nextCursor, damaged = [] } = await store.exportItems(scope, { cursor, limit })
     const length = items.reduce(
       (sum, { fields, vector }) => sum + JSON.stringify(fields).length + (vector?.byteLength ?? 0),
       0,
     )
-    if (limit === 1 || length <= MAX_LENGTH) return { content: { space, items }, entries: items.length, nextCursor }
+    if (limit === 1 || length <= MAX_LENGTH)
+      return { content: { space, items }, entries: items.length, damaged: [...damaged], nextCursor }
   }
 }
 
@@ -88,5 +91,5 @@ async function documentPage(
   cursor: string | undefined,
 ): Promise<StatePage> {
   const { entries: documents, nextCursor } = await store.exportDocuments(scope, { cursor, limit: ENTRIES })
-  return { content: { documents }, entries: documents.length, nextCursor }
+  return { content: { documents }, entries: documents.length, damaged: [], nextCursor }
 }

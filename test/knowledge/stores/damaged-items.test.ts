@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Engine } from '../../../src/inference/engine/resilience.ts'
 import { contextId } from '../../../src/knowledge/collections.ts'
 import { embeddedStore } from '../../../src/knowledge/stores/embedded.ts'
+import { migratePage } from '../../../src/knowledge/stores/migrate.ts'
 import { QdrantConnection } from '../../../src/knowledge/stores/qdrant/connection.ts'
 import { QdrantStore } from '../../../src/knowledge/stores/qdrant/store.ts'
 import type { TransferStore } from '../../../src/knowledge/stores/store.ts'
@@ -28,6 +29,12 @@ async function leavesOutAndNames(store: TransferStore, bench: Bench, good: strin
   expect(answer.degraded).toEqual([named])
 
   expect(await store.list(bench.scope, { limit: 10 })).toMatchObject({ entries: [{ key: 'good' }], damaged: [bad] })
+  expect(await store.exportItems(bench.scope, { limit: 10 })).toMatchObject({
+    entries: [{ key: 'good' }],
+    damaged: [bad],
+  })
+  const start = { phase: 'items', cursor: null } as const
+  await expect(migratePage(store, null, bench.scope, start)).rejects.toThrow(`can't be read: ${bad}`)
   const both = await store.get(bench.scope, [good, bad])
   expect(both.map((item) => item?.key)).toEqual(['good', undefined])
   const waiting = await store.itemsWithoutVector(bench.scope, OTHER_SPACE, { limit: 10 })

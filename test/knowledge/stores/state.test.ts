@@ -88,6 +88,19 @@ describe('a collection', () => {
     expect(await rowsOf(bench.scope)).toEqual(before)
   })
 
+  it('is exported without the items that can not be read, and they are named', async () => {
+    const bench = new Bench(store)
+    const { project, collection } = bench.scope
+    const [good, bad] = await bench.put({ a: 'One.', b: 'Two.' })
+    await runInDurableObject(env.KNOWLEDGE.getByName(JSON.stringify([project, collection])), (_, { storage }) => {
+      storage.sql.exec("UPDATE items SET fields = '{' WHERE id = ?", bad?.id)
+    })
+    const answer = await callRest(exportState, { what: 'items', ...bench.scope })
+    expect(answer).toMatchObject({ entries: 1, damaged: [bad?.id] })
+    await callRest(importState, { what: 'items', ...bench.scope, page: answer.page, clear: true })
+    expect((await store.list(bench.scope, { limit: 10 })).entries.map(({ id }) => id)).toEqual([good?.id])
+  })
+
   it('a page is stored as it is, even if it looks like a credential by chance', async () => {
     const bench = new Bench(store)
     await bench.put({ a: 'One.' })

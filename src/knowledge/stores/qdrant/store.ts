@@ -292,7 +292,10 @@ export class QdrantStore implements TransferStore {
     const space = await this.#register.space(scope)
     const name = space && (await this.#qdrant.hasVector(scope.collection, space)) ? vectorName(space) : null
     const { points, nextCursor } = await this.#reader.page(scope.collection, itemFilter(scope.project), options, name)
-    return { entries: points.map((point) => exportedItem(scope.collection, point, name)), nextCursor }
+    const { damaged } = readStoredItems(scope.collection, points)
+    const readable = points.filter(({ id }) => !damaged.includes(String(id)))
+    const entries = readable.map((point) => exportedItem(scope.collection, point, name))
+    return { entries, nextCursor, ...(damaged.length > 0 && { damaged }) }
   }
 
   async importItems(
