@@ -27,7 +27,8 @@ const MIN_TABLE_COSINE = 0.1
 
 /**
  * This many questions at once are the fixed set for measuring a collection's scale. They are always embedded with the
- * table, so that the scale doesn't depend on whether the model is loaded, and costs almost nothing.
+ * table: the ranking of code was learnt on that scale, it doesn't depend on whether the model is loaded, and it costs
+ * almost nothing.
  */
 const MANY_QUESTIONS = 8
 
@@ -70,8 +71,8 @@ export class MiniLmEmbedder implements Embedder {
   }
 
   async embed(texts: readonly string[], purpose: EmbeddingPurpose): Promise<Embedding[]> {
-    const { table, questions } = this.#options
-    if (purpose === 'query' && texts.length >= MANY_QUESTIONS && table && questions !== 'full') {
+    const { table } = this.#options
+    if (purpose === 'query' && texts.length >= MANY_QUESTIONS && table) {
       return table.embed(texts.map(questionText), 'query')
     }
     return purpose === 'query'
