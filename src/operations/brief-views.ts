@@ -41,7 +41,13 @@ export async function briefItems(
   items: readonly (Pick<ItemView, 'context_id' | 'fields' | 'suspected_instructions'> & { score?: number })[],
   most: number,
 ): Promise<BriefItem[]> {
-  const countTokens = await tokenCounter()
+  const count = await tokenCounter()
+  const known = new Map<string, number>()
+  const countTokens = (text: string) => {
+    const tokens = known.get(text) ?? count(text)
+    known.set(text, tokens)
+    return tokens
+  }
   return items.map(({ context_id, score, fields, suspected_instructions }) => {
     const cut = briefFields(fields, most, countTokens)
     return {
@@ -74,7 +80,7 @@ function briefFields(fields: Readonly<Record<string, unknown>>, most: number, co
     if (typeof value === 'string' && value.length > SHORT_TEXT) {
       const text = shortened(value, left, countTokens)
       truncated ||= text !== value
-      left -= countTokens(text)
+      left -= text === value ? countTokens(text) : left
       if (text !== '…') shown[name] = text
     } else if (Array.isArray(value)) {
       const entries: unknown[] = []

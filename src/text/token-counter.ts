@@ -11,8 +11,8 @@ export const TOKENIZER = 'cl100k_base'
 
 export type TokenCounter = (text: string) => number
 
-/** Maximum characters of texts whose words are in the tokenizer's cache. */
-const MAX_CACHED_LENGTH = 200_000
+/** Maximum characters of texts whose words are in the tokenizer's cache: about 3 MB of memory for code. */
+const MAX_CACHED_LENGTH = 1_000_000
 
 let cached = 0
 // Once the cache is full, each new word triggers a scan over all evicted words. So the cache is cleared before that.
@@ -38,11 +38,13 @@ export async function tokenCounter(): Promise<TokenCounter> {
 const MAX_TOKEN_LENGTH = 64
 /** Typical number of characters per token: the start of the search. */
 const USUAL_TOKEN_LENGTH = 4
+/** A prefix with this share fewer tokens than allowed is long enough: each further guess counts the text again. */
+const SLACK = 0.02
 /** Number of guesses from the text's own characters per token; then the remaining range is bisected. */
 const MAX_GUESSES = 4
 
 /**
- * The end of the longest prefix of a text with at most `most` tokens. Ends at white space if there is any in the
+ * The end of a prefix of a text with at most `most` tokens, and at most 2 % fewer than the longest one has. Ends at white space if there is any in the
  * prefix's second half, and never inside a surrogate pair.
  * @returns an offset in UTF-16 code units; the length of the text if all of it fits
  */
@@ -53,18 +55,21 @@ export function longestPrefix(text: string, most: number, countTokens: TokenCoun
   let guess = most * USUAL_TOKEN_LENGTH
   // Counting is expensive, so a short text is first tried as a whole.
   if (text.length <= 2 * guess) guess = text.length
+  let unused = 0
   for (let step = 0; low < high; step++) {
     const middle =
       step < MAX_GUESSES ? Math.min(high, Math.max(low + 1, Math.round(guess))) : Math.ceil((low + high) / 2)
     const tokens = countTokens(text.slice(0, middle))
     if (tokens <= most) low = middle
     else high = middle - 1
-    if (tokens === most) break
+    unused = most - tokens
+    if (unused >= 0 && unused <= SLACK * most) break
     guess = (middle * most) / tokens
   }
-  // The prefix may end inside the last token.
+  // The prefix may end inside the last token, and the rest may fit too.
   const rest = text.length - low
-  if (rest === 0 || (rest < MAX_TOKEN_LENGTH && countTokens(text) <= most)) return text.length
+  const mayFit = rest < MAX_TOKEN_LENGTH * (1 + Math.max(0, unused))
+  if (rest === 0 || (mayFit && countTokens(text) <= most)) return text.length
   const space = Math.max(text.lastIndexOf(' ', low), text.lastIndexOf('\n', low))
   if (space > low / 2) return space
   return low - (text.slice(0, low).isWellFormed() ? 0 : 1)
