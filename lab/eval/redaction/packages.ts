@@ -18,10 +18,11 @@ const MAX_OUTPUT = 64 * 1024 * 1024
 /**
  * Downloads and unpacks the packages of a list, one per line: `npm:NAME@VERSION` or `pypi:NAME==VERSION` (its wheel, so
  * that no build runs).
- * @returns the folder, which the caller removes, and the number of packages
+ * @returns the folder, which the caller removes, the number of unpacked packages, and those of PyPI without a wheel for
+ *   this machine
  * @throws {UsageError} for a line in another format
  */
-export async function unpackPackages(list: string): Promise<{ folder: string; packages: number }> {
+export async function unpackPackages(list: string): Promise<{ folder: string; packages: number; missing: string[] }> {
   const lines = (await readFile(list, 'utf8')).split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'))
   const npm: string[] = []
   const pypi: string[] = []
@@ -48,9 +49,23 @@ export async function unpackPackages(list: string): Promise<{ folder: string; pa
     await mkdir(to, { recursive: true })
     await extract({ file: join(archives, file), cwd: to, strip: 1 })
   }
-  if (pypi.length > 0) {
-    const options = ['--quiet', '--no-deps', '--no-compile', '--only-binary', ':all:', '--target', join(folder, 'pypi')]
-    await run('python3', ['-m', 'pip', 'install', ...options, ...pypi], { maxBuffer: MAX_OUTPUT })
+  const missing: string[] = []
+  for (const spec of pypi) {
+    const options = [
+      '--quiet',
+      '--no-deps',
+      '--no-compile',
+      '--only-binary',
+      ':all:',
+      '--target',
+      join(folder, 'pypi', spec),
+    ]
+    await run('python3', ['-m', 'pip', 'install', ...options, spec], { maxBuffer: MAX_OUTPUT }).catch(
+      (error: { readonly stderr?: string }) => {
+        if (!error.stderr?.includes('No matching distribution')) throw error
+        missing.push(spec)
+      },
+    )
   }
-  return { folder, packages: lines.length }
+  return { folder, packages: lines.length - missing.length, missing }
 }

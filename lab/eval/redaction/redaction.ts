@@ -58,9 +58,9 @@ export async function run(argv: string[]): Promise<number> {
     if (values.issuers) return printRecall(Number(values.seed ?? 1))
     const limits = { max: Number(values.max ?? 0.0005), show: Number(values.show ?? 10) }
     if (values.packages !== undefined) {
-      const { folder, packages } = await unpackPackages(pathGiven(String(values.packages)))
+      const { folder, packages, missing } = await unpackPackages(pathGiven(String(values.packages)))
       try {
-        print(`${count(packages)} packages`)
+        print(`${count(packages)} packages${missing.length > 0 ? `; without a wheel: ${missing.join(', ')}` : ''}`)
         return await measure([folder], { ...limits, wholeFiles: true })
       } finally {
         await rm(folder, { recursive: true, force: true })
