@@ -189,6 +189,19 @@ describe('votes on items', () => {
     expect(stored[0]?.credit).toEqual({ successes: UNSEEN_CAP, partials: 0, failures: 0 })
   })
 
+  it('are listed for one collection, however many items of others are better', async () => {
+    const { services, project } = await planted()
+    const practices = keys.map((key) => id(project, key))
+    const code = `codebase-context/${itemId(project, 'codebase-context', 'one')}`
+    for (let i = 0; i < 2; i++) await vote(services, project, { items: practices, outcome: 'success', caller: 'one' })
+    await vote(services, project, { items: [code], outcome: 'failure', caller: 'one' })
+    await settle(services, project)
+    const all = await call<Listed>(listCredit, services, { project, limit: 5 })
+    expect(all.items.some(({ context_id }) => context_id === code)).toBe(false)
+    const own = await call<Listed>(listCredit, services, { project, limit: 5, collection: 'codebase-context' })
+    expect(own.items.map(({ context_id }) => context_id)).toEqual([code])
+  })
+
   it("of another key's retrieval, or of another project's, are votes on items that were not shown", async () => {
     const { services, project } = await planted()
     const item = id(project, 'item-0')

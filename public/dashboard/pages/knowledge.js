@@ -170,11 +170,10 @@ function rows(list, caption) {
 /** The items of this collection with outcomes for or against them. */
 async function helped(project, collection) {
   const [best, worst] = await Promise.all(
-    ['best', 'worst'].map((order) => get('/learning/credit', { project, order, limit: 20 })),
+    ['best', 'worst'].map((order) => get('/learning/credit', { project, collection, order, limit: 5 })),
   )
-  const list = (title, { items: entries }) => {
-    const own = entries.filter(({ context_id: id }) => id.startsWith(`${collection}/`)).slice(0, 5)
-    return h(
+  const list = (title, { items: own }) =>
+    h(
       'div',
       {},
       h('h3', {}, title),
@@ -185,7 +184,7 @@ async function helped(project, collection) {
               'Item',
               'Worked',
               'Failed',
-              explained('Success rate', 'Estimate with a 90 % interval; few outcomes leave it wide.'),
+              explained('Success rate', 'Estimate with an 80 % interval; few outcomes leave it wide.'),
             ],
             own.map((item) => [
               item.title === null
@@ -198,6 +197,5 @@ async function helped(project, collection) {
           )
         : h('p.muted', {}, 'No outcomes yet.'),
     )
-  }
   return h('div.columns', {}, list('Best', best), list('Worst', worst))
 }

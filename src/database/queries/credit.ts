@@ -160,6 +160,15 @@ export interface CreditedItem extends Credit {
   readonly usual: Credit
 }
 
+/** The items that {@link creditedItems} returns. */
+export interface CreditRequest {
+  readonly project: string
+  /** Default: all. */
+  readonly collection?: ContextSource | undefined
+  readonly order: 'best' | 'worst'
+  readonly limit: number
+}
+
 /**
  * Items with a known outcome by posterior mean of success, best or worst first. Uses the same credit and prior as
  * ranking: the usual rate of the collection.
@@ -167,9 +176,7 @@ export interface CreditedItem extends Credit {
  */
 export async function creditedItems(
   database: Database,
-  project: string,
-  order: 'best' | 'worst',
-  limit: number,
+  { project, collection, order, limit }: CreditRequest,
   usualVotes: number,
 ): Promise<CreditedItem[]> {
   const { rows } = await execute(
@@ -178,7 +185,7 @@ export async function creditedItems(
           FROM context_credit WHERE project = ${project} GROUP BY collection)
         SELECT c.*, u.s AS usual_successes, u.p AS usual_partials, u.f AS usual_failures
         FROM context_credit c JOIN usual u ON u.collection = c.collection
-        WHERE c.project = ${project} AND c.successes + c.partials + c.failures > 0
+        WHERE c.project = ${project} AND c.successes + c.partials + c.failures > 0${collection ? sql` AND c.collection = ${collection}` : sql``}
         ORDER BY (${usualVotes} * (1 + u.s + u.p / 2) / (2 + u.s + u.p + u.f) + c.counted_successes + c.counted_partials / 2)
             / (${usualVotes} + c.counted_successes + c.counted_partials + c.counted_failures) ${sql.raw(order === 'best' ? 'DESC' : 'ASC')},
           c.counted_successes + c.counted_partials + c.counted_failures DESC, c.item_id LIMIT ${limit}`,

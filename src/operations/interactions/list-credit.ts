@@ -12,7 +12,7 @@ import {
 } from '../../ranking/credit.ts'
 import { sourceOf } from '../../retrieval/packing.ts'
 import { readItems } from '../context/context-views.ts'
-import { degraded, limit, project } from '../fields.ts'
+import { contextSource, degraded, limit, project } from '../fields.ts'
 import { operation, READS } from '../operation.ts'
 
 /** Lists the items that helped most or least. */
@@ -29,6 +29,7 @@ export const listCredit = operation({
   http: [{ method: 'GET', path: '/learning/credit' }],
   input: z.strictObject({
     project,
+    collection: contextSource.optional().describe('Only the items of this collection; left out: of all.'),
     order: z.enum(['best', 'worst']).default('best').describe('Whether the best or the worst items come first.'),
     limit: limit(20),
   }),
@@ -56,7 +57,7 @@ export const listCredit = operation({
     degraded,
   }),
   async run(services, input) {
-    const rows = await creditedItems(services.database, input.project, input.order, input.limit, USUAL_VOTES)
+    const rows = await creditedItems(services.database, input, USUAL_VOTES)
     const ids = rows.map(({ collection, itemId }) => contextId(collection, itemId))
     const stored = await readItems(services, input.project, ids).catch(() => null)
     return {
