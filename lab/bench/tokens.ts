@@ -260,7 +260,7 @@ async function peers(items: readonly Item[], embeddings: string): Promise<Peer[]
     {
       name: 'mcp-server-qdrant',
       connect: async () =>
-        stdio(await program('python'), [join(import.meta.dirname, 'mcp_server_qdrant.py')], {
+        stdio(await program('python'), [join(import.meta.dirname, 'peer_qdrant.py')], {
           QDRANT_LOCAL_PATH: join(folder, 'qdrant'),
           COLLECTION_NAME: 'code',
           EMBEDDINGS_URL: embeddings,
