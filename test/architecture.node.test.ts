@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { glob } from 'node:fs/promises'
-import { dirname, join, normalize, relative } from 'node:path'
+import { basename, dirname, join, normalize, relative } from 'node:path'
 import { describe, expect, it } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '..')
@@ -122,5 +122,18 @@ describe('the tables of test/README.md', () => {
       }
     }
     expect(titles).toBeGreaterThan(45)
+  })
+})
+
+describe('scripts in Python', () => {
+  // Python looks for a module in the folder of the script first.
+  it('do not have the name of a package that they import', async () => {
+    const shadowing: string[] = []
+    for await (const path of glob('lab/**/*.py', { cwd: ROOT, exclude: ['lab/node_modules/**'] })) {
+      const text = readFileSync(join(ROOT, path), 'utf8')
+      const imported = [...text.matchAll(/^\s*(?:from|import)\s+(\w+)/gm)].map(([, name]) => name)
+      if (imported.includes(basename(path, '.py'))) shadowing.push(path)
+    }
+    expect(shadowing).toEqual([])
   })
 })

@@ -80,7 +80,8 @@ function briefFields(fields: Readonly<Record<string, unknown>>, most: number, co
     if (typeof value === 'string' && value.length > SHORT_TEXT) {
       const text = shortened(value, left, countTokens)
       truncated ||= text !== value
-      left -= text === value ? countTokens(text) : left
+      // A truncated text takes all that was left.
+      left = text === value ? left - countTokens(text) : 0
       if (text !== '…') shown[name] = text
     } else if (Array.isArray(value)) {
       const entries: unknown[] = []

@@ -87,16 +87,28 @@ export function composeContext(
     const named = packing.recalled.filter(({ number }) => number > 0).slice(0, RECALLED)
     const bodies = packed.map(writtenBody)
     const text = joinParts(packed, bodies, numbers, delimiter, named)
-    const asStored = packed.length > 0 && bodies.every((body) => body.asStored)
-    const sum = asStored
-      ? tokensBelow(joinParts(packed, packed.map(noBody), numbers, delimiter, named), request.countTokens) +
-        packed.reduce((total, { tokensOfExcerpts }) => total + tokensOfExcerpts + LINE_END, 0)
-      : Number.POSITIVE_INFINITY
-    const tokens = sum <= request.budget ? sum : tokensBelow(text, request.countTokens)
+    const frame = joinParts(packed, packed.map(noBody), numbers, delimiter, named)
+    const sum = sumOfParts(packed, bodies, frame, request.countTokens)
+    const tokens = sum !== null && sum <= request.budget ? sum : tokensBelow(text, request.countTokens)
     if (tokens <= request.budget) return { ...packing, packed, numbers, named, text, tokens, delimiter }
     if (packed.length === 0) return { ...packing, packed, numbers, ...fitting(named, request), delimiter }
     room -= tokens - request.budget
   }
+}
+
+/**
+ * Tokens of a text whose excerpts are written as they are stored: those of the frame, and of each excerpt as counted
+ * when it was stored. Null: an excerpt is written in another way.
+ * @param frame the same text without the excerpts
+ */
+function sumOfParts(
+  packed: readonly PackedItem[],
+  bodies: readonly WrittenBody[],
+  frame: string,
+  countTokens: TokenCounter,
+): number | null {
+  if (packed.length === 0 || !bodies.every(({ asStored }) => asStored)) return null
+  return packed.reduce((sum, item) => sum + item.tokensOfExcerpts + LINE_END, tokensBelow(frame, countTokens))
 }
 
 /** As many recalled items as fit in the budget. */
@@ -180,6 +192,7 @@ function writtenBody(entry: PackedItem): WrittenBody {
   return { text, warning, asStored: warning === '' && text === stored }
 }
 
+/** In place of a body, to write the frame alone. */
 const noBody = (): WrittenBody => ({ text: '', warning: '', asStored: true })
 
 function joinParts(

@@ -2,8 +2,8 @@
  * Detects stored text that addresses the model instead of informing it, and prevents it from closing its delimiters.
  *
  * Detection is a warning, not a defence: differently worded attacks are not found. The defence is that stored text is
- * always enclosed in delimiters that it can neither close nor guess, with a line that names its source. Pure functions,
- * linear in the length.
+ * always enclosed in delimiters that it can neither close nor guess, with a line that names its source. Functions are
+ * linear in the length, and pure, except that {@link suspicionsOf} remembers the result for an item.
  * @module
  */
 

@@ -85,24 +85,25 @@ export function documentColumns(document: SearchableDocument): DocumentColumns {
  * Without document frequencies, compounds, repeated terms and longer terms count as more informative.
  */
 export function queryTerms(text: string): QueryTerm[] {
-  const terms = allQueryTerms(text)
-  const telling = (term: QueryTerm) => Math.log2(1 + term.count) * Math.min(term.term.length, 12)
-  return terms.length <= MAX_TERMS ? terms : terms.sort((a, b) => telling(b) - telling(a)).slice(0, MAX_TERMS)
+  return readQuery(text).terms
 }
 
-/** The parts of a question that keyword search doesn't cover. */
-export function queryTruncations(text: string): Truncation[] {
-  const found: Truncation[] = []
+/** The terms of a question, see {@link queryTerms}, and the parts of it that keyword search doesn't cover. */
+export function readQuery(text: string): { terms: QueryTerm[]; truncated: Truncation[] } {
+  const all = allQueryTerms(text)
+  const telling = (term: QueryTerm) => Math.log2(1 + term.count) * Math.min(term.term.length, 12)
+  const terms = all.length <= MAX_TERMS ? all : all.sort((a, b) => telling(b) - telling(a)).slice(0, MAX_TERMS)
+  const truncated: Truncation[] = []
   if (text.length > MAX_QUESTION_LENGTH) {
     const half = shownLimit(MAX_QUESTION_LENGTH / 2)
     const message = `Keyword search reads the first and the last ${half} characters of a query.`
-    found.push({ limit: MAX_QUESTION_LENGTH, message, hint: ASK_LESS, search: 'keyword' })
+    truncated.push({ limit: MAX_QUESTION_LENGTH, message, hint: ASK_LESS, search: 'keyword' })
   }
-  if (allQueryTerms(text).length > MAX_TERMS) {
+  if (all.length > MAX_TERMS) {
     const message = `Keyword search uses the ${MAX_TERMS} most informative terms of a query.`
-    found.push({ limit: MAX_TERMS, message, hint: ASK_LESS, search: 'keyword' })
+    truncated.push({ limit: MAX_TERMS, message, hint: ASK_LESS, search: 'keyword' })
   }
-  return found
+  return { terms, truncated }
 }
 
 function allQueryTerms(text: string): QueryTerm[] {

@@ -6,19 +6,17 @@ import { MAX_BODY_TERMS, MAX_TITLE_TERMS, type SearchableDocument } from './inde
 import { MAX_DISTINCT_TERMS } from './term-list.ts'
 import { tokenise } from './tokens.ts'
 import { SPLIT_ITEM, shownLimit, type Truncation } from './truncation.ts'
-import { fold, MAX_GROWTH } from './words.ts'
+import { fold, isAscii, MAX_GROWTH } from './words.ts'
 
 /** A character gives at most this many terms (test/text/bounded-work.test.ts). */
 const TERMS_PER_CHARACTER = 2.2
 const MIN_LENGTH = Math.floor(MAX_DISTINCT_TERMS / TERMS_PER_CHARACTER)
 
-const ASCII = /^\p{ASCII}*$/u
-
 /** The limits of the keyword index that an item exceeds. Only long items are tokenised. */
 export function indexTruncations({ title = '', body }: SearchableDocument): Truncation[] {
   const found: Truncation[] = []
   const add = (limit: number, message: string) => found.push({ limit, message, hint: SPLIT_ITEM, search: 'keyword' })
-  if ([title, body].some((text) => !ASCII.test(text) && fold(text).truncated)) {
+  if ([title, body].some((text) => !isAscii(text) && fold(text).truncated)) {
     add(MAX_GROWTH, `Keyword search covers a text up to ${MAX_GROWTH} times its length after Unicode normalisation.`)
   }
   if (title.length + body.length < MIN_LENGTH) return found

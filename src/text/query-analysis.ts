@@ -4,7 +4,7 @@
  */
 
 import { withoutHarnessText } from './client-boilerplate.ts'
-import { queryTerms, queryTruncations } from './index-terms.ts'
+import { readQuery } from './index-terms.ts'
 import { ASK_LESS, shownLimit, type Truncation } from './truncation.ts'
 
 /** A section of code in a request. */
@@ -111,7 +111,8 @@ export function analyseQuery(raw: string): QueryAnalysis {
   const shortLines = text.split('\n').map((line) => line.slice(0, MAX_LINE_LENGTH))
   const errors = distinct(shortLines.filter((line) => ERROR_LINE.test(line)).map((line) => line.trim()))
   const nonEmpty = shortLines.filter((line) => line.trim() !== '').length
-  const terms = queryTerms(text)
+  const read = readQuery(text)
+  const { terms } = read
   const blocks = code.filter(({ block }) => block)
   const codeCharacters = blocks.reduce((sum, span) => sum + span.text.length, 0)
   const otherErrors = errors.filter((error) => !prose.includes(error))
@@ -151,7 +152,7 @@ export function analyseQuery(raw: string): QueryAnalysis {
         CODE_SEARCHED,
         `Of code blocks, the first ${CODE_SEARCHED} characters are searched.`,
       ),
-      ...queryTruncations(searchText),
+      ...(searchText === text ? read : readQuery(searchText)).truncated,
     ],
   }
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { clearMergeCache, countTokens, setMergeCacheSize } from 'gpt-tokenizer/encoding/cl100k_base'
+import { isAscii } from './words.ts'
 
 /** The encoding for every `tokens` figure of the coordinator. */
 export const TOKENIZER = 'cl100k_base'
@@ -79,7 +80,6 @@ export function longestPrefix(text: string, most: number, countTokens: TokenCoun
 const MAX_RUN_LENGTH = 200
 /** The same for a run that isn't ASCII, whose characters take up to three bytes. */
 const MAX_WIDE_RUN_LENGTH = 64
-const ASCII = /^\p{ASCII}*$/u
 const LONG_RUN = /\S{201,}|\s{201,}/g
 
 /**
@@ -92,7 +92,7 @@ export function piecesOf(text: string): string[] {
   let from = 0
   for (const { index, 0: run } of text.matchAll(LONG_RUN)) {
     if (index > from) pieces.push(text.slice(from, index))
-    const length = ASCII.test(run) ? MAX_RUN_LENGTH : MAX_WIDE_RUN_LENGTH
+    const length = isAscii(run) ? MAX_RUN_LENGTH : MAX_WIDE_RUN_LENGTH
     for (let at = 0; at < run.length; at += length) pieces.push(run.slice(at, at + length))
     from = index + run.length
   }

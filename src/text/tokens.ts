@@ -5,7 +5,7 @@
 
 import { Memo } from './memo.ts'
 import { stem } from './stem.ts'
-import { foldText } from './words.ts'
+import { foldText, isAscii } from './words.ts'
 
 /** The searchable tokens of a text. Both lists are in lower case, in order, with duplicates. */
 export interface Tokens {
@@ -27,7 +27,6 @@ const MAX_WORD_LENGTH = 64
  */
 const UNSPACED_PIECE = 3
 
-const ASCII = /^\p{ASCII}*$/u
 const PLAIN_WORD = /^[A-Za-z][a-z]*$/
 /**
  * Brackets, quotes, commas and operators end a chunk, and so do 2,000 characters. An apostrophe between letters
@@ -54,7 +53,7 @@ export function tokenise(
   limit: number = Number.POSITIVE_INFINITY,
 ): Tokens {
   const tokens: Tokens = { words: [], compounds: [] }
-  const folded = ASCII.test(text) ? text : foldText(text.toWellFormed())
+  const folded = isAscii(text) ? text : foldText(text.toWellFormed())
   const full = () => tokens.words.length + tokens.compounds.length >= limit
   for (const [operator] of folded.matchAll(OPERATOR)) {
     if (full()) return { ...tokens, truncated: true }
@@ -88,7 +87,7 @@ function tokensOf(raw: string, purpose: 'document' | 'query'): Tokens {
     if (run.length !== chunk.length) plain = false
     if (!addRun(run, purpose, tokens)) plain = false
   }
-  if (!ASCII.test(chunk)) for (const pictograph of chunk.match(PICTOGRAPH) ?? []) tokens.words.push(pictograph)
+  if (!isAscii(chunk)) for (const pictograph of chunk.match(PICTOGRAPH) ?? []) tokens.words.push(pictograph)
   if (!plain && chunk.length > 1 && chunk.length <= MAX_COMPOUND_LENGTH)
     addCompounds(chunk.toLowerCase(), purpose, tokens.compounds)
   return tokens
@@ -119,7 +118,7 @@ function addRun(run: string, purpose: 'document' | 'query', tokens: Tokens): boo
 
 function addWord(word: string, purpose: 'document' | 'query', words: string[]): void {
   const lower = word.toLowerCase()
-  if (ASCII.test(lower)) {
+  if (isAscii(lower)) {
     words.push(stem(lower.slice(0, MAX_WORD_LENGTH)))
     return
   }

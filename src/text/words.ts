@@ -10,6 +10,12 @@ const RUN = /[\p{L}\p{M}\p{N}]+(?:['’][\p{L}\p{M}]+)*/gu
 const BOUNDARY = /(?<=\p{Ll})(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})|(?<=\p{L})(?=\p{N})|(?<=\p{N})(?=\p{L})/gu
 
 const ASCII = /^\p{ASCII}*$/u
+
+/** Whether a text has only ASCII characters. Then it needs no folding. */
+export function isAscii(text: string): boolean {
+  return ASCII.test(text)
+}
+
 /** {@link RUN} and {@link BOUNDARY} for ASCII text, which needs no folding. Several times as fast. */
 const ASCII_RUN = /[A-Za-z0-9]+(?:'[A-Za-z]+)*/g
 const ASCII_BOUNDARY = /(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])/g
@@ -56,7 +62,7 @@ export function fold(text: string): { text: string; truncated: boolean } {
  */
 export function words(text: string): string[] {
   const found: string[] = []
-  if (ASCII.test(text)) {
+  if (isAscii(text)) {
     for (const run of text.match(ASCII_RUN) ?? []) {
       if (PLAIN_RUN.test(run)) found.push(run.toLowerCase())
       else for (const part of run.split(ASCII_BOUNDARY)) found.push(part.toLowerCase())
