@@ -1,124 +1,9 @@
-import { execFile } from 'node:child_process'
-import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { parse } from 'smol-toml'
 import { describe, expect, test } from 'vitest'
-import { deployedConfig, describePlan, planOf } from '../../cli/deploy/plan.ts'
-import type { Finished, World } from '../../cli/deploy/steps.ts'
-import { deploy, dryRun, run } from '../../cli/deploy.ts'
-
-const ROOT = join(import.meta.dirname, '../..')
-const CONFIG = {
-  name: 'w',
-  d1_databases: [{ binding: 'DB', database_name: 'w', database_id: '00000000-0000-0000-0000-000000000000' }],
-  kv_namespaces: [{ binding: 'OAUTH_KV', id: '00000000000000000000000000000000' }],
-  queues: { producers: [{ queue: 'w-jobs' }], consumers: [{ queue: 'w-jobs', dead_letter_queue: 'w-jobs-dead' }] },
-  r2_buckets: [{ binding: 'DATASETS', bucket_name: 'w-datasets' }],
-  triggers: { crons: ['* * * * *'] },
-}
-const MIGRATIONS = ['0001_b.sql', '0000_a.sql', 'meta']
-const PLAN = planOf(CONFIG, MIGRATIONS)
-const TOML = `name = "w"
-[[d1_databases]]
-binding = "OTHER"
-database_id = "not-ours"
-[[d1_databases]]
-binding = "DB"
-database_name = "w"
-database_id = "00000000-0000-0000-0000-000000000000"
-[[kv_namespaces]]
-binding = "OAUTH_KV"
-id = "00000000000000000000000000000000"
-[[queues.producers]]
-binding = "JOBS"
-queue = "w-jobs"
-[[queues.consumers]]
-queue = "w-jobs"
-dead_letter_queue = "w-jobs-dead"
-[[r2_buckets]]
-binding = "DATASETS"
-bucket_name = "w-datasets"
-[[ratelimits]]
-name = "KEY_LIMIT"
-namespace_id = "8701"
-`
-const URL_OF_WORKER = 'https://w.someone.workers.dev'
-const SIGNED_IN = JSON.stringify({ loggedIn: true, accounts: [{ id: 'a1', name: 'Mine' }] })
-
-/**
- * An account in memory. `failing` maps the start of a wrangler command to its error output, `saying` to the output of a
- * successful one.
- */
-function account(
-  failing: Record<string, string> = {},
-  env: Record<string, string> = {},
-  saying: Record<string, string> = {},
-) {
-  const made = new Set<string>()
-  const commands: string[] = []
-  const asked: string[] = []
-  let printed = ''
-  const configs: Record<string, string> = {}
-  let secret: string | null = null
-  let deployed = false
-  const ok = (output = ''): Finished => ({ code: 0, output })
-  const missing: Finished = { code: 1, output: 'not found' }
-  const world: World = {
-    env,
-    async wrangler(args, input) {
-      const command = args.join(' ')
-      commands.push(command)
-      for (const [start, output] of Object.entries(failing)) if (command.startsWith(start)) return { code: 1, output }
-      for (const [start, output] of Object.entries(saying)) if (command.startsWith(start)) return ok(output)
-      if (command.startsWith('whoami')) return ok(SIGNED_IN)
-      if (command.startsWith('d1 list'))
-        return ok(JSON.stringify([...made].map((name) => ({ name, uuid: `id-of-${name}` }))))
-      if (command.startsWith('kv namespace list'))
-        return ok(JSON.stringify([...made].map((title) => ({ title, id: `id-of-${title}` }))))
-      if (command.startsWith('d1 time-travel info')) return ok('{ "bookmark": "b-17" }')
-      if (/ info /.test(command)) return made.has(args.at(-1) ?? '') ? ok() : missing
-      if (/ create /.test(command)) {
-        made.add(args.at(-1) ?? '')
-        return ok()
-      }
-      if (command.startsWith('deploy --config')) {
-        deployed = true
-        return ok(`Deployed w triggers\n  ${URL_OF_WORKER}\n`)
-      }
-      if (command.startsWith('secret list'))
-        return ok(JSON.stringify(secret === null ? [] : [{ name: 'HYBRID_API_KEY', type: 'secret_text' }]))
-      if (command.startsWith('secret put')) secret = input ?? ''
-      return ok()
-    },
-    async fetch(url, headers = {}) {
-      asked.push(url)
-      if (!deployed) throw new Error('no such host')
-      if (url.endsWith('/health')) return { status: 200, body: '{"status":"ok"}' }
-      return { status: headers['X-API-Key'] !== undefined && headers['X-API-Key'] === secret ? 200 : 401, body: '' }
-    },
-    writeConfig: async (file, toml) => {
-      configs[file] = toml
-    },
-    pause: async () => undefined,
-    print: (text) => {
-      printed += text
-    },
-  }
-  return {
-    world,
-    made,
-    commands,
-    asked,
-    printed: () => printed,
-    configs,
-    secret: () => secret,
-    forget: () => {
-      printed = ''
-      commands.length = 0
-    },
-  }
-}
+import { planOf } from '../../cli/deploy/plan.ts'
+import type { World } from '../../cli/deploy/steps.ts'
+import { deploy, run } from '../../cli/deploy.ts'
+import { account, CONFIG, MIGRATIONS, PLAN, TOML, URL_OF_WORKER } from './deploy-account.ts'
 
 describe('deploy', () => {
   test('creates everything, sets a random key, checks the Worker and prints its MCP URL', async () => {
@@ -370,18 +255,6 @@ describe('deploy', () => {
     expect(config.ratelimits[0]?.namespace_id).not.toBe('8701')
     for (const name of ['Upper', '-a', 'a-', 'a'.repeat(50), 'a b', '']) expect(await run(['--name', name])).toBe(2)
   })
-
-  test('reports the limits of the account’s plan, and sets them where the plan allows it', () => {
-    const ids = { database: 'd', kv: 'k' }
-    expect(parse(deployedConfig(TOML, PLAN, ids)).limits).toEqual({ cpu_ms: 300_000 })
-    expect(describePlan(PLAN)).toContain('Workers Paid: 5 minutes of CPU')
-    const free = planOf(CONFIG, MIGRATIONS, 'w', 'free')
-    expect(parse(deployedConfig(TOML, free, ids)).limits).toBeUndefined()
-    expect(describePlan(free)).toContain('10 ms of CPU')
-    expect(parse(deployedConfig(TOML, free, ids)).vars).toMatchObject({ MINILM_QUERIES: 'table' })
-    expect(parse(deployedConfig(TOML, PLAN, ids)).vars).toBeUndefined()
-    expect(parse(deployedConfig(`${TOML}[limits]\ncpu_ms = 9\n`, PLAN, ids)).limits).toEqual({ cpu_ms: 9 })
-  })
 })
 
 /** One wrangler for the commands matched by `takes`, another for the rest. */
@@ -392,55 +265,3 @@ function wrap(
 ): World['wrangler'] {
   return (args, input) => (takes(args.join(' ')) ? one(args, input) : other(args, input))
 }
-
-describe('the plan', () => {
-  test('lists everything in order', () => {
-    expect(PLAN.migrations).toEqual(['0000_a.sql', '0001_b.sql'])
-    expect(PLAN.queues).toEqual(['w-jobs-dead', 'w-jobs'])
-    expect(PLAN.database.id).toBeNull()
-    for (const name of [
-      'D1 database w',
-      'Queue w-jobs-dead',
-      'R2 bucket w-datasets',
-      '0001_b.sql',
-      'Secret HYBRID_API_KEY',
-      'Health check',
-    ]) {
-      expect(describePlan(PLAN)).toContain(name)
-    }
-    expect(() => planOf({ name: 'w' }, [])).toThrow('no D1 database')
-    expect(() => planOf({}, [])).toThrow('names no Worker')
-    expect(() => deployedConfig('name = "w"', PLAN, { database: 'x', kv: null })).toThrow('no D1 database DB')
-    expect(() =>
-      deployedConfig('name = "w"\n[[d1_databases]]\nbinding = "DB"', PLAN, { database: 'x', kv: 'y' }),
-    ).toThrow('KV namespace')
-  })
-
-  test('a Worker that does not build fails the dry run', async () => {
-    const at = account({ 'deploy --dry-run': 'Could not resolve "./nothing"' })
-    expect(await dryRun(PLAN, at.world)).toBe(1)
-    expect(at.commands).toEqual(['deploy --dry-run'])
-  })
-
-  test('prints the plan of this project, builds the Worker with every binding and changes nothing', async () => {
-    // The tools' scratch folders, ignored by git, may appear and disappear while other tests run.
-    const listed = async () =>
-      (await readdir(ROOT)).filter((name) => !['.wrangler', 'test-results.json'].includes(name))
-    const before = await listed()
-    const { stdout } = await promisify(execFile)(process.execPath, [join(ROOT, 'cli/main.ts'), 'deploy', '--dry-run'], {
-      cwd: ROOT,
-    })
-    for (const { name } of (await readdir(join(ROOT, 'migrations'), { withFileTypes: true }))
-      .filter((entry) => entry.isFile())
-      .slice(-1)) {
-      expect(stdout).toContain(name)
-    }
-    const toml = await readFile(join(ROOT, 'wrangler.toml'), 'utf8')
-    for (const [, , name] of toml.matchAll(/^(binding|name) = "([A-Z][A-Z_]+)"$/gm))
-      expect(stdout).toContain(`env.${name}`)
-    for (const [, name] of toml.matchAll(/^(?:database_name|queue|dead_letter_queue|bucket_name) = "([\w-]+)"$/gm))
-      expect(stdout).toContain(name)
-    expect(stdout).toContain('Nothing was changed')
-    expect(await listed()).toEqual(before)
-  })
-})
