@@ -15,6 +15,7 @@ import { collectionTerms, documentColumns } from '../../../src/text/index-terms.
 import { planKeywordSearch } from '../../../src/text/keyword-plan.ts'
 import { analyseQuery } from '../../../src/text/query-analysis.ts'
 import { hashTerm, termList } from '../../../src/text/term-list.ts'
+import { readLines } from '../../eval/beir.ts'
 import { type CodeQuestion, type CodeSet, readCodeSet } from '../../eval/code-data.ts'
 import { answers, isCode } from '../../eval/code-measures.ts'
 import type { Encoder } from './encoders.ts'
@@ -44,16 +45,35 @@ export type Collected = Awaited<ReturnType<Awaited<ReturnType<typeof indexOf>>>>
   readonly repository: string
 }
 
+/** Questions in other words than the code's, written for training only: in no set that is measured. */
+const OTHER_WORDS = join(import.meta.dirname, 'other-words.jsonl')
+const OTHER_WORDS_SET = 'other-words'
+
+interface OwnQuestion {
+  readonly set: string
+  readonly repository: string
+  readonly id: string
+  readonly query: string
+  readonly files: readonly string[]
+}
+
+function asQuestion({ id, query, files }: OwnQuestion): CodeQuestion & { readonly set: string } {
+  const targets = files.map((path) => ({ path }))
+  return { id, kind: 'other_words', text: query, targets, answeredBy: null, set: OTHER_WORDS_SET }
+}
+
 /** Asks every repository its own questions and unanswerable ones, with each of several embedders. */
 export async function collect(training: Training, encoders: readonly Encoder[]): Promise<Collected[][]> {
   const collected: Collected[][] = encoders.map(() => [])
+  const own = await readLines<OwnQuestion>(OTHER_WORDS)
   const sets = await Promise.all(training.sets.map((folder) => readCodeSet(folder, training.unanswerable)))
   for (const [at, set] of sets.entries()) {
     const name = basename(training.sets[at] ?? '')
     for (const repository of set.repositories) {
       const items = await itemsOf(join(training.sources, name, repository.name))
-      const questions = [
+      const questions: (CodeQuestion & { readonly set?: string })[] = [
         ...repository.questions,
+        ...own.filter((question) => question.set === name && question.repository === repository.name).map(asQuestion),
         ...set.unanswerable.map(({ id, kind, text }) => ({
           id,
           kind: `none:${kind}`,
@@ -66,7 +86,7 @@ export async function collect(training: Training, encoders: readonly Encoder[]):
       for (const [i, encoder] of encoders.entries()) {
         const search = await indexOf(items, encoder)
         for (const question of questions) {
-          collected[i]?.push({ set: name, repository: repository.name, ...(await search(question)) })
+          collected[i]?.push({ set: question.set ?? name, repository: repository.name, ...(await search(question)) })
         }
       }
       process.stderr.write(`${name}/${repository.name}: ${questions.length} questions\n`)

@@ -23,17 +23,20 @@ from scipy.optimize import minimize
 FIXED = {"generated": -2.0, "reexport": -1.5, "imports": -0.5}
 PENALTY, FOLDS, FURTHER, FURTHER_IN_PROMPT = 12.0, 6, 3.0, 0.5
 THRESHOLD, ALLOWED = 0.5, 0.02
-# Weight of pasted issues of other repositories relative to the questions that were written to have no answer. The word table can't
-# distinguish them from a repository's own: with more weight, it is silent on half of those.
-FOREIGN_ISSUES = {"words": 0.05, "sentences": 0.2}
-ANY = ["best_keyword", "best_coverage", "coverage_3", "coverage_10", "closest", "closest_10", "first_name", "best_name",
+# Weight of pasted issues of other repositories relative to the questions that were written to have no answer. With more weight, a
+# repository's own issues get no context either.
+FOREIGN_ISSUES = 0.05
+# Weight of the questions in other words (other-words.jsonl) relative to a whole set: in the ranking, and in the probabilities by
+# embedder. The word table can't answer half of them, and learns to speak without evidence if they weigh more.
+OTHER_WORDS, OTHER_WORDS_ANSWERABLE = 0.2, {"words": 0.0, "sentences": 0.25}
+ANY = ["best_keyword", "best_coverage", "coverage_3", "coverage_10", "file_coverage", "closest", "closest_10", "first_name", "best_name",
        "log_terms", "log_items", "long"]
 FIRST = ["best_keyword", "best_coverage", "first_coverage", "coverage_3", "first_closeness", "closest", "closest_10",
          "first_name", "lead", "log_terms", "log_items", "long"]
 MEASURES = list(dict.fromkeys(ANY + FIRST))
-BY_WORDS = {"best_keyword", "best_coverage", "first_coverage", "coverage_3", "coverage_10"}
+BY_WORDS = {"best_keyword", "best_coverage", "first_coverage", "coverage_3", "coverage_10", "file_coverage"}
 BY_VECTORS = {"first_closeness", "closest", "closest_10"}
-WORD_FEATURES = {"words", "words_attained", "coverage", "words_symbol", "words_long"}
+WORD_FEATURES = {"words", "words_attained", "coverage", "words_symbol", "words_long", "companion_words"}
 VECTOR_FEATURES = {"meaning", "meaning_relative", "meaning_relative_long"}
 LISTS = ("both", "words", "vectors")
 
@@ -97,7 +100,8 @@ class Ranking:
                 continue
             X = q["X"][:, self.columns] / self.deviation
             X = np.concatenate([X, support(q, extra(q))[:, None]], 1) if extra else X
-            rows.append((X[judged], q["relevant"][judged], (q["X"] @ self.offset)[judged], 200 / self.sizes[q["set"]]))
+            weight = 200 / self.sizes[q["set"]] * (OTHER_WORDS if q["set"] == "other-words" else 1)
+            rows.append((X[judged], q["relevant"][judged], (q["X"] @ self.offset)[judged], weight))
 
         def loss(w):
             value, gradient = 0.0, np.zeros_like(w)
@@ -143,11 +147,15 @@ def measures(names, q, s):
     coverage, closeness = q["coverage"][by], np.nan_to_num(q["near"])[by]
     near = np.sort(closeness)[::-1]
     fit = np.maximum(q["X"][:, names.index("symbol_fit")], q["X"][:, names.index("file_fit")])[by]
+    files = defaultdict(float)
+    for file, share in zip(q["file"], q["coverage"]):
+        files[file] = max(files[file], share)
     other = [i for i in by if q["file"][i] != q["file"][by[0]]]
     values = {
         "best_keyword": min(1, q["keyword"].max() / q["attainable"]) if q["attainable"] > 0 else 0,
         "best_coverage": coverage.max(), "first_coverage": coverage[0],
         "coverage_3": coverage[:3].mean(), "coverage_10": coverage[:10].mean(),
+        "file_coverage": np.mean(sorted(files.values())[-3:]),
         "first_closeness": closeness[0], "closest": near[0], "closest_10": near[:10].mean(),
         "first_name": fit[0], "best_name": fit[:5].max(),
         "lead": min(2, s[by[0]] - s[other[0] if other else by[-1]]) / 2,
@@ -208,12 +216,13 @@ def calibration_error(p, y, weight):
                for b in set(bins)) / weight.sum()
 
 
-def calibrate(names, questions, scores, folds, lists, foreign_issues, report):
+def calibrate(names, questions, scores, folds, lists, embedder, report):
     asked = [seen_by(names, q, lists) for q in questions]
     own = [scores[i](q) for i, q in enumerate(asked)]
     none = np.array([q["targets"] == 0 for q in questions])
     issues = np.array([q["kind"] == "none:issue" for q in questions])
-    weight = balanced(none) * np.where(issues, foreign_issues, 1)
+    others = np.array([q["set"] == "other-words" for q in questions])
+    weight = balanced(none) * np.where(issues, FOREIGN_ISSUES, 1) * np.where(others, OTHER_WORDS_ANSWERABLE[embedder], 1)
     measured = np.array([measures(names, q, s) for q, s in zip(asked, own)])
     ranked = [np.argsort(-s, kind="stable") for s in own]
     found = np.array([bool(q["relevant"][by[:10]].any()) for q, by in zip(asked, ranked)], float)
@@ -228,7 +237,7 @@ def calibrate(names, questions, scores, folds, lists, foreign_issues, report):
     # Long unanswerable questions are used only in training, so they don't influence the level.
     judged = none & ~issues
     sets = np.array([q["set"] for q in questions])
-    share = float(np.mean([found[~none & (sets == part)].mean() for part in set(sets)]))
+    share = float(np.mean([found[~none & (sets == part)].mean() for part in set(sets) - {"other-words"}]))
     highest = np.sort(odds["any"][judged])[::-1][int(ALLOWED * judged.sum())]
     wanted = THRESHOLD / share
     level = highest + 1e-3 - math.log(wanted / (1 - wanted))
@@ -247,9 +256,12 @@ def calibrate(names, questions, scores, folds, lists, foreign_issues, report):
     models["later"] = {"first": b[0], "deficit": b[1], "intercept": intercept}
     if report:
         for part in sorted({q["set"] for q in questions}):
-            of = np.array([q["set"] == part for q in questions])
+            of = sets == part
             p = share / (1 + np.exp(level - odds["any"]))
             silent = p < THRESHOLD
+            if part == "other-words":
+                print(f"  {part}: silent {100 * silent[of].mean():.1f} %")
+                continue
             print(f"  {part}: silent {100 * silent[of & ~none].mean():.1f} %, false injection {100 * (1 - silent[of & judged].mean()):.1f} % "
                   f"of {(of & judged).sum()}, calibration error {calibration_error(p[of & (judged | ~none)], found[of & (judged | ~none)], balanced(none[of & (judged | ~none)])):.3f}, "
                   f"foreign issues {100 * (1 - silent[of & none & ~judged]).sum() / max(1, (of & none & ~judged).sum()):.1f} %")
@@ -280,7 +292,7 @@ def learn(path):
         print(f"  {part} {kind}: nDCG@10 {np.mean(values, 0)[0]:.3f} ({np.mean(values, 0)[1]:.3f}), {len(values)} questions")
     return {
         "ranking": {"file": whole.file, "features": whole.weights()},
-        "calibration": {lists: calibrate(names, questions, scores, folds, lists, FOREIGN_ISSUES[embedder], lists == "both") for lists in LISTS},
+        "calibration": {lists: calibrate(names, questions, scores, folds, lists, embedder, lists == "both") for lists in LISTS},
     }
 
 
@@ -302,7 +314,7 @@ def main():
     learnt = {kind: rounded(learn(path)) for kind, path in zip(("table", "sentence"), paths)}
     if "--write" not in sys.argv:
         return
-    header = "/**\n * Weights of the ranking of code and of its probabilities, in log-odds a unit. Written by `npm run --prefix lab train:code-ranking`: don't edit.\n * @module\n */\nimport type { CodeCalibration, CodeWeights } from './weights.ts'\n\n"
+    header = "/**\n * Weights of the ranking of code and of its probabilities, in log-odds per unit. Written by `npm run --prefix lab\n * train:code-ranking`: don't edit.\n * @module\n */\nimport type { CodeCalibration, CodeWeights } from './weights.ts'\n\n"
     types = {"ranking": "CodeWeights", "calibration": "CodeCalibration"}
     parts = [f"export const LEARNT_{name.upper()}: Readonly<Record<'table' | 'sentence', {types[name]}>> = "
              + literal({kind: learnt[kind][name] for kind in learnt}, 0) + "\n" for name in types]

@@ -172,7 +172,7 @@ async function helped(project, collection) {
   const [best, worst] = await Promise.all(
     ['best', 'worst'].map((order) => get('/learning/credit', { project, collection, order, limit: 5 })),
   )
-  const list = (title, { items: own }) =>
+  const list = (title, own, none) =>
     h(
       'div',
       {},
@@ -195,7 +195,20 @@ async function helped(project, collection) {
               h('span.nowrap', {}, `${percent(item.mean)} [${percent(item.low)}, ${percent(item.high)}]`),
             ]),
           )
-        : h('p.muted', {}, 'No outcomes yet.'),
+        : h('p.muted', {}, none),
     )
-  return h('div.columns', {}, list('Best', best), list('Worst', worst))
+  return h(
+    'div.columns',
+    {},
+    list(
+      'Best',
+      best.items.filter(({ successes }) => successes > 0),
+      'No success yet.',
+    ),
+    list(
+      'Worst',
+      worst.items.filter(({ failures }) => failures > 0),
+      'No failure yet.',
+    ),
+  )
 }

@@ -27,6 +27,7 @@ const MEASURES = [
   'first_coverage',
   'coverage_3',
   'coverage_10',
+  'file_coverage',
   'first_closeness',
   'closest',
   'closest_10',
@@ -50,10 +51,15 @@ const CLOSENESS_UNIT = 10
 const MAX_LEAD = 2
 /** Number of top results that are checked for names from the question. */
 const NAMED = 5
+/** Number of files in the mean of the files' coverage. */
+const FILES = 3
 /** Smaller collections are treated as having this size. */
 const MIN_ITEMS = 30
 
-/** The evidence of a search: of its best piece, and means over the first three, the first ten and the closest ten. */
+/**
+ * The evidence of a search: of its best piece, and means over the first three, the first ten, the closest ten, and the
+ * three files that cover most of the question.
+ */
 export function codeEvidence(
   query: {
     readonly question: CodeQuestion
@@ -91,6 +97,7 @@ export function codeEvidence(
       first_coverage: coverages[0] ?? 0,
       coverage_3: mean(coverages.slice(0, 3)),
       coverage_10: mean(coverages.slice(0, 10)),
+      file_coverage: mean(fileCoverages(pieces).slice(0, FILES)),
       first_closeness: first === undefined ? 0 : (pieces[first]?.closeness ?? 0) / CLOSENESS_UNIT,
       closest: near[0] ?? 0,
       closest_10: mean(near.slice(0, 10)),
@@ -118,6 +125,16 @@ export function codeProbabilities({ lists, kind, values }: CodeEvidence): Search
           : Math.min(firstOdds, later.first * firstOdds + later.deficit * deficit + later.intercept),
       ),
   }
+}
+
+/** The share of the question that the best piece of each file covers, highest first. A piece without a path is a file. */
+function fileCoverages(pieces: readonly CodePiece[]): number[] {
+  const files = new Map<string | number, number>()
+  pieces.forEach(({ path, coverage }, i) => {
+    const key = path === '' ? i : path
+    files.set(key, Math.max(files.get(key) ?? 0, coverage))
+  })
+  return [...files.values()].sort((a, b) => b - a)
 }
 
 function apply(model: CodeModel, values: CodeSearchMeasures): number {

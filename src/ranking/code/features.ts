@@ -55,6 +55,7 @@ const FEATURES = [
   'length',
   ...KIND_FEATURES,
   'words_symbol',
+  'companion_words',
   'words_long',
   'meaning_relative_long',
   'file_fit_symbol',
@@ -86,6 +87,8 @@ export function codeFeatures(
   const closest = Math.max(...pieces.map(({ closeness }) => closeness ?? Number.NEGATIVE_INFINITY))
   const newest = newestVersions(pieces)
   const kindsOf = pieces.map(({ kind, path }) => kind ?? kindOfFile(path))
+  const companions = companionsOf(question, pieces, kindsOf)
+  const companionOf = (subject: string) => companions.get(subject) ?? 0
   const shallowest = Math.min(...pieces.flatMap(({ path }, i) => (kindsOf[i] === 'source' ? foldersOf(path) : [])))
   return pieces.map((piece, i): CodeFeatures => {
     const place = placeOf(piece.path)
@@ -118,13 +121,14 @@ export function codeFeatures(
       file_fit: fileFit,
       file_is_name: named(place.joined) || question.phrases.has(place.joined) ? 1 : 0,
       folder_words: match(question, place.folders, piece.body).share,
-      path_given: question.paths.some((path) => givenPath(piece.path, path)) ? 1 : 0,
+      path_given: isGiven(question, piece.path) ? 1 : 0,
       imports: shareOfImports(piece.body.slice(0, LOOKED_AT)),
       older_version: isOlder(piece.path, newest) ? 1 : 0,
       depth: Math.max(0, Math.min(MAX_DEPTH, foldersOf(piece.path) - shallowest)),
       length: Math.log(Math.max(0.05, piece.length)),
       ...(kinds as Record<Exclude<FileKind, 'source'>, number>),
       words_symbol: symbolic * said,
+      companion_words: kind === 'source' && long === 0 ? Math.max(0, companionOf(place.subject) / best - said) : 0,
       words_long: long * said,
       meaning_relative_long: long * relative,
       file_fit_symbol: symbolic * fileFit,
@@ -180,6 +184,25 @@ function beginsAlike(a: string, b: string): boolean {
   return short.length >= SHORTEST_PREFIX && long.startsWith(short)
 }
 
+/**
+ * Highest BM25 of the tests, documents and examples that are about a file, by the file's subject. What the question asks
+ * for itself is no companion.
+ */
+function companionsOf(
+  question: CodeQuestion,
+  pieces: readonly CodePiece[],
+  kinds: readonly FileKind[],
+): Map<string, number> {
+  const companions = new Map<string, number>()
+  pieces.forEach(({ path, keyword }, i) => {
+    const kind = kinds[i] ?? 'source'
+    if (kind === 'source' || question.asksFor.has(kind) || isGiven(question, path)) return
+    const { subject } = placeOf(path)
+    companions.set(subject, Math.max(companions.get(subject) ?? 0, keyword))
+  })
+  return companions
+}
+
 /** Number of folders in a path. */
 function foldersOf(path: string): number {
   return path.split(/[\\/]/).length - 1
@@ -189,8 +212,13 @@ interface Place {
   /** Words of the file's name without its extension. If the folder gives a file its name, the folder's words. */
   readonly stem: readonly string[]
   readonly joined: string
+  /** The joined name without the marks of a test: `csrf` for `csrf.ts`, `test_csrf.py`, `csrf/index.test.ts` and `csrf.md`. */
+  readonly subject: string
   readonly folders: readonly string[]
 }
+
+/** What the name of a test has before or after the name of what it tests. */
+const TEST_MARK = /^tests?[_-]|[_.-](?:tests?|specs?)(?=\.\w+$)|(?<=[a-z0-9])(?:Tests?|Specs?|Suite)(?=\.\w+$)/g
 
 const places = new Memo<Place>(5_000, 300)
 
@@ -200,10 +228,21 @@ function placeOf(path: string): Place {
     const name = parts.pop() ?? ''
     const folder = parts.at(-1) ?? ''
     const byFolder = isEntryFile(name) && folder !== ''
-    const own = byFolder ? folder : name.replace(/(?<=.)\.[^.]+$/, '')
+    const own = byFolder ? folder : withoutExtension(name)
     const folders = (byFolder ? parts.slice(0, -1) : parts).slice(-3)
-    return { stem: stems(own), joined: joinedName(own), folders: stems(folders.join('/')) }
+    const tested = name.replace(TEST_MARK, '')
+    const subject = isEntryFile(tested) && folder !== '' ? folder : withoutExtension(tested)
+    return {
+      stem: stems(own),
+      joined: joinedName(own),
+      subject: joinedName(subject),
+      folders: stems(folders.join('/')),
+    }
   })
+}
+
+function withoutExtension(name: string): string {
+  return name.replace(/(?<=.)\.[^.]+$/, '')
 }
 
 interface NamedSymbol {
@@ -224,9 +263,11 @@ function stems(text: string): string[] {
   return words(text).map(stem)
 }
 
-function givenPath(path: string, given: string): boolean {
+function isGiven(question: CodeQuestion, path: string): boolean {
   const own = path.toLowerCase()
-  return own === given || own.endsWith(`/${given}`) || (given.includes('/') && given.endsWith(`/${own}`))
+  return question.paths.some(
+    (given) => own === given || own.endsWith(`/${given}`) || (given.includes('/') && given.endsWith(`/${own}`)),
+  )
 }
 
 const VERSION = /(^|\/)v(\d{1,3})(?=\/)/

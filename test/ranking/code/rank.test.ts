@@ -50,6 +50,28 @@ describe.each(SPACES)('ranking of code with vectors of $name', (space) => {
     expect(order('how does cors answer the preflight', pieces, space)[0]).toBe('src/cors.ts')
   })
 
+  it('prefers the file whose test or document says the words of the question', () => {
+    for (const companion of ['src/middleware/csrf/index.test.ts', 'docs/csrf.md', 'tests/test_csrf.py']) {
+      const pieces = [
+        piece('src/utils/body.ts', { keyword: 5 }),
+        piece('src/middleware/csrf/index.ts', { keyword: 4 }),
+        piece(companion, { keyword: 8 }),
+      ]
+      const asked = 'what refuses a forged form of another site'
+      expect(order(asked, pieces.slice(0, 2), space)[0]).toBe('src/utils/body.ts')
+      expect(order(asked, pieces, space)[0], companion).toBe('src/middleware/csrf/index.ts')
+    }
+  })
+
+  it('gives a file nothing for a test that the question asks for itself', () => {
+    const pieces = [piece('src/app.ts', { keyword: 6 }), piece('src/app.test.ts', { keyword: 8 })]
+    const reasons = (text: string) =>
+      rankCode(questionOf(text), pieces, { attainable: 20 }, codeWeights(space))[0]?.reasons.companion_words
+    expect(reasons('how does it start')?.value).toBeCloseTo(0.25)
+    expect(reasons('src/app.test.ts')).toBeUndefined()
+    expect(reasons('which tests cover the start')).toBeUndefined()
+  })
+
   it('ranks the definition of a name before its uses', () => {
     const pieces = [piece('src/app.ts'), piece('src/parse.ts', { symbols: ['Parser.parseBody'], keyword: 4.5 })]
     expect(order('parseBody', pieces, space)[0]).toBe('src/parse.ts')
