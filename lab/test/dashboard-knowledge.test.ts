@@ -8,6 +8,13 @@ describe.skipIf(!supported)('knowledge on the dashboard', () => {
   it('searches knowledge, edits an item in its form, endorses it and deletes it', async () => {
     const watched = await open('knowledge/best-practices')
     const { page } = watched
+    // Only what has worked is among the best, and only what has failed among the worst.
+    await page.waitForSelector('h3:text-is("Best")')
+    const counted = (list: string, column: string) =>
+      page.locator(`.columns > div:has(h3:text-is("${list}")) td[data-head="${column}"]`).allTextContents()
+    expect(await counted('Best', 'Worked')).not.toEqual([])
+    for (const cells of [await counted('Best', 'Worked'), await counted('Worst', 'Failed')])
+      for (const cell of cells) expect(Number(cell)).toBeGreaterThan(0)
     await page.fill('#field-search-best-practices', 'session cookie')
     await page.click('main button:has-text("Search")')
     await page.click('a:has-text("Session cookies: HttpOnly")')
