@@ -99,7 +99,11 @@ export async function run(argv: string[]): Promise<number> {
   }
 }
 
-/** Ingests a folder with the product's command. Unchanged files are not sent again. */
+/**
+ * Ingests a folder with the product's command. Unchanged files are not sent again.
+ * @returns the number of files that are stored
+ * @throws Error if a file or a vector is missing: the figures would be of something else
+ */
 export async function ingestFolder(
   url: string,
   key: string | undefined,
@@ -108,7 +112,9 @@ export async function ingestFolder(
 ): Promise<number> {
   const options = parseOptions([folder, '--project', project, '--source', project, '--url', url], {})
   if (!options) throw new Error('The options of ingestion were not understood.')
-  const { failure, files, vectors } = await ingest({ ...options, key }, new CachedEmbedPool())
+  const { failure, files, rejected, vectors } = await ingest({ ...options, key }, new CachedEmbedPool())
+  const [first] = rejected
+  if (first) throw new Error(`${project}: ${files.rejected} files were rejected, ${JSON.stringify(first)}`)
   if (vectors?.left) throw new Error(`${project}: ${vectors.left}`)
   if (failure) throw new Error(`${project}: ${failure.message}`)
   return files.indexed + files.unchanged
