@@ -198,6 +198,7 @@ function companionsOf(
     const kind = kinds[i] ?? 'source'
     if (kind === 'source' || question.asksFor.has(kind) || isGiven(question, path)) return
     const { subject } = placeOf(path)
+    if (subject === '') return
     companions.set(subject, Math.max(companions.get(subject) ?? 0, keyword))
   })
   return companions

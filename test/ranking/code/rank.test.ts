@@ -72,6 +72,12 @@ describe.each(SPACES)('ranking of code with vectors of $name', (space) => {
     expect(reasons('which tests cover the start')).toBeUndefined()
   })
 
+  it('gives a piece without a path nothing for another one', () => {
+    const pieces = [piece('', { kind: 'source', keyword: 6 }), piece('', { kind: 'document', keyword: 8 })]
+    const [source] = rankCode(questionOf('how does it start'), pieces, { attainable: 20 }, codeWeights(space))
+    expect(source?.reasons.companion_words).toBeUndefined()
+  })
+
   it('ranks the definition of a name before its uses', () => {
     const pieces = [piece('src/app.ts'), piece('src/parse.ts', { symbols: ['Parser.parseBody'], keyword: 4.5 })]
     expect(order('parseBody', pieces, space)[0]).toBe('src/parse.ts')
