@@ -136,4 +136,23 @@ describe('scripts in Python', () => {
     }
     expect(shadowing).toEqual([])
   })
+
+  it('keeps no promise between requests, but where waiting for one has a limit', async () => {
+    // A cancelled request never settles its promises: whoever waits for one that it left behind would wait for ever.
+    const known = new Set([
+      // Waits three seconds at most.
+      'inference/embedding/cached-embedder.ts: #under',
+      // Of a Durable Object, whose requests share one context.
+      'transports/oauth/grants.ts: #queue',
+      // Within one response.
+      'transports/openai/chat.ts: next',
+    ])
+    const kept = new Set<string>()
+    const KEPT = /(?:\blet |\bconst |(?=#))(#?\w+)(?:: | = new Map<[^>]*)[^=;()\n]*Promise<(?!void>\))/g
+    for await (const path of glob('src/**/*.ts', { cwd: ROOT })) {
+      const text = readFileSync(join(ROOT, path), 'utf8')
+      for (const [, name] of text.matchAll(KEPT)) kept.add(`${relative('src', path)}: ${name}`)
+    }
+    expect([...kept].sort()).toEqual([...known].sort())
+  })
 })

@@ -21,18 +21,14 @@ export const LOOPBACK_NAMES: readonly string[] = ['localhost', '127.0.0.1', '[::
 /** Addresses of the local machine, as in `CF-Connecting-IP`. */
 export const LOOPBACK_ADDRESSES: readonly string[] = ['127.0.0.1', '::1', '::ffff:127.0.0.1']
 
-const digests = new Map<string, Promise<ArrayBuffer>>()
+/** The digest, not its promise: one that a cancelled request has left unfinished would block all later requests. */
+let configured: { readonly key: string; readonly digest: ArrayBuffer } | null = null
 
 /** The look-up for `HYBRID_API_KEY`. Compares digests of equal length in constant time. */
 export function configuredKey(key: string): KeyLookup {
   return async (digest) => {
-    let expected = digests.get(key)
-    if (!expected) {
-      digests.clear()
-      expected = digestOf(key)
-      digests.set(key, expected)
-    }
-    return crypto.subtle.timingSafeEqual(digest, await expected) ? ADMIN_CALLER : null
+    if (configured?.key !== key) configured = { key, digest: await digestOf(key) }
+    return crypto.subtle.timingSafeEqual(digest, configured.digest) ? ADMIN_CALLER : null
   }
 }
 

@@ -3,7 +3,11 @@ import { beforeAll, describe, expect, test } from 'vitest'
 // Vite inlines the file as a data URL, which works in both node and workerd.
 import tableUrl from '../../public/models/static-256-v1.bin?url&inline'
 import type { Embedder } from '../../src/inference/embedding/embedder.ts'
-import { createStaticEmbedder, MAXIMUM_WORDS } from '../../src/inference/embedding/static/embedder.ts'
+import {
+  createStaticEmbedder,
+  deferredStaticEmbedder,
+  MAXIMUM_WORDS,
+} from '../../src/inference/embedding/static/embedder.ts'
 import { WordTableError } from '../../src/inference/embedding/static/table.ts'
 
 function tableBytes(): ArrayBuffer {
@@ -147,4 +151,13 @@ describe('properties', () => {
       }),
     )
   })
+})
+
+test('a request that is cancelled while it reads the table does not block the next one', async () => {
+  const reads = [new Promise<ArrayBuffer>(() => undefined), Promise.resolve(tableBytes())]
+  const deferred = deferredStaticEmbedder(() => reads.shift() ?? Promise.reject(new Error('read three times')))
+  void deferred.embed(['never answered'], 'query')
+  const [embedding] = await deferred.embed(['open a file'], 'query')
+  expect(embedding?.vector).not.toBeNull()
+  expect(await deferred.embed(['open a file'], 'query')).toEqual([embedding])
 })

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { authenticate, configuredKey, isLoopback, isOwnOrigin } from '../../src/transports/authenticate.ts'
 import { KEY, send } from './small-table.ts'
 
@@ -113,4 +113,13 @@ describe('authenticate', () => {
     expect(isOwnOrigin(new Request('https://a.example/', { headers: { Origin: 'https://a.example' } }))).toBe(true)
     expect(isLoopback(new Request('http://localhost/', { headers: { Host: 'a b' } }))).toBe(false)
   })
+})
+
+test('a request that is cancelled while it hashes the key does not block the next one', async () => {
+  const key = 'a key that no other test has used'
+  const given = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(key))
+  const digest = vi.spyOn(crypto.subtle, 'digest').mockImplementationOnce(() => new Promise(() => undefined))
+  void configuredKey(key)(given)
+  digest.mockRestore()
+  expect((await configuredKey(key)(given))?.id).toBe('admin')
 })

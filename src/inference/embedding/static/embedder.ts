@@ -99,23 +99,23 @@ export const STATIC_SPACE: EmbeddingSpace = { name: 'static-256-v1', dimensions:
 export const STATIC_TABLE_PATH = '/models/static-256-v1.bin'
 
 /**
- * The built-in embedder, which reads its table when it embeds the first text.
+ * The built-in embedder, which reads its table when it embeds the first text. Requests share the table, but not the
+ * promise of it: a cancelled request never settles its promises.
  * @param read reads the whole file; rejects if it is missing
  */
 export function deferredStaticEmbedder(read: () => Promise<ArrayBuffer>): Embedder {
-  let opened: Promise<Embedder> | null = null
-  const open = () => {
-    opened ??= read()
-      .then(createStaticEmbedder)
-      .catch((error: unknown) => {
-        opened = null
-        const problem = error instanceof Error ? error.message : 'it cannot be read'
-        throw new CoordinatorError('engine_unavailable', `The word table is not loaded: ${problem}.`, {
-          hint: 'Deploy the Worker with the whole folder public/, or leave EMBEDDER out.',
-          retryAfter: 5,
-        })
+  let opened: Embedder | null = null
+  const open = async () => {
+    try {
+      opened ??= createStaticEmbedder(await read())
+      return opened
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : 'it cannot be read'
+      throw new CoordinatorError('engine_unavailable', `The word table is not loaded: ${problem}.`, {
+        hint: 'Deploy the Worker with the whole folder public/, or leave EMBEDDER out.',
+        retryAfter: 5,
       })
-    return opened
+    }
   }
   return {
     space: STATIC_SPACE,
