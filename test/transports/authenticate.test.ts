@@ -119,7 +119,7 @@ test('a request that is cancelled while it hashes the key does not block the nex
   const key = 'a key that no other test has used'
   const given = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(key))
   const digest = vi.spyOn(crypto.subtle, 'digest').mockImplementationOnce(() => new Promise(() => undefined))
-  void configuredKey(key)(given)
+  void configuredKey(key)(given, key)
   digest.mockRestore()
-  expect((await configuredKey(key)(given))?.id).toBe('admin')
+  expect((await configuredKey(key)(given, key))?.id).toBe('admin')
 })
