@@ -48,7 +48,7 @@ interface Stage {
 async function execute(state: string, args: readonly string[]): Promise<{ code: number; output: string }> {
   const folder = join(state, 'v3/d1/miniflare-D1DatabaseObject')
   const file = (await readdir(folder)).find((name) => /^[0-9a-f]{64}\.sqlite$/.test(name)) ?? ''
-  const database = new DatabaseSync(join(folder, file))
+  const database = new DatabaseSync(join(folder, file), { timeout: 30_000 })
   const optionOf = (option: string) => args[args.indexOf(option) + 1] ?? ''
   try {
     if (args.includes('--command')) {
@@ -84,7 +84,11 @@ async function stage(name: string, answer: boolean | null = true): Promise<Stage
         return { code: 0, output: JSON.stringify([{ name: 'hybrid-coordinator', uuid: DATABASE_ID }]) }
       if (args[1] === 'time-travel') return { code: 0, output: '{"bookmark":"b-1"}' }
       if (args[0] === 'd1' && args[1] === 'execute' && !['source', 'empty'].includes(name)) return execute(state, args)
-      return real.wrangler(args, input)
+      // Two processes share the database's file here, and D1's never does: a lock is waited for.
+      for (let attempt = 1; ; attempt++) {
+        const finished = await real.wrangler(args, input)
+        if (attempt === 5 || !finished.output.includes('SQLITE_BUSY')) return finished
+      }
     },
     pause: async () => undefined,
     print: (text) => {
