@@ -84,6 +84,17 @@ export function isEntryFile(name: string): boolean {
   return ENTRY_FILE.test(name)
 }
 
+/** What the name of a test has before or after the name of what it tests. */
+const TEST_MARK = /^tests?[_-]|[_.-](?:tests?|specs?)(?=\.\w+$)|(?<=[a-z0-9])(?:Tests?|Specs?|Suite)(?=\.\w+$)/g
+
+/**
+ * The name of the file that a test is about; another file's own name.
+ * @example testedName('csrf.test.ts') // 'csrf.ts'
+ */
+export function testedName(name: string): string {
+  return name.replace(TEST_MARK, '')
+}
+
 /**
  * Share of a text's lines that import or re-export, 0 to 1. Blank lines, comments and closing brackets don't count, and
  * a list of names over several lines counts as one.

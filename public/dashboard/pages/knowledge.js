@@ -202,13 +202,13 @@ async function helped(project, collection) {
     {},
     list(
       'Best',
-      best.items.filter(({ successes }) => successes > 0),
-      'No success yet.',
+      best.items.filter(({ mean, usual }) => mean > usual),
+      'None is above the usual rate yet.',
     ),
     list(
       'Worst',
-      worst.items.filter(({ failures }) => failures > 0),
-      'No failure yet.',
+      worst.items.filter(({ mean, usual }) => mean < usual),
+      'None is below the usual rate yet.',
     ),
   )
 }

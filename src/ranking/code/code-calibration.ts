@@ -7,7 +7,7 @@ import { logistic } from '../../statistics.ts'
 import type { SearchProbabilities } from '../calibration.ts'
 import type { CodePiece } from './features.ts'
 import type { CodeQuestion } from './question.ts'
-import type { RankedPiece } from './rank.ts'
+import { filesOf, type RankedPiece } from './rank.ts'
 import { type CodeCalibration, codeCalibration } from './weights.ts'
 
 /**
@@ -127,14 +127,11 @@ export function codeProbabilities({ lists, kind, values }: CodeEvidence): Search
   }
 }
 
-/** The share of the question that the best piece of each file covers, highest first. A piece without a path is a file. */
+/** The share of the question that the best piece of each file covers, highest first. */
 function fileCoverages(pieces: readonly CodePiece[]): number[] {
-  const files = new Map<string | number, number>()
-  pieces.forEach(({ path, coverage }, i) => {
-    const key = path === '' ? i : path
-    files.set(key, Math.max(files.get(key) ?? 0, coverage))
-  })
-  return [...files.values()].sort((a, b) => b - a)
+  return filesOf(pieces)
+    .map((members) => Math.max(...members.map((i) => pieces[i]?.coverage ?? 0)))
+    .sort((a, b) => b - a)
 }
 
 function apply(model: CodeModel, values: CodeSearchMeasures): number {

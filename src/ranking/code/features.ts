@@ -3,7 +3,7 @@
  * evidence of the two lists, and reads only the beginning of a piece's text.
  * @module
  */
-import { FILE_KINDS, type FileKind, isEntryFile, kindOfFile, shareOfImports } from '../../text/file-kind.ts'
+import { FILE_KINDS, type FileKind, isEntryFile, kindOfFile, shareOfImports, testedName } from '../../text/file-kind.ts'
 import { writesInitialism } from '../../text/initialisms.ts'
 import { Memo } from '../../text/memo.ts'
 import { stem } from '../../text/stem.ts'
@@ -88,7 +88,6 @@ export function codeFeatures(
   const newest = newestVersions(pieces)
   const kindsOf = pieces.map(({ kind, path }) => kind ?? kindOfFile(path))
   const companions = companionsOf(question, pieces, kindsOf)
-  const companionOf = (subject: string) => companions.get(subject) ?? 0
   const shallowest = Math.min(...pieces.flatMap(({ path }, i) => (kindsOf[i] === 'source' ? foldersOf(path) : [])))
   return pieces.map((piece, i): CodeFeatures => {
     const place = placeOf(piece.path)
@@ -128,7 +127,8 @@ export function codeFeatures(
       length: Math.log(Math.max(0.05, piece.length)),
       ...(kinds as Record<Exclude<FileKind, 'source'>, number>),
       words_symbol: symbolic * said,
-      companion_words: kind === 'source' && long === 0 ? Math.max(0, companionOf(place.subject) / best - said) : 0,
+      companion_words:
+        kind === 'source' && long === 0 ? Math.max(0, (companions.get(place.subject) ?? 0) / best - said) : 0,
       words_long: long * said,
       meaning_relative_long: long * relative,
       file_fit_symbol: symbolic * fileFit,
@@ -218,9 +218,6 @@ interface Place {
   readonly folders: readonly string[]
 }
 
-/** What the name of a test has before or after the name of what it tests. */
-const TEST_MARK = /^tests?[_-]|[_.-](?:tests?|specs?)(?=\.\w+$)|(?<=[a-z0-9])(?:Tests?|Specs?|Suite)(?=\.\w+$)/g
-
 const places = new Memo<Place>(5_000, 300)
 
 function placeOf(path: string): Place {
@@ -231,7 +228,7 @@ function placeOf(path: string): Place {
     const byFolder = isEntryFile(name) && folder !== ''
     const own = byFolder ? folder : withoutExtension(name)
     const folders = (byFolder ? parts.slice(0, -1) : parts).slice(-3)
-    const tested = name.replace(TEST_MARK, '')
+    const tested = testedName(name)
     const subject = isEntryFile(tested) && folder !== '' ? folder : withoutExtension(tested)
     return {
       stem: stems(own),

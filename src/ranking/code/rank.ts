@@ -64,7 +64,7 @@ function linear(values: CodeFeatures, { features }: CodeWeights): number {
 }
 
 /** Positions of the pieces of each file. A piece without a path is a file of its own. */
-function filesOf(pieces: readonly CodePiece[]): number[][] {
+export function filesOf(pieces: readonly CodePiece[]): number[][] {
   const files = new Map<string | number, number[]>()
   pieces.forEach(({ path }, i) => {
     const key = path === '' ? i : path
