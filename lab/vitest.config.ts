@@ -26,6 +26,7 @@ export default defineConfig({
           name: 'lab-workers',
           include: ['test/**/*.workers.test.ts'],
           setupFiles: ['../test/setup.ts'],
+          isolate: false,
         },
       },
       {

@@ -19,7 +19,7 @@ let seen: Request[] = []
 function coordinator(variables: (host: string) => Record<string, unknown>, answers: Answers) {
   const host = `http://cause-${++servers}.test:6333`
   const bindings = { ...(env as unknown as Env), ...variables(host) } as Env
-  const app = createApp(() => buildServices(bindings), OPERATIONS)
+  const app = createApp(() => ({ ...buildServices(bindings), now: () => clock }), OPERATIONS)
   vi.spyOn(globalThis, 'fetch').mockImplementation(async (input, init) => {
     const request = new Request(input as RequestInfo, { ...init, signal: null } as RequestInit)
     seen.push(request)
@@ -60,7 +60,6 @@ let clock = 20_000_000_000_000
 beforeEach(() => {
   clock += 60_000
   seen = []
-  vi.spyOn(Date, 'now').mockImplementation(() => clock)
 })
 afterEach(() => {
   vi.restoreAllMocks()

@@ -16,7 +16,7 @@ interface Readiness {
 /** Requests /ready from a coordinator with these variables or bindings. */
 async function ask(changes: Record<string, unknown> = {}): Promise<{ status: number; body: Readiness }> {
   const changed = { ...(env as unknown as Env), ...changes } as Env
-  const app = createApp(() => buildServices(changed), OPERATIONS)
+  const app = createApp(() => ({ ...buildServices(changed), now: () => clock }), OPERATIONS)
   const response = await app.request('http://localhost/ready', { headers: { host: 'localhost' } }, changed)
   return { status: response.status, body: await response.json<Readiness>() }
 }
@@ -27,7 +27,6 @@ const stateOf = ({ dependencies }: Readiness, name: string) => dependencies.find
 let clock = 10_000_000_000_000
 beforeEach(() => {
   clock += 60_000
-  vi.spyOn(Date, 'now').mockImplementation(() => clock)
 })
 afterEach(() => {
   vi.restoreAllMocks()
@@ -96,6 +95,9 @@ describe('/ready', () => {
     clock += 3_000
     await ask(variables)
     expect(fetched).toHaveBeenCalledTimes(6)
+    clock -= 60_000
+    await ask(variables)
+    expect(fetched).toHaveBeenCalledTimes(9)
   })
 
   test('answers in time if a server is silent', async () => {

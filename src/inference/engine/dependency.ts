@@ -55,7 +55,8 @@ export function observe(dependencies: readonly Dependency[], now: () => number):
     dependencies.map(async (dependency) => {
       const key = `${dependency.name} ${dependency.uses}`
       const before = seen.get(key)
-      if (before && now() - before.seenAt < FRESH_MS) return { ...before, ...breakerOf(dependency) }
+      // Absolute: after the clock was set back, an observation would otherwise stay fresh until it catches up.
+      if (before && Math.abs(now() - before.seenAt) < FRESH_MS) return { ...before, ...breakerOf(dependency) }
       const observed = await observeOne(dependency, now)
       seen.set(key, observed)
       return observed
