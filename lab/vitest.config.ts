@@ -26,7 +26,6 @@ export default defineConfig({
           name: 'lab-workers',
           include: ['test/**/*.workers.test.ts'],
           setupFiles: ['../test/setup.ts'],
-          isolate: false,
         },
       },
       {
