@@ -18,6 +18,20 @@ export const itemCases: Cases = {
     expect((await store.statistics(bench.scope)).items).toBe(1)
   },
 
+  'of concurrent replacements of one version, exactly one is written': async (store) => {
+    const bench = new Bench(store)
+    const versions = await Promise.all([0, 1, 2, 3, 4].map((n) => bench.items({ a: `Version ${n} of the text.` })))
+    const [first, ...others] = versions.flat()
+    if (!first) throw new Error('no item')
+    await store.upsert(bench.scope, [first], SPACE)
+    const statuses = await Promise.all(
+      others.map((item) => store.upsert(bench.scope, [{ ...item, replaces: first.hash }], SPACE)),
+    )
+    expect(statuses.flat().sort()).toEqual(['conflict', 'conflict', 'conflict', 'updated'])
+    const written = others[statuses.flat().indexOf('updated')]
+    expect((await store.get(bench.scope, [first.id]))[0]?.fields).toEqual(written?.fields)
+  },
+
   'an item that replaces a specific version does not overwrite another one': async (store) => {
     const bench = new Bench(store)
     const [first] = await bench.items({ a: 'The first version.' })

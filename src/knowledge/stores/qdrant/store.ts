@@ -72,7 +72,22 @@ export class QdrantStore implements TransferStore {
     )
     const { statuses, operations } = planWrites(scope, items, null, known, { space, serving })
     await this.#write(scope, space, operations)
-    return statuses
+    return this.#confirmed(scope, items, statuses)
+  }
+
+  /** Qdrant doesn't report whether a conditional write applied: the points are read again. */
+  async #confirmed(
+    scope: CollectionScope,
+    items: readonly PreparedItem[],
+    statuses: readonly WriteStatus[],
+  ): Promise<WriteStatus[]> {
+    const conditional = (i: number) => items[i]?.replaces !== undefined && statuses[i] === 'updated'
+    const ids = items.flatMap(({ id }, i) => (conditional(i) ? [id] : []))
+    if (ids.length === 0) return [...statuses]
+    const stored = await this.#known(scope, ids)
+    return items.map(({ id, hash }, i) =>
+      conditional(i) && stored.get(id)?.hash !== hash ? 'conflict' : (statuses[i] as WriteStatus),
+    )
   }
 
   async get(scope: CollectionScope, ids: readonly string[]): Promise<(StoredItem | null)[]> {

@@ -76,7 +76,7 @@ export function planWrites(
     // An item of a document stays in its document when it is written on its own.
     const own = origin ?? before?.origin ?? null
     const point = toPoint(scope, item, own, now)
-    operations.push(...(before ? changed(point, dense, before) : created(point, dense, now)))
+    operations.push(...(before ? changed(point, dense, before, item) : created(point, dense, now)))
     known.set(item.id, { hash: item.hash, provenance: item.provenance, embedded: dense ? [name] : [], origin: own })
     return before ? 'updated' : 'indexed'
   })
@@ -89,14 +89,14 @@ export function addition(
   embedded: string[],
   dense: Dense | null,
 ): Operation[] {
-  const same: Schemas['Filter'] = { must: [{ key: 'hash', match: { value: hash } }] }
+  const same = { must: [hashIs(hash)] }
   const operations: Operation[] = []
   if (dense) {
     const point = { id, vector: { [dense.name]: dense.values } }
     operations.push({ update_vectors: { points: [point], update_filter: same } })
   }
   operations.push({
-    set_payload: { payload: { embedded }, filter: { must: [{ has_id: [id] }, ...(same.must as [])] } },
+    set_payload: { payload: { embedded }, filter: { must: [{ has_id: [id] }, hashIs(hash)] } },
   })
   return operations
 }
@@ -125,17 +125,34 @@ function created({ id, payload, terms }: ItemPoint, dense: Dense | null, now: nu
   return [{ upsert: { points: [point] } }]
 }
 
-/** Credit and creation time are kept, because the payload is merged, not replaced. */
-function changed({ id, payload, terms }: ItemPoint, dense: Dense | null, before: Known): Operation[] {
+/**
+ * Credit and creation time are kept, because the payload is merged, not replaced.
+ * @param item with `replaces`, Qdrant applies the change only to a point that still has this hash
+ */
+function changed(
+  { id, payload, terms }: ItemPoint,
+  dense: Dense | null,
+  before: Known,
+  { hash, replaces }: PreparedItem,
+): Operation[] {
   const vector = vectorsOf(terms, dense)
   const gone = [TERMS, ...before.embedded].filter((name) => !(name in vector))
+  const whole = { ...payload, embedded: dense ? [dense.name] : [] }
+  const conditional = replaces !== undefined
+  const point = (before: string) => ({ filter: { must: [{ has_id: [id] }, hashIs(before)] } })
   const operations: Operation[] = [
-    { set_payload: { payload: { ...payload, embedded: dense ? [dense.name] : [] }, points: [id] } },
+    { set_payload: { payload: whole, ...(conditional ? point(replaces) : { points: [id] }) } },
   ]
-  if (Object.keys(vector).length > 0) operations.push({ update_vectors: { points: [{ id, vector }] } })
-  if (gone.length > 0) operations.push({ delete_vectors: { points: [id], vector: gone } })
+  if (Object.keys(vector).length > 0) {
+    const update_filter = { must: [hashIs(hash)] }
+    operations.push({ update_vectors: { points: [{ id, vector }], ...(conditional && { update_filter }) } })
+  }
+  if (gone.length > 0)
+    operations.push({ delete_vectors: { vector: gone, ...(conditional ? point(hash) : { points: [id] }) } })
   return operations
 }
+
+const hashIs = (hash: string) => ({ key: 'hash', match: { value: hash } })
 
 /** Writes credit to a point whose version is smaller. */
 export function creditWrite({ project }: CollectionScope, { id, version, ...credit }: CreditUpdate): Operation {
