@@ -50,6 +50,8 @@ export class World {
       JOBS: { send: async () => undefined, sendBatch: async () => undefined },
       ROUTING_EXPLORATION: '0',
       RELEVANCE_THRESHOLD: '0',
+      // A real server does not answer in virtual time.
+      QDRANT_URL: undefined,
       ...variables(this),
     } as unknown as Env
     vi.spyOn(globalThis, 'fetch').mockImplementation(async (input, init) => {

@@ -153,7 +153,9 @@ export class QdrantStore implements TransferStore {
     options: { cursor?: string; limit: number },
   ): Promise<Page<DocumentEntry>> {
     const { entries, nextCursor } = await this.#register.documents(scope, options, source)
-    return { entries: entries.map(({ path, hash, items }) => ({ path, hash, items })), nextCursor }
+    // Pages are in the order of ids; within a page, paths are sorted.
+    const sorted = entries.map(({ path, hash, items }) => ({ path, hash, items }))
+    return { entries: sorted.sort((a, b) => (a.path < b.path ? -1 : 1)), nextCursor }
   }
 
   async deleteDocuments(
