@@ -6,6 +6,9 @@ import { defineConfig } from 'vitest/config'
 const variables = (...names: string[]) =>
   Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])))
 
+/** Ends what hangs; no test depends on being quick. Some files send thousands of requests, which a real server answers slowly. */
+const TIMEOUT_MS = process.env.QDRANT_URL ? 1_800_000 : 300_000
+
 /**
  * Two projects: `workers` runs inside workerd with the bindings of wrangler.toml; `node` runs what is a program of its own
  * (the command line) or needs a compiler of schemas that workerd forbids.
@@ -14,9 +17,8 @@ export default defineConfig({
   test: {
     // Loading the Worker takes most of a small file's time, so every core is used; each worker wants some 400 MB.
     maxWorkers: Math.min(4, availableParallelism()),
-    // Ends what hangs; no test depends on being quick.
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    testTimeout: TIMEOUT_MS,
+    hookTimeout: TIMEOUT_MS,
     reporters: ['default', ['json', { outputFile: 'test-results.json' }]],
     projects: [
       {

@@ -15,17 +15,38 @@ export function ownQdrantCollections(): void {
   if (url) Object.assign(env, { QDRANT_PREFIX: prefix })
 }
 
+const headers = { 'content-type': 'application/json', ...(key && { 'api-key': key }) }
+
+async function ownCollections(): Promise<string[]> {
+  const response = await realFetch(`${url}/collections`, { headers })
+  const { result } = (await response.json()) as { result: { collections: { name: string }[] } }
+  return result.collections.map(({ name }) => name).filter((name) => name.startsWith(prefix))
+}
+
 /** Deletes the collections created by this file: each takes up to 170 MB of disk. */
 export async function deleteQdrantCollections(): Promise<void> {
   if (!url) return
-  const headers: Record<string, string> = key ? { 'api-key': key } : {}
-  const response = await realFetch(`${url}/collections`, { headers })
-  const { result } = (await response.json()) as { result: { collections: { name: string }[] } }
-  for (const { name } of result.collections) {
-    if (!name.startsWith(prefix)) continue
+  for (const name of await ownCollections()) {
     const deleted = await realFetch(`${url}/collections/${name}`, { method: 'DELETE', headers })
     await deleted.body?.cancel()
   }
+}
+
+/** The payloads of all points that this file has stored, as JSON; empty without a server. */
+export async function contentOfQdrant(): Promise<string> {
+  if (!url) return ''
+  const parts: string[] = []
+  for (const name of await ownCollections()) {
+    let offset: unknown = null
+    do {
+      const body = JSON.stringify({ limit: 1_000, offset, with_payload: true })
+      const response = await realFetch(`${url}/collections/${name}/points/scroll`, { method: 'POST', headers, body })
+      const { result } = (await response.json()) as { result: { points: object[]; next_page_offset: unknown } }
+      parts.push(...result.points.map((point) => JSON.stringify(point)))
+      offset = result.next_page_offset
+    } while (offset != null)
+  }
+  return parts.join('\n')
 }
 
 /** Keeps requests to the Qdrant server away from spies on `fetch`. */

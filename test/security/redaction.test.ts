@@ -3,6 +3,7 @@ import { env } from 'cloudflare:workers'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { COLLECTION_NAMES } from '../../src/knowledge/collections.ts'
 import { REDACTION_KINDS } from '../../src/security/redact.ts'
+import { contentOfQdrant } from '../qdrant-server.ts'
 import {
   ADMIN_KEY,
   asAdmin,
@@ -93,7 +94,7 @@ async function plant(text: string, n: number): Promise<void> {
 }
 
 async function contentOfStores(): Promise<string> {
-  const parts: string[] = []
+  const parts: string[] = [await contentOfQdrant()]
   for (const namespace of [env.KNOWLEDGE, env.CONVERSATIONS] as unknown as DurableObjectNamespace[]) {
     for (const id of await listDurableObjectIds(namespace)) {
       parts.push(

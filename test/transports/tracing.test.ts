@@ -217,7 +217,7 @@ test('a fault is logged by its route and without the text that could not be pars
     },
   }
   const path = '/knowledge/items/best-practices/0190b6f0-0000-7000-8000-000000000000'
-  expect((await send(path, null, { KNOWLEDGE })).status).toBe(500)
+  expect((await send(path, null, { KNOWLEDGE, QDRANT_URL: undefined })).status).toBe(500)
   const line = JSON.parse(String(written.mock.calls[0]?.[0])) as Record<string, unknown>
   expect(line).toMatchObject({ event: 'request_failed', doing: 'GET /knowledge/items/:collection/:id' })
   expect(JSON.stringify(written.mock.calls)).not.toContain('secret-text')
