@@ -45,8 +45,9 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/cli/**', 'test/**/*.node.test.ts'],
           setupFiles: ['./test/setup.ts'],
-          // One workerd process a core instead of one a file; test/setup.ts removes what a file leaves.
-          isolate: false,
+          // One workerd process a core instead of one a file; test/setup.ts removes what a file leaves. With a Qdrant server, each
+          // file has its own collections there, and so its own process.
+          isolate: process.env.QDRANT_URL !== undefined,
         },
       },
       {
