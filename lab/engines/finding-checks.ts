@@ -128,25 +128,33 @@ async function lateAnswer({ real, chat, start, keep, before }: World): Promise<S
   const url = chat ?? (await keep(talkative(200))).url
   const { http } = await start({
     LLAMA_CPP_BASE_URL: url,
-    LOCAL_CONFIDENCE_THRESHOLD: '0.01',
-    ROUTING_EXPLORATION: '0',
+    // A project without outcomes takes its local model only to explore, here in every second request.
+    ROUTING_EXPLORATION: '0.5',
+    ...(before ? {} : { EXPERIMENTS_FROM_OUTCOMES: '0' }),
     ...(before ? {} : { GENERATION_SECONDS: '20' }),
   })
-  const started = performance.now()
-  const { response, generation, decision } = await http.post<{
-    response: string | null
-    generation: { finish?: string } | null
-    decision: { fallbacks?: unknown }
-  }>('/route_query', {
-    project: PROJECT,
-    query: 'Tell me everything about reverse proxies, in as many chapters as you can, and never stop.',
-    generate_response: true,
-  })
+  const ask = () =>
+    http.post<{
+      response: string | null
+      generation: { finish?: string } | null
+      decision: { fallbacks: readonly { from: string }[] }
+    }>('/route_query', {
+      project: PROJECT,
+      query: 'Tell me everything about reverse proxies, in as many chapters as you can, and never stop.',
+      generate_response: true,
+    })
+  let started = performance.now()
+  let answer = await ask()
+  for (let tries = 0; tries < 20 && answer.response === null && answer.decision.fallbacks.length === 0; tries++) {
+    started = performance.now()
+    answer = await ask()
+  }
+  const { response, generation, decision } = answer
   const seconds = Math.round((performance.now() - started) / 1_000)
   const kept = response?.length ?? 0
   return {
     holds: kept > 0,
-    seen: `${kept} characters kept after ${seconds} s${generation?.finish ? `, finish ${generation.finish}` : ''}${kept === 0 ? `; ${JSON.stringify(decision.fallbacks ?? '').slice(0, 140)}` : ''}`,
+    seen: `${kept} characters kept after ${seconds} s${generation?.finish ? `, finish ${generation.finish}` : ''}${kept === 0 ? `; ${JSON.stringify(decision.fallbacks).slice(0, 140)}` : ''}`,
   }
 }
 
