@@ -34,8 +34,8 @@ const answerSchema = z.toJSONSchema(modelAnswer)
 /**
  * Asks the model about an interaction whose problem was found by the rules.
  * @param found the pattern found by rules; its problem is kept, its approach is replaced
- * @returns null if two answers violate the schema or are not about the question and its answer, or if an answer doesn't
- *   arrive within a minute; then the approach found by rules is better
+ * @returns null if two answers violate the schema or are not about the question and its answer, or if an answer reaches
+ *   the token limit or doesn't arrive within a minute; then the approach found by rules is better
  * @throws CoordinatorError `engine_unavailable` if the model doesn't answer
  */
 export async function extractByModel(
@@ -69,6 +69,8 @@ export async function extractByModel(
         return { ...found, approach: approachText({ ...parsed.data, skills_used }) }
       }
     }
+    // An answer that reached the limit would reach it again.
+    if (reply.finish === 'length') return null
     const reason = parsed.success ? 'it says what neither the question nor the answer says' : parsed.reason
     messages.push(
       { role: 'assistant', content: reply.content.slice(0, MAX_ANSWER_LENGTH) },

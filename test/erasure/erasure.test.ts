@@ -46,7 +46,7 @@ function world(): { services: Services; run: typeof runAs } {
   const engine = new Engine('Qdrant', '', { deadlineMs: 20_000 })
   const options = { url: 'http://qdrant.test:6333', prefix: 'e-', engine, timeoutMs: 20_000 }
   const qdrant = new QdrantStore(new QdrantConnection(options))
-  const built = buildServices({ ...env, HOLD_OUT_SHARE: '0', RELEVANCE_THRESHOLD: '0' })
+  const built = buildServices({ ...env, QDRANT_URL: undefined, HOLD_OUT_SHARE: '0', RELEVANCE_THRESHOLD: '0' })
   const services = {
     ...built,
     stores: { ...built.stores, qdrant } as NonNullable<Services['stores']>,

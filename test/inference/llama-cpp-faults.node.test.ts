@@ -209,8 +209,10 @@ it('distinguishes loading, down and ready', async () => {
   expect(await chat().health()).toBe('down')
 })
 
-it('an answer that is not the requested JSON is a failure', async () => {
-  server.respond = () => ({ body: { choices: [{ message: { content: '{"cut' } }] } })
-  const error = await failure(() => chat().complete(messages, { maxTokens: 48, schema: { type: 'object' } }))
-  expect(error.message).toMatch(/JSON schema/)
+it('an answer that is not the requested JSON is returned: the model violated the schema, and the server works', async () => {
+  server.respond = () => ({ body: { choices: [{ message: { content: '{"cut' }, finish_reason: 'length' }] } })
+  for (let i = 0; i < 5; i++) {
+    const reply = await chat().complete(messages, { maxTokens: 48, schema: { type: 'object' } })
+    expect(reply).toMatchObject({ content: '{"cut', finish: 'length' })
+  }
 })

@@ -230,6 +230,20 @@ describe('patterns by the local model', () => {
     expect(item?.fields).toMatchObject({ description: STEPS.trim(), extracted_by: 'rules' })
   })
 
+  it('are left to the rules, without another request, if the answer reaches the token limit', async () => {
+    const model = scripted('{"cut')
+    const cut: ChatModel = {
+      name: model.name,
+      complete: async (messages, options) => ({ ...(await model.complete(messages, options)), finish: 'length' }),
+    }
+    const services = testServices({ localModel: cut })
+    const project = freshProject()
+    await learnt(services, project, {})
+    const [item] = await itemsOf(services, project, 'skills-patterns')
+    expect(item?.fields).toMatchObject({ description: STEPS.trim(), extracted_by: 'rules' })
+    expect(model.asked).toHaveLength(1)
+  })
+
   it('name only skills from the question or the answer', async () => {
     const model = scripted(JSON.stringify({ ...GOOD, skills_used: ['nginx', '1.1.1.1', 'COBOL'] }))
     const services = testServices({ localModel: model })

@@ -48,7 +48,8 @@ export interface ChatPiece {
 export interface ChatModel {
   readonly name: string
   /**
-   * Requests one answer of at most `maxTokens` tokens.
+   * Requests one answer of at most `maxTokens` tokens. A model can violate a schema, for example if its answer reaches
+   * the limit: the caller checks the content.
    * @throws CoordinatorError `engine_unavailable` if the answer breaks off, or if nothing (with a schema: no complete
    *   answer) arrives before the deadline
    */

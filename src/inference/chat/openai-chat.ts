@@ -61,7 +61,6 @@ export class OpenAiChat implements StreamingChatModel {
         if (!parsed.success) throw new EngineFailure('invalid', 'answered in a form that is not an OpenAI completion')
         const { model, choices, usage: counted } = parsed.data
         const content = choices[0]?.message.content ?? ''
-        if (!isJson(content)) throw new EngineFailure('invalid', 'did not keep to the JSON schema')
         return {
           content,
           model,
@@ -160,8 +159,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined
   }
-}
-
-function isJson(text: string): boolean {
-  return parseJson(text) !== undefined
 }
