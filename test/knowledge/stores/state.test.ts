@@ -47,7 +47,8 @@ function rowsOf({ project, collection }: Bench['scope']): Promise<Record<string,
   })
 }
 
-describe('a collection', () => {
+// With a Qdrant server, export_state reads collections from there.
+describe.skipIf('QDRANT_URL' in env)('a collection', () => {
   it('is the same after it was exported, emptied and imported: items, vectors, credit, times and documents', async () => {
     const bench = new Bench(store)
     const { scope } = bench
