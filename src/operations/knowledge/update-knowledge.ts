@@ -50,7 +50,9 @@ export const updateKnowledge = operation({
       const items = prepared.map((item) => ({ ...item, replaces }))
       const [status] = await services.knowledge.upsert(input, items, services.embedder.space)
       if (status === 'conflict') continue
-      if (status !== 'unchanged') {
+      // After a conflict, an unchanged item already has this change: it was written, and then another one followed.
+      const updated = status !== 'unchanged' || attempt > 0
+      if (updated) {
         const reference = document ? document.path : stored.id
         await noteWriters(services.database, input, document?.source ?? '', [reference], caller.id, services.now())
       }
@@ -58,7 +60,7 @@ export const updateKnowledge = operation({
       if (!item) throw notFound('knowledge item', 'id')
       const view = viewItem(item)
       return {
-        status: status === 'unchanged' ? ('unchanged' as const) : ('updated' as const),
+        status: updated ? ('updated' as const) : ('unchanged' as const),
         // A key that may only write gets back what it sent, not what others stored.
         item: mayRead(caller) ? view : { ...view, key: '', fields: only(view.fields, Object.keys(input.fields)) },
         ...viewTruncated(prepared.flatMap((one) => truncatedItem(services.embedder, '', one))),
