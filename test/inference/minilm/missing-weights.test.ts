@@ -1,12 +1,15 @@
 /**
  * The whole Worker with the sentence embedder, but without its weights file, like a deployment without public/models.
  */
-import { expect, test, vi } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { toBase64 } from '../../../src/encoding.ts'
 import type { Env } from '../../../src/env.ts'
 
-// An isolate keeps weights that another file has loaded: these modules have loaded none.
+// An isolate keeps weights that another file has loaded: these modules have loaded none, and are gone afterwards.
 vi.resetModules()
+afterAll(() => {
+  vi.resetModules()
+})
 const { buildServices } = await import('../../../src/build-services.ts')
 const { runDueJobs } = await import('../../../src/jobs/run-job.ts')
 const { bindings: embedding, call: send } = await import('./worker.ts')
