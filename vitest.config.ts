@@ -6,8 +6,9 @@ import { defineConfig } from 'vitest/config'
 const variables = (...names: string[]) =>
   Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])))
 
+const onQdrant = Boolean(process.env.QDRANT_URL)
 /** Ends what hangs; no test depends on being quick. Some files send thousands of requests, which a real server answers slowly. */
-const TIMEOUT_MS = process.env.QDRANT_URL ? 1_800_000 : 300_000
+const TIMEOUT_MS = onQdrant ? 1_800_000 : 300_000
 
 /**
  * Two projects: `workers` runs inside workerd with the bindings of wrangler.toml; `node` runs what is a program of its own
@@ -15,7 +16,7 @@ const TIMEOUT_MS = process.env.QDRANT_URL ? 1_800_000 : 300_000
  */
 export default defineConfig({
   test: {
-    // Loading the Worker takes most of a small file's time, so every core is used; each worker wants some 400 MB.
+    // Each worker needs some 400 MB.
     maxWorkers: Math.min(4, availableParallelism()),
     testTimeout: TIMEOUT_MS,
     hookTimeout: TIMEOUT_MS,
@@ -47,7 +48,7 @@ export default defineConfig({
           setupFiles: ['./test/setup.ts'],
           // One workerd process a core instead of one a file; test/setup.ts removes what a file leaves. With a Qdrant server, each
           // file has its own collections there, and so its own process.
-          isolate: process.env.QDRANT_URL !== undefined,
+          isolate: onQdrant,
         },
       },
       {

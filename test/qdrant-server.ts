@@ -6,13 +6,14 @@ import { env } from 'cloudflare:workers'
 import { vi } from 'vitest'
 
 const { QDRANT_URL: url, QDRANT_API_KEY: key } = env as { QDRANT_URL?: string; QDRANT_API_KEY?: string }
-const prefix = `test-${crypto.randomUUID().slice(0, 8)}-`
+/** Starts the names of all collections of this file; they are deleted after it. */
+export const qdrantPrefix = `test-${crypto.randomUUID().slice(0, 8)}-`
 /** The platform's own fetch, whatever a test replaces it with. */
 const realFetch = globalThis.fetch.bind(globalThis)
 
 /** Gives this file a unique prefix. */
 export function ownQdrantCollections(): void {
-  if (url) Object.assign(env, { QDRANT_PREFIX: prefix })
+  if (url) Object.assign(env, { QDRANT_PREFIX: qdrantPrefix })
 }
 
 const headers = { 'content-type': 'application/json', ...(key && { 'api-key': key }) }
@@ -20,7 +21,7 @@ const headers = { 'content-type': 'application/json', ...(key && { 'api-key': ke
 async function ownCollections(): Promise<string[]> {
   const response = await realFetch(`${url}/collections`, { headers })
   const { result } = (await response.json()) as { result: { collections: { name: string }[] } }
-  return result.collections.map(({ name }) => name).filter((name) => name.startsWith(prefix))
+  return result.collections.map(({ name }) => name).filter((name) => name.startsWith(qdrantPrefix))
 }
 
 /** Deletes the collections created by this file: each takes up to 170 MB of disk. */

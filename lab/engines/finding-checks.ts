@@ -130,31 +130,29 @@ async function lateAnswer({ real, chat, start, keep, before }: World): Promise<S
     LLAMA_CPP_BASE_URL: url,
     // A project without outcomes takes its local model only to explore, here in every second request.
     ROUTING_EXPLORATION: '0.5',
-    ...(before ? {} : { EXPERIMENTS_FROM_OUTCOMES: '0' }),
-    ...(before ? {} : { GENERATION_SECONDS: '20' }),
+    ...(before ? {} : { EXPERIMENTS_FROM_OUTCOMES: '0', GENERATION_SECONDS: '20' }),
   })
-  const ask = () =>
-    http.post<{
-      response: string | null
-      generation: { finish?: string } | null
-      decision: { fallbacks: readonly { from: string }[] }
-    }>('/route_query', {
+  let started: number
+  let answer: {
+    response: string | null
+    generation: { finish?: string } | null
+    decision: { fallbacks?: readonly unknown[] }
+  }
+  let tries = 0
+  do {
+    started = performance.now()
+    answer = await http.post('/route_query', {
       project: PROJECT,
       query: 'Tell me everything about reverse proxies, in as many chapters as you can, and never stop.',
       generate_response: true,
     })
-  let started = performance.now()
-  let answer = await ask()
-  for (let tries = 0; tries < 20 && answer.response === null && answer.decision.fallbacks.length === 0; tries++) {
-    started = performance.now()
-    answer = await ask()
-  }
+  } while (answer.response === null && !answer.decision.fallbacks?.length && ++tries < 20)
   const { response, generation, decision } = answer
   const seconds = Math.round((performance.now() - started) / 1_000)
   const kept = response?.length ?? 0
   return {
     holds: kept > 0,
-    seen: `${kept} characters kept after ${seconds} s${generation?.finish ? `, finish ${generation.finish}` : ''}${kept === 0 ? `; ${JSON.stringify(decision.fallbacks).slice(0, 140)}` : ''}`,
+    seen: `${kept} characters kept after ${seconds} s${generation?.finish ? `, finish ${generation.finish}` : ''}${kept === 0 ? `; ${JSON.stringify(decision.fallbacks ?? '').slice(0, 140)}` : ''}`,
   }
 }
 

@@ -154,6 +154,17 @@ describe('patterns by the local model', () => {
     }
   }
 
+  /** Learns from one success with this model and expects the approach that the rules find. */
+  async function expectRules(localModel: ChatModel): Promise<void> {
+    const services = testServices({ localModel })
+    const project = freshProject()
+    await learnt(services, project, {})
+    const [item] = await itemsOf(services, project, 'skills-patterns')
+    expect(item?.fields).toMatchObject({ description: STEPS.trim(), extracted_by: 'rules' })
+    const { jobs } = await call<{ jobs: object[] }>(listJobs, services, { project, status: 'dead' })
+    expect(jobs).toEqual([])
+  }
+
   it('are requested once per problem, validated, and name their author', async () => {
     const model = scripted(JSON.stringify(GOOD))
     const services = testServices({ localModel: model })
@@ -178,14 +189,8 @@ describe('patterns by the local model', () => {
 
   it('are left to the rules if the model never gives a usable answer', async () => {
     const model = scripted('no json at all', '{"broken": ')
-    const services = testServices({ localModel: model })
-    const project = freshProject()
-    await learnt(services, project, {})
-    const [item] = await itemsOf(services, project, 'skills-patterns')
-    expect(item?.fields).toMatchObject({ description: STEPS.trim(), extracted_by: 'rules' })
+    await expectRules(model)
     expect(model.asked).toHaveLength(2)
-    const { jobs } = await call<{ jobs: object[] }>(listJobs, services, { project, status: 'dead' })
-    expect(jobs).toEqual([])
   })
 
   it.each([
@@ -205,11 +210,7 @@ describe('patterns by the local model', () => {
     ],
   ])('of %s are set aside, and those by rules are kept', async (_, answer) => {
     const model = scripted(JSON.stringify(answer))
-    const services = testServices({ localModel: model })
-    const project = freshProject()
-    await learnt(services, project, {})
-    const [item] = await itemsOf(services, project, 'skills-patterns')
-    expect(item?.fields).toMatchObject({ description: STEPS.trim(), extracted_by: 'rules' })
+    await expectRules(model)
     expect(model.asked).toHaveLength(2)
     expect(model.asked[1]?.at(-1)?.content).toContain('neither the question nor the answer')
   })
@@ -236,11 +237,7 @@ describe('patterns by the local model', () => {
       name: model.name,
       complete: async (messages, options) => ({ ...(await model.complete(messages, options)), finish: 'length' }),
     }
-    const services = testServices({ localModel: cut })
-    const project = freshProject()
-    await learnt(services, project, {})
-    const [item] = await itemsOf(services, project, 'skills-patterns')
-    expect(item?.fields).toMatchObject({ description: STEPS.trim(), extracted_by: 'rules' })
+    await expectRules(cut)
     expect(model.asked).toHaveLength(1)
   })
 

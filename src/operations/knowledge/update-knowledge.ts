@@ -50,7 +50,7 @@ export const updateKnowledge = operation({
       const items = prepared.map((item) => ({ ...item, replaces }))
       const [status] = await services.knowledge.upsert(input, items, services.embedder.space)
       if (status === 'conflict') continue
-      // After a conflict, an unchanged item already has this change: it was written, and then another one followed.
+      // After a conflict, an unchanged item already has this change: it was written, and another change followed.
       const updated = status !== 'unchanged' || attempt > 0
       if (updated) {
         const reference = document ? document.path : stored.id

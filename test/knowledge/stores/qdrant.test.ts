@@ -4,12 +4,13 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { Engine } from '../../../src/inference/engine/resilience.ts'
 import { QdrantConnection } from '../../../src/knowledge/stores/qdrant/connection.ts'
 import { QdrantStore } from '../../../src/knowledge/stores/qdrant/store.ts'
+import { qdrantPrefix } from '../../qdrant-server.ts'
 import { QdrantStub } from './qdrant-stub.ts'
 import { runContract } from './run-contract.ts'
 
 function storeAt(url: string, apiKey?: string): QdrantStore {
   const engine = new Engine('Qdrant', 'Check QDRANT_URL.', { deadlineMs: 20_000, concurrent: 64 })
-  const prefix = `contract-${crypto.randomUUID().slice(0, 8)}-`
+  const prefix = `${qdrantPrefix}contract-${crypto.randomUUID().slice(0, 8)}-`
   return new QdrantStore(new QdrantConnection({ url, apiKey, prefix, engine, timeoutMs: 20_000 }))
 }
 
