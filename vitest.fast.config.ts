@@ -33,7 +33,7 @@ const FAST = {
 
 const files = (names: readonly string[]) => names.map((name) => `test/${name}.test.ts`)
 
-const [workers, node] = base.test?.projects ?? []
+const [workers, , node] = base.test?.projects ?? []
 export default mergeConfig(
   {},
   {

@@ -1,18 +1,12 @@
 /**
  * The whole Worker with the sentence embedder, but without its weights file, like a deployment without public/models.
  */
-import { afterAll, expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
+import { buildServices } from '../../../src/build-services.ts'
 import { toBase64 } from '../../../src/encoding.ts'
 import type { Env } from '../../../src/env.ts'
-
-// An isolate keeps weights that another file has loaded: these modules have loaded none, and are gone afterwards.
-vi.resetModules()
-afterAll(() => {
-  vi.resetModules()
-})
-const { buildServices } = await import('../../../src/build-services.ts')
-const { runDueJobs } = await import('../../../src/jobs/run-job.ts')
-const { bindings: embedding, call: send } = await import('./worker.ts')
+import { runDueJobs } from '../../../src/jobs/run-job.ts'
+import { bindings as embedding, call as send } from './worker.ts'
 
 const bindings = {
   ...embedding,
