@@ -65,6 +65,10 @@ process.exitCode = await runCommand(
         summary: 'measure search on a Qdrant server beside the embedded store',
         load: () => import('./engines/latency.ts'),
       },
+      'engines:llama': {
+        summary: 'kill and pause llama.cpp while the jobs that need it run',
+        load: () => import('./engines/llama-faults.ts'),
+      },
       'engines:slow': {
         summary: 'measure how a slow embedding server gets done',
         load: () => import('./engines/slow.ts'),

@@ -126,7 +126,15 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   },
   prune_logs: { prepare: judged, cause: written('prune_logs', () => '-') },
   train_router: { prepare: judged, cause: written('train_router') },
-  train_ranking: { prepare: judged, cause: written('train_ranking') },
+  train_ranking: {
+    prepare: async (world, project) => {
+      const ids = await judged(world, project)
+      // A project that is due for training has this row.
+      await world.worker.query('INSERT OR IGNORE INTO ranking_models (project) VALUES (?)', project)
+      return ids
+    },
+    cause: written('train_ranking'),
+  },
   summarise_conversation: {
     prepare: stored,
     cause: written('summarise_conversation', (project) => JSON.stringify([project, 'talk'])),

@@ -87,7 +87,7 @@ async function measure(qdrant: string, sizes: readonly number[], count: number):
         stored = size
         const asked = questions(texts.slice(0, size), count + WARM_UP)
         process.stdout.write(timesOf(size, await askBoth(embedded, direct, asked)))
-        process.stdout.write(await partsOf(watched, proxy, asked.slice(0, WARM_UP), key))
+        process.stdout.write(await partsOf({ http: watched, proxy, qdrant, key }, asked.slice(0, WARM_UP)))
       }
     } finally {
       for (const worker of workers) await worker.stop()
@@ -159,7 +159,10 @@ function timesOf(size: number, asked: readonly Asked[]): string {
 }
 
 /** The calls of a search, and each query of its batch sent separately, in milliseconds. */
-async function partsOf(http: HttpClient, proxy: QdrantProxy, asked: readonly string[], key?: string): Promise<string> {
+async function partsOf(
+  { http, proxy, qdrant, key }: { http: HttpClient; proxy: QdrantProxy; qdrant: string; key: string | undefined },
+  asked: readonly string[],
+): Promise<string> {
   const search = (query: string) =>
     http.post('/hybrid_search', { project: PROJECT, query, collections: [COLLECTION], limit: 10 })
   // Fills the short-lived caches.
@@ -180,7 +183,7 @@ async function partsOf(http: HttpClient, proxy: QdrantProxy, asked: readonly str
     const times: number[] = []
     for (let i = 0; i < ALONE; i++) {
       const started = performance.now()
-      const response = await fetch(new URL(batch?.path ?? '/', proxy.url), {
+      const response = await fetch(new URL(batch?.path ?? '/', qdrant), {
         method: 'POST',
         headers: { 'content-type': 'application/json', ...(key && { 'api-key': key }) },
         body: JSON.stringify({ searches }),

@@ -72,8 +72,7 @@ async function jobs(project: string, services: Services): Promise<[string, Use][
   }
   const begin = async (kind: string, subject: string) =>
     (await startJob(database, { id: newId(), project, kind, subject }, null, Date.now())).id
-  // An export waits for the deletions that the operations started.
-  for (const id of await pending(project, 'delete_data')) await ofJob(services, id)
+  await finishDeletions(project, services)
   await add('export_dataset', (await startExport(services, settings)).id)
   await add('export_dataset, split', (await startExport(services, { ...settings, split: 'train' })).id)
   const [dataset] = await listDatasets(database, project, null, 10)
@@ -96,10 +95,18 @@ async function jobs(project: string, services: Services): Promise<[string, Use][
   return found
 }
 
-async function pending(project: string, kind: string): Promise<string[]> {
-  const statement = env.DB.prepare("SELECT id FROM jobs WHERE project = ? AND kind = ? AND status = 'pending'")
-  const { results } = await statement.bind(project, kind).all<{ id: string }>()
-  return results.map(({ id }) => id)
+/** Ends the deletions that the operations started, because an export waits for them. The queue may be running one. */
+async function finishDeletions(project: string, services: Services): Promise<void> {
+  const open = env.DB.prepare(
+    "SELECT id, status FROM jobs WHERE project = ? AND kind = 'delete_data' AND status IN ('pending', 'running')",
+  ).bind(project)
+  for (;;) {
+    const { results } = await open.all<{ id: string; status: string }>()
+    if (results.length === 0) return
+    for (const { id, status } of results) {
+      if (status === 'running' || !(await runJob(services, id))) await scheduler.wait(1_000)
+    }
+  }
 }
 
 async function anyInteraction(project: string): Promise<string> {

@@ -9,6 +9,7 @@ import { traceHeaders } from '../../../tracing.ts'
 import { NUMBER_FIELDS } from '../../collections.ts'
 import { CorpusCache, ScaleCache } from './corpus.ts'
 import { failureOf, missingPart, statusOf } from './failures.ts'
+import { queryBatch } from './query-batch.ts'
 import { QdrantServer } from './server.ts'
 
 /** Name of the sparse vector for keyword search. */
@@ -51,6 +52,7 @@ export class QdrantConnection {
   readonly #engine: Engine
   readonly #prefix: string
   readonly #quantization: Quantization
+  readonly #address: { readonly url: string; readonly headers: Record<string, string>; readonly timeoutMs: number }
   /**
    * Named vectors that exist, by collection. Vectors that another Worker adds are looked up when a name is not found.
    */
@@ -81,7 +83,12 @@ export class QdrantConnection {
       timeout: timeoutMs,
       checkCompatibility: false,
     })
-    this.#server = new QdrantServer(url, { ...headers, ...(apiKey && { 'api-key': apiKey }) })
+    this.#address = {
+      url: url.replace(/\/+$/, ''),
+      headers: { ...headers, ...(apiKey && { 'api-key': apiKey }) },
+      timeoutMs,
+    }
+    this.#server = new QdrantServer(url, this.#address.headers)
     this.#engine = engine
     this.#prefix = prefix
     this.#quantization = options.quantization ?? 'scalar'
@@ -123,6 +130,14 @@ export class QdrantConnection {
       if (error instanceof QdrantMissing) return empty
       throw error
     }
+  }
+
+  /** The answers to a batch of queries, in order; none if the collection doesn't exist. */
+  query(
+    collection: string,
+    searches: readonly Schemas['QueryRequest'][],
+  ): Promise<readonly { points: Schemas['ScoredPoint'][] }[]> {
+    return this.read(collection, (_, name) => queryBatch(this.#address, name, searches), [])
   }
 
   /** Like {@link call}, for writing: creates a missing collection or vector first. */

@@ -198,7 +198,7 @@ export class QdrantStore implements TransferStore {
     const [serving, items, answers] = await Promise.all([
       request.vector ? this.#register.space(scope) : null,
       known ? known.items : this.#reader.count(scope.collection, itemFilter(scope.project)),
-      this.#qdrant.read(scope.collection, (client, name) => client.queryBatch(name, { searches: batch.searches }), []),
+      this.#qdrant.query(scope.collection, batch.searches),
     ])
     const corpus = known ?? readCorpus(batch, answers, items)
     if (!known) corpora.keep(scope, corpus, writes)
