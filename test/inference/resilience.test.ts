@@ -122,6 +122,22 @@ describe('the circuit breaker', () => {
     expect(engine.state).toBe('open')
   })
 
+  it("lets a request's other calls wait for its probe: if they failed, the request would end and cancel the probe", async () => {
+    const clock = new TestClock()
+    const engine = new Engine('It', 'hint', POLICY, clock)
+    for (let i = 0; i < 3; i++) await attempt(engine, fails('unreachable'))
+    clock.time += 10_001
+    const log: string[] = []
+    const call = (name: string) =>
+      attempt(engine, async () => {
+        log.push(`${name} starts`)
+        await clock.sleep(30)
+        log.push(`${name} ends`)
+      })
+    expect(await Promise.all([call('a'), call('b')])).toEqual(['ok', 'ok'])
+    expect(log).toEqual(['a starts', 'a ends', 'b starts', 'b ends'])
+  })
+
   it('recovers from a probe whose request was cancelled', async () => {
     const clock = new TestClock()
     const engine = new Engine('It', 'hint', POLICY, clock)

@@ -100,6 +100,12 @@ export interface EngineHint {
 
 /** A call waits for a slot for at most half of its deadline, so that the other half is left for the answer. */
 const WAITING_SHARE = 0.5
+/**
+ * How long other calls wait for the probe of a half-open breaker, in milliseconds. A request often makes several calls at
+ * once: if the others failed immediately, the request would end, its probe would be cancelled, and the breaker would
+ * never close.
+ */
+const PROBE_WAIT_MS = 2_000
 /** Mean interval between checks for a free slot, in milliseconds. */
 const LOOK_AGAIN_MS = 20
 
@@ -138,7 +144,7 @@ export class Engine {
     this.#clock = clock
   }
 
-  /** Closed: calls go through. Open: they fail immediately. Half open: one call may try. */
+  /** Closed: calls go through. Open: they fail immediately. Half open: one call may try, and others wait for it. */
   get state(): BreakerState {
     if (this.#failed < this.#policy.failures) return 'closed'
     return this.#clock.now() < this.#openUntil ? 'open' : 'half-open'
@@ -249,24 +255,30 @@ export class Engine {
 
   /** Polls for a slot: a cancelled request never reports its end. */
   async #place(deadline: number, deadlineMs: number, signal: AbortSignal | undefined): Promise<() => void> {
-    const patientUntil = deadline - deadlineMs * (1 - WAITING_SHARE)
+    const started = this.#clock.now()
     while (true) {
       const free = this.#enter(deadline)
       if (free) return free
       if (signal?.aborted) throw this.#error('was not asked: the caller went away')
-      if (this.#clock.now() >= patientUntil) throw this.#error('has too many calls under way', 1000)
+      const patience = Math.min(deadlineMs * WAITING_SHARE, this.#probing ? PROBE_WAIT_MS : Number.POSITIVE_INFINITY)
+      if (this.#clock.now() - started >= patience) {
+        throw this.#probing ? this.#leftAlone(this.#probeUntil) : this.#error('has too many calls under way', 1000)
+      }
       await this.#clock.sleep(LOOK_AGAIN_MS * (0.5 + this.#clock.random()))
     }
   }
 
-  /** Takes a slot; null: none is free. */
+  /** Whether the breaker is half open and a call is trying. */
+  get #probing(): boolean {
+    return this.state === 'half-open' && this.#clock.now() < this.#probeUntil
+  }
+
+  /** Takes a slot; null: none is free, or a probe is in progress. */
   #enter(deadline: number): (() => void) | null {
     const now = this.#clock.now()
     const state = this.state
-    if (state === 'open' || (state === 'half-open' && now < this.#probeUntil)) {
-      const wait = Math.max(this.#openUntil, state === 'half-open' ? this.#probeUntil : 0) - now
-      throw this.#error('is left alone for a moment because it failed repeatedly', wait)
-    }
+    if (state === 'open') throw this.#leftAlone(this.#openUntil)
+    if (this.#probing) return null
     this.#places = this.#places.filter((until) => until > now)
     if (this.#places.length >= this.#policy.concurrent) return null
     if (state === 'half-open') this.#probeUntil = deadline
@@ -305,6 +317,10 @@ export class Engine {
     const error = this.#error(message, failure.retryAfterMs, failure.kind === 'unauthorized' ? access : reach)
     error.cause = failure
     return error
+  }
+
+  #leftAlone(until: number): CoordinatorError {
+    return this.#error('is left alone for a moment because it failed repeatedly', until - this.#clock.now())
   }
 
   #timeout(failure: EngineFailure, deadlineMs: number): CoordinatorError {
