@@ -72,7 +72,7 @@ async function jobs(project: string, services: Services): Promise<[string, Use][
   }
   const begin = async (kind: string, subject: string) =>
     (await startJob(database, { id: newId(), project, kind, subject }, null, Date.now())).id
-  await finishDeletions(project, services)
+  await finishDeletions(services)
   await add('export_dataset', (await startExport(services, settings)).id)
   await add('export_dataset, split', (await startExport(services, { ...settings, split: 'train' })).id)
   const [dataset] = await listDatasets(database, project, null, 10)
@@ -95,11 +95,14 @@ async function jobs(project: string, services: Services): Promise<[string, Use][
   return found
 }
 
-/** Ends the deletions that the operations started, because an export waits for them. The queue may be running one. */
-async function finishDeletions(project: string, services: Services): Promise<void> {
+/**
+ * Ends the deletions that the operations started, because an export waits for them: those of keys, which belong to no
+ * project, too. The queue may be running one.
+ */
+async function finishDeletions(services: Services): Promise<void> {
   const open = env.DB.prepare(
-    "SELECT id, status FROM jobs WHERE project = ? AND kind = 'delete_data' AND status IN ('pending', 'running')",
-  ).bind(project)
+    "SELECT id, status FROM jobs WHERE kind = 'delete_data' AND status IN ('pending', 'running')",
+  )
   for (;;) {
     const { results } = await open.all<{ id: string; status: string }>()
     if (results.length === 0) return
