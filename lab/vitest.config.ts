@@ -4,8 +4,10 @@ import { defineConfig } from 'vitest/config'
 /** Tests that need a dependency of the lab: a browser, official clients, other engines. */
 export default defineConfig({
   test: {
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    // Ends what hangs.
+    testTimeout: 1_800_000,
+    hookTimeout: 1_800_000,
+    teardownTimeout: 120_000,
     reporters: ['default', ['json', { outputFile: 'test-results.json' }]],
     projects: [
       {

@@ -64,6 +64,8 @@ export function dashboard() {
       `try { localStorage.setItem('hybrid-coordinator-project', '${options.project ?? 'demo'}')
         localStorage.setItem('hybrid-coordinator-project-chosen', 'yes') } catch {}`,
     )
+    // Ends what hangs, like the limit of a test. Playwright's own is 30 s.
+    context.setDefaultTimeout(1_800_000)
     const page = await context.newPage()
     const faults: string[] = []
     page.on('console', (message) => {

@@ -168,6 +168,7 @@ describe.skipIf(!supported)('the dashboard', () => {
     })
     try {
       const context = await state.browser.newContext()
+      context.setDefaultTimeout(1_800_000)
       const page = await context.newPage()
       await page.goto(guarded.url)
       await page.fill('#key', 'wrong')
@@ -211,7 +212,7 @@ describe.skipIf(!supported)('the dashboard', () => {
       model_used: 'm',
     })
     await expect
-      .poll(async () => Number((await figures(page))['stats.interactions']), { timeout: 120_000 })
+      .poll(async () => Number((await figures(page))['stats.interactions']), { timeout: 1_800_000 })
       .toBe(before + 1)
     expect(await page.evaluate('document.activeElement.getAttribute("href")')).toBe('#/knowledge/best-practices')
     expect(await page.evaluate('document.querySelector("main .more").open')).toBe(true)
@@ -230,7 +231,7 @@ describe.skipIf(!supported)('the dashboard', () => {
       model_used: 'm',
     })
     await expect
-      .poll(async () => Number((await figures(page))['stats.interactions']), { timeout: 120_000 })
+      .poll(async () => Number((await figures(page))['stats.interactions']), { timeout: 1_800_000 })
       .toBe(before + 1)
     await done(watched)
   })

@@ -204,7 +204,7 @@ describe('streaming', () => {
       .chat.completions.create({ model: 'local', messages, stream: true })
       .withResponse()
     for await (const chunk of data) if (chunk.choices[0]?.delta.content === 'two ') break
-    await vi.waitFor(() => expect(asked[0]?.signal?.aborted).toBe(true))
+    await vi.waitFor(() => expect(asked[0]?.signal?.aborted).toBe(true), 1_800_000)
     gone.resolve()
     expect(await interaction(response.headers.get('x-interaction-id'))).toMatchObject({
       response: 'One two ',

@@ -18,7 +18,7 @@ const sources = {
     `entry_${i}() {\n  local -a all=("$@")\n  if [[ \${#all[@]} -gt ${i} && -n "\${all[${i}]:-}" ]]; then printf '%s\\n' "\${all[${i}]}" | sed -e "s/a/b/g"; else return ${i % 256}; fi\n}\n`,
 }
 
-it('stays under 512 MB for sources that made compiled grammars take gigabytes', { timeout: 300_000 }, async () => {
+it('stays under 512 MB for sources that made compiled grammars take gigabytes', async () => {
   const fake = await startFake()
   const folder = makeFolder({
     'usage.mjs':

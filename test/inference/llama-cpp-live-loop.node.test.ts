@@ -101,7 +101,7 @@ describe.skipIf(!chatUrl || !embeddingsUrl)('the loop on a running server', () =
     const { context_ids, decision } = routed
     const id = await track(QUESTION, routed.response, { context_ids, decision_id: decision.decision_id })
     const scored = () => call<{ value_score: number | null }>(`/interactions/${id}`)
-    await expect.poll(async () => (await scored()).value_score, { timeout: 60_000 }).toBeGreaterThan(0)
+    await expect.poll(async () => (await scored()).value_score, { timeout: 1_800_000 }).toBeGreaterThan(0)
   })
 
   it('streams through /v1 with context under the question, to a clean end', async () => {

@@ -135,7 +135,7 @@ describe('hooks deliver what they recorded', () => {
   it('warm up the coordinator at session start, and report once if it is unavailable', async () => {
     const start = { hook_event_name: 'SessionStart', session_id: 's', source: 'startup' }
     expect((await run(start, { HYBRID_PROJECT: 'p' })).out).toBe('')
-    await expect.poll(() => of('/hybrid_search'), { timeout: 120_000 }).toMatchObject([{ project: 'p', limit: 1 }])
+    await expect.poll(() => of('/hybrid_search'), { timeout: 1_800_000 }).toMatchObject([{ project: 'p', limit: 1 }])
     const away = JSON.parse((await run(start, { HYBRID_URL: 'http://127.0.0.1:2' })).out)
     expect(away.systemMessage).toContain('ECONNREFUSED')
     expect(away.systemMessage).toContain('npm run dev -- start')

@@ -299,9 +299,7 @@ class World {
 
 describe('messages dropped, duplicated and reordered, the Worker killed between any two steps', () => {
   for (let first = 0; first < SCHEDULES; first += IN_ONE_TEST) {
-    it(`leaves every score and counter exact, schedules ${first} to ${first + IN_ONE_TEST - 1}`, {
-      timeout: 120_000,
-    }, async () => {
+    it(`leaves every score and counter exact, schedules ${first} to ${first + IN_ONE_TEST - 1}`, async () => {
       for (let seed = first; seed < first + IN_ONE_TEST; seed++) {
         const world = new World(seed)
         await world.run()

@@ -162,9 +162,7 @@ describe('votes on items', () => {
     items: { context_id: string; successes: number; reported: { successes: number }; shift: number }[]
   }
 
-  it('hardly count for items that were never shown, and not at all as the work of one key', {
-    timeout: 120_000,
-  }, async () => {
+  it('hardly count for items that were never shown, and not at all as the work of one key', async () => {
     const { services, project } = await planted()
     const ids = keys.map((key) => id(project, key))
     for (let i = 0; i < 12; i++) {

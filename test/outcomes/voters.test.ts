@@ -10,9 +10,7 @@ interface Tracked {
 }
 
 describe('voters', () => {
-  it('no single caller can outvote the others, however many interactions it reports on', {
-    timeout: 60_000,
-  }, async () => {
+  it('no single caller can outvote the others, however many interactions it reports on', async () => {
     const services = testServices()
     const project = freshProject()
     const scope = { project, collection: 'best-practices' as const }

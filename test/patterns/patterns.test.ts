@@ -277,9 +277,7 @@ describe('patterns by the local model', () => {
 })
 
 describe('firewall against self-echo', () => {
-  it('does not learn an answer that repeats its context, round after round', {
-    timeout: 600_000,
-  }, async () => {
+  it('does not learn an answer that repeats its context, round after round', async () => {
     const services = testServices()
     const project = freshProject()
     const scope = { project, collection: 'best-practices' as const }

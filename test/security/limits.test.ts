@@ -162,7 +162,7 @@ describe('concurrent requests of a key', () => {
     const chat = { model: 'local', messages: [{ role: 'user', content: 'Hi' }] }
     const hanging = Promise.resolve(ask('/v1/chat/completions', chat, client.signal))
     hanging.catch(() => undefined)
-    await vi.waitFor(async () => expect((await ask('/augment_query', { query: 'q' })).status).toBe(429))
+    await vi.waitFor(async () => expect((await ask('/augment_query', { query: 'q' })).status).toBe(429), 1_800_000)
     client.abort()
     expect((await ask('/augment_query', { query: 'q' })).status).toBe(200)
   })

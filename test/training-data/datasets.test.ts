@@ -99,9 +99,7 @@ describe('generate_training_data', () => {
     expect(made.skipped).toMatchObject({ no_verdict: 1, contradictory: 1 })
   })
 
-  it('exports more rows than one page and more bytes than one part, always the same', {
-    timeout: 60_000,
-  }, async () => {
+  it('exports more rows than one page and more bytes than one part, always the same', async () => {
     const services = testServices()
     const project = freshProject()
     const long = 'ü"\n'.repeat(2000)

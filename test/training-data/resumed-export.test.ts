@@ -161,9 +161,7 @@ it('is aborted with the data that it was made from', async () => {
   expect(await noted(project)).toBeNull()
 })
 
-it('creates a dataset with the same bytes after its export was killed between two parts', {
-  timeout: 120_000,
-}, async () => {
+it('creates a dataset with the same bytes after its export was killed between two parts', async () => {
   const project = freshProject()
   await bindings.DB.prepare(
     `INSERT INTO interactions (id, project, query, response, agent_type, model_used, tokens_used, latency_ms, tags, outcome,

@@ -52,7 +52,7 @@ beforeAll(async () => {
     },
   }))
   await post('store_knowledge', { project, collection: 'codebase-context', items })
-}, 60_000)
+})
 
 describe('hybrid_search', () => {
   test.each([
@@ -114,7 +114,7 @@ describe('relevant context', () => {
 
   beforeAll(async () => {
     await prepare('brief-loop')
-  }, 60_000)
+  })
 
   test('is in the prompt, and nowhere else in the result', async () => {
     const input = { project: 'brief-loop', query: question }

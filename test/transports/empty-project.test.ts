@@ -13,7 +13,7 @@ const query = 'How do we rotate the signing keys of the release pipeline?'
 beforeAll(async () => {
   client = await connect(CLIENTS[2], fetchWorker)
   await prepare('my-project')
-}, 60_000)
+})
 
 const noteOf = async (from: TestClient, name: string, input: Record<string, unknown>) =>
   ((await from.call(name, input)).structuredContent as { note?: string }).note

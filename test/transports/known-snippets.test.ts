@@ -14,7 +14,7 @@ let client: TestClient
 beforeAll(async () => {
   client = await connect(CLIENTS[0], fetchWorker)
   await prepare('default')
-}, 60_000)
+})
 
 async function callTool(name: string, input: Fields): Promise<Fields> {
   const result = await client.call(name, input)
@@ -135,7 +135,7 @@ describe('monitoring', () => {
       if ((await curl('POST', '/learning/process', { limit: 30 })).ran === 0) break
     }
     expect(now).toBeLessThanOrEqual(Date.now())
-  }, 60_000)
+  })
 
   const listed = async (query: string) => {
     const { interactions, total } = await curl('GET', `/interactions?tags=proxy&${query}`)

@@ -98,7 +98,7 @@ describe('on the surfaces', () => {
   beforeAll(async () => {
     client = await connect(CLIENTS[1], fetchWorker)
     prepared = await prepare('lenient')
-  }, 60_000)
+  })
 
   const operationOf = (name: string) => {
     const operation = OPERATIONS.find((known) => known.name === name)

@@ -126,4 +126,4 @@ it(`moves ${ITEMS} items to Qdrant and back with identical content, even with in
     `${ITEMS} items and ${original.documents} documents there in ${there.pages} pages (${there.deaths} stops), ` +
       `back in ${back.pages}; checksum ${original.checksum.slice(0, 16)}… at all three`,
   )
-}, 600_000)
+})
