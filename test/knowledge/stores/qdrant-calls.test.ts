@@ -44,6 +44,24 @@ it('a search is one batch plus two small reads', async () => {
   })
 })
 
+it.each([
+  ['http://qdrant.test', 'http://qdrant.test:6333'],
+  ['https://qdrant.test', 'https://qdrant.test'],
+  ['https://qdrant.test:7000/', 'https://qdrant.test:7000'],
+])('every request to %s goes to %s', async (url, origin) => {
+  const engine = new Engine('Qdrant', 'Check QDRANT_URL.')
+  const store = new QdrantStore(new QdrantConnection({ url, prefix: '', engine, timeoutMs: 10_000 }))
+  const own = new Bench(store)
+  vi.mocked(globalThis.fetch).mockClear()
+  await own.put({ a: 'red fox' })
+  await own.search('red fox')
+  const asked = vi
+    .mocked(globalThis.fetch)
+    .mock.calls.map(([to]) => new URL(to instanceof Request ? to.url : to).origin)
+  expect(asked.length).toBeGreaterThan(3)
+  expect(new Set(asked)).toEqual(new Set([origin]))
+})
+
 it('properties of a large collection are cached until it is written to', async () => {
   await fill(2_000)
   const first = await bench.search('fox')

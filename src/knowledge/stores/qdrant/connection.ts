@@ -9,7 +9,7 @@ import { traceHeaders } from '../../../tracing.ts'
 import { NUMBER_FIELDS } from '../../collections.ts'
 import { CorpusCache, ScaleCache } from './corpus.ts'
 import { failureOf, missingPart, statusOf } from './failures.ts'
-import { queryBatch } from './query-batch.ts'
+import { type QdrantAddress, queryBatch } from './query-batch.ts'
 import { QdrantServer } from './server.ts'
 
 /** Name of the sparse vector for keyword search. */
@@ -52,7 +52,7 @@ export class QdrantConnection {
   readonly #engine: Engine
   readonly #prefix: string
   readonly #quantization: Quantization
-  readonly #address: { readonly url: string; readonly headers: Record<string, string>; readonly timeoutMs: number }
+  readonly #address: QdrantAddress
   /**
    * Named vectors that exist, by collection. Vectors that another Worker adds are looked up when a name is not found.
    */
@@ -73,22 +73,24 @@ export class QdrantConnection {
     timeoutMs: number
   }) {
     const { url, apiKey, headers = {}, prefix, engine, timeoutMs } = options
-    const port = new URL(url).port
-    this.#client = new QdrantClient({
-      url,
-      apiKey,
-      headers,
-      // Without a port, the client uses 6333 even for https addresses.
-      port: port ? Number(port) : url.startsWith('https:') ? 443 : 6333,
-      timeout: timeoutMs,
-      checkCompatibility: false,
-    })
+    const address = new URL(url)
+    // Without a port, Qdrant listens on its own; behind https, on the usual one.
+    if (address.protocol === 'http:' && !address.port) address.port = '6333'
     this.#address = {
-      url: url.replace(/\/+$/, ''),
+      url: address.href.replace(/\/+$/, ''),
       headers: { ...headers, ...(apiKey && { 'api-key': apiKey }) },
       timeoutMs,
     }
-    this.#server = new QdrantServer(url, this.#address.headers)
+    this.#client = new QdrantClient({
+      url: this.#address.url,
+      apiKey,
+      headers,
+      // Without a port, the client uses 6333 even for https addresses.
+      port: Number(address.port || 443),
+      timeout: timeoutMs,
+      checkCompatibility: false,
+    })
+    this.#server = new QdrantServer(this.#address.url, this.#address.headers)
     this.#engine = engine
     this.#prefix = prefix
     this.#quantization = options.quantization ?? 'scalar'
