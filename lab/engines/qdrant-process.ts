@@ -84,8 +84,8 @@ export class QdrantProcess {
     else if (fault === 'paused') this.#child?.kill('SIGCONT')
     else {
       await rm(join(this.#folder, 'ballast'), { force: true })
-      // A server that ended because it could not write is restarted, as by a supervisor.
-      if (this.#child && this.#child.exitCode !== null) this.#child = null
+      // A server that ended because it could not write (by exit, or SIGBUS) is restarted, as by a supervisor.
+      if (this.#child && hasEnded(this.#child)) this.#child = null
       await this.revive()
     }
   }
