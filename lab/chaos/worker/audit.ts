@@ -238,9 +238,12 @@ async function itemsOf({ knowledge }: Services, project: string, collection: Col
   }
 }
 
+/** Text with its long fractions rounded: Qdrant's JSON parser may change the last digit of a number. */
+const rounded = (text: string) => text.replace(/\d+\.\d{13,}/g, (number) => Number(number).toPrecision(12))
+
 /** Rows on only one side. Both sides have the same columns. */
 function difference(name: string, stored: readonly object[], expected: readonly object[]): string[] {
-  const text = (row: object) => stableJson(row as Record<string, unknown>)
+  const text = (row: object) => rounded(stableJson(row as Record<string, unknown>))
   const left = stored.map(text)
   const right = expected.map(text)
   const [inLeft, inRight] = [new Set(left), new Set(right)]
